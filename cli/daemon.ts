@@ -1,0 +1,131 @@
+import { Command } from "clipanion";
+import { type Agent, startAgent } from "../src/agent.ts";
+import { AccessError } from "../src/http/access.ts";
+import { KeyPairError } from "../src/http/certificate.ts";
+import { type Log, type LogLevel, openLog } from "../src/log.ts";
+import { resolveSettings, SettingsError } from "../src/setting-table.ts";
+import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
+import { greeting } from "./greeting.ts";
+import { commandOptions, knownOptions } from "./options.ts";
+import type { ProgramCommand } from "./program.ts";
+import { prepareQuickStart, quickStartDefaults } from "./quick-start.ts";
+
+/** Exit status for a wrong argument or setting, and for everything else. */
+const usageStatus = 2;
+const failureStatus = 1;
+
+const reasons: Record<string, string> = {
+	EADDRINUSE: "already in use",
+	EADDRNOTAVAIL: "not an address of this machine",
+	EACCES: "permission denied",
+	EISDIR: "is a directory",
+	ENOENT: "no such file or directory",
+	ENOSPC: "no space left on the device",
+	EROFS: "the file system is read-only",
+};
+
+/** The true reason of a failed start in one line. */
+function reason(error: unknown, settings: DaemonSettings): string {
+	if (error instanceof KeyPairError || error instanceof AccessError)
+		return error.message;
+	const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+	const why = reasons[code ?? ""];
+	if (!why) return message;
+	if (syscall === "listen" || syscall === "bind")
+		return `port ${settings.port}${settings["listen-address"] && ` of ${settings["listen-address"]}`}: ${why}`;
+	return `${path ?? syscall}: ${why}`;
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+	return new Promise((resolve) => {
+		for (const signal of ["SIGINT", "SIGTERM"] as const)
+			process.once(signal, () => {
+				for (const again of ["SIGINT", "SIGTERM"] as const)
+					process.on(again, () => process.exit(failureStatus));
+				resolve(signal);
+			});
+	});
+}
+
+function readSettings(
+	flags: Record<string, readonly string[]>,
+	environment: NodeJS.ProcessEnv,
+): DaemonSettings {
+	const settings = resolveSettings(daemonSettings, flags, environment);
+	const directory = settings["quick-start"];
+	if (directory === "") return settings;
+	// the built program lies in dist, the example plugins beside it
+	const plugins = new URL("../contrib/plugins", import.meta.url).pathname;
+	const defaults = quickStartDefaults(directory, plugins);
+	return resolveSettings(daemonSettings, flags, environment, defaults);
+}
+
+/** `happo-agent daemon`: runs the agent until a signal stops it. */
+class DaemonCommand extends Command {
+	static override paths = [["daemon"]];
+	static override usage = Command.Usage({
+		description: "run the agent",
+		details: `
+			Answers HTTPS requests until SIGTERM or SIGINT. Every option can be
+			given as an environment variable too, named in brackets; a flag wins
+			over the variable, the variable over the default.
+		`,
+		examples: [
+			["Try it: everything in one directory", "$0 daemon --quick-start ./data"],
+			[
+				"Let a monitoring network in",
+				"$0 daemon -A 192.0.2.0/24 -B agent.pub -R agent.key",
+			],
+		],
+	});
+
+	constructor() {
+		super();
+		Object.assign(this, commandOptions(daemonSettings));
+	}
+
+	async execute(): Promise<number> {
+		const { stdout, stderr, env } = this.context;
+		const given = this as unknown as Record<string, string[] | undefined>;
+		const flags: Record<string, readonly string[]> = {};
+		for (const { long } of knownOptions(daemonSettings)) {
+			const texts = given[long];
+			if (texts) flags[long] = texts;
+		}
+		const complain = (line: string) => stderr.write(`happo-agent: ${line}\n`);
+		let settings: DaemonSettings;
+		try {
+			settings = readSettings(flags, env);
+		} catch (error) {
+			if (!(error instanceof SettingsError)) throw error;
+			for (const line of error.lines) complain(line);
+			return usageStatus;
+		}
+		let log: Log | undefined;
+		let agent: Agent;
+		try {
+			const quick = settings["quick-start"] !== "";
+			const made = quick && (await prepareQuickStart(settings));
+			log = openLog(settings.logfile, settings["log-level"] as LogLevel);
+			agent = await startAgent({ settings, environment: env, log });
+			if (quick) stdout.write(await greeting(agent, settings, made));
+		} catch (error) {
+			const line = reason(error, settings);
+			log?.error(line);
+			complain(line);
+			return error instanceof AccessError ? usageStatus : failureStatus;
+		}
+		const signal = await stopSignal();
+		log.info(`${signal}: stopping`);
+		await agent.close();
+		log.close();
+		return 0;
+	}
+}
+
+export const daemonCommand: ProgramCommand = {
+	command: DaemonCommand,
+	name: "daemon",
+	options: knownOptions(daemonSettings),
+};

@@ -1,0 +1,45 @@
+import { Option } from "clipanion";
+import type { Setting, SettingTable } from "../src/setting-table.ts";
+import { variableName } from "../src/setting-table.ts";
+import type { KnownOption } from "./argv.ts";
+
+/** Settings that have a flag: a secret in an argument would show in `ps`. */
+const flagged = (table: SettingTable) =>
+	Object.entries(table).filter(([, { from }]) => from !== "environment");
+
+/** The default of a setting as a person would write it. */
+export function shownDefault({ kind, default: value }: Setting): string {
+	if (kind === "switch") return value ? "yes" : "no";
+	return Array.isArray(value) ? value.join(",") : String(value);
+}
+
+/** The flags of a table, for normaliseArguments. */
+export function knownOptions(table: SettingTable): KnownOption[] {
+	return flagged(table).map(([long, { short, kind }]) => ({
+		long,
+		...(short !== undefined && { short }),
+		kind: kind === "switch" ? "switch" : "value",
+	}));
+}
+
+/**
+ * clipanion's options for a table, to be assigned to a command: every one
+ * collects the texts it was given, conversion is the table's business.
+ */
+export function commandOptions(
+	table: SettingTable,
+): Record<string, string[] | undefined> {
+	return Object.fromEntries(
+		flagged(table).map(([name, setting]) => {
+			const short = setting.short ? `-${setting.short},` : "";
+			const initial = shownDefault(setting);
+			const by = initial === "" ? "" : `; default ${initial}`;
+			return [
+				name,
+				Option.Array(`${short}--${name}`, {
+					description: `${setting.help} [${variableName(name)}${by}]`,
+				}),
+			];
+		}),
+	);
+}

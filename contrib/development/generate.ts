@@ -1,0 +1,53 @@
+/**
+ * Writes generated/ from openapi.yaml. With --check nothing is written: exit 1
+ * names the files that are not what openapi.yaml says.
+ */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import openapiTS, { astToString } from "openapi-typescript";
+import ts from "typescript";
+import { parse } from "yaml";
+import {
+	type ContractDocument,
+	clientSource,
+	contractSource,
+	handlersSource,
+} from "./templates.ts";
+
+const banner =
+	"// Written by `npm run generate` from openapi.yaml. Do not edit.\n";
+
+/** Types of everything in the document; raw bytes are bytes, not strings. */
+async function schemaSource(yaml: string): Promise<string> {
+	const bytes = ts.factory.createTypeReferenceNode("Uint8Array");
+	const nodes = await openapiTS(yaml, {
+		transform: (schema) => (schema.format === "binary" ? bytes : undefined),
+	});
+	return astToString(nodes);
+}
+
+async function generate(): Promise<Record<string, string>> {
+	const yaml = await readFile("openapi.yaml", "utf8");
+	const document = parse(yaml) as ContractDocument;
+	return {
+		"generated/schema.ts": banner + (await schemaSource(yaml)),
+		"generated/contract.ts": banner + contractSource(document),
+		"generated/handlers.ts": banner + handlersSource(document),
+		"generated/client.ts": banner + clientSource(document),
+	};
+}
+
+const check = process.argv.includes("--check");
+await mkdir("generated", { recursive: true });
+for (const [path, source] of Object.entries(await generate())) {
+	const present = await readFile(path, "utf8").catch(() => undefined);
+	if (present === source) continue;
+	if (check) {
+		process.stderr.write(
+			`${path} is not what openapi.yaml says: npm run generate\n`,
+		);
+		process.exitCode = 1;
+	} else {
+		await writeFile(path, source);
+		process.stdout.write(`${path}\n`);
+	}
+}

@@ -1,0 +1,225 @@
+/** The texts of generated/, apart from the schema types. */
+
+type Responses = Record<string, unknown>;
+
+interface Operation {
+	operationId: string;
+	summary: string;
+	tags: string[];
+	responses: Responses;
+}
+
+/** What the templates read of an OpenAPI document. */
+export interface ContractDocument {
+	openapi: string;
+	info: unknown;
+	paths: Record<string, Record<string, unknown>>;
+	components: Record<string, unknown>;
+}
+
+interface Route {
+	method: string;
+	path: string;
+	operation: Operation;
+}
+
+const methods = ["get", "put", "post", "delete", "patch"];
+
+function routes(document: ContractDocument, management: boolean): Route[] {
+	return Object.entries(document.paths).flatMap(([path, item]) =>
+		Object.entries(item)
+			.filter(([method]) => methods.includes(method))
+			.map(([method, operation]) => ({
+				method: method.toUpperCase(),
+				path,
+				operation: operation as Operation,
+			}))
+			.filter(
+				({ operation }) => operation.tags.includes("management") === management,
+			),
+	);
+}
+
+/** The document without what only a reader needs: texts and examples. */
+function essential(value: unknown, isSchemaMap = false): unknown {
+	if (Array.isArray(value)) return value.map((item) => essential(item));
+	if (typeof value !== "object" || value === null) return value;
+	const prose = ["description", "summary", "example", "servers", "tags"];
+	return Object.fromEntries(
+		Object.entries(value)
+			.filter(([key]) => isSchemaMap || !prose.includes(key))
+			.map(([key, item]) => [
+				key,
+				essential(item, !isSchemaMap && key === "properties"),
+			]),
+	);
+}
+
+/** `#/components/<section>/<name>` below a value, in the order met. */
+function references(value: unknown): string[] {
+	if (Array.isArray(value)) return value.flatMap(references);
+	if (typeof value !== "object" || value === null) return [];
+	return Object.entries(value).flatMap(([key, item]) =>
+		key === "$ref" ? [String(item)] : references(item),
+	);
+}
+
+/** Only the components that the given paths use, directly or through others. */
+function usedComponents(paths: unknown, components: Record<string, unknown>) {
+	const used: Record<string, Record<string, unknown>> = {};
+	const queue = references(paths);
+	for (const reference of queue) {
+		const [, , section = "", name = ""] = reference.split("/");
+		if (used[section]?.[name] !== undefined) continue;
+		const found = (components[section] as Record<string, unknown>)?.[name];
+		if (found === undefined)
+			throw new Error(`openapi.yaml: no such component: ${reference}`);
+		used[section] ??= {};
+		used[section][name] = found;
+		queue.push(...references(found));
+	}
+	return used;
+}
+
+/** The agent's part of the contract as a constant: no YAML at run time. */
+export function contractSource(document: ContractDocument): string {
+	const paths: Record<string, Record<string, unknown>> = {};
+	for (const { path, method, operation } of routes(document, false)) {
+		paths[path] ??= {};
+		paths[path][method.toLowerCase()] = operation;
+	}
+	const contract = essential({
+		openapi: document.openapi,
+		info: document.info,
+		paths,
+		components: usedComponents(paths, document.components),
+	});
+	return `/** The operations an agent serves, without texts and examples. */
+export const contract = ${JSON.stringify(contract, undefined, "\t")};
+`;
+}
+
+/** The type of the handlers, one required entry for each agent operation. */
+export function handlersSource(document: ContractDocument): string {
+	const entries = routes(document, false).map(
+		({ method, path, operation }) => `
+	/** ${operation.summary}: \`${method} ${path}\`. */
+	${operation.operationId}: Handler<"${operation.operationId}">;`,
+	);
+	return `import type { operations } from "./schema.ts";
+
+type Content<T> = T extends { content: infer C } ? C : never;
+
+/** Path parameters of an operation. */
+export type Params<Op extends keyof operations> =
+	operations[Op]["parameters"]["path"] extends infer P
+		? [Exclude<P, undefined>] extends [never]
+			? Record<never, never>
+			: Exclude<P, undefined>
+		: never;
+
+/** Request body of an operation; undefined where it takes none. */
+export type Body<Op extends keyof operations> =
+	Exclude<operations[Op]["requestBody"], undefined> extends infer B
+		? [B] extends [never]
+			? undefined
+			: Content<B>[keyof Content<B>]
+		: never;
+
+/** What a handler may know of a request besides its contents. */
+export interface Call {
+	/** Aborted when the client has gone: nobody will read the answer. */
+	signal: AbortSignal;
+	/** What the caller will still wait, in milliseconds; undefined if it did not say. */
+	millisecondsLeft: number | undefined;
+	/** Media types of the Accept header, best first; empty if there is none. */
+	accept: readonly string[];
+}
+
+type Headers<T> = T extends { headers: infer H }
+	? { [K in keyof H as string extends K ? never : K]: H[K] }
+	: Record<never, never>;
+
+type WithHeaders<T> = keyof Headers<T> extends never
+	? { headers?: Record<string, string> }
+	: { headers: Headers<T> & Record<string, string> };
+
+/** One media type: naming it is optional; several: it must be named. */
+type WithBody<C> = [C] extends [never]
+	? { body?: never; type?: never }
+	: {
+			[M in keyof C]: [keyof C] extends [M]
+				? { body: C[M]; type?: M }
+				: { body: C[M]; type: M };
+		}[keyof C];
+
+type Status<S> = S extends number ? S : number;
+
+// any media type in the contract means that the handler names it
+type Media<C> = C extends { "*/*": infer B }
+	? { [type: string]: B }
+	: C;
+
+/** One declared answer of an operation. */
+export type Reply<Op extends keyof operations> = {
+	[S in keyof operations[Op]["responses"]]: {
+		status: Status<S>;
+		/** Told once whether the answer was delivered to the client. */
+		delivered?: (ok: boolean) => void;
+	} & WithHeaders<operations[Op]["responses"][S]> &
+		WithBody<Media<Content<operations[Op]["responses"][S]>>>;
+}[keyof operations[Op]["responses"]];
+
+/** Does the work of one operation. What it throws is answered as a problem. */
+export type Handler<Op extends keyof operations> = (
+	params: Params<Op>,
+	body: Body<Op>,
+	call: Call,
+) => Reply<Op> | Promise<Reply<Op>>;
+
+/** Every operation an agent serves, none missing and none besides. */
+export interface Handlers {${entries.join("")}
+}
+`;
+}
+
+/** Typed clients; the fetch that reaches the agent is the caller's. */
+export function clientSource(document: ContractDocument): string {
+	const pathsOf = (management: boolean) =>
+		[...new Set(routes(document, management).map(({ path }) => path))].map(
+			(path) => `\n\t| ${JSON.stringify(path)}`,
+		);
+	return `import createClient, { type Client } from "openapi-fetch";
+import type { paths } from "./schema.ts";
+
+type AgentPath =${pathsOf(false).join("")};
+
+type ManagementPath =${pathsOf(true).join("")};
+
+/** Calls an agent's operations; an HTTP status never throws, the network can. */
+export type AgentClient = Client<Pick<paths, AgentPath>>;
+
+/** Calls a management server's operations. */
+export type ManagementClient = Client<Pick<paths, ManagementPath>>;
+
+/** Where a server is, and the fetch that reaches it. */
+export interface Connection {
+	/** Scheme, host and port, such as \`https://127.0.0.1:6777\`. */
+	baseUrl: string;
+	/** Decides about certificates, timeouts and pooling. */
+	fetch: (request: Request) => Promise<Response>;
+}
+
+/** A client for one agent. */
+export function createAgentClient(connection: Connection): AgentClient {
+	return createClient<Pick<paths, AgentPath>>(connection);
+}
+
+/** A client for a management server. */
+export function createManagementClient(
+	connection: Connection,
+): ManagementClient {
+	return createClient<Pick<paths, ManagementPath>>(connection);
+}
+`;
+}

@@ -1,0 +1,54 @@
+// Written by `npm run generate` from openapi.yaml. Do not edit.
+import createClient, { type Client } from "openapi-fetch";
+import type { paths } from "./schema.ts";
+
+type AgentPath =
+	| "/"
+	| "/proxy"
+	| "/monitor"
+	| "/inventory"
+	| "/metric"
+	| "/metric/append"
+	| "/metric/lease"
+	| "/metric/ack"
+	| "/metric/peek"
+	| "/metric/config"
+	| "/metric/config/update"
+	| "/metric/status"
+	| "/status"
+	| "/status/memory"
+	| "/status/request"
+	| "/machine-state"
+	| "/machine-state/{key}"
+	| "/metrics";
+
+type ManagementPath =
+	| "/manage/add"
+	| "/manage/is_added"
+	| "/manage/remove";
+
+/** Calls an agent's operations; an HTTP status never throws, the network can. */
+export type AgentClient = Client<Pick<paths, AgentPath>>;
+
+/** Calls a management server's operations. */
+export type ManagementClient = Client<Pick<paths, ManagementPath>>;
+
+/** Where a server is, and the fetch that reaches it. */
+export interface Connection {
+	/** Scheme, host and port, such as `https://127.0.0.1:6777`. */
+	baseUrl: string;
+	/** Decides about certificates, timeouts and pooling. */
+	fetch: (request: Request) => Promise<Response>;
+}
+
+/** A client for one agent. */
+export function createAgentClient(connection: Connection): AgentClient {
+	return createClient<Pick<paths, AgentPath>>(connection);
+}
+
+/** A client for a management server. */
+export function createManagementClient(
+	connection: Connection,
+): ManagementClient {
+	return createClient<Pick<paths, ManagementPath>>(connection);
+}

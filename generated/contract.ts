@@ -1,0 +1,1684 @@
+// Written by `npm run generate` from openapi.yaml. Do not edit.
+/** The operations an agent serves, without texts and examples. */
+export const contract = {
+	"openapi": "3.1.0",
+	"info": {
+		"title": "happo-agent",
+		"version": "2.0.0",
+		"license": {
+			"name": "Apache-2.0",
+			"identifier": "Apache-2.0"
+		}
+	},
+	"paths": {
+		"/": {
+			"get": {
+				"operationId": "checkAvailability",
+				"responses": {
+					"200": {
+						"content": {
+							"text/plain": {
+								"schema": {
+									"type": "string",
+									"const": "OK"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					}
+				}
+			}
+		},
+		"/proxy": {
+			"post": {
+				"operationId": "relayRequest",
+				"parameters": [
+					{
+						"$ref": "#/components/parameters/MillisecondsLeft"
+					}
+				],
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/RelayRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"400": {
+						"$ref": "#/components/responses/CheckBadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/CheckForbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/CheckTooLarge"
+					},
+					"500": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/CheckResult"
+								}
+							},
+							"application/problem+json": {
+								"schema": {
+									"$ref": "#/components/schemas/CheckProblem"
+								}
+							}
+						}
+					},
+					"501": {
+						"$ref": "#/components/responses/CheckNotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/CheckBusy"
+					},
+					"504": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/CheckResult"
+								}
+							}
+						}
+					},
+					"default": {
+						"content": {
+							"*/*": {
+								"schema": {
+									"type": "string",
+									"format": "binary"
+								}
+							}
+						}
+					}
+				}
+			}
+		},
+		"/monitor": {
+			"post": {
+				"operationId": "runCheck",
+				"parameters": [
+					{
+						"$ref": "#/components/parameters/MillisecondsLeft"
+					}
+				],
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/CheckRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/CheckResult"
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/CheckBadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/CheckForbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/CheckTooLarge"
+					},
+					"500": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/CheckResult"
+								}
+							},
+							"application/problem+json": {
+								"schema": {
+									"$ref": "#/components/schemas/CheckProblem"
+								}
+							}
+						}
+					},
+					"503": {
+						"$ref": "#/components/responses/CheckBusy"
+					}
+				}
+			}
+		},
+		"/inventory": {
+			"post": {
+				"operationId": "runInventoryCommand",
+				"parameters": [
+					{
+						"$ref": "#/components/parameters/MillisecondsLeft"
+					}
+				],
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/InventoryRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/InventoryResult"
+								}
+							}
+						}
+					},
+					"400": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/InventoryResult"
+								}
+							},
+							"application/problem+json": {
+								"schema": {
+									"$ref": "#/components/schemas/InventoryProblem"
+								}
+							}
+						}
+					},
+					"403": {
+						"content": {
+							"text/plain": {
+								"schema": {
+									"$ref": "#/components/schemas/AccessDenied"
+								}
+							},
+							"application/problem+json": {
+								"schema": {
+									"$ref": "#/components/schemas/InventoryProblem"
+								}
+							}
+						}
+					},
+					"413": {
+						"content": {
+							"application/problem+json": {
+								"schema": {
+									"$ref": "#/components/schemas/InventoryProblem"
+								}
+							}
+						}
+					},
+					"417": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/InventoryResult"
+								}
+							}
+						}
+					},
+					"500": {
+						"content": {
+							"application/problem+json": {
+								"schema": {
+									"$ref": "#/components/schemas/InventoryProblem"
+								}
+							}
+						}
+					},
+					"503": {
+						"headers": {
+							"Retry-After": {
+								"$ref": "#/components/headers/RetryAfter"
+							}
+						},
+						"content": {
+							"application/problem+json": {
+								"schema": {
+									"$ref": "#/components/schemas/InventoryProblem"
+								}
+							}
+						}
+					}
+				}
+			}
+		},
+		"/metric": {
+			"post": {
+				"operationId": "drainMetrics",
+				"requestBody": {
+					"required": false,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/KeyOnlyRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"$ref": "#/components/responses/MetricsTaken"
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/metric/append": {
+			"post": {
+				"operationId": "appendMetrics",
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/AppendRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"type": "object",
+									"required": [
+										"status",
+										"message"
+									],
+									"properties": {
+										"status": {
+											"type": "string",
+											"const": "ok"
+										},
+										"message": {
+											"type": "string",
+											"const": ""
+										}
+									}
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/metric/lease": {
+			"post": {
+				"operationId": "leaseMetrics",
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/LeaseRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/LeasedMetrics"
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/metric/ack": {
+			"post": {
+				"operationId": "acknowledgeMetrics",
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/AcknowledgeRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"type": "object",
+									"required": [
+										"status",
+										"message"
+									],
+									"properties": {
+										"status": {
+											"type": "string",
+											"const": "ok"
+										},
+										"message": {
+											"type": "string"
+										}
+									}
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/metric/peek": {
+			"post": {
+				"operationId": "peekMetrics",
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/PeekRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"$ref": "#/components/responses/MetricsTaken"
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/metric/config": {
+			"get": {
+				"operationId": "getMetricConfig",
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/MetricConfigStatus"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					}
+				}
+			}
+		},
+		"/metric/config/update": {
+			"post": {
+				"operationId": "updateMetricConfig",
+				"x-any-letter-case": true,
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/MetricConfigUpdate"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"type": "object",
+									"required": [
+										"status",
+										"message"
+									],
+									"properties": {
+										"status": {
+											"type": "string",
+											"enum": [
+												"OK",
+												"NG"
+											]
+										},
+										"message": {
+											"type": "string"
+										}
+									}
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/metric/status": {
+			"get": {
+				"operationId": "getMetricStatus",
+				"responses": {
+					"301": {
+						"headers": {
+							"Location": {
+								"required": true,
+								"schema": {
+									"type": "string",
+									"const": "/status"
+								}
+							}
+						},
+						"content": {
+							"text/html": {
+								"schema": {
+									"type": "string"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					}
+				}
+			}
+		},
+		"/status": {
+			"get": {
+				"operationId": "getStatus",
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/Status"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					}
+				}
+			}
+		},
+		"/status/memory": {
+			"get": {
+				"operationId": "getMemoryStatus",
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/MemoryStatus"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					}
+				}
+			}
+		},
+		"/status/request": {
+			"get": {
+				"operationId": "getRequestStatus",
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/RequestStatus"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"404": {
+						"content": {
+							"application/problem+json": {
+								"schema": {
+									"$ref": "#/components/schemas/Problem"
+								}
+							}
+						}
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					}
+				}
+			}
+		},
+		"/machine-state": {
+			"get": {
+				"operationId": "listMachineStates",
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/MachineStateList"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"404": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/MachineStateList"
+								}
+							}
+						}
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/machine-state/{key}": {
+			"get": {
+				"operationId": "getMachineState",
+				"parameters": [
+					{
+						"name": "key",
+						"in": "path",
+						"required": true,
+						"schema": {
+							"type": "string"
+						}
+					}
+				],
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"type": "object",
+									"required": [
+										"machineState"
+									],
+									"properties": {
+										"machineState": {
+											"type": "string"
+										}
+									}
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"404": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"type": "object",
+									"required": [
+										"error"
+									],
+									"properties": {
+										"error": {
+											"type": "string"
+										}
+									}
+								}
+							}
+						}
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/metrics": {
+			"get": {
+				"operationId": "exposeMetrics",
+				"responses": {
+					"200": {
+						"content": {
+							"text/plain": {
+								"schema": {
+									"type": "string"
+								}
+							},
+							"application/openmetrics-text": {
+								"schema": {
+									"type": "string"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"501": {
+						"$ref": "#/components/responses/NotBuilt"
+					}
+				}
+			}
+		}
+	},
+	"components": {
+		"responses": {
+			"Forbidden": {
+				"content": {
+					"text/plain": {
+						"schema": {
+							"$ref": "#/components/schemas/AccessDenied"
+						}
+					},
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/Problem"
+						}
+					}
+				}
+			},
+			"InternalError": {
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/Problem"
+						}
+					}
+				}
+			},
+			"CheckBadRequest": {
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/CheckProblem"
+						}
+					}
+				}
+			},
+			"CheckForbidden": {
+				"content": {
+					"text/plain": {
+						"schema": {
+							"$ref": "#/components/schemas/AccessDenied"
+						}
+					},
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/CheckProblem"
+						}
+					}
+				}
+			},
+			"CheckTooLarge": {
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/CheckProblem"
+						}
+					}
+				}
+			},
+			"CheckNotBuilt": {
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/CheckProblem"
+						}
+					}
+				}
+			},
+			"CheckBusy": {
+				"headers": {
+					"Retry-After": {
+						"$ref": "#/components/headers/RetryAfter"
+					}
+				},
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/CheckProblem"
+						}
+					}
+				}
+			},
+			"MetricsTaken": {
+				"content": {
+					"application/json": {
+						"schema": {
+							"$ref": "#/components/schemas/Metrics"
+						}
+					}
+				}
+			},
+			"BadRequest": {
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/Problem"
+						}
+					}
+				}
+			},
+			"TooLarge": {
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/Problem"
+						}
+					}
+				}
+			},
+			"NotBuilt": {
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/Problem"
+						}
+					}
+				}
+			},
+			"Busy": {
+				"headers": {
+					"Retry-After": {
+						"$ref": "#/components/headers/RetryAfter"
+					}
+				},
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/Problem"
+						}
+					}
+				}
+			}
+		},
+		"parameters": {
+			"MillisecondsLeft": {
+				"name": "Happo-Milliseconds-Left",
+				"in": "header",
+				"required": false,
+				"schema": {
+					"type": "string",
+					"pattern": "^[0-9]{1,9}$"
+				}
+			}
+		},
+		"schemas": {
+			"RelayRequest": {
+				"type": "object",
+				"required": [
+					"proxy_hostport",
+					"request_type"
+				],
+				"properties": {
+					"proxy_hostport": {
+						"type": "array",
+						"minItems": 1,
+						"maxItems": 16,
+						"items": {
+							"type": "string",
+							"minLength": 1
+						}
+					},
+					"request_type": {
+						"type": "string",
+						"pattern": "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
+					},
+					"request_json": {
+						"type": [
+							"string",
+							"null"
+						]
+					}
+				}
+			},
+			"CheckResult": {
+				"type": "object",
+				"required": [
+					"return_value",
+					"message"
+				],
+				"properties": {
+					"return_value": {
+						"type": "integer"
+					},
+					"message": {
+						"type": "string"
+					}
+				}
+			},
+			"CheckProblem": {
+				"type": "object",
+				"required": [
+					"title",
+					"status",
+					"detail",
+					"return_value",
+					"message"
+				],
+				"properties": {
+					"title": {
+						"type": "string"
+					},
+					"status": {
+						"type": "integer"
+					},
+					"detail": {
+						"type": "string"
+					},
+					"return_value": {
+						"type": "integer",
+						"const": 3
+					},
+					"message": {
+						"type": "string"
+					}
+				}
+			},
+			"CheckRequest": {
+				"type": "object",
+				"required": [
+					"plugin_name"
+				],
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"plugin_name": {
+						"type": "string",
+						"minLength": 1
+					},
+					"plugin_option": {
+						"type": [
+							"string",
+							"null"
+						]
+					}
+				}
+			},
+			"InventoryRequest": {
+				"type": "object",
+				"required": [
+					"command"
+				],
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"command": {
+						"type": "string",
+						"minLength": 1
+					},
+					"command_option": {
+						"type": [
+							"string",
+							"null"
+						]
+					}
+				}
+			},
+			"InventoryResult": {
+				"type": "object",
+				"required": [
+					"return_code",
+					"return_value"
+				],
+				"properties": {
+					"return_code": {
+						"type": "integer"
+					},
+					"return_value": {
+						"type": "string"
+					}
+				}
+			},
+			"InventoryProblem": {
+				"type": "object",
+				"required": [
+					"title",
+					"status",
+					"detail",
+					"return_code",
+					"return_value"
+				],
+				"properties": {
+					"title": {
+						"type": "string"
+					},
+					"status": {
+						"type": "integer"
+					},
+					"detail": {
+						"type": "string"
+					},
+					"return_code": {
+						"type": "integer",
+						"const": 125
+					},
+					"return_value": {
+						"type": "string"
+					}
+				}
+			},
+			"AccessDenied": {
+				"type": "string",
+				"const": "Access Denied\n"
+			},
+			"KeyOnlyRequest": {
+				"type": "object",
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					}
+				}
+			},
+			"AppendRequest": {
+				"type": "object",
+				"required": [
+					"metric_data"
+				],
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"metric_data": {
+						"type": [
+							"array",
+							"null"
+						],
+						"items": {
+							"$ref": "#/components/schemas/Sample"
+						}
+					}
+				}
+			},
+			"LeaseRequest": {
+				"type": "object",
+				"required": [
+					"seconds"
+				],
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"seconds": {
+						"type": "integer",
+						"minimum": 1,
+						"maximum": 86400
+					},
+					"limit": {
+						"$ref": "#/components/schemas/BatchLimit"
+					},
+					"consumer": {
+						"$ref": "#/components/schemas/Consumer"
+					}
+				}
+			},
+			"LeasedMetrics": {
+				"type": "object",
+				"required": [
+					"batch_id",
+					"expires_at",
+					"metric_data",
+					"message"
+				],
+				"properties": {
+					"batch_id": {
+						"type": [
+							"string",
+							"null"
+						]
+					},
+					"expires_at": {
+						"type": [
+							"integer",
+							"null"
+						]
+					},
+					"metric_data": {
+						"type": [
+							"array",
+							"null"
+						],
+						"items": {
+							"$ref": "#/components/schemas/StoredSample"
+						}
+					},
+					"message": {
+						"type": "string"
+					}
+				}
+			},
+			"AcknowledgeRequest": {
+				"type": "object",
+				"required": [
+					"batch_id"
+				],
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"batch_id": {
+						"type": "string",
+						"minLength": 1
+					},
+					"consumer": {
+						"$ref": "#/components/schemas/Consumer"
+					}
+				}
+			},
+			"PeekRequest": {
+				"type": "object",
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"limit": {
+						"$ref": "#/components/schemas/BatchLimit"
+					},
+					"consumer": {
+						"$ref": "#/components/schemas/Consumer"
+					}
+				}
+			},
+			"MetricConfigStatus": {
+				"type": "object",
+				"required": [
+					"file",
+					"read_at",
+					"error",
+					"config"
+				],
+				"properties": {
+					"file": {
+						"type": "string"
+					},
+					"read_at": {
+						"type": [
+							"integer",
+							"null"
+						]
+					},
+					"error": {
+						"type": [
+							"string",
+							"null"
+						]
+					},
+					"config": {
+						"$ref": "#/components/schemas/MetricConfig"
+					}
+				}
+			},
+			"MetricConfigUpdate": {
+				"type": "object",
+				"required": [
+					"config"
+				],
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"config": {
+						"type": "object",
+						"properties": {
+							"Metrics": {
+								"type": [
+									"array",
+									"null"
+								],
+								"items": {
+									"type": "object",
+									"required": [
+										"Hostname"
+									],
+									"properties": {
+										"Hostname": {
+											"type": "string"
+										},
+										"Plugins": {
+											"type": [
+												"array",
+												"null"
+											],
+											"items": {
+												"type": "object",
+												"required": [
+													"Plugin_Name"
+												],
+												"properties": {
+													"Plugin_Name": {
+														"type": "string",
+														"minLength": 1
+													},
+													"Plugin_Option": {
+														"type": [
+															"string",
+															"null"
+														]
+													}
+												}
+											}
+										}
+									}
+								}
+							}
+						}
+					}
+				}
+			},
+			"Status": {
+				"type": "object",
+				"required": [
+					"app_version",
+					"uptime_seconds",
+					"num_goroutine",
+					"metric_buffer_status",
+					"callers",
+					"leveldb_properties"
+				],
+				"properties": {
+					"app_version": {
+						"type": "string"
+					},
+					"uptime_seconds": {
+						"type": "integer"
+					},
+					"num_goroutine": {
+						"type": "integer"
+					},
+					"metric_buffer_status": {
+						"type": "object",
+						"required": [
+							"newest_timestamp",
+							"oldest_timestamp"
+						],
+						"properties": {
+							"newest_timestamp": {
+								"type": "integer"
+							},
+							"oldest_timestamp": {
+								"type": "integer"
+							}
+						}
+					},
+					"callers": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					},
+					"leveldb_properties": {
+						"type": "object",
+						"additionalProperties": {
+							"type": "string"
+						}
+					},
+					"node_version": {
+						"type": "string"
+					},
+					"pid": {
+						"type": "integer"
+					},
+					"started_at": {
+						"type": "integer"
+					},
+					"commands": {
+						"type": "object",
+						"required": [
+							"running",
+							"waiting"
+						],
+						"properties": {
+							"running": {
+								"type": "integer"
+							},
+							"waiting": {
+								"type": "integer"
+							}
+						}
+					},
+					"settings": {
+						"type": "object",
+						"additionalProperties": {
+							"type": "string"
+						}
+					}
+				}
+			},
+			"MemoryStatus": {
+				"type": "object",
+				"required": [
+					"Alloc",
+					"TotalAlloc",
+					"Sys",
+					"HeapAlloc",
+					"HeapSys",
+					"HeapIdle",
+					"HeapInuse",
+					"NumGC",
+					"PauseTotalNs",
+					"LastGC"
+				],
+				"properties": {
+					"Alloc": {
+						"type": "integer"
+					},
+					"TotalAlloc": {
+						"type": "integer"
+					},
+					"Sys": {
+						"type": "integer"
+					},
+					"HeapAlloc": {
+						"type": "integer"
+					},
+					"HeapSys": {
+						"type": "integer"
+					},
+					"HeapIdle": {
+						"type": "integer"
+					},
+					"HeapInuse": {
+						"type": "integer"
+					},
+					"NumGC": {
+						"type": "integer"
+					},
+					"PauseTotalNs": {
+						"type": "integer"
+					},
+					"LastGC": {
+						"type": "integer"
+					},
+					"node": {
+						"type": "object",
+						"additionalProperties": {
+							"type": "number"
+						}
+					}
+				},
+				"additionalProperties": true
+			},
+			"RequestStatus": {
+				"type": "object",
+				"required": [
+					"last1",
+					"last5"
+				],
+				"properties": {
+					"last1": {
+						"$ref": "#/components/schemas/RequestCounts"
+					},
+					"last5": {
+						"$ref": "#/components/schemas/RequestCounts"
+					}
+				}
+			},
+			"Problem": {
+				"type": "object",
+				"required": [
+					"title",
+					"status",
+					"detail"
+				],
+				"properties": {
+					"title": {
+						"type": "string"
+					},
+					"status": {
+						"type": "integer"
+					},
+					"detail": {
+						"type": "string"
+					}
+				}
+			},
+			"MachineStateList": {
+				"type": "object",
+				"required": [
+					"keys"
+				],
+				"properties": {
+					"keys": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					}
+				}
+			},
+			"ApiKey": {
+				"type": [
+					"string",
+					"null"
+				]
+			},
+			"Metrics": {
+				"type": "object",
+				"required": [
+					"metric_data",
+					"message"
+				],
+				"properties": {
+					"metric_data": {
+						"type": [
+							"array",
+							"null"
+						],
+						"items": {
+							"$ref": "#/components/schemas/StoredSample"
+						}
+					},
+					"message": {
+						"type": "string"
+					}
+				}
+			},
+			"Sample": {
+				"type": "object",
+				"required": [
+					"hostname",
+					"timestamp",
+					"metrics"
+				],
+				"properties": {
+					"hostname": {
+						"type": "string"
+					},
+					"timestamp": {
+						"type": "integer",
+						"minimum": -9007199254740991,
+						"maximum": 9007199254740991
+					},
+					"metrics": {
+						"type": "object",
+						"additionalProperties": {
+							"type": "number"
+						}
+					}
+				}
+			},
+			"BatchLimit": {
+				"type": [
+					"integer",
+					"null"
+				],
+				"minimum": 1,
+				"maximum": 3600
+			},
+			"Consumer": {
+				"type": [
+					"string",
+					"null"
+				]
+			},
+			"StoredSample": {
+				"type": "object",
+				"required": [
+					"hostname",
+					"timestamp",
+					"metrics"
+				],
+				"properties": {
+					"hostname": {
+						"type": "string"
+					},
+					"timestamp": {
+						"type": "integer"
+					},
+					"metrics": {
+						"type": [
+							"object",
+							"null"
+						],
+						"additionalProperties": {
+							"type": "number"
+						}
+					}
+				}
+			},
+			"MetricConfig": {
+				"type": "object",
+				"required": [
+					"metrics"
+				],
+				"properties": {
+					"metrics": {
+						"type": "array",
+						"items": {
+							"type": "object",
+							"required": [
+								"hostname",
+								"plugins"
+							],
+							"properties": {
+								"hostname": {
+									"type": "string"
+								},
+								"plugins": {
+									"type": "array",
+									"items": {
+										"type": "object",
+										"required": [
+											"plugin_name",
+											"plugin_option"
+										],
+										"properties": {
+											"plugin_name": {
+												"type": "string"
+											},
+											"plugin_option": {
+												"type": "string"
+											}
+										}
+									}
+								}
+							}
+						}
+					}
+				}
+			},
+			"RequestCounts": {
+				"type": [
+					"array",
+					"null"
+				],
+				"items": {
+					"type": "object",
+					"required": [
+						"url",
+						"counts"
+					],
+					"properties": {
+						"url": {
+							"type": "string"
+						},
+						"counts": {
+							"type": "object",
+							"additionalProperties": {
+								"type": "integer"
+							}
+						}
+					}
+				}
+			}
+		},
+		"headers": {
+			"RetryAfter": {
+				"required": true,
+				"schema": {
+					"type": "string",
+					"pattern": "^[0-9]+$"
+				}
+			}
+		}
+	}
+};

@@ -1,0 +1,111 @@
+// Written by `npm run generate` from openapi.yaml. Do not edit.
+import type { operations } from "./schema.ts";
+
+type Content<T> = T extends { content: infer C } ? C : never;
+
+/** Path parameters of an operation. */
+export type Params<Op extends keyof operations> =
+	operations[Op]["parameters"]["path"] extends infer P
+		? [Exclude<P, undefined>] extends [never]
+			? Record<never, never>
+			: Exclude<P, undefined>
+		: never;
+
+/** Request body of an operation; undefined where it takes none. */
+export type Body<Op extends keyof operations> =
+	Exclude<operations[Op]["requestBody"], undefined> extends infer B
+		? [B] extends [never]
+			? undefined
+			: Content<B>[keyof Content<B>]
+		: never;
+
+/** What a handler may know of a request besides its contents. */
+export interface Call {
+	/** Aborted when the client has gone: nobody will read the answer. */
+	signal: AbortSignal;
+	/** What the caller will still wait, in milliseconds; undefined if it did not say. */
+	millisecondsLeft: number | undefined;
+	/** Media types of the Accept header, best first; empty if there is none. */
+	accept: readonly string[];
+}
+
+type Headers<T> = T extends { headers: infer H }
+	? { [K in keyof H as string extends K ? never : K]: H[K] }
+	: Record<never, never>;
+
+type WithHeaders<T> = keyof Headers<T> extends never
+	? { headers?: Record<string, string> }
+	: { headers: Headers<T> & Record<string, string> };
+
+/** One media type: naming it is optional; several: it must be named. */
+type WithBody<C> = [C] extends [never]
+	? { body?: never; type?: never }
+	: {
+			[M in keyof C]: [keyof C] extends [M]
+				? { body: C[M]; type?: M }
+				: { body: C[M]; type: M };
+		}[keyof C];
+
+type Status<S> = S extends number ? S : number;
+
+// any media type in the contract means that the handler names it
+type Media<C> = C extends { "*/*": infer B }
+	? { [type: string]: B }
+	: C;
+
+/** One declared answer of an operation. */
+export type Reply<Op extends keyof operations> = {
+	[S in keyof operations[Op]["responses"]]: {
+		status: Status<S>;
+		/** Told once whether the answer was delivered to the client. */
+		delivered?: (ok: boolean) => void;
+	} & WithHeaders<operations[Op]["responses"][S]> &
+		WithBody<Media<Content<operations[Op]["responses"][S]>>>;
+}[keyof operations[Op]["responses"]];
+
+/** Does the work of one operation. What it throws is answered as a problem. */
+export type Handler<Op extends keyof operations> = (
+	params: Params<Op>,
+	body: Body<Op>,
+	call: Call,
+) => Reply<Op> | Promise<Reply<Op>>;
+
+/** Every operation an agent serves, none missing and none besides. */
+export interface Handlers {
+	/** Say that the agent is there: `GET /`. */
+	checkAvailability: Handler<"checkAvailability">;
+	/** Relay a request to the next hop: `POST /proxy`. */
+	relayRequest: Handler<"relayRequest">;
+	/** Run a Nagios plugin: `POST /monitor`. */
+	runCheck: Handler<"runCheck">;
+	/** Run a command and answer its output: `POST /inventory`. */
+	runInventoryCommand: Handler<"runInventoryCommand">;
+	/** Take the oldest metrics: `POST /metric`. */
+	drainMetrics: Handler<"drainMetrics">;
+	/** Store metrics: `POST /metric/append`. */
+	appendMetrics: Handler<"appendMetrics">;
+	/** Lend the oldest metrics for a time: `POST /metric/lease`. */
+	leaseMetrics: Handler<"leaseMetrics">;
+	/** Say that a leased batch is safe: `POST /metric/ack`. */
+	acknowledgeMetrics: Handler<"acknowledgeMetrics">;
+	/** Look at the oldest metrics: `POST /metric/peek`. */
+	peekMetrics: Handler<"peekMetrics">;
+	/** Show the collection's configuration in force: `GET /metric/config`. */
+	getMetricConfig: Handler<"getMetricConfig">;
+	/** Replace the collection's configuration: `POST /metric/config/update`. */
+	updateMetricConfig: Handler<"updateMetricConfig">;
+	/** Redirect to /status: `GET /metric/status`. */
+	getMetricStatus: Handler<"getMetricStatus">;
+	/** Report the agent's state: `GET /status`. */
+	getStatus: Handler<"getStatus">;
+	/** Report memory use: `GET /status/memory`. */
+	getMemoryStatus: Handler<"getMemoryStatus">;
+	/** Report how many requests were answered: `GET /status/request`. */
+	getRequestStatus: Handler<"getRequestStatus">;
+	/** List the snapshots of the machine: `GET /machine-state`. */
+	listMachineStates: Handler<"listMachineStates">;
+	/** Show one snapshot of the machine: `GET /machine-state/{key}`. */
+	getMachineState: Handler<"getMachineState">;
+	/** Expose metrics to Prometheus: `GET /metrics`. */
+	exposeMetrics: Handler<"exposeMetrics">;
+}

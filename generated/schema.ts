@@ -1,0 +1,1938 @@
+// Written by `npm run generate` from openapi.yaml. Do not edit.
+export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say that the agent is there
+         * @description Answers `OK` without a newline, as the original. Nothing is looked at or run.
+         */
+        get: operations["checkAvailability"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/proxy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Relay a request to the next hop
+         * @description Passes a request on to the first of `proxy_hostport` and answers with what that hop answered:
+         *     its status, its body byte for byte, and its `Content-Type` (the original guessed the type from
+         *     the body). Redirects of a hop are passed back, never followed.
+         *
+         *     With one host left, the bytes of `request_json` are posted to `/<request_type>` there. With
+         *     more, `/proxy` of the first is called with the remaining hosts. `get/<path>` (`get/status`)
+         *     makes the last relay send a real `GET`; an original agent as the last relay cannot do that, it
+         *     posts to `/get/<path>` and its peer answers 404.
+         *
+         *     `request_json` is base64, which is what every client and agent of the original really sends,
+         *     or the JSON text itself, which is what its documentation says (and its code loses: it forwards
+         *     an empty body). The first character that is not blank decides: `{` is JSON.
+         *
+         *     Failures of the relay itself have the shape of a check result, whatever was relayed, because
+         *     the original's clients expect it. A status of 500 makes check_happo say CRITICAL, on purpose.
+         */
+        post: operations["relayRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a Nagios plugin
+         * @description Looks `plugin_name` up in the directories of `nagios-plugin-paths`, in order, runs it with
+         *     `plugin_option` and answers its exit status and its output. A failing check is a result, not
+         *     an error: the status is 200 whatever the plugin says.
+         *
+         *     An option line of plain words and quotes is split as a POSIX shell would split it and the
+         *     plugin is executed directly. A line that uses the shell (pipes, substitutions, globs,
+         *     redirections, variables, an open quote) goes through `/bin/sh -c`, as the original always did,
+         *     if the setting `shell` allows it.
+         *
+         *     Kept from the original, because clients depend on it:
+         *     - `return_value` is the plugin's exit status as it is, 0 to 255, also beyond the four Nagios
+         *       knows. A plugin that does not exist is 127, one that is not an executable file is 126.
+         *     - `message` is standard output as it is. With anything on standard error it is
+         *       `<stdout>, stderr=<stderr>`, and with an empty standard output always
+         *       `stdout=, stderr=<stderr>`.
+         *     - A timeout is status 500 with `return_value` 2 (CRITICAL), and the output is dropped.
+         *
+         *     Different from the original:
+         *     - A death by signal *n* is `return_value` 128+*n* on every system, and `message` names the signal.
+         *     - After `command-timeout` seconds the whole process group gets SIGTERM, three seconds later
+         *       SIGKILL. A background process that the plugin leaves behind does not delay the answer.
+         *     - Output beyond `command-output-limit-bytes` for each stream is dropped, and `message` says so.
+         *       Invalid UTF-8 is replaced by U+FFFD.
+         */
+        post: operations["runCheck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/inventory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a command and answer its output
+         * @description Runs `<command> <command_option>` as one `/bin/sh -c` line, found through `PATH`, and answers
+         *     what it wrote to standard output and standard error, in the order it was written.
+         *
+         *     This is a remote shell for everyone whom `allowed-hosts` admits; that is what the original
+         *     offers and its clients use. With the setting `shell` off only the commands listed in
+         *     `inventory-commands` are run, without a shell; with `inventory` off every request is 403.
+         *
+         *     Kept from the original: an exit status other than 0 is answered with status 400, a timeout
+         *     with status 417, `return_code` 0 and an empty output.
+         */
+        post: operations["runInventoryCommand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the oldest metrics
+         * @description Answers the oldest stored metrics, up to 60 distinct seconds of arrival and 8 MiB but at least
+         *     one entry, and deletes them once the answer was delivered. The body may be absent. With
+         *     nothing stored `metric_data` is `null`, not `[]`, as in the original.
+         *
+         *     Nothing is deleted before the answer was delivered; until then the data is reserved, and two
+         *     drains at once never get the same data. Over a crash of the agent a drain is at-least-once: the
+         *     same data can be answered again. A backend that wants certainty uses `/metric/lease` and
+         *     `/metric/ack`.
+         */
+        post: operations["drainMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/append": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Store metrics
+         * @description Stores the samples, all of them or none. `ok` means that they are on disk and survive a crash
+         *     and a power loss. `metric_data` of `null` or `[]` answers `ok` and stores nothing (the original
+         *     stored an empty entry).
+         */
+        post: operations["appendMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/lease": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lend the oldest metrics for a time
+         * @description Answers the oldest metrics that are not lent to anyone, with a `batch_id`, and keeps them out
+         *     of other leases and drains for `seconds`. They are deleted by `/metric/ack` only. After the
+         *     lease has run out, or after a restart, the same batch comes back unchanged under the same id.
+         *     Not in the original, which answers 404: a client must not fall back to `/metric`, which deletes.
+         */
+        post: operations["leaseMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that a leased batch is safe
+         * @description Deletes exactly the batch of `batch_id`, or marks it as taken by `consumer` when several
+         *     consumers are set up. Doing it again has the same result. Not in the original (404 there).
+         */
+        post: operations["acknowledgeMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/peek": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at the oldest metrics
+         * @description Answers as `/metric` does and changes nothing: what is seen here is still there afterwards.
+         *     Not in the original (404 there).
+         */
+        post: operations["peekMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the collection's configuration in force
+         * @description Answers the last good version of the `metric-config` file, which is the one in force, and the
+         *     error if the file as it is now cannot be used. Not in the original (404 there).
+         */
+        get: operations["getMetricConfig"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/config/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the collection's configuration
+         * @description Validates the configuration, writes it to the `metric-config` file and uses it from the next
+         *     pass on. `"config":{}` is valid and empties the file; a request without `config` is refused
+         *     (the original wiped the file and answered `OK`). A file that cannot be written is status 200
+         *     with `status` `NG`, as in the original, but with the reason.
+         *
+         *     Field names match in any letter case, here only: clients in Go send `Metrics`, `Hostname`,
+         *     `Plugin_Name`.
+         */
+        post: operations["updateMetricConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Redirect to /status
+         * @description Moved to `/status` in the original already; the query string is dropped, as there.
+         */
+        get: operations["getMetricStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report the agent's state
+         * @description The original's fields with the meaning they can have in this runtime, and what an operator
+         *     needs besides. Every figure is read when the request is answered.
+         */
+        get: operations["getStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status/memory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report memory use
+         * @description The field names of Go's `runtime.MemStats`, which existing graphs use, filled from V8 and the
+         *     process where there is a counterpart, 0 where there is none, and the runtime's own figures
+         *     beside them under `node`.
+         */
+        get: operations["getMemoryStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report how many requests were answered
+         * @description Counts of answers by path and status over the last minute and the last five minutes. Refused
+         *     requests are counted too (the original forgot them). `url` is the path without its query;
+         *     paths outside this document are counted together.
+         */
+        get: operations["getRequestStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machine-state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the snapshots of the machine
+         * @description Keys of the stored snapshots, oldest first. With none stored the status is 404, with the same
+         *     body; the original answers that and its clients know it.
+         */
+        get: operations["listMachineStates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machine-state/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show one snapshot of the machine
+         * @description The text of one snapshot. Keys that do not begin with `s-` are not readable (the original
+         *     handed out any entry of its database).
+         */
+        get: operations["getMachineState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Expose metrics to Prometheus
+         * @description The agent's own figures and the latest value of every collected metric, in Prometheus text
+         *     format, or in OpenMetrics when `Accept` asks for it. Not in the original (404 there).
+         */
+        get: operations["exposeMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/manage/add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register a host
+         * @description Asks the management server to add a host. Clients look at the status only and do not follow
+         *     redirects: 302 means that the host is registered already.
+         */
+        post: operations["addHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/manage/is_added": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask whether a host is registered
+         * @description 302 means found, 404 not found. A 200 means neither, as in the original, whose clients say
+         *     `Unknown Status` to it. `hostname` is empty and `proxies` is `null` in these requests.
+         */
+        post: operations["findHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/manage/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unregister a host
+         * @description 200 means done; every other status means that it failed, 302 too.
+         */
+        post: operations["removeHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description Never compared with anything, as in the original; see the introduction. */
+        ApiKey: string | null;
+        /** @constant */
+        AccessDenied: "Access Denied\n";
+        /** @description Why a request was refused (RFC 9457). */
+        Problem: {
+            /** @description The status in words. */
+            title: string;
+            /** @description The HTTP status. */
+            status: number;
+            /** @description What is wrong, naming the field and the value. */
+            detail: string;
+        };
+        /** @description A problem in the shape of a check result as well, for check clients that decode it. */
+        CheckProblem: {
+            title: string;
+            status: number;
+            detail: string;
+            /**
+             * @description UNKNOWN.
+             * @constant
+             */
+            return_value: 3;
+            /** @description The same text as `detail`. */
+            message: string;
+        };
+        /** @description A problem in the shape of an inventory result as well. */
+        InventoryProblem: {
+            title: string;
+            status: number;
+            detail: string;
+            /** @constant */
+            return_code: 125;
+            /** @description The same text as `detail`. */
+            return_value: string;
+        };
+        KeyOnlyRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+        };
+        CheckRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+            /**
+             * @description File name of the plugin, below one of the directories of `nagios-plugin-paths`. It cannot
+             *     leave them (`..`, an absolute path) and has no blanks, control or shell characters.
+             */
+            plugin_name: string;
+            /** @description The option line, words and quotes as in a shell. */
+            plugin_option?: string | null;
+        };
+        CheckResult: {
+            /** @description Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, others as the plugin gave them. */
+            return_value: number;
+            /** @description What the plugin printed, perfdata included. */
+            message: string;
+        };
+        InventoryRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+            /** @description The command, found through `PATH`. */
+            command: string;
+            /** @description Its arguments as a shell line. */
+            command_option?: string | null;
+        };
+        InventoryResult: {
+            /** @description Exit status of the command. */
+            return_code: number;
+            /** @description Standard output and standard error as they were written. */
+            return_value: string;
+        };
+        RelayRequest: {
+            /**
+             * @description The hops, nearest first, the destination last: a name, an IPv4 address or a bare or
+             *     bracketed IPv6 address, with an optional port (6777).
+             */
+            proxy_hostport: string[];
+            /** @description Path of the operation without its leading slash, `monitor` or `metric/append`. */
+            request_type: string;
+            /** @description The body to deliver, as base64 or as JSON text. Absent is an empty body. */
+            request_json?: string | null;
+        };
+        Sample: {
+            /** @description The host the figures are of; may be empty. */
+            hostname: string;
+            /** @description When the figures were taken, in seconds since 1970. Not used for ordering or retention. */
+            timestamp: number;
+            /** @description Value by metric name. */
+            metrics: {
+                [key: string]: number;
+            };
+        };
+        StoredSample: {
+            hostname: string;
+            /** @description Seconds since 1970. */
+            timestamp: number;
+            /** @description Value by metric name; `null` only in entries that the original stored. */
+            metrics: {
+                [key: string]: number;
+            } | null;
+        };
+        AppendRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+            metric_data: components["schemas"]["Sample"][] | null;
+        };
+        Metrics: {
+            metric_data: components["schemas"]["StoredSample"][] | null;
+            /** @description Empty as a rule. */
+            message: string;
+        };
+        /** @description Name of the reader, one of the setting `metric-consumers`; absent is `default`. */
+        Consumer: string | null;
+        /** @description At most this many distinct seconds of arrival; absent is 60. */
+        BatchLimit: number | null;
+        LeaseRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+            /** @description How long the batch is kept for this reader, in seconds. */
+            seconds: number;
+            limit?: components["schemas"]["BatchLimit"];
+            consumer?: components["schemas"]["Consumer"];
+        };
+        LeasedMetrics: {
+            batch_id: string | null;
+            /** @description When the lease runs out, in seconds since 1970. */
+            expires_at: number | null;
+            metric_data: components["schemas"]["StoredSample"][] | null;
+            message: string;
+        };
+        AcknowledgeRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+            /** @description As `/metric/lease` answered it. */
+            batch_id: string;
+            consumer?: components["schemas"]["Consumer"];
+        };
+        PeekRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+            limit?: components["schemas"]["BatchLimit"];
+            consumer?: components["schemas"]["Consumer"];
+        };
+        MetricConfigUpdate: {
+            apikey?: components["schemas"]["ApiKey"];
+            config: {
+                Metrics?: {
+                    Hostname: string;
+                    Plugins?: {
+                        Plugin_Name: string;
+                        Plugin_Option?: string | null;
+                    }[] | null;
+                }[] | null;
+            };
+        };
+        /** @description The shape of metrics.yaml. */
+        MetricConfig: {
+            metrics: {
+                hostname: string;
+                plugins: {
+                    plugin_name: string;
+                    plugin_option: string;
+                }[];
+            }[];
+        };
+        MetricConfigStatus: {
+            /** @description Path of the `metric-config` file. */
+            file: string;
+            /** @description When the version in force was read, in seconds since 1970; `null` if none was. */
+            read_at: number | null;
+            /** @description Why the file as it is now cannot be used. */
+            error: string | null;
+            config: components["schemas"]["MetricConfig"];
+        };
+        Status: {
+            /** @description As `happo-agent --version` prints it. */
+            app_version: string;
+            /** @description Whole seconds since the agent started. */
+            uptime_seconds: number;
+            /** @description Nearest counterpart of Go's figure: handles and requests the event loop waits for. */
+            num_goroutine: number;
+            metric_buffer_status: {
+                /** @description Arrival of the newest stored metrics, seconds since 1970; 0 if none. */
+                newest_timestamp: number;
+                /** @description Arrival of the oldest stored metrics, seconds since 1970; 0 if none. */
+                oldest_timestamp: number;
+            };
+            /** @description What the event loop waits for, one entry each (Go's goroutine stacks in the original). */
+            callers: string[];
+            /** @description The store's own report, keys as in the original; empty where this LevelDB has no such figure. */
+            leveldb_properties: {
+                [key: string]: string;
+            };
+            node_version?: string;
+            pid?: number;
+            /** @description Seconds since 1970. */
+            started_at?: number;
+            commands?: {
+                /** @description Commands running now. */
+                running: number;
+                /** @description Requests waiting for a place. */
+                waiting: number;
+            };
+            /** @description Settings in force, secrets hidden. */
+            settings?: {
+                [key: string]: string;
+            };
+        };
+        MemoryStatus: {
+            /** @description Bytes of live objects on the V8 heap. */
+            Alloc: number;
+            /** @description Bytes allocated since start, as near as V8 tells. */
+            TotalAlloc: number;
+            /** @description Resident memory of the process, in bytes. */
+            Sys: number;
+            /** @description Same as Alloc. */
+            HeapAlloc: number;
+            /** @description Bytes of heap V8 has from the system. */
+            HeapSys: number;
+            /** @description HeapSys less HeapInuse, in bytes. */
+            HeapIdle: number;
+            /** @description Bytes of heap pages in use. */
+            HeapInuse: number;
+            /** @description Garbage collections since start. */
+            NumGC: number;
+            /** @description Time in garbage collection since start, nanoseconds. */
+            PauseTotalNs: number;
+            /** @description End of the last collection, nanoseconds since 1970; 0 if none. */
+            LastGC: number;
+            /** @description The runtime's own figures, in bytes. */
+            node?: {
+                [key: string]: number;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description `null` when nothing was counted, as in the original. */
+        RequestCounts: {
+            /** @description Path without its query. */
+            url: string;
+            /** @description Number of answers by HTTP status. */
+            counts: {
+                [key: string]: number;
+            };
+        }[] | null;
+        RequestStatus: {
+            last1: components["schemas"]["RequestCounts"];
+            last5: components["schemas"]["RequestCounts"];
+        };
+        MachineStateList: {
+            /** @description `s-<unix seconds>`, ascending. */
+            keys: string[];
+        };
+        HostRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+            hostdata: {
+                /** @description `GROUP` or `GROUP!SUBGROUP`. */
+                group_name: string;
+                /** @description The host's address as its group knows it. */
+                ip: string;
+                hostname: string;
+                /** @description The agent's port. */
+                port: number;
+                /** @description Bastions in front of the host, nearest to the caller first. */
+                proxies: string[] | null;
+            };
+        };
+    };
+    responses: {
+        /** @description The request is not what this document says; nothing was done. */
+        BadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Bad Request",
+                 *       "status": 400,
+                 *       "detail": "body: expected an object, got 5"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The peer's address is not allowed (plain text), or a web page or a setting forbids it. */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Access Denied */
+                "text/plain": components["schemas"]["AccessDenied"];
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is over `max-body-bytes`. */
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Payload Too Large",
+                 *       "status": 413,
+                 *       "detail": "body: over the limit of 16777216 bytes (max-body-bytes)"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The agent failed; its log says why. */
+        InternalError: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Internal Server Error",
+                 *       "status": 500,
+                 *       "detail": "internal error"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description This version of the agent does not have the operation yet; nothing was done. */
+        NotBuilt: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Not Implemented",
+                 *       "status": 501,
+                 *       "detail": "POST /metric: not in this version of the agent"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too much is going on, or the store cannot be used; nothing was done. */
+        Busy: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Service Unavailable",
+                 *       "status": 503,
+                 *       "detail": "body: requests in memory are at the limit of 67108864 bytes (max-buffered-bytes)"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request is not what this document says; nothing was run. */
+        CheckBadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Bad Request",
+                 *       "status": 400,
+                 *       "detail": "plugin_name: required",
+                 *       "return_value": 3,
+                 *       "message": "plugin_name: required"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["CheckProblem"];
+            };
+        };
+        /** @description The peer's address is not allowed (plain text), or a web page or a setting forbids it. */
+        CheckForbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Access Denied */
+                "text/plain": components["schemas"]["AccessDenied"];
+                "application/problem+json": components["schemas"]["CheckProblem"];
+            };
+        };
+        /** @description The body is over `max-body-bytes`. */
+        CheckTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["CheckProblem"];
+            };
+        };
+        /** @description This version of the agent does not have the operation yet; nothing was done. */
+        CheckNotBuilt: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["CheckProblem"];
+            };
+        };
+        /** @description Too much is going on; nothing was run. */
+        CheckBusy: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Service Unavailable",
+                 *       "status": 503,
+                 *       "detail": "256 commands are running (max-commands) and none ended within 10 seconds",
+                 *       "return_value": 3,
+                 *       "message": "256 commands are running (max-commands) and none ended within 10 seconds"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["CheckProblem"];
+            };
+        };
+        /** @description The samples, oldest arrival first. */
+        MetricsTaken: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "metric_data": [
+                 *         {
+                 *           "hostname": "web01",
+                 *           "timestamp": 1444028730,
+                 *           "metrics": {
+                 *             "linux.users.users": 1
+                 *           }
+                 *         }
+                 *       ],
+                 *       "message": ""
+                 *     }
+                 */
+                "application/json": components["schemas"]["Metrics"];
+            };
+        };
+        /** @description The status is the answer; a body is ignored. */
+        Managed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+    };
+    parameters: {
+        /**
+         * @description How many milliseconds the caller will still wait, counted from now. It can only lower this
+         *     agent's own limits, so that an inner hop gives up before an outer one. Agents send it along a
+         *     relay chain; the original ignores and drops it.
+         * @example 9500
+         */
+        MillisecondsLeft: string;
+    };
+    requestBodies: never;
+    headers: {
+        /** @description Seconds after which to try again. */
+        RetryAfter: string;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    checkAvailability: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agent answers requests. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example OK */
+                    "text/plain": "OK";
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    relayRequest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description How many milliseconds the caller will still wait, counted from now. It can only lower this
+                 *     agent's own limits, so that an inner hop gives up before an outer one. Agents send it along a
+                 *     relay chain; the original ignores and drops it.
+                 * @example 9500
+                 */
+                "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "proxy_hostport": [
+                 *         "198.51.100.1:6777"
+                 *       ],
+                 *       "request_type": "monitor",
+                 *       "request_json": "eyJhcGlrZXkiOiIiLCJwbHVnaW5fbmFtZSI6ImNoZWNrX3Byb2NzIiwicGx1Z2luX29wdGlvbiI6Ii13IDEwMCAtYyAyMDAifQ=="
+                 *     }
+                 */
+                "application/json": components["schemas"]["RelayRequest"];
+            };
+        };
+        responses: {
+            400: components["responses"]["CheckBadRequest"];
+            403: components["responses"]["CheckForbidden"];
+            413: components["responses"]["CheckTooLarge"];
+            /**
+             * @description The next hop could not be reached or did not answer properly: refused, unknown name, TLS
+             *     failure, reset, short or oversized answer. `message` names the hop and the reason.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "return_value": 3,
+                     *       "message": "198.51.100.1:6777: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CheckResult"];
+                    "application/problem+json": components["schemas"]["CheckProblem"];
+                };
+            };
+            501: components["responses"]["CheckNotBuilt"];
+            503: components["responses"]["CheckBusy"];
+            /** @description The next hop did not answer within `proxy-timeout-seconds`. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "return_value": 3,
+                     *       "message": "198.51.100.1:6777: no answer within 180 seconds"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CheckResult"];
+                };
+            };
+            /**
+             * @description What the next hop answered, passed through unchanged: any status, any body. This reply is
+             *     not checked against any schema.
+             */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": Uint8Array;
+                };
+            };
+        };
+    };
+    runCheck: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description How many milliseconds the caller will still wait, counted from now. It can only lower this
+                 *     agent's own limits, so that an inner hop gives up before an outer one. Agents send it along a
+                 *     relay chain; the original ignores and drops it.
+                 * @example 9500
+                 */
+                "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": "",
+                 *       "plugin_name": "check_procs",
+                 *       "plugin_option": "-w 100 -c 200"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CheckRequest"];
+            };
+        };
+        responses: {
+            /** @description The plugin ran, or there is no such plugin (127) or it is not executable (126). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "return_value": 1,
+                     *       "message": "PROCS WARNING: 168 processes\n"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CheckResult"];
+                };
+            };
+            400: components["responses"]["CheckBadRequest"];
+            403: components["responses"]["CheckForbidden"];
+            413: components["responses"]["CheckTooLarge"];
+            /** @description The plugin did not end within its time limit, or could not be started. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "return_value": 2,
+                     *       "message": "Exec timeout: /usr/lib/nagios/plugins/check_http -H www.example.com"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CheckResult"];
+                    "application/problem+json": components["schemas"]["CheckProblem"];
+                };
+            };
+            503: components["responses"]["CheckBusy"];
+        };
+    };
+    runInventoryCommand: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description How many milliseconds the caller will still wait, counted from now. It can only lower this
+                 *     agent's own limits, so that an inner hop gives up before an outer one. Agents send it along a
+                 *     relay chain; the original ignores and drops it.
+                 * @example 9500
+                 */
+                "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": "",
+                 *       "command": "uname",
+                 *       "command_option": "-a"
+                 *     }
+                 */
+                "application/json": components["schemas"]["InventoryRequest"];
+            };
+        };
+        responses: {
+            /** @description The command ended with exit status 0. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "return_code": 0,
+                     *       "return_value": "Linux web01 6.1.0 x86_64 GNU/Linux\n"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InventoryResult"];
+                };
+            };
+            /**
+             * @description The command ended with another exit status (`application/json`; 128+*n* for a death by
+             *     signal *n*), or the request was refused (`application/problem+json`).
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "return_code": 127,
+                     *       "return_value": "/bin/sh: 1: rpm: not found\n"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InventoryResult"];
+                    /**
+                     * @example {
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "command: required",
+                     *       "return_code": 125,
+                     *       "return_value": "command: required"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["InventoryProblem"];
+                };
+            };
+            /** @description The peer, the page or the command is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example Access Denied */
+                    "text/plain": components["schemas"]["AccessDenied"];
+                    "application/problem+json": components["schemas"]["InventoryProblem"];
+                };
+            };
+            /** @description The body is over `max-body-bytes`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InventoryProblem"];
+                };
+            };
+            /** @description The command did not end within its time limit. Its output is dropped, as in the original. */
+            417: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "return_code": 0,
+                     *       "return_value": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InventoryResult"];
+                };
+            };
+            /** @description The command could not be started, or the agent failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InventoryProblem"];
+                };
+            };
+            /** @description Too much is going on; nothing was run. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InventoryProblem"];
+                };
+            };
+        };
+    };
+    drainMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": ""
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyOnlyRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["MetricsTaken"];
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    appendMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": "",
+                 *       "metric_data": [
+                 *         {
+                 *           "hostname": "web01",
+                 *           "timestamp": 1444028730,
+                 *           "metrics": {
+                 *             "linux.users.users": 1,
+                 *             "linux.swap.pswpin": 0.5
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["AppendRequest"];
+            };
+        };
+        responses: {
+            /** @description Everything is on disk. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "message": ""
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        status: "ok";
+                        /**
+                         * @description Always empty, as in the original.
+                         * @constant
+                         */
+                        message: "";
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    leaseMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "seconds": 300,
+                 *       "limit": 60,
+                 *       "consumer": "default"
+                 *     }
+                 */
+                "application/json": components["schemas"]["LeaseRequest"];
+            };
+        };
+        responses: {
+            /** @description A batch, or nothing to lend (`batch_id` and `metric_data` are `null`). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch_id": "01JD9Z4R8V",
+                     *       "expires_at": 1444029030,
+                     *       "metric_data": [
+                     *         {
+                     *           "hostname": "web01",
+                     *           "timestamp": 1444028730,
+                     *           "metrics": {
+                     *             "linux.users.users": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "message": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LeasedMetrics"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    acknowledgeMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "batch_id": "01JD9Z4R8V",
+                 *       "consumer": "default"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AcknowledgeRequest"];
+            };
+        };
+        responses: {
+            /** @description The batch is gone for this consumer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "message": ""
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        status: "ok";
+                        message: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    peekMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "limit": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["PeekRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["MetricsTaken"];
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    getMetricConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration in force. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "file": "/etc/happo/metrics.yaml",
+                     *       "read_at": 1444028730,
+                     *       "error": null,
+                     *       "config": {
+                     *         "metrics": [
+                     *           {
+                     *             "hostname": "web01",
+                     *             "plugins": [
+                     *               {
+                     *                 "plugin_name": "metrics_linux",
+                     *                 "plugin_option": ""
+                     *               }
+                     *             ]
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MetricConfigStatus"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+        };
+    };
+    updateMetricConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": "",
+                 *       "config": {
+                 *         "Metrics": [
+                 *           {
+                 *             "Hostname": "web01",
+                 *             "Plugins": [
+                 *               {
+                 *                 "Plugin_Name": "metrics_linux",
+                 *                 "Plugin_Option": ""
+                 *               }
+                 *             ]
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["MetricConfigUpdate"];
+            };
+        };
+        responses: {
+            /** @description The file was written (`OK`) or not (`NG`). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "OK",
+                     *       "message": ""
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "OK" | "NG";
+                        /** @description The reason of `NG`; empty with `OK`. */
+                        message: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    getMetricStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See `/status`. */
+            301: {
+                headers: {
+                    /** @description Where the status is. */
+                    Location: "/status";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <a href="/status">Moved Permanently</a>. */
+                    "text/html": string;
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    getStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+        };
+    };
+    getMemoryStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryStatus"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+        };
+    };
+    getRequestStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "last1": [
+                     *         {
+                     *           "url": "/",
+                     *           "counts": {
+                     *             "200": 3,
+                     *             "403": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "last5": [
+                     *         {
+                     *           "url": "/",
+                     *           "counts": {
+                     *             "200": 3,
+                     *             "403": 1
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RequestStatus"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            /** @description Counting is off, which is the default (`enable-requeststatus-middleware`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+        };
+    };
+    listMachineStates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         "s-1498112479",
+                     *         "s-1498112819"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MachineStateList"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            /** @description There is no snapshot. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MachineStateList"];
+                };
+            };
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    getMachineState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A key as `/machine-state` lists it, `s-<unix seconds>`.
+                 * @example s-1498112479
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The snapshot. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "machineState": "********** w  (2017-06-22T15:21:19+09:00) **********\n 15:21:19 up 13 days\n\n"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description What each command printed, under a heading each. */
+                        machineState: string;
+                    };
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            /** @description There is no such snapshot. The text is the original's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "leveldb: not found"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                    };
+                };
+            };
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    exposeMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example # TYPE happo_agent_uptime_seconds gauge
+                     *     happo_agent_uptime_seconds 13
+                     */
+                    "text/plain": string;
+                    /**
+                     * @example # TYPE happo_agent_uptime_seconds gauge
+                     *     happo_agent_uptime_seconds 13
+                     *     # EOF
+                     */
+                    "application/openmetrics-text": string;
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotBuilt"];
+        };
+    };
+    addHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": "",
+                 *       "hostdata": {
+                 *         "group_name": "GRP!SUB",
+                 *         "ip": "192.0.2.5",
+                 *         "hostname": "web01",
+                 *         "port": 6777,
+                 *         "proxies": [
+                 *           "198.51.100.1:6777"
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Managed"];
+            302: components["responses"]["Managed"];
+            400: components["responses"]["BadRequest"];
+            default: components["responses"]["Managed"];
+        };
+    };
+    findHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": "",
+                 *       "hostdata": {
+                 *         "group_name": "GRP!SUB",
+                 *         "ip": "192.0.2.5",
+                 *         "hostname": "",
+                 *         "port": 6777,
+                 *         "proxies": null
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Managed"];
+            302: components["responses"]["Managed"];
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["Managed"];
+            default: components["responses"]["Managed"];
+        };
+    };
+    removeHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": "",
+                 *       "hostdata": {
+                 *         "group_name": "GRP!SUB",
+                 *         "ip": "192.0.2.5",
+                 *         "hostname": "",
+                 *         "port": 6777,
+                 *         "proxies": null
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Managed"];
+            302: components["responses"]["Managed"];
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["Managed"];
+            default: components["responses"]["Managed"];
+        };
+    };
+}

@@ -1,0 +1,224 @@
+import { spawn, spawnSync } from "node:child_process";
+import { constants as files } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+	type CommandLine,
+	createCloser,
+	PROBE,
+	SHELL_NAME,
+	SHELLS,
+	type SpawnLine,
+} from "./closer.ts";
+import {
+	type CommandResult,
+	cancelledBeforeStart,
+	type Execution,
+	followCommand,
+	type Started,
+} from "./execution.ts";
+import type { Kill } from "./process-group.ts";
+
+export type { CommandLine } from "./closer.ts";
+export type { CommandResult } from "./execution.ts";
+export type { Captured } from "./output.ts";
+
+/** The command could not be started; `code` is the system's name for the reason: E2BIG, ENOENT, EACCES, EAGAIN ... */
+export class CommandStartError extends Error {
+	override name = "CommandStartError";
+	readonly code: string;
+
+	constructor(file: string, cause: unknown) {
+		const { code = "EINVAL" } = cause as NodeJS.ErrnoException;
+		// Node refuses NUL bytes before the system can say EINVAL
+		const name = code.startsWith("ERR_") ? "EINVAL" : code;
+		super(`cannot start ${file}: ${name}`, { cause });
+		this.code = name;
+	}
+}
+
+export interface Commands {
+	/**
+	 * Runs a program to its end, in a session and process group of its own, with /dev/null as standard input.
+	 * Whatever the program does is a result. Aborted before the start: nothing is started, `cancelled` is true.
+	 * @throws CommandStartError
+	 */
+	run(
+		line: CommandLine,
+		limits: { timeoutMilliseconds: number; signal?: AbortSignal },
+	): Promise<CommandResult>;
+	/** Commands without an answer yet. */
+	readonly running: number;
+	/** Commands that outlived SIGKILL, counted since the start. */
+	readonly survivors: number;
+	/**
+	 * Stops all that is still there, what answered commands left behind included: SIGTERM now, SIGKILL after the grace
+	 * (one second by default). Resolves when nothing is left, at the latest one second after SIGKILL. Nothing is started
+	 * any more.
+	 */
+	close(graceMilliseconds?: number): Promise<void>;
+}
+
+/**
+ * The one door to other programs.
+ * @param parts.outputLimitBytes kept of each output stream, inclusive; the rest is read and dropped
+ * @param parts.environment all that the programs get of the environment
+ * @param parts.kill sends signals; process.kill unless a test says otherwise
+ */
+export function createCommands({
+	outputLimitBytes,
+	environment,
+	log,
+	kill = (pid, signal) => process.kill(pid, signal),
+}: {
+	outputLimitBytes: number;
+	environment: Readonly<Record<string, string>>;
+	log: { warning(message: string): void; error(message: string): void };
+	kill?: Kill;
+}): Commands {
+	const shell = findClosingShell(environment);
+	if (!shell)
+		log.warning(
+			"no shell found that can close descriptors: plugins may inherit open files of this process",
+		);
+	const throughCloser = createCloser(shell, environment);
+	const executions = new Set<Execution>();
+	let running = 0;
+	let survivors = 0;
+	let closing = false;
+	let lastStart: Promise<unknown> = Promise.resolve();
+
+	/**
+	 * A start blocks the event loop for milliseconds, on a busy machine for tens of them: with one start a turn, requests,
+	 * time limits and exits of others are served in between.
+	 */
+	const turn = () => {
+		lastStart = lastStart.then(() => nextTurn());
+		return lastStart;
+	};
+
+	const start = async (line: CommandLine, signal: AbortSignal | undefined) => {
+		try {
+			await checkFile(line.file);
+			await turn();
+			// asked again, as that took a moment
+			if (closing || signal?.aborted) return undefined;
+			return await startProcess(throughCloser(line), environment);
+		} catch (cause) {
+			throw new CommandStartError(line.file, cause);
+		}
+	};
+
+	const run: Commands["run"] = async (
+		line,
+		{ timeoutMilliseconds, signal },
+	) => {
+		if (closing || signal?.aborted) return cancelledBeforeStart();
+		const started = await start(line, signal);
+		if (!started) return cancelledBeforeStart();
+		const execution = followCommand(started, {
+			timeoutMilliseconds,
+			outputLimitBytes,
+			kill,
+		});
+		executions.add(execution);
+		execution.ended.then(() => executions.delete(execution));
+		const cancel = () => execution.cancel();
+		if (closing || signal?.aborted) cancel();
+		signal?.addEventListener("abort", cancel, { once: true });
+		const result = await execution.answered;
+		signal?.removeEventListener("abort", cancel);
+		if (result.survived) {
+			survivors++;
+			log.error(
+				`command outlived SIGKILL: process ${started.pid}, ${line.file}`,
+			);
+		}
+		return result;
+	};
+
+	return {
+		get running() {
+			return running;
+		},
+		get survivors() {
+			return survivors;
+		},
+		async run(line, limits) {
+			running++;
+			try {
+				return await run(line, limits);
+			} finally {
+				running--;
+			}
+		},
+		async close(graceMilliseconds = 1000) {
+			closing = true;
+			for (const execution of executions) execution.cancel(graceMilliseconds);
+			// the timers of answered commands do not keep the process alive: this one does
+			const alive = setInterval(() => {}, 1000);
+			await Promise.all([...executions].map(({ ended }) => ended));
+			clearInterval(alive);
+		},
+	};
+}
+
+/** A program that a shell could not start is an exit status 126 or 127; here it is an error that says why. */
+async function checkFile(file: string) {
+	if (!file.includes("/")) return;
+	if ((await stat(file)).isDirectory())
+		throw Object.assign(new Error(`is a directory: ${file}`), {
+			code: "EACCES",
+		});
+	await access(file, files.X_OK);
+}
+
+/** Starts a process through node:child_process. Another engine gives the same answer. */
+function startProcess(
+	{ file, args, argv0 }: SpawnLine,
+	environment: Readonly<Record<string, string>>,
+): Promise<Started> {
+	const child = spawn(file, args, {
+		argv0,
+		detached: true,
+		env: environment,
+		stdio: ["ignore", "pipe", "pipe"],
+	});
+	return new Promise((resolve, reject) => {
+		const { pid, stdout, stderr } = child;
+		child.on("error", (error) => {
+			// without a descriptor left there are no streams either, whatever the types say
+			stdout?.destroy();
+			stderr?.destroy();
+			reject(error);
+		});
+		if (pid === undefined) return;
+		resolve({
+			pid,
+			stdout,
+			stderr,
+			onExit: (callback) =>
+				child.once("exit", (status, signal) =>
+					callback(status ?? undefined, signal ?? undefined),
+				),
+			unref: () => child.unref(),
+		});
+	});
+}
+
+/** Run once, when the daemon starts, so it may block for some milliseconds. */
+function findClosingShell(environment: Readonly<Record<string, string>>) {
+	return SHELLS.find(({ file, args }) => {
+		const { status, stdout, stderr } = spawnSync(
+			file,
+			[...args, "-c", PROBE, SHELL_NAME],
+			{
+				argv0: SHELL_NAME,
+				env: environment,
+				stdio: ["ignore", "pipe", "pipe"],
+				timeout: 5000,
+			},
+		);
+		return status === 0 && stdout.length === 0 && stderr.length === 0;
+	});
+}

@@ -1,0 +1,206 @@
+import { constants } from "node:os";
+import type { Readable } from "node:stream";
+import { type Captured, captureOutput } from "./output.ts";
+import { createProcessGroup, type Kill } from "./process-group.ts";
+
+const KILL_AFTER_MILLISECONDS = 3000;
+const GIVE_UP_AFTER_MILLISECONDS = 1000;
+/** What a command wrote last may still be on its way when its exit is noticed. */
+const DRAIN_MILLISECONDS = 250;
+const WATCH_MILLISECONDS = 500;
+const WATCH_STOPPING_MILLISECONDS = 100;
+
+export interface CommandResult {
+	/** undefined: ended by a signal, or not ended. */
+	exitStatus: number | undefined;
+	signal: NodeJS.Signals | undefined;
+	signalNumber?: number;
+	stdout: Captured;
+	stderr: Captured;
+	/** It ran into the time limit; it may have answered SIGTERM with an exit status of its own. */
+	timedOut: boolean;
+	/** Stopped, or not even started, because of the abort signal or close(). */
+	cancelled: boolean;
+	/** Still there one second after SIGKILL. */
+	survived: boolean;
+	durationMilliseconds: number;
+}
+
+/** A process in a session and group of its own, its leader. */
+export interface Started {
+	pid: number;
+	stdout: Readable;
+	stderr: Readable;
+	/** Calls back as soon as the process has been waited for, in the same turn of the event loop. */
+	onExit(
+		callback: (
+			status: number | undefined,
+			signal: NodeJS.Signals | undefined,
+		) => void,
+	): void;
+	/** The daemon may end although this process is there. */
+	unref(): void;
+}
+
+export interface Execution {
+	answered: Promise<CommandResult>;
+	/** Nothing of the command is left, or nothing more can be done about it. */
+	ended: Promise<void>;
+	/** SIGTERM to the group now, SIGKILL after the grace, three seconds by default. */
+	cancel(graceMilliseconds?: number): void;
+}
+
+/**
+ * Watches over a started command until nothing is left of it.
+ *
+ * At the time limit the whole group gets SIGTERM, three seconds later SIGKILL, whatever has become of its leader. The
+ * answer comes when the leader has exited (a background process that holds its output cannot delay it), at the latest
+ * one second after SIGKILL. What the leader leaves behind may live on until the time limit.
+ */
+export function followCommand(
+	started: Started,
+	{
+		timeoutMilliseconds,
+		outputLimitBytes,
+		kill,
+	}: { timeoutMilliseconds: number; outputLimitBytes: number; kill: Kill },
+): Execution {
+	const startedAt = performance.now();
+	const group = createProcessGroup(started.pid, kill);
+	const stdout = captureOutput(started.stdout, outputLimitBytes);
+	const stderr = captureOutput(started.stderr, outputLimitBytes);
+	const timers = new Set<NodeJS.Timeout>();
+	let exit: Pick<CommandResult, "exitStatus" | "signal"> | undefined;
+	let stoppedBy: "time limit" | "cancel" | undefined;
+	let killAt = Number.POSITIVE_INFINITY;
+	let killTimer: NodeJS.Timeout | undefined;
+	let watch: NodeJS.Timeout | undefined;
+	let isAnswered = false;
+	let isEnded = false;
+	let giveAnswer: (result: CommandResult) => void;
+	let giveEnd: () => void;
+	const answered = new Promise<CommandResult>((resolve) => {
+		giveAnswer = resolve;
+	});
+	const ended = new Promise<void>((resolve) => {
+		giveEnd = resolve;
+	});
+
+	/** Once the answer is given, no timer of this command keeps the daemon alive. */
+	const after = (milliseconds: number, act: () => void) => {
+		const timer = setTimeout(act, milliseconds);
+		if (isAnswered) timer.unref();
+		timers.add(timer);
+		return timer;
+	};
+
+	const answer = () => {
+		if (isAnswered) return;
+		isAnswered = true;
+		for (const timer of timers) timer.unref();
+		const { exitStatus, signal } = exit ?? {};
+		giveAnswer({
+			exitStatus,
+			signal,
+			...(signal && { signalNumber: constants.signals[signal] }),
+			stdout: stdout.take(),
+			stderr: stderr.take(),
+			timedOut: stoppedBy === "time limit",
+			cancelled: stoppedBy === "cancel",
+			survived: exit === undefined,
+			durationMilliseconds: performance.now() - startedAt,
+		});
+	};
+
+	const end = () => {
+		if (isEnded) return;
+		isEnded = true;
+		answer();
+		for (const timer of timers) clearTimeout(timer);
+		clearInterval(watch);
+		stdout.destroy();
+		stderr.destroy();
+		if (!exit) started.unref();
+		giveEnd();
+	};
+
+	const endWhenNothingIsLeft = () => {
+		if (stdout.closed && stderr.closed && !group.exists()) end();
+	};
+
+	const watchEvery = (milliseconds: number) => {
+		clearInterval(watch);
+		if (isEnded) return;
+		watch = setInterval(() => {
+			if (isAnswered) endWhenNothingIsLeft();
+		}, milliseconds).unref();
+	};
+
+	const stop = (cause: "time limit" | "cancel", graceMilliseconds: number) => {
+		const at = performance.now() + graceMilliseconds;
+		if (isEnded || killAt <= at) return;
+		if (killAt === Number.POSITIVE_INFINITY) {
+			group.signal("SIGTERM");
+			// a command that has exited was in time: only what it left behind is stopped
+			if (!exit) stoppedBy = cause;
+		}
+		killAt = at;
+		clearTimeout(limitTimer);
+		clearTimeout(killTimer);
+		killTimer = after(graceMilliseconds, () => {
+			group.signal("SIGKILL");
+			// setImmediate: see below
+			after(GIVE_UP_AFTER_MILLISECONDS, () => setImmediate(end));
+		});
+		watchEvery(WATCH_STOPPING_MILLISECONDS);
+	};
+	const limitTimer = after(timeoutMilliseconds, () =>
+		stop("time limit", KILL_AFTER_MILLISECONDS),
+	);
+
+	const drained = () => {
+		if (isAnswered) return;
+		answer();
+		endWhenNothingIsLeft();
+		if (killAt === Number.POSITIVE_INFINITY) watchEvery(WATCH_MILLISECONDS);
+	};
+	const closed = () => {
+		if (!exit || !stdout.closed || !stderr.closed) return;
+		if (isAnswered) endWhenNothingIsLeft();
+		else drained();
+	};
+	stdout.onClosed(closed);
+	stderr.onClosed(closed);
+	started.onExit((exitStatus, signal) => {
+		group.leaderExited();
+		// now, while the number is fresh: a group that has gone is never asked for again
+		group.exists();
+		exit = { exitStatus, signal };
+		if (isEnded) return;
+		// setImmediate: after a busy spell a timer is served before the exits and outputs that are there to be noticed
+		after(DRAIN_MILLISECONDS, () => setImmediate(drained));
+		closed();
+	});
+
+	return {
+		answered,
+		ended,
+		cancel: (graceMilliseconds = KILL_AFTER_MILLISECONDS) =>
+			stop("cancel", graceMilliseconds),
+	};
+}
+
+/** The result of a command that nobody wanted any more before it was started. */
+export function cancelledBeforeStart(): CommandResult {
+	const nothing = { text: "", bytes: 0, kept: 0, cut: false };
+	return {
+		exitStatus: undefined,
+		signal: undefined,
+		stdout: nothing,
+		stderr: nothing,
+		timedOut: false,
+		cancelled: true,
+		survived: false,
+		durationMilliseconds: 0,
+	};
+}

@@ -1,0 +1,68 @@
+import type { Handlers } from "../../generated/handlers.ts";
+import { type CommandLine, CommandStartError } from "../commands/command.ts";
+import { exitCode } from "../commands/plugin.ts";
+import type { RunCommand } from "../commands/runner.ts";
+import { splitWords } from "../commands/words.ts";
+import { Problem } from "../problem.ts";
+
+/** What /inventory may run. */
+export interface InventoryRules {
+	/** Setting `inventory`. */
+	allowed: boolean;
+	/** Setting `shell`: any line through /bin/sh. */
+	allowShell: boolean;
+	/** Setting `inventory-commands`: what is run without a shell. */
+	commands: readonly string[];
+}
+
+/** The command line of a request; Problem 403 says which rule forbids it. */
+function lineOf(
+	command: string,
+	option: string,
+	rules: InventoryRules,
+): CommandLine {
+	if (!rules.allowed)
+		throw new Problem(403, "/inventory: turned off (inventory)");
+	if (rules.allowShell)
+		return {
+			file: "/bin/sh",
+			args: ["-c", `${command} ${option}`],
+			merged: true,
+		};
+	if (!rules.commands.includes(command))
+		throw new Problem(
+			403,
+			`command: not one of inventory-commands, and shell is off: ${command}`,
+		);
+	const args = splitWords(option);
+	if (!args)
+		throw new Problem(
+			403,
+			`command_option: needs a shell, and shell is off: ${option}`,
+		);
+	return { file: command, args, merged: true };
+}
+
+/** POST /inventory: runs a command and answers what it wrote. */
+export function createInventory(parts: {
+	rules: InventoryRules;
+	runCommand: RunCommand;
+}): Handlers["runInventoryCommand"] {
+	return async (_params, body, call) => {
+		const line = lineOf(body.command, body.command_option ?? "", parts.rules);
+		try {
+			const result = await parts.runCommand(line, call);
+			if (result.timedOut)
+				// the original's answer: it drops the output and the code
+				return { status: 417, body: { return_code: 0, return_value: "" } };
+			const code = exitCode(result);
+			const answer = { return_code: code, return_value: result.stdout.text };
+			return code === 0
+				? { status: 200, body: answer }
+				: { status: 400, type: "application/json", body: answer };
+		} catch (error) {
+			if (!(error instanceof CommandStartError)) throw error;
+			throw new Problem(500, error.message);
+		}
+	};
+}

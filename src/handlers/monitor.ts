@@ -1,0 +1,60 @@
+import type { Handlers } from "../../generated/handlers.ts";
+import { CommandStartError } from "../commands/command.ts";
+import {
+	checkMessage,
+	exitCode,
+	missingAnswer,
+	type Plugins,
+} from "../commands/plugin.ts";
+import type { RunCommand } from "../commands/runner.ts";
+import { Problem } from "../problem.ts";
+
+/**
+ * POST /monitor: runs a plugin. Its result is the answer, whatever it is; the
+ * original's statuses and texts are in the contract.
+ */
+export function createMonitor(parts: {
+	plugins: Pick<Plugins, "prepare">;
+	runCommand: RunCommand;
+}): Handlers["runCheck"] {
+	return async (_params, body, call) => {
+		const name = body.plugin_name;
+		const option = body.plugin_option ?? "";
+		const prepared = await parts.plugins.prepare(name, option);
+		if ("refused" in prepared)
+			throw prepared.refused === "plugin_name"
+				? new Problem(400, `plugin_name: ${prepared.reason}: ${name}`)
+				: new Problem(403, `plugin_option: ${prepared.reason}: ${option}`);
+		if ("missing" in prepared) {
+			const { exitCode: status, message } = missingAnswer(prepared);
+			return { status: 200, body: { return_value: status, message } };
+		}
+		try {
+			const result = await parts.runCommand(prepared.line, call);
+			return result.timedOut
+				? {
+						status: 500,
+						type: "application/json",
+						body: {
+							return_value: 2,
+							message: `Exec timeout: ${prepared.line.file} ${option}`,
+						},
+					}
+				: {
+						status: 200,
+						body: {
+							return_value: exitCode(result),
+							message: checkMessage(result),
+						},
+					};
+		} catch (error) {
+			if (!(error instanceof CommandStartError)) throw error;
+			return {
+				status: 500,
+				type: "application/json",
+				// the original's status, value and prefix for a failed exec
+				body: { return_value: 2, message: `exit code: 125, ${error.message}` },
+			};
+		}
+	};
+}

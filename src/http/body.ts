@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { busy, Problem } from "../problem.ts";
+
+/** Reads request bodies within limits for each and for all together. */
+export interface Bodies {
+	/**
+	 * The whole body; its bytes count as buffered until the response is over.
+	 * Problem 413 over the limit for one, 503 over the limit for all, 400 when
+	 * the client breaks off.
+	 */
+	read(request: IncomingMessage, response: ServerResponse): Promise<Buffer>;
+}
+
+export function createBodies(limits: {
+	maxBodyBytes: number;
+	maxBufferedBytes: number;
+}): Bodies {
+	let buffered = 0;
+	const tooLarge = () =>
+		new Problem(
+			413,
+			`body: over the limit of ${limits.maxBodyBytes} bytes (max-body-bytes)`,
+		);
+	return {
+		read: (request, response) =>
+			new Promise((resolve, reject) => {
+				const declared = Number(request.headers["content-length"] ?? 0);
+				if (declared > limits.maxBodyBytes) return reject(tooLarge());
+				const chunks: Buffer[] = [];
+				let bytes = 0;
+				response.once("close", () => {
+					buffered -= bytes;
+					bytes = 0;
+				});
+				const refuse = (problem: Problem) => {
+					request.off("data", take);
+					request.resume(); // Node reads on and drops it: an answer sent into unread data would be lost to a reset
+					chunks.length = 0;
+					buffered -= bytes;
+					bytes = 0;
+					reject(problem);
+				};
+				const take = (chunk: Buffer) => {
+					bytes += chunk.length;
+					buffered += chunk.length;
+					if (bytes > limits.maxBodyBytes) return refuse(tooLarge());
+					if (buffered > limits.maxBufferedBytes)
+						return refuse(
+							busy(
+								`body: requests in memory are at the limit of ${limits.maxBufferedBytes} bytes (max-buffered-bytes)`,
+							),
+						);
+					chunks.push(chunk);
+				};
+				request.on("data", take);
+				request.once("end", () => resolve(Buffer.concat(chunks)));
+				request.once("error", () =>
+					reject(new Problem(400, "body: the connection broke off")),
+				);
+			}),
+	};
+}

@@ -1,0 +1,167 @@
+import {
+	createHash,
+	generateKeyPairSync,
+	randomBytes,
+	sign,
+} from "node:crypto";
+import { isIP } from "node:net";
+
+const tags = {
+	boolean: 0x01,
+	integer: 0x02,
+	bitString: 0x03,
+	octetString: 0x04,
+	oid: 0x06,
+	utf8String: 0x0c,
+	utcTime: 0x17,
+	generalizedTime: 0x18,
+	sequence: 0x30,
+	set: 0x31,
+	dnsName: 0x82,
+	ipAddress: 0x87,
+	keyIdentifier: 0x80,
+	version: 0xa0,
+	extensions: 0xa3,
+} as const;
+
+/** One DER element: tag, length in the shortest form, contents. */
+function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+	const body = Buffer.concat(contents);
+	if (body.length < 0x80) return Buffer.from([tag, body.length, ...body]);
+	const digits = body.length.toString(16);
+	const length = Buffer.from(
+		digits.padStart(digits.length + (digits.length % 2), "0"),
+		"hex",
+	);
+	return Buffer.concat([
+		Buffer.from([tag, 0x80 | length.length]),
+		length,
+		body,
+	]);
+}
+
+const sequence = (...parts: readonly Uint8Array[]) =>
+	der(tags.sequence, ...parts);
+const oid = (hex: string) => der(tags.oid, Buffer.from(hex, "hex"));
+const bits = (unused: number, value: Uint8Array) =>
+	der(tags.bitString, Buffer.from([unused]), value);
+const derTrue = der(tags.boolean, Buffer.from([0xff]));
+
+function extension(id: string, critical: boolean, value: Uint8Array): Buffer {
+	return sequence(
+		oid(id),
+		...(critical ? [derTrue] : []),
+		der(tags.octetString, value),
+	);
+}
+
+/** RFC 5280 4.1.2.5: years up to 2049 have two digits (UTCTime), later ones four. */
+function time(date: Date): Buffer {
+	const digits = date.toISOString().replace(/\.\d+|[-:T]/g, "");
+	return date.getUTCFullYear() < 2050
+		? der(tags.utcTime, Buffer.from(digits.slice(2)))
+		: der(tags.generalizedTime, Buffer.from(digits));
+}
+
+/** The 4 or 16 bytes of an address. */
+function addressBytes(address: string): Buffer {
+	if (isIP(address) === 4) return Buffer.from(address.split(".").map(Number));
+	// A URL spells every IPv6 address in hexadecimal groups, an embedded IPv4 address too.
+	const [head = "", tail = ""] = new URL(`http://[${address}]/`).hostname
+		.slice(1, -1)
+		.split("::");
+	const left = head.split(":").filter((group) => group !== "");
+	const right = tail.split(":").filter((group) => group !== "");
+	const zeros = Array<string>(8 - left.length - right.length).fill("0");
+	return Buffer.from(
+		[...left, ...zeros, ...right].map((g) => g.padStart(4, "0")).join(""),
+		"hex",
+	);
+}
+
+function alternativeName(name: string): Buffer {
+	if (isIP(name) !== 0 && !name.includes("%"))
+		return der(tags.ipAddress, addressBytes(name));
+	if (!/^[\w*.-]+$/.test(name))
+		throw new TypeError(`not a host name or address: ${name}`);
+	return der(tags.dnsName, Buffer.from(name));
+}
+
+function pem(label: string, content: Buffer): string {
+	const lines = content.toString("base64").match(/.{1,64}/g) ?? [];
+	return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
+}
+
+/**
+ * A new ECDSA P-256 key (PKCS#8) and a certificate for it that it signed itself (X.509 v3, RFC 5280), both PEM.
+ * `names` are host names and addresses for subjectAltName; clients look only there, `commonName` is for people.
+ * Valid from one hour before `now`, for clients whose clock is behind, until `days` days after it.
+ * Throws a TypeError for a name that is neither a host name nor an address.
+ */
+export function createSelfSigned({
+	commonName,
+	names,
+	now,
+	days = 3650,
+}: {
+	commonName: string;
+	names: readonly string[];
+	now: Date;
+	days?: number;
+}): { certificate: string; privateKey: string } {
+	const { privateKey, publicKey } = generateKeyPairSync("ec", {
+		namedCurve: "prime256v1",
+	});
+	const keyInfo = publicKey.export({ type: "spki", format: "der" });
+	// RFC 7093 method 1 over the uncompressed point, which is the last 65 bytes of a P-256 key.
+	const keyId = createHash("sha256")
+		.update(keyInfo.subarray(-65))
+		.digest()
+		.subarray(0, 20);
+	const serial = randomBytes(16);
+	serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40; // positive, and never a leading zero byte
+	const signatureAlgorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
+	const commonNameValue = der(
+		tags.utf8String,
+		Buffer.from(commonName.slice(0, 64)), // RFC 5280 ub-common-name
+	);
+	const subject = sequence(
+		der(tags.set, sequence(oid("550403"), commonNameValue)),
+	);
+	const notBefore = new Date(now.getTime() - 3_600_000);
+	const notAfter = new Date(now.getTime() + days * 86_400_000);
+	const alternatives = [...new Set(names)].map(alternativeName);
+	const extensions = [
+		// Not a CA: whoever trusts this certificate trusts this agent, not every name its key might sign.
+		extension("551d13", true, sequence()), // basicConstraints
+		extension("551d0f", true, bits(7, Buffer.from([0x80]))), // keyUsage: digitalSignature
+		extension(
+			"551d25", // extKeyUsage: serverAuth, clientAuth
+			false,
+			sequence(oid("2b06010505070301"), oid("2b06010505070302")),
+		),
+		extension("551d0e", false, der(tags.octetString, keyId)), // subjectKeyIdentifier
+		extension("551d23", false, sequence(der(tags.keyIdentifier, keyId))), // authorityKeyIdentifier
+		...(alternatives.length > 0
+			? [extension("551d11", false, sequence(...alternatives))]
+			: []),
+	];
+	const toBeSigned = sequence(
+		der(tags.version, der(tags.integer, Buffer.from([2]))), // v3
+		der(tags.integer, serial),
+		signatureAlgorithm,
+		subject, // issuer
+		sequence(time(notBefore), time(notAfter)),
+		subject,
+		keyInfo,
+		der(tags.extensions, sequence(...extensions)),
+	);
+	const signature = bits(0, sign("sha256", toBeSigned, privateKey));
+	return {
+		certificate: pem(
+			"CERTIFICATE",
+			sequence(toBeSigned, signatureAlgorithm, signature),
+		),
+		privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+	};
+}

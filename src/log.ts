@@ -1,0 +1,62 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+
+const levels = ["debug", "info", "warning", "error"] as const;
+
+export type LogLevel = (typeof levels)[number];
+
+/** Writes one line for each event, in the original's format. */
+export interface Log {
+	debug(message: string): void;
+	info(message: string): void;
+	warning(message: string): void;
+	error(message: string): void;
+	close(): void;
+}
+
+/** `2026-11-22 09:28:20`, local time. */
+function timestamp(time: Date): string {
+	const two = (n: number) => String(n).padStart(2, "0");
+	const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+	return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+/** A message may hold what a client sent: it must not fake or break lines. */
+function escapeControl(message: string): string {
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
+	return message.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) =>
+		c === "\n" ? "\\n" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+	);
+}
+
+/**
+ * Opens the log. `file` is a path, or `-` or `/dev/stdout` for standard output.
+ * A file is created with mode 0640, because messages name clients and plugins.
+ * Throws the system's error when the file cannot be opened.
+ */
+export function openLog(
+	file: string,
+	level: LogLevel,
+	now: () => Date = () => new Date(),
+): Log {
+	const standardOutput = file === "-" || file === "/dev/stdout";
+	const descriptor = standardOutput ? 1 : openSync(file, "a", 0o640);
+	const least = levels.indexOf(level);
+	const write = (of: LogLevel) => (message: string) => {
+		if (levels.indexOf(of) < least) return;
+		const line = `${timestamp(now())} [${of}] ${escapeControl(message)}\n`;
+		try {
+			writeSync(descriptor, line);
+		} catch {
+			// a full disk or a closed pipe must not stop the agent
+		}
+	};
+	return {
+		debug: write("debug"),
+		info: write("info"),
+		warning: write("warning"),
+		error: write("error"),
+		close: () => {
+			if (!standardOutput) closeSync(descriptor);
+		},
+	};
+}

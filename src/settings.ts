@@ -1,0 +1,258 @@
+import type { SettingTable, SettingValues } from "./setting-table.ts";
+
+const day = 86_400;
+const mebibyte = 1024 * 1024;
+
+// Node's timers hold 31 bits of milliseconds
+const longest = 2_000_000;
+
+/**
+ * The daemon's settings, declared once: flags, help, variables, the
+ * environment file in contrib and README's table come from here. Names, short
+ * forms and defaults of the first twenty are the original's.
+ */
+export const daemonSettings = {
+	"log-level": {
+		kind: "choice",
+		choices: {
+			debug: "debug",
+			info: "info",
+			warn: "warning",
+			warning: "warning",
+			error: "error",
+		},
+		default: "warn",
+		help: "least important messages to log: debug, info, warn or error",
+	},
+	port: {
+		short: "P",
+		kind: "integer",
+		minimum: 0,
+		maximum: 65_535,
+		default: 6777,
+		help: "port to listen on; 0 takes a free one",
+	},
+	"allowed-hosts": {
+		short: "A",
+		kind: "list",
+		default: [],
+		help: "addresses and networks that may connect, besides 127.0.0.1 and ::1",
+	},
+	"public-key": {
+		short: "B",
+		kind: "text",
+		default: "./happo-agent.pub",
+		placeholder: "FILE",
+		help: "certificate, PEM, with its chain if it has one",
+	},
+	"private-key": {
+		short: "R",
+		kind: "text",
+		default: "./happo-agent.key",
+		placeholder: "FILE",
+		help: "private key of the certificate, PEM, may be encrypted",
+	},
+	"metric-config": {
+		short: "M",
+		kind: "text",
+		default: "./metrics.yaml",
+		placeholder: "FILE",
+		help: "which metric plugins to run",
+	},
+	"cpu-profile": {
+		short: "C",
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "write a CPU profile here on exit",
+	},
+	"max-connections": {
+		short: "X",
+		kind: "integer",
+		minimum: 1,
+		maximum: 100_000,
+		default: 1000,
+		help: "connections served at once; more wait",
+	},
+	"command-timeout": {
+		short: "T",
+		kind: "integer",
+		minimum: 1,
+		maximum: longest,
+		unset: -1,
+		default: 10,
+		help: "seconds a plugin or command may run; -1 is the default",
+	},
+	logfile: {
+		short: "l",
+		kind: "text",
+		default: "happo-agent.log",
+		placeholder: "FILE",
+		help: "log file; - is standard output",
+	},
+	dbfile: {
+		short: "d",
+		kind: "text",
+		default: "happo-agent.db",
+		placeholder: "DIRECTORY",
+		help: "store of metrics and machine states",
+	},
+	"metrics-max-lifetime-seconds": {
+		kind: "integer",
+		minimum: 0,
+		maximum: 3650 * day,
+		default: 7 * day,
+		help: "seconds that metrics nobody takes are kept",
+	},
+	"machine-state-max-lifetime-seconds": {
+		kind: "integer",
+		minimum: 0,
+		maximum: 3650 * day,
+		default: 3 * day,
+		help: "seconds that machine states are kept",
+	},
+	"proxy-timeout-seconds": {
+		kind: "integer",
+		minimum: -longest,
+		maximum: longest,
+		default: 180,
+		help: "seconds to wait for the next hop; 0 or less is no limit",
+	},
+	"error-log-interval-seconds": {
+		kind: "integer",
+		minimum: -longest,
+		maximum: longest,
+		default: -1,
+		help: "least seconds between two machine states; below 0 none is saved",
+	},
+	"nagios-plugin-paths": {
+		kind: "list",
+		default: [
+			"/usr/local/hb-agent/bin",
+			"/usr/lib64/nagios/plugins",
+			"/usr/lib/nagios/plugins",
+			"/usr/local/nagios/libexec",
+			"/usr/local/bin",
+		],
+		help: "directories of Nagios plugins, first match wins",
+	},
+	"sensu-plugin-paths": {
+		kind: "list",
+		default: ["/usr/local/hb-agent/bin", "/usr/local/bin"],
+		help: "directories of metric plugins, first match wins",
+	},
+	"enable-requeststatus-middleware": {
+		kind: "switch",
+		default: false,
+		help: "count requests for /status/request",
+	},
+	"disable-collect-metrics": {
+		kind: "switch",
+		default: false,
+		help: "do not run metric plugins",
+	},
+	"listen-address": {
+		kind: "text",
+		default: "",
+		placeholder: "ADDRESS",
+		help: "address to listen on; empty is all, IPv4 and IPv6",
+	},
+	"private-key-passphrase": {
+		kind: "text",
+		default: "",
+		from: "environment",
+		help: "passphrase of an encrypted private key",
+	},
+	"private-key-passphrase-file": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "file with the passphrase of an encrypted private key",
+	},
+	shell: {
+		kind: "switch",
+		default: true,
+		help: "allow option lines that need a shell; no: they are refused",
+	},
+	inventory: {
+		kind: "switch",
+		default: true,
+		help: "answer /inventory, which runs any command; no: it is refused",
+	},
+	"inventory-commands": {
+		kind: "list",
+		default: [],
+		help: "commands that /inventory runs when shell is off",
+	},
+	"max-commands": {
+		kind: "integer",
+		minimum: 1,
+		maximum: 10_000,
+		default: 256,
+		help: "plugins and commands running at once; more wait",
+	},
+	"command-output-limit-bytes": {
+		kind: "integer",
+		minimum: 1024,
+		maximum: 64 * mebibyte,
+		default: mebibyte,
+		help: "bytes of each output stream of a command that are kept",
+	},
+	"max-body-bytes": {
+		kind: "integer",
+		minimum: 1024,
+		maximum: 256 * mebibyte,
+		default: 16 * mebibyte,
+		help: "largest request body",
+	},
+	"max-buffered-bytes": {
+		kind: "integer",
+		minimum: 1024,
+		maximum: 4096 * mebibyte,
+		default: 64 * mebibyte,
+		help: "request bodies in memory at once, all together",
+	},
+	"handshake-timeout-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: longest,
+		default: 10,
+		help: "seconds a TLS handshake may take",
+	},
+	"headers-timeout-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: longest,
+		default: 10,
+		help: "seconds the headers of a request may take",
+	},
+	"request-timeout-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: longest,
+		default: 60,
+		help: "seconds a whole request may take to arrive",
+	},
+	"idle-timeout-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: longest,
+		default: 180,
+		help: "seconds a connection without a request is kept",
+	},
+	"connection-wait-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: longest,
+		default: 10,
+		help: "seconds a connection over max-connections waits for its turn",
+	},
+	"quick-start": {
+		kind: "text",
+		default: "",
+		placeholder: "DIRECTORY",
+		help: "keep everything here, make what is missing, log to the screen",
+	},
+} as const satisfies SettingTable;
+
+export type DaemonSettings = SettingValues<typeof daemonSettings>;

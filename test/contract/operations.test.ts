@@ -1,0 +1,298 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, describe, it } from "node:test";
+import { parse } from "yaml";
+import type { Replied } from "../../src/http/reply.ts";
+import { startTestAgent } from "../support/agent.ts";
+import { type Received, send } from "../support/https.ts";
+import {
+	checkReply,
+	type Declared,
+	declaredOperations,
+} from "../support/reply-check.ts";
+
+const document = parse(readFileSync("openapi.yaml", "utf8")) as {
+	info: { version: string };
+	paths: Record<string, Record<string, unknown>>;
+};
+
+/** The example of a request body or reply, where the document gives one. */
+function exampleOf(declared: Declared, ...steps: string[]): unknown {
+	const operation =
+		document.paths[declared.path]?.[declared.method.toLowerCase()];
+	let node = operation as Record<string, unknown> | undefined;
+	for (const step of steps) {
+		const next = node?.[step] as { $ref?: string } | undefined;
+		node = next?.$ref
+			? (next.$ref
+					.split("/")
+					.slice(1)
+					.reduce<unknown>(
+						(inner, name) => (inner as Record<string, unknown>)[name],
+						document,
+					) as Record<string, unknown>)
+			: (next as Record<string, unknown> | undefined);
+	}
+	return node?.["example"];
+}
+
+const requestExample = (declared: Declared) =>
+	exampleOf(declared, "requestBody", "content", "application/json") as
+		| Record<string, unknown>
+		| undefined;
+
+const pathOf = ({ path }: Declared) => path.replace("{key}", "s-1498112479");
+
+/** What was answered on the wire, as checkReply wants it. */
+function replied({ status, headers, text, json }: Received): Replied {
+	const type = String(headers["content-type"] ?? "").split(";", 1)[0];
+	return {
+		status,
+		...(type && { type }),
+		headers: headers as Record<string, string>,
+		body: type?.endsWith("json") ? json : text,
+	};
+}
+
+const answered = new Map<string, Set<string>>();
+
+/** Sends to an operation and holds the answer to the contract, on the wire. */
+async function ask(
+	declared: Declared,
+	port: number,
+	body?: unknown,
+	more: { localAddress?: string; headers?: Record<string, string> } = {},
+) {
+	const received = await send({
+		port,
+		method: declared.method,
+		path: pathOf(declared),
+		...(body !== undefined && {
+			body: typeof body === "string" ? body : JSON.stringify(body),
+		}),
+		...more,
+	});
+	checkReply(declared.operationId, replied(received));
+	const statuses = answered.get(declared.operationId) ?? new Set();
+	answered.set(declared.operationId, statuses.add(String(received.status)));
+	return received;
+}
+
+const operation = (id: string) => {
+	const found = declaredOperations.find((o) => o.operationId === id);
+	assert.ok(found, id);
+	return found;
+};
+
+const isNotBuilt = (declared: Declared) => declared.replies.has("501");
+
+describe("the contract", () => {
+	for (const declared of declaredOperations) {
+		const { operationId, method, path } = declared;
+		const example = requestExample(declared);
+
+		it(`${operationId}: its examples are what it declares`, async () => {
+			for (const [status, { content }] of declared.replies)
+				for (const type of Object.keys(content)) {
+					const reply = exampleOf(declared, "responses", status, "content", type);
+					if (reply === undefined || status === "default") continue;
+					const headers = { "Retry-After": "5", Location: "/status" };
+					checkReply(operationId, {
+						status: Number(status),
+						type,
+						body: reply,
+						headers,
+					});
+				}
+		});
+
+		it(`${operationId}: ${method} ${path} answers its example with a declared status`, async (t) => {
+			const { port } = await startTestAgent(t);
+			const { status } = await ask(declared, port, example);
+			assert.notEqual(status, 500);
+			if (isNotBuilt(declared)) assert.equal(status, 501);
+			else assert.notEqual(status, 501);
+		});
+
+		it(`${operationId}: a peer that is not allowed is refused`, async (t) => {
+			const { port } = await startTestAgent(t);
+			const denied = await ask(declared, port, example, {
+				localAddress: "127.0.0.2",
+			});
+			assert.equal(denied.status, 403);
+			assert.equal(denied.text, "Access Denied\n");
+			assert.equal(denied.headers["content-type"], "text/plain; charset=utf-8");
+		});
+
+		it(`${operationId}: a web page is refused`, async (t) => {
+			const { port } = await startTestAgent(t);
+			const page = await ask(declared, port, example, {
+				headers: { origin: "https://example.net" },
+			});
+			assert.equal(page.status, 403);
+			assert.match(page.text, /https:\/\/example\.net/);
+		});
+
+		if (!isNotBuilt(declared))
+			it(`${operationId}: a fault inside is 500, logged, and tells the client nothing`, async (t) => {
+				const { port, lines } = await startTestAgent(t, {}, () => {
+					throw new Error("a fault");
+				});
+				const failed = await ask(declared, port, example);
+				assert.equal(failed.status, 500);
+				const { detail } = failed.json as { detail: string };
+				assert.equal(detail, "internal error");
+				assert.match(lines.join("\n"), /error internal error: Error: a fault/);
+			});
+
+		if (!declared.body) {
+			it(`${operationId}: HEAD answers what GET answers, without a body`, async (t) => {
+				const { port } = await startTestAgent(t);
+				const get = await send({ port, path: pathOf(declared) });
+				const head = await send({
+					port,
+					path: pathOf(declared),
+					method: "HEAD",
+				});
+				assert.equal(head.status, get.status);
+				assert.equal(head.headers["content-type"], get.headers["content-type"]);
+				assert.equal(head.body.length, 0);
+			});
+			continue;
+		}
+
+		it(`${operationId}: what is no JSON object is refused`, async (t) => {
+			const { port } = await startTestAgent(t);
+			for (const body of [
+				'{"a"',
+				"{} {}",
+				"[]",
+				"5",
+				'"text"',
+				"\ufeff{}",
+				'{"apikey":"\\u0000"}',
+			]) {
+				const refused = await ask(declared, port, body);
+				assert.equal(refused.status, 400, body);
+				const { detail } = refused.json as { detail: string };
+				assert.match(detail, /^(body|apikey): /, body);
+			}
+		});
+
+		it(`${operationId}: required fields removed one by one are refused by name`, async (t) => {
+			const { port } = await startTestAgent(t);
+			const required = (declared.body?.schema["required"] ?? []) as string[];
+			for (const field of required) {
+				const { [field]: removed, ...rest } = example ?? {};
+				assert.notEqual(removed, undefined, `${field} is not in the example`);
+				for (const body of [rest, { ...rest, [field]: { wrong: "type" } }]) {
+					// the one required object: any object is of the right type
+					if (field === "config" && body["config"]) continue;
+					const refused = await ask(declared, port, body);
+					assert.equal(refused.status, 400, JSON.stringify(body));
+					const { detail } = refused.json as { detail: string };
+					assert.ok(detail.startsWith(`${field}: `), detail);
+				}
+			}
+		});
+
+		it(`${operationId}: fields of a wrong type are refused by name`, async (t) => {
+			const { port } = await startTestAgent(t);
+			const properties = declared.body?.schema["properties"] ?? {};
+			for (const field of Object.keys(properties)) {
+				const refused = await ask(declared, port, {
+					...example,
+					[field]: ["wrong", 5],
+				});
+				if (field === "metric_data" || field === "proxy_hostport")
+					assert.match(refused.text, new RegExp(`${field}\\[\\d\\]`));
+				else assert.match(refused.text, new RegExp(`"${field}: expected an? `));
+				assert.equal(refused.status, 400, field);
+			}
+		});
+
+		it(`${operationId}: unknown fields and a query are ignored`, async (t) => {
+			const { port } = await startTestAgent(t);
+			const plain = await ask(declared, port, example);
+			const more = await send({
+				port,
+				method,
+				path: `${path}?verbose=1`,
+				body: JSON.stringify({ ...example, unknown: { deep: [null] } }),
+			});
+			assert.equal(more.status, plain.status);
+		});
+
+		it(`${operationId}: a body over the limit is 413, too many together 503`, async (t) => {
+			const { port } = await startTestAgent(t, { "max-body-bytes": 4096 });
+			const large = JSON.stringify({ ...example, pad: "x".repeat(8000) });
+			const refused = await ask(declared, port, large);
+			assert.equal(refused.status, 413);
+			const small = await startTestAgent(t, { "max-buffered-bytes": 4096 });
+			const busy = await ask(declared, small.port, large);
+			assert.equal(busy.status, 503);
+			assert.match(String(busy.headers["retry-after"]), /^\d+$/);
+		});
+	}
+
+	it("runCheck: 500 by a real timeout", async (t) => {
+		const { port } = await startTestAgent(t, { "command-timeout": 1 });
+		const timeout = await ask(operation("runCheck"), port, {
+			plugin_name: "check_sleep",
+			plugin_option: "8",
+		});
+		assert.equal(timeout.status, 500);
+		assert.equal(timeout.headers["content-type"], "application/json; charset=UTF-8");
+	});
+
+	it("runInventoryCommand: 200, 400 and 417 by real commands", async (t) => {
+		const { port } = await startTestAgent(t, { "command-timeout": 1 });
+		const inventory = operation("runInventoryCommand");
+		const run = async (command: string) =>
+			(await ask(inventory, port, { command })).status;
+		assert.equal(await run("true"), 200);
+		assert.equal(await run("false"), 400);
+		assert.equal(await run("sleep 8"), 417);
+	});
+
+	it("runCheck and runInventoryCommand: 503 when every place is taken", async (t) => {
+		const { port } = await startTestAgent(t, {
+			"max-commands": 1,
+			"command-timeout": 1,
+		});
+		for (const id of ["runCheck", "runInventoryCommand"]) {
+			const slow = { plugin_name: "check_ignoreterm", plugin_option: "8" };
+			const first = send({
+				port,
+				method: "POST",
+				path: "/monitor",
+				body: JSON.stringify(slow),
+			});
+			// the waiting one asks until the first has its place
+			let second: Received;
+			do
+				second = await ask(operation(id), port, {
+					plugin_name: "check_exit",
+					plugin_option: "0",
+					command: "true",
+				});
+			while (second.status === 200);
+			assert.equal(second.status, 503);
+			assert.match(String(second.headers["retry-after"]), /^\d+$/);
+			assert.match(second.text, /max-commands/);
+			assert.equal((await first).status, 500);
+		}
+	});
+
+	// an operation of a later version answers 501 and owes its other statuses
+	after(() => {
+		const missing = declaredOperations
+			.filter((declared) => !isNotBuilt(declared))
+			.flatMap(({ operationId, replies }) =>
+				[...replies.keys()]
+					.filter((status) => !answered.get(operationId)?.has(status))
+					.map((status) => `${operationId} ${status}`),
+			);
+		assert.deepEqual(missing, [], "declared, but never answered in this file");
+	});
+});

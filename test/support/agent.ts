@@ -1,0 +1,89 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { type Agent, startAgent } from "../../src/agent.ts";
+import { createSelfSigned } from "../../src/http/self-signed.ts";
+import type { Log } from "../../src/log.ts";
+import { resolveSettings } from "../../src/setting-table.ts";
+import { type DaemonSettings, daemonSettings } from "../../src/settings.ts";
+import { checkReply } from "./reply-check.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** Plugins and commands of the recorded cases. */
+export const fixtures = join(process.cwd(), "test/fixtures/conformance");
+
+/** A key pair in a directory, as settings name it. */
+export async function writeTestKeyPair(directory: string) {
+	await mkdir(directory, { recursive: true });
+	const pair = createSelfSigned({
+		commonName: "test",
+		names: ["localhost", "127.0.0.1", "::1"],
+		now: new Date(),
+	});
+	const files = {
+		"public-key": join(directory, "agent.pub"),
+		"private-key": join(directory, "agent.key"),
+	};
+	await writeFile(files["public-key"], pair.certificate);
+	await writeFile(files["private-key"], pair.privateKey, { mode: 0o600 });
+	return files;
+}
+
+/** A log that keeps its lines: `<level> <message>`. */
+export function recordingLog() {
+	const lines: string[] = [];
+	const write = (level: string) => (message: string) => {
+		lines.push(`${level} ${message}`);
+	};
+	const log: Log = {
+		debug: write("debug"),
+		info: write("info"),
+		warning: write("warning"),
+		error: write("error"),
+		close: () => {},
+	};
+	return { log, lines };
+}
+
+export interface TestAgent extends Agent {
+	/** What it logged. */
+	lines: string[];
+	directory: string;
+}
+
+/**
+ * A real agent in this process, on a free port of 127.0.0.1, over TLS, with the
+ * plugins of the recorded cases. Every reply is held to the contract, unless a
+ * test wants to see what happens when one breaks it.
+ */
+export async function startTestAgent(
+	t: Pick<TestContext, "after">,
+	overrides: Partial<DaemonSettings> = {},
+	check = checkReply,
+): Promise<TestAgent> {
+	const directory = await temporaryDirectory(t);
+	const { log, lines } = recordingLog();
+	const settings = resolveSettings(
+		daemonSettings,
+		{},
+		{},
+		{
+			port: 0,
+			"listen-address": "127.0.0.1",
+			...(await writeTestKeyPair(directory)),
+			"nagios-plugin-paths": [
+				join(fixtures, "plugins"),
+				join(fixtures, "plugins2"),
+			],
+			...overrides,
+		},
+	);
+	const agent = await startAgent({
+		settings,
+		environment: process.env,
+		log,
+		checkReply: check,
+	});
+	t.after(() => agent.close());
+	return { ...agent, lines, directory };
+}

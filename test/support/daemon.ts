@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { basename, join } from "node:path";
+import type { TestContext } from "node:test";
+import { writeTestKeyPair } from "./agent.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** The built program. */
+export const program = join(process.cwd(), "dist/happo-agent.js");
+
+/**
+ * The Node binaries the built program is tested with: this one, and those that
+ * HAPPO_TEST_NODES names (paths, separated by colons).
+ */
+export const nodes: readonly { name: string; path: string }[] = [
+	{ name: `node ${process.versions.node}`, path: process.execPath },
+	...(process.env["HAPPO_TEST_NODES"] ?? "")
+		.split(":")
+		.filter((path) => path !== "")
+		.map((path) => ({
+			name: basename(join(path, "../../../..")),
+			path,
+		})),
+];
+
+export interface Exited {
+	code: number | null;
+	signal: NodeJS.Signals | null;
+	stdout: string;
+	stderr: string;
+}
+
+/** A program that was started; its output so far, and its end. */
+export interface StartedProgram {
+	process: ChildProcess;
+	stdout(): string;
+	stderr(): string;
+	/** Resolves when the process has ended and its output is complete. */
+	exited: Promise<Exited>;
+	/** Resolves with the match once standard output has it; rejects if the program ends before. */
+	printed(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+export interface StartOptions {
+	node?: string;
+	environment?: Record<string, string>;
+	directory?: string;
+}
+
+/** Starts the built program; it is killed at the end of the test if it still runs. */
+export function startProgram(
+	t: Pick<TestContext, "after">,
+	args: readonly string[],
+	options: StartOptions = {},
+): StartedProgram {
+	const child = spawn(options.node ?? process.execPath, [program, ...args], {
+		stdio: ["ignore", "pipe", "pipe"],
+		cwd: options.directory,
+		env: {
+			PATH: process.env["PATH"],
+			HOME: "/",
+			LANG: "C",
+			...options.environment,
+		},
+	});
+	let stdout = "";
+	let stderr = "";
+	child.stdout.setEncoding("utf8").on("data", (text: string) => {
+		stdout += text;
+	});
+	child.stderr.setEncoding("utf8").on("data", (text: string) => {
+		stderr += text;
+	});
+	const exited = once(child, "close").then(([code, signal]) => ({
+		code: code as number | null,
+		signal: signal as NodeJS.Signals | null,
+		stdout,
+		stderr,
+	}));
+	t.after(async () => {
+		if (child.exitCode === null && child.signalCode === null)
+			child.kill("SIGKILL");
+		await exited;
+	});
+	return {
+		process: child,
+		stdout: () => stdout,
+		stderr: () => stderr,
+		exited,
+		printed: (pattern) =>
+			new Promise((resolve, reject) => {
+				const look = () => {
+					const match = pattern.exec(stdout);
+					if (match) resolve(match);
+				};
+				child.stdout.on("data", look);
+				look();
+				void exited.then(({ code, signal }) =>
+					reject(
+						new Error(
+							`the program ended (${code ?? signal}) before it printed ${pattern}: ${stdout}${stderr}`,
+						),
+					),
+				);
+			}),
+	};
+}
+
+export interface StartedDaemon extends StartedProgram {
+	port: number;
+	directory: string;
+	/** Stops it with SIGTERM and gives its end. */
+	stop(): Promise<Exited>;
+}
+
+/**
+ * Starts the built daemon on a free port of 127.0.0.1 with a key pair of its
+ * own, in a directory of its own, logging to standard output.
+ */
+export async function startDaemon(
+	t: Pick<TestContext, "after">,
+	flags: readonly string[] = [],
+	options: StartOptions = {},
+): Promise<StartedDaemon> {
+	const directory = options.directory ?? (await temporaryDirectory(t));
+	const pair = await writeTestKeyPair(directory);
+	const given = (name: string) =>
+		flags.some((flag) => flag === name || flag.startsWith(`${name}=`));
+	const started = startProgram(
+		t,
+		[
+			"daemon",
+			...["-P", "0", "-l", "-", "--log-level", "info"],
+			...["-B", pair["public-key"], "-R", pair["private-key"]],
+			...(given("--listen-address") ? [] : ["--listen-address", "127.0.0.1"]),
+			...flags,
+		],
+		{ ...options, directory },
+	);
+	const [, port] = await started.printed(/listening on \S+ port (\d+)/);
+	return {
+		...started,
+		port: Number(port),
+		directory,
+		stop: () => {
+			started.process.kill("SIGTERM");
+			return started.exited;
+		},
+	};
+}
