@@ -28,7 +28,7 @@ function find(name: string, options: readonly KnownOption[]) {
 }
 
 /** The value of an option, from `=value` or from the arguments that follow. */
-function valueOf(
+function optionValue(
 	{ option, negated }: Found,
 	bound: string | undefined,
 	following: string[],
@@ -41,7 +41,8 @@ function valueOf(
 	if (bound !== undefined) return bound;
 	if (option.kind === "switch") return "yes";
 	const next = following.shift();
-	if (next === undefined) throw new UsageError(`--${option.long}: needs a value`);
+	if (next === undefined)
+		throw new UsageError(`--${option.long}: needs a value`);
 	return next;
 }
 
@@ -65,7 +66,7 @@ export function normaliseArguments(
 		const found = match?.[1] ? find(match[1], options) : undefined;
 		normal.push(
 			found
-				? `--${found.option.long}=${valueOf(found, match?.[2], rest)}`
+				? `--${found.option.long}=${optionValue(found, match?.[2], rest)}`
 				: argument,
 		);
 	}

@@ -1,7 +1,6 @@
 import { Command } from "clipanion";
 import { type Agent, startAgent } from "../src/agent.ts";
-import { AccessError } from "../src/http/access.ts";
-import { KeyPairError } from "../src/http/certificate.ts";
+import { KeyPairError } from "../src/http/key-pair.ts";
 import { type Log, type LogLevel, openLog } from "../src/log.ts";
 import { resolveSettings, SettingsError } from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
@@ -26,8 +25,12 @@ const reasons: Record<string, string> = {
 
 /** The true reason of a failed start in one line. */
 function reason(error: unknown, settings: DaemonSettings): string {
-	if (error instanceof KeyPairError || error instanceof AccessError)
-		return error.message;
+	if (error instanceof KeyPairError) {
+		const { default: byDefault } = daemonSettings["public-key"];
+		return settings["public-key"] === byDefault
+			? `${error.message} (--quick-start DIRECTORY makes a key pair)`
+			: error.message;
+	}
 	const { code, syscall, path, message } = error as NodeJS.ErrnoException;
 	const why = reasons[code ?? ""];
 	if (!why) return message;
@@ -64,21 +67,6 @@ function readSettings(
 /** `happo-agent daemon`: runs the agent until a signal stops it. */
 class DaemonCommand extends Command {
 	static override paths = [["daemon"]];
-	static override usage = Command.Usage({
-		description: "run the agent",
-		details: `
-			Answers HTTPS requests until SIGTERM or SIGINT. Every option can be
-			given as an environment variable too, named in brackets; a flag wins
-			over the variable, the variable over the default.
-		`,
-		examples: [
-			["Try it: everything in one directory", "$0 daemon --quick-start ./data"],
-			[
-				"Let a monitoring network in",
-				"$0 daemon -A 192.0.2.0/24 -B agent.pub -R agent.key",
-			],
-		],
-	});
 
 	constructor() {
 		super();
@@ -114,7 +102,7 @@ class DaemonCommand extends Command {
 			const line = reason(error, settings);
 			log?.error(line);
 			complain(line);
-			return error instanceof AccessError ? usageStatus : failureStatus;
+			return failureStatus;
 		}
 		const signal = await stopSignal();
 		log.info(`${signal}: stopping`);
@@ -127,5 +115,15 @@ class DaemonCommand extends Command {
 export const daemonCommand: ProgramCommand = {
 	command: DaemonCommand,
 	name: "daemon",
-	options: knownOptions(daemonSettings),
+	help: {
+		usage: "daemon [OPTION...]",
+		summary: "run the agent",
+		details:
+			"Answers HTTPS requests until SIGTERM or SIGINT. Every option can be given as an environment variable too: HAPPO_AGENT_ and its name in capitals, with underscores (HAPPO_AGENT_PORT). A flag wins over the variable, the variable over the default; an empty variable counts as not set. The passphrase of an encrypted key is taken from HAPPO_AGENT_PRIVATE_KEY_PASSPHRASE only.",
+		examples: [
+			"daemon --quick-start ./data",
+			"daemon -A 192.0.2.0/24 -B agent.pub -R agent.key -l -",
+		],
+		settings: daemonSettings,
+	},
 };

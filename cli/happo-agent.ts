@@ -13,6 +13,6 @@ process.exitCode = await runProgram(
 		stdin: process.stdin,
 		stdout: process.stdout,
 		stderr: process.stderr,
-		colour: process.stdout.isTTY && !process.env["NO_COLOR"],
+		colour: Boolean(process.stdout.isTTY) && !process.env.NO_COLOR,
 	},
 );

@@ -1,6 +1,5 @@
 import { Option } from "clipanion";
 import type { Setting, SettingTable } from "../src/setting-table.ts";
-import { variableName } from "../src/setting-table.ts";
 import type { KnownOption } from "./argv.ts";
 
 /** Settings that have a flag: a secret in an argument would show in `ps`. */
@@ -30,16 +29,6 @@ export function commandOptions(
 	table: SettingTable,
 ): Record<string, string[] | undefined> {
 	return Object.fromEntries(
-		flagged(table).map(([name, setting]) => {
-			const short = setting.short ? `-${setting.short},` : "";
-			const initial = shownDefault(setting);
-			const by = initial === "" ? "" : `; default ${initial}`;
-			return [
-				name,
-				Option.Array(`${short}--${name}`, {
-					description: `${setting.help} [${variableName(name)}${by}]`,
-				}),
-			];
-		}),
+		flagged(table).map(([name]) => [name, Option.Array(`--${name}`)]),
 	);
 }

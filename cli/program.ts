@@ -1,6 +1,8 @@
 import type { Readable, Writable } from "node:stream";
 import { Cli, type CommandClass } from "clipanion";
-import { type KnownOption, normaliseArguments, UsageError } from "./argv.ts";
+import { normaliseArguments, UsageError } from "./argv.ts";
+import { type CommandHelp, commandHelp, programHelp } from "./help.ts";
+import { knownOptions } from "./options.ts";
 
 /** Where a program reads from and writes to. */
 export interface Streams {
@@ -11,12 +13,12 @@ export interface Streams {
 	colour: boolean;
 }
 
-/** A command of a program: clipanion's class and the options it declares. */
+/** A command of a program: clipanion's class, and what help says of it. */
 export interface ProgramCommand {
 	command: CommandClass;
 	/** The word that selects it. */
 	name: string;
-	options: readonly KnownOption[];
+	help: CommandHelp;
 }
 
 const isHelp = (word: string | undefined) =>
@@ -55,16 +57,13 @@ export async function runProgram(
 		return 2;
 	};
 	const unknown = (word: string) =>
-		refuse(
-			`'${word}' is not a ${name} command. See '${name} --help'.`,
-		);
+		refuse(`'${word}' is not a ${name} command. See '${name} --help'.`);
 	const named = (word: string) => commands.find((c) => c.name === word);
 
-	const options = commands.flatMap((command) => command.options);
-	const wanted = args.find((word) => named(word));
-	const own = wanted ? (named(wanted)?.options ?? []) : options;
+	const wanted = named(args.find((word) => named(word)) ?? "");
+	const tables = (wanted ? [wanted] : commands).map((c) => c.help.settings);
 	try {
-		const normal = normaliseArguments(args, own);
+		const normal = normaliseArguments(args, tables.flatMap(knownOptions));
 		const words = normal.filter((word) => !word.startsWith("-"));
 		const [first, second] = words;
 		if (["-v", "--version"].includes(normal[0] ?? "")) {
@@ -78,7 +77,9 @@ export async function runProgram(
 		if (help || isHelp(first)) {
 			const stray = normal.find((word) => /^--?[^h-]/.test(word));
 			if (!command && stray) return refuse(`no such option: ${stray}`);
-			print(cli.usage(command?.command ?? null, { detailed: true }));
+			print(
+				command ? commandHelp(name, command.help) : programHelp(name, commands),
+			);
 			return 0;
 		}
 		const instance = cli.process(normal, {

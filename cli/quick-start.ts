@@ -1,7 +1,7 @@
 import { access, mkdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { createKeyPairFiles } from "../src/http/certificate.ts";
+import { createKeyPairFiles } from "../src/http/key-pair-files.ts";
 import type { DaemonSettings } from "../src/settings.ts";
 import { daemonSettings } from "../src/settings.ts";
 
@@ -28,7 +28,8 @@ export function quickStartDefaults(
 	};
 }
 
-const exampleConfig = () => `# Which metric plugins run every minute, and for which host.
+const exampleConfig =
+	() => `# Which metric plugins run every minute, and for which host.
 metrics:
 - hostname: ${JSON.stringify(hostname())}
   plugins:

@@ -1,21 +1,18 @@
 import { contract as document } from "../generated/contract.ts";
+import { parseAllowedHosts } from "./access.ts";
 import { createCommands } from "./commands/command.ts";
 import { childEnvironment } from "./commands/environment.ts";
 import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
 import { createSlots } from "./commands/slots.ts";
 import { createHandlers } from "./handlers/index.ts";
-import { parseAllowedHosts } from "./http/access.ts";
 import { createBodies } from "./http/body.ts";
-import {
-	type KeyPair,
-	loadKeyPair,
-	tlsOptions,
-	validityWarning,
-} from "./http/certificate.ts";
+import { loadKeyPair, validityWarning } from "./http/certificate.ts";
 import { createContract } from "./http/contract.ts";
+import type { KeyPair } from "./http/key-pair.ts";
 import type { Replied } from "./http/reply.ts";
 import { startServer } from "./http/server.ts";
+import { tlsOptions } from "./http/tls-options.ts";
 import type { Log } from "./log.ts";
 import type { DaemonSettings } from "./settings.ts";
 
@@ -43,7 +40,10 @@ function warn(settings: DaemonSettings, keyPair: KeyPair, log: Log) {
 		log.warning(
 			"running as root with /inventory on: every allowed host has a root shell here (inventory, shell)",
 		);
-	for (const name of ["cpu-profile", "enable-requeststatus-middleware"] as const)
+	for (const name of [
+		"cpu-profile",
+		"enable-requeststatus-middleware",
+	] as const)
 		if (settings[name])
 			log.warning(`${name}: not in this version of the agent, ignored`);
 }

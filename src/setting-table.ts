@@ -28,6 +28,8 @@ export interface TextSetting extends Named {
 export interface ListSetting extends Named {
 	kind: "list";
 	default: readonly string[];
+	/** What is wrong with the entries; undefined if nothing is. */
+	check?: (entries: readonly string[]) => string | undefined;
 }
 
 export interface SwitchSetting extends Named {
@@ -122,8 +124,12 @@ function convert(setting: Setting, texts: readonly string[]) {
 			return integer(setting, last);
 		case "text":
 			return last;
-		case "list":
-			return texts.flatMap(splitList);
+		case "list": {
+			const entries = texts.flatMap(splitList);
+			const complaint = setting.check?.(entries);
+			if (complaint) throw new Error(complaint);
+			return entries;
+		}
 		case "switch": {
 			const value = words[last.trim().toLowerCase()];
 			if (value === undefined) throw new Error(`not yes or no: ${last}`);

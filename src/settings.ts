@@ -1,3 +1,4 @@
+import { badNetworks } from "./access.ts";
 import type { SettingTable, SettingValues } from "./setting-table.ts";
 
 const day = 86_400;
@@ -5,6 +6,9 @@ const mebibyte = 1024 * 1024;
 
 // Node's timers hold 31 bits of milliseconds
 const longest = 2_000_000;
+
+const someDirectory = (paths: readonly string[]) =>
+	paths.length > 0 ? undefined : "no directory";
 
 /**
  * The daemon's settings, declared once: flags, help, variables, the
@@ -36,6 +40,7 @@ export const daemonSettings = {
 		short: "A",
 		kind: "list",
 		default: [],
+		check: badNetworks,
 		help: "addresses and networks that may connect, besides 127.0.0.1 and ::1",
 	},
 	"public-key": {
@@ -134,11 +139,13 @@ export const daemonSettings = {
 			"/usr/local/nagios/libexec",
 			"/usr/local/bin",
 		],
+		check: someDirectory,
 		help: "directories of Nagios plugins, first match wins",
 	},
 	"sensu-plugin-paths": {
 		kind: "list",
 		default: ["/usr/local/hb-agent/bin", "/usr/local/bin"],
+		check: someDirectory,
 		help: "directories of metric plugins, first match wins",
 	},
 	"enable-requeststatus-middleware": {

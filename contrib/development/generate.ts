@@ -1,11 +1,13 @@
 /**
- * Writes generated/ from openapi.yaml. With --check nothing is written: exit 1
- * names the files that are not what openapi.yaml says.
+ * Writes generated/ from openapi.yaml, and the documents that list settings
+ * from src/settings.ts. With --check nothing is written: exit 1 names the files
+ * that are not what they are made from.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import openapiTS, { astToString } from "openapi-typescript";
 import ts from "typescript";
 import { parse } from "yaml";
+import { environmentFile, withSettingsTable } from "./documents.ts";
 import {
 	type ContractDocument,
 	clientSource,
@@ -33,18 +35,19 @@ async function generate(): Promise<Record<string, string>> {
 		"generated/contract.ts": banner + contractSource(document),
 		"generated/handlers.ts": banner + handlersSource(document),
 		"generated/client.ts": banner + clientSource(document),
+		"contrib/etc/default/happo-agent.env": environmentFile(),
+		"README.md": withSettingsTable(await readFile("README.md", "utf8")),
 	};
 }
 
 const check = process.argv.includes("--check");
-await mkdir("generated", { recursive: true });
+for (const directory of ["generated", "contrib/etc/default"])
+	await mkdir(directory, { recursive: true });
 for (const [path, source] of Object.entries(await generate())) {
 	const present = await readFile(path, "utf8").catch(() => undefined);
 	if (present === source) continue;
 	if (check) {
-		process.stderr.write(
-			`${path} is not what openapi.yaml says: npm run generate\n`,
-		);
+		process.stderr.write(`${path} is out of date: npm run generate\n`);
 		process.exitCode = 1;
 	} else {
 		await writeFile(path, source);

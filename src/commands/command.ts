@@ -1,22 +1,14 @@
-import { spawn, spawnSync } from "node:child_process";
 import { constants as files } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import {
-	type CommandLine,
-	createCloser,
-	PROBE,
-	SHELL_NAME,
-	SHELLS,
-	type SpawnLine,
-} from "./closer.ts";
+import { type CommandLine, createCloser } from "./closer.ts";
 import {
 	type CommandResult,
 	cancelledBeforeStart,
 	type Execution,
 	followCommand,
-	type Started,
 } from "./execution.ts";
+import { findClosingShell, startProcess } from "./process.ts";
 import type { Kill } from "./process-group.ts";
 
 export type { CommandLine } from "./closer.ts";
@@ -171,54 +163,4 @@ async function checkFile(file: string) {
 			code: "EACCES",
 		});
 	await access(file, files.X_OK);
-}
-
-/** Starts a process through node:child_process. Another engine gives the same answer. */
-function startProcess(
-	{ file, args, argv0 }: SpawnLine,
-	environment: Readonly<Record<string, string>>,
-): Promise<Started> {
-	const child = spawn(file, args, {
-		argv0,
-		detached: true,
-		env: environment,
-		stdio: ["ignore", "pipe", "pipe"],
-	});
-	return new Promise((resolve, reject) => {
-		const { pid, stdout, stderr } = child;
-		child.on("error", (error) => {
-			// without a descriptor left there are no streams either, whatever the types say
-			stdout?.destroy();
-			stderr?.destroy();
-			reject(error);
-		});
-		if (pid === undefined) return;
-		resolve({
-			pid,
-			stdout,
-			stderr,
-			onExit: (callback) =>
-				child.once("exit", (status, signal) =>
-					callback(status ?? undefined, signal ?? undefined),
-				),
-			unref: () => child.unref(),
-		});
-	});
-}
-
-/** Run once, when the daemon starts, so it may block for some milliseconds. */
-function findClosingShell(environment: Readonly<Record<string, string>>) {
-	return SHELLS.find(({ file, args }) => {
-		const { status, stdout, stderr } = spawnSync(
-			file,
-			[...args, "-c", PROBE, SHELL_NAME],
-			{
-				argv0: SHELL_NAME,
-				env: environment,
-				stdio: ["ignore", "pipe", "pipe"],
-				timeout: 5000,
-			},
-		);
-		return status === 0 && stdout.length === 0 && stderr.length === 0;
-	});
 }

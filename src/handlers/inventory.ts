@@ -1,6 +1,6 @@
 import type { Handlers } from "../../generated/handlers.ts";
+import { exitCode, outputText } from "../commands/answer.ts";
 import { type CommandLine, CommandStartError } from "../commands/command.ts";
-import { exitCode } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { splitWords } from "../commands/words.ts";
 import { Problem } from "../problem.ts";
@@ -56,7 +56,7 @@ export function createInventory(parts: {
 				// the original's answer: it drops the output and the code
 				return { status: 417, body: { return_code: 0, return_value: "" } };
 			const code = exitCode(result);
-			const answer = { return_code: code, return_value: result.stdout.text };
+			const answer = { return_code: code, return_value: outputText(result) };
 			return code === 0
 				? { status: 200, body: answer }
 				: { status: 400, type: "application/json", body: answer };

@@ -1,11 +1,11 @@
 import type { Handlers } from "../../generated/handlers.ts";
-import { CommandStartError } from "../commands/command.ts";
 import {
 	checkMessage,
 	exitCode,
 	missingAnswer,
-	type Plugins,
-} from "../commands/plugin.ts";
+} from "../commands/answer.ts";
+import { CommandStartError } from "../commands/command.ts";
+import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { Problem } from "../problem.ts";
 
@@ -37,7 +37,7 @@ export function createMonitor(parts: {
 						type: "application/json",
 						body: {
 							return_value: 2,
-							message: `Exec timeout: ${prepared.line.file} ${option}`,
+							message: `Exec timeout: ${prepared.file} ${option}`,
 						},
 					}
 				: {

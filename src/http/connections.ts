@@ -1,7 +1,7 @@
 import type { Server } from "node:https";
 import type { Socket } from "node:net";
+import type { Access } from "../access.ts";
 import type { Log } from "../log.ts";
-import type { Access } from "./access.ts";
 
 /** Figures of the connections of a server. */
 export interface Connections {

@@ -35,7 +35,7 @@ const isJson = (type: string) => /^application\/(\S+\+)?json$/.test(type);
 /** The media type of a reply: its own, or the only or first one declared. */
 function mediaType(operation: Operation, reply: Replied): string | undefined {
 	const replies = operation.responses as Record<string, DeclaredReply>;
-	const declared = replies[reply.status] ?? replies["default"];
+	const declared = replies[reply.status] ?? replies.default;
 	return reply.type ?? Object.keys(declared?.content ?? {})[0];
 }
 

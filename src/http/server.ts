@@ -2,9 +2,9 @@ import { createServer as createHttpsServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import { type Access, plainAddress } from "../access.ts";
 import type { Log } from "../log.ts";
 import { Problem, toProblem } from "../problem.ts";
-import type { Access } from "./access.ts";
 import type { Bodies } from "./body.ts";
 import { callOf } from "./call.ts";
 import { gateConnections } from "./connections.ts";
@@ -101,13 +101,14 @@ export async function startServer(parts: {
 	app.addHook("onRequest", async (request, reply) => {
 		// any body is JSON, and Fastify would refuse a malformed type itself
 		request.raw.headers["content-type"] = "application/json";
+		const peer = plainAddress(request.socket.remoteAddress);
 		if (!access.allows(request.socket.remoteAddress)) {
-			log.error(`Access Denied RemoteAddr=${request.socket.remoteAddress}`);
+			log.error(`Access Denied RemoteAddr=${peer}`);
 			return send(reply, accessDenied);
 		}
 		const problem = fromWebPage(request.raw);
 		if (!problem) return;
-		log.error(`${problem.message} RemoteAddr=${request.socket.remoteAddress}`);
+		log.error(`${problem.message} RemoteAddr=${peer}`);
 		return send(reply, refusal(problem, pathOf(request)));
 	});
 	// the body stays unread until the operation is known to want it
@@ -174,7 +175,9 @@ async function listen(
 		log,
 	});
 	server.on("tlsClientError", (error, socket) =>
-		log.info(`TLS handshake with ${socket.remoteAddress}: ${error.message}`),
+		log.info(
+			`TLS handshake with ${plainAddress(socket.remoteAddress)}: ${error.message}`,
+		),
 	);
 	await new Promise<void>((resolve, reject) => {
 		server.once("error", reject);

@@ -18,7 +18,7 @@ function complaint(error: Violation, value: unknown): string {
 		case "required":
 			return "required";
 		case "type": {
-			const types = [error.params["type"]]
+			const types = [error.params.type]
 				.flat()
 				.filter((type) => type !== "null");
 			const type = String(types[0]);
@@ -28,7 +28,7 @@ function complaint(error: Violation, value: unknown): string {
 		case "minItems":
 			return "empty";
 		case "maxItems":
-			return `at most ${error.params["limit"]} entries, got ${(value as unknown[]).length}`;
+			return `at most ${error.params.limit} entries, got ${(value as unknown[]).length}`;
 		case "pattern":
 			return `not allowed: ${shown(value)}`;
 		default:
@@ -57,7 +57,7 @@ export function violation(
 	);
 	const missing = error.keyword === "required" && part !== "";
 	const name = missing
-		? fieldName([...steps, String(error.params["missingProperty"])])
+		? fieldName([...steps, String(error.params.missingProperty)])
 		: fieldName(steps);
 	const secret = name.toLowerCase() === "apikey";
 	const detail = complaint(error, secret ? typeof value : value);

@@ -33,7 +33,7 @@ function exampleOf(declared: Declared, ...steps: string[]): unknown {
 					) as Record<string, unknown>)
 			: (next as Record<string, unknown> | undefined);
 	}
-	return node?.["example"];
+	return node?.example;
 }
 
 const requestExample = (declared: Declared) =>
@@ -94,7 +94,13 @@ describe("the contract", () => {
 		it(`${operationId}: its examples are what it declares`, async () => {
 			for (const [status, { content }] of declared.replies)
 				for (const type of Object.keys(content)) {
-					const reply = exampleOf(declared, "responses", status, "content", type);
+					const reply = exampleOf(
+						declared,
+						"responses",
+						status,
+						"content",
+						type,
+					);
 					if (reply === undefined || status === "default") continue;
 					const headers = { "Retry-After": "5", Location: "/status" };
 					checkReply(operationId, {
@@ -181,13 +187,13 @@ describe("the contract", () => {
 
 		it(`${operationId}: required fields removed one by one are refused by name`, async (t) => {
 			const { port } = await startTestAgent(t);
-			const required = (declared.body?.schema["required"] ?? []) as string[];
+			const required = (declared.body?.schema.required ?? []) as string[];
 			for (const field of required) {
 				const { [field]: removed, ...rest } = example ?? {};
 				assert.notEqual(removed, undefined, `${field} is not in the example`);
 				for (const body of [rest, { ...rest, [field]: { wrong: "type" } }]) {
 					// the one required object: any object is of the right type
-					if (field === "config" && body["config"]) continue;
+					if (field === "config" && body.config) continue;
 					const refused = await ask(declared, port, body);
 					assert.equal(refused.status, 400, JSON.stringify(body));
 					const { detail } = refused.json as { detail: string };
@@ -198,7 +204,7 @@ describe("the contract", () => {
 
 		it(`${operationId}: fields of a wrong type are refused by name`, async (t) => {
 			const { port } = await startTestAgent(t);
-			const properties = declared.body?.schema["properties"] ?? {};
+			const properties = declared.body?.schema.properties ?? {};
 			for (const field of Object.keys(properties)) {
 				const refused = await ask(declared, port, {
 					...example,
@@ -242,7 +248,10 @@ describe("the contract", () => {
 			plugin_option: "8",
 		});
 		assert.equal(timeout.status, 500);
-		assert.equal(timeout.headers["content-type"], "application/json; charset=UTF-8");
+		assert.equal(
+			timeout.headers["content-type"],
+			"application/json; charset=UTF-8",
+		);
 	});
 
 	it("runInventoryCommand: 200, 400 and 417 by real commands", async (t) => {

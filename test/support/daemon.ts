@@ -14,7 +14,7 @@ export const program = join(process.cwd(), "dist/happo-agent.js");
  */
 export const nodes: readonly { name: string; path: string }[] = [
 	{ name: `node ${process.versions.node}`, path: process.execPath },
-	...(process.env["HAPPO_TEST_NODES"] ?? "")
+	...(process.env.HAPPO_TEST_NODES ?? "")
 		.split(":")
 		.filter((path) => path !== "")
 		.map((path) => ({
@@ -57,7 +57,7 @@ export function startProgram(
 		stdio: ["ignore", "pipe", "pipe"],
 		cwd: options.directory,
 		env: {
-			PATH: process.env["PATH"],
+			PATH: process.env.PATH,
 			HOME: "/",
 			LANG: "C",
 			...options.environment,

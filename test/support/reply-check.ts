@@ -61,7 +61,7 @@ export const declaredOperations: Declared[] = Object.entries(
 				}),
 			),
 			body: requestBody && {
-				schema: resolved(requestBody.content["application/json"]?.["schema"]),
+				schema: resolved(requestBody.content["application/json"]?.schema),
 				required: requestBody.required,
 			},
 		};
@@ -80,30 +80,32 @@ export function checkReply(operationId: string, reply: Replied): void {
 	const operation = declaredOperations.find(
 		(declared) => declared.operationId === operationId,
 	);
-	const fail = (what: string): never => {
+	const fail: (what: string) => never = (what) => {
 		throw new Error(`${operationId} ${reply.status}: ${what}`);
 	};
-	if (!operation) return fail("not an operation of the contract");
+	if (!operation) fail("not an operation of the contract");
 	const declared =
 		operation.replies.get(String(reply.status)) ??
 		operation.replies.get("default");
-	if (!declared) return fail("the status is not declared");
+	if (!declared) fail("the status is not declared");
 	const types = Object.keys(declared.content);
 	if (types.includes("*/*")) return;
 	for (const [name, header] of Object.entries(declared.headers)) {
 		const given = Object.entries(reply.headers ?? {}).find(
 			([key]) => key.toLowerCase() === name.toLowerCase(),
 		);
-		if (resolved(header)["required"] && !given) fail(`${name} is missing`);
+		if (resolved(header).required && !given) fail(`${name} is missing`);
 	}
 	const type = reply.type ?? types[0];
-	if (type === undefined)
-		return reply.body === undefined ? undefined : fail("no body is declared");
+	if (type === undefined) {
+		if (reply.body !== undefined) fail("no body is declared");
+		return;
+	}
 	const media = declared.content[type] ?? fail(`${type} is not declared`);
 	const key = `${operationId} ${reply.status} ${type}`;
 	let validate = validators.get(key);
 	if (!validate) {
-		validate = ajv.compile(closed(media["schema"]) as object);
+		validate = ajv.compile(closed(media.schema) as object);
 		validators.set(key, validate);
 	}
 	if (!validate(reply.body)) fail(JSON.stringify(validate.errors?.slice(0, 3)));

@@ -287,12 +287,12 @@ describe("the time limit", { concurrency: true }, () => {
 	test("ends the whole group with SIGTERM", async (t) => {
 		const result = await openCommands(t).run(
 			sh("echo $$; sleep 300 & sleep 300"),
-			{ timeoutMilliseconds: 300 },
+			{ timeoutMilliseconds: 1500 },
 		);
 		assert.equal(result.timedOut, true);
 		assert.equal(result.cancelled, false);
 		assert.equal(result.signal, "SIGTERM");
-		assert.ok(result.durationMilliseconds < 2900);
+		assert.ok(result.durationMilliseconds < 4400);
 		const group = Number(result.stdout.text);
 		await until("the group is gone", () => groupMembers(group).length === 0);
 	});
@@ -300,7 +300,7 @@ describe("the time limit", { concurrency: true }, () => {
 	test("leaves an exit status to a command that traps SIGTERM", async (t) => {
 		const result = await openCommands(t).run(
 			sh("trap 'echo trapped; exit 7' TERM; sleep 300 & wait"),
-			{ timeoutMilliseconds: 500 },
+			{ timeoutMilliseconds: 1500 },
 		);
 		assert.equal(result.timedOut, true);
 		assert.equal(result.exitStatus, 7);
@@ -310,13 +310,13 @@ describe("the time limit", { concurrency: true }, () => {
 	test("is followed by SIGKILL three seconds later", async (t) => {
 		const result = await openCommands(t).run(
 			sh("trap '' TERM; echo $$; sleep 300; sleep 300"),
-			{ timeoutMilliseconds: 500 },
+			{ timeoutMilliseconds: 1500 },
 		);
 		assert.equal(result.timedOut, true);
 		assert.equal(result.signal, "SIGKILL");
 		assert.equal(result.survived, false);
-		assert.ok(result.durationMilliseconds >= 3400);
-		assert.ok(result.durationMilliseconds < 4600);
+		assert.ok(result.durationMilliseconds >= 4400);
+		assert.ok(result.durationMilliseconds < 6000);
 		const group = Number(result.stdout.text);
 		await until("the group is gone", () => groupMembers(group).length === 0);
 	});
@@ -324,10 +324,10 @@ describe("the time limit", { concurrency: true }, () => {
 	test("kills what ignores SIGTERM and holds stdout after its leader has obeyed", async (t) => {
 		const result = await openCommands(t).run(
 			sh("(trap '' TERM; echo $$; sleep 300; sleep 300) & wait"),
-			{ timeoutMilliseconds: 500 },
+			{ timeoutMilliseconds: 1500 },
 		);
 		assert.equal(result.signal, "SIGTERM");
-		assert.ok(result.durationMilliseconds < 2500);
+		assert.ok(result.durationMilliseconds < 4000);
 		const group = Number(result.stdout.text);
 		assert.notEqual(groupMembers(group).length, 0);
 		await until("the group is gone", () => groupMembers(group).length === 0);
@@ -341,7 +341,7 @@ describe("the time limit", { concurrency: true }, () => {
 			},
 		});
 		const result = await commands.run(sh("echo $$; sleep 300"), {
-			timeoutMilliseconds: 300,
+			timeoutMilliseconds: 1500,
 		});
 		const group = Number(result.stdout.text);
 		t.after(() => process.kill(-group, "SIGKILL"));
@@ -349,7 +349,7 @@ describe("the time limit", { concurrency: true }, () => {
 		assert.equal(result.timedOut, true);
 		assert.equal(result.exitStatus, undefined);
 		assert.equal(result.signal, undefined);
-		assert.ok(result.durationMilliseconds < 6000);
+		assert.ok(result.durationMilliseconds < 7500);
 		assert.equal(commands.survivors, 1);
 		assert.equal(commands.running, 0);
 		assert.deepEqual(commands.logged, [
@@ -362,11 +362,11 @@ describe("a background process", { concurrency: true }, () => {
 	test("cannot hold the answer, and ends with the time limit", async (t) => {
 		const result = await openCommands(t).run(
 			sh("sleep 300 & echo $$; exit 1"),
-			{ timeoutMilliseconds: 3000 },
+			{ timeoutMilliseconds: 5000 },
 		);
 		assert.equal(result.exitStatus, 1);
 		assert.equal(result.timedOut, false);
-		assert.ok(result.durationMilliseconds < 2500);
+		assert.ok(result.durationMilliseconds < 4500);
 		const group = Number(result.stdout.text);
 		assert.equal(groupMembers(group).length, 1);
 		await until("the group is gone", () => groupMembers(group).length === 0);
@@ -375,7 +375,7 @@ describe("a background process", { concurrency: true }, () => {
 	test("of the recorded plugin does not turn success into a timeout", async (t) => {
 		const commands = openCommands(t);
 		const result = await commands.run(plugin("check_bgchild", "300"), {
-			timeoutMilliseconds: 2500,
+			timeoutMilliseconds: 5000,
 		});
 		assert.equal(result.exitStatus, 0);
 		assert.equal(result.timedOut, false);
@@ -445,7 +445,7 @@ describe("a background process", { concurrency: true }, () => {
 			},
 		});
 		const { stdout } = await commands.run(sh("sleep 300 & echo $$"), {
-			timeoutMilliseconds: 1500,
+			timeoutMilliseconds: 10_000,
 		});
 		reused = true;
 		const group = Number(stdout.text);
@@ -591,7 +591,7 @@ describe("closing", { concurrency: true }, () => {
 		assert.notEqual(groupMembers(group).length, 0);
 		const startedAt = performance.now();
 		await commands.close(300);
-		assert.ok(performance.now() - startedAt < 2000);
+		assert.ok(performance.now() - startedAt < 4000);
 		assert.deepEqual(groupMembers(group), []);
 		const result = await running;
 		assert.equal(result.cancelled, true);
@@ -605,7 +605,7 @@ describe("closing", { concurrency: true }, () => {
 		const { stdout } = await commands.run(sh("sleep 300 & echo $$"), patient);
 		const startedAt = performance.now();
 		await commands.close(20_000);
-		assert.ok(performance.now() - startedAt < 5000);
+		assert.ok(performance.now() - startedAt < 10_000);
 		assert.deepEqual(groupMembers(Number(stdout.text)), []);
 	});
 });

@@ -6,12 +6,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
-import {
-	createKeyPairFiles,
-	type KeyPair,
-	loadKeyPair,
-	tlsOptions,
-} from "../../../src/http/certificate.ts";
+import { loadKeyPair } from "../../../src/http/certificate.ts";
+import type { KeyPair } from "../../../src/http/key-pair.ts";
+import { createKeyPairFiles } from "../../../src/http/key-pair-files.ts";
+import { tlsOptions } from "../../../src/http/tls-options.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const run = promisify(execFile);

@@ -6,13 +6,9 @@ export type Access = {
 	allows(address: string | undefined): boolean;
 };
 
-/** Entries of allowed-hosts that are neither an address nor a network: one line with all of them. */
+/** What is wrong with entries of allowed-hosts, all bad ones in one line. */
 export class AccessError extends Error {
 	override name = "AccessError";
-
-	constructor(entries: readonly string[]) {
-		super(`allowed-hosts: not an address or network: ${entries.join(", ")}`);
-	}
 }
 
 type Network = { family: "ipv4" | "ipv6"; address: string; prefix: number };
@@ -28,6 +24,11 @@ function mappedAddress(address: string): string | undefined {
 		.slice(1)
 		.map((g) => Number.parseInt(g, 16));
 	return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+/** A peer address as people write it: IPv4 even when it arrived mapped into IPv6. */
+export function plainAddress(address: string | undefined): string {
+	return mappedAddress(address ?? "") ?? address ?? "unknown";
 }
 
 function parseNetwork(entry: string): Network | undefined {
@@ -48,6 +49,17 @@ function parseNetwork(entry: string): Network | undefined {
 		: { family: "ipv6", address, prefix };
 }
 
+const isBad = (entry: string) =>
+	entry !== "" && parseNetwork(entry) === undefined;
+
+/** Names the entries that are neither an address nor a network; undefined if all are. */
+export function badNetworks(entries: readonly string[]): string | undefined {
+	const bad = entries.map((text) => text.trim()).filter(isBad);
+	return bad.length > 0
+		? `not an address or network: ${bad.join(", ")}`
+		: undefined;
+}
+
 /**
  * The rule of allowed-hosts: 127.0.0.1, ::1 and the entries, which are addresses or networks (`10.0.0.0/8`, host bits may be set).
  * IPv4-mapped peers and entries count as IPv4, and the families never match each other: `::/0` lets no IPv4 in.
@@ -58,19 +70,14 @@ export function parseAllowedHosts(entries: readonly string[]): Access {
 	const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
 	lists.ipv4.addAddress("127.0.0.1", "ipv4");
 	lists.ipv6.addAddress("::1", "ipv6");
-	const bad: string[] = [];
-	for (const entry of entries.map((text) => text.trim())) {
-		if (entry === "") continue;
-		const network = parseNetwork(entry);
-		if (network === undefined) bad.push(entry);
-		else
-			lists[network.family].addSubnet(
-				network.address,
-				network.prefix,
-				network.family,
-			);
+	const complaint = badNetworks(entries);
+	if (complaint) throw new AccessError(`allowed-hosts: ${complaint}`);
+	for (const entry of entries) {
+		const network = parseNetwork(entry.trim());
+		if (!network) continue;
+		const { family, address, prefix } = network;
+		lists[family].addSubnet(address, prefix, family);
 	}
-	if (bad.length > 0) throw new AccessError(bad);
 	return {
 		allows(address) {
 			// isIP refuses some interface names, so the zone goes first.

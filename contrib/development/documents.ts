@@ -1,0 +1,42 @@
+import { shownDefault } from "../../cli/options.ts";
+import { type Setting, variableName } from "../../src/setting-table.ts";
+import { daemonSettings } from "../../src/settings.ts";
+
+const settings: [string, Setting][] = Object.entries(daemonSettings);
+
+/** The environment file of the daemon: every variable, commented out. */
+export function environmentFile(): string {
+	const entries = settings.map(
+		([name, setting]) =>
+			`\n# ${setting.help}\n#${variableName(name)}=${shownDefault(setting)}\n`,
+	);
+	return `# Settings of happo-agent, read by its systemd unit and its upstart job.
+# Written by \`npm run generate\` from src/settings.ts. What is commented out is
+# the default. Name files by absolute paths: the daemon's directory is not yours.
+${entries.join("")}`;
+}
+
+const cell = (text: string) => text.replaceAll("|", "\\|");
+
+/** README's table of settings. */
+function settingsTable(): string {
+	const rows = settings.map(([name, setting]) => {
+		const short = setting.short ? `, \`-${setting.short}\`` : "";
+		const flag =
+			setting.from === "environment"
+				? "variable only"
+				: `\`--${name}\`${short}`;
+		const initial = shownDefault(setting);
+		return `| ${flag} | \`${variableName(name)}\` | ${initial && `\`${initial}\``} | ${cell(setting.help)} |`;
+	});
+	return `| flag | variable | default | what |\n|---|---|---|---|\n${rows.join("\n")}`;
+}
+
+/** A text with what lies between the settings markers replaced. */
+export function withSettingsTable(readme: string): string {
+	const [begin, end] = ["<!-- settings -->", "<!-- /settings -->"];
+	const parts = readme.split(new RegExp(`${begin}[\\s\\S]*${end}`));
+	if (parts.length !== 2)
+		throw new Error("README.md: no place for the table of settings");
+	return parts.join(`${begin}\n${settingsTable()}\n${end}`);
+}

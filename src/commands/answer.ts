@@ -1,0 +1,77 @@
+import type { CommandResult } from "./command.ts";
+import type { Captured } from "./output.ts";
+import type { MissingPlugin } from "./plugin.ts";
+
+/** Nagios: UNKNOWN. */
+const UNKNOWN = 3;
+/** What shells answer for a command that is there but cannot be run, and for one that is not there. */
+const NOT_EXECUTABLE = 126;
+const NOT_FOUND = 127;
+
+/** What dash, the original's /bin/sh, said and answered for a plugin that cannot be run. */
+export function missingAnswer({ missing, file }: MissingPlugin) {
+	return missing === "not found"
+		? {
+				exitCode: NOT_FOUND,
+				message: `stdout=, stderr=/bin/sh: 1: ${file}: not found\n`,
+			}
+		: {
+				exitCode: NOT_EXECUTABLE,
+				message: `stdout=, stderr=/bin/sh: 1: ${file}: Permission denied\n`,
+			};
+}
+
+/**
+ * Standard output as it is when there is nothing else to say, otherwise `<stdout>, stderr=<stderr>`; silence is
+ * `stdout=, stderr=`. Deaths by signal and cut outputs are told in the part of standard error.
+ */
+export function checkMessage({
+	stdout,
+	stderr,
+	signal,
+}: Pick<CommandResult, "stdout" | "stderr" | "signal">): string {
+	const errors = withNotes(
+		stderr.text,
+		deathNote(signal),
+		cutNote("stdout", stdout),
+		cutNote("stderr", stderr),
+	);
+	if (stdout.text === "") return `stdout=, stderr=${errors}`;
+	return errors === "" ? stdout.text : `${stdout.text}, stderr=${errors}`;
+}
+
+/** What a command with merged outputs wrote; its death by a signal and a cut are told at the end. */
+export function outputText({
+	stdout,
+	signal,
+}: Pick<CommandResult, "stdout" | "signal">): string {
+	return withNotes(stdout.text, deathNote(signal), cutNote("output", stdout));
+}
+
+function deathNote(signal: NodeJS.Signals | undefined) {
+	return signal ? `terminated by ${signal}\n` : "";
+}
+
+function cutNote(name: string, { cut, kept, bytes }: Captured) {
+	return cut ? `${name} cut: ${kept} of ${bytes} bytes kept\n` : "";
+}
+
+/** Notes stand on lines of their own. */
+function withNotes(text: string, ...notes: string[]) {
+	const all = notes.join("");
+	return all && text && !text.endsWith("\n")
+		? `${text}\n${all}`
+		: `${text}${all}`;
+}
+
+/**
+ * The exit status, or 128 plus the number of the signal, as shells count. A command that did not end has neither:
+ * UNKNOWN (3).
+ */
+export function exitCode({
+	exitStatus,
+	signalNumber,
+}: Pick<CommandResult, "exitStatus" | "signalNumber">): number {
+	if (exitStatus !== undefined) return exitStatus;
+	return signalNumber === undefined ? UNKNOWN : 128 + signalNumber;
+}

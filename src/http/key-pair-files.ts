@@ -1,0 +1,84 @@
+import { mkdir, open, rm, stat } from "node:fs/promises";
+import { hostname, networkInterfaces } from "node:os";
+import { dirname } from "node:path";
+import { loadKeyPair } from "./certificate.ts";
+import { fileError, type KeyPair, KeyPairError } from "./key-pair.ts";
+import { createSelfSigned } from "./self-signed.ts";
+
+async function exists(what: string, file: string): Promise<boolean> {
+	try {
+		await stat(file);
+		return true;
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+		throw fileError(what, file, error);
+	}
+}
+
+async function create(what: string, file: string, text: string, mode: number) {
+	try {
+		await mkdir(dirname(file), { recursive: true });
+		const handle = await open(file, "wx", mode);
+		try {
+			await handle.writeFile(text);
+			await handle.sync();
+		} catch (error) {
+			await rm(file, { force: true });
+			throw error;
+		} finally {
+			await handle.close();
+		}
+	} catch (error) {
+		throw fileError(what, file, error);
+	}
+}
+
+/** The names and addresses by which clients may call this machine. */
+function machineNames(): string[] {
+	const addresses = Object.values(networkInterfaces())
+		.flatMap((entries) => entries ?? [])
+		.map(({ address }) => address)
+		.filter((address) => !address.startsWith("fe80:")); // useless without a zone
+	const names = [hostname(), "localhost", "127.0.0.1", "::1", ...addresses];
+	return names.filter((name) => /^[\w.:-]+$/.test(name));
+}
+
+/**
+ * Makes a self-signed pair for this machine if neither file exists, and answers it; if both exist, undefined.
+ * The key gets mode 0600, and no file that exists is ever written to. Throws a KeyPairError if only one exists.
+ */
+export async function createKeyPairFiles({
+	certificateFile,
+	privateKeyFile,
+	now,
+}: {
+	certificateFile: string;
+	privateKeyFile: string;
+	now: Date;
+}): Promise<KeyPair | undefined> {
+	const hasCertificate = await exists("certificate", certificateFile);
+	const hasKey = await exists("private key", privateKeyFile);
+	if (hasCertificate && hasKey) return undefined;
+	if (hasKey)
+		throw new KeyPairError(
+			`certificate ${certificateFile}: no such file, but private key ${privateKeyFile} exists`,
+		);
+	if (hasCertificate)
+		throw new KeyPairError(
+			`private key ${privateKeyFile}: no such file, but certificate ${certificateFile} exists`,
+		);
+	const made = createSelfSigned({
+		commonName: hostname() || "localhost",
+		names: machineNames(),
+		now,
+	});
+	await create("private key", privateKeyFile, made.privateKey, 0o600);
+	try {
+		await create("certificate", certificateFile, made.certificate, 0o644);
+	} catch (error) {
+		// A key without a certificate would stop every later start.
+		await rm(privateKeyFile, { force: true });
+		throw error;
+	}
+	return loadKeyPair({ certificateFile, privateKeyFile });
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fixtures } from "../support/agent.ts";
+import {
+	assertUnderstood,
+	missingFor,
+	type RecordedCase,
+	type RecordedRequest,
+	readRecorded,
+	type Step,
+} from "../support/conformance.ts";
+import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
+import { assertExpected } from "../support/expectations.ts";
+import { sendRecorded } from "../support/recorded-request.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const recorded = readRecorded<RecordedCase>("cases.json");
+const built = recorded.filter(
+	(recording) => missingFor(recording).length === 0,
+);
+// over a minute each: other tests shorten the interval these wait for
+const slowToo = process.env.HAPPO_TEST_SLOW !== undefined;
+const run = built.filter(({ slow }) => slowToo || !slow);
+
+const inFixtures = (text: string) => text.replaceAll("@FIXTURES@", fixtures);
+
+/** Starts the built daemon the way a case was recorded. */
+async function startFor(
+	t: TestContext,
+	recording: RecordedCase,
+): Promise<StartedDaemon> {
+	const { daemon_flags, daemon_env = {}, daemon_files, request } = recording;
+	const directory = await temporaryDirectory(t);
+	const files = { "metrics.yaml": "", ...daemon_files };
+	for (const [name, content] of Object.entries(files))
+		if (content !== null) await writeFile(join(directory, name), content);
+	const plugins = ["plugins", "plugins2"].map((name) => join(fixtures, name));
+	const flags = [
+		...["-M", join(directory, "metrics.yaml"), "-d", join(directory, "db")],
+		...["--nagios-plugin-paths", plugins.join(",")],
+		...["--sensu-plugin-paths", join(fixtures, "sensu")],
+		...(request.host === "::1" ? ["--listen-address", "::"] : []),
+		...(daemon_flags ?? []),
+	];
+	const environment = Object.fromEntries(
+		Object.entries(daemon_env).map(([name, text]) => [name, inFixtures(text)]),
+	);
+	return startDaemon(t, flags, {
+		directory,
+		environment: { MARTINI_ENV: "production", ...environment },
+	});
+}
+
+/** Does what a case wants done before its request; what it captured goes into `values`. */
+async function prepare(
+	steps: readonly Step[],
+	port: number,
+	values: Record<string, string>,
+) {
+	for (const step of steps) {
+		assertUnderstood("step", step);
+		if (step.sleep !== undefined) {
+			await sleep(step.sleep * 1000);
+			continue;
+		}
+		for (let i = 0; i < (step.repeat ?? 1); i++) {
+			if (i > 0) await sleep((step.interval ?? 0) * 1000);
+			const { text } = await sendRecorded(step as RecordedRequest, port, {
+				...values,
+				i: String(i),
+			});
+			for (const [name, pattern] of Object.entries(step.capture ?? {}))
+				values[name] =
+					new RegExp(pattern).exec(text)?.[1] ??
+					assert.fail(`${name}: ${pattern} is not in ${text}`);
+		}
+	}
+}
+
+async function runCase(recording: RecordedCase, daemon: StartedDaemon) {
+	assertUnderstood("case", recording);
+	assertUnderstood("request", recording.request);
+	const values = {};
+	await prepare(recording.setup ?? [], daemon.port, values);
+	const began = performance.now();
+	const received = await sendRecorded(recording.request, daemon.port, values);
+	const seconds = (performance.now() - began) / 1000;
+	await assertExpected(recording, { received, seconds, daemon });
+}
+
+/** The daemon must refuse to start, with an exit status, and say why. */
+const refusesToStart = (t: TestContext, recording: RecordedCase) =>
+	assert.rejects(
+		startFor(t, recording),
+		/the program ended \([1-9]\d*\) before .*happo-agent: \S/s,
+	);
+
+/** Cases that one daemon can serve, by what that daemon needs. */
+function grouped(cases: readonly RecordedCase[]): Map<string, RecordedCase[]> {
+	const groups = new Map<string, RecordedCase[]>();
+	for (const recording of cases) {
+		const { id, request, daemon_env = {}, daemon_files = {} } = recording;
+		const flags = recording.daemon_flags ?? [];
+		const own = recording.fresh_daemon || recording.expect.daemon_start_error;
+		const key = JSON.stringify([
+			...[own ? id : "", flags, daemon_env, daemon_files],
+			request.host ?? "",
+		]);
+		groups.set(key, [...(groups.get(key) ?? []), recording]);
+	}
+	return groups;
+}
+
+test("the recorded cases", { concurrency: slowToo ? 8 : 1 }, async (t) => {
+	const missing = [...new Set(recorded.flatMap(missingFor))].sort();
+	t.diagnostic(
+		`${run.length} of ${recorded.length} recorded cases run; ${built.length - run.length} slow ones need HAPPO_TEST_SLOW; not built yet: ${missing.join(", ") || "nothing"}`,
+	);
+	assert.ok(run.length >= 80, `only ${run.length} cases run`);
+	const names = run.map(({ id }) => id);
+	assert.equal(new Set(names).size, names.length, "a case is there twice");
+
+	for (const [first, ...others] of grouped(run).values()) {
+		if (!first) continue;
+		const flags = first.daemon_flags?.join(" ") || "no flags of its own";
+		await t.test(`a daemon with ${flags}`, async (t) => {
+			if (first.expect.daemon_start_error)
+				return t.test(first.id, (t) => refusesToStart(t, first));
+			const daemon = await startFor(t, first);
+			for (const recording of [first, ...others])
+				await t.test(`${recording.id} (${recording.verdict})`, () =>
+					runCase(recording, daemon),
+				);
+			assert.equal((await daemon.stop()).code, 0, "exit status after SIGTERM");
+		});
+	}
+});

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { resolveSettings } from "../../src/setting-table.ts";
+import { daemonSettings } from "../../src/settings.ts";
+import {
+	assertRefused,
+	freePort,
+	run,
+	startWithPlugins,
+} from "../support/command-line.ts";
+import type { StartedDaemon } from "../support/daemon.ts";
+import { post, send } from "../support/https.ts";
+
+const check = ({ port }: StartedDaemon, plugin_name: string, option = "") =>
+	post(port, "/monitor", { plugin_name, plugin_option: option });
+
+test("every bad setting is reported at once, by flag or variable and value", async (t) => {
+	const exited = await run(
+		t,
+		[
+			"daemon",
+			...[
+				"--log-level",
+				"loud",
+				"-P",
+				"70000",
+				"--allowed-hosts",
+				"10.0.0.0/33",
+			],
+			...["-T", "0", "--shell=maybe", "--max-commands", "many"],
+		],
+		{
+			environment: {
+				HAPPO_AGENT_MAX_CONNECTIONS: "-5",
+				HAPPO_AGENT_COMMAND_TIMEOUT: "the flag wins over this",
+				HAPPO_AGENT_INVENTORY: "perhaps",
+				HAPPO_AGENT_METRICS_MAX_LIFETIME_SECONDS: "010",
+			},
+		},
+	);
+	assertRefused(
+		{
+			...exited,
+			stderr: `${exited.stderr.trim().split("\n").sort().join("\n")}\n`,
+		},
+		2,
+		/^happo-agent: --allowed-hosts: .*10\.0\.0\.0\/33/,
+		/^happo-agent: --command-timeout: .*: 0$/,
+		/^happo-agent: --log-level: .*: loud$/,
+		/^happo-agent: --max-commands: .*: many$/,
+		/^happo-agent: --port: .*: 70000$/,
+		/^happo-agent: --shell: .*: maybe$/,
+		/^happo-agent: HAPPO_AGENT_INVENTORY: .*: perhaps$/,
+		/^happo-agent: HAPPO_AGENT_MAX_CONNECTIONS: .*: -5$/,
+		/^happo-agent: HAPPO_AGENT_METRICS_MAX_LIFETIME_SECONDS: .*: 010$/,
+	);
+});
+
+test("every entry of allowed-hosts that is none is named", async (t) => {
+	const flags = ["daemon", "-A", "127.0.0.2,bogus", "-A", "1.2.3"];
+	assertRefused(await run(t, flags), 2, /allowed-hosts: .*bogus.*1\.2\.3/);
+	const environment = { HAPPO_AGENT_ALLOWED_HOSTS: "10.0.0.1;10.0.0.2" };
+	const exited = await run(t, ["daemon"], { environment });
+	assertRefused(exited, 2, /ALLOWED_HOSTS: .*10\.0\.0\.1;10\.0\.0\.2/);
+});
+
+test("an empty variable counts as not set", async (t) => {
+	const names = Object.keys(daemonSettings).map(
+		(name) => `HAPPO_AGENT_${name.replaceAll("-", "_").toUpperCase()}`,
+	);
+	const environment = Object.fromEntries(names.map((name) => [name, ""]));
+	const daemon = await startWithPlugins(t, [], { environment });
+	assert.equal((await check(daemon, "check_args", "a | cat")).status, 200);
+	const defaults = resolveSettings(daemonSettings, {}, {});
+	assert.deepEqual(resolveSettings(daemonSettings, {}, environment), defaults);
+});
+
+test("a flag wins over its variable, the variable over the default", async (t) => {
+	const shell = async (flags: string[], variable?: string) => {
+		const environment: Record<string, string> = {};
+		if (variable) environment.HAPPO_AGENT_SHELL = variable;
+		const daemon = await startWithPlugins(t, flags, { environment });
+		return (await check(daemon, "check_args", "a | cat")).status;
+	};
+	assert.equal(await shell([]), 200);
+	assert.equal(await shell([], "no"), 403);
+	assert.equal(await shell(["--shell"], "no"), 200);
+	assert.equal(await shell(["--no-shell"], "yes"), 403);
+});
+
+test("the port of the flag, not that of the variable", async (t) => {
+	const [first, second] = [await freePort(), await freePort()];
+	const environment = { HAPPO_AGENT_PORT: String(first) };
+	const { port } = await startWithPlugins(t, ["--port", String(second)], {
+		environment,
+	});
+	assert.equal(port, second);
+	assert.equal((await send({ port })).text, "OK");
+});
+
+for (const flags of [
+	["-T", "-1"],
+	["-T=-1"],
+	["--command-timeout=-1"],
+	["--command-timeout", "-1"],
+	["--command_timeout", "-1"],
+	["--command_timeout=-1"],
+	["-command-timeout", "5"],
+])
+	test(`taken as the original took it: ${flags.join(" ")}`, async (t) => {
+		const daemon = await startWithPlugins(t, flags);
+		assert.equal((await check(daemon, "check_exit", "3")).status, 200);
+		// the value was read, not only let pass
+		const name = flags.map((flag) => flag.replace(/-1$|^5$/, "-7"));
+		const exited = await run(t, ["daemon", ...name]);
+		assertRefused(exited, 2, /--command-timeout: .*: -7$/);
+	});
+
+test("a timeout that was given is the one that applies", async (t) => {
+	const daemon = await startWithPlugins(t, ["-command-timeout", "1"]);
+	const { status, text } = await check(daemon, "check_sleep", "8");
+	assert.equal(status, 500);
+	assert.match(text, /Exec timeout/);
+});
+
+test("an option takes the next argument whatever it begins with", async (t) => {
+	for (const value of ["-w 5 -c 10", "--port", "-h"]) {
+		const exited = await run(t, ["daemon", "-A", value]);
+		assertRefused(exited, 2, new RegExp(`allowed-hosts: .*${value}`));
+	}
+});
+
+test("--no-shell: plain words run, what needs a shell is 403 with the reason", async (t) => {
+	const daemon = await startWithPlugins(t, ["--no-shell"]);
+	const plain = await check(daemon, "check_args", "-w '5 6'");
+	assert.deepEqual(plain.json, { return_value: 0, message: "[-w]\n[5 6]\n" });
+	const refused = await check(daemon, "check_args", "a; id");
+	assert.equal(refused.status, 403);
+	assert.match(refused.text, /shell/);
+	assert.doesNotMatch(refused.text, /uid=/);
+});
+
+test("MARTINI_ENV of old environment files is accepted", async (t) => {
+	for (const MARTINI_ENV of ["production", "development"]) {
+		const daemon = await startWithPlugins(t, [], {
+			environment: { MARTINI_ENV },
+		});
+		assert.equal((await send(daemon)).text, "OK");
+		assert.equal((await daemon.stop()).code, 0);
+	}
+});

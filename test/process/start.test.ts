@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { version } from "../../src/agent.ts";
+import { writeTestKeyPair } from "../support/agent.ts";
+import {
+	assertRefused,
+	freePort,
+	run,
+	startWithPlugins,
+} from "../support/command-line.ts";
+import { nodes, startProgram } from "../support/daemon.ts";
+import { post, send } from "../support/https.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+/** A directory with two key pairs, and a start that names its files. */
+async function prepared(t: Parameters<typeof temporaryDirectory>[0]) {
+	const directory = await temporaryDirectory(t);
+	const pair = await writeTestKeyPair(directory);
+	const other = await writeTestKeyPair(join(directory, "other"));
+	const start = (settings: Record<string, string> = {}) =>
+		run(
+			t,
+			[
+				"daemon",
+				...Object.entries({
+					port: "0",
+					"listen-address": "127.0.0.1",
+					logfile: "log",
+					...pair,
+					...settings,
+				}).map(([name, value]) => `--${name}=${value}`),
+			],
+			{ directory },
+		);
+	return { directory, pair, other, start };
+}
+
+test("a certificate or key that cannot be used stops the start", async (t) => {
+	const { directory, pair, other, start } = await prepared(t);
+	const garbage = join(directory, "garbage");
+	await writeFile(garbage, "no key\n");
+	const missing = join(directory, "missing");
+	const key = pair["private-key"];
+	for (const [settings, ...words] of [
+		[{ "private-key": missing }, missing, "no such file"],
+		[{ "public-key": missing }, missing, "no such file"],
+		[{ "private-key": garbage }, garbage, "no PEM private key"],
+		[{ "public-key": garbage }, garbage, "no PEM certificate"],
+		[{ "public-key": directory }, directory, "directory"],
+		// swapped
+		[{ "private-key": pair["public-key"] }, pair["public-key"], "private key"],
+		// each is good, but they are not a pair
+		[{ "public-key": other["public-key"] }, other["public-key"], key],
+	] as const)
+		assertRefused(
+			await start(settings),
+			1,
+			new RegExp(words.map((word) => `(?=.*${word})`).join("")),
+		);
+	assertRefused(
+		await run(t, ["daemon", "-P", "0", "--listen-address", "127.0.0.1"]),
+		1,
+		/\.\/happo-agent\.pub: .*quick-start/,
+	);
+});
+
+test("a port that is taken stops the start", async (t) => {
+	const { start } = await prepared(t);
+	const server = createServer();
+	t.after(() => server.close());
+	const port = await freePort();
+	await new Promise<void>((resolve) => {
+		server.listen(port, "127.0.0.1", resolve);
+	});
+	assertRefused(
+		await start({ port: String(port) }),
+		1,
+		new RegExp(`port ${port} of 127\\.0\\.0\\.1: .*in use`),
+	);
+	assertRefused(
+		await start({ "listen-address": "192.0.2.1" }),
+		1,
+		/192\.0\.2\.1: not an address of this machine/,
+	);
+});
+
+test("a log that cannot be written stops the start", async (t) => {
+	const { directory, start } = await prepared(t);
+	await mkdir(join(directory, "folder"));
+	assertRefused(
+		await start({ logfile: "folder" }),
+		1,
+		/folder: is a directory/,
+	);
+	assertRefused(
+		await start({ logfile: "none/log" }),
+		1,
+		/none\/log: no such file or directory/,
+	);
+	if (process.getuid?.() === 0) return;
+	await chmod(join(directory, "folder"), 0o500);
+	assertRefused(await start({ logfile: "folder/log" }), 1, /permission denied/);
+});
+
+test("a bad entry of allowed-hosts stops the start", async (t) => {
+	const { start } = await prepared(t);
+	assertRefused(
+		await start({ "allowed-hosts": "127.0.0.2,bogus" }),
+		2,
+		/allowed-hosts: .*bogus/,
+	);
+});
+
+for (const node of nodes)
+	test(`it starts, answers and stops with ${node.path}`, async (t) => {
+		const told = startProgram(t, ["--version"], { node: node.path });
+		assert.equal(
+			(await told.exited).stdout,
+			`happo-agent version ${version}\n`,
+		);
+		const daemon = await startWithPlugins(t, [], { node: node.path });
+		assert.equal((await send(daemon)).text, "OK");
+		const { port } = daemon;
+		const plugin = { plugin_name: "check_exit", plugin_option: "2" };
+		assert.deepEqual((await post(port, "/monitor", plugin)).json, {
+			return_value: 2,
+			message: "exit 2 says hello\n",
+		});
+		const command = { command: "echo", command_option: "a | cat" };
+		assert.deepEqual((await post(port, "/inventory", command)).json, {
+			return_code: 0,
+			return_value: "a\n",
+		});
+		assert.equal((await post(port, "/monitor", {})).status, 400);
+		const { code, stderr } = await daemon.stop();
+		assert.equal(stderr, "");
+		assert.equal(code, 0);
+	});
+
+const majors = nodes.map(
+	({ path }) =>
+		execFileSync(path, ["--version"], { encoding: "utf8" }).split(".", 1)[0],
+);
+
+for (const major of ["22", "24"])
+	if (!majors.includes(`v${major}`))
+		test(`it starts, answers and stops with node ${major}`, (t) =>
+			t.skip(`set HAPPO_TEST_NODES to a node ${major} binary`));

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { test } from "node:test";
+import { contract } from "../generated/contract.ts";
+
+/** An import of a source file: what, and whether only for its types. */
+interface Import {
+	of: string;
+	types: boolean;
+}
+
+const read = (path: string) => readFileSync(path, "utf8");
+
+/** The TypeScript files below a folder. */
+function sources(folder: string): string[] {
+	const found: string[] = [];
+	const walk = (path: string) => {
+		for (const entry of readdirSync(path, { withFileTypes: true }))
+			if (entry.isDirectory()) walk(join(path, entry.name));
+			else if (entry.name.endsWith(".ts")) found.push(join(path, entry.name));
+	};
+	walk(folder);
+	return found;
+}
+
+/** What a file imports: paths from the root for our files, names for packages. */
+function imports(path: string): Import[] {
+	const pattern =
+		/(?:^|\n)\s*(?:import|export)\s+(type\s)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"|import\(\s*"([^"]+)"/g;
+	return [...read(path).matchAll(pattern)].map((match) => {
+		const of = match[2] ?? match[3] ?? "";
+		return {
+			of: of.startsWith(".") ? normalize(join(dirname(path), of)) : of,
+			types: match[1] !== undefined,
+		};
+	});
+}
+
+const ours = [...sources("src"), ...sources("cli"), ...sources("generated")];
+
+/** Who may import whom: the first rule whose folder fits decides. */
+const layers: readonly { from: RegExp; to: RegExp }[] = [
+	{ from: /^generated\//, to: /^generated\// },
+	{
+		from: /^cli\//,
+		to: /^cli\/|^src\/(agent|log|settings|setting-table)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$/,
+	},
+	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
+	{
+		from: /^src\/http\//,
+		to: /^src\/http\/|^src\/(access|log|problem)\.ts$|^generated\/(contract|handlers)\.ts$/,
+	},
+	{
+		from: /^src\/handlers\//,
+		to: /^src\/handlers\/|^src\/commands\/|^src\/problem\.ts$|^generated\/handlers\.ts$/,
+	},
+	{ from: /^src\/commands\//, to: /^src\/commands\/|^src\/problem\.ts$/ },
+	{ from: /^src\/[^/]+\.ts$/, to: /^src\/[^/]+\.ts$/ },
+];
+
+test("every file imports only what its place allows", () => {
+	for (const path of ours)
+		for (const { of } of imports(path)) {
+			if (!of.endsWith(".ts")) continue;
+			const rule = layers.find(({ from }) => from.test(path));
+			assert.ok(rule, `${path} has no place in the rules`);
+			assert.match(of, rule.to, `${path} imports ${of}`);
+		}
+});
+
+test("no imports run in a circle", () => {
+	const visiting = new Set<string>();
+	const done = new Set<string>();
+	const visit = (path: string, from: string) => {
+		assert.ok(!visiting.has(path), `${from} imports ${path}: a circle`);
+		if (done.has(path)) return;
+		visiting.add(path);
+		for (const { of, types } of imports(path))
+			if (of.endsWith(".ts") && !types) visit(of, path);
+		visiting.delete(path);
+		done.add(path);
+	};
+	for (const path of ours) visit(path, "");
+});
+
+/** One dependency, one door. */
+const doors: Readonly<Record<string, readonly string[]>> = {
+	fastify: ["src/http/server.ts"],
+	"openapi-backend": ["src/http/contract.ts"],
+	"openapi-fetch": ["generated/client.ts"],
+	clipanion: ["cli/daemon.ts", "cli/options.ts", "cli/program.ts"],
+	"node:child_process": ["src/commands/process.ts"],
+	"node:https": ["src/http/server.ts"],
+	level: [],
+	"classic-level": [],
+	yaml: [],
+};
+
+test("every package and every way out of the process has one door", () => {
+	for (const path of ours)
+		for (const { of, types } of imports(path)) {
+			if (of.endsWith(".ts") || types) continue;
+			const door = doors[of];
+			if (door) assert.ok(door.includes(path), `${path} imports ${of}`);
+			else assert.match(of, /^node:/, `${path} imports ${of}: no door for it`);
+		}
+	for (const [name, paths] of Object.entries(doors))
+		for (const path of paths)
+			assert.ok(
+				imports(path).some(({ of }) => of === name),
+				`${path} does not import ${name} any more`,
+			);
+});
+
+test("the environment is read in one place of each program", () => {
+	for (const path of ours)
+		if (!/^cli\/(program|happo-agent)\.ts$/.test(path))
+			assert.doesNotMatch(read(path), /process\.env\b/, path);
+});
+
+test("only the programs end the process", () => {
+	for (const path of ours)
+		if (path !== "cli/daemon.ts")
+			assert.doesNotMatch(read(path), /process\.(exit\(|abort)/, path);
+});
+
+const manifest = JSON.parse(read("package.json")) as {
+	version: string;
+	bin: Record<string, string>;
+	files: string[];
+};
+
+test("the package and the contract have one version", () => {
+	assert.equal(manifest.version, contract.info.version);
+	assert.match(
+		read("CHANGELOG.md"),
+		new RegExp(`^## ${manifest.version}`, "m"),
+	);
+});
+
+test("programs are executable, and what is shipped is there", () => {
+	for (const path of Object.values(manifest.bin)) {
+		assert.equal(statSync(path).mode & 0o111, 0o111, path);
+		assert.match(read(path), /^#!\/usr\/bin\/env node\n/);
+	}
+	for (const path of manifest.files) assert.ok(statSync(path), path);
+});
+
+test("the unit and the job take their settings from the environment file only", () => {
+	const unit = read("contrib/usr/lib/systemd/system/happo-agent.service");
+	assert.match(unit, /^EnvironmentFile=-?\/etc\/default\/happo-agent\.env$/m);
+	assert.match(unit, /^ExecStart=\S*(?: happo-agent)? daemon$/m);
+	const job = read("contrib/etc/init/happo-agent.conf");
+	assert.match(job, /\/etc\/default\/happo-agent\.env/);
+	assert.doesNotMatch(job, /daemon\s+-/);
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fixtures } from "./agent.ts";
+import {
+	type Exited,
+	type StartOptions,
+	startDaemon,
+	startProgram,
+} from "./daemon.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+type Test = Pick<TestContext, "after">;
+
+/** Runs the built program to its end, in a directory of its own; it may take 20 seconds. */
+export async function run(
+	t: Test,
+	args: readonly string[],
+	options: StartOptions = {},
+): Promise<Exited> {
+	const directory = options.directory ?? (await temporaryDirectory(t));
+	const started = startProgram(t, args, { ...options, directory });
+	const tooLong = setTimeout(() => started.process.kill("SIGKILL"), 20_000);
+	const exited = await started.exited;
+	clearTimeout(tooLong);
+	return exited;
+}
+
+/** A refusal: its exit status, and its reasons on standard error, one line each. */
+export function assertRefused(
+	{ code, signal, stdout, stderr }: Exited,
+	status: 1 | 2,
+	...reasons: RegExp[]
+) {
+	const lines = stderr.split("\n");
+	assert.equal(lines.pop(), "", `the last line has no end: ${stderr}`);
+	assert.equal(lines.length, reasons.length, stderr);
+	for (const [index, line] of lines.entries()) {
+		assert.match(line, /^happo-agent: /);
+		assert.match(line, reasons[index] ?? /^$/);
+	}
+	assert.equal(stdout, "");
+	assert.equal(code ?? signal, status);
+}
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+export function freePort(): Promise<number> {
+	const server = createServer();
+	return new Promise((resolve, reject) => {
+		server.once("error", reject);
+		server.listen(0, "127.0.0.1", () => {
+			const address = server.address();
+			assert.ok(typeof address === "object" && address);
+			server.close(() => resolve(address.port));
+		});
+	});
+}
+
+/** Asks until the answer is a true one, and gives it; fails after 10 seconds. */
+export async function until<T>(
+	what: string,
+	ask: () => T | Promise<T>,
+): Promise<NonNullable<T>> {
+	const deadline = Date.now() + 10_000;
+	for (;;) {
+		const answer = await ask();
+		if (answer) return answer;
+		assert.ok(Date.now() < deadline, `never happened: ${what}`);
+		await sleep(20);
+	}
+}
+
+/** Ids of the processes that have a text among their arguments. */
+export async function processesWith(text: string): Promise<number[]> {
+	const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+	const found = ids.map(async (id) => {
+		const line = await readFile(`/proc/${id}/cmdline`, "utf8").catch(() => "");
+		return line.includes(text) ? [Number(id)] : [];
+	});
+	return (await Promise.all(found)).flat();
+}
+
+/** The built daemon with the plugins of the recorded cases. */
+export const startWithPlugins = (
+	t: Test,
+	flags: readonly string[] = [],
+	options: StartOptions = {},
+) =>
+	startDaemon(
+		t,
+		["--nagios-plugin-paths", join(fixtures, "plugins"), ...flags],
+		options,
+	);

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fixtures } from "./agent.ts";
+import { declaredOperations } from "./reply-check.ts";
+
+/** A request of a recorded case; `hosthdr` is its Host header. */
+export interface RecordedRequest {
+	method: string;
+	path: string;
+	headers: Record<string, string>;
+	body?: string;
+	body_repeat?: {
+		prefix: string;
+		repeat: string;
+		count: number;
+		suffix: string;
+	};
+	source_ip?: string;
+	host?: string;
+	hosthdr?: string;
+	http_version?: string;
+}
+
+/** A recorded case: what is sent to a daemon, and the answer we want. */
+export interface RecordedCase {
+	id: string;
+	verdict: "keep" | "better";
+	request: RecordedRequest;
+	expect: Record<string, unknown>;
+	setup?: Step[];
+	slow?: boolean;
+	daemon_flags?: string[] | null;
+	daemon_env?: Record<string, string>;
+	daemon_files?: Record<string, string | null>;
+	fresh_daemon?: boolean;
+}
+
+/** Something done before the request: a wait, or a request, perhaps repeated. */
+export interface Step extends Partial<RecordedRequest> {
+	sleep?: number;
+	repeat?: number;
+	interval?: number;
+	capture?: Record<string, string>;
+}
+
+const requestKeys =
+	"method path headers body body_repeat source_ip host hosthdr http_version";
+const caseKeys =
+	"id title endpoint verdict notes request expect setup slow daemon_flags daemon_env daemon_files fresh_daemon";
+const keysOf = { request: requestKeys, case: caseKeys };
+const stepKeys = "sleep repeat interval capture";
+
+/** Fails for what nobody has built a reader for: it must not be left out silently. */
+export function assertUnderstood(
+	kind: "request" | "case" | "step",
+	value: object,
+) {
+	const keys = kind === "step" ? `${requestKeys} ${stepKeys}` : keysOf[kind];
+	for (const key of Object.keys(value))
+		assert.ok(
+			keys.split(" ").includes(key),
+			`${kind}.${key}: not implemented in test/support/conformance.ts`,
+		);
+}
+
+export const readRecorded = <T>(file: string): T[] =>
+	JSON.parse(readFileSync(join(fixtures, file), "utf8"));
+
+/** The operation that a method and a path mean, one trailing slash tolerated. */
+export function operationAt(method = "GET", target = "/") {
+	const path = target.split("?", 1)[0] ?? "";
+	return declaredOperations.find(
+		(declared) =>
+			declared.method === (method === "HEAD" ? "GET" : method) &&
+			new RegExp(`^${declared.path.replace(/\{\w+\}/g, "[^/]+")}/?$`).test(
+				path,
+			),
+	);
+}
+
+/** Operations a case needs that the contract still declares as not built. */
+export const missingFor = ({ request, setup = [] }: RecordedCase) =>
+	[request, ...setup.filter((step) => step.path !== undefined)].flatMap(
+		({ method, path }) => {
+			const operation = operationAt(method, path);
+			return operation?.replies.has("501")
+				? [`${operation.method} ${operation.path}`]
+				: [];
+		},
+	);

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { fieldName, parseBody, shown } from "../../../src/http/json.ts";
+import { Problem } from "../../../src/problem.ts";
+
+/** The detail of the 400 that a body gives. */
+function refusal(text: string | Buffer): string {
+	try {
+		parseBody(Buffer.from(text as string));
+	} catch (error) {
+		assert.ok(error instanceof Problem);
+		assert.equal(error.status, 400);
+		return error.message;
+	}
+	assert.fail(`accepted: ${text}`);
+}
+
+test("whatever JSON says comes back", () => {
+	fc.assert(
+		fc.property(
+			fc.jsonValue().filter((value) => value !== null),
+			(value) => {
+				const text = JSON.stringify(value);
+				fc.pre(!text.includes("\\u0000"));
+				assert.deepEqual(parseBody(Buffer.from(text)), JSON.parse(text));
+			},
+		),
+	);
+});
+
+test("an empty body and null are absent", () => {
+	assert.equal(parseBody(Buffer.alloc(0)), undefined);
+	assert.equal(parseBody(Buffer.from(" null\n")), undefined);
+});
+
+test("what is no JSON document is refused without quoting it", () => {
+	for (const text of [
+		"{",
+		'{"apikey":"secret"',
+		'{"apikey":"secret"} {"a":1}',
+		"{'apikey':'secret'}",
+		'\ufeff{"apikey":"secret"}',
+		'{"apikey":"sec\nret"}',
+		"01",
+		" ",
+	]) {
+		assert.match(refusal(text), /^body: not a JSON document/);
+		assert.doesNotMatch(refusal(text), /sec/);
+	}
+	assert.match(refusal('{"a":1}}'), /\(at character 7\)/);
+	assert.equal(refusal(Buffer.from([0x22, 0xff, 0x22])), "body: not UTF-8");
+});
+
+test("a NUL in any string or name is refused by its place", () => {
+	assert.equal(refusal('{"a":"x\\u0000"}'), "a: contains a NUL character");
+	assert.equal(
+		refusal('{"m":[{"a":1},{"h":["\\u0000"]}]}'),
+		"m[1].h[0]: contains a NUL character",
+	);
+	assert.match(refusal('{"m":{"a\\u0000b":1}}'), /^m\.a\\0b: contains a NUL/);
+	// the six characters of an escape are no NUL
+	assert.deepEqual(parseBody(Buffer.from('{"a":"\\\\u0000"}')), {
+		a: "\\u0000",
+	});
+});
+
+test("a name like __proto__ is a name", () => {
+	const value = parseBody(Buffer.from('{"__proto__":{"x":1},"y":2}'));
+	assert.equal((value as { x?: number }).x, undefined);
+	assert.equal(Object.getPrototypeOf(value), Object.prototype);
+});
+
+test("field names read as in code", () => {
+	assert.equal(fieldName([]), "body");
+	assert.equal(fieldName(["a"]), "a");
+	assert.equal(
+		fieldName(["metric_data", "3", "metrics", "x.y"]),
+		"metric_data[3].metrics.x.y",
+	);
+});
+
+test("values are shown short", () => {
+	assert.equal(shown(5), "5");
+	assert.equal(shown(null), "null");
+	assert.equal(shown("a"), '"a"');
+	assert.equal(shown([1]), "an array");
+	assert.equal(shown({}), "an object");
+	assert.equal(shown("x".repeat(100)).length < 100, true);
+	assert.match(shown("x".repeat(100)), /\(100 characters\)$/);
+});

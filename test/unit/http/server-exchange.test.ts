@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { startTestAgent } from "../../support/agent.ts";
+import { eventually } from "../../support/eventually.ts";
+import { post, send } from "../../support/https.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+import { openWire, requestText } from "../../support/wire.ts";
+
+const check = (name: string, option: string) =>
+	JSON.stringify({ plugin_name: name, plugin_option: option });
+
+/** Status and body of each answer in what a connection gave. */
+function answers(text: string): { status: number; body: string }[] {
+	const found: { status: number; body: string }[] = [];
+	for (let rest = text; rest !== ""; ) {
+		const end = rest.indexOf("\r\n\r\n") + 4;
+		const head = rest.slice(0, end);
+		const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+		found.push({
+			status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]),
+			body: rest.slice(end, end + length),
+		});
+		rest = rest.slice(end + length);
+	}
+	return found;
+}
+
+describe("one connection", () => {
+	it("serves many requests one after the other, refused ones too", async (t) => {
+		const { port } = await startTestAgent(t);
+		const wire = openWire(t, { port });
+		const kinds: [string, number][] = [
+			[requestText("GET /"), 200],
+			[requestText("POST /monitor", check("check_exit", "1")), 200],
+			[requestText("POST /monitor", "{"), 400],
+			[requestText("GET /nothing"), 404],
+			[requestText("GET /monitor"), 405],
+			[requestText("POST /nothing", "x".repeat(50_000)), 404],
+			[requestText("GET /", "a body of a GET"), 200],
+			[requestText("GET /", undefined, ["Origin: null"]), 403],
+		];
+		for (let round = 0; round < 100; round++) {
+			const [text, status] = kinds[round % kinds.length] ?? ["", 0];
+			const before = wire.text().length;
+			wire.socket.write(text);
+			await eventually(`answer ${round}`, () => {
+				const [last] = answers(wire.text().slice(before));
+				return last?.status === status && last.body !== "";
+			});
+		}
+		assert.equal(answers(wire.text()).length, 100);
+	});
+
+	it("answers pipelined requests in their order", async (t) => {
+		const { port } = await startTestAgent(t);
+		const wire = openWire(t, { port });
+		const sent = [0, 1, 2, 3].flatMap((status) => [
+			requestText("POST /monitor", check("check_exit", `${status}`)),
+			requestText("GET /"),
+		]);
+		wire.socket.write(
+			requestText("POST /monitor", check("check_sleep", "0.5")) +
+				sent.join("") +
+				requestText("GET /nothing", undefined, ["Connection: close"]),
+		);
+		const all = answers((await wire.ended).text);
+		const bodies = all.map(({ body }) => body);
+		assert.equal(bodies.length, 10);
+		assert.match(bodies[0] ?? "", /slept 0\.5/);
+		for (const status of [0, 1, 2, 3]) {
+			assert.match(bodies[1 + 2 * status] ?? "", new RegExp(`exit ${status}`));
+			assert.equal(bodies[2 + 2 * status], "OK");
+		}
+		assert.equal(all[9]?.status, 404);
+	});
+
+	it("a request that breaks off does not take the answer of the one before", async (t) => {
+		const { port } = await startTestAgent(t, {
+			"headers-timeout-seconds": 1,
+		});
+		const wire = openWire(t, { port });
+		wire.socket.write(
+			`${requestText("POST /monitor", check("check_sleep", "3"))}GET / HT`,
+		);
+		const [first] = answers((await wire.ended).text);
+		// no answer at all, or its own
+		if (first) assert.equal(first.status, 200, first.body);
+	});
+
+	it("Expect: 100-continue gets its go-ahead, then the answer", async (t) => {
+		const { port } = await startTestAgent(t);
+		const wire = openWire(t, { port });
+		const body = check("check_exit", "2");
+		wire.socket.write(
+			requestText("POST /monitor", undefined, [
+				"Expect: 100-continue",
+				`Content-Length: ${body.length}`,
+			]),
+		);
+		await wire.until(/^HTTP\/1\.1 100 Continue\r\n\r\n/);
+		wire.socket.write(body);
+		assert.match(await wire.until(/\}$/), /HTTP\/1\.1 200 [^]*exit 2 says/);
+	});
+
+	it("what is no HTTP is 400, and the connection is closed", async (t) => {
+		const { port } = await startTestAgent(t);
+		for (const text of [
+			"nonsense\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+			"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+			"POST /monitor HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+			"GET / HTTP/9.9\r\n\r\n",
+		]) {
+			const wire = openWire(t, { port });
+			wire.socket.write(text);
+			const { text: answer } = await wire.ended;
+			assert.match(answer, /^HTTP\/1\.1 400 [^]*"status":400/, text);
+		}
+	});
+});
+
+describe("Happo-Milliseconds-Left", () => {
+	const asked = (port: number, option: string, left: string) =>
+		send({
+			port,
+			method: "POST",
+			path: "/monitor",
+			body: check("check_sleep", option),
+			headers: { "Happo-Milliseconds-Left": left },
+		});
+
+	it("lowers the time limit", async (t) => {
+		const { port } = await startTestAgent(t);
+		for (const left of ["0", "300"]) {
+			const from = performance.now();
+			const { status, json } = await asked(port, "30", left);
+			assert.equal(status, 500);
+			assert.equal((json as { return_value: number }).return_value, 2);
+			assert.ok(performance.now() - from < 8_000);
+		}
+		const inventory = await send({
+			port,
+			method: "POST",
+			path: "/inventory",
+			body: JSON.stringify({ command: "sleep", command_option: "30" }),
+			headers: { "happo-milliseconds-left": "300" },
+		});
+		assert.equal(inventory.status, 417);
+	});
+
+	it("never raises it", async (t) => {
+		const { port } = await startTestAgent(t, { "command-timeout": 1 });
+		const from = performance.now();
+		const { status } = await asked(port, "30", "999999999");
+		assert.equal(status, 500);
+		assert.ok(performance.now() - from < 10_000);
+	});
+
+	it("leaves a plugin alone that is in time", async (t) => {
+		const { port } = await startTestAgent(t);
+		assert.equal((await asked(port, "0", "9500")).status, 200);
+	});
+});
+
+describe("a client that goes away", () => {
+	/** A plugin that says where it is: its process id in a file, its end in another. */
+	async function slowPlugin(t: TestContext) {
+		const directory = await temporaryDirectory(t);
+		const file = join(directory, "check_slow");
+		const begun = join(directory, "begun");
+		const stopped = join(directory, "stopped");
+		await writeFile(
+			file,
+			`#!/bin/sh
+trap 'echo stopped > ${stopped}; exit 3' TERM
+echo $$ > ${begun}.new && mv ${begun}.new ${begun}
+while :; do sleep 0.1; done
+`,
+		);
+		await chmod(file, 0o755);
+		return { directory, begun, stopped };
+	}
+
+	it("ends its plugin, and the place is free again", async (t) => {
+		const { directory, begun, stopped } = await slowPlugin(t);
+		const { port, lines } = await startTestAgent(t, {
+			"nagios-plugin-paths": [directory],
+			"command-timeout": 60,
+			"max-commands": 1,
+		});
+		const wire = openWire(t, { port });
+		wire.socket.write(requestText("POST /monitor", check("check_slow", "")));
+		await eventually("the plugin runs", () => existsSync(begun));
+		const pid = (await readFile(begun, "utf8")).trim();
+		wire.socket.destroy();
+		await eventually("the plugin got SIGTERM", () => existsSync(stopped));
+		await eventually("the plugin is gone", () => !existsSync(`/proc/${pid}`));
+		const next = await post(port, "/inventory", { command: "true" });
+		assert.equal(next.status, 200);
+		assert.doesNotMatch(lines.join("\n"), /^error /m);
+	});
+
+	it("is forgotten while it waits for its turn", async (t) => {
+		const { directory, begun, stopped } = await slowPlugin(t);
+		const marker = join(directory, "marker");
+		const { port } = await startTestAgent(t, {
+			"nagios-plugin-paths": [directory],
+			"command-timeout": 60,
+			"max-commands": 1,
+		});
+		const first = openWire(t, { port });
+		first.socket.write(requestText("POST /monitor", check("check_slow", "")));
+		await eventually("the plugin runs", () => existsSync(begun));
+		const second = openWire(t, { port });
+		const touch = { command: "touch", command_option: marker };
+		second.socket.write(
+			requestText("POST /inventory", JSON.stringify(touch)) +
+				requestText("GET /"),
+		);
+		await second.opened;
+		second.socket.destroy();
+		first.socket.destroy();
+		await eventually("the plugin got SIGTERM", () => existsSync(stopped));
+		const next = await post(port, "/inventory", { command: "true" });
+		assert.equal(next.status, 200);
+		assert.equal(existsSync(marker), false);
+	});
+});
