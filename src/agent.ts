@@ -111,7 +111,7 @@ export async function startAgent(parts: {
 			requestTimeoutSeconds: settings["request-timeout-seconds"],
 			idleTimeoutSeconds: settings["idle-timeout-seconds"],
 		},
-		listen: {
+		where: {
 			port: settings.port,
 			...(settings["listen-address"] && { host: settings["listen-address"] }),
 		},

@@ -91,7 +91,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	"openapi-fetch": ["generated/client.ts"],
 	clipanion: ["cli/daemon.ts", "cli/options.ts", "cli/program.ts"],
 	"node:child_process": ["src/commands/process.ts"],
-	"node:https": ["src/http/server.ts"],
+	"node:https": ["src/http/listener.ts"],
 	level: [],
 	"classic-level": [],
 	yaml: [],

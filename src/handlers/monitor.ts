@@ -1,9 +1,5 @@
 import type { Handlers } from "../../generated/handlers.ts";
-import {
-	checkMessage,
-	exitCode,
-	missingAnswer,
-} from "../commands/answer.ts";
+import { checkMessage, exitCode, missingAnswer } from "../commands/answer.ts";
 import { CommandStartError } from "../commands/command.ts";
 import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";

@@ -100,7 +100,6 @@ test("the port of the flag, not that of the variable", async (t) => {
 
 for (const flags of [
 	["-T", "-1"],
-	["-T=-1"],
 	["--command-timeout=-1"],
 	["--command-timeout", "-1"],
 	["--command_timeout", "-1"],

@@ -106,15 +106,6 @@ test("a log that cannot be written stops the start", async (t) => {
 	assertRefused(await start({ logfile: "folder/log" }), 1, /permission denied/);
 });
 
-test("a bad entry of allowed-hosts stops the start", async (t) => {
-	const { start } = await prepared(t);
-	assertRefused(
-		await start({ "allowed-hosts": "127.0.0.2,bogus" }),
-		2,
-		/allowed-hosts: .*bogus/,
-	);
-});
-
 for (const node of nodes)
 	test(`it starts, answers and stops with ${node.path}`, async (t) => {
 		const told = startProgram(t, ["--version"], { node: node.path });

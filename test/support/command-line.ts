@@ -3,7 +3,6 @@ import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fixtures } from "./agent.ts";
 import {
 	type Exited,
@@ -57,20 +56,6 @@ export function freePort(): Promise<number> {
 			server.close(() => resolve(address.port));
 		});
 	});
-}
-
-/** Asks until the answer is a true one, and gives it; fails after 10 seconds. */
-export async function until<T>(
-	what: string,
-	ask: () => T | Promise<T>,
-): Promise<NonNullable<T>> {
-	const deadline = Date.now() + 10_000;
-	for (;;) {
-		const answer = await ask();
-		if (answer) return answer;
-		assert.ok(Date.now() < deadline, `never happened: ${what}`);
-		await sleep(20);
-	}
 }
 
 /** Ids of the processes that have a text among their arguments. */
