@@ -39,13 +39,20 @@ function reason(error: unknown, settings: DaemonSettings): string {
 	return `${path ?? syscall}: ${why}`;
 }
 
-/** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */
-function stopSignal(): Promise<NodeJS.Signals> {
+/**
+ * Resolves at the first SIGINT or SIGTERM. The second ends the process at once,
+ * after `kill` has ended what it started.
+ */
+function stopSignal(kill: () => void): Promise<NodeJS.Signals> {
 	return new Promise((resolve) => {
+		let asked = false;
 		for (const signal of ["SIGINT", "SIGTERM"] as const)
-			process.once(signal, () => {
-				for (const again of ["SIGINT", "SIGTERM"] as const)
-					process.on(again, () => process.exit(failureStatus));
+			process.on(signal, () => {
+				if (asked) {
+					kill();
+					process.exit(failureStatus);
+				}
+				asked = true;
 				resolve(signal);
 			});
 	});
@@ -91,7 +98,9 @@ class DaemonCommand extends Command {
 			return usageStatus;
 		}
 		let log: Log | undefined;
-		let agent: Agent;
+		let agent: Agent | undefined;
+		// before anything says that the agent runs, a signal has to be obeyed
+		const stopped = stopSignal(() => agent?.kill());
 		try {
 			const quick = settings["quick-start"] !== "";
 			const made = quick && (await prepareQuickStart(settings));
@@ -104,7 +113,7 @@ class DaemonCommand extends Command {
 			complain(line);
 			return failureStatus;
 		}
-		const signal = await stopSignal();
+		const signal = await stopped;
 		log.info(`${signal}: stopping`);
 		await agent.close();
 		log.close();

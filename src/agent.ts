@@ -27,10 +27,15 @@ export interface Agent {
 	readonly keyPair: KeyPair;
 	/** Stops in the reverse order of the start; nothing is left behind. */
 	close(): Promise<void>;
+	/** Ends what was started outside this process, when there is no time to close. */
+	kill(): void;
 }
 
-/** Requests that run when the agent stops have this long to end. */
-const closeGraceMilliseconds = 1_000;
+/** Commands that run when the agent stops have this long to end by themselves. */
+const commandGraceMilliseconds = 1_000;
+
+/** Connections have longer: the requests of those commands are answered. */
+const connectionGraceMilliseconds = 2_500;
 
 /** Says at start what an operator should know of a risky set-up. */
 function warn(settings: DaemonSettings, keyPair: KeyPair, log: Log) {
@@ -123,11 +128,11 @@ export async function startAgent(parts: {
 		port: server.port,
 		keyPair,
 		close: async () => {
-			// requests whose commands are stopped are answered before the server ends
 			await Promise.all([
-				server.close(closeGraceMilliseconds),
-				commands.close(closeGraceMilliseconds),
+				server.close(connectionGraceMilliseconds),
+				commands.close(commandGraceMilliseconds),
 			]);
 		},
+		kill: () => commands.kill(),
 	};
 }

@@ -49,6 +49,8 @@ export interface Commands {
 	 * any more.
 	 */
 	close(graceMilliseconds?: number): Promise<void>;
+	/** SIGKILL to all that is still there, at once: the process is about to end. */
+	kill(): void;
 }
 
 /**
@@ -151,6 +153,9 @@ export function createCommands({
 			const alive = setInterval(() => {}, 1000);
 			await Promise.all([...executions].map(({ ended }) => ended));
 			clearInterval(alive);
+		},
+		kill() {
+			for (const execution of executions) execution.kill();
 		},
 	};
 }

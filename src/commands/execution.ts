@@ -48,6 +48,8 @@ export interface Execution {
 	ended: Promise<void>;
 	/** SIGTERM to the group now, SIGKILL after the grace, three seconds by default. */
 	cancel(graceMilliseconds?: number): void;
+	/** SIGKILL to the group now, when there is no time for anything else. */
+	kill(): void;
 }
 
 /**
@@ -187,6 +189,7 @@ export function followCommand(
 		ended,
 		cancel: (graceMilliseconds = KILL_AFTER_MILLISECONDS) =>
 			stop("cancel", graceMilliseconds),
+		kill: () => group.signal("SIGKILL"),
 	};
 }
 

@@ -90,9 +90,10 @@ test("a second signal ends it at once, with a failure status", async (t) => {
 	await daemon.printed(/SIGTERM: stopping/);
 	daemon.process.kill("SIGINT");
 	const { code } = await daemon.exited;
-	t.after(async () => {
-		for (const id of await processesWith(marker)) process.kill(id, "SIGKILL");
-	});
 	await answer;
 	assert.equal(code, 1);
+	await eventually(
+		"nothing is left of the plugin",
+		async () => (await processesWith(marker)).length === 0,
+	);
 });

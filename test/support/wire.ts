@@ -11,6 +11,8 @@ export interface Ended {
 /** A connection whose bytes a test writes itself. */
 export interface Wire {
 	socket: Socket;
+	/** Ends it with a TCP reset. */
+	reset(): void;
 	/** Connected, over TLS the handshake included. */
 	opened: Promise<void>;
 	/** Everything that arrived so far. */
@@ -31,33 +33,44 @@ interface Where {
 	allowHalfOpen?: boolean;
 }
 
-/** Opens a connection to 127.0.0.1; it is destroyed at the end of the test. */
+/** Far longer than any test waits for an end. */
+const limitMilliseconds = 15_000;
+
+/** Opens a connection to 127.0.0.1; it is destroyed at the end of the test, or after fifteen seconds. */
 export function openWire(t: Pick<TestContext, "after">, where: Where): Wire {
 	const { plain = false, ...rest } = where;
-	const host = "127.0.0.1";
+	const tcp = connect({ host: "127.0.0.1", ...rest });
 	const socket: Socket = plain
-		? connect({ host, ...rest })
-		: connectTls({ host, rejectUnauthorized: false, ...rest });
+		? tcp
+		: connectTls({ socket: tcp, rejectUnauthorized: false });
 	const from = performance.now();
 	let text = "";
+	const limit = setTimeout(() => socket.destroy(), limitMilliseconds);
 	t.after(() => socket.destroy());
 	socket.setEncoding("utf8").on("data", (chunk: string) => {
 		text += chunk;
 	});
 	// a reset is an end like others
+	tcp.on("error", () => socket.destroy());
 	socket.on("error", () => {});
 	const ended = new Promise<Ended>((resolve) => {
-		const over = () =>
+		const over = () => {
+			clearTimeout(limit);
 			resolve({ text, milliseconds: performance.now() - from });
+		};
 		socket.once("close", over);
 		if (rest.allowHalfOpen) socket.once("end", over);
 	});
+	const opened = new Promise<void>((resolve, reject) => {
+		socket.once(plain ? "connect" : "secureConnect", () => resolve());
+		void ended.then(() => reject(new Error("ended before it was open")));
+	});
+	// for those who do not wait for it
+	opened.catch(() => {});
 	return {
 		socket,
-		opened: new Promise((resolve, reject) => {
-			socket.once(plain ? "connect" : "secureConnect", () => resolve());
-			void ended.then(() => reject(new Error("ended before it was open")));
-		}),
+		reset: () => tcp.resetAndDestroy(),
+		opened,
 		text: () => text,
 		until: (pattern) =>
 			new Promise((resolve, reject) => {

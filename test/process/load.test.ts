@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fixtures } from "../support/agent.ts";
+import { startDaemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { post, send } from "../support/https.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+/** Ids of the processes that have a variable in their environment, which children inherit. */
+function processesWith(variable: string): number[] {
+	return readdirSync("/proc")
+		.filter((name) => /^\d+$/.test(name))
+		.filter((pid) => {
+			try {
+				const environment = readFileSync(`/proc/${pid}/environ`, "latin1");
+				return environment.split("\0").includes(variable);
+			} catch {
+				return false; // ended in between, or not ours to read
+			}
+		})
+		.map(Number);
+}
+
+// neither the plugin nor what it forks can be ended but by SIGKILL
+const stubborn = `#!/bin/sh
+trap '' TERM INT HUP
+sh -c 'trap "" TERM; sleep 300; sleep 300' &
+sleep 300
+sleep 300
+`;
+
+const plugins = ["--nagios-plugin-paths", join(fixtures, "plugins")];
+
+describe("the built program under load", () => {
+	it("200 checks at once with a plugin that ignores SIGTERM and forks: all answered, no process left", async (t) => {
+		const directory = await temporaryDirectory(t);
+		await writeFile(join(directory, "check_stubborn"), stubborn);
+		await chmod(join(directory, "check_stubborn"), 0o755);
+		const marker = `LOAD_TEST_MARKER=${directory}`;
+		const daemon = await startDaemon(
+			t,
+			["--nagios-plugin-paths", directory, "--command-timeout", "1"],
+			{ environment: { LOAD_TEST_MARKER: directory } },
+		);
+		const left = () =>
+			processesWith(marker).filter((pid) => pid !== daemon.process.pid);
+		const checks = Array.from({ length: 200 }, () =>
+			post(daemon.port, "/monitor", { plugin_name: "check_stubborn" }),
+		);
+		await eventually("checks run", () => left().length > 20, 30_000);
+		// it answers others in between
+		assert.equal((await send({ port: daemon.port })).text, "OK");
+		const answers = await Promise.all(checks);
+		for (const { status, json } of answers) {
+			assert.equal(status, 500);
+			assert.deepEqual(json, {
+				return_value: 2,
+				message: `Exec timeout: ${directory}/check_stubborn `,
+			});
+		}
+		await eventually("no process is left", () => left().length === 0, 15_000);
+		assert.equal((await send({ port: daemon.port })).text, "OK");
+		const { code, stderr } = await daemon.stop();
+		assert.equal(code, 0);
+		assert.equal(stderr, "");
+	});
+
+	it("64 quick checks at once, each with its own answer", async (t) => {
+		const { port } = await startDaemon(t, plugins);
+		const answers = await Promise.all(
+			Array.from({ length: 64 }, (_, n) =>
+				post(port, "/monitor", {
+					plugin_name: "check_exit",
+					plugin_option: `${n}`,
+				}),
+			),
+		);
+		answers.forEach(({ status, json }, n) => {
+			assert.equal(status, 200);
+			assert.deepEqual(json, {
+				return_value: n,
+				message: `exit ${n} says hello\n`,
+			});
+		});
+	});
+
+	it("checks over max-commands wait for their turn", async (t) => {
+		const { port } = await startDaemon(t, [...plugins, "--max-commands", "2"]);
+		const answers = await Promise.all(
+			Array.from({ length: 20 }, () =>
+				post(port, "/monitor", {
+					plugin_name: "check_sleep",
+					plugin_option: "0.1",
+				}),
+			),
+		);
+		for (const { status } of answers) assert.equal(status, 200);
+	});
+
+	it("more connections than max-connections are all answered", async (t) => {
+		const { port } = await startDaemon(t, ["--max-connections", "4"]);
+		const answers = await Promise.all(
+			Array.from({ length: 100 }, () => send({ port })),
+		);
+		for (const { text } of answers) assert.equal(text, "OK");
+	});
+
+	it("a NUL below 100000 levels of JSON does not end it", async (t) => {
+		const daemon = await startDaemon(t, plugins, {
+			environment: { NODE_OPTIONS: "--max-old-space-size=256" },
+		});
+		const levels = 100_000;
+		for (const [open, close] of [
+			["[", "]"],
+			['{"a":', "}"],
+		] as const) {
+			const { status } = await send({
+				port: daemon.port,
+				method: "POST",
+				path: "/monitor",
+				body: `${open.repeat(levels)}"\\u0000"${close.repeat(levels)}`,
+			});
+			assert.equal(status, 400);
+		}
+		assert.equal((await send({ port: daemon.port })).text, "OK");
+	});
+
+	it("stops within its grace while checks run, and leaves none of their processes", async (t) => {
+		const directory = await temporaryDirectory(t);
+		await writeFile(join(directory, "check_stubborn"), stubborn);
+		await chmod(join(directory, "check_stubborn"), 0o755);
+		const marker = `LOAD_TEST_MARKER=${directory}`;
+		const daemon = await startDaemon(
+			t,
+			["--nagios-plugin-paths", directory, "--command-timeout", "60"],
+			{ environment: { LOAD_TEST_MARKER: directory } },
+		);
+		const checks = Array.from({ length: 20 }, () =>
+			post(daemon.port, "/monitor", { plugin_name: "check_stubborn" }).catch(
+				() => undefined,
+			),
+		);
+		await eventually(
+			"all run",
+			() => processesWith(marker).length >= 1 + 20 * 3,
+			30_000,
+		);
+		const from = performance.now();
+		const { code } = await daemon.stop();
+		assert.equal(code, 0);
+		assert.ok(performance.now() - from < 10_000);
+		await Promise.all(checks);
+		await eventually("none is left", () => processesWith(marker).length === 0);
+	});
+});
