@@ -1,9 +1,11 @@
+import { fileURLToPath } from "node:url";
 import { Command } from "clipanion";
 import { type Agent, startAgent } from "../src/agent.ts";
 import { KeyPairError } from "../src/http/key-pair.ts";
 import { type Log, type LogLevel, openLog } from "../src/log.ts";
 import { resolveSettings, SettingsError } from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
+import { systemReason } from "../src/system-error.ts";
 import { greeting } from "./greeting.ts";
 import { commandOptions, knownOptions } from "./options.ts";
 import type { ProgramCommand } from "./program.ts";
@@ -12,16 +14,6 @@ import { prepareQuickStart, quickStartDefaults } from "./quick-start.ts";
 /** Exit status for a wrong argument or setting, and for everything else. */
 const usageStatus = 2;
 const failureStatus = 1;
-
-const reasons: Record<string, string> = {
-	EADDRINUSE: "already in use",
-	EADDRNOTAVAIL: "not an address of this machine",
-	EACCES: "permission denied",
-	EISDIR: "is a directory",
-	ENOENT: "no such file or directory",
-	ENOSPC: "no space left on the device",
-	EROFS: "the file system is read-only",
-};
 
 /** The true reason of a failed start in one line. */
 function reason(error: unknown, settings: DaemonSettings): string {
@@ -32,8 +24,8 @@ function reason(error: unknown, settings: DaemonSettings): string {
 			: error.message;
 	}
 	const { code, syscall, path, message } = error as NodeJS.ErrnoException;
-	const why = reasons[code ?? ""];
-	if (!why) return message;
+	if (code === undefined || syscall === undefined) return message;
+	const why = systemReason(error);
 	if (syscall === "listen" || syscall === "bind")
 		return `port ${settings.port}${settings["listen-address"] && ` of ${settings["listen-address"]}`}: ${why}`;
 	return `${path ?? syscall}: ${why}`;
@@ -66,7 +58,7 @@ function readSettings(
 	const directory = settings["quick-start"];
 	if (directory === "") return settings;
 	// the built program lies in dist, the example plugins beside it
-	const plugins = new URL("../contrib/plugins", import.meta.url).pathname;
+	const plugins = fileURLToPath(new URL("../contrib/plugins", import.meta.url));
 	const defaults = quickStartDefaults(directory, plugins);
 	return resolveSettings(daemonSettings, flags, environment, defaults);
 }
@@ -99,6 +91,7 @@ class DaemonCommand extends Command {
 		}
 		let log: Log | undefined;
 		let agent: Agent | undefined;
+		process.on("SIGHUP", () => log?.reopen());
 		// before anything says that the agent runs, a signal has to be obeyed
 		const stopped = stopSignal(() => agent?.kill());
 		try {

@@ -35,7 +35,7 @@ export async function greeting(
 			};
 	return `happo-agent ${version} is running
   listens on   ${url}${everywhere ? " and every other address of this machine" : ""}
-  answers to   this machine${others.length > 0 ? `, ${others.join(", ")}` : " only (-A adds addresses and networks)"}
+  answers to   ${["127.0.0.1", "::1", ...others].join(", ")}${others.length > 0 ? "" : " only (-A adds addresses and networks)"}
   runs         ${plugins.size} check plugins found in nagios-plugin-paths
   certificate  ${settings["public-key"]}${keyPairMade ? " (self-signed, made just now)" : ""}
   fingerprint  SHA-256 ${agent.keyPair.fingerprint256}

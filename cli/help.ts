@@ -1,4 +1,8 @@
-import type { Setting, SettingTable } from "../src/setting-table.ts";
+import {
+	type Setting,
+	type SettingTable,
+	shownHelp,
+} from "../src/setting-table.ts";
 import { shownDefault } from "./options.ts";
 
 const width = 80;
@@ -35,8 +39,10 @@ function flag(name: string, setting: Setting): string {
 function entry(name: string, setting: Setting): string {
 	const initial = shownDefault(setting);
 	const by = initial === "" || setting.kind === "switch" ? "" : ` (${initial})`;
+	const off = setting.kind === "switch" && setting.default;
+	const what = (off && setting.helpOff) || shownHelp(setting);
 	const indent = 10;
-	return `  ${flag(name, setting)}\n${" ".repeat(indent)}${wrapped(`${setting.help}${by}`, indent)}\n`;
+	return `  ${flag(name, setting)}\n${" ".repeat(indent)}${wrapped(`${what}${by}`, indent)}\n`;
 }
 
 /** What a command's help is made of. */

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { Cli, type CommandClass } from "clipanion";
-import { normaliseArguments, UsageError } from "./argv.ts";
+import { type SettingTable, variableName } from "../src/setting-table.ts";
+import { type KnownOption, normaliseArguments, UsageError } from "./argv.ts";
 import { type CommandHelp, commandHelp, programHelp } from "./help.ts";
 import { knownOptions } from "./options.ts";
 
@@ -64,24 +65,27 @@ export async function runProgram(
 	const tables = (wanted ? [wanted] : commands).map((c) => c.help.settings);
 	try {
 		const normal = normaliseArguments(args, tables.flatMap(knownOptions));
-		const words = normal.filter((word) => !word.startsWith("-"));
-		const [first, second] = words;
-		if (["-v", "--version"].includes(normal[0] ?? "")) {
+		const asks = (...forms: string[]) =>
+			normal.some((word) => forms.includes(word));
+		if (asks("-v", "--version")) {
 			print(`${name} version ${version}\n`);
 			return 0;
 		}
-		const askedFor = isHelp(first) ? second : first;
-		const command = askedFor === undefined ? undefined : named(askedFor);
-		if (askedFor !== undefined && !command) return unknown(askedFor);
-		const help = normal.some((word) => ["--help", "-h"].includes(word));
-		if (help || isHelp(first)) {
-			const stray = normal.find((word) => /^--?[^h-]/.test(word));
-			if (!command && stray) return refuse(`no such option: ${stray}`);
+		const words = normal.filter((word) => !word.startsWith("-"));
+		const forHelp = isHelp(words[0]) || asks("-h", "--help");
+		const [word, ...extra] = isHelp(words[0]) ? words.slice(1) : words;
+		const command = word === undefined ? undefined : named(word);
+		if (word !== undefined && !command) return unknown(word);
+		const stray = strayOption(normal, tables.flatMap(knownOptions));
+		if (stray) return refuse(explainOption(stray, tables));
+		if (forHelp || !command) {
 			print(
 				command ? commandHelp(name, command.help) : programHelp(name, commands),
 			);
 			return 0;
 		}
+		if (extra[0] !== undefined)
+			return refuse(`${command.name}: unexpected argument: ${extra[0]}`);
 		const instance = cli.process(normal, {
 			...streams,
 			env: process.env,
@@ -93,6 +97,29 @@ export async function runProgram(
 		if (isClipanionError(error)) return refuse(firstLine(error));
 		throw error;
 	}
+}
+
+/** The name of the first option that is none; never its value, it may be a secret. */
+function strayOption(
+	normal: readonly string[],
+	options: readonly KnownOption[],
+): string | undefined {
+	return normal
+		.filter((word) => word.startsWith("-") && word !== "-")
+		.map((word) => word.split("=", 1)[0] ?? word)
+		.find(
+			(word) =>
+				!["-h", "--help", "--"].includes(word) &&
+				!options.some(({ long }) => `--${long}` === word),
+		);
+}
+
+/** Why an option is none: it does not exist, or it is a variable only. */
+function explainOption(option: string, tables: readonly SettingTable[]) {
+	const long = option.replace(/^-+/, "").replaceAll("_", "-");
+	return tables.some((table) => table[long]?.from === "environment")
+		? `no such option: ${option} (only as the variable ${variableName(long)})`
+		: `no such option: ${option}`;
 }
 
 const isClipanionError = (error: unknown): error is Error =>

@@ -83,9 +83,11 @@ export interface paths {
          *     - A timeout is status 500 with `return_value` 2 (CRITICAL), and the output is dropped.
          *
          *     Different from the original:
-         *     - A death by signal *n* is `return_value` 128+*n* on every system, and `message` names the signal.
+         *     - A death by signal *n* is `return_value` 128+*n* on every system, and `message` names the signal
+         *       (not for real-time signals, which this runtime cannot see: they are reported as exit status 0).
          *     - After `command-timeout` seconds the whole process group gets SIGTERM, three seconds later
-         *       SIGKILL. A background process that the plugin leaves behind does not delay the answer.
+         *       SIGKILL. A background process that the plugin leaves behind does not delay the answer. A process
+         *       that leaves the group (`setsid`) is not reached.
          *     - Output beyond `command-output-limit-bytes` for each stream is dropped, and `message` says so.
          *       Invalid UTF-8 is replaced by U+FFFD.
          */

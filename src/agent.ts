@@ -6,7 +6,6 @@ import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
 import { createSlots } from "./commands/slots.ts";
 import { createHandlers } from "./handlers/index.ts";
-import { createBodies } from "./http/body.ts";
 import { loadKeyPair, validityWarning } from "./http/certificate.ts";
 import { createContract } from "./http/contract.ts";
 import type { KeyPair } from "./http/key-pair.ts";
@@ -103,10 +102,10 @@ export async function startAgent(parts: {
 			...(checkReply && { checkReply }),
 		}),
 		access,
-		bodies: createBodies({
+		bodyLimits: {
 			maxBodyBytes: settings["max-body-bytes"],
 			maxBufferedBytes: settings["max-buffered-bytes"],
-		}),
+		},
 		tls: tlsOptions(keyPair),
 		limits: {
 			maxConnections: settings["max-connections"],

@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import { systemReason } from "./system-error.ts";
 
 const levels = ["debug", "info", "warning", "error"] as const;
 
@@ -10,6 +11,8 @@ export interface Log {
 	info(message: string): void;
 	warning(message: string): void;
 	error(message: string): void;
+	/** Opens the file again under its name: log rotation has moved it away. */
+	reopen(): void;
 	close(): void;
 }
 
@@ -39,7 +42,8 @@ export function openLog(
 	now: () => Date = () => new Date(),
 ): Log {
 	const standardOutput = file === "-" || file === "/dev/stdout";
-	const descriptor = standardOutput ? 1 : openSync(file, "a", 0o640);
+	const open = () => (standardOutput ? 1 : openSync(file, "a", 0o640));
+	let descriptor = open();
 	const least = levels.indexOf(level);
 	const write = (of: LogLevel) => (message: string) => {
 		if (levels.indexOf(of) < least) return;
@@ -50,13 +54,25 @@ export function openLog(
 			// a full disk or a closed pipe must not stop the agent
 		}
 	};
+	const close = () => {
+		if (!standardOutput) closeSync(descriptor);
+	};
+	const warn = write("warning");
 	return {
 		debug: write("debug"),
 		info: write("info"),
-		warning: write("warning"),
+		warning: warn,
 		error: write("error"),
-		close: () => {
-			if (!standardOutput) closeSync(descriptor);
+		reopen: () => {
+			try {
+				const fresh = open();
+				close();
+				descriptor = fresh;
+			} catch (error) {
+				// better the old file than none
+				warn(`logfile ${file}: not reopened: ${systemReason(error)}`);
+			}
 		},
+		close,
 	};
 }

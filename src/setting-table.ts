@@ -9,6 +9,8 @@ interface Named {
 	from?: "environment";
 	/** What help, README and the environment file call a value. */
 	placeholder?: string;
+	/** Accepted, because old set-ups name it, but without effect in this version. */
+	notYet?: true;
 }
 
 export interface IntegerSetting extends Named {
@@ -23,6 +25,8 @@ export interface IntegerSetting extends Named {
 export interface TextSetting extends Named {
 	kind: "text";
 	default: string;
+	/** What is wrong with the text; undefined if nothing is. */
+	check?: (text: string) => string | undefined;
 }
 
 export interface ListSetting extends Named {
@@ -35,6 +39,8 @@ export interface ListSetting extends Named {
 export interface SwitchSetting extends Named {
 	kind: "switch";
 	default: boolean;
+	/** What turning it off does, where it is on by default. */
+	helpOff?: string;
 }
 
 export interface ChoiceSetting extends Named {
@@ -105,6 +111,10 @@ function integer(setting: IntegerSetting, text: string): number {
 	return number;
 }
 
+/** What a setting does, for documents: not more than is true. */
+export const shownHelp = ({ help, notYet }: Setting) =>
+	notYet ? `${help} (not in this version)` : help;
+
 const splitList = (text: string) =>
 	text
 		.split(",")
@@ -122,8 +132,11 @@ function convert(setting: Setting, texts: readonly string[]) {
 	switch (setting.kind) {
 		case "integer":
 			return integer(setting, last);
-		case "text":
+		case "text": {
+			const complaint = setting.check?.(last);
+			if (complaint) throw new Error(complaint);
 			return last;
+		}
 		case "list": {
 			const entries = texts.flatMap(splitList);
 			const complaint = setting.check?.(entries);

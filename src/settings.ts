@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { badNetworks } from "./access.ts";
 import type { SettingTable, SettingValues } from "./setting-table.ts";
 
@@ -9,6 +10,11 @@ const longest = 2_000_000;
 
 const someDirectory = (paths: readonly string[]) =>
 	paths.length > 0 ? undefined : "no directory";
+
+const notEmpty = (text: string) => (text === "" ? "empty" : undefined);
+
+const addressOrNothing = (text: string) =>
+	text === "" || isIP(text) !== 0 ? undefined : `not an address: ${text}`;
 
 /**
  * The daemon's settings, declared once: flags, help, variables, the
@@ -44,6 +50,7 @@ export const daemonSettings = {
 		help: "addresses and networks that may connect, besides 127.0.0.1 and ::1",
 	},
 	"public-key": {
+		check: notEmpty,
 		short: "B",
 		kind: "text",
 		default: "./happo-agent.pub",
@@ -51,6 +58,7 @@ export const daemonSettings = {
 		help: "certificate, PEM, with its chain if it has one",
 	},
 	"private-key": {
+		check: notEmpty,
 		short: "R",
 		kind: "text",
 		default: "./happo-agent.key",
@@ -58,6 +66,8 @@ export const daemonSettings = {
 		help: "private key of the certificate, PEM, may be encrypted",
 	},
 	"metric-config": {
+		check: notEmpty,
+		notYet: true,
 		short: "M",
 		kind: "text",
 		default: "./metrics.yaml",
@@ -65,6 +75,7 @@ export const daemonSettings = {
 		help: "which metric plugins to run",
 	},
 	"cpu-profile": {
+		notYet: true,
 		short: "C",
 		kind: "text",
 		default: "",
@@ -89,6 +100,7 @@ export const daemonSettings = {
 		help: "seconds a plugin or command may run; -1 is the default",
 	},
 	logfile: {
+		check: notEmpty,
 		short: "l",
 		kind: "text",
 		default: "happo-agent.log",
@@ -96,6 +108,8 @@ export const daemonSettings = {
 		help: "log file; - is standard output",
 	},
 	dbfile: {
+		check: notEmpty,
+		notYet: true,
 		short: "d",
 		kind: "text",
 		default: "happo-agent.db",
@@ -103,6 +117,7 @@ export const daemonSettings = {
 		help: "store of metrics and machine states",
 	},
 	"metrics-max-lifetime-seconds": {
+		notYet: true,
 		kind: "integer",
 		minimum: 0,
 		maximum: 3650 * day,
@@ -110,6 +125,7 @@ export const daemonSettings = {
 		help: "seconds that metrics nobody takes are kept",
 	},
 	"machine-state-max-lifetime-seconds": {
+		notYet: true,
 		kind: "integer",
 		minimum: 0,
 		maximum: 3650 * day,
@@ -117,6 +133,7 @@ export const daemonSettings = {
 		help: "seconds that machine states are kept",
 	},
 	"proxy-timeout-seconds": {
+		notYet: true,
 		kind: "integer",
 		minimum: -longest,
 		maximum: longest,
@@ -124,6 +141,7 @@ export const daemonSettings = {
 		help: "seconds to wait for the next hop; 0 or less is no limit",
 	},
 	"error-log-interval-seconds": {
+		notYet: true,
 		kind: "integer",
 		minimum: -longest,
 		maximum: longest,
@@ -143,22 +161,26 @@ export const daemonSettings = {
 		help: "directories of Nagios plugins, first match wins",
 	},
 	"sensu-plugin-paths": {
+		notYet: true,
 		kind: "list",
 		default: ["/usr/local/hb-agent/bin", "/usr/local/bin"],
 		check: someDirectory,
 		help: "directories of metric plugins, first match wins",
 	},
 	"enable-requeststatus-middleware": {
+		notYet: true,
 		kind: "switch",
 		default: false,
 		help: "count requests for /status/request",
 	},
 	"disable-collect-metrics": {
+		notYet: true,
 		kind: "switch",
 		default: false,
 		help: "do not run metric plugins",
 	},
 	"listen-address": {
+		check: addressOrNothing,
 		kind: "text",
 		default: "",
 		placeholder: "ADDRESS",
@@ -177,14 +199,16 @@ export const daemonSettings = {
 		help: "file with the passphrase of an encrypted private key",
 	},
 	shell: {
+		helpOff: "refuse option lines that need a shell",
 		kind: "switch",
 		default: true,
-		help: "allow option lines that need a shell; no: they are refused",
+		help: "allow option lines that need a shell",
 	},
 	inventory: {
+		helpOff: "refuse /inventory, which runs any command",
 		kind: "switch",
 		default: true,
-		help: "answer /inventory, which runs any command; no: it is refused",
+		help: "answer /inventory, which runs any command",
 	},
 	"inventory-commands": {
 		kind: "list",

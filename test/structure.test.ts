@@ -44,12 +44,12 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^generated\//, to: /^generated\// },
 	{
 		from: /^cli\//,
-		to: /^cli\/|^src\/(agent|log|settings|setting-table)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$/,
+		to: /^cli\/|^src\/(agent|log|settings|setting-table|system-error)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$/,
 	},
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{
 		from: /^src\/http\//,
-		to: /^src\/http\/|^src\/(access|log|problem)\.ts$|^generated\/(contract|handlers)\.ts$/,
+		to: /^src\/http\/|^src\/(access|log|problem|system-error)\.ts$|^generated\/(contract|handlers)\.ts$/,
 	},
 	{
 		from: /^src\/handlers\//,

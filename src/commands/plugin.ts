@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { CommandLine } from "./command.ts";
 import { splitWords } from "./words.ts";
 
@@ -41,9 +41,11 @@ export function createPlugins({
 	directories: readonly string[];
 	allowShell: boolean;
 }): Plugins {
+	// a bare name would be looked for in PATH when it is run
+	const paths = directories.map((directory) => resolve(directory));
 	const locate: Plugins["locate"] = async (name) => {
 		let file = name;
-		for (const directory of directories) {
+		for (const directory of paths) {
 			file = join(directory, name);
 			// unreadable counts as not there, as it did in the original
 			const found = await stat(file).catch(() => undefined);

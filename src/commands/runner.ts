@@ -33,24 +33,27 @@ export function createRunner(parts: {
 }): RunCommand {
 	const { commands, slots, maxCommands, timeoutSeconds } = parts;
 	return async (line, { millisecondsLeft, signal }) => {
-		const timeoutMilliseconds = Math.max(
-			1,
+		const askedAt = performance.now();
+		/** What is left of the agent's limit and of the caller's patience. */
+		const timeLeft = () =>
 			Math.min(
 				timeoutSeconds * 1000,
-				millisecondsLeft ?? Number.POSITIVE_INFINITY,
-			),
-		);
+				(millisecondsLeft ?? Number.POSITIVE_INFINITY) -
+					(performance.now() - askedAt),
+			);
+		const waitMilliseconds = Math.max(0, timeLeft());
 		const release = await slots
-			.acquire({ timeoutMilliseconds, signal })
+			.acquire({ timeoutMilliseconds: waitMilliseconds, signal })
 			.catch((error) => {
 				if (!(error instanceof NoSlotError)) throw busy("the client has gone");
 				throw busy(
 					error.reason === "too many waiting"
 						? `${maxCommands} commands are running (max-commands) and ${slots.waiting} requests are waiting`
-						: `${maxCommands} commands are running (max-commands) and none ended within ${timeoutMilliseconds / 1000} seconds`,
+						: `${maxCommands} commands are running (max-commands) and none ended within ${waitMilliseconds / 1000} seconds`,
 				);
 			});
 		try {
+			const timeoutMilliseconds = Math.max(1, timeLeft());
 			const result = await commands.run(line, { timeoutMilliseconds, signal });
 			if (result.cancelled) throw busy("the agent is stopping");
 			return result;

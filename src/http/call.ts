@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Call } from "../../generated/handlers.ts";
+import type { Exchanges } from "./exchange.ts";
 
 /** What a handler may know of the request. */
 export function callOf(
 	request: IncomingMessage,
 	response: ServerResponse,
+	exchanges: Pick<Exchanges, "whenOver">,
 ): Call {
 	const gone = new AbortController();
-	response.once("close", () => {
+	exchanges.whenOver(request, response, () => {
 		if (!response.writableFinished) gone.abort();
 	});
 	const left = request.headers["happo-milliseconds-left"];

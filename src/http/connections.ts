@@ -43,6 +43,7 @@ export function gateConnections(
 	const served = new Set<Socket>();
 	const denied = new Set<Socket>();
 	const waiting = new Map<Socket, NodeJS.Timeout>();
+	let crowded = false;
 
 	const admit = (socket: Socket, into: Set<Socket>) => {
 		into.add(socket);
@@ -78,7 +79,15 @@ export function gateConnections(
 		socket.once("close", () => leave(socket));
 	};
 	const deny = (socket: Socket) => {
-		if (denied.size >= deniedAtOnce) return socket.destroy();
+		if (denied.size >= deniedAtOnce) {
+			if (!crowded)
+				log.warning(
+					`${deniedAtOnce} connections of denied peers are open: more are closed without an answer`,
+				);
+			crowded = true;
+			return socket.destroy();
+		}
+		crowded = false;
 		admit(socket, denied);
 		const end = setTimeout(() => socket.destroy(), deniedMilliseconds);
 		socket.once("close", () => clearTimeout(end));

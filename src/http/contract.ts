@@ -57,6 +57,9 @@ function bodyFor(operation: Operation, body: unknown): unknown {
 		if (!declared.required) return {};
 		throw new Problem(400, "body: required");
 	}
+	// anything else openapi-backend would parse once more
+	if (typeof body !== "object")
+		throw new Problem(400, `body: expected an object, got a ${typeof body}`);
 	if (!("x-any-letter-case" in operation)) return body;
 	return matchLetterCase(body, declared.content["application/json"].schema);
 }

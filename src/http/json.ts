@@ -1,6 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import { Problem } from "../problem.ts";
 
+/** No request has more levels than a few; what walks a body may recurse this deep. */
+const deepest = 100;
+
 /** `metric_data[3].hostname` from the steps that lead to a field. */
 export function fieldName(steps: readonly string[]): string {
 	const name = steps.reduce(
@@ -20,16 +23,36 @@ export function shown(value: unknown): string {
 	return JSON.stringify(value) ?? "nothing";
 }
 
-/** The steps to the first string, or field name, with a NUL in it. */
-function findNul(root: unknown): string[] | undefined {
-	const queue: [unknown, string[]][] = [[root, []]];
-	for (const [value, steps] of queue) {
-		if (typeof value === "string" && value.includes("\0")) return steps;
-		if (typeof value !== "object" || value === null) continue;
-		for (const [key, item] of Object.entries(value)) {
-			if (key.includes("\0")) return [...steps, key.replaceAll("\0", "\\0")];
-			queue.push([item, [...steps, key]]);
-		}
+/** Whether JSON text has more levels than any request; its strings are not looked into. */
+function isTooDeep(bytes: Buffer): boolean {
+	let depth = 0;
+	let inString = false;
+	for (let at = 0; at < bytes.length; at++) {
+		const byte = bytes[at];
+		if (inString) {
+			if (byte === 0x5c) at++;
+			else if (byte === 0x22) inString = false;
+		} else if (byte === 0x22) inString = true;
+		else if (byte === 0x5b || byte === 0x7b) {
+			if (++depth > deepest) return true;
+		} else if (byte === 0x5d || byte === 0x7d) depth--;
+	}
+	return false;
+}
+
+/** The steps to the first string, or field name, with a NUL in it; one path for the whole walk. */
+function findNul(value: unknown, steps: string[] = []): string[] | undefined {
+	if (typeof value === "string")
+		return value.includes("\0") ? steps : undefined;
+	if (typeof value !== "object" || value === null) return undefined;
+	const keys = Array.isArray(value) ? value.keys() : Object.keys(value);
+	for (const key of keys) {
+		const name = String(key);
+		steps.push(name.replaceAll("\0", "\\0"));
+		if (name.includes("\0")) return steps;
+		const found = findNul((value as Record<string, unknown>)[name], steps);
+		if (found) return found;
+		steps.pop();
 	}
 	return undefined;
 }
@@ -37,12 +60,14 @@ function findNul(root: unknown): string[] | undefined {
 /**
  * A request body as JSON: UTF-8, one document, nothing behind it. An empty
  * body and `null` are undefined. Problem 400 for everything else that is no
- * JSON, and for a NUL character in any string: no path, no argument and no
- * metric name can hold one.
+ * JSON, for more than a hundred levels, and for a NUL character in any string:
+ * no path, no argument and no metric name can hold one.
  */
 export function parseBody(bytes: Buffer): unknown {
 	if (bytes.length === 0) return undefined;
 	if (!isUtf8(bytes)) throw new Problem(400, "body: not UTF-8");
+	if (isTooDeep(bytes))
+		throw new Problem(400, `body: more than ${deepest} levels deep`);
 	const text = bytes.toString("utf8");
 	let value: unknown;
 	try {

@@ -1,3 +1,5 @@
+import { systemReason } from "../system-error.ts";
+
 /** A certificate and its private key, as files held them, checked to belong together. */
 export type KeyPair = {
 	/** PEM: the server's certificate, then its chain. */
@@ -18,23 +20,13 @@ export class KeyPairError extends Error {
 	override name = "KeyPairError";
 }
 
-const reasons: Readonly<Record<string, string>> = {
-	ENOENT: "no such file",
-	ENOTDIR: "no such file",
-	EACCES: "permission denied",
-	EISDIR: "is a directory",
-	EEXIST: "already exists",
-	EROFS: "read-only file system",
-	ENOSPC: "no space left",
-};
-
 /** The system's reason why a file cannot be used. */
 export function fileError(
 	what: string,
 	file: string,
 	error: unknown,
 ): KeyPairError {
-	const { code, message } = error as NodeJS.ErrnoException;
-	const reason = reasons[code ?? ""] ?? code ?? message;
-	return new KeyPairError(`${what} ${file}: ${reason}`, { cause: error });
+	return new KeyPairError(`${what} ${file}: ${systemReason(error)}`, {
+		cause: error,
+	});
 }

@@ -32,20 +32,28 @@ export function createHttpsServer(
 	tls: TlsOptions,
 	limits: ListenerLimits,
 ): Server {
-	return createServer(
+	const server = createServer(
 		{
 			...tls,
 			// the gate decides when a connection is read
 			pauseOnConnect: true,
 			handshakeTimeout: milliseconds(limits.handshakeTimeoutSeconds),
-			headersTimeout: milliseconds(limits.headersTimeoutSeconds),
+			headersTimeout: milliseconds(
+				Math.min(limits.headersTimeoutSeconds, limits.requestTimeoutSeconds),
+			),
 			requestTimeout: milliseconds(limits.requestTimeoutSeconds),
 			keepAliveTimeout: milliseconds(limits.idleTimeoutSeconds),
+			// refused after the access rule, with a body that says why
+			requireHostHeader: false,
 			// Node looks at the timeouts only this often, every 30 s by default
 			connectionsCheckingInterval: 1000,
 		},
 		handler,
 	);
+	// Node would answer these itself, before the access rule
+	server.on("checkContinue", handler);
+	server.on("checkExpectation", handler);
+	return server;
 }
 
 /**
@@ -70,7 +78,7 @@ export async function listen(
 	});
 	server.on("tlsClientError", (error, socket) =>
 		log.info(
-			`TLS handshake with ${plainAddress(socket.remoteAddress)}: ${error.message}`,
+			`TLS handshake with ${plainAddress(socket.remoteAddress)}: ${error.message.trim()}`,
 		),
 	);
 	await new Promise<void>((resolve, reject) => {

@@ -1,6 +1,8 @@
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { Problem, problemBody } from "../problem.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Answer } from "./reply.ts";
 
 /** A refused request's answer; its path decides what it carries besides. */
@@ -15,7 +17,7 @@ export function refusal(problem: Problem, path: string): Answer {
 	};
 }
 
-// the original's words: clients look for them
+/** The original's words, because clients look for them. */
 export const accessDenied: Answer = {
 	status: 403,
 	headers: {
@@ -26,7 +28,7 @@ export const accessDenied: Answer = {
 };
 
 /** Only a web page sends these; a page in an operator's browser must not reach an agent. */
-export function fromWebPage({ headers }: IncomingMessage): Problem | undefined {
+function fromWebPage({ headers }: IncomingMessage): Problem | undefined {
 	const { origin } = headers;
 	const site = headers["sec-fetch-site"];
 	if (origin !== undefined)
@@ -38,22 +40,56 @@ export function fromWebPage({ headers }: IncomingMessage): Problem | undefined {
 	);
 }
 
-/** Not HTTP, or not in time: answered on the socket, before there is a request. */
+/** Why the headers alone are enough to refuse a request. */
+export function unwelcome(request: IncomingMessage): Problem | undefined {
+	// RFC 9112 3.2; Node would answer it itself, before the access rule
+	if (request.httpVersion === "1.1" && request.headers.host === undefined)
+		return new Problem(400, "host: required");
+	return fromWebPage(request);
+}
+
+/** A client that does not end its side of a refused connection has this long. */
+const lingerMilliseconds = 1_000;
+
+/** The last answer on a connection where there is no response to write to. */
+export function endWith(
+	socket: Duplex,
+	{ status, headers, payload }: Answer,
+): void {
+	const lines = Object.entries({
+		...headers,
+		"content-length": String(Buffer.byteLength(payload)),
+		connection: "close",
+	}).map(([name, value]) => `${name}: ${value}\r\n`);
+	const linger = setTimeout(() => socket.destroy(), lingerMilliseconds);
+	socket.once("close", () => clearTimeout(linger));
+	socket.end(
+		`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${payload}`,
+	);
+}
+
+/**
+ * Not HTTP, or not in time. Answered on the socket, unless a request before it
+ * is being answered there: these bytes would be taken for its answer.
+ */
 export function refuseConnection(
 	error: Error & { code?: string },
 	socket: Socket,
-) {
-	if (!socket.writable || error.code === "ECONNRESET") return socket.destroy();
-	const [status, detail] =
+	exchange: Exchange | undefined,
+): void {
+	const isAnswering = exchange !== undefined && !exchange.reading;
+	const isHttp =
+		error.code?.startsWith("HPE_") || error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+	// without a handshake there is nobody to write to, and no end of waiting for one
+	if (!socket.writable || !isHttp || isAnswering) {
+		socket.destroy();
+		return;
+	}
+	const problem =
 		error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-			? [408, "the request did not arrive in time"]
+			? new Problem(408, "the request did not arrive in time")
 			: error.code === "HPE_HEADER_OVERFLOW"
-				? [431, "headers: over the limit of 16384 bytes"]
-				: [400, `not HTTP: ${error.message}`];
-	const body = JSON.stringify(
-		problemBody(new Problem(Number(status), String(detail)), ""),
-	);
-	socket.end(
-		`HTTP/1.1 ${status} Refused\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-	);
+				? new Problem(431, "headers: over the limit of 16384 bytes")
+				: new Problem(400, `not HTTP: ${error.message}`);
+	endWith(socket, refusal(problem, exchange?.path ?? ""));
 }

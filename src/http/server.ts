@@ -1,12 +1,15 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:https";
+import type { Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { type Access, plainAddress } from "../access.ts";
 import type { Log } from "../log.ts";
 import { Problem, toProblem } from "../problem.ts";
-import type { Bodies } from "./body.ts";
+import { createBodies } from "./body.ts";
 import { callOf } from "./call.ts";
 import type { Contract } from "./contract.ts";
+import { createExchanges } from "./exchange.ts";
 import { parseBody } from "./json.ts";
 import {
 	createHttpsServer,
@@ -16,20 +19,40 @@ import {
 } from "./listener.ts";
 import {
 	accessDenied,
-	fromWebPage,
+	endWith,
 	refusal,
 	refuseConnection,
+	unwelcome,
 } from "./refusal.ts";
 import type { Answer } from "./reply.ts";
 
+/**
+ * A request target as a path (RFC 9112 3.2): proxies send whole URLs, and `*`
+ * means no path at all.
+ */
+function originForm(target: string): string {
+	if (target.startsWith("/")) return target;
+	const absolute = /^https?:\/\/[^/?]*(.*)$/i.exec(target);
+	if (!absolute) return "/*";
+	return absolute[1]?.startsWith("/") ? absolute[1] : `/${absolute[1]}`;
+}
+
+/** The path that was asked for, its escapes undone. */
+function askedPath(url: string): string {
+	const [path = "/"] = url.split("?", 1);
+	try {
+		return decodeURIComponent(path);
+	} catch {
+		return path;
+	}
+}
+
 /** The path of the route, or what was asked for where there is none. */
 const pathOf = (request: FastifyRequest) =>
-	request.routeOptions?.url ?? request.url.split("?", 1)[0] ?? "/";
+	request.routeOptions?.url ?? askedPath(request.url);
 
 function send(reply: FastifyReply, answer: Answer): FastifyReply {
-	const { delivered, payload } = answer;
-	if (delivered)
-		reply.raw.once("close", () => delivered(reply.raw.writableFinished));
+	const { payload } = answer;
 	return reply
 		.code(answer.status)
 		.headers(answer.headers)
@@ -54,38 +77,69 @@ function noRoute(contract: Contract, method: string, path: string): Problem {
 export async function startServer(parts: {
 	contract: Contract;
 	access: Access;
-	bodies: Bodies;
+	bodyLimits: Parameters<typeof createBodies>[0];
 	tls: TlsOptions;
 	limits: ListenerLimits;
 	where: { port: number; host?: string };
 	log: Pick<Log, "info" | "warning" | "error">;
 }): Promise<Listener> {
-	const { contract, access, bodies, log } = parts;
+	const { contract, access, limits, log } = parts;
+	const exchanges = createExchanges();
+	const bodies = createBodies(parts.bodyLimits, exchanges);
+
+	// one line for a connection: a denied peer must not fill the log
+	const denied = new WeakSet<Socket>();
 
 	/** The answer to a request that may not even be looked at. */
-	const refused = (request: FastifyRequest): Answer | undefined => {
-		const peer = plainAddress(request.socket.remoteAddress);
-		if (!access.allows(request.socket.remoteAddress)) {
-			log.error(`Access Denied RemoteAddr=${peer}`);
+	const refused = (request: IncomingMessage, path: string) => {
+		const { remoteAddress } = request.socket;
+		const peer = plainAddress(remoteAddress);
+		if (!access.allows(remoteAddress)) {
+			// a connection that was reset has no address any more
+			if (remoteAddress === undefined) denied.add(request.socket);
+			if (!denied.has(request.socket))
+				log.error(`Access Denied RemoteAddr=${peer}`);
+			denied.add(request.socket);
 			return accessDenied;
 		}
-		const problem = fromWebPage(request.raw);
+		const problem = unwelcome(request);
 		if (!problem) return undefined;
 		log.error(`${problem.message} RemoteAddr=${peer}`);
-		return refusal(problem, pathOf(request));
+		return refusal(problem, path);
+	};
+
+	/** A reader that does not read must not keep its place for ever. */
+	const limitReading = (request: IncomingMessage, response: ServerResponse) => {
+		const timer = setInterval(() => {
+			// without a socket it is queued behind another answer
+			if (response.socket && response.writableEnded) response.socket.destroy();
+		}, limits.idleTimeoutSeconds * 1000);
+		exchanges.whenOver(request, response, () => clearInterval(timer));
 	};
 
 	let server: Server | undefined;
 	const app = fastify({
 		routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
-		clientErrorHandler: refuseConnection,
+		rewriteUrl: ({ url = "/" }) => originForm(url),
+		clientErrorHandler: (error, socket) =>
+			refuseConnection(error, socket, exchanges.first(socket)),
 		// a bad escape in the path: neither hooks nor routes see it
-		frameworkErrors: (error, request: FastifyRequest, reply: FastifyReply) => {
-			const problem = new Problem(400, `path: ${error.message}`);
-			send(reply, refused(request) ?? refusal(problem, ""));
+		frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => {
+			// Fastify's words quote the query, where an api key may be
+			const problem = new Problem(
+				400,
+				`path: a bad escape: ${askedPath(request.url)}`,
+			);
+			send(reply, refused(request.raw, "") ?? refusal(problem, ""));
 		},
 		serverFactory: (handler) => {
-			server = createHttpsServer(handler, parts.tls, parts.limits);
+			server = createHttpsServer(handler, parts.tls, limits);
+			// a method like any other, but Node gives it no response
+			server.on("connect", (request, socket) => {
+				const path = askedPath(request.url ?? "/");
+				const problem = noRoute(contract, "CONNECT", path);
+				endWith(socket, refused(request, path) ?? refusal(problem, path));
+			});
 			return server;
 		},
 	});
@@ -93,7 +147,8 @@ export async function startServer(parts: {
 	app.addHook("onRequest", async (request, reply) => {
 		// any body is JSON, and Fastify would refuse a malformed type itself
 		request.raw.headers["content-type"] = "application/json";
-		const answer = refused(request);
+		limitReading(request.raw, reply.raw);
+		const answer = refused(request.raw, pathOf(request));
 		if (answer) return send(reply, answer);
 	});
 	// the body stays unread until the operation is known to want it
@@ -104,11 +159,17 @@ export async function startServer(parts: {
 		app.route<{ Params: Record<string, string> }>({
 			method,
 			url: path.replace(/\{(\w+)\}/g, ":$1"),
-			handler: async ({ raw, params }, reply) => {
-				const call = callOf(raw, reply.raw);
+			handler: async ({ raw, params, url }, reply) => {
+				// a second trailing slash looks like an empty parameter
+				if (Object.values(params).includes(""))
+					throw new Problem(404, `${askedPath(url)}: no such path`);
+				const exchange = exchanges.begin(raw, reply.raw, path);
+				const call = callOf(raw, reply.raw, exchanges);
+				exchange.reading = hasBody;
 				const body = hasBody
 					? parseBody(await bodies.read(raw, reply.raw))
 					: undefined;
+				exchange.reading = false;
 				const request = {
 					method,
 					// as the contract spells it, however the client escaped it
@@ -118,14 +179,20 @@ export async function startServer(parts: {
 					headers: raw.headers,
 					body,
 				};
-				return send(reply, await contract.answer(request, call));
+				const answer = await contract.answer(request, call);
+				const { delivered } = answer;
+				if (delivered)
+					exchanges.whenOver(raw, reply.raw, () =>
+						delivered(reply.raw.writableFinished),
+					);
+				return send(reply, answer);
 			},
 		});
 	app.setErrorHandler((error, request, reply) =>
 		send(reply, refusal(toProblem(error, log), pathOf(request))),
 	);
 	app.setNotFoundHandler((request, reply) => {
-		const path = request.url.split("?", 1)[0] ?? "/";
+		const path = askedPath(request.url);
 		const problem = noRoute(contract, request.method, path);
 		return send(reply, refusal(problem, path));
 	});

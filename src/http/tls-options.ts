@@ -29,6 +29,6 @@ export function tlsOptions(pair: KeyPair) {
 		minVersion: "TLSv1.2",
 		ciphers,
 		honorCipherOrder: true,
-		ALPNProtocols: ["http/1.1"],
+		ALPNProtocols: ["http/1.1", "http/1.0"],
 	} as const satisfies TlsOptions;
 }

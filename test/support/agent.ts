@@ -40,6 +40,7 @@ export function recordingLog() {
 		info: write("info"),
 		warning: write("warning"),
 		error: write("error"),
+		reopen: () => {},
 		close: () => {},
 	};
 	return { log, lines };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openLog } from "../../src/log.ts";
@@ -42,6 +42,22 @@ test("a message cannot fake or break lines", async (t) => {
 		text,
 		"2026-11-22 09:28:20 [info] a\\nb\\u000d\\u001b[31m\\u0085\\u2028\\u007f\n",
 	);
+});
+
+test("after rotation the log goes on in a new file", async (t) => {
+	const directory = await temporaryDirectory(t);
+	const file = join(directory, "log");
+	const log = openLog(file, "info", now);
+	log.info("before");
+	await rename(file, `${file}.1`);
+	log.info("still the old one");
+	log.reopen();
+	log.info("after");
+	await rm(file);
+	await mkdir(file);
+	log.reopen();
+	log.close();
+	assert.match(await readFile(`${file}.1`, "utf8"), /before\n.*old one\n$/);
 });
 
 test("a file that cannot be opened is the system's error", async (t) => {

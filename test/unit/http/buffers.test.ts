@@ -71,7 +71,7 @@ describe("max-buffered-bytes, all bodies together", () => {
 			for (let n = 0; n < 3; n++) {
 				const { wire } = await halfSent(t, port, 3000);
 				await eventually("the budget is in use", () => refused(port));
-				if (how === "reset") wire.socket.resetAndDestroy();
+				if (how === "reset") wire.reset();
 				else wire.socket.destroy();
 				await eventually("the budget is back", () => served(port));
 			}

@@ -235,15 +235,15 @@ test("missing and unreadable files are named", async (t) => {
 	const none = file("none");
 	await refused(
 		loadKeyPair({ ...files, certificateFile: none }),
-		`certificate ${none}: no such file`,
+		`certificate ${none}: no such file or directory`,
 	);
 	await refused(
 		loadKeyPair({ ...files, privateKeyFile: none }),
-		`private key ${none}: no such file`,
+		`private key ${none}: no such file or directory`,
 	);
 	await refused(
 		loadKeyPair({ ...files, passphraseFile: none }),
-		`passphrase file ${none}: no such file`,
+		`passphrase file ${none}: no such file or directory`,
 	);
 	await refused(
 		loadKeyPair({ ...files, privateKeyFile: directory }),

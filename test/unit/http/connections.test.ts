@@ -93,7 +93,7 @@ describe("max-connections", () => {
 			const plain = end === "garbage";
 			const wire = openWire(t, { port, plain });
 			await wire.opened;
-			if (end === "reset") wire.socket.resetAndDestroy();
+			if (end === "reset") wire.reset();
 			else if (end === "answered")
 				wire.socket.end(requestText("GET /", undefined, ["Connection: close"]));
 			else if (plain || end === "nonsense")
@@ -185,8 +185,8 @@ describe("denied peers", () => {
 				assert.equal(status, 403, `${method} ${path}`);
 				assert.equal(text, method === "HEAD" ? "" : "Access Denied\n");
 			}
-		const escape = await send({ port, path: "/%zz", localAddress: denied });
-		assert.equal(escape.status, 403);
+		const badEscape = await send({ port, path: "/%zz", localAddress: denied });
+		assert.equal(badEscape.status, 403);
 	});
 
 	it("are let in when an entry of allowed-hosts says so", async (t) => {

@@ -223,7 +223,7 @@ describe("odd, but JSON", () => {
 				body: `{"config":{${traps}},${traps}}`,
 			});
 		}
-		assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
+		assert.equal(({} as Record<string, unknown>).polluted, undefined);
 		assert.equal((await send({ port })).text, "OK");
 	});
 });

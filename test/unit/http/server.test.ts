@@ -46,7 +46,6 @@ describe("paths", () => {
 			"/monitor.html",
 			"/metric/../monitor",
 			"/./monitor",
-			"/%6donitor",
 			"/machine-state/a/b",
 			"/manage/add",
 			"*",
@@ -56,6 +55,38 @@ describe("paths", () => {
 				assert.equal(status, 404, `${method} ${path}`);
 				assert.equal((json as { status: number }).status, 404);
 			}
+	});
+
+	it("an escaped path is the path it means", async (t) => {
+		const { port } = await startTestAgent(t);
+		const ran = await send({
+			port,
+			method: "POST",
+			path: "/%6donitor",
+			body: check,
+		});
+		assert.equal(ran.status, 200);
+		const refused = await send({
+			port,
+			method: "POST",
+			path: "/%6Donitor/",
+			body: "{}",
+		});
+		assert.equal((refused.json as { return_value: number }).return_value, 3);
+	});
+
+	it("a whole URL in place of the path is understood (RFC 9112 3.2.2)", async (t) => {
+		const { port } = await startTestAgent(t);
+		const root = await send({ port, path: "https://agent/" });
+		assert.equal(root.text, "OK");
+		const refused = await send({
+			port,
+			method: "POST",
+			path: "https://agent/monitor?x=1",
+			body: "{}",
+		});
+		assert.equal(refused.status, 400);
+		assert.equal((refused.json as { return_value: number }).return_value, 3);
 	});
 
 	it("a query string is ignored", async (t) => {

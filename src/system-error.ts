@@ -1,0 +1,18 @@
+const words: Readonly<Record<string, string>> = {
+	EACCES: "permission denied",
+	EADDRINUSE: "already in use",
+	EADDRNOTAVAIL: "not an address of this machine",
+	EEXIST: "already exists",
+	EISDIR: "is a directory",
+	ENOENT: "no such file or directory",
+	ENOSPC: "no space left on the device",
+	ENOTDIR: "not a directory",
+	EPERM: "not permitted",
+	EROFS: "the file system is read-only",
+};
+
+/** The system's reason in words; its code or message where it is a rare one. */
+export function systemReason(error: unknown): string {
+	const { code, message } = error as NodeJS.ErrnoException;
+	return words[code ?? ""] ?? code ?? message;
+}
