@@ -45,14 +45,24 @@ function findNul(value: unknown, steps: string[] = []): string[] | undefined {
 	if (typeof value === "string")
 		return value.includes("\0") ? steps : undefined;
 	if (typeof value !== "object" || value === null) return undefined;
-	const keys = Array.isArray(value) ? value.keys() : Object.keys(value);
-	for (const key of keys) {
-		const name = String(key);
+	const below = (name: string, item: unknown) => {
 		steps.push(name.replaceAll("\0", "\\0"));
-		if (name.includes("\0")) return steps;
-		const found = findNul((value as Record<string, unknown>)[name], steps);
+		const found = name.includes("\0") ? steps : findNul(item, steps);
+		if (!found) steps.pop();
+		return found;
+	};
+	if (Array.isArray(value)) {
+		for (const [index, item] of value.entries()) {
+			// most of a large body are numbers: no step for each of them
+			if (typeof item !== "string" && typeof item !== "object") continue;
+			const found = below(String(index), item);
+			if (found) return found;
+		}
+		return undefined;
+	}
+	for (const [name, item] of Object.entries(value)) {
+		const found = below(name, item);
 		if (found) return found;
-		steps.pop();
 	}
 	return undefined;
 }
