@@ -1,0 +1,51 @@
+import type { Database, Write } from "./database.ts";
+import { acknowledgedKey, kind } from "./keys.ts";
+
+/** What each consumer has safely taken, of data that others still want. */
+export interface Acknowledgements {
+	has(key: string, consumer: string): boolean;
+	/** The writes that make `keys` taken by a consumer: gone when it was the last one. */
+	writes(keys: readonly string[], consumer: string): Write[];
+	/** What has been written is in force. */
+	enter(keys: readonly string[], consumer: string): void;
+	/** Forgets keys before one: retention has removed them. */
+	forgetBefore(key: string): void;
+}
+
+/** Reads the marks that the store has; those of consumers no longer set up do not count. */
+export async function openAcknowledgements(
+	database: Database,
+	consumers: readonly string[],
+): Promise<Acknowledgements> {
+	const taken = new Map<string, Set<string>>();
+	const mark = (key: string, consumer: string) =>
+		taken.set(key, (taken.get(key) ?? new Set()).add(consumer));
+	for await (const entry of database.keys(kind.acknowledged)) {
+		const [key = "", consumer = ""] = entry.slice(2).split("/", 2);
+		mark(key, consumer);
+	}
+	const isLast = (key: string, consumer: string) =>
+		consumers.every((c) => c === consumer || taken.get(key)?.has(c));
+	return {
+		has: (key, consumer) => taken.get(key)?.has(consumer) ?? false,
+		writes: (keys, consumer) =>
+			keys.flatMap((key): Write[] =>
+				isLast(key, consumer)
+					? [
+							{ delete: key },
+							...[...(taken.get(key) ?? [])].map((other) => ({
+								delete: acknowledgedKey(key, other),
+							})),
+						]
+					: [{ put: acknowledgedKey(key, consumer), value: "" }],
+			),
+		enter: (keys, consumer) => {
+			for (const key of keys)
+				if (isLast(key, consumer)) taken.delete(key);
+				else mark(key, consumer);
+		},
+		forgetBefore: (key) => {
+			for (const other of taken.keys()) if (other < key) taken.delete(other);
+		},
+	};
+}

@@ -1,0 +1,192 @@
+import { mkdir, realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Log } from "../log.ts";
+import { everything, type Level, type LevelIterator } from "./level.ts";
+import { openReopening, StoreLocked, StoreUnavailable } from "./reopening.ts";
+import { inTurn } from "./turn.ts";
+
+export { StoreLocked, StoreUnavailable };
+
+export type Write =
+	| { put: string; value: string | Uint8Array }
+	| { delete: string };
+
+export interface Row {
+	key: string;
+	value: Buffer;
+}
+
+/** Keys from `from` to, and without, `before`. */
+export interface Range {
+	from: string;
+	before: string;
+	reverse?: boolean;
+	limit?: number;
+}
+
+/**
+ * One LevelDB directory. Every operation but `properties` throws
+ * StoreUnavailable, and tries to open the database again when it is closed.
+ */
+export interface Database {
+	/**
+	 * All of them or none, on disk (fdatasync) when it resolves. One that was
+	 * refused may be there nevertheless, as after a crash.
+	 */
+	write(writes: readonly Write[]): Promise<void>;
+	read(key: string): Promise<Buffer | undefined>;
+	/**
+	 * In the order of the keys, from one snapshot: when the database had to be
+	 * reopened meanwhile, what follows is from a later one.
+	 */
+	rows(range: Range): AsyncIterable<Row>;
+	keys(range: Range): AsyncIterable<string>;
+	/** Deletes a range and gives its disk space back; false: nothing was there. */
+	clear(range: Range): Promise<boolean>;
+	compact(): Promise<void>;
+	/** LevelDB's `leveldb.<name>`; `""` for unknown names, and while closed. */
+	properties(names: readonly string[]): Record<string, string>;
+	/** Why it cannot be used now; after a failed write until one succeeds. */
+	readonly unavailable: string | undefined;
+	/** Waits for writes; can be called again. */
+	close(): Promise<void>;
+}
+
+/**
+ * The directories that this process has open. LevelDB refuses to open one
+ * twice, but gives up the lock against other processes as it does so: closing
+ * any descriptor of a file ends a process's fcntl locks on it.
+ */
+const inUse = new Set<string>();
+
+/** A key that nobody uses, for a write that only asks whether writing works. */
+const noKey = "\0";
+
+function bounds({ from, before, reverse = false, limit = -1 }: Range) {
+	return { gte: from, lt: before, reverse, limit };
+}
+
+function operation(write: Write) {
+	if ("delete" in write) return { type: "del", key: write.delete } as const;
+	const { put: key, value } = write;
+	return { type: "put", key, value: Buffer.from(value as Uint8Array) } as const;
+}
+
+/** What is left of a range after its next `count` keys, up to `last`. */
+function rest(range: Range, last: string, count: number): Range {
+	return {
+		...range,
+		...(range.reverse ? { before: last } : { from: `${last}\0` }),
+		...(range.limit === undefined ? {} : { limit: range.limit - count }),
+	};
+}
+
+/**
+ * Opens the database in a directory, which is made as needed with mode 0700.
+ * Only damage is repaired, after a copy was put aside as
+ * `<directory>.damaged-<time>`. Throws StoreLocked when it is open already, here
+ * or in another process; resolves in any other case, with `unavailable` set when
+ * it cannot be used yet.
+ */
+export async function openDatabase(parts: {
+	directory: string;
+	log: Pick<Log, "info" | "warning" | "error">;
+	now?: () => Date;
+}): Promise<Database> {
+	const directory = resolve(parts.directory);
+	const { log, now = () => new Date() } = parts;
+	// without this a new directory would have two names when a parent is a link
+	await mkdir(directory, { mode: 0o700 }).catch(() => undefined);
+	const place = await realpath(directory).catch(() => directory);
+	if (inUse.has(place)) throw new StoreLocked(directory);
+	inUse.add(place);
+	const store = await openReopening({ directory, log, now }).catch((error) => {
+		inUse.delete(place);
+		throw error;
+	});
+
+	const turn = inTurn();
+	let closed: Promise<void> | undefined;
+
+	/** One write at a time: none may be answered after one that failed. */
+	const write = async (work: (level: Level) => Promise<void>) => {
+		if (closed) throw new StoreUnavailable(`closed: ${directory}`);
+		await turn(() => store.use("write", work));
+	};
+
+	/** The entries of a range; it goes on where it was when it is reopened. */
+	async function* entries(
+		range: Range,
+		values: boolean,
+	): AsyncGenerator<[string, Buffer]> {
+		let left = range;
+		let from: { level: Level; iterator: LevelIterator } | undefined;
+		try {
+			for (;;) {
+				const chunk = await store.use("read", async (level) => {
+					if (from?.level !== level)
+						from = {
+							level,
+							iterator: level.iterator({
+								...bounds(left),
+								values,
+								highWaterMarkBytes: 65_536,
+							}),
+						};
+					return from.iterator.nextv(1000);
+				});
+				yield* chunk;
+				const end = chunk.at(-1);
+				if (!end) return;
+				left = rest(left, end[0], chunk.length);
+			}
+		} finally {
+			await from?.iterator.close();
+		}
+	}
+
+	const compact = async (from: string, before: string) => {
+		await store.use("read", (level) => level.compactRange(from, before));
+		// it reports nothing, but after a failed one LevelDB refuses to write
+		await write((level) => level.del(noKey, { sync: true }));
+	};
+
+	return {
+		write: (writes) =>
+			write((level) => level.batch(writes.map(operation), { sync: true })),
+		read: (key) => store.use("read", (level) => level.get(key)),
+		rows: async function* (range) {
+			for await (const [key, value] of entries(range, true))
+				yield { key, value };
+		},
+		keys: async function* (range) {
+			for await (const [key] of entries(range, false)) yield key;
+		},
+		clear: async (range) => {
+			let found = false;
+			await write(async (level) => {
+				const some = await level.keys(bounds({ ...range, limit: 1 })).all();
+				if (some.length === 0) return;
+				found = true;
+				await level.clear(bounds(range));
+			});
+			if (found) await compact(range.from, range.before);
+			return found;
+		},
+		compact: () => compact(...everything),
+		properties: (names) =>
+			Object.fromEntries(
+				names.map((name) => [
+					name,
+					store.level?.getProperty(`leveldb.${name}`) ?? "",
+				]),
+			),
+		get unavailable() {
+			return store.unavailable;
+		},
+		close: () => {
+			closed ??= turn(store.close).finally(() => inUse.delete(place));
+			return closed;
+		},
+	};
+}

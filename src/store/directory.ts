@@ -1,0 +1,63 @@
+import { chmod, mkdir, readdir, stat } from "node:fs/promises";
+import type { Log } from "../log.ts";
+
+/** What a directory holds, before LevelDB touches it. */
+export type Contents = "nothing" | "database" | "damaged database";
+
+async function make(directory: string): Promise<void> {
+	try {
+		await mkdir(directory, { mode: 0o700 });
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code === "EEXIST") return;
+		if (code !== "ENOENT") throw error;
+		await mkdir(directory, { mode: 0o700, recursive: true });
+	}
+}
+
+/** Takes the rights of others away: process lists are in there. */
+async function closeToOthers(
+	directory: string,
+	ours: boolean,
+	log: Pick<Log, "info" | "warning">,
+): Promise<void> {
+	const { mode, uid } = await stat(directory);
+	if ((mode & 0o077) === 0) return;
+	const was = (mode & 0o7777).toString(8).padStart(4, "0");
+	if (!ours || uid !== process.geteuid?.())
+		return log.warning(
+			`the store's directory is open to others and not ours alone: ${directory} has mode ${was}`,
+		);
+	try {
+		await chmod(directory, 0o700);
+	} catch {
+		return; // a read-only file system; opening says so
+	}
+	log.info(
+		`the store's directory is now closed to others: ${directory} had mode ${was}, has 0700`,
+	);
+}
+
+/**
+ * Makes the directory as needed and closes it to others: with mode 0700 unless
+ * it holds other things or belongs to someone else. A database without CURRENT
+ * is a damaged one, which LevelDB does not see: it would delete the tables.
+ * Throws the system's error.
+ */
+export async function prepareDirectory(
+	directory: string,
+	log: Pick<Log, "info" | "warning">,
+): Promise<Contents> {
+	await make(directory);
+	const names = await readdir(directory);
+	const contents = names.includes("CURRENT")
+		? "database"
+		: names.some((name) => /^\d+\.(ldb|sst|log)$/.test(name))
+			? "damaged database"
+			: "nothing";
+	const ours =
+		contents !== "nothing" ||
+		names.every((name) => /^(LOCK|LOG|MANIFEST-\d+|.*\.dbtmp)/.test(name));
+	await closeToOthers(directory, ours, log);
+	return contents;
+}

@@ -1,0 +1,199 @@
+/** Why bytes are not what the original's store wrote; one line. */
+export class GobError extends Error {}
+
+export interface GobMetrics {
+	hostname: string;
+	timestamp: number;
+	/** `null` where the original had no map at all: its JSON says so too. */
+	metrics: Record<string, number> | null;
+}
+
+/** The numbers encoding/gob reserves for its own types. */
+const integer = 2;
+const float = 4;
+const string = 6;
+
+type Type =
+	| { kind: "slice"; element: number }
+	| { kind: "map"; key: number; element: number }
+	| { kind: "struct"; fields: { name: string; type: number }[] };
+
+const text = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** A position in the bytes; nothing is read, or made, beyond their end. */
+class Reader {
+	readonly #bytes: Uint8Array;
+	#at = 0;
+
+	constructor(bytes: Uint8Array) {
+		this.#bytes = bytes;
+	}
+
+	get left(): number {
+		return this.#bytes.length - this.#at;
+	}
+
+	take(count: number): Uint8Array {
+		if (count > this.left)
+			throw new GobError(`ends too early: ${count} bytes of ${this.left}`);
+		this.#at += count;
+		return this.#bytes.subarray(this.#at - count, this.#at);
+	}
+
+	/** Small numbers are one byte; others begin with their negated length. */
+	unsigned(): bigint {
+		const [first = 0] = this.take(1);
+		if (first < 0x80) return BigInt(first);
+		if (first < 0xf8) throw new GobError(`number of ${256 - first} bytes`);
+		let value = 0n;
+		for (const byte of this.take(256 - first))
+			value = (value << 8n) | BigInt(byte);
+		return value;
+	}
+
+	signed(): number {
+		const value = this.unsigned();
+		const signed = value & 1n ? ~(value >> 1n) : value >> 1n;
+		if (!Number.isSafeInteger(Number(signed)))
+			throw new GobError(`integer beyond 2^53: ${signed}`);
+		return Number(signed);
+	}
+
+	/** How many follow; each takes a byte at least. */
+	count(): number {
+		const value = this.unsigned();
+		if (value > this.left)
+			throw new GobError(`length ${value} of ${this.left} bytes`);
+		return Number(value);
+	}
+
+	string(): string {
+		return text.decode(this.take(this.count()));
+	}
+
+	/** A float's bytes are reversed, so that small ones stay short. */
+	float(): number {
+		const view = new DataView(new ArrayBuffer(8));
+		view.setBigUint64(0, this.unsigned(), true);
+		const value = view.getFloat64(0);
+		if (!Number.isFinite(value)) throw new GobError(`not a number: ${value}`);
+		return value;
+	}
+
+	/** Field numbers are steps from the last one; 0 ends the struct. */
+	*fields(count: number): Generator<number> {
+		for (let field = -1; ; ) {
+			const step = this.unsigned();
+			if (step === 0n) return;
+			if (step > count - 1 - field)
+				throw new GobError(`field ${BigInt(field) + step} of ${count}`);
+			field += Number(step);
+			yield field;
+		}
+	}
+}
+
+/** `{ Name, Id }`, of which only what names fields is wanted. */
+function commonType(reader: Reader): void {
+	for (const field of reader.fields(2))
+		if (field === 0) reader.string();
+		else reader.signed();
+}
+
+function structField(reader: Reader): { name: string; type: number } {
+	const of = { name: "", type: 0 };
+	for (const field of reader.fields(2))
+		if (field === 0) of.name = reader.string();
+		else of.type = reader.signed();
+	return of;
+}
+
+/** The description of a type; arrays and self-encoding types are not ours. */
+function describedType(reader: Reader): Type {
+	let type: Type | undefined;
+	for (const kind of reader.fields(4)) {
+		if (type) throw new GobError("type of two kinds");
+		if (kind === 0) throw new GobError("array");
+		const numbers = [0, 0];
+		const fields: { name: string; type: number }[] = [];
+		for (const field of reader.fields(kind === 3 ? 3 : 2))
+			if (field === 0) commonType(reader);
+			else if (kind === 2)
+				for (let left = reader.count(); left > 0; left--)
+					fields.push(structField(reader));
+			else numbers[field - 1] = reader.signed();
+		const [first = 0, second = 0] = numbers;
+		if (kind === 1) type = { kind: "slice", element: first };
+		else if (kind === 2) type = { kind: "struct", fields };
+		else type = { kind: "map", key: first, element: second };
+	}
+	if (!type) throw new GobError("type without a kind");
+	return type;
+}
+
+function metricsMap(reader: Reader): Record<string, number> {
+	const entries: [string, number][] = [];
+	for (let left = reader.count(); left > 0; left--)
+		entries.push([reader.string(), reader.float()]);
+	return Object.fromEntries(entries); // makes own keys of `__proto__` too
+}
+
+/** The names of the fields in their order, when the types are the original's. */
+function metricsFields(types: ReadonlyMap<number, Type>, id: number): string[] {
+	const slice = types.get(id);
+	const struct = slice?.kind === "slice" ? types.get(slice.element) : undefined;
+	if (struct?.kind !== "struct") throw new GobError("other type");
+	return struct.fields.map(({ name, type }) => {
+		const map = types.get(type);
+		const right =
+			name === "HostName"
+				? type === string
+				: name === "Timestamp"
+					? type === integer
+					: name === "Metrics" &&
+						map?.kind === "map" &&
+						map.key === string &&
+						map.element === float;
+		if (!right)
+			throw new GobError(`other field: ${JSON.stringify(name.slice(0, 40))}`);
+		return name;
+	});
+}
+
+function metricsData(reader: Reader, names: readonly string[]): GobMetrics {
+	const of: GobMetrics = { hostname: "", timestamp: 0, metrics: null };
+	for (const field of reader.fields(names.length))
+		if (names[field] === "HostName") of.hostname = reader.string();
+		else if (names[field] === "Timestamp") of.timestamp = reader.signed();
+		else of.metrics = metricsMap(reader);
+	return of;
+}
+
+/**
+ * Reads what happo-agent 1.1.0 kept under `m-<seconds>`: one `[]MetricsData` by
+ * Go's encoding/gob, with its own descriptions of the types. Fields with Go's
+ * zero value are left out there: a missing map is `null`, an empty one is not
+ * left out. Bytes that are not UTF-8 become U+FFFD, as in the original's JSON.
+ * Throws GobError for anything else, for NaN and infinities, and for integers
+ * that JSON clients cannot hold.
+ */
+export function decodeGobMetrics(bytes: Uint8Array): GobMetrics[] {
+	const stream = new Reader(bytes);
+	const types = new Map<number, Type>();
+	while (stream.left > 0) {
+		const message = new Reader(stream.take(stream.count()));
+		const id = message.signed();
+		if (id < 0) types.set(-id, describedType(message));
+		else {
+			const names = metricsFields(types, id);
+			if (message.unsigned() !== 0n) throw new GobError("no value");
+			const all: GobMetrics[] = [];
+			for (let left = message.count(); left > 0; left--)
+				all.push(metricsData(message, names));
+			if (message.left + stream.left > 0) throw new GobError("bytes after it");
+			return all;
+		}
+		if (message.left > 0) throw new GobError("bytes after a type");
+	}
+	throw new GobError("no value");
+}

@@ -1,0 +1,39 @@
+/**
+ * Keys of the store. `m-<unix seconds of arrival>` and `s-<unix seconds>` are
+ * the original's. Ours besides: `m-<seconds>-<six digits>` for later writes of
+ * one second, `l-<batch>` for leases, `c-<metric key>/<consumer>` for what a
+ * consumer has acknowledged, `x-<key>` for values nobody can read. Keys sort as
+ * text, which is by time as long as seconds have ten digits: 2001 to 2286.
+ */
+
+/** Keys of one kind, as a range of the store: `-` comes before `.`. */
+export const kind = {
+	metrics: { from: "m-", before: "m." },
+	machineStates: { from: "s-", before: "s." },
+	leases: { from: "l-", before: "l." },
+	acknowledged: { from: "c-m-", before: "c-m." },
+} as const;
+
+/** Key of the nth write, from 0, in a second of arrival. */
+export function metricKey(seconds: number, nth: number): string {
+	return nth === 0
+		? `m-${seconds}`
+		: `m-${seconds}-${String(nth).padStart(6, "0")}`;
+}
+
+/** All keys of one second of arrival. */
+export const keysOfSecond = (seconds: number) => ({
+	from: `m-${seconds}`,
+	before: `m-${seconds}.`,
+});
+
+/** Second of arrival of a metric key, and which write of that second it is. */
+export function partsOf(key: string): { seconds: number; nth: number } {
+	const [, seconds, nth] = key.split("-");
+	return { seconds: Number(seconds), nth: Number(nth ?? 0) };
+}
+
+export const leaseKey = (batchId: string) => `l-${batchId}`;
+
+export const acknowledgedKey = (key: string, consumer: string) =>
+	`c-${key}/${consumer}`;

@@ -1,0 +1,70 @@
+import { ClassicLevel, type Iterator } from "classic-level";
+
+export type Level = ClassicLevel<string, Buffer>;
+export type LevelIterator = Iterator<Level, string, Buffer>;
+
+/** Before and after every key of ours, and of the original's. */
+export const everything = ["\0", "\u{10ffff}"] as const;
+
+/** What a failed operation says about the database, and why, in one line. */
+export interface Failure {
+	/** `closed`: another operation's failure closed it; `unusable`: for now. */
+	kind: "damaged" | "locked" | "closed" | "unusable";
+	reason: string;
+}
+
+/**
+ * LevelDB in little memory: the write buffer is also what one start has to
+ * replay, and how often a table is written (256 KiB: some minutes of metrics).
+ */
+const options = {
+	keyEncoding: "utf8",
+	valueEncoding: "buffer",
+	cacheSize: 512 * 1024,
+	writeBufferSize: 256 * 1024,
+	maxOpenFiles: 64,
+} as const;
+
+/**
+ * Opens LevelDB. `create` must be false where a CURRENT exists: LevelDB would
+ * begin anew, and delete every table, when it cannot see that file.
+ */
+export async function openLevel(
+	directory: string,
+	create: boolean,
+): Promise<Level> {
+	const level: Level = new ClassicLevel(directory, {
+		...options,
+		createIfMissing: create,
+	});
+	await level.open();
+	return level;
+}
+
+/** Rebuilds a closed database from what can be read; `lost/` gets the rest. */
+export async function repairLevel(directory: string): Promise<void> {
+	await ClassicLevel.repair(directory);
+}
+
+/**
+ * Sorts what classic-level 3 throws, as measured: the reason is in the cause of
+ * `LEVEL_DATABASE_NOT_OPEN`; a missing or named-wrong MANIFEST is an I/O error
+ * "No such file or directory", and a table cut short is one "Invalid argument".
+ * `undefined` for a caller's mistake, which says nothing about the database.
+ */
+export function failureOf(error: unknown): Failure | undefined {
+	if (!(error instanceof Error) || error instanceof TypeError) return undefined;
+	const from = error.cause instanceof Error ? error.cause : error;
+	const code = "code" in from ? String(from.code) : "";
+	const reason = from.message.replace(/^IO error: /, "").replace(/\s+/g, " ");
+	if (code === "LEVEL_LOCKED") return { kind: "locked", reason };
+	if (code === "LEVEL_CORRUPTION") return { kind: "damaged", reason };
+	if (code === "LEVEL_DATABASE_NOT_OPEN" || code === "LEVEL_ITERATOR_NOT_OPEN")
+		return { kind: "closed", reason };
+	if (/^LEVEL_INVALID_/.test(code)) return undefined;
+	const cut = /\d\.(ldb|sst): Invalid argument$/.test(reason);
+	const missing = /\/(?!LOCK:)[^/]*: No such file or directory$/.test(reason);
+	if (code === "LEVEL_IO_ERROR" && (cut || missing))
+		return { kind: "damaged", reason };
+	return { kind: "unusable", reason };
+}

@@ -1,0 +1,206 @@
+import type { Log } from "../log.ts";
+import { Problem } from "../problem.ts";
+import type { Database } from "./database.ts";
+import { createKeyMaker } from "./key-maker.ts";
+import type { Lease } from "./lease-book.ts";
+import { decodeSamples, encodeSamples, type Sample } from "./metric-value.ts";
+import { openReaders, type Readers } from "./readers.ts";
+import { retireMetrics } from "./retention.ts";
+import { type BatchLimits, selectOldest } from "./selection.ts";
+import { inTurn } from "./turn.ts";
+
+/** Data handed to a reader; exactly one of the two is to be called. */
+export interface Taken {
+	samples: Sample[];
+	/** The reader has it: it is taken by the plain consumer. */
+	confirm(): Promise<void>;
+	/** The reader does not have it: others may take it again. */
+	putBack(): void;
+}
+
+export interface LeasedBatch {
+	lease: Lease;
+	samples: Sample[];
+}
+
+/** Metrics between their arrival and the last consumer's acknowledgement. */
+export interface MetricBuffer {
+	/** All of the samples are on disk when it resolves, or none. */
+	append(samples: readonly Sample[]): Promise<void>;
+	/** The oldest data that nobody else is being handed, for a reader without acknowledgement. */
+	take(limits: BatchLimits): Promise<Taken>;
+	/** The oldest data a consumer has not acknowledged; changes nothing. */
+	peek(consumer: string, limits: BatchLimits): Promise<Sample[]>;
+	/** A batch that comes back unchanged until it is acknowledged; undefined if there is nothing to lend. */
+	lease(
+		consumer: string,
+		limits: BatchLimits,
+		milliseconds: number,
+	): Promise<LeasedBatch | undefined>;
+	/** The batch is taken by its consumer; a batch that is unknown was acknowledged before. */
+	acknowledge(batchId: string, consumer: string | undefined): Promise<void>;
+}
+
+/** The consumer that plain drains are. */
+export const plainConsumer = "default";
+
+/**
+ * The metrics of a database. Nothing is ever rewritten: every write gets a key
+ * of its own. `consumers` are the names that have to acknowledge before data is
+ * deleted; retention, in seconds, deletes it in any case, after a write. What it
+ * cannot do because the store cannot be used is thrown as the store throws it.
+ */
+export function createMetricBuffer(parts: {
+	database: Database;
+	consumers: readonly string[];
+	maxLifetimeSeconds: number;
+	/** Milliseconds since 1970. */
+	now: () => number;
+	log: Pick<Log, "warning" | "error">;
+}): MetricBuffer {
+	const { database, consumers, now, log } = parts;
+	const reserved = new Set<string>();
+	const exclusive = inTurn();
+	const keyMaker = createKeyMaker(database, now);
+	let known: Readers | undefined;
+
+	/** Read once, when the store can first be used. */
+	const readers = async (): Promise<Readers> => {
+		known ??= await openReaders(database, consumers, now);
+		return known;
+	};
+
+	/** Retention is no part of a write's success. */
+	const retire = async () => {
+		const before = `m-${Math.floor(now() / 1000) - parts.maxLifetimeSeconds}`;
+		try {
+			if (await retireMetrics(database, await readers(), before))
+				log.warning(
+					`metrics older than ${parts.maxLifetimeSeconds} seconds removed (metrics-max-lifetime-seconds)`,
+				);
+		} catch (error) {
+			log.error(`retention of metrics: ${(error as Error).message}`);
+		}
+	};
+
+	const select = async (
+		consumer: string,
+		limits: BatchLimits,
+		skip: ReadonlySet<string>,
+	) => {
+		const { acknowledged } = await readers();
+		const isTaken = (key: string) =>
+			skip.has(key) || acknowledged.has(key, consumer);
+		return selectOldest({ database, limits, isTaken, log });
+	};
+
+	/** The samples of a lease as they were; what retention removed is gone. */
+	const samplesOf = async ({ keys }: Lease) => {
+		const samples: Sample[] = [];
+		for (const key of keys) {
+			const value = await database.read(key);
+			if (value) samples.push(...decodeSamples(value));
+		}
+		return samples;
+	};
+
+	const lendAgain = async (consumer: string, expiresAt: number) => {
+		const { leases, leasesOf, markTaken } = await readers();
+		for (const old of leasesOf(consumer, false)) {
+			if (old.keys.some((key) => reserved.has(key))) continue;
+			const samples = await samplesOf(old);
+			if (samples.length === 0) {
+				await markTaken([], consumer, [old]);
+				continue;
+			}
+			const { lease, write } = leases.extend(old, expiresAt);
+			await database.write([write]);
+			leases.enter(lease);
+			return { lease, samples };
+		}
+		return undefined;
+	};
+
+	const lendNew = async (
+		consumer: string,
+		limits: BatchLimits,
+		expiresAt: number,
+	) => {
+		const { leases, leasesOf } = await readers();
+		const lent = leasesOf(consumer).flatMap(({ keys }) => keys);
+		const handed = consumer === plainConsumer ? reserved : [];
+		const skip = new Set([...lent, ...handed]);
+		const { keys, samples } = await select(consumer, limits, skip);
+		if (keys.length === 0) return undefined;
+		const { lease, write } = leases.create({ consumer, keys, expiresAt });
+		await database.write([write]);
+		leases.enter(lease);
+		return { lease, samples };
+	};
+
+	/** The plain consumer has these now, also what a lease that ran out had lent it. */
+	const confirm = async (keys: readonly string[]) => {
+		if (keys.length === 0) return;
+		const { leasesOf, markTaken } = await readers();
+		const gone = new Set(keys);
+		const ended = leasesOf(plainConsumer).filter((lease) =>
+			lease.keys.some((key) => gone.has(key)),
+		);
+		await markTaken(keys, plainConsumer, ended);
+	};
+
+	return {
+		append: async (samples) => {
+			// outside the turn: it takes its time with a large batch
+			const values = await encodeSamples(samples);
+			if (values.length === 0) return;
+			await exclusive(async () => {
+				const keys = await keyMaker.next(values.length);
+				await database.write(
+					keys.map((put, index) => ({ put, value: values[index] ?? "" })),
+				);
+				await retire();
+			});
+		},
+		take: (limits) =>
+			exclusive(async () => {
+				const running = (await readers()).leasesOf(plainConsumer, true);
+				const lent = running.flatMap(({ keys }) => keys);
+				const skip = new Set([...reserved, ...lent]);
+				const { keys, samples } = await select(plainConsumer, limits, skip);
+				for (const key of keys) reserved.add(key);
+				const putBack = () => {
+					for (const key of keys) reserved.delete(key);
+				};
+				return {
+					samples,
+					putBack,
+					confirm: () => exclusive(() => confirm(keys)).finally(putBack),
+				};
+			}),
+		peek: (consumer, limits) =>
+			exclusive(
+				async () => (await select(consumer, limits, new Set())).samples,
+			),
+		lease: (consumer, limits, milliseconds) =>
+			exclusive(async () => {
+				const expiresAt = now() + milliseconds;
+				return (
+					(await lendAgain(consumer, expiresAt)) ??
+					(await lendNew(consumer, limits, expiresAt))
+				);
+			}),
+		acknowledge: (batchId, consumer) =>
+			exclusive(async () => {
+				const { leases, markTaken } = await readers();
+				const lease = leases.find(batchId);
+				if (!lease) return;
+				if (consumer !== undefined && consumer !== lease.consumer)
+					throw new Problem(
+						400,
+						`consumer: batch ${batchId} was leased by ${lease.consumer}, not ${consumer}`,
+					);
+				await markTaken(lease.keys, lease.consumer, [lease]);
+			}),
+	};
+}

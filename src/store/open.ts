@@ -1,0 +1,45 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "../log.ts";
+import { prepareDirectory } from "./directory.ts";
+import { everything, failureOf, type Level, openLevel } from "./level.ts";
+import { journalName, repairDatabase } from "./repair.ts";
+
+export interface Place {
+	directory: string;
+	log: Pick<Log, "info" | "warning" | "error">;
+	now: () => Date;
+}
+
+/**
+ * Opens the database of a directory, made as needed. A damaged one, or one that
+ * a read found to be (`damage` is that reason), is copied aside and repaired
+ * first. Nothing is moved, deleted or repaired for any other reason. Throws what
+ * LevelDB or the system threw.
+ */
+export async function openOrRepair(
+	place: Place,
+	damage: string | undefined,
+	repaired: () => void,
+): Promise<Level> {
+	const { directory, log } = place;
+	const contents = await prepareDirectory(directory, log);
+	let why = damage;
+	if (contents === "damaged database") why = "CURRENT is missing";
+	else if (existsSync(join(directory, journalName)))
+		why ??= "a repair was interrupted";
+	if (why === undefined)
+		try {
+			return await openLevel(directory, contents === "nothing");
+		} catch (error) {
+			const failure = failureOf(error);
+			if (failure?.kind !== "damaged") throw error;
+			why = failure.reason;
+		}
+	await repairDatabase({ ...place, why });
+	repaired();
+	const level = await openLevel(directory, false);
+	// of overlapping tables LevelDB would read the wrong one first
+	await level.compactRange(...everything);
+	return level;
+}

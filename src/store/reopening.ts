@@ -1,0 +1,158 @@
+import { Problem } from "../problem.ts";
+import type { Level } from "./level.ts";
+import { type Failure, failureOf } from "./level.ts";
+import { openOrRepair, type Place } from "./open.ts";
+
+/** Why the store cannot be used now: a path and a reason, in one line; a client is to try again. */
+export class StoreUnavailable extends Problem {
+	readonly reason: string;
+
+	constructor(reason: string) {
+		super(503, `the store cannot be used: ${reason}`, { "retry-after": "10" });
+		this.reason = reason;
+	}
+}
+
+/** Another process, or another part of this one, has the database open. */
+export class StoreLocked extends Error {
+	constructor(directory: string) {
+		super(`the store is in use by another process: ${directory}`);
+	}
+}
+
+type Kind = "read" | "write";
+
+/** A LevelDB that is closed after a failure and reopened by the next operation. */
+export interface Reopening {
+	/**
+	 * Runs an operation, on a reopened database when it fails, and once more at
+	 * most: it must be one that may run twice. Throws StoreUnavailable.
+	 */
+	use<T>(kind: Kind, work: (level: Level) => Promise<T>): Promise<T>;
+	readonly level: Level | undefined;
+	readonly unavailable: string | undefined;
+	close(): Promise<void>;
+}
+
+/** Opens the database. Throws StoreLocked; any other failure is for later. */
+export async function openReopening(place: Place): Promise<Reopening> {
+	const { directory, log } = place;
+	let level: Level | undefined;
+	let opening: Promise<Level> | undefined;
+	let closing: Promise<void> = Promise.resolve();
+	let ended = false;
+	/** What a read found; LevelDB's own opening does not see it. */
+	let damage: string | undefined;
+	/** `write`: reads may go well, and prove nothing. */
+	let down: { reason: string; write: boolean } | undefined;
+
+	const failed = (kind: Kind, reason: string) => {
+		if (!down)
+			log.error(
+				`the store cannot be used: ${reason}; nothing was moved or deleted, the next request tries again`,
+			);
+		down = { reason, write: down?.write === true || kind === "write" };
+		return new StoreUnavailable(reason);
+	};
+
+	const worked = (kind: Kind) => {
+		if (!down || (down.write && kind === "read")) return;
+		down = undefined;
+		log.info(`the store works again: ${directory}`);
+	};
+
+	const open = async () => {
+		await closing;
+		level = await openOrRepair(place, damage, () => {
+			damage = undefined;
+		});
+		return level;
+	};
+
+	const attempt = () => {
+		opening ??= open().finally(() => {
+			opening = undefined;
+		});
+		return opening;
+	};
+
+	const notOpened = (kind: Kind, error: unknown): unknown => {
+		const failure = failureOf(error);
+		if (!failure) return error;
+		return failed(
+			kind,
+			failure.kind === "locked"
+				? new StoreLocked(directory).message
+				: failure.reason,
+		);
+	};
+
+	const opened = async (kind: Kind): Promise<Level> => {
+		if (ended) throw new StoreUnavailable(`closed: ${directory}`);
+		if (level) return level;
+		try {
+			return await attempt();
+		} catch (error) {
+			throw notOpened(kind, error);
+		}
+	};
+
+	/** LevelDB must not go on after a failure: it acknowledges what it loses. */
+	const drop = (of: Level, failure: Failure) => {
+		if (of !== level) return;
+		level = undefined;
+		if (failure.kind === "damaged") damage = failure.reason;
+		closing = of.close().catch((error) => {
+			log.warning(`the store was not closed in order: ${String(error)}`);
+		});
+	};
+
+	const use: Reopening["use"] = async (kind, work) => {
+		let first: Failure | undefined;
+		for (;;) {
+			const of = await opened(kind);
+			try {
+				const result = await work(of);
+				if (first && !down && first.kind !== "damaged")
+					log.warning(
+						`the store was reopened after a failed ${kind}: ${first.reason}`,
+					);
+				worked(kind);
+				return result;
+			} catch (error) {
+				const failure = failureOf(error);
+				if (!failure) throw error;
+				if (failure.kind === "closed" && of !== level) continue;
+				drop(of, failure);
+				if (first) throw failed(kind, failure.reason);
+				first = failure;
+			}
+		}
+	};
+
+	try {
+		await attempt();
+	} catch (error) {
+		if (failureOf(error)?.kind === "locked") throw new StoreLocked(directory);
+		const unavailable = notOpened("read", error);
+		if (!(unavailable instanceof StoreUnavailable)) throw error;
+	}
+
+	return {
+		use,
+		get level() {
+			return level;
+		},
+		get unavailable() {
+			return down?.reason;
+		},
+		close: async () => {
+			ended = true;
+			await opening?.catch(() => undefined);
+			await closing;
+			const last = level;
+			level = undefined;
+			await last?.close();
+		},
+	};
+}

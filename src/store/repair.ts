@@ -1,0 +1,127 @@
+import { constants } from "node:fs";
+import {
+	chmod,
+	cp,
+	mkdir,
+	open,
+	readdir,
+	realpath,
+	rename,
+	rm,
+	stat,
+	statfs,
+} from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Log } from "../log.ts";
+import { openLevel, repairLevel } from "./level.ts";
+
+/** Damage again so soon is a failing disk: copies of it must not fill it up. */
+const betweenRepairsMilliseconds = 10 * 60_000;
+
+/** The folder, in a damaged database, of a small one that is its journal. */
+export const journalName = "repairing";
+
+/** `20261122T150145`, UTC. */
+const stamp = (time: Date) => time.toISOString().replace(/-|:|\.\d+Z$/g, "");
+
+async function sizeOf(directory: string): Promise<number> {
+	let bytes = 0;
+	for (const entry of await readdir(directory, { withFileTypes: true }))
+		if (entry.isFile()) bytes += (await stat(join(directory, entry.name))).size;
+	return bytes;
+}
+
+/** LevelDB's repair goes on without what it had no room to write. */
+async function needRoom(path: string, bytes: number): Promise<void> {
+	const { bavail, bsize } = await statfs(path);
+	if (bavail * bsize < bytes)
+		throw new Error(
+			`damaged, and no room for a copy and a repair (${bytes} bytes): ${path}`,
+		);
+}
+
+async function refuseIfRepairedLately(directory: string, now: Date) {
+	const prefix = `${basename(directory)}.damaged-`;
+	const kept = (await readdir(dirname(directory)))
+		.filter((name) => name.startsWith(prefix))
+		.sort()
+		.at(-1);
+	if (kept === undefined) return;
+	const soon = new Date(now.getTime() - betweenRepairsMilliseconds);
+	const last = kept.slice(prefix.length);
+	if (last > stamp(soon) && last <= stamp(now))
+		throw new Error(
+			`damaged again within ten minutes of a repair, is the disk failing? ${directory}`,
+		);
+}
+
+/** A complete copy, on disk, under a name that says when. */
+async function keepCopy(directory: string, now: Date): Promise<string> {
+	const kept = `${directory}.damaged-${stamp(now)}`;
+	const partial = `${directory}.copying`;
+	await rm(partial, { recursive: true, force: true });
+	try {
+		await needRoom(dirname(directory), 2 * (await sizeOf(directory)) + 65_536);
+		await mkdir(partial, { mode: 0o700 });
+		await cp(directory, partial, {
+			recursive: true,
+			mode: constants.COPYFILE_FICLONE,
+			filter: (path) => path !== join(directory, journalName),
+		});
+		await chmod(partial, 0o700);
+		for (const entry of await readdir(partial, { withFileTypes: true })) {
+			if (!entry.isFile()) continue;
+			const file = await open(join(partial, entry.name));
+			await file.sync().finally(() => file.close());
+		}
+		await rename(partial, kept);
+	} catch (error) {
+		await rm(partial, { recursive: true, force: true });
+		throw error;
+	}
+	return kept;
+}
+
+/**
+ * Copies a damaged, closed database aside and repairs it where it is. A small
+ * database inside is the lock against a second process (LevelDB's repair takes
+ * none), and its journal: a repair that was interrupted is done again from
+ * there, with the copy that was taken before it. Throws an error with the reason
+ * when there is no room or no permission (then nothing was changed), or when it
+ * had to be repaired within the last ten minutes.
+ */
+export async function repairDatabase(parts: {
+	directory: string;
+	why: string;
+	log: Pick<Log, "error" | "warning">;
+	now: () => Date;
+}): Promise<void> {
+	const { why, log, now } = parts;
+	const directory = await realpath(parts.directory);
+	const journalPath = join(directory, journalName);
+	const journal = await openLevel(journalPath, true);
+	let kept: string | undefined;
+	let done = false;
+	try {
+		kept = (await journal.get("kept"))?.toString();
+		if (kept === undefined) {
+			await refuseIfRepairedLately(directory, now());
+			kept = await keepCopy(directory, now());
+			await journal.put("kept", Buffer.from(kept), { sync: true });
+		}
+		await needRoom(directory, (await sizeOf(directory)) + 65_536);
+		log.error(
+			`the store is damaged (${why}): repairing ${directory}, a copy of it as it was is kept in ${kept}`,
+		);
+		await repairLevel(directory);
+		await rm(join(directory, "lost"), { recursive: true, force: true });
+		done = true;
+	} finally {
+		await journal.close();
+		if (done || kept === undefined)
+			await rm(journalPath, { recursive: true, force: true });
+	}
+	log.warning(
+		`the store is repaired; what could not be read any more is only in ${kept}`,
+	);
+}

@@ -1,0 +1,55 @@
+import type { Log } from "../log.ts";
+import type { Database } from "./database.ts";
+import { kind, partsOf } from "./keys.ts";
+import { decodeSamples, type Sample } from "./metric-value.ts";
+
+/** How much one answer holds: distinct seconds of arrival, and bytes of stored values, but at least one entry. */
+export interface BatchLimits {
+	seconds: number;
+	bytes: number;
+}
+
+/** Entries of the store, and what is in them. */
+export interface Selection {
+	keys: string[];
+	samples: Sample[];
+}
+
+/**
+ * The oldest entries that are not taken, within the limits. A value that cannot
+ * be read is moved out of the way once, under `x-`, and said in the log: it
+ * neither counts nor blocks.
+ */
+export async function selectOldest(parts: {
+	database: Database;
+	limits: BatchLimits;
+	isTaken: (key: string) => boolean;
+	log: Pick<Log, "error">;
+}): Promise<Selection> {
+	const { database, limits, isTaken, log } = parts;
+	const keys: string[] = [];
+	const samples: Sample[] = [];
+	const seconds = new Set<number>();
+	let bytes = 0;
+	for await (const { key, value } of database.rows(kind.metrics)) {
+		if (isTaken(key)) continue;
+		const second = partsOf(key).seconds;
+		const isFull =
+			bytes + value.length > limits.bytes ||
+			(seconds.size >= limits.seconds && !seconds.has(second));
+		if (isFull && keys.length > 0) break;
+		try {
+			for (const sample of decodeSamples(value)) samples.push(sample);
+		} catch (error) {
+			log.error(
+				`store: ${key} cannot be read, moved to x-${key}: ${(error as Error).message}`,
+			);
+			await database.write([{ put: `x-${key}`, value }, { delete: key }]);
+			continue;
+		}
+		seconds.add(second);
+		bytes += value.length;
+		keys.push(key);
+	}
+	return { keys, samples };
+}

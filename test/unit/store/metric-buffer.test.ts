@@ -1,0 +1,276 @@
+import assert from "node:assert/strict";
+import { cp, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type Database, openDatabase } from "../../../src/store/database.ts";
+import {
+	createMetricBuffer,
+	type MetricBuffer,
+} from "../../../src/store/metric-buffer.ts";
+import { recordingLog } from "../../support/agent.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+
+const sample = (n: number) => ({
+	hostname: "h",
+	timestamp: n,
+	metrics: { n },
+});
+const numbers = (samples: readonly { timestamp: number }[] | undefined) =>
+	samples?.map(({ timestamp }) => timestamp);
+const all = { seconds: 60, bytes: 8 * 1024 * 1024 };
+const one = { seconds: 1, bytes: all.bytes };
+
+/** A buffer on a real store, with a clock that the test sets, in seconds. */
+async function open(
+	t: TestContext,
+	options: {
+		directory?: string;
+		consumers?: string[];
+		maxLifetimeSeconds?: number;
+		seconds?: number;
+	} = {},
+) {
+	const directory =
+		options.directory ?? join(await temporaryDirectory(t), "db");
+	const { log, lines } = recordingLog();
+	const database = await openDatabase({ directory, log });
+	t.after(() => database.close());
+	const clock = { seconds: options.seconds ?? 1_500_000_000 };
+	const buffer = createMetricBuffer({
+		database,
+		consumers: options.consumers ?? ["default"],
+		maxLifetimeSeconds: options.maxLifetimeSeconds ?? 604_800,
+		now: () => clock.seconds * 1000,
+		log,
+	});
+	return { buffer, clock, database, directory, lines };
+}
+
+const keysOf = async (database: Database) => {
+	const keys: string[] = [];
+	for await (const key of database.keys({ from: "", before: "~" }))
+		keys.push(key);
+	return keys;
+};
+
+/** Takes and confirms until nothing is left. */
+async function drained(buffer: MetricBuffer) {
+	const found: (number | undefined)[] = [];
+	for (;;) {
+		const taken = await buffer.take(all);
+		await taken.confirm();
+		if (taken.samples.length === 0) return found;
+		found.push(...(numbers(taken.samples) ?? []));
+	}
+}
+
+test("keys: one a second, more in the same second have a number, none is rewritten", async (t) => {
+	const { buffer, clock, database, directory } = await open(t);
+	await buffer.append([sample(1)]);
+	await buffer.append([sample(2)]);
+	clock.seconds++;
+	await buffer.append([sample(3)]);
+	clock.seconds--; // the clock goes back
+	await buffer.append([sample(4)]);
+	await buffer.append([]);
+	assert.deepEqual(await keysOf(database), [
+		"m-1500000000",
+		"m-1500000000-000001",
+		"m-1500000000-000002",
+		"m-1500000001",
+	]);
+	await database.close();
+	const again = await open(t, { directory });
+	await again.buffer.append([sample(5)]);
+	assert.deepEqual(await drained(again.buffer), [1, 2, 4, 5, 3]);
+});
+
+test("a take holds distinct seconds, oldest first, all of a second together", async (t) => {
+	const { buffer, clock } = await open(t);
+	for (let n = 0; n < 70; n++) {
+		await buffer.append([sample(n)]);
+		if (n % 2) clock.seconds++;
+	}
+	const taken = await buffer.take({ ...all, seconds: 30 });
+	assert.equal(taken.samples.length, 60);
+	const next = await buffer.take(all);
+	assert.deepEqual(
+		numbers(next.samples),
+		[60, 61, 62, 63, 64, 65, 66, 67, 68, 69],
+	);
+	assert.deepEqual((await buffer.take(all)).samples, []);
+	taken.putBack();
+	await next.confirm();
+	assert.equal((await buffer.take(all)).samples.length, 60);
+});
+
+test("a take has at most so many bytes, but at least one entry", async (t) => {
+	const { buffer, clock } = await open(t);
+	for (let n = 0; n < 3; n++) {
+		await buffer.append([sample(n)]);
+		clock.seconds++;
+	}
+	const taken = await buffer.take({ seconds: 60, bytes: 10 });
+	assert.deepEqual(numbers(taken.samples), [0]);
+});
+
+test("a large batch is stored in parts, whole, in order", async (t) => {
+	const { buffer, database } = await open(t);
+	const many = Array.from({ length: 20_000 }, (_, n) => sample(n));
+	await buffer.append(many);
+	assert.ok((await keysOf(database)).length > 2);
+	assert.deepEqual(
+		await drained(buffer),
+		many.map(({ timestamp }) => timestamp),
+	);
+	assert.deepEqual(await keysOf(database), []);
+});
+
+test("two takes at once never get the same", async (t) => {
+	const { buffer, clock } = await open(t);
+	for (let n = 0; n < 6; n++) {
+		await buffer.append([sample(n)]);
+		clock.seconds++;
+	}
+	const takes = await Promise.all(
+		Array.from({ length: 8 }, () => buffer.take(one)),
+	);
+	assert.deepEqual(
+		takes.flatMap(({ samples }) => numbers(samples)),
+		[0, 1, 2, 3, 4, 5],
+	);
+});
+
+test("a lease keeps data from others and comes back unchanged under its id", async (t) => {
+	const { buffer, clock, database, directory } = await open(t);
+	await buffer.append([sample(1)]);
+	clock.seconds++;
+	await buffer.append([sample(2)]);
+	const batch = await buffer.lease("default", one, 10_000);
+	assert.deepEqual(numbers(batch?.samples), [1]);
+	assert.equal(batch?.lease.expiresAt, (clock.seconds + 10) * 1000);
+	const second = await buffer.lease("default", all, 10_000);
+	assert.deepEqual(numbers(second?.samples), [2]);
+	assert.equal(await buffer.lease("default", all, 1000), undefined);
+	assert.deepEqual((await buffer.take(all)).samples, []);
+	assert.deepEqual(numbers(await buffer.peek("default", all)), [1, 2]);
+
+	await database.close();
+	const again = await open(t, { directory, seconds: clock.seconds });
+	assert.equal(await again.buffer.lease("default", all, 1000), undefined);
+	again.clock.seconds += 11;
+	// later data of the same second is not in it
+	const back = await again.buffer.lease("default", all, 1000);
+	assert.equal(back?.lease.batchId, batch?.lease.batchId);
+	assert.deepEqual(back?.samples, batch?.samples);
+});
+
+test("an acknowledgement deletes exactly its batch, once or many times", async (t) => {
+	const { buffer, database } = await open(t);
+	await buffer.append([sample(1)]);
+	const batch = await buffer.lease("default", all, 10_000);
+	await buffer.append([sample(2)]); // in the same second
+	const id = batch?.lease.batchId ?? "";
+	await buffer.acknowledge(id, undefined);
+	await buffer.acknowledge(id, "default");
+	await buffer.acknowledge("unknown", undefined);
+	assert.deepEqual(numbers(await buffer.peek("default", all)), [2]);
+	assert.deepEqual(await keysOf(database), ["m-1500000000-000001"]);
+	await buffer.append([sample(3)]);
+	await buffer.acknowledge(id, undefined);
+	assert.deepEqual(await drained(buffer), [2, 3]);
+});
+
+test("a batch is acknowledged by the one who leased it", async (t) => {
+	const { buffer } = await open(t, { consumers: ["a", "b"] });
+	await buffer.append([sample(1)]);
+	const batch = await buffer.lease("a", all, 10_000);
+	await assert.rejects(buffer.acknowledge(batch?.lease.batchId ?? "", "b"), {
+		status: 400,
+		message: /^consumer: batch \w+ was leased by a, not b$/,
+	});
+});
+
+test("a lease that ran out can be drained; its id is done then", async (t) => {
+	const { buffer, clock, database } = await open(t);
+	await buffer.append([sample(1)]);
+	await buffer.lease("default", all, 1000);
+	clock.seconds += 2;
+	const taken = await buffer.take(all);
+	assert.deepEqual(numbers(taken.samples), [1]);
+	assert.equal(await buffer.lease("default", all, 1000), undefined);
+	await taken.confirm();
+	assert.equal(await buffer.lease("default", all, 1000), undefined);
+	assert.deepEqual(await keysOf(database), []);
+});
+
+test("data goes when every consumer has it", async (t) => {
+	const consumers = ["default", "long-term"];
+	const { buffer, database, directory } = await open(t, { consumers });
+	await buffer.append([sample(1)]);
+	assert.deepEqual(await drained(buffer), [1]);
+	assert.deepEqual(numbers(await buffer.peek("long-term", all)), [1]);
+	assert.deepEqual(await buffer.peek("default", all), []);
+	await database.close();
+	const again = await open(t, { consumers, directory });
+	assert.deepEqual((await again.buffer.take(all)).samples, []);
+	const batch = await again.buffer.lease("long-term", all, 1000);
+	assert.deepEqual(numbers(batch?.samples), [1]);
+	await again.buffer.acknowledge(batch?.lease.batchId ?? "", undefined);
+	assert.deepEqual(await keysOf(again.database), []);
+});
+
+test("retention: after a write, strictly older than the lifetime, whoever wants it", async (t) => {
+	const { buffer, clock, database, lines } = await open(t, {
+		consumers: ["default", "b"],
+		maxLifetimeSeconds: 10,
+	});
+	await buffer.append([sample(1)]);
+	await (await buffer.take(all)).confirm();
+	await buffer.lease("b", all, 1000);
+	clock.seconds += 10;
+	await buffer.append([sample(2)]);
+	assert.deepEqual(numbers(await buffer.peek("b", all)), [1, 2]);
+	clock.seconds += 1;
+	assert.deepEqual(numbers(await buffer.peek("b", all)), [1, 2]);
+	await buffer.append([sample(3)]);
+	assert.deepEqual(numbers(await buffer.peek("b", all)), [2, 3]);
+	assert.deepEqual(await keysOf(database), ["m-1500000010", "m-1500000011"]);
+	assert.match(lines.join("\n"), /warning metrics older than 10 seconds/);
+	const batch = await buffer.lease("b", all, 1000);
+	assert.deepEqual(numbers(batch?.samples), [2, 3]);
+});
+
+test("what cannot be read is moved away once and blocks nothing", async (t) => {
+	const { buffer, clock, database, lines } = await open(t);
+	const bad = ["rubbish", "{}", '[{"hostname"', "\r\ufffd"];
+	for (const [n, value] of bad.entries())
+		await database.write([{ put: `m-14999999${90 + n}`, value }]);
+	await buffer.append([sample(1)]);
+	clock.seconds++;
+	assert.deepEqual(await drained(buffer), [1]);
+	assert.deepEqual(
+		await keysOf(database),
+		bad.map((_, n) => `x-m-14999999${90 + n}`),
+	);
+	assert.equal(lines.filter((line) => /cannot be read/.test(line)).length, 4);
+	assert.deepEqual(await drained(buffer), []);
+	assert.equal(lines.filter((line) => /cannot be read/.test(line)).length, 4);
+});
+
+test("a database of the original is drained in its order", async (t) => {
+	const directory = join(await temporaryDirectory(t), "db");
+	await cp("test/fixtures/original-db", directory, { recursive: true });
+	const { metric } = JSON.parse(
+		await readFile("test/fixtures/original-db.expected.json", "utf8"),
+	) as { metric: { metric_data: unknown[] } };
+	const { buffer, lines } = await open(t, {
+		directory,
+		seconds: 1_795_342_700,
+	});
+	const taken = await buffer.take(all);
+	assert.deepEqual(taken.samples, metric.metric_data);
+	await taken.confirm();
+	assert.deepEqual(await drained(buffer), []);
+	assert.doesNotMatch(lines.join("\n"), /cannot be read/);
+});
