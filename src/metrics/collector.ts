@@ -1,0 +1,161 @@
+import type { Plugins } from "../commands/plugin.ts";
+import type { RunCommand } from "../commands/runner.ts";
+import type { Log } from "../log.ts";
+import type { MetricConfig } from "./metric-config.ts";
+import {
+	type MetricPlugin,
+	type PluginOutcome,
+	runMetricPlugin,
+	type Sample,
+} from "./metric-plugin.ts";
+import { createTicker, systemTimers, type Timers } from "./ticker.ts";
+
+/** What one pass did. */
+export interface PassResult {
+	/** Seconds since 1970. */
+	startedAt: number;
+	durationMilliseconds: number;
+	plugins: {
+		hostname: string;
+		plugin_name: string;
+		result: PluginOutcome["result"];
+		samples: number;
+		badLines: number;
+	}[];
+	/** Samples were stored; false too when there were none. */
+	stored: boolean;
+	/** Why the samples could not be stored, or the configuration not be read. */
+	error?: string;
+}
+
+export interface Collector {
+	/** Begins: the first pass is one interval from now, as in the original. Once only. */
+	start(): void;
+	/**
+	 * No pass begins any more, the plugins of a running one are stopped; what has ended by then is still stored. Resolves
+	 * when all of this is done.
+	 */
+	stop(): Promise<void>;
+	/** One pass now, or the one that is running. Never throws. */
+	pass(): Promise<PassResult>;
+	/** The last pass that ended. */
+	last(): PassResult | undefined;
+}
+
+/**
+ * Runs the metric plugins of all hosts once a minute and stores what they print.
+ *
+ * The n-th pass is due n intervals after start(), whatever those before it took: no drift. Passes never overlap; ticks
+ * that were missed are left out.
+ * @param parts.runCommand a runner of the collection's own
+ * @param parts.concurrency plugins of one pass that run at once; the limit of the runner's slots, whose queue gives up
+ * after a time limit. All at once unless given.
+ * @param parts.store is called once a pass with all its samples
+ * @param parts.now wall clock in milliseconds
+ */
+export function createCollector(parts: {
+	config: { current(): MetricConfig; refresh(): Promise<void> };
+	plugins: Pick<Plugins, "prepare">;
+	runCommand: RunCommand;
+	concurrency?: number | undefined;
+	store: (samples: Sample[]) => Promise<void>;
+	log: Pick<Log, "info" | "warning" | "error">;
+	now: () => number;
+	timers?: Timers | undefined;
+	intervalMilliseconds?: number | undefined;
+}): Collector {
+	const { config, store, log, now, concurrency } = parts;
+	const { timers = systemTimers } = parts;
+	const stopping = new AbortController();
+	let running: Promise<PassResult> | undefined;
+	let last: PassResult | undefined;
+
+	const runAll = async (planned: readonly MetricPlugin[]) => {
+		const outcomes: { plugin: MetricPlugin; outcome: PluginOutcome }[] = [];
+		const waiting = planned.entries();
+		const work = async () => {
+			for (const [index, plugin] of waiting)
+				outcomes[index] = {
+					plugin,
+					outcome: await runMetricPlugin(plugin, {
+						...parts,
+						signal: stopping.signal,
+					}),
+				};
+		};
+		const workers = Math.min(planned.length, concurrency ?? planned.length);
+		await Promise.all(Array.from({ length: workers }, work));
+		return outcomes;
+	};
+
+	const runPass = async (): Promise<PassResult> => {
+		const begun = timers.elapsed();
+		const result: PassResult = {
+			startedAt: Math.floor(now() / 1000),
+			durationMilliseconds: 0,
+			plugins: [],
+			stored: false,
+		};
+		try {
+			const outcomes = await runAll(await plan());
+			result.plugins = outcomes.map(({ plugin, outcome }) => ({
+				hostname: plugin.hostname,
+				plugin_name: plugin.plugin_name,
+				result: outcome.result,
+				samples: outcome.sample ? 1 : 0,
+				badLines: outcome.badLines,
+			}));
+			const samples = outcomes.flatMap(({ outcome }) => outcome.sample ?? []);
+			if (samples.length > 0) {
+				await store(samples);
+				result.stored = true;
+				log.info(
+					`metrics stored: ${samples.length} samples of ${outcomes.length} plugins`,
+				);
+			}
+		} catch (error) {
+			result.error = error instanceof Error ? error.message : String(error);
+			log.error(`metrics of this pass are not stored: ${result.error}`);
+		}
+		result.durationMilliseconds = timers.elapsed() - begun;
+		last = result;
+		return result;
+	};
+
+	const plan = async (): Promise<MetricPlugin[]> => {
+		try {
+			await config.refresh();
+		} catch (error) {
+			log.error(`metric-config: ${error}`);
+		}
+		return config
+			.current()
+			.metrics.flatMap(({ hostname, plugins }) =>
+				plugins.map((plugin) => ({ hostname, ...plugin })),
+			);
+	};
+
+	const pass = () => {
+		running ??= runPass().finally(() => {
+			running = undefined;
+		});
+		return running;
+	};
+
+	const ticker = createTicker({
+		tick: pass,
+		intervalMilliseconds: parts.intervalMilliseconds ?? 60_000,
+		timers,
+	});
+
+	return {
+		start: ticker.start,
+		async stop() {
+			ticker.stop();
+			stopping.abort(new Error("the collection is stopping"));
+			await running;
+		},
+		pass,
+		last: () => last,
+	};
+}

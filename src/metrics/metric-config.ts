@@ -1,0 +1,91 @@
+import type { components } from "../../generated/schema.ts";
+import { openYaml, YamlError } from "./yaml-document.ts";
+import { formatYamlText } from "./yaml-text.ts";
+
+export type MetricConfig = components["schemas"]["MetricConfig"];
+
+/** Why a text is no configuration: one line that names the file, the line and the key. */
+export class MetricConfigError extends Error {
+	override name = "MetricConfigError";
+}
+
+/**
+ * Reads the text of a `metrics.yaml`, as tolerant as the original: every scalar is the text that stands there (`010`,
+ * `yes`), nothing at all counts as empty, unknown keys do not count, nor do documents after the first. Stricter: a key
+ * that comes twice and a plugin without a name are errors. Whether a plugin can be run is not asked here: a name that
+ * cannot must not take the others with it.
+ * @param file stands in the errors
+ * @throws MetricConfigError
+ */
+export function parseMetricConfig(
+	text: string,
+	file = "metrics.yaml",
+): MetricConfig {
+	try {
+		const yaml = openYaml(text);
+		return {
+			metrics: yaml.list(yaml.root(), "metrics").map((host) => {
+				const pairs = yaml.pairs(host, "entry of metrics");
+				return {
+					hostname: yaml.text(pairs, "hostname"),
+					plugins: yaml.list(pairs, "plugins").map((plugin) => {
+						const pairs = yaml.pairs(plugin, "entry of plugins");
+						const plugin_name = yaml.text(pairs, "plugin_name");
+						if (plugin_name === "") yaml.fail(plugin, "plugin_name: is empty");
+						return {
+							plugin_name,
+							plugin_option: yaml.text(pairs, "plugin_option"),
+						};
+					}),
+				};
+			}),
+		};
+	} catch (cause) {
+		const reason =
+			cause instanceof YamlError
+				? ` ${cause.message}`
+				: `: cannot be parsed: ${cause}`;
+		throw new MetricConfigError(file + reason, { cause });
+	}
+}
+
+/**
+ * What a client sent, as it will be read from the file again.
+ * @throws MetricConfigError
+ */
+export function checkMetricConfig(config: MetricConfig): MetricConfig {
+	const metrics = config.metrics.map(({ hostname, plugins }, host) => ({
+		hostname: wellFormed(hostname),
+		plugins: plugins.map(({ plugin_name, plugin_option }, plugin) => {
+			if (plugin_name === "")
+				throw new MetricConfigError(
+					`metrics[${host}].plugins[${plugin}].plugin_name: is empty`,
+				);
+			return {
+				plugin_name: wellFormed(plugin_name),
+				plugin_option: wellFormed(plugin_option),
+			};
+		}),
+	}));
+	return { metrics };
+}
+
+/** JSON can name half a character of UTF-16, a file cannot hold it. */
+function wellFormed(text: string) {
+	return text.replace(/\p{Surrogate}/gu, "\ufffd");
+}
+
+/** Writes a `metrics.yaml` in the original's style; every YAML reader gets the same texts back. */
+export function formatMetricConfig(config: MetricConfig): string {
+	const lines = config.metrics.map(({ hostname, plugins }) => [
+		`- hostname: ${formatYamlText(hostname)}\n`,
+		plugins.length > 0 ? "  plugins:\n" : "  plugins: []\n",
+		...plugins.map(
+			({ plugin_name, plugin_option }) =>
+				`  - plugin_name: ${formatYamlText(plugin_name)}\n    plugin_option: ${formatYamlText(plugin_option)}\n`,
+		),
+	]);
+	return lines.length > 0
+		? `metrics:\n${lines.flat().join("")}`
+		: "metrics: []\n";
+}

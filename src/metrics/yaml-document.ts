@@ -1,0 +1,140 @@
+import {
+	type Alias,
+	Composer,
+	isAlias,
+	isMap,
+	isScalar,
+	isSeq,
+	LineCounter,
+	type Node,
+	Parser,
+	visit,
+} from "yaml";
+import { findTooDeep } from "./yaml-depth.ts";
+
+/** Why a document cannot be used: one line, `line 4: plugin_option: expected text, got a list`. */
+export class YamlError extends Error {
+	override name = "YamlError";
+}
+
+/** More than any file of a sensible size needs: aliases can make a small one endless. */
+const mostNodes = 300_000;
+const deepestMerge = 10;
+
+const nothing: readonly unknown[] = ["", "~", "null", "Null", "NULL"];
+
+/** The pairs of a mapping by their key. */
+export type YamlPairs = Map<string, { key: Node; value: unknown }>;
+
+/**
+ * Opens a document to be read key by key, the one door to the package yaml. Every scalar is the text that stands there.
+ * @throws YamlError here and in every function of the answer, for whatever is not as expected
+ */
+export function openYaml(text: string) {
+	const lineCounter = new LineCounter();
+	const failAt = (offset: number, reason: string): never => {
+		const line = Math.max(1, lineCounter.linePos(offset).line);
+		throw new YamlError(`line ${line}: ${reason}`);
+	};
+	const tokens = [...new Parser(lineCounter.addNewLine).parse(text)];
+	const deep = findTooDeep(tokens);
+	if (deep) failAt(deep.offset, "nested too deeply");
+	const composer = new Composer({
+		schema: "failsafe",
+		resolveKnownTags: false,
+		// quadratic in the package; the keys that count are checked below
+		uniqueKeys: false,
+		prettyErrors: false,
+		// warnings go nowhere
+		logLevel: "silent",
+	});
+	// the first document only, as the original
+	const [document] = composer.compose(tokens, true, text.length);
+	if (!document) return failAt(0, "not YAML");
+	const [error] = document.errors;
+	if (error) failAt(error.pos[0], `not YAML: ${error.message.split("\n")[0]}`);
+
+	// looked up once, because every alias by itself would search the whole document
+	const anchors = new Map<string, Node>();
+	const targets = new Map<Alias, Node | undefined>();
+	visit(document, {
+		Node(_key, node) {
+			if (isAlias(node)) targets.set(node, anchors.get(node.source));
+			else if (node.anchor) anchors.set(node.anchor, node);
+		},
+	});
+
+	let nodes = 0;
+	const fail = (node: unknown, reason: string): never =>
+		failAt((node as Node | null | undefined)?.range?.[0] ?? 0, reason);
+	const spend = (node: unknown, count: number) => {
+		nodes += count;
+		if (nodes > mostNodes) fail(node, `more than ${mostNodes} entries`);
+	};
+	const follow = (node: unknown) => {
+		if (!isAlias(node)) return node;
+		return targets.get(node) ?? fail(node, `no anchor &${node.source}`);
+	};
+	const pairs = (given: unknown, what: string, depth = 0): YamlPairs => {
+		const node = follow(given);
+		const own: YamlPairs = new Map();
+		if (isNothing(node)) return own;
+		if (!isMap(node))
+			return fail(given, `${what}: expected a mapping, got ${kind(node)}`);
+		spend(given, node.items.length + 1);
+		const merged: YamlPairs[] = [];
+		for (const { key, value } of node.items) {
+			if (!isScalar(key)) continue;
+			const name = String(key.value);
+			if (own.has(name)) fail(key, `${name}: comes twice`);
+			own.set(name, { key, value });
+			if (name !== "<<" || key.type !== "PLAIN") continue;
+			if (depth === deepestMerge) fail(key, "<<: goes too deep");
+			const from = follow(value);
+			for (const source of isSeq(from) ? from.items : [value])
+				merged.push(pairs(source, "<<", depth + 1));
+		}
+		return new Map([...merged.reverse().flatMap((from) => [...from]), ...own]);
+	};
+	return {
+		fail,
+		pairs,
+		root: () => pairs(document.contents, "file"),
+		/** The entries of the list under a key. */
+		list(from: YamlPairs, name: string): readonly unknown[] {
+			const { key, value } = from.get(name) ?? {};
+			const node = follow(value);
+			if (isNothing(node)) return [];
+			if (!isSeq(node))
+				return fail(key, `${name}: expected a list, got ${kind(node)}`);
+			spend(key, node.items.length);
+			return node.items;
+		},
+		/** The text under a key; empty when it is not there. */
+		text(from: YamlPairs, name: string): string {
+			const { key, value } = from.get(name) ?? {};
+			const node = follow(value);
+			if (isNothing(node)) return "";
+			if (!isScalar(node))
+				return fail(key, `${name}: expected text, got ${kind(node)}`);
+			if (node.tag?.endsWith("binary"))
+				fail(key, `${name}: expected text, got !!binary`);
+			return String(node.value);
+		},
+	};
+}
+
+function isNothing(node: unknown) {
+	if (node === null || node === undefined) return true;
+	return (
+		isScalar(node) &&
+		node.type === "PLAIN" &&
+		!node.tag?.endsWith("str") &&
+		nothing.includes(node.value)
+	);
+}
+
+function kind(node: unknown) {
+	if (isSeq(node)) return "a list";
+	return isMap(node) ? "a mapping" : "text";
+}
