@@ -290,9 +290,6 @@ export const contract = {
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
-					},
 					"503": {
 						"$ref": "#/components/responses/Busy"
 					}
@@ -348,9 +345,6 @@ export const contract = {
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
-					},
 					"503": {
 						"$ref": "#/components/responses/Busy"
 					}
@@ -391,9 +385,6 @@ export const contract = {
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
-					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
 					},
 					"503": {
 						"$ref": "#/components/responses/Busy"
@@ -449,9 +440,6 @@ export const contract = {
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
-					},
 					"503": {
 						"$ref": "#/components/responses/Busy"
 					}
@@ -487,9 +475,6 @@ export const contract = {
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
-					},
 					"503": {
 						"$ref": "#/components/responses/Busy"
 					}
@@ -514,9 +499,6 @@ export const contract = {
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
-					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
 					}
 				}
 			}
@@ -572,9 +554,6 @@ export const contract = {
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
-					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
 					},
 					"503": {
 						"$ref": "#/components/responses/Busy"
@@ -725,9 +704,6 @@ export const contract = {
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
-					},
 					"503": {
 						"$ref": "#/components/responses/Busy"
 					}
@@ -787,9 +763,6 @@ export const contract = {
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
-					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
 					},
 					"503": {
 						"$ref": "#/components/responses/Busy"
@@ -935,7 +908,12 @@ export const contract = {
 					}
 				}
 			},
-			"NotBuilt": {
+			"Busy": {
+				"headers": {
+					"Retry-After": {
+						"$ref": "#/components/headers/RetryAfter"
+					}
+				},
 				"content": {
 					"application/problem+json": {
 						"schema": {
@@ -944,12 +922,7 @@ export const contract = {
 					}
 				}
 			},
-			"Busy": {
-				"headers": {
-					"Retry-After": {
-						"$ref": "#/components/headers/RetryAfter"
-					}
-				},
+			"NotBuilt": {
 				"content": {
 					"application/problem+json": {
 						"schema": {

@@ -141,10 +141,15 @@ export interface paths {
          *     one entry, and deletes them once the answer was delivered. The body may be absent. With
          *     nothing stored `metric_data` is `null`, not `[]`, as in the original.
          *
-         *     Nothing is deleted before the answer was delivered; until then the data is reserved, and two
-         *     drains at once never get the same data. Over a crash of the agent a drain is at-least-once: the
-         *     same data can be answered again. A backend that wants certainty uses `/metric/lease` and
-         *     `/metric/ack`.
+         *     Nothing is deleted before the answer was delivered: the client has sent its next request on the
+         *     connection, or closed it in order, or has not reset it for three seconds. Until then the data is
+         *     reserved, so that two drains at once never get the same, and otherwise it is put back. Over a
+         *     crash of the agent a drain is at-least-once: the same data can be answered again. A backend that
+         *     wants certainty uses `/metric/lease` and `/metric/ack`.
+         *
+         *     Data that `/metric/lease` has lent to the consumer `default` is not answered while the lease runs.
+         *     A plain drain is that consumer: where the setting `metric-consumers` does not name `default`, it
+         *     is refused with 400.
          */
         post: operations["drainMetrics"];
         delete?: never;
@@ -188,7 +193,8 @@ export interface paths {
          * Lend the oldest metrics for a time
          * @description Answers the oldest metrics that are not lent to anyone, with a `batch_id`, and keeps them out
          *     of other leases and drains for `seconds`. They are deleted by `/metric/ack` only. After the
-         *     lease has run out, or after a restart, the same batch comes back unchanged under the same id.
+         *     lease has run out, before or after a restart, the same batch comes back unchanged under the same
+         *     id, except for what retention has removed meanwhile; `limit` counts for new batches only.
          *     Not in the original, which answers 404: a client must not fall back to `/metric`, which deletes.
          */
         post: operations["leaseMetrics"];
@@ -209,8 +215,9 @@ export interface paths {
         put?: never;
         /**
          * Say that a leased batch is safe
-         * @description Deletes exactly the batch of `batch_id`, or marks it as taken by `consumer` when several
-         *     consumers are set up. Doing it again has the same result. Not in the original (404 there).
+         * @description Deletes exactly the batch of `batch_id`, or marks it as taken by its consumer while others of
+         *     the setting `metric-consumers` still want it. Doing it again has the same result; an id that is
+         *     not known was acknowledged before. Not in the original (404 there).
          */
         post: operations["acknowledgeMetrics"];
         delete?: never;
@@ -230,7 +237,8 @@ export interface paths {
         put?: never;
         /**
          * Look at the oldest metrics
-         * @description Answers as `/metric` does and changes nothing: what is seen here is still there afterwards.
+         * @description Answers the oldest metrics that `consumer` has not taken, lent ones included, and changes
+         *     nothing: what is seen here is still there afterwards.
          *     Not in the original (404 there).
          */
         post: operations["peekMetrics"];
@@ -278,7 +286,8 @@ export interface paths {
          *     with `status` `NG`, as in the original, but with the reason.
          *
          *     Field names match in any letter case, here only: clients in Go send `Metrics`, `Hostname`,
-         *     `Plugin_Name`.
+         *     `Plugin_Name`. The setting `config-update` turns the operation off (403). The version before
+         *     is kept beside the file, with `.previous` behind its name.
          */
         post: operations["updateMetricConfig"];
         delete?: never;
@@ -1291,7 +1300,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
             503: components["responses"]["Busy"];
         };
     };
@@ -1350,7 +1358,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
             503: components["responses"]["Busy"];
         };
     };
@@ -1382,7 +1389,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "batch_id": "01JD9Z4R8V",
+                     *       "batch_id": "5f2b8a90c1d34e6f7a8b9c0d",
                      *       "expires_at": 1444029030,
                      *       "metric_data": [
                      *         {
@@ -1403,7 +1410,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
             503: components["responses"]["Busy"];
         };
     };
@@ -1418,7 +1424,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "batch_id": "01JD9Z4R8V",
+                 *       "batch_id": "5f2b8a90c1d34e6f7a8b9c0d",
                  *       "consumer": "default"
                  *     }
                  */
@@ -1449,7 +1455,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
             503: components["responses"]["Busy"];
         };
     };
@@ -1476,7 +1481,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
             503: components["responses"]["Busy"];
         };
     };
@@ -1520,7 +1524,6 @@ export interface operations {
             };
             403: components["responses"]["Forbidden"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
         };
     };
     updateMetricConfig: {
@@ -1578,7 +1581,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
             503: components["responses"]["Busy"];
         };
     };
@@ -1749,7 +1751,6 @@ export interface operations {
                 };
             };
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
             503: components["responses"]["Busy"];
         };
     };
@@ -1803,7 +1804,6 @@ export interface operations {
                 };
             };
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
             503: components["responses"]["Busy"];
         };
     };

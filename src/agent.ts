@@ -13,7 +13,13 @@ import type { Replied } from "./http/reply.ts";
 import { startServer } from "./http/server.ts";
 import { tlsOptions } from "./http/tls-options.ts";
 import type { Log } from "./log.ts";
+import { createSnapshots } from "./machine-state/snapshot.ts";
+import { createCollector } from "./metrics/collector.ts";
+import { createMetricConfigFile } from "./metrics/metric-config-file.ts";
 import type { DaemonSettings } from "./settings.ts";
+import { openDatabase } from "./store/database.ts";
+import { createMachineStates } from "./store/machine-states.ts";
+import { createMetricBuffer } from "./store/metric-buffer.ts";
 
 /** The product's version, which is the contract's. */
 export const version: string = document.info.version;
@@ -29,6 +35,9 @@ export interface Agent {
 	/** Ends what was started outside this process, when there is no time to close. */
 	kill(): void;
 }
+
+/** Metric plugins that run at once. */
+const collectionCommands = 16;
 
 /** Commands that run when the agent stops have this long to end by themselves. */
 const commandGraceMilliseconds = 1_000;
@@ -55,7 +64,8 @@ function warn(settings: DaemonSettings, keyPair: KeyPair, log: Log) {
 /**
  * Builds the agent from its settings, the only place that knows in what order,
  * and starts it. Throws AccessError for a bad `allowed-hosts`, KeyPairError for
- * the certificate and its key, and the system's error for the port.
+ * the certificate and its key, StoreLocked for a store that another process
+ * has, and the system's error for the port.
  */
 export async function startAgent(parts: {
 	settings: DaemonSettings;
@@ -72,28 +82,73 @@ export async function startAgent(parts: {
 		passphraseFile: settings["private-key-passphrase-file"],
 	});
 	warn(settings, keyPair, log);
+	const now = Date.now;
+	const database = await openDatabase({ directory: settings.dbfile, log });
+	const buffer = createMetricBuffer({
+		database,
+		consumers: settings["metric-consumers"],
+		maxLifetimeSeconds: settings["metrics-max-lifetime-seconds"],
+		now,
+		log,
+	});
 	const commands = createCommands({
 		outputLimitBytes: settings["command-output-limit-bytes"],
 		environment: childEnvironment(environment),
 		log,
 	});
-	const runCommand = createRunner({
-		commands,
-		slots: createSlots({ limit: settings["max-commands"] }),
-		maxCommands: settings["max-commands"],
-		timeoutSeconds: settings["command-timeout"],
+	const runnerOf = (maxCommands: number) =>
+		createRunner({
+			commands,
+			slots: createSlots({ limit: maxCommands }),
+			maxCommands,
+			timeoutSeconds: settings["command-timeout"],
+		});
+	const pluginsIn = (directories: readonly string[]) =>
+		createPlugins({ directories, allowShell: settings.shell });
+	const metricConfigFile = createMetricConfigFile({
+		file: settings["metric-config"],
+		log,
+		now,
+	});
+	const collector = createCollector({
+		config: metricConfigFile,
+		plugins: pluginsIn(settings["sensu-plugin-paths"]),
+		// checks and collection cannot take each other's places
+		runCommand: runnerOf(collectionCommands),
+		store: buffer.append,
+		log,
+		now,
+		concurrency: collectionCommands,
+		intervalMilliseconds: settings["collection-interval-seconds"] * 1000,
+	});
+	const machineStates = createMachineStates({
+		database,
+		maxLifetimeSeconds: settings["machine-state-max-lifetime-seconds"],
+		now,
+		log,
+	});
+	const snapshots = createSnapshots({
+		commands: settings["machine-state-commands"],
+		runCommand: runnerOf(1),
+		save: machineStates.save,
+		intervalSeconds: settings["error-log-interval-seconds"],
+		now,
+		log,
 	});
 	const handlers = createHandlers({
-		plugins: createPlugins({
-			directories: settings["nagios-plugin-paths"],
-			allowShell: settings.shell,
-		}),
-		runCommand,
+		plugins: pluginsIn(settings["nagios-plugin-paths"]),
+		runCommand: runnerOf(settings["max-commands"]),
 		inventoryRules: {
 			allowed: settings.inventory,
 			allowShell: settings.shell,
 			commands: settings["inventory-commands"],
 		},
+		buffer,
+		consumers: settings["metric-consumers"],
+		metricConfigFile,
+		allowConfigUpdate: settings["config-update"],
+		machineStates,
+		onFailure: snapshots.take,
 	});
 	const { checkReply } = parts;
 	const server = await startServer({
@@ -121,16 +176,20 @@ export async function startAgent(parts: {
 		},
 		log,
 	});
+	if (!settings["disable-collect-metrics"]) collector.start();
 	log.info(`listening on ${server.address} port ${server.port}`);
 	return {
 		address: server.address,
 		port: server.port,
 		keyPair,
 		close: async () => {
+			const collected = collector.stop();
 			await Promise.all([
 				server.close(connectionGraceMilliseconds),
 				commands.close(commandGraceMilliseconds),
 			]);
+			await Promise.all([collected, snapshots.settled()]);
+			await database.close();
 		},
 		kill: () => commands.kill(),
 	};

@@ -11,6 +11,21 @@ const longest = 2_000_000;
 const someDirectory = (paths: readonly string[]) =>
 	paths.length > 0 ? undefined : "no directory";
 
+const plainCommands = (lines: readonly string[]) => {
+	const bad = lines.filter(
+		(line) => !/^[\w./+:=@%-]+( [\w./+:=@%-]+)*$/.test(line),
+	);
+	return bad.length > 0
+		? `not a command of plain words: ${bad.join(", ")}`
+		: undefined;
+};
+
+const consumerNames = (names: readonly string[]) => {
+	const bad = names.filter((name) => !/^[A-Za-z0-9_.-]{1,64}$/.test(name));
+	if (bad.length > 0)
+		return `not a name of letters, digits, _ . -: ${bad.join(", ")}`;
+	return names.length > 0 ? undefined : "no consumer";
+};
 const notEmpty = (text: string) => (text === "" ? "empty" : undefined);
 
 const addressOrNothing = (text: string) =>
@@ -67,7 +82,6 @@ export const daemonSettings = {
 	},
 	"metric-config": {
 		check: notEmpty,
-		notYet: true,
 		short: "M",
 		kind: "text",
 		default: "./metrics.yaml",
@@ -109,7 +123,6 @@ export const daemonSettings = {
 	},
 	dbfile: {
 		check: notEmpty,
-		notYet: true,
 		short: "d",
 		kind: "text",
 		default: "happo-agent.db",
@@ -117,7 +130,6 @@ export const daemonSettings = {
 		help: "store of metrics and machine states",
 	},
 	"metrics-max-lifetime-seconds": {
-		notYet: true,
 		kind: "integer",
 		minimum: 0,
 		maximum: 3650 * day,
@@ -125,7 +137,6 @@ export const daemonSettings = {
 		help: "seconds that metrics nobody takes are kept",
 	},
 	"machine-state-max-lifetime-seconds": {
-		notYet: true,
 		kind: "integer",
 		minimum: 0,
 		maximum: 3650 * day,
@@ -141,7 +152,6 @@ export const daemonSettings = {
 		help: "seconds to wait for the next hop; 0 or less is no limit",
 	},
 	"error-log-interval-seconds": {
-		notYet: true,
 		kind: "integer",
 		minimum: -longest,
 		maximum: longest,
@@ -161,7 +171,6 @@ export const daemonSettings = {
 		help: "directories of Nagios plugins, first match wins",
 	},
 	"sensu-plugin-paths": {
-		notYet: true,
 		kind: "list",
 		default: ["/usr/local/hb-agent/bin", "/usr/local/bin"],
 		check: someDirectory,
@@ -174,10 +183,34 @@ export const daemonSettings = {
 		help: "count requests for /status/request",
 	},
 	"disable-collect-metrics": {
-		notYet: true,
 		kind: "switch",
 		default: false,
 		help: "do not run metric plugins",
+	},
+	"machine-state-commands": {
+		kind: "list",
+		default: ["w", "ps auxwwf", "ss -anp", "lsof"],
+		check: plainCommands,
+		help: "what a machine state is made of",
+	},
+	"collection-interval-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: day,
+		default: 60,
+		help: "seconds between two passes of the metric plugins",
+	},
+	"metric-consumers": {
+		kind: "list",
+		default: ["default"],
+		check: consumerNames,
+		help: "readers of metrics; data is kept until all have taken it",
+	},
+	"config-update": {
+		kind: "switch",
+		default: true,
+		helpOff: "refuse /metric/config/update",
+		help: "answer /metric/config/update",
 	},
 	"listen-address": {
 		check: addressOrNothing,

@@ -1,8 +1,13 @@
 import type { Handlers } from "../../generated/handlers.ts";
 import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
+import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
+import type { MachineStates } from "../store/machine-states.ts";
+import type { MetricBuffer } from "../store/metric-buffer.ts";
 import { createInventory, type InventoryRules } from "./inventory.ts";
-import { getMetricStatus } from "./metric.ts";
+import { createMachineState } from "./machine-state.ts";
+import { createMetric } from "./metric.ts";
+import { createMetricConfig } from "./metric-config.ts";
 import { createMonitor } from "./monitor.ts";
 import { notBuilt } from "./not-built.ts";
 import { checkAvailability } from "./root.ts";
@@ -11,29 +16,32 @@ import { checkAvailability } from "./root.ts";
 export function createHandlers(parts: {
 	plugins: Pick<Plugins, "prepare">;
 	runCommand: RunCommand;
+	onFailure: () => void;
 	inventoryRules: InventoryRules;
+	buffer: MetricBuffer;
+	consumers: readonly string[];
+	metricConfigFile: MetricConfigFile;
+	allowConfigUpdate: boolean;
+	machineStates: MachineStates;
 }): Handlers {
+	const { runCommand } = parts;
 	return {
 		checkAvailability,
 		relayRequest: notBuilt("POST /proxy"),
 		runCheck: createMonitor(parts),
 		runInventoryCommand: createInventory({
 			rules: parts.inventoryRules,
-			runCommand: parts.runCommand,
+			runCommand,
 		}),
-		drainMetrics: notBuilt("POST /metric"),
-		appendMetrics: notBuilt("POST /metric/append"),
-		leaseMetrics: notBuilt("POST /metric/lease"),
-		acknowledgeMetrics: notBuilt("POST /metric/ack"),
-		peekMetrics: notBuilt("POST /metric/peek"),
-		getMetricConfig: notBuilt("GET /metric/config"),
-		updateMetricConfig: notBuilt("POST /metric/config/update"),
-		getMetricStatus,
+		...createMetric(parts),
+		...createMetricConfig({
+			file: parts.metricConfigFile,
+			allowUpdate: parts.allowConfigUpdate,
+		}),
 		getStatus: notBuilt("GET /status"),
 		getMemoryStatus: notBuilt("GET /status/memory"),
 		getRequestStatus: notBuilt("GET /status/request"),
-		listMachineStates: notBuilt("GET /machine-state"),
-		getMachineState: notBuilt("GET /machine-state/{key}"),
+		...createMachineState(parts.machineStates),
 		exposeMetrics: notBuilt("GET /metrics"),
 	};
 }

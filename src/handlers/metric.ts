@@ -1,8 +1,113 @@
-import type { Handlers } from "../../generated/handlers.ts";
+import type { Body, Handlers } from "../../generated/handlers.ts";
+import { Problem } from "../problem.ts";
+import { type MetricBuffer, plainConsumer } from "../store/metric-buffer.ts";
+import type { BatchLimits } from "../store/selection.ts";
 
-/** GET /metric/status: moved to /status, in the original already. */
-export const getMetricStatus: Handlers["getMetricStatus"] = () => ({
-	status: 301,
-	headers: { Location: "/status" },
-	body: '<a href="/status">Moved Permanently</a>.\n\n',
+const mebibyte = 1024 * 1024;
+
+/** What one answer holds at most; the original's sixty seconds of arrival. */
+const limits = (seconds: number | null | undefined): BatchLimits => ({
+	seconds: seconds ?? 60,
+	bytes: 8 * mebibyte,
 });
+
+/** Samples as the original answers them: `null` when there are none. */
+const answered = <T>(samples: readonly T[]) => ({
+	metric_data: samples.length > 0 ? [...samples] : null,
+	message: "",
+});
+
+/** The first value that is no number of JSON: `1e400` is read as infinity. */
+function checkFinite(
+	samples: NonNullable<Body<"appendMetrics">["metric_data"]>,
+) {
+	samples.forEach(({ metrics }, index) => {
+		for (const [name, value] of Object.entries(metrics))
+			if (!Number.isFinite(value))
+				throw new Problem(
+					400,
+					`metric_data[${index}].metrics.${name}: out of range`,
+				);
+	});
+}
+
+type MetricHandlers = Pick<
+	Handlers,
+	| "drainMetrics"
+	| "appendMetrics"
+	| "leaseMetrics"
+	| "acknowledgeMetrics"
+	| "peekMetrics"
+	| "getMetricStatus"
+>;
+
+/** POST /metric and its neighbours: metrics in and out of the buffer. */
+export function createMetric(parts: {
+	buffer: MetricBuffer;
+	/** Setting `metric-consumers`. */
+	consumers: readonly string[];
+}): MetricHandlers {
+	const { buffer, consumers } = parts;
+
+	/** A consumer that is set up; Problem 400 for any other. */
+	const known = (name: string | null | undefined): string => {
+		const consumer = name ?? plainConsumer;
+		if (consumers.includes(consumer)) return consumer;
+		throw new Problem(
+			400,
+			`consumer: not one of metric-consumers: ${consumer}`,
+		);
+	};
+
+	return {
+		drainMetrics: async () => {
+			known(plainConsumer);
+			const taken = await buffer.take(limits(undefined));
+			return {
+				status: 200,
+				body: answered(taken.samples),
+				delivered: (ok) => {
+					// what cannot be deleted now is answered again
+					if (ok) taken.confirm().catch(() => {});
+					else taken.putBack();
+				},
+			};
+		},
+		appendMetrics: async (_params, body) => {
+			const samples = body.metric_data ?? [];
+			checkFinite(samples);
+			await buffer.append(samples);
+			return { status: 200, body: { status: "ok", message: "" } };
+		},
+		leaseMetrics: async (_params, { seconds, limit, consumer }) => {
+			const batch = await buffer.lease(
+				known(consumer),
+				limits(limit),
+				seconds * 1000,
+			);
+			return {
+				status: 200,
+				body: {
+					batch_id: batch?.lease.batchId ?? null,
+					expires_at: batch ? Math.floor(batch.lease.expiresAt / 1000) : null,
+					...answered(batch?.samples ?? []),
+				},
+			};
+		},
+		acknowledgeMetrics: async (_params, { batch_id, consumer }) => {
+			const named = consumer === null ? undefined : consumer;
+			await buffer.acknowledge(batch_id, named && known(named));
+			return { status: 200, body: { status: "ok", message: "" } };
+		},
+		peekMetrics: async (_params, { limit, consumer }) => {
+			const samples = await buffer.peek(known(consumer), limits(limit));
+			return { status: 200, body: answered(samples) };
+		},
+		// moved to /status, in the original already
+		getMetricStatus: () => ({
+			status: 301,
+			headers: { Location: "/status" },
+			body: '<a href="/status">Moved Permanently</a>.\n\n',
+		}),
+	};
+}

@@ -12,8 +12,10 @@ import { Problem } from "../problem.ts";
 export function createMonitor(parts: {
 	plugins: Pick<Plugins, "prepare">;
 	runCommand: RunCommand;
+	/** Called after every answer 200 that is not OK; must not throw or wait. */
+	onFailure: () => void;
 }): Handlers["runCheck"] {
-	return async (_params, body, call) => {
+	const run: Handlers["runCheck"] = async (_params, body, call) => {
 		const name = body.plugin_name;
 		const option = body.plugin_option ?? "";
 		const prepared = await parts.plugins.prepare(name, option);
@@ -52,5 +54,12 @@ export function createMonitor(parts: {
 				body: { return_value: 2, message: `exit code: 125, ${error.message}` },
 			};
 		}
+	};
+	return async (params, body, call) => {
+		const reply = await run(params, body, call);
+		// a timeout is no 200: the original saves nothing then
+		if (reply.status === 200 && reply.body.return_value !== 0)
+			parts.onFailure();
+		return reply;
 	};
 }

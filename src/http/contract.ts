@@ -134,8 +134,13 @@ export async function createContract(parts: {
 				},
 				call,
 			);
-			parts.checkReply?.(operation.operationId ?? "", reply);
-			return toAnswer(operation, reply);
+			try {
+				parts.checkReply?.(operation.operationId ?? "", reply);
+				return toAnswer(operation, reply);
+			} catch (error) {
+				reply.delivered?.(false);
+				throw error;
+			}
 		},
 	};
 }

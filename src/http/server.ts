@@ -9,6 +9,7 @@ import { Problem, toProblem } from "../problem.ts";
 import { createBodies } from "./body.ts";
 import { callOf } from "./call.ts";
 import type { Contract } from "./contract.ts";
+import { createDeliveries } from "./delivery.ts";
 import { createExchanges } from "./exchange.ts";
 import { parseBody } from "./json.ts";
 import {
@@ -85,6 +86,7 @@ export async function startServer(parts: {
 }): Promise<Listener> {
 	const { contract, access, limits, log } = parts;
 	const exchanges = createExchanges();
+	const deliveries = createDeliveries();
 	const bodies = createBodies(parts.bodyLimits, exchanges);
 
 	// one line for a connection: a denied peer must not fill the log
@@ -147,6 +149,7 @@ export async function startServer(parts: {
 	app.addHook("onRequest", async (request, reply) => {
 		// any body is JSON, and Fastify would refuse a malformed type itself
 		request.raw.headers["content-type"] = "application/json";
+		deliveries.nextRequest(request.raw);
 		limitReading(request.raw, reply.raw);
 		const answer = refused(request.raw, pathOf(request));
 		if (answer) return send(reply, answer);
@@ -180,11 +183,8 @@ export async function startServer(parts: {
 					body,
 				};
 				const answer = await contract.answer(request, call);
-				const { delivered } = answer;
-				if (delivered)
-					exchanges.whenOver(raw, reply.raw, () =>
-						delivered(reply.raw.writableFinished),
-					);
+				if (answer.delivered)
+					deliveries.watch(raw, reply.raw, answer.delivered);
 				return send(reply, answer);
 			},
 		});

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { cp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { parse } from "yaml";
 import type { Replied } from "../../src/http/reply.ts";
@@ -10,6 +12,7 @@ import {
 	type Declared,
 	declaredOperations,
 } from "../support/reply-check.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
 const document = parse(readFileSync("openapi.yaml", "utf8")) as {
 	info: { version: string };
@@ -291,6 +294,45 @@ describe("the contract", () => {
 			assert.match(second.text, /max-commands/);
 			assert.equal((await first).status, 500);
 		}
+	});
+
+	it("machine states: 200 with those of the original's database", async (t) => {
+		const dbfile = join(await temporaryDirectory(t), "db");
+		await cp("test/fixtures/original-db", dbfile, { recursive: true });
+		const { port } = await startTestAgent(t, { dbfile });
+		const list = await ask(operation("listMachineStates"), port);
+		const { keys } = list.json as { keys: string[] };
+		assert.deepEqual(keys, ["s-1795342606", "s-1795342607"]);
+		const read = {
+			...operation("getMachineState"),
+			path: `/machine-state/${keys[0]}`,
+		};
+		const one = await ask(read, port);
+		assert.equal(one.status, 200);
+		assert.match(one.text, /^\{"machineState":"\*+ w {2}\(/);
+	});
+
+	it("whatever needs the store: 503 with the reason while it cannot be used", async (t) => {
+		const file = join(await temporaryDirectory(t), "file");
+		await writeFile(file, "");
+		const { port } = await startTestAgent(t, { dbfile: join(file, "db") });
+		for (const id of [
+			"listMachineStates",
+			"getMachineState",
+			"drainMetrics",
+			"appendMetrics",
+			"peekMetrics",
+			"leaseMetrics",
+			"acknowledgeMetrics",
+		]) {
+			const declared = operation(id);
+			const busy = await ask(declared, port, requestExample(declared));
+			assert.equal(busy.status, 503, id);
+			assert.match(busy.text, /the store cannot be used: .*not a directory/);
+			assert.match(String(busy.headers["retry-after"]), /^\d+$/);
+		}
+		const check = { plugin_name: "check_exit", plugin_option: "0" };
+		assert.equal((await ask(operation("runCheck"), port, check)).status, 200);
 	});
 
 	// an operation of a later version answers 501 and owes its other statuses

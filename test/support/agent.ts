@@ -72,6 +72,9 @@ export async function startTestAgent(
 			port: 0,
 			"listen-address": "127.0.0.1",
 			...(await writeTestKeyPair(directory)),
+			dbfile: join(directory, "db"),
+			"metric-config": join(directory, "metrics.yaml"),
+			"sensu-plugin-paths": [join(fixtures, "sensu")],
 			"nagios-plugin-paths": [
 				join(fixtures, "plugins"),
 				join(fixtures, "plugins2"),

@@ -1,0 +1,52 @@
+import type { Body, Handlers } from "../../generated/handlers.ts";
+import {
+	type MetricConfig,
+	MetricConfigError,
+} from "../metrics/metric-config.ts";
+import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
+import { Problem } from "../problem.ts";
+import { systemReason } from "../system-error.ts";
+
+type Sent = Body<"updateMetricConfig">["config"];
+
+/** A configuration as clients spell it, in the spelling of the file. */
+const fromClient = ({ Metrics }: Sent): MetricConfig => ({
+	metrics: (Metrics ?? []).map(({ Hostname, Plugins }) => ({
+		hostname: Hostname,
+		plugins: (Plugins ?? []).map(({ Plugin_Name, Plugin_Option }) => ({
+			plugin_name: Plugin_Name,
+			plugin_option: Plugin_Option ?? "",
+		})),
+	})),
+});
+
+/** GET /metric/config and POST /metric/config/update. */
+export function createMetricConfig(parts: {
+	file: Pick<MetricConfigFile, "status" | "refresh" | "replace">;
+	/** Setting `config-update`. */
+	allowUpdate: boolean;
+}): Pick<Handlers, "getMetricConfig" | "updateMetricConfig"> {
+	const { file, allowUpdate } = parts;
+	return {
+		getMetricConfig: async () => {
+			await file.refresh();
+			return { status: 200, body: file.status() };
+		},
+		updateMetricConfig: async (_params, body) => {
+			if (!allowUpdate)
+				throw new Problem(
+					403,
+					"/metric/config/update: turned off (config-update)",
+				);
+			try {
+				await file.replace(fromClient(body.config));
+				return { status: 200, body: { status: "OK", message: "" } };
+			} catch (error) {
+				if (error instanceof MetricConfigError)
+					throw new Problem(400, `config.${error.message}`);
+				const message = `${file.status().file}: ${systemReason(error)}`;
+				return { status: 200, body: { status: "NG", message } };
+			}
+		},
+	};
+}

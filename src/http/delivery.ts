@@ -1,0 +1,63 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** A reader that resets the connection does so within this time. */
+const quietMilliseconds = 3_000;
+
+/** A reader that takes longer than this to take an answer has not got it. */
+const slowMilliseconds = 60_000;
+
+/** Tells whether answers were delivered. */
+export interface Deliveries {
+	/** A further request on a connection: its reader has read what came before. */
+	nextRequest(request: IncomingMessage): void;
+	/**
+	 * Calls back once with true when the reader has the answer. Node's `finish`
+	 * only says that the kernel has it. The reader has it when it sends its next
+	 * request, closes the connection in order, or has not reset it for three
+	 * seconds; a reset, an error or a cut connection before that means that it has
+	 * not. Call it before the answer is sent.
+	 */
+	watch(
+		request: IncomingMessage,
+		response: ServerResponse,
+		delivered: (ok: boolean) => void,
+	): void;
+}
+
+export function createDeliveries(
+	milliseconds = { quiet: quietMilliseconds, slow: slowMilliseconds },
+): Deliveries {
+	const pending = new WeakMap<Socket, () => void>();
+
+	return {
+		nextRequest: ({ socket }) => pending.get(socket)?.(),
+		watch: ({ socket }, response, delivered) => {
+			if (socket.destroyed) return delivered(false);
+			let timer = setTimeout(() => socket.destroy(), milliseconds.slow);
+			let sent = false;
+			// after the last answer Node would close the socket at once and not hear of a reset
+			const last = socket.destroySoon;
+			socket.destroySoon = () => socket.end();
+
+			const settle = (ok: boolean) => {
+				clearTimeout(timer);
+				socket.off("error", failed).off("close", closed).off("end", ended);
+				pending.delete(socket);
+				socket.destroySoon = last;
+				delivered(ok);
+				if (socket.writableEnded) socket.destroy();
+			};
+			const failed = () => settle(false);
+			const closed = () => settle(false);
+			const ended = () => settle(sent);
+			socket.once("error", failed).once("close", closed).once("end", ended);
+			response.once("finish", () => {
+				sent = true;
+				clearTimeout(timer);
+				timer = setTimeout(() => settle(true), milliseconds.quiet);
+				pending.set(socket, () => settle(true));
+			});
+		},
+	};
+}

@@ -1,0 +1,384 @@
+import { createHash } from "node:crypto";
+import { chmod, writeFile } from "node:fs/promises";
+import { Agent } from "node:https";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { components } from "../../generated/schema.ts";
+import { fixtures } from "./agent.ts";
+import { startDaemon } from "./daemon.ts";
+import { eventually } from "./eventually.ts";
+import { send } from "./https.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+type Sample = components["schemas"]["StoredSample"];
+type Operation = "append" | "drain" | "lease" | "ack";
+
+/** What a crash test saw. Samples are those of writers and of collected passes. */
+export interface CrashReport {
+	seed: number;
+	rounds: number;
+	/** Kills that left at least one request without its whole answer. */
+	killsInOpenRequest: number;
+	/** Such requests. */
+	broken: Record<Operation, number>;
+	/** Samples whose append was answered `ok`, and appends that were not answered. */
+	appendedOk: number;
+	unanswered: number;
+	/** Passes that the log said were stored, and those that came to a reader. */
+	passesStored: number;
+	passesDelivered: number;
+	/** Samples that came to a reader, and how often one came once more. */
+	delivered: number;
+	duplicates: number;
+	/** Acknowledgements answered `ok`; batches that came back under their id. */
+	acknowledged: number;
+	batchesAgain: number;
+	/** All of these must be 0. */
+	lost: number;
+	passesLost: number;
+	resurrected: number;
+	batchesChanged: number;
+	/** Appends without an answer of which a part came to a reader. */
+	torn: number;
+	/** Lines of the daemon's log that are errors. */
+	errors: readonly string[];
+}
+
+/** Mulberry32: numbers from 0 to, and without, 1. */
+function createRandom(seed: number): () => number {
+	let state = seed >>> 0;
+	return () => {
+		state = (state + 0x6d2b79f5) >>> 0;
+		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+const answeredOk = 1;
+const seen = 2;
+/** A drain's whole answer, or a lease's that was then acknowledged. */
+const taken = 4;
+/** The rest is the number of the acknowledgement that was answered `ok`. */
+const acknowledgement = 8;
+
+/** What is known of every sample, by number; a few bytes each for a long run. */
+function createLedger() {
+	const states: number[] = [];
+	const passes = new Map<string, number>();
+	const batches = new Map<string, string>();
+	const unanswered: { first: number; count: number }[] = [];
+	const counts = { acknowledged: 0, batchesAgain: 0, batchesChanged: 0 };
+	let [duplicates, resurrected] = [0, 0];
+
+	const mark = (of: readonly number[], bit: number) => {
+		for (const id of of) states[id] = (states[id] ?? 0) | bit;
+	};
+	const idOf = ({ hostname, timestamp, metrics }: Sample) => {
+		if (hostname === "writer") return timestamp;
+		const nanoseconds = metrics?.["pass.id"];
+		if (nanoseconds === undefined) return undefined;
+		const pass = `${hostname} ${nanoseconds}`;
+		const id = passes.get(pass) ?? states.push(answeredOk) - 1;
+		passes.set(pass, id);
+		return id;
+	};
+
+	return {
+		unanswered,
+		/** New samples for an append. */
+		create: (count: number, width: number) =>
+			Array.from({ length: count }, () => {
+				const id = states.push(0) - 1;
+				const metrics: Record<string, number> = {};
+				for (let n = 0; n < width; n++) metrics[`metric.${n}`] = id + n / 7;
+				return { hostname: "writer", timestamp: id, metrics };
+			}),
+		appended: (samples: readonly Sample[]) =>
+			mark(
+				samples.map(({ timestamp }) => timestamp),
+				answeredOk,
+			),
+		/** A whole answer, to a request that was sent after that many acknowledgements. */
+		read: (samples: readonly Sample[] | null, sentAfter: number) => {
+			const ids = (samples ?? []).flatMap((sample) => idOf(sample) ?? []);
+			for (const id of ids) {
+				const state = states[id] ?? 0;
+				const acked = Math.floor(state / acknowledgement);
+				if (state & seen) duplicates++;
+				if (acked > 0 && acked <= sentAfter) resurrected++;
+			}
+			mark(ids, seen);
+			return ids;
+		},
+		taken: (ids: readonly number[]) => mark(ids, taken),
+		batch: (id: string, samples: unknown) => {
+			const text = JSON.stringify(samples);
+			const digest = createHash("sha1").update(text).digest("base64");
+			const before = batches.get(id);
+			batches.set(id, digest);
+			if (before !== undefined) counts.batchesAgain++;
+			if (before !== undefined && before !== digest) counts.batchesChanged++;
+		},
+		acknowledged: (ids: readonly number[]) => {
+			counts.acknowledged++;
+			for (const id of ids)
+				if ((states[id] ?? 0) < acknowledgement)
+					mark([id], counts.acknowledged * acknowledgement);
+		},
+		counts,
+		result: (passesOfRounds: readonly number[]) => {
+			const ofPasses = new Set(passes.values());
+			const of = (wanted: (state: number) => boolean) =>
+				states.filter((state, id) => !ofPasses.has(id) && wanted(state)).length;
+			const passesLost = passesOfRounds.map((stored, round) => {
+				const come = [...passes].filter(
+					([key, id]) =>
+						key.startsWith(`round-${round} `) && (states[id] ?? 0) & taken,
+				);
+				return Math.max(0, stored - come.length);
+			});
+			return {
+				...counts,
+				appendedOk: of((state) => (state & answeredOk) !== 0),
+				unanswered: unanswered.length,
+				passesStored: passesOfRounds.reduce((sum, count) => sum + count, 0),
+				passesDelivered: passes.size,
+				passesLost: passesLost.reduce((sum, count) => sum + count, 0),
+				delivered: states.filter((state) => state & seen).length,
+				duplicates,
+				lost: of((state) => (state & answeredOk) !== 0 && !(state & taken)),
+				resurrected,
+				torn: unanswered.filter(({ first, count }) => {
+					const part = states.slice(first, first + count);
+					const came = part.filter((state) => state & seen).length;
+					return came > 0 && came < count;
+				}).length,
+			};
+		},
+	};
+}
+
+/** A plugin whose every run prints another number. */
+const passPlugin = `#!/bin/sh
+printf 'pass.id\\t%s\\t%s\\n' "$(date +%s%6N)" "$(date +%s)"
+`;
+
+/** Starts a round's daemon with a scope of its own: a thousand must not pile up. */
+function createScope() {
+	const ends: (() => unknown)[] = [];
+	return {
+		after: (end: () => unknown) => ends.push(end),
+		end: async () => {
+			for (const end of ends.splice(0).reverse()) await end();
+		},
+	};
+}
+
+/**
+ * Kills the built daemon at random moments, round after round on one directory,
+ * while writers append, a pass is collected every second, one reader drains and
+ * one leases and acknowledges; takes all that is left in the end, and compares.
+ * Throws when an answer is neither whole nor broken off by the kill.
+ */
+export async function crashRounds(
+	t: Pick<TestContext, "after">,
+	parts: { rounds: number; seed: number; progress?: (line: string) => void },
+): Promise<CrashReport> {
+	const { rounds, seed } = parts;
+	const random = createRandom(seed);
+	const between = (least: number, most: number) =>
+		least + Math.floor(random() * (most - least + 1));
+	const directory = await temporaryDirectory(t);
+	await writeFile(join(directory, "metrics_pass"), passPlugin);
+	await chmod(join(directory, "metrics_pass"), 0o755);
+	const ledger = createLedger();
+	const broken = { append: 0, drain: 0, lease: 0, ack: 0 };
+	const late: { batchId: string; ids: number[] }[] = [];
+	const passesOfRounds: number[] = [];
+	const errors: string[] = [];
+	let killsInOpenRequest = 0;
+
+	const start = (scope: ReturnType<typeof createScope>, ...flags: string[]) =>
+		startDaemon(
+			scope as unknown as Pick<TestContext, "after">,
+			[
+				...["--collection-interval-seconds", "1"],
+				...["--sensu-plugin-paths", `${join(fixtures, "sensu")},${directory}`],
+				...flags,
+			],
+			{ directory },
+		);
+
+	/** The clients of one daemon. `killed` is asked before and after each request. */
+	const clientsOf = (port: number, killed: () => boolean) => {
+		const call = async <T>(
+			agent: Agent,
+			operation: Operation | "peek",
+			body: unknown,
+		): Promise<T | undefined> => {
+			const path = operation === "drain" ? "/metric" : `/metric/${operation}`;
+			const text = JSON.stringify(body);
+			const sent = { port, method: "POST", path, body: text, agent };
+			const answer = await send(sent).catch((error: unknown) => {
+				if (!killed() || operation === "peek") throw error;
+				broken[operation]++;
+			});
+			if (answer && answer.status !== 200)
+				throw new Error(`${operation}: ${answer.status} ${answer.text}`);
+			return answer?.json as T | undefined;
+		};
+		const write = async (agent: Agent, most: number, width: number) => {
+			const samples = ledger.create(between(1, most), width);
+			const body = { apikey: "", metric_data: samples };
+			if (await call(agent, "append", body)) ledger.appended(samples);
+			else
+				ledger.unanswered.push({
+					first: samples[0]?.timestamp ?? 0,
+					count: samples.length,
+				});
+		};
+		const drain = async (agent: Agent) => {
+			const { acknowledged } = ledger.counts;
+			const answer = await call<{ metric_data: Sample[] | null }>(
+				agent,
+				"drain",
+				{},
+			);
+			if (!answer) return;
+			ledger.taken(ledger.read(answer.metric_data, acknowledged));
+			if (!answer.metric_data) await pause(5);
+		};
+		const acknowledge = async (agent: Agent, batch: (typeof late)[number]) => {
+			ledger.taken(batch.ids);
+			if (await call(agent, "ack", { batch_id: batch.batchId }))
+				ledger.acknowledged(batch.ids);
+		};
+		const lease = async (agent: Agent) => {
+			const { acknowledged } = ledger.counts;
+			const answer = await call<{
+				batch_id: string | null;
+				metric_data: Sample[] | null;
+			}>(agent, "lease", { seconds: 1, limit: between(1, 60) });
+			const { batch_id: batchId, metric_data: samples } = answer ?? {};
+			if (!batchId || !samples) return pause(5);
+			ledger.batch(batchId, samples);
+			const batch = { batchId, ids: ledger.read(samples, acknowledged) };
+			const dice = random();
+			// the rest is left to run out
+			if (dice < 0.7) await acknowledge(agent, batch);
+			if (dice < 0.1 && !killed()) await acknowledge(agent, batch);
+			if (dice > 0.9) late.push(batch);
+			const [old] = random() < 0.05 && !killed() ? late.splice(0, 1) : [];
+			if (old) await acknowledge(agent, old);
+		};
+		/** One client with a connection of its own, open before its work begins. */
+		const run = async (
+			work: (agent: Agent) => Promise<unknown>,
+			rest: () => number,
+		) => {
+			const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+			await send({ port, agent });
+			const ended = (async () => {
+				while (!killed()) {
+					await work(agent);
+					if (!killed() && rest() > 0) await pause(rest());
+				}
+			})().finally(() => agent.destroy());
+			return { ended };
+		};
+		return { call, drain, lease, write, run };
+	};
+
+	const round = async (
+		number: number,
+		scope: ReturnType<typeof createScope>,
+	) => {
+		await writeFile(
+			join(directory, "metrics.yaml"),
+			`metrics:\n- hostname: round-${number}\n  plugins:\n  - plugin_name: metrics_ok\n  - plugin_name: metrics_pass\n`,
+		);
+		const daemon = await start(scope);
+		let killed = false;
+		const clients = clientsOf(daemon.port, () => killed);
+		const { run, write } = clients;
+		const before = Object.values(broken).reduce((sum, count) => sum + count);
+		const running = [
+			await run(
+				(agent) => write(agent, 4, 1),
+				() => 0,
+			),
+			await run(
+				(agent) => write(agent, 100, 3),
+				() => between(0, 20),
+			),
+			await run(
+				(agent) => write(agent, 3000, 12),
+				() => between(50, 300),
+			),
+			await run(clients.drain, () => between(0, 30)),
+			await run(clients.lease, () => between(0, 10)),
+		];
+		const all = Promise.all(running.map(({ ended }) => ended));
+		// most rounds are short; the others have one to three passes
+		const life = random() < 0.7 ? between(5, 400) : between(400, 2500);
+		try {
+			await Promise.race([pause(life), all]);
+		} finally {
+			killed = true;
+			daemon.process.kill("SIGKILL");
+		}
+		const { signal, code, stdout } = await daemon.exited;
+		await all;
+		if (signal !== "SIGKILL") throw new Error(`ended by itself: ${code}`);
+		const after = Object.values(broken).reduce((sum, count) => sum + count);
+		if (after > before) killsInOpenRequest++;
+		passesOfRounds.push(stdout.match(/ metrics stored: /g)?.length ?? 0);
+		errors.push(...stdout.split("\n").filter((line) => /\[error\]/.test(line)));
+	};
+
+	/** Takes what is left; a peek sees what is still lent, too. */
+	const takeTheRest = async (scope: ReturnType<typeof createScope>) => {
+		const daemon = await start(scope, "--disable-collect-metrics");
+		const { call, drain } = clientsOf(daemon.port, () => false);
+		const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+		scope.after(() => agent.destroy());
+		const isEmpty = async () => {
+			await drain(agent);
+			const left = await call<{ metric_data: unknown }>(agent, "peek", {});
+			return left?.metric_data === null;
+		};
+		await eventually("nothing is left", isEmpty, 60_000);
+		const { stdout } = await daemon.stop();
+		errors.push(...stdout.split("\n").filter((line) => /\[error\]/.test(line)));
+	};
+
+	const within = async (
+		work: (scope: ReturnType<typeof createScope>) => Promise<void>,
+	) => {
+		const scope = createScope();
+		await work(scope).finally(scope.end);
+	};
+	for (let number = 0; number < rounds; number++) {
+		await within((scope) => round(number, scope));
+		if ((number + 1) % 50 === 0) parts.progress?.(`${number + 1} rounds`);
+	}
+	await within(takeTheRest);
+	return {
+		seed,
+		rounds,
+		killsInOpenRequest,
+		broken,
+		...ledger.result(passesOfRounds),
+		errors,
+	};
+}
+
+/** The figures, one line each. */
+export const crashFigures = ({ broken, errors, ...rest }: CrashReport) =>
+	[
+		...Object.entries(rest),
+		["requests broken off", JSON.stringify(broken)],
+		["error lines in the log", errors.length],
+	].map(([name, value]) => `${name}: ${value}`);

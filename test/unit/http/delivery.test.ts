@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { Agent } from "node:https";
+import { describe, it, type TestContext } from "node:test";
+import { startTestAgent } from "../../support/agent.ts";
+import { eventually } from "../../support/eventually.ts";
+import { post, send } from "../../support/https.ts";
+import { openWire, requestText } from "../../support/wire.ts";
+
+const drain = requestText("POST /metric", "{}");
+
+/** An agent with one stored sample, padded to so many bytes. */
+async function agentWithData(t: TestContext, bytes = 10) {
+	const agent = await startTestAgent(t);
+	const name = "x".repeat(1000);
+	const metrics: Record<string, number> = {};
+	for (let n = 0; n * 1000 < bytes; n++) metrics[`${name}${n}`] = n;
+	const body = { metric_data: [{ hostname: "h", timestamp: 1, metrics }] };
+	assert.equal((await post(agent.port, "/metric/append", body)).status, 200);
+	return agent;
+}
+
+const isStored = async (port: number) => {
+	const { json } = await post(port, "/metric/peek", {});
+	return (json as { metric_data: unknown }).metric_data !== null;
+};
+
+const isFree = async (port: number) => {
+	const wanted = await post(port, "/metric/lease", { seconds: 1 });
+	return (wanted.json as { batch_id: unknown }).batch_id !== null;
+};
+
+describe("a drain's data is gone once its reader has it", () => {
+	it("the reader sends its next request", async (t) => {
+		const { port } = await agentWithData(t);
+		const agent = new Agent({ keepAlive: true });
+		t.after(() => agent.destroy());
+		const answer = await send({
+			port,
+			agent,
+			method: "POST",
+			path: "/metric",
+			body: "",
+		});
+		assert.match(answer.text, /"hostname":"h"/);
+		assert.equal(await isStored(port), true, "not before");
+		await send({ port, agent });
+		await eventually("gone", async () => !(await isStored(port)), 2000);
+	});
+
+	it("the reader closes in order", async (t) => {
+		const { port } = await agentWithData(t);
+		const wire = openWire(t, { port });
+		wire.socket.write(drain);
+		await wire.until(/"hostname":"h"/);
+		wire.socket.end();
+		await eventually("gone", async () => !(await isStored(port)), 2000);
+	});
+
+	it("the reader asked for the connection to be closed", async (t) => {
+		const { port } = await agentWithData(t);
+		// every request of its own connection says Connection: close
+		const answer = await post(port, "/metric", {});
+		assert.equal(answer.headers.connection, "close");
+		await eventually("gone", async () => !(await isStored(port)), 2000);
+	});
+
+	it("nothing is heard of the reader for three seconds", async (t) => {
+		const { port } = await agentWithData(t);
+		const wire = openWire(t, { port });
+		wire.socket.write(drain);
+		await wire.until(/"hostname":"h"/);
+		await eventually("gone", async () => !(await isStored(port)), 6000);
+	});
+});
+
+describe("a drain's data is put back when its reader vanishes", () => {
+	const cases: [string, number, RegExp][] = [
+		["after the headers of a small answer", 10, /^HTTP/],
+		["after the headers of a large answer", 6_000_000, /^HTTP/],
+		["in mid-body", 6_000_000, /x{900}\d+":\d+,"x{900}/],
+	];
+	for (const [what, bytes, pattern] of cases)
+		it(what, async (t) => {
+			const { port } = await agentWithData(t, bytes);
+			const wire = openWire(t, { port });
+			await wire.opened;
+			wire.socket.write(drain);
+			await wire.until(pattern);
+			wire.reset();
+			await eventually("free again", () => isFree(port), 2500);
+			assert.equal(await isStored(port), true);
+		});
+
+	it("without reading at all", async (t) => {
+		const { port } = await agentWithData(t, 6_000_000);
+		const wire = openWire(t, { port });
+		await wire.opened;
+		wire.socket.pause();
+		wire.socket.write(drain);
+		await eventually("handed out", async () => !(await isFree(port)), 5000);
+		wire.reset();
+		await eventually("free again", () => isFree(port), 2500);
+		assert.equal(await isStored(port), true);
+	});
+
+	it("with further requests queued before the answer", async (t) => {
+		const { port } = await agentWithData(t, 6_000_000);
+		const wire = openWire(t, { port });
+		await wire.opened;
+		wire.socket.pause();
+		wire.socket.write(drain + drain + drain);
+		await eventually("handed out", async () => !(await isFree(port)), 5000);
+		wire.reset();
+		await eventually("free again", () => isFree(port), 2500);
+	});
+});
