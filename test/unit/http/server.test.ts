@@ -27,7 +27,8 @@ describe("paths", () => {
 			};
 			const plain = await send(sent);
 			const slash = await send({ ...sent, path: `${pathOf(path)}/` });
-			assert.notEqual(plain.status, 404, path);
+			// a 404 of an operation is fine, that of a path that does not exist is not
+			assert.doesNotMatch(plain.text, /no such path/, path);
 			assert.equal(slash.status, plain.status, path);
 			assert.equal(slash.text, plain.text, path);
 		}
