@@ -1,8 +1,13 @@
 import { isUtf8 } from "node:buffer";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Problem } from "../problem.ts";
+import { isDeeperThan } from "./depth.ts";
 
 /** No request has more levels than a few; what walks a body may recurse this deep. */
 const deepest = 100;
+
+/** A body over this is worked on in several turns of the event loop. */
+const largeBytes = 256 * 1024;
 
 /** `metric_data[3].hostname` from the steps that lead to a field. */
 export function fieldName(steps: readonly string[]): string {
@@ -21,23 +26,6 @@ export function shown(value: unknown): string {
 	if (typeof value === "string" && value.length > 60)
 		return `${JSON.stringify(value.slice(0, 60))}... (${value.length} characters)`;
 	return JSON.stringify(value) ?? "nothing";
-}
-
-/** Whether JSON text has more levels than any request; its strings are not looked into. */
-function isTooDeep(bytes: Buffer): boolean {
-	let depth = 0;
-	let inString = false;
-	for (let at = 0; at < bytes.length; at++) {
-		const byte = bytes[at];
-		if (inString) {
-			if (byte === 0x5c) at++;
-			else if (byte === 0x22) inString = false;
-		} else if (byte === 0x22) inString = true;
-		else if (byte === 0x5b || byte === 0x7b) {
-			if (++depth > deepest) return true;
-		} else if (byte === 0x5d || byte === 0x7d) depth--;
-	}
-	return false;
 }
 
 /** The steps to the first string, or field name, with a NUL in it; one path for the whole walk. */
@@ -71,13 +59,16 @@ function findNul(value: unknown, steps: string[] = []): string[] | undefined {
  * A request body as JSON: UTF-8, one document, nothing behind it. An empty
  * body and `null` are undefined. Problem 400 for everything else that is no
  * JSON, for more than a hundred levels, and for a NUL character in any string:
- * no path, no argument and no metric name can hold one.
+ * no path, no argument and no metric name can hold one. Other requests have their
+ * turn between the steps of a large one.
  */
-export function parseBody(bytes: Buffer): unknown {
+export async function parseBody(bytes: Buffer): Promise<unknown> {
 	if (bytes.length === 0) return undefined;
 	if (!isUtf8(bytes)) throw new Problem(400, "body: not UTF-8");
-	if (isTooDeep(bytes))
+	const isLarge = bytes.length > largeBytes;
+	if (await isDeeperThan(deepest, bytes))
 		throw new Problem(400, `body: more than ${deepest} levels deep`);
+	if (isLarge) await nextTurn();
 	const text = bytes.toString("utf8");
 	let value: unknown;
 	try {
@@ -88,10 +79,12 @@ export function parseBody(bytes: Buffer): unknown {
 		const where = position ? ` (at character ${position})` : "";
 		throw new Problem(400, `body: not a JSON document${where}`);
 	}
+	if (isLarge) await nextTurn();
 	if (text.includes("\\u0000")) {
 		const steps = findNul(value);
 		if (steps)
 			throw new Problem(400, `${fieldName(steps)}: contains a NUL character`);
 	}
+	if (isLarge) await nextTurn();
 	return value ?? undefined;
 }

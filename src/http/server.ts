@@ -170,7 +170,7 @@ export async function startServer(parts: {
 				const call = callOf(raw, reply.raw, exchanges);
 				exchange.reading = hasBody;
 				const body = hasBody
-					? parseBody(await bodies.read(raw, reply.raw))
+					? await parseBody(await bodies.read(raw, reply.raw))
 					: undefined;
 				exchange.reading = false;
 				const request = {

@@ -5,9 +5,9 @@ import { fieldName, parseBody, shown } from "../../../src/http/json.ts";
 import { Problem } from "../../../src/problem.ts";
 
 /** The detail of the 400 that a body gives. */
-function refusal(text: string | Buffer): string {
+async function refusal(text: string | Buffer): Promise<string> {
 	try {
-		parseBody(Buffer.from(text as string));
+		await parseBody(Buffer.from(text as string));
 	} catch (error) {
 		assert.ok(error instanceof Problem);
 		assert.equal(error.status, 400);
@@ -16,25 +16,25 @@ function refusal(text: string | Buffer): string {
 	assert.fail(`accepted: ${text}`);
 }
 
-test("whatever JSON says comes back", () => {
-	fc.assert(
-		fc.property(
+test("whatever JSON says comes back", async () => {
+	await fc.assert(
+		fc.asyncProperty(
 			fc.jsonValue().filter((value) => value !== null),
-			(value) => {
+			async (value) => {
 				const text = JSON.stringify(value);
 				fc.pre(!text.includes("\\u0000"));
-				assert.deepEqual(parseBody(Buffer.from(text)), JSON.parse(text));
+				assert.deepEqual(await parseBody(Buffer.from(text)), JSON.parse(text));
 			},
 		),
 	);
 });
 
-test("an empty body and null are absent", () => {
-	assert.equal(parseBody(Buffer.alloc(0)), undefined);
-	assert.equal(parseBody(Buffer.from(" null\n")), undefined);
+test("an empty body and null are absent", async () => {
+	assert.equal(await parseBody(Buffer.alloc(0)), undefined);
+	assert.equal(await parseBody(Buffer.from(" null\n")), undefined);
 });
 
-test("what is no JSON document is refused without quoting it", () => {
+test("what is no JSON document is refused without quoting it", async () => {
 	for (const text of [
 		"{",
 		'{"apikey":"secret"',
@@ -45,30 +45,58 @@ test("what is no JSON document is refused without quoting it", () => {
 		"01",
 		" ",
 	]) {
-		assert.match(refusal(text), /^body: not a JSON document/);
-		assert.doesNotMatch(refusal(text), /sec/);
+		assert.match(await refusal(text), /^body: not a JSON document/);
+		assert.doesNotMatch(await refusal(text), /sec/);
 	}
-	assert.match(refusal('{"a":1}}'), /\(at character 7\)/);
-	assert.equal(refusal(Buffer.from([0x22, 0xff, 0x22])), "body: not UTF-8");
+	assert.match(await refusal('{"a":1}}'), /\(at character 7\)/);
+	assert.equal(
+		await refusal(Buffer.from([0x22, 0xff, 0x22])),
+		"body: not UTF-8",
+	);
 });
 
-test("a NUL in any string or name is refused by its place", () => {
-	assert.equal(refusal('{"a":"x\\u0000"}'), "a: contains a NUL character");
+test("a NUL in any string or name is refused by its place", async () => {
 	assert.equal(
-		refusal('{"m":[{"a":1},{"h":["\\u0000"]}]}'),
+		await refusal('{"a":"x\\u0000"}'),
+		"a: contains a NUL character",
+	);
+	assert.equal(
+		await refusal('{"m":[{"a":1},{"h":["\\u0000"]}]}'),
 		"m[1].h[0]: contains a NUL character",
 	);
-	assert.match(refusal('{"m":{"a\\u0000b":1}}'), /^m\.a\\0b: contains a NUL/);
+	assert.match(
+		await refusal('{"m":{"a\\u0000b":1}}'),
+		/^m\.a\\0b: contains a NUL/,
+	);
 	// the six characters of an escape are no NUL
-	assert.deepEqual(parseBody(Buffer.from('{"a":"\\\\u0000"}')), {
+	assert.deepEqual(await parseBody(Buffer.from('{"a":"\\\\u0000"}')), {
 		a: "\\u0000",
 	});
 });
 
-test("a name like __proto__ is a name", () => {
-	const value = parseBody(Buffer.from('{"__proto__":{"x":1},"y":2}'));
+test("a name like __proto__ is a name", async () => {
+	const value = await parseBody(Buffer.from('{"__proto__":{"x":1},"y":2}'));
 	assert.equal((value as { x?: number }).x, undefined);
 	assert.equal(Object.getPrototypeOf(value), Object.prototype);
+});
+
+test("depth: a hundred levels and no more, strings do not count", async () => {
+	const nested = (levels: number) =>
+		`${"[".repeat(levels)}${"]".repeat(levels)}`;
+	await parseBody(Buffer.from(nested(100)));
+	assert.equal(await refusal(nested(101)), "body: more than 100 levels deep");
+	assert.match(await refusal(`{"a":${nested(100)}}`), /levels/);
+	const text = JSON.stringify({ a: "[{\\".repeat(1000), b: ['"]}', "\\"] });
+	await parseBody(Buffer.from(text));
+	// an escape, and a string, across the parts that are looked at one by one
+	for (const shift of [0, 1, 2]) {
+		const long = "x".repeat(1024 * 1024 - 5 + shift);
+		const value = { a: `${long}"[`, b: [[`${long}\\`, "["]] };
+		assert.deepEqual(
+			await parseBody(Buffer.from(JSON.stringify(value))),
+			value,
+		);
+	}
 });
 
 test("field names read as in code", () => {
