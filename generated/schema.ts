@@ -194,7 +194,7 @@ export interface paths {
          * @description Answers the oldest metrics that are not lent to anyone, with a `batch_id`, and keeps them out
          *     of other leases and drains for `seconds`. They are deleted by `/metric/ack` only. After the
          *     lease has run out, before or after a restart, the same batch comes back unchanged under the same
-         *     id, except for what retention has removed meanwhile; `limit` counts for new batches only.
+         *     id, except for what retention or a plain drain has removed meanwhile; `limit` counts for new batches only.
          *     Not in the original, which answers 404: a client must not fall back to `/metric`, which deletes.
          */
         post: operations["leaseMetrics"];

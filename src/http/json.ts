@@ -1,13 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Problem } from "../problem.ts";
-import { isDeeperThan } from "./depth.ts";
+import { parseInSlices, parseText } from "./document.ts";
+import { outlineOf } from "./outline.ts";
 
 /** No request has more levels than a few; what walks a body may recurse this deep. */
 const deepest = 100;
-
-/** A body over this is worked on in several turns of the event loop. */
-const largeBytes = 256 * 1024;
 
 /** `metric_data[3].hostname` from the steps that lead to a field. */
 export function fieldName(steps: readonly string[]): string {
@@ -65,26 +63,17 @@ function findNul(value: unknown, steps: string[] = []): string[] | undefined {
 export async function parseBody(bytes: Buffer): Promise<unknown> {
 	if (bytes.length === 0) return undefined;
 	if (!isUtf8(bytes)) throw new Problem(400, "body: not UTF-8");
-	const isLarge = bytes.length > largeBytes;
-	if (await isDeeperThan(deepest, bytes))
+	const { depth, list } = await outlineOf(bytes, deepest);
+	if (depth > deepest)
 		throw new Problem(400, `body: more than ${deepest} levels deep`);
-	if (isLarge) await nextTurn();
-	const text = bytes.toString("utf8");
-	let value: unknown;
-	try {
-		value = JSON.parse(text);
-	} catch (error) {
-		// the parser's own words quote the body, where an api key may be
-		const position = /position (\d+)/.exec(String(error))?.[1];
-		const where = position ? ` (at character ${position})` : "";
-		throw new Problem(400, `body: not a JSON document${where}`);
-	}
-	if (isLarge) await nextTurn();
-	if (text.includes("\\u0000")) {
+	const value = list
+		? await parseInSlices(bytes, list)
+		: parseText(bytes.toString("utf8"));
+	if (bytes.includes("\\u0000")) {
 		const steps = findNul(value);
 		if (steps)
 			throw new Problem(400, `${fieldName(steps)}: contains a NUL character`);
 	}
-	if (isLarge) await nextTurn();
+	if (list) await nextTurn();
 	return value ?? undefined;
 }

@@ -144,7 +144,7 @@ export function createMetricBuffer(parts: {
 		const { leasesOf, markTaken } = await readers();
 		const gone = new Set(keys);
 		const ended = leasesOf(plainConsumer).filter((lease) =>
-			lease.keys.some((key) => gone.has(key)),
+			lease.keys.every((key) => gone.has(key)),
 		);
 		await markTaken(keys, plainConsumer, ended);
 	};

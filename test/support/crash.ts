@@ -321,8 +321,14 @@ export async function crashRounds(
 			await run(clients.lease, () => between(0, 10)),
 		];
 		const all = Promise.all(running.map(({ ended }) => ended));
-		// most rounds are short; the others have one to three passes
-		const life = random() < 0.7 ? between(5, 400) : between(400, 2500);
+		// many rounds are short, some end about the first pass, others have several
+		const dice = random();
+		const life =
+			dice < 0.6
+				? between(5, 400)
+				: dice < 0.8
+					? between(700, 1100)
+					: between(400, 2500);
 		try {
 			await Promise.race([pause(life), all]);
 		} finally {

@@ -99,6 +99,35 @@ test("depth: a hundred levels and no more, strings do not count", async () => {
 	}
 });
 
+test("a large list is parsed in slices as JSON.parse parses it whole", async () => {
+	const items = Array.from({ length: 40_000 }, (_, n) => ({
+		n,
+		text: `,"[{\\${n}日本`,
+		deep: [[n], {}],
+	}));
+	const text = JSON.stringify({ a: 1, list: items, b: [2] }, undefined, 1);
+	assert.ok(text.length > 1024 * 1024);
+	assert.deepEqual(await parseBody(Buffer.from(text)), JSON.parse(text));
+	const broken = [
+		text.replace('"n": 20000,', '"n": 20000,,'),
+		text.replace('"n": 39999,', "n: 39999,"),
+		text.replace(/\{\s*"n": 20000,/, ",$&"),
+		text.replace('"b"', '"b" 1'),
+		text.slice(0, -1),
+		`${text}]`,
+	];
+	for (const other of broken) {
+		assert.notEqual(other, text);
+		assert.throws(() => JSON.parse(other));
+		assert.match(await refusal(other), /^body: not a JSON document/);
+	}
+	const nul = text.replace("39999日本", "\\u0000");
+	assert.equal(
+		await refusal(nul),
+		"list[39999].text: contains a NUL character",
+	);
+});
+
 test("field names read as in code", () => {
 	assert.equal(fieldName([]), "body");
 	assert.equal(fieldName(["a"]), "a");

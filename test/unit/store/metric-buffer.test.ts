@@ -204,6 +204,22 @@ test("a lease that ran out can be drained; its id is done then", async (t) => {
 	assert.deepEqual(await keysOf(database), []);
 });
 
+test("an acknowledgement that comes late takes what a drain has left of its batch", async (t) => {
+	const { buffer, clock } = await open(t);
+	for (let n = 0; n < 3; n++) {
+		await buffer.append([sample(n)]);
+		clock.seconds++;
+	}
+	const batch = await buffer.lease("default", all, 1000);
+	assert.deepEqual(numbers(batch?.samples), [0, 1, 2]);
+	clock.seconds += 2;
+	const taken = await buffer.take(one);
+	assert.deepEqual(numbers(taken.samples), [0]);
+	await taken.confirm();
+	await buffer.acknowledge(batch?.lease.batchId ?? "", undefined);
+	assert.deepEqual(await drained(buffer), []);
+});
+
 test("data goes when every consumer has it", async (t) => {
 	const consumers = ["default", "long-term"];
 	const { buffer, database, directory } = await open(t, { consumers });
