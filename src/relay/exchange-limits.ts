@@ -1,0 +1,39 @@
+import { busy } from "../problem.ts";
+
+/** Bounds the requests on their way to other agents. */
+export interface ExchangeLimits {
+	/**
+	 * Counts a request in until the function it answers is called. Problem 503 at
+	 * once when there are too many: an agent may be its own next hop, and requests
+	 * waiting for each other's connections would wait for ever.
+	 */
+	enter(place: string): () => void;
+}
+
+export function createExchangeLimits(limits: {
+	each: number;
+	all: number;
+}): ExchangeLimits {
+	const running = new Map<string, number>();
+	let all = 0;
+	return {
+		enter: (place) => {
+			const here = running.get(place) ?? 0;
+			if (here >= limits.each)
+				throw busy(`${place}: ${here} requests are on their way there`);
+			if (all >= limits.all)
+				throw busy(`${all} relayed requests are on their way`);
+			running.set(place, here + 1);
+			all++;
+			let isIn = true;
+			return () => {
+				if (!isIn) return;
+				isIn = false;
+				all--;
+				const left = (running.get(place) ?? 1) - 1;
+				if (left === 0) running.delete(place);
+				else running.set(place, left);
+			};
+		},
+	};
+}

@@ -1,0 +1,60 @@
+import { isIP } from "node:net";
+
+/** The next agent of a relay. */
+export interface Hop {
+	/** Name or address, an IPv6 address without brackets. */
+	host: string;
+	port: number;
+}
+
+const defaultPort = 6777;
+
+/** How a hop is written: `web01:6777`, `[2001:db8::1]:6777`. */
+export const hopText = ({ host, port }: Hop) =>
+	`${host.includes(":") ? `[${host}]` : host}:${port}`;
+
+// RFC 1123, and the underscore that people use all the same
+const name =
+	/^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?$/;
+
+function portOf(text: string | undefined): number | undefined {
+	if (text === undefined) return defaultPort;
+	const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
+	return port >= 1 && port <= 65_535 ? port : undefined;
+}
+
+/**
+ * The one spelling of a host: limits and pins must not depend on how a client
+ * writes it. An IPv4 address in an IPv6 one is the IPv4 address.
+ */
+function canonical(host: string): string {
+	if (isIP(host) !== 6) return host.toLowerCase();
+	const address = new URL(`http://[${host}]`).hostname.slice(1, -1);
+	const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(address);
+	if (!mapped) return address;
+	const bytes = mapped
+		.slice(1)
+		.map((group) => Number.parseInt(group, 16))
+		.flatMap((group) => [group >> 8, group & 255]);
+	return bytes.join(".");
+}
+
+/**
+ * A hop as clients write it: a name, an IPv4 address, a bare or bracketed IPv6
+ * address, with an optional port (6777). Undefined for anything else: no
+ * credentials, no paths, no blanks, no port out of range.
+ */
+export function parseHop(text: string): Hop | undefined {
+	if (isIP(text) === 6 && !text.includes("%"))
+		return { host: canonical(text), port: defaultPort };
+	const bracketed = /^\[([0-9A-Fa-f:.]+)\](?::(.*))?$/.exec(text);
+	const [host, portText] = bracketed
+		? [bracketed[1] ?? "", bracketed[2]]
+		: (/^([^:]*)(?::(.*))?$/.exec(text)?.slice(1) ?? [""]);
+	const port = portOf(portText);
+	if (port === undefined || host === undefined) return undefined;
+	const isValid = bracketed
+		? isIP(host) === 6
+		: isIP(host) === 4 || (name.test(host) && !/^[\d.]+$/.test(host));
+	return isValid ? { host: canonical(host), port } : undefined;
+}

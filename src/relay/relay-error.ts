@@ -1,0 +1,61 @@
+/** Why a hop did not answer, in one line that names it. */
+export class RelayError extends Error {
+	override name = "RelayError";
+	/** It ran out of time. */
+	readonly isTimeout: boolean;
+
+	constructor(message: string, isTimeout = false, cause?: unknown) {
+		super(message, { cause });
+		this.isTimeout = isTimeout;
+	}
+}
+
+const words: Readonly<Record<string, string>> = {
+	ECONNREFUSED: "connection refused",
+	ECONNRESET: "the connection was reset before the answer was complete",
+	EPIPE: "the connection was closed before the request was sent",
+	EHOSTUNREACH: "no route to host",
+	ENETUNREACH: "network is unreachable",
+	ETIMEDOUT: "connection timed out",
+	ENOTFOUND: "unknown host name",
+	EAI_AGAIN: "the host name could not be looked up",
+	ERR_SSL_WRONG_VERSION_NUMBER: "does not speak TLS on this port",
+	ERR_SSL_PACKET_LENGTH_TOO_LONG: "does not speak TLS on this port",
+	DEPTH_ZERO_SELF_SIGNED_CERT: "certificate is self-signed and not trusted",
+	SELF_SIGNED_CERT_IN_CHAIN: "certificate is not signed by the trusted CA",
+	UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		"certificate is not signed by the trusted CA",
+	UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+		"certificate is not signed by the trusted CA",
+	CERT_HAS_EXPIRED: "certificate has expired",
+};
+
+/** What OpenSSL says, without the places in its source. */
+function reasonOf(message: string): string {
+	const [line = ""] = message.split("\n", 1);
+	const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(line) ?? [];
+	if (reason === undefined) return line;
+	return /wrong version number|packet length too long|http request/.test(reason)
+		? "does not speak TLS on this port"
+		: `TLS: ${reason}`;
+}
+
+/** Whatever went wrong with a hop, as a RelayError. */
+export function relayError(
+	error: unknown,
+	place: string,
+	time: { isLate: boolean; timeoutMilliseconds: number | undefined },
+): RelayError {
+	if (error instanceof RelayError) return error;
+	if (time.isLate)
+		return new RelayError(
+			`${place}: no answer within ${(time.timeoutMilliseconds ?? 0) / 1000} seconds`,
+			true,
+			error,
+		);
+	const { code = "", message } = error as NodeJS.ErrnoException;
+	const why = code.startsWith("HPE_")
+		? `the answer is not HTTP: ${message}`
+		: (words[code] ?? reasonOf(message));
+	return new RelayError(`${place}: ${why}`, false, error);
+}

@@ -1,0 +1,108 @@
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { AgentOptions } from "node:https";
+import { createSecureContext } from "node:tls";
+import { systemReason } from "../system-error.ts";
+import { type Hop, hopText, parseHop } from "./hop.ts";
+
+/**
+ * Whom to believe at the other end of a TLS connection. The one place that
+ * holds this policy, for relays and command-line tools alike.
+ */
+export interface Trust {
+	/** What node:https needs to know. */
+	tls: Pick<AgentOptions, "ca" | "cert" | "key" | "rejectUnauthorized">;
+	/** SHA-256 of the certificate a hop must have, upper case with colons; undefined if it is not pinned. */
+	fingerprint(hop: Hop): string | undefined;
+	/** Nothing is verified, unless a hop is pinned. */
+	readonly isUnverified: boolean;
+}
+
+/** Why the trust settings cannot be used: one line that names the setting or the file. */
+export class TrustError extends Error {
+	override name = "TrustError";
+}
+
+async function read(setting: string, file: string) {
+	if (file === "") return undefined;
+	try {
+		return await readFile(file);
+	} catch (cause) {
+		throw new TrustError(`${setting} ${file}: ${systemReason(cause)}`, {
+			cause,
+		});
+	}
+}
+
+/** Says at the start, and not at the first request, that TLS cannot use something. */
+function usable(what: string, use: () => void) {
+	try {
+		use();
+	} catch (cause) {
+		throw new TrustError(`${what}: ${(cause as Error).message}`, { cause });
+	}
+}
+
+/** A pin's place; the dot that ends an absolute name makes no other agent of it. */
+const placeOf = ({ host, port }: Hop) =>
+	hopText({ host: host.replace(/\.$/, ""), port });
+
+/** `HOST[:PORT]=AB:CD:...`, 32 bytes in hexadecimal, colons or not. */
+function parsePin(text: string): [string, string] | undefined {
+	const [place = "", digits = ""] = text.split("=", 2);
+	const hop = parseHop(place);
+	const hex = digits.replaceAll(":", "").toUpperCase();
+	if (!hop || !/^[0-9A-F]{64}$/.test(hex)) return undefined;
+	return [placeOf(hop), hex.replace(/(..)(?!$)/g, "$1:")];
+}
+
+/** Names the entries that are no pins; undefined if all are. */
+export function badPins(entries: readonly string[]): string | undefined {
+	const bad = entries.filter((entry) => !parsePin(entry));
+	return bad.length > 0
+		? `not HOST[:PORT]=SHA256: ${bad.join(", ")}`
+		: undefined;
+}
+
+/**
+ * Reads what the settings name. Without a CA file nothing is verified, as in the
+ * original, but for pinned hops. Throws TrustError.
+ */
+export async function loadTrust(settings: {
+	caFile: string;
+	pins: readonly string[];
+	certificateFile: string;
+	keyFile: string;
+}): Promise<Trust> {
+	const complaint = badPins(settings.pins);
+	if (complaint) throw new TrustError(`proxy-fingerprints: ${complaint}`);
+	const ca = await read("proxy-ca-file", settings.caFile);
+	const cert = await read("proxy-certificate", settings.certificateFile);
+	const key = await read("proxy-private-key", settings.keyFile);
+	if ((cert === undefined) !== (key === undefined))
+		throw new TrustError(
+			"proxy-certificate and proxy-private-key: only one of the two is set",
+		);
+	usable(`proxy-ca-file ${settings.caFile}`, () => {
+		if (ca) new X509Certificate(ca);
+	});
+	usable(
+		`proxy-certificate ${settings.certificateFile} and proxy-private-key ${settings.keyFile}`,
+		() => {
+			if (cert && key) createSecureContext({ cert, key });
+		},
+	);
+	const pins = new Map(
+		settings.pins.flatMap((pin) => [parsePin(pin) ?? []]) as [string, string][],
+	);
+	return {
+		tls: {
+			...(ca && { ca }),
+			...(cert && { cert }),
+			...(key && { key }),
+			rejectUnauthorized: ca !== undefined,
+		},
+		fingerprint: (hop) => pins.get(placeOf(hop)),
+		isUnverified: ca === undefined,
+	};
+}

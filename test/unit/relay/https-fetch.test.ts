@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { createFetching } from "../../support/fetching.ts";
+import { answering, json } from "../../support/next-hop.ts";
+
+const megabyte = Buffer.alloc(1 << 20, "\xff\x00a", "latin1");
+
+it("gives status, type and body as they come, byte for byte", async (t) => {
+	const fetch = await createFetching(t);
+	for (const [status, type, body] of [
+		[200, "application/json; charset=UTF-8", Buffer.from("{}")],
+		[204, undefined, Buffer.alloc(0)],
+		[302, "text/html", Buffer.from("moved")],
+		[404, "text/plain", Buffer.from("404 page not found\n")],
+		[503, "application/problem+json", Buffer.from("{}")],
+		[200, "application/octet-stream", megabyte],
+		[599, undefined, megabyte],
+	] as const) {
+		const server = await answering(t, (response) => {
+			response.writeHead(status, {
+				...(type && { "Content-Type": type }),
+				Location: "https://127.0.0.1:1/",
+			});
+			response.end(body);
+		});
+		const fetched = await fetch(server.port);
+		assert.deepEqual(fetched, { status, contentType: type, body });
+		assert.equal(server.arrived.length, 1);
+	}
+});
+
+it("sends method, path, headers and body as they are", async (t) => {
+	const fetch = await createFetching(t);
+	const server = await answering(t, (response) => json(response, {}));
+	for (const body of [Buffer.alloc(0), Buffer.from("{ }\n"), megabyte]) {
+		await fetch(server.port, { body, path: "/metric/append" });
+		const arrived = server.arrived.at(-1);
+		assert.equal(arrived?.method, "POST");
+		assert.equal(arrived?.path, "/metric/append");
+		assert.equal(arrived?.headers.host, `127.0.0.1:${server.port}`);
+		assert.equal(arrived?.headers["content-type"], "application/json");
+		assert.equal(arrived?.headers["content-length"], String(body.length));
+		assert.ok(arrived?.body.equals(body));
+	}
+	await fetch(server.port, { method: "GET", body: Buffer.alloc(0) });
+	assert.equal(server.arrived.at(-1)?.method, "GET");
+});
+
+it("keeps connections, and resumes TLS sessions on new ones", async (t) => {
+	const fetch = await createFetching(t);
+	const resumed: boolean[] = [];
+	const server = await answering(t, (response) => {
+		const socket = response.socket as unknown as {
+			isSessionReused(): boolean;
+		};
+		resumed.push(socket.isSessionReused());
+		json(response, {});
+	});
+	for (let n = 0; n < 10; n++) await fetch(server.port);
+	assert.equal(server.accepted(), 1);
+	await Promise.all(Array.from({ length: 3 }, () => fetch(server.port)));
+	assert.equal(server.accepted(), 3);
+	assert.deepEqual(resumed.slice(0, 10), Array(10).fill(false));
+	assert.ok(resumed.slice(10).includes(true), "no session was resumed");
+});
+
+it("asks over IPv6, its address in brackets in Host", async (t) => {
+	const fetch = await createFetching(t);
+	const start = () =>
+		answering(t, (response) => json(response, {}), { host: "::1" });
+	const server = await start().catch(() => undefined);
+	if (!server) return t.skip("::1 is not an address of this machine");
+	await fetch(0, { hop: { host: "::1", port: server.port } });
+	assert.equal(server.arrived[0]?.headers.host, `[::1]:${server.port}`);
+});
+
+it("names: SNI is sent for them, and not for addresses", async (t) => {
+	const fetch = await createFetching(t);
+	const names: string[] = [];
+	const server = await answering(t, (response) => json(response, {}), {
+		SNICallback: (name, done) => {
+			names.push(name);
+			done(null);
+		},
+	});
+	await fetch(server.port);
+	assert.deepEqual(names, []);
+	await fetch(0, { hop: { host: "localhost", port: server.port } });
+	assert.deepEqual(names, ["localhost"]);
+});

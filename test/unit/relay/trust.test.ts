@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { parseHop } from "../../../src/relay/hop.ts";
+import { badPins, TrustError } from "../../../src/relay/trust.ts";
+import { trusting } from "../../support/fetching.ts";
+import { createPair } from "../../support/next-hop.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+
+const hop = (text: string) => parseHop(text) ?? assert.fail(text);
+const hex = "ab".repeat(32);
+const colons = hex.toUpperCase().replace(/(..)(?!$)/g, "$1:");
+
+describe("trust", () => {
+	it("nothing set: nothing is verified", async () => {
+		const trust = await trusting();
+		assert.ok(trust.isUnverified);
+		assert.deepEqual(trust.tls, { rejectUnauthorized: false });
+		assert.equal(trust.fingerprint({ host: "h", port: 6777 }), undefined);
+	});
+
+	it("pins: of a host and port, however they are spelt", async () => {
+		const pair = new X509Certificate(createPair().certificate);
+		const trust = await trusting({
+			pins: [
+				`h=${hex}`,
+				`h:1=${colons.toLowerCase()}`,
+				`[::1]:2=${colons}`,
+				`::1=${pair.fingerprint256}`,
+			],
+		});
+		const at = (host: string, port: number) =>
+			trust.fingerprint({ host, port });
+		assert.equal(at("h", 6777), colons);
+		assert.equal(at("h", 1), colons);
+		assert.equal(at("h", 2), undefined);
+		assert.equal(at("::1", 2), colons);
+		assert.equal(at("::1", 6777), pair.fingerprint256);
+	});
+
+	it("a pin holds in any letter case of the name", async () => {
+		const trust = await trusting({ pins: [`Web01=${hex}`] });
+		for (const text of ["Web01", "web01", "WEB01:6777", "web01."])
+			assert.equal(trust.fingerprint(hop(text)), colons, text);
+	});
+
+	it("a pin holds for every spelling of an address", async () => {
+		const trust = await trusting({
+			pins: [`[::1]:1=${hex}`, `127.0.0.1:1=${hex}`],
+		});
+		for (const text of [
+			"[::1]:1",
+			"[0:0:0:0:0:0:0:1]:1",
+			"[::0001]:1",
+			"[::ffff:127.0.0.1]:1",
+			"[::FFFF:7f00:1]:1",
+		])
+			assert.equal(trust.fingerprint(hop(text)), colons, text);
+	});
+
+	it("what is no pin is named", async () => {
+		for (const bad of ["", "h", `=${hex}`, `h=${hex}0`, "h=", `h:0=${hex}`]) {
+			assert.match(badPins([bad]) ?? "", /^not HOST\[:PORT\]=SHA256: /, bad);
+			await assert.rejects(trusting({ pins: [bad] }), TrustError);
+		}
+		assert.equal(badPins([`h=${hex}`]), undefined);
+	});
+
+	it("files: what cannot be used is named with its setting", async (t) => {
+		const directory = await temporaryDirectory(t);
+		const file = (name: string) => join(directory, name);
+		const pair = createPair();
+		await writeFile(file("cert"), pair.certificate);
+		await writeFile(file("key"), pair.privateKey);
+		const caFile = file("none");
+		await assert.rejects(trusting({ caFile }), {
+			name: "TrustError",
+			message: `proxy-ca-file ${caFile}: no such file or directory`,
+		});
+		for (const one of [
+			{ certificateFile: file("cert") },
+			{ keyFile: file("key") },
+		])
+			await assert.rejects(trusting(one), /only one of the two is set/);
+		const both = { certificateFile: file("cert"), keyFile: file("key") };
+		const trust = await trusting({ ...both, caFile: file("cert") });
+		assert.ok(!trust.isUnverified);
+		assert.equal(trust.tls.rejectUnauthorized, true);
+		assert.equal(String(trust.tls.cert), pair.certificate);
+	});
+
+	it("files that hold no PEM are named at the start, not at the first request", async (t) => {
+		const file = join(await temporaryDirectory(t), "junk");
+		await writeFile(file, "junk\n");
+		await assert.rejects(trusting({ caFile: file }), TrustError);
+		await assert.rejects(
+			trusting({ certificateFile: file, keyFile: file }),
+			TrustError,
+		);
+	});
+});
