@@ -40,6 +40,9 @@ export const contract = {
 				"parameters": [
 					{
 						"$ref": "#/components/parameters/MillisecondsLeft"
+					},
+					{
+						"$ref": "#/components/parameters/Hops"
 					}
 				],
 				"requestBody": {
@@ -75,9 +78,6 @@ export const contract = {
 								}
 							}
 						}
-					},
-					"501": {
-						"$ref": "#/components/responses/CheckNotBuilt"
 					},
 					"503": {
 						"$ref": "#/components/responses/CheckBusy"
@@ -858,15 +858,6 @@ export const contract = {
 					}
 				}
 			},
-			"CheckNotBuilt": {
-				"content": {
-					"application/problem+json": {
-						"schema": {
-							"$ref": "#/components/schemas/CheckProblem"
-						}
-					}
-				}
-			},
 			"CheckBusy": {
 				"headers": {
 					"Retry-After": {
@@ -940,6 +931,15 @@ export const contract = {
 				"schema": {
 					"type": "string",
 					"pattern": "^[0-9]{1,9}$"
+				}
+			},
+			"Hops": {
+				"name": "Happo-Hops",
+				"in": "header",
+				"required": false,
+				"schema": {
+					"type": "string",
+					"pattern": "^[0-9]{1,3}$"
 				}
 			}
 		},

@@ -33,7 +33,8 @@ export interface paths {
          * Relay a request to the next hop
          * @description Passes a request on to the first of `proxy_hostport` and answers with what that hop answered:
          *     its status, its body byte for byte, and its `Content-Type` (the original guessed the type from
-         *     the body). Redirects of a hop are passed back, never followed.
+         *     the body). Redirects of a hop are passed back, never followed; their `Location` is dropped with
+         *     the other headers, as in the original.
          *
          *     With one host left, the bytes of `request_json` are posted to `/<request_type>` there. With
          *     more, `/proxy` of the first is called with the remaining hosts. `get/<path>` (`get/status`)
@@ -43,6 +44,12 @@ export interface paths {
          *     `request_json` is base64, which is what every client and agent of the original really sends,
          *     or the JSON text itself, which is what its documentation says (and its code loses: it forwards
          *     an empty body). The first character that is not blank decides: `{` is JSON.
+         *
+         *     At most 16 agents are passed, nested relays included. The time that is left travels along, so
+         *     that an inner hop gives up before an outer one and says which hop was slow. At most 64
+         *     connections to a host are kept, 128 requests to a host and 512 in all are on their way; more are
+         *     answered 503 at once. A client that goes away cancels what it asked for. Whether the certificate
+         *     of the next hop is verified is the agent's setting; by default it is not, as in the original.
          *
          *     Failures of the relay itself have the shape of a check result, whatever was relayed, because
          *     the original's clients expect it. A status of 500 makes check_happo say CRITICAL, on purpose.
@@ -902,15 +909,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["CheckProblem"];
             };
         };
-        /** @description This version of the agent does not have the operation yet; nothing was done. */
-        CheckNotBuilt: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["CheckProblem"];
-            };
-        };
         /** @description Too much is going on; nothing was run. */
         CheckBusy: {
             headers: {
@@ -969,6 +967,11 @@ export interface components {
          * @example 9500
          */
         MillisecondsLeft: string;
+        /**
+         * @description How many agents have relayed the request already. Agents count, so that a circle ends.
+         * @example 1
+         */
+        Hops: string;
     };
     requestBodies: never;
     headers: {
@@ -1013,6 +1016,11 @@ export interface operations {
                  * @example 9500
                  */
                 "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
+                /**
+                 * @description How many agents have relayed the request already. Agents count, so that a circle ends.
+                 * @example 1
+                 */
+                "Happo-Hops"?: components["parameters"]["Hops"];
             };
             path?: never;
             cookie?: never;
@@ -1054,9 +1062,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CheckProblem"];
                 };
             };
-            501: components["responses"]["CheckNotBuilt"];
             503: components["responses"]["CheckBusy"];
-            /** @description The next hop did not answer within `proxy-timeout-seconds`. */
+            /** @description The next hop did not answer within `proxy-timeout-seconds`, its body included. */
             504: {
                 headers: {
                     [name: string]: unknown;

@@ -61,18 +61,19 @@ export function badNetworks(entries: readonly string[]): string | undefined {
 }
 
 /**
- * The rule of allowed-hosts: 127.0.0.1, ::1 and the entries, which are addresses or networks (`10.0.0.0/8`, host bits may be set).
+ * The rule of allowed-hosts: what is `always` allowed and the entries, which are addresses or networks (`10.0.0.0/8`, host bits may be set).
  * IPv4-mapped peers and entries count as IPv4, and the families never match each other: `::/0` lets no IPv4 in.
  * Blanks around entries and empty entries are ignored. Throws an AccessError that lists every bad entry.
  */
-export function parseAllowedHosts(entries: readonly string[]): Access {
+export function parseAllowedHosts(
+	entries: readonly string[],
+	always: readonly string[] = ["127.0.0.1", "::1"],
+): Access {
 	// A single BlockList would match IPv4 peers with IPv6 networks and the other way round.
 	const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
-	lists.ipv4.addAddress("127.0.0.1", "ipv4");
-	lists.ipv6.addAddress("::1", "ipv6");
 	const complaint = badNetworks(entries);
 	if (complaint) throw new AccessError(`allowed-hosts: ${complaint}`);
-	for (const entry of entries) {
+	for (const entry of [...always, ...entries]) {
 		const network = parseNetwork(entry.trim());
 		if (!network) continue;
 		const { family, address, prefix } = network;

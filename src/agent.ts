@@ -6,7 +6,7 @@ import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
 import { createSlots } from "./commands/slots.ts";
 import { createHandlers } from "./handlers/index.ts";
-import { loadKeyPair, validityWarning } from "./http/certificate.ts";
+import { loadKeyPair } from "./http/certificate.ts";
 import { createContract } from "./http/contract.ts";
 import type { KeyPair } from "./http/key-pair.ts";
 import type { Replied } from "./http/reply.ts";
@@ -16,7 +16,11 @@ import type { Log } from "./log.ts";
 import { createSnapshots } from "./machine-state/snapshot.ts";
 import { createCollector } from "./metrics/collector.ts";
 import { createMetricConfigFile } from "./metrics/metric-config-file.ts";
+import { parseDestinations } from "./relay/destinations.ts";
+import { createHttpsFetch } from "./relay/https-fetch.ts";
+import { loadTrust } from "./relay/trust.ts";
 import type { DaemonSettings } from "./settings.ts";
+import { warnOfRisks } from "./start-warnings.ts";
 import { openDatabase } from "./store/database.ts";
 import { createMachineStates } from "./store/machine-states.ts";
 import { createMetricBuffer } from "./store/metric-buffer.ts";
@@ -45,26 +49,10 @@ const commandGraceMilliseconds = 1_000;
 /** Connections have longer: the requests of those commands are answered. */
 const connectionGraceMilliseconds = 2_500;
 
-/** Says at start what an operator should know of a risky set-up. */
-function warn(settings: DaemonSettings, keyPair: KeyPair, log: Log) {
-	const validity = validityWarning(keyPair, new Date());
-	if (validity) log.warning(validity);
-	if (process.getuid?.() === 0 && settings.inventory)
-		log.warning(
-			"running as root with /inventory on: every allowed host has a root shell here (inventory, shell)",
-		);
-	for (const name of [
-		"cpu-profile",
-		"enable-requeststatus-middleware",
-	] as const)
-		if (settings[name])
-			log.warning(`${name}: not in this version of the agent, ignored`);
-}
-
 /**
  * Builds the agent from its settings, the only place that knows in what order,
  * and starts it. Throws AccessError for a bad `allowed-hosts`, KeyPairError for
- * the certificate and its key, StoreLocked for a store that another process
+ * the certificate and its key, TrustError for those of relays, StoreLocked for a store that another process
  * has, and the system's error for the port.
  */
 export async function startAgent(parts: {
@@ -81,7 +69,13 @@ export async function startAgent(parts: {
 		passphrase: settings["private-key-passphrase"],
 		passphraseFile: settings["private-key-passphrase-file"],
 	});
-	warn(settings, keyPair, log);
+	const trust = await loadTrust({
+		caFile: settings["proxy-ca-file"],
+		pins: settings["proxy-fingerprints"],
+		certificateFile: settings["proxy-certificate"],
+		keyFile: settings["proxy-private-key"],
+	});
+	warnOfRisks({ settings, keyPair, trust, log });
 	const now = Date.now;
 	const database = await openDatabase({ directory: settings.dbfile, log });
 	const buffer = createMetricBuffer({
@@ -135,6 +129,10 @@ export async function startAgent(parts: {
 		now,
 		log,
 	});
+	const relay = createHttpsFetch({
+		trust,
+		maxBodyBytes: settings["proxy-max-answer-bytes"],
+	});
 	const handlers = createHandlers({
 		plugins: pluginsIn(settings["nagios-plugin-paths"]),
 		runCommand: runnerOf(settings["max-commands"]),
@@ -149,6 +147,11 @@ export async function startAgent(parts: {
 		allowConfigUpdate: settings["config-update"],
 		machineStates,
 		onFailure: snapshots.take,
+		relay: {
+			fetch: relay.fetch,
+			destinations: parseDestinations(settings["proxy-destinations"]),
+			timeoutSeconds: settings["proxy-timeout-seconds"],
+		},
 	});
 	const { checkReply } = parts;
 	const server = await startServer({
@@ -175,6 +178,9 @@ export async function startAgent(parts: {
 			...(settings["listen-address"] && { host: settings["listen-address"] }),
 		},
 		log,
+	}).catch(async (error) => {
+		await database.close();
+		throw error;
 	});
 	if (!settings["disable-collect-metrics"]) collector.start();
 	log.info(`listening on ${server.address} port ${server.port}`);
@@ -188,6 +194,7 @@ export async function startAgent(parts: {
 				server.close(connectionGraceMilliseconds),
 				commands.close(commandGraceMilliseconds),
 			]);
+			relay.close();
 			await Promise.all([collected, snapshots.settled()]);
 			await database.close();
 		},

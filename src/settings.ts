@@ -1,5 +1,7 @@
 import { isIP } from "node:net";
 import { badNetworks } from "./access.ts";
+import { badDestinations } from "./relay/destinations.ts";
+import { badPins } from "./relay/trust.ts";
 import type { SettingTable, SettingValues } from "./setting-table.ts";
 
 const day = 86_400;
@@ -144,7 +146,6 @@ export const daemonSettings = {
 		help: "seconds that machine states are kept",
 	},
 	"proxy-timeout-seconds": {
-		notYet: true,
 		kind: "integer",
 		minimum: -longest,
 		maximum: longest,
@@ -211,6 +212,43 @@ export const daemonSettings = {
 		default: true,
 		helpOff: "refuse /metric/config/update",
 		help: "answer /metric/config/update",
+	},
+	"proxy-ca-file": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "CA that next hops' certificates are verified with; none: unverified",
+	},
+	"proxy-fingerprints": {
+		kind: "list",
+		default: [],
+		check: badPins,
+		help: "pinned next hops, HOST[:PORT]=SHA-256 of the certificate",
+	},
+	"proxy-certificate": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "client certificate shown to next hops, PEM",
+	},
+	"proxy-private-key": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "private key of proxy-certificate, PEM",
+	},
+	"proxy-destinations": {
+		kind: "list",
+		default: [],
+		check: badDestinations,
+		help: "where /proxy may relay to: addresses, networks, names, *.names; empty is anywhere",
+	},
+	"proxy-max-answer-bytes": {
+		kind: "integer",
+		minimum: 1024,
+		maximum: 1024 * mebibyte,
+		default: 32 * mebibyte,
+		help: "largest answer of a next hop",
 	},
 	"listen-address": {
 		check: addressOrNothing,

@@ -53,7 +53,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/handlers\//,
-		to: /^src\/(handlers|commands|metrics|store)\/|^src\/(problem|system-error)\.ts$|^generated\/handlers\.ts$/,
+		to: /^src\/(handlers|commands|metrics|relay|store)\/|^src\/(problem|system-error)\.ts$|^generated\/handlers\.ts$/,
 	},
 	{ from: /^src\/commands\//, to: /^src\/commands\/|^src\/problem\.ts$/ },
 	{
@@ -68,6 +68,15 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 		from: /^src\/store\//,
 		to: /^src\/store\/|^src\/(log|problem|system-error)\.ts$|^generated\/schema\.ts$/,
 	},
+	{
+		from: /^src\/relay\//,
+		to: /^src\/relay\/|^src\/(access|log|problem|system-error)\.ts$/,
+	},
+	{
+		from: /^src\/settings\.ts$/,
+		to: /^src\/[^/]+\.ts$|^src\/relay\/(destinations|trust)\.ts$/,
+	},
+	{ from: /^src\/start-warnings\.ts$/, to: /^src\// },
 	{ from: /^src\/[^/]+\.ts$/, to: /^src\/[^/]+\.ts$/ },
 ];
 
@@ -103,7 +112,11 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	"openapi-fetch": ["generated/client.ts"],
 	clipanion: ["cli/daemon.ts", "cli/options.ts", "cli/program.ts"],
 	"node:child_process": ["src/commands/process.ts"],
-	"node:https": ["src/http/listener.ts"],
+	"node:https": [
+		"src/http/listener.ts",
+		"src/relay/https-agent.ts",
+		"src/relay/https-fetch.ts",
+	],
 	level: [],
 	"classic-level": ["src/store/level.ts"],
 	yaml: ["src/metrics/yaml-document.ts"],

@@ -132,6 +132,8 @@ export interface Call {
 	signal: AbortSignal;
 	/** What the caller will still wait, in milliseconds; undefined if it did not say. */
 	millisecondsLeft: number | undefined;
+	/** Agents that relayed the request before it came here. */
+	hopsPassed: number;
 	/** Media types of the Accept header, best first; empty if there is none. */
 	accept: readonly string[];
 }

@@ -10,6 +10,7 @@ import { createMetric } from "./metric.ts";
 import { createMetricConfig } from "./metric-config.ts";
 import { createMonitor } from "./monitor.ts";
 import { notBuilt } from "./not-built.ts";
+import { createProxy } from "./proxy.ts";
 import { checkAvailability } from "./root.ts";
 
 /** Every operation of the agent with the parts it works with. */
@@ -23,11 +24,12 @@ export function createHandlers(parts: {
 	metricConfigFile: MetricConfigFile;
 	allowConfigUpdate: boolean;
 	machineStates: MachineStates;
+	relay: Parameters<typeof createProxy>[0];
 }): Handlers {
 	const { runCommand } = parts;
 	return {
 		checkAvailability,
-		relayRequest: notBuilt("POST /proxy"),
+		relayRequest: createProxy(parts.relay),
 		runCheck: createMonitor(parts),
 		runInventoryCommand: createInventory({
 			rules: parts.inventoryRules,

@@ -2,6 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Call } from "../../generated/handlers.ts";
 import type { Exchanges } from "./exchange.ts";
 
+/** A header that the contract declares as a number; it refuses what is none. */
+const count = (header: string | string[] | undefined) =>
+	typeof header === "string" && /^\d{1,9}$/.test(header)
+		? Number(header)
+		: undefined;
+
 /** What a handler may know of the request. */
 export function callOf(
 	request: IncomingMessage,
@@ -12,13 +18,11 @@ export function callOf(
 	exchanges.whenOver(request, response, () => {
 		if (!response.writableFinished) gone.abort();
 	});
-	const left = request.headers["happo-milliseconds-left"];
+	const left = count(request.headers["happo-milliseconds-left"]);
 	return {
 		signal: gone.signal,
-		millisecondsLeft:
-			typeof left === "string" && /^\d{1,9}$/.test(left)
-				? Number(left)
-				: undefined,
+		millisecondsLeft: left,
+		hopsPassed: count(request.headers["happo-hops"]) ?? 0,
 		accept: acceptedTypes(request.headers.accept),
 	};
 }

@@ -43,16 +43,18 @@ function mediaType(operation: Operation, reply: Replied): string | undefined {
 export function toAnswer(operation: Operation, reply: Replied): Answer {
 	const type = mediaType(operation, reply);
 	const { body } = reply;
-	const payload =
-		type && isJson(type)
+	const isRaw = body instanceof Uint8Array;
+	const payload = isRaw
+		? body
+		: type && isJson(type)
 			? JSON.stringify(body)
-			: body instanceof Uint8Array
-				? body
-				: String(body ?? "");
+			: String(body ?? "");
+	// what is passed through keeps the spelling it came with
+	const contentType = isRaw ? type : (contentTypes[type ?? ""] ?? type);
 	return {
 		status: reply.status,
 		headers: {
-			...(type && { "content-type": contentTypes[type] ?? type }),
+			...(contentType && { "content-type": contentType }),
 			...reply.headers,
 		},
 		payload,

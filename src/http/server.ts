@@ -52,12 +52,20 @@ function askedPath(url: string): string {
 const pathOf = (request: FastifyRequest) =>
 	request.routeOptions?.url ?? askedPath(request.url);
 
+/** Fastify gives an empty payload a type of its own, unless there is none at all. */
+function sendable(payload: string | Uint8Array) {
+	if (payload.length === 0) return undefined;
+	return typeof payload === "string" || Buffer.isBuffer(payload)
+		? payload
+		: Buffer.from(payload);
+}
+
 function send(reply: FastifyReply, answer: Answer): FastifyReply {
 	const { payload } = answer;
 	return reply
 		.code(answer.status)
 		.headers(answer.headers)
-		.send(typeof payload === "string" ? payload : Buffer.from(payload));
+		.send(sendable(payload));
 }
 
 /** 405 where another method has an operation, otherwise 404. */

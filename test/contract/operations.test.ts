@@ -6,7 +6,9 @@ import { after, describe, it } from "node:test";
 import { parse } from "yaml";
 import type { Replied } from "../../src/http/reply.ts";
 import { startTestAgent } from "../support/agent.ts";
-import { type Received, send } from "../support/https.ts";
+import { freePort } from "../support/command-line.ts";
+import { post, type Received, send } from "../support/https.ts";
+import { listening } from "../support/next-hop.ts";
 import {
 	checkReply,
 	type Declared,
@@ -77,7 +79,10 @@ async function ask(
 	});
 	checkReply(declared.operationId, replied(received));
 	const statuses = answered.get(declared.operationId) ?? new Set();
-	answered.set(declared.operationId, statuses.add(String(received.status)));
+	const status = String(received.status);
+	// what is not declared by itself is what a relay passes through
+	statuses.add(declared.replies.has(status) ? status : "default");
+	answered.set(declared.operationId, statuses);
 	return received;
 }
 
@@ -147,7 +152,13 @@ describe("the contract", () => {
 				const { port, lines } = await startTestAgent(t, {}, () => {
 					throw new Error("a fault");
 				});
-				const failed = await ask(declared, port, example);
+				// not the example's hop, which no test may reach, and nobody listens there
+				const failed = await ask(declared, port, {
+					...example,
+					...(operationId === "relayRequest" && {
+						proxy_hostport: ["127.0.0.1:1"],
+					}),
+				});
 				assert.equal(failed.status, 500);
 				const { detail } = failed.json as { detail: string };
 				assert.equal(detail, "internal error");
@@ -294,6 +305,29 @@ describe("the contract", () => {
 			assert.match(second.text, /max-commands/);
 			assert.equal((await first).status, 500);
 		}
+	});
+
+	it("relayRequest: what the next hop answers, 500 and 504 by real next hops", async (t) => {
+		const { port } = await startTestAgent(t, { "proxy-timeout-seconds": 1 });
+		const next = await startTestAgent(t);
+		const relay = (hop: number, request_type: string, request: object) =>
+			ask(operation("relayRequest"), port, {
+				proxy_hostport: [`127.0.0.1:${hop}`],
+				request_type,
+				request_json: JSON.stringify(request),
+			});
+		const check = { plugin_name: "check_exit", plugin_option: "2" };
+		const direct = await post(next.port, "/monitor", check);
+		const relayed = await relay(next.port, "monitor", check);
+		assert.equal(relayed.status, 200);
+		assert.deepEqual(relayed.body, direct.body);
+		const failed = await relay(await freePort(), "monitor", check);
+		assert.equal(failed.status, 500);
+		assert.match(failed.text, /"return_value":3,.*connection refused/);
+		const silent = await listening(t, (socket) => socket.resume());
+		const late = await relay(silent.port, "monitor", check);
+		assert.equal(late.status, 504);
+		assert.match(late.text, /"return_value":3,.*no answer within 1 second/);
 	});
 
 	it("machine states: 200 with those of the original's database", async (t) => {

@@ -79,6 +79,8 @@ export async function startTestAgent(
 				join(fixtures, "plugins"),
 				join(fixtures, "plugins2"),
 			],
+			// no test may reach another machine
+			"proxy-destinations": ["127.0.0.0/8", "::1", "localhost"],
 			...overrides,
 		},
 	);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fixtures } from "./agent.ts";
 import { declaredOperations } from "./reply-check.ts";
+import type { RecordedPeer, RecordedStub } from "./upstream.ts";
 
 /** A request of a recorded case; `hosthdr` is its Host header. */
 export interface RecordedRequest {
@@ -34,6 +35,8 @@ export interface RecordedCase {
 	daemon_env?: Record<string, string>;
 	daemon_files?: Record<string, string | null>;
 	fresh_daemon?: boolean;
+	peers?: RecordedPeer[];
+	upstream_stub?: RecordedStub;
 }
 
 /** Something done before the request: a wait, or a request, perhaps repeated. */
@@ -47,7 +50,7 @@ export interface Step extends Partial<RecordedRequest> {
 const requestKeys =
 	"method path headers body body_repeat source_ip host hosthdr http_version";
 const caseKeys =
-	"id title endpoint verdict notes request expect setup slow daemon_flags daemon_env daemon_files fresh_daemon";
+	"id title endpoint verdict notes request expect setup slow daemon_flags daemon_env daemon_files fresh_daemon peers upstream_stub";
 const keysOf = { request: requestKeys, case: caseKeys };
 const stepKeys = "sleep repeat interval capture";
 

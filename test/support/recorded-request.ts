@@ -3,6 +3,7 @@ import { connect } from "node:tls";
 import { fixtures } from "./agent.ts";
 import type { RecordedRequest } from "./conformance.ts";
 import { type Received, type Sent, send } from "./https.ts";
+import { type Places, placed } from "./upstream.ts";
 
 /** A body that came in chunks, put together. */
 function unchunked(body: Buffer): Buffer {
@@ -53,20 +54,22 @@ async function sendRaw(sent: Sent, version: string): Promise<Received> {
 	};
 }
 
-/** Sends a recorded request to a daemon; `values` stand for `${name}` in it. */
+/** Sends a recorded request to a daemon; `values` stand for `${name}` in it, `places` are where its other servers are. */
 export async function sendRecorded(
 	request: RecordedRequest,
 	port: number,
 	values: Readonly<Record<string, string>>,
+	places: Places = new Map(),
 ): Promise<Received> {
+	const all = new Map([...places, [":16777", `:${port}`]]);
 	const fill = (text: string) =>
-		text
-			.replaceAll("@FIXTURES@", fixtures)
-			.replaceAll(":16777", `:${port}`)
-			.replace(/\$\{(\w+)\}/g, (_, name: string) => {
+		placed(text.replaceAll("@FIXTURES@", fixtures), all).replace(
+			/\$\{(\w+)\}/g,
+			(_, name: string) => {
 				const value = values[name];
 				return value ?? assert.fail(`nothing was captured as ${name}`);
-			});
+			},
+		);
 	const { body_repeat: long, hosthdr } = request;
 	const body = long
 		? long.prefix + long.repeat.repeat(long.count) + long.suffix

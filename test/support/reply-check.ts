@@ -80,6 +80,9 @@ export function checkReply(operationId: string, reply: Replied): void {
 	const operation = declaredOperations.find(
 		(declared) => declared.operationId === operationId,
 	);
+	const passesThrough = operation?.replies.get("default")?.content["*/*"];
+	// what an agent says itself is not yet bytes here
+	if (passesThrough && reply.body instanceof Uint8Array) return;
 	const fail: (what: string) => never = (what) => {
 		throw new Error(`${operationId} ${reply.status}: ${what}`);
 	};

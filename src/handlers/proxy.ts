@@ -1,0 +1,138 @@
+import type { Body, Call, Handlers } from "../../generated/handlers.ts";
+import { Problem } from "../problem.ts";
+import type { Destinations } from "../relay/destinations.ts";
+import { type Hop, hopText, parseHop } from "../relay/hop.ts";
+import type { HttpsFetch } from "../relay/https-fetch.ts";
+import { RelayError } from "../relay/relay-error.ts";
+
+type RelayRequest = Body<"relayRequest">;
+
+/** Agents that a request may pass, nested relays included. */
+const mostHops = 16;
+
+/** An outer hop waits this much longer than it tells the inner one to. */
+const marginMilliseconds = 100;
+
+const base64 =
+	/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** The bytes to deliver: base64, or the JSON text itself. */
+function payload(text: string | null | undefined): Buffer {
+	if (text === null || text === undefined) return Buffer.alloc(0);
+	if (/^\s*\{/.test(text)) return Buffer.from(text, "utf8");
+	const joined = text.replace(/[\r\n]/g, "");
+	if (!base64.test(joined))
+		throw new Problem(400, "request_json: neither base64 nor a JSON object");
+	return Buffer.from(joined, "base64");
+}
+
+/** The hops of a request; all of them are looked at, not only the next one. */
+function hopsOf(request: RelayRequest, passed: number): Hop[] {
+	const hops = request.proxy_hostport.map((text, index) => {
+		const hop = parseHop(text);
+		if (hop) return hop;
+		throw new Problem(
+			400,
+			`proxy_hostport[${index}]: not HOST, HOST:PORT or an address: ${text.slice(0, 100)}`,
+		);
+	});
+	if (passed + hops.length > mostHops)
+		throw new Problem(
+			400,
+			`proxy_hostport: over ${mostHops} hops in all: ${passed} passed and ${hops.length} to go`,
+		);
+	return hops;
+}
+
+/** What goes to the next hop: the request itself, or a relay with one hop less. */
+function nextRequest(request: RelayRequest, bytes: Buffer) {
+	const { proxy_hostport, request_type } = request;
+	if (proxy_hostport.length > 1)
+		return {
+			method: "POST" as const,
+			path: "/proxy",
+			// this order and base64 always: it is what the original's agents read
+			body: Buffer.from(
+				JSON.stringify({
+					proxy_hostport: proxy_hostport.slice(1),
+					request_type,
+					request_json: bytes.length > 0 ? bytes.toString("base64") : null,
+				}),
+			),
+		};
+	return request_type.startsWith("get/")
+		? {
+				method: "GET" as const,
+				path: request_type.slice("get".length),
+				body: Buffer.alloc(0),
+			}
+		: { method: "POST" as const, path: `/${request_type}`, body: bytes };
+}
+
+/** POST /proxy: passes a request on to the next hop, and its answer back. */
+export function createProxy(parts: {
+	fetch: HttpsFetch;
+	destinations: Destinations;
+	/** Setting `proxy-timeout-seconds`; 0 or less is no limit. */
+	timeoutSeconds: number;
+}): Handlers["relayRequest"] {
+	/** Milliseconds this relay may take; undefined is no limit. */
+	const timeLeft = ({ millisecondsLeft }: Call): number | undefined => {
+		const own =
+			parts.timeoutSeconds > 0 ? parts.timeoutSeconds * 1000 : undefined;
+		const least = Math.min(
+			own ?? Number.POSITIVE_INFINITY,
+			millisecondsLeft ?? Number.POSITIVE_INFINITY,
+		);
+		return Number.isFinite(least) ? least : undefined;
+	};
+
+	return async (_params, request, call) => {
+		const [hop] = hopsOf(request, call.hopsPassed);
+		if (!hop) throw new Problem(400, "proxy_hostport: empty");
+		const bytes = payload(request.request_json);
+		if (!parts.destinations.allows(hop))
+			throw new Problem(
+				403,
+				`proxy_hostport[0]: not one of proxy-destinations: ${hopText(hop)}`,
+			);
+		const left = timeLeft(call);
+		try {
+			const answer = await parts.fetch({
+				hop,
+				...nextRequest(request, bytes),
+				headers: {
+					"content-type": "application/json",
+					"happo-hops": String(call.hopsPassed + 1),
+					...(left !== undefined && {
+						"happo-milliseconds-left": String(
+							Math.max(
+								1,
+								Math.floor(left - Math.min(marginMilliseconds, left / 10)),
+							),
+						),
+					}),
+				},
+				timeoutMilliseconds: left && Math.max(1, left),
+				signal: call.signal,
+			});
+			if (answer.status < 200 || answer.status > 599)
+				throw new RelayError(
+					`${hopText(hop)}: answered with status ${answer.status}`,
+				);
+			return {
+				status: answer.status,
+				type: answer.contentType ?? "",
+				headers: { "x-content-type-options": "nosniff" },
+				body: answer.body,
+			};
+		} catch (error) {
+			if (!(error instanceof RelayError)) throw error;
+			return {
+				status: error.isTimeout ? 504 : 500,
+				type: "application/json",
+				body: { return_value: 3, message: error.message },
+			};
+		}
+	};
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { processesWith, startWithPlugins } from "../support/command-line.ts";
+import { eventually } from "../support/eventually.ts";
+import { answering, json, listening } from "../support/next-hop.ts";
+import { local, relay } from "../support/relaying.ts";
+
+it("an inner hop gives up before the outer one, and says which hop was slow", async (t) => {
+	const outer = await startWithPlugins(t, ["--proxy-timeout-seconds", "2"]);
+	const inner = await startWithPlugins(t);
+	for (const [kind, start] of [
+		["does not speak", () => listening(t, (socket) => socket.resume())],
+		["does not answer", () => answering(t, () => {})],
+		[
+			"does not end its answer",
+			() => answering(t, (response) => response.write("{")),
+		],
+	] as const) {
+		const slow = local((await start()).port);
+		const began = performance.now();
+		const hops = [local(inner.port), slow];
+		const late = await relay(outer.port, hops, "monitor", {});
+		const seconds = (performance.now() - began) / 1000;
+		assert.equal(late.status, 504, kind);
+		const { return_value, message } = late.json as Record<string, string>;
+		assert.equal(return_value, 3);
+		assert.match(message ?? "", new RegExp(`^${slow}: no answer within 1\\.`));
+		assert.ok(seconds > 1.5 && seconds < 4, `${kind}: ${seconds} s`);
+	}
+});
+
+it("no time limit: proxy-timeout-seconds 0 or less waits", async (t) => {
+	for (const limit of ["0", "-1"]) {
+		const agent = await startWithPlugins(t, [
+			`--proxy-timeout-seconds=${limit}`,
+		]);
+		const next = await answering(t, (response, { headers }) => {
+			assert.equal(headers["happo-milliseconds-left"], undefined);
+			setTimeout(json, 500, response, { ok: true });
+		});
+		const answer = await relay(agent.port, [local(next.port)], "monitor");
+		assert.deepEqual(answer.json, { ok: true });
+	}
+});
+
+it("a client that goes away ends the plugin at the edge", async (t) => {
+	const [first, second, edge] = await Promise.all([
+		startWithPlugins(t),
+		startWithPlugins(t),
+		startWithPlugins(t),
+	]);
+	const client = new AbortController();
+	const seconds = `54.${edge.port}`;
+	const hops = [local(second.port), local(edge.port)];
+	const asked = relay(
+		first.port,
+		hops,
+		"monitor",
+		{ plugin_name: "check_sleep", plugin_option: seconds },
+		{ signal: client.signal },
+	);
+	const gone = assert.rejects(asked, /abort/);
+	const running = async () => (await processesWith(`\0${seconds}`)).length > 0;
+	await eventually("the plugin runs", running);
+	client.abort();
+	await gone;
+	await eventually("the plugin has ended", async () => !(await running()));
+});
+
+it("proxy-destinations: others are refused, by every agent for itself", async (t) => {
+	const next = await answering(t, (response) => json(response, { ok: true }));
+	const agent = await startWithPlugins(t, [
+		"--proxy-destinations=localhost,127.0.0.2",
+	]);
+	const free = await startWithPlugins(t);
+	const hop = local(next.port);
+	const refused = await relay(agent.port, [hop], "monitor");
+	assert.equal(refused.status, 403);
+	assert.match(refused.text, new RegExp(`proxy-destinations: ${hop}`));
+	const inner = await relay(free.port, [local(agent.port), hop], "monitor");
+	assert.deepEqual(inner.body, refused.body);
+	assert.equal(inner.status, 403);
+	assert.equal(next.accepted(), 0);
+	const allowed = await relay(
+		agent.port,
+		[`LOCALHOST:${next.port}`],
+		"monitor",
+	);
+	assert.deepEqual(allowed.json, { ok: true });
+});
+
+it("proxy-max-answer-bytes: a larger answer is a clean error", async (t) => {
+	const agent = await startWithPlugins(t, ["--proxy-max-answer-bytes=2048"]);
+	for (const [bytes, status] of [
+		[2048, 200],
+		[2049, 500],
+		[5_000_000, 500],
+	] as const) {
+		const next = await answering(t, (response) => {
+			response.end("x".repeat(bytes));
+		});
+		const answer = await relay(agent.port, [local(next.port)], "monitor");
+		assert.equal(answer.status, status, String(bytes));
+		if (status === 200) assert.equal(answer.text, "x".repeat(bytes));
+		else
+			assert.deepEqual(answer.json, {
+				return_value: 3,
+				message: `${local(next.port)}: the answer is over 2048 bytes (proxy-max-answer-bytes)`,
+			});
+	}
+});
+
+it("an unverified chain is said aloud at the start", async (t) => {
+	const agent = await startWithPlugins(t);
+	assert.match(agent.stdout(), /certificates of next hops are not verified/);
+});
