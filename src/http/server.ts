@@ -26,27 +26,7 @@ import {
 	unwelcome,
 } from "./refusal.ts";
 import type { Answer } from "./reply.ts";
-
-/**
- * A request target as a path (RFC 9112 3.2): proxies send whole URLs, and `*`
- * means no path at all.
- */
-function originForm(target: string): string {
-	if (target.startsWith("/")) return target;
-	const absolute = /^https?:\/\/[^/?]*(.*)$/i.exec(target);
-	if (!absolute) return "/*";
-	return absolute[1]?.startsWith("/") ? absolute[1] : `/${absolute[1]}`;
-}
-
-/** The path that was asked for, its escapes undone. */
-function askedPath(url: string): string {
-	const [path = "/"] = url.split("?", 1);
-	try {
-		return decodeURIComponent(path);
-	} catch {
-		return path;
-	}
-}
+import { askedPath, originForm } from "./target.ts";
 
 /** The path of the route, or what was asked for where there is none. */
 const pathOf = (request: FastifyRequest) =>

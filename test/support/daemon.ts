@@ -53,7 +53,8 @@ export function startProgram(
 	args: readonly string[],
 	options: StartOptions = {},
 ): StartedProgram {
-	const child = spawn(options.node ?? process.execPath, [program, ...args], {
+	const node = options.node ?? process.env.HAPPO_TEST_NODE ?? process.execPath;
+	const child = spawn(node, [program, ...args], {
 		stdio: ["ignore", "pipe", "pipe"],
 		cwd: options.directory,
 		env: {
