@@ -32,8 +32,8 @@ export interface paths {
         /**
          * Relay a request to the next hop
          * @description Passes a request on to the first of `proxy_hostport` and answers with what that hop answered:
-         *     its status, its body byte for byte, and its `Content-Type` (the original guessed the type from
-         *     the body). Redirects of a hop are passed back, never followed; their `Location` is dropped with
+         *     its status, its body byte for byte, and its `Content-Type`, `application/octet-stream` where it
+         *     names none (the original guessed the type from the body). Redirects of a hop are passed back, never followed; their `Location` is dropped with
          *     the other headers, as in the original.
          *
          *     With one host left, the bytes of `request_json` are posted to `/<request_type>` there. With
@@ -47,8 +47,8 @@ export interface paths {
          *
          *     At most 16 agents are passed, nested relays included. The time that is left travels along, so
          *     that an inner hop gives up before an outer one and says which hop was slow. At most 64
-         *     connections to a host are kept, 128 requests to a host and 512 in all are on their way; more are
-         *     answered 503 at once. A client that goes away cancels what it asked for. Whether the certificate
+         *     connections to a host are kept, 128 requests to a host and 512 in all are on their way, 64 to a
+         *     host where they came through another agent; more are answered 503 at once. A client that goes away cancels what it asked for. Whether the certificate
          *     of the next hop is verified is the agent's setting; by default it is not, as in the original.
          *
          *     Failures of the relay itself have the shape of a check result, whatever was relayed, because
@@ -151,8 +151,9 @@ export interface paths {
          *     Nothing is deleted before the answer was delivered: the client has sent its next request on the
          *     connection, or closed it in order, or has not reset it for three seconds. Until then the data is
          *     reserved, so that two drains at once never get the same, and otherwise it is put back. Over a
-         *     crash of the agent a drain is at-least-once: the same data can be answered again. A backend that
-         *     wants certainty uses `/metric/lease` and `/metric/ack`.
+         *     crash or a stop of the agent a drain is at-least-once: the same data can be answered again. Through
+         *     a relay the agent hears of the bastion only: when the bastion has the data, it is gone. A backend
+         *     that wants certainty, and every one behind a bastion, uses `/metric/lease` and `/metric/ack`.
          *
          *     Data that `/metric/lease` has lent to the consumer `default` is not answered while the lease runs.
          *     A plain drain is that consumer: where the setting `metric-consumers` does not name `default`, it

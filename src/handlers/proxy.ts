@@ -7,11 +7,14 @@ import { RelayError } from "../relay/relay-error.ts";
 
 type RelayRequest = Body<"relayRequest">;
 
+/** The type of an answer that names none. */
+const unnamed = "application/octet-stream";
+
 /** Agents that a request may pass, nested relays included. */
 const mostHops = 16;
 
 /** An outer hop waits this much longer than it tells the inner one to. */
-const marginMilliseconds = 100;
+const marginMilliseconds = 1_000;
 
 const base64 =
 	/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -114,6 +117,7 @@ export function createProxy(parts: {
 					}),
 				},
 				timeoutMilliseconds: left && Math.max(1, left),
+				isNested: call.hopsPassed > 0,
 				signal: call.signal,
 			});
 			if (answer.status < 200 || answer.status > 599)
@@ -122,7 +126,7 @@ export function createProxy(parts: {
 				);
 			return {
 				status: answer.status,
-				type: answer.contentType ?? "",
+				type: answer.contentType ?? (answer.body.length > 0 ? unnamed : ""),
 				headers: { "x-content-type-options": "nosniff" },
 				body: answer.body,
 			};

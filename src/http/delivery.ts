@@ -29,6 +29,8 @@ export function createDeliveries(
 	milliseconds = { quiet: quietMilliseconds, slow: slowMilliseconds },
 ): Deliveries {
 	const pending = new WeakMap<Socket, () => void>();
+	/** Answers of a connection that are watched; pipelined ones are several. */
+	const watched = new WeakMap<Socket, number>();
 
 	return {
 		nextRequest: ({ socket }) => pending.get(socket)?.(),
@@ -37,17 +39,22 @@ export function createDeliveries(
 			let timer = setTimeout(() => socket.destroy(), milliseconds.slow);
 			let sent = false;
 			// after the last answer Node would close the socket at once and not hear of a reset
-			const last = socket.destroySoon;
 			socket.destroySoon = () => socket.end();
+			watched.set(socket, (watched.get(socket) ?? 0) + 1);
 
 			const settle = (ok: boolean) => {
 				clearTimeout(timer);
 				socket.off("error", failed).off("close", closed).off("end", ended);
-				pending.delete(socket);
-				socket.destroySoon = last;
+				if (pending.get(socket) === arrived) pending.delete(socket);
+				const left = (watched.get(socket) ?? 1) - 1;
+				watched.set(socket, left);
 				delivered(ok);
+				if (left > 0) return;
+				// the prototype's again
+				Reflect.deleteProperty(socket, "destroySoon");
 				if (socket.writableEnded) socket.destroy();
 			};
+			const arrived = () => settle(true);
 			const failed = () => settle(false);
 			const closed = () => settle(false);
 			const ended = () => settle(sent);
@@ -56,7 +63,7 @@ export function createDeliveries(
 				sent = true;
 				clearTimeout(timer);
 				timer = setTimeout(() => settle(true), milliseconds.quiet);
-				pending.set(socket, () => settle(true));
+				pending.set(socket, arrived);
 			});
 		},
 	};

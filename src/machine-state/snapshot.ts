@@ -73,7 +73,9 @@ export function createSnapshots(parts: {
 	return {
 		take: () => {
 			if (intervalSeconds < 0 || running) return;
-			if (now() - lastTaken < intervalSeconds * 1000) return;
+			const since = now() - lastTaken;
+			// below 0 the clock was set back
+			if (since >= 0 && since < intervalSeconds * 1000) return;
 			lastTaken = now();
 			running = run()
 				.catch((error: Error) =>

@@ -7,7 +7,7 @@ export interface Destinations {
 }
 
 const isNamePattern = (entry: string) =>
-	/^(\*\.)?[A-Za-z_][A-Za-z0-9_.-]*$/.test(entry);
+	/^(\*\.)?(?=.*[A-Za-z_])[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(entry);
 
 /** Names the entries that are neither address, network, name nor `*.name`; undefined if all are one of these. */
 export function badDestinations(

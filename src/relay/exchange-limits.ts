@@ -4,22 +4,25 @@ import { busy } from "../problem.ts";
 export interface ExchangeLimits {
 	/**
 	 * Counts a request in until the function it answers is called. Problem 503 at
-	 * once when there are too many: an agent may be its own next hop, and requests
-	 * waiting for each other's connections would wait for ever.
+	 * once when there are too many. An agent may be its own next hop: requests
+	 * waiting for each other's connections would wait for ever, so that a nested one
+	 * is only let in while there is a connection left for it.
 	 */
-	enter(place: string): () => void;
+	enter(place: string, isNested?: boolean): () => void;
 }
 
 export function createExchangeLimits(limits: {
 	each: number;
 	all: number;
+	/** For requests that came through another agent. */
+	eachNested: number;
 }): ExchangeLimits {
 	const running = new Map<string, number>();
 	let all = 0;
 	return {
-		enter: (place) => {
+		enter: (place, isNested = false) => {
 			const here = running.get(place) ?? 0;
-			if (here >= limits.each)
+			if (here >= (isNested ? limits.eachNested : limits.each))
 				throw busy(`${place}: ${here} requests are on their way there`);
 			if (all >= limits.all)
 				throw busy(`${all} relayed requests are on their way`);

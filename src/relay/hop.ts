@@ -17,6 +17,9 @@ export const hopText = ({ host, port }: Hop) =>
 const name =
 	/^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?$/;
 
+// such a "name" is an address in another spelling: 0x7f.1, 127.1
+const looksNumeric = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
+
 function portOf(text: string | undefined): number | undefined {
 	if (text === undefined) return defaultPort;
 	const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
@@ -28,7 +31,7 @@ function portOf(text: string | undefined): number | undefined {
  * writes it. An IPv4 address in an IPv6 one is the IPv4 address.
  */
 function canonical(host: string): string {
-	if (isIP(host) !== 6) return host.toLowerCase();
+	if (isIP(host) !== 6) return host.toLowerCase().replace(/\.$/, "");
 	const address = new URL(`http://[${host}]`).hostname.slice(1, -1);
 	const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(address);
 	if (!mapped) return address;
@@ -55,6 +58,6 @@ export function parseHop(text: string): Hop | undefined {
 	if (port === undefined || host === undefined) return undefined;
 	const isValid = bracketed
 		? isIP(host) === 6
-		: isIP(host) === 4 || (name.test(host) && !/^[\d.]+$/.test(host));
+		: isIP(host) === 4 || (name.test(host) && !looksNumeric.test(host));
 	return isValid ? { host: canonical(host), port } : undefined;
 }

@@ -56,7 +56,10 @@ class TrustingAgent extends Agent {
 }
 
 /** Connections to one hop at once; more requests wait for one. */
-const connectionsEach = 64;
+export const connectionsEach = 64;
+
+/** Connections that nobody uses are closed after this time. */
+const idleMilliseconds = 60_000;
 
 export function createAgent(trust: Trust): Agent {
 	return new TrustingAgent(trust, {
@@ -68,5 +71,6 @@ export function createAgent(trust: Trust): Agent {
 		maxSockets: connectionsEach,
 		maxFreeSockets: 16,
 		maxCachedSessions: 1000,
+		timeout: idleMilliseconds,
 	});
 }

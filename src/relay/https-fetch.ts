@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { createExchangeLimits } from "./exchange-limits.ts";
 import { type Hop, hopText } from "./hop.ts";
-import { createAgent } from "./https-agent.ts";
+import { connectionsEach, createAgent } from "./https-agent.ts";
 import { RelayError, relayError } from "./relay-error.ts";
 import type { Trust } from "./trust.ts";
 
@@ -16,6 +16,8 @@ export interface Outgoing {
 	/** Until the answer's last byte; undefined is no limit. */
 	timeoutMilliseconds: number | undefined;
 	signal: AbortSignal;
+	/** It came through another agent, perhaps this one: it must not wait for a connection. */
+	isNested: boolean;
 }
 
 /** What another agent answered, whole. */
@@ -36,10 +38,12 @@ export function createHttpsFetch(parts: {
 	trust: Trust;
 	maxBodyBytes: number;
 	/** Requests on their way at once, to one place and in all. */
-	limits?: { each: number; all: number };
+	limits?: { each: number; all: number; eachNested: number };
 }): { fetch: HttpsFetch; close(): void } {
 	const agent = createAgent(parts.trust);
-	const limits = createExchangeLimits(parts.limits ?? { each: 128, all: 512 });
+	const limits = createExchangeLimits(
+		parts.limits ?? { each: 128, all: 512, eachNested: connectionsEach },
+	);
 
 	/** The whole body of an answer, or why there is none. */
 	const read = (response: IncomingMessage, place: string) =>
@@ -96,7 +100,18 @@ export function createHttpsFetch(parts: {
 			sending.once("error", (error) => {
 				reject(Object.assign(error, { isUnsent: isHeld }));
 			});
+			// without a listener Node would end such a request without a word
+			sending.once("upgrade", ({ statusCode }, socket) => {
+				socket.destroy();
+				reject(new RelayError(`${place}: answered with status ${statusCode}`));
+			});
+			let isAnswered = false;
+			sending.once("close", () => {
+				if (!isAnswered)
+					reject(new RelayError(`${place}: closed without an answer`));
+			});
 			sending.once("response", (response) => {
+				isAnswered = true;
 				read(response, place).then(
 					(bytes) =>
 						resolve({
@@ -112,7 +127,7 @@ export function createHttpsFetch(parts: {
 
 	const fetch: HttpsFetch = async (outgoing) => {
 		const place = hopText(outgoing.hop);
-		const leave = limits.enter(place);
+		const leave = limits.enter(place, outgoing.isNested);
 		const late = new AbortController();
 		const { timeoutMilliseconds } = outgoing;
 		const timer =

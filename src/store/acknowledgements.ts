@@ -8,6 +8,8 @@ export interface Acknowledgements {
 	writes(keys: readonly string[], consumer: string): Write[];
 	/** What has been written is in force. */
 	enter(keys: readonly string[], consumer: string): void;
+	/** The writes that delete what every consumer of now has taken already. */
+	settled(): Write[];
 	/** Forgets keys before one: retention has removed them. */
 	forgetBefore(key: string): void;
 }
@@ -26,17 +28,26 @@ export async function openAcknowledgements(
 	}
 	const isLast = (key: string, consumer: string) =>
 		consumers.every((c) => c === consumer || taken.get(key)?.has(c));
+	const deletion = (key: string): Write[] => [
+		{ delete: key },
+		...[...(taken.get(key) ?? [])].map((other) => ({
+			delete: acknowledgedKey(key, other),
+		})),
+	];
 	return {
+		settled: () => {
+			const keys = [...taken.keys()].filter((key) =>
+				consumers.every((consumer) => taken.get(key)?.has(consumer)),
+			);
+			const writes = keys.flatMap(deletion);
+			for (const key of keys) taken.delete(key);
+			return writes;
+		},
 		has: (key, consumer) => taken.get(key)?.has(consumer) ?? false,
 		writes: (keys, consumer) =>
 			keys.flatMap((key): Write[] =>
 				isLast(key, consumer)
-					? [
-							{ delete: key },
-							...[...(taken.get(key) ?? [])].map((other) => ({
-								delete: acknowledgedKey(key, other),
-							})),
-						]
+					? deletion(key)
 					: [{ put: acknowledgedKey(key, consumer), value: "" }],
 			),
 		enter: (keys, consumer) => {

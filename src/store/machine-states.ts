@@ -24,10 +24,18 @@ export function createMachineStates(parts: {
 		save: async (value) => {
 			const seconds = Math.floor(now() / 1000);
 			await database.write([{ put: `s-${seconds}`, value }]);
+			// retention is no part of a save's success
 			const before = `s-${seconds - maxLifetimeSeconds}`;
-			if (await database.clear({ ...kind.machineStates, before }))
-				log.warning(
-					`machine states older than ${maxLifetimeSeconds} seconds removed (machine-state-max-lifetime-seconds)`,
+			await database
+				.clear({ ...kind.machineStates, before })
+				.then((some) => {
+					if (some)
+						log.warning(
+							`machine states older than ${maxLifetimeSeconds} seconds removed (machine-state-max-lifetime-seconds)`,
+						);
+				})
+				.catch((error: Error) =>
+					log.warning(`retention of machine states: ${error.message}`),
 				);
 		},
 		list: async () => {

@@ -99,7 +99,8 @@ export function createMetricBuffer(parts: {
 		const samples: Sample[] = [];
 		for (const key of keys) {
 			const value = await database.read(key);
-			if (value) samples.push(...decodeSamples(value));
+			// not spread: a value of the original can hold more than a call takes
+			if (value) for (const s of decodeSamples(value)) samples.push(s);
 		}
 		return samples;
 	};
@@ -107,7 +108,9 @@ export function createMetricBuffer(parts: {
 	const lendAgain = async (consumer: string, expiresAt: number) => {
 		const { leases, leasesOf, markTaken } = await readers();
 		for (const old of leasesOf(consumer, false)) {
-			if (old.keys.some((key) => reserved.has(key))) continue;
+			const isHanded = (key: string) =>
+				consumer === plainConsumer && reserved.has(key);
+			if (old.keys.some(isHanded)) continue;
 			const samples = await samplesOf(old);
 			if (samples.length === 0) {
 				await markTaken([], consumer, [old]);

@@ -20,6 +20,24 @@ export interface Readers {
 	): Promise<void>;
 }
 
+/** A consumer that is not set up any more wants nothing: what only it had not taken goes. */
+async function forgetRemoved(
+	database: Database,
+	consumers: readonly string[],
+	leases: LeaseBook,
+	acknowledged: Acknowledgements,
+): Promise<void> {
+	const orphans = [...leases.all()].filter(
+		({ consumer }) => !consumers.includes(consumer),
+	);
+	const writes = [
+		...acknowledged.settled(),
+		...orphans.map(({ batchId }): Write => ({ delete: leaseKey(batchId) })),
+	];
+	if (writes.length > 0) await database.write(writes);
+	for (const { batchId } of orphans) leases.remove(batchId);
+}
+
 /** Reads it from the store; `now` in milliseconds decides which leases run. */
 export async function openReaders(
 	database: Database,
@@ -28,6 +46,17 @@ export async function openReaders(
 ): Promise<Readers> {
 	const leases = await openLeaseBook(database);
 	const acknowledged = await openAcknowledgements(database, consumers);
+	await forgetRemoved(database, consumers, leases, acknowledged);
+
+	/** Entries that are still there: a mark for one that is gone would hit its successor. */
+	const present = async (keys: readonly string[]) => {
+		if (consumers.length < 2 || keys.length === 0) return keys;
+		const sorted = [...keys].sort();
+		const range = { from: sorted[0] ?? "", before: `${sorted.at(-1)}\0` };
+		const stored = new Set<string>();
+		for await (const key of database.keys(range)) stored.add(key);
+		return keys.filter((key) => stored.has(key));
+	};
 	return {
 		leases,
 		acknowledged,
@@ -43,11 +72,12 @@ export async function openReaders(
 			const forgotten = done.map(
 				({ batchId }): Write => ({ delete: leaseKey(batchId) }),
 			);
+			const there = await present(keys);
 			await database.write([
-				...acknowledged.writes(keys, consumer),
+				...acknowledged.writes(there, consumer),
 				...forgotten,
 			]);
-			acknowledged.enter(keys, consumer);
+			acknowledged.enter(there, consumer);
 			for (const { batchId } of done) leases.remove(batchId);
 		},
 	};

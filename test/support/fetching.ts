@@ -37,6 +37,7 @@ export async function createFetching(
 			body: Buffer.from("{}"),
 			timeoutMilliseconds: 10_000,
 			signal: new AbortController().signal,
+			isNested: false,
 			...more,
 		});
 }

@@ -8,7 +8,7 @@ describe("a hop", () => {
 		["web01", "web01", 6777],
 		["web01:1", "web01", 1],
 		["web_01.example.com:65535", "web_01.example.com", 65_535],
-		["web01.example.com.", "web01.example.com.", 6777],
+		["web01.example.com.", "web01.example.com", 6777],
 		["127.0.0.1", "127.0.0.1", 6777],
 		["127.0.0.1:6778", "127.0.0.1", 6778],
 		["::1", "::1", 6777],
@@ -27,6 +27,10 @@ describe("a hop", () => {
 			assert.deepEqual(parseHop(text), { host, port }));
 
 	for (const text of [
+		"0x7f.1",
+		"0x7f000001:80",
+		"127.1",
+		"web.0x1",
 		"",
 		" ",
 		":",

@@ -34,6 +34,13 @@ describe("a hop that does not answer properly: one line that names it", () => {
 			raw(`${hello}a: ${"b".repeat(100_000)}\r\n\r\n`),
 			/is not HTTP/,
 		],
+		[
+			"wants to speak another protocol",
+			raw(
+				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+			),
+			/answered with status 101/,
+		],
 		["breaks off its headers", raw(`${hello}Content-`), /closed|reset|hang up/],
 		[
 			"breaks off its body",

@@ -50,8 +50,28 @@ for (const [kind, start] of [
 		assert.ok((await Promise.all(again)).every(isLate));
 	});
 
+it("a nested request does not wait for a connection: it may be waited for itself", async (t) => {
+	const fetch = await createFetching(t, {
+		limits: { each: 4, all: 8, eachNested: 2 },
+	});
+	const silent = await answering(t, () => {});
+	const client = new AbortController();
+	const wait = (isNested: boolean) =>
+		fetch(silent.port, { signal: client.signal, isNested }).catch(
+			(error) => error,
+		);
+	const waiting = [wait(false), wait(true)];
+	await assert.rejects(fetch(silent.port, { isNested: true }), isBusy);
+	waiting.push(wait(false));
+	await assert.rejects(fetch(silent.port, { isNested: true }), isBusy);
+	client.abort();
+	await Promise.all(waiting);
+});
+
 it("512 in all: then 503 for any hop, until some are over", async (t) => {
-	const fetch = await createFetching(t, { limits: { each: 2, all: 3 } });
+	const fetch = await createFetching(t, {
+		limits: { each: 2, all: 3, eachNested: 1 },
+	});
 	const silent = [
 		await answering(t, () => {}),
 		await answering(t, () => {}),

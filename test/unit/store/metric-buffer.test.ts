@@ -220,6 +220,48 @@ test("an acknowledgement that comes late takes what a drain has left of its batc
 	assert.deepEqual(await drained(buffer), []);
 });
 
+test("an entry of very many samples is lent again", async (t) => {
+	const { buffer, clock, database } = await open(t);
+	const many = Array.from({ length: 200_000 }, (_, n) => sample(n));
+	await database.write([{ put: "m-1499999999", value: JSON.stringify(many) }]);
+	const large = { seconds: 60, bytes: 1 };
+	assert.equal(
+		(await buffer.lease("default", large, 1000))?.samples.length,
+		200_000,
+	);
+	clock.seconds += 2;
+	assert.equal(
+		(await buffer.lease("default", large, 1000))?.samples.length,
+		200_000,
+	);
+});
+
+test("what only a consumer of the past has not taken is gone at the next start", async (t) => {
+	const consumers = ["default", "old"];
+	const { buffer, database, directory } = await open(t, { consumers });
+	await buffer.append([sample(1)]);
+	await buffer.lease("old", all, 1000);
+	assert.deepEqual(await drained(buffer), [1]);
+	await database.close();
+	const again = await open(t, { directory });
+	await again.buffer.peek("default", all);
+	assert.deepEqual(await keysOf(again.database), []);
+});
+
+test("an acknowledgement marks nothing that is gone", async (t) => {
+	const consumers = ["default", "b"];
+	const { buffer, clock, database } = await open(t, { consumers });
+	await buffer.append([sample(1)]);
+	const forB = await buffer.lease("b", all, 1000);
+	await buffer.acknowledge(forB?.lease.batchId ?? "", undefined);
+	const batch = await buffer.lease("default", all, 1000);
+	clock.seconds += 2;
+	const taken = await buffer.take(all);
+	await buffer.acknowledge(batch?.lease.batchId ?? "", undefined);
+	await taken.confirm();
+	assert.deepEqual(await keysOf(database), []);
+});
+
 test("data goes when every consumer has it", async (t) => {
 	const consumers = ["default", "long-term"];
 	const { buffer, database, directory } = await open(t, { consumers });
