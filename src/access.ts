@@ -14,7 +14,7 @@ export class AccessError extends Error {
 type Network = { family: "ipv4" | "ipv6"; address: string; prefix: number };
 
 /** The IPv4 address inside an IPv4-mapped one (RFC 4291 2.5.5.2), however it is spelt. */
-function mappedAddress(address: string): string | undefined {
+export function mappedAddress(address: string): string | undefined {
 	if (isIP(address) !== 6) return undefined;
 	// A URL has one spelling for each IPv6 address.
 	const { hostname } = new URL(`http://[${address}]/`);

@@ -62,11 +62,11 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/metrics\//,
-		to: /^src\/metrics\/|^src\/commands\/|^src\/(log|problem|system-error)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/metrics\/|^src\/commands\/|^src\/(log|problem|system-error|turn)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/store\//,
-		to: /^src\/store\/|^src\/(log|problem|system-error)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/store\/|^src\/(log|problem|system-error|turn)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/relay\//,

@@ -3,6 +3,7 @@ import type { BigIntStats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import type { components } from "../../generated/schema.ts";
 import type { Log } from "../log.ts";
+import { inTurn } from "../turn.ts";
 import {
 	checkMetricConfig,
 	formatMetricConfig,
@@ -53,14 +54,9 @@ export function createMetricConfigFile({
 	let error: string | null = null;
 	let seen: string | undefined;
 	let read: { text: string; problem?: unknown } | undefined;
-	let last: Promise<unknown> = Promise.resolve();
 
-	/** One after the other: a refresh must not read between the writing and the use of a new file. */
-	const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
-		const done = last.then(act);
-		last = done.catch(() => {});
-		return done;
-	};
+	// a refresh must not read between the writing and the use of a new file
+	const exclusive = inTurn();
 
 	const use = (next: MetricConfig) => {
 		config = next;
@@ -100,7 +96,7 @@ export function createMetricConfigFile({
 		current: () => config,
 		status: () => ({ file, read_at: readAt, error, config }),
 		refresh: () =>
-			inTurn(async () => {
+			exclusive(async () => {
 				try {
 					await refresh();
 				} catch (cause) {
@@ -113,7 +109,7 @@ export function createMetricConfigFile({
 				}
 			}),
 		replace: (given) =>
-			inTurn(async () => {
+			exclusive(async () => {
 				const next = checkMetricConfig(given);
 				const text = formatMetricConfig(next);
 				if (Buffer.byteLength(text) > mostBytes)

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { mappedAddress } from "../access.ts";
 
 /** The next agent of a relay. */
 export interface Hop {
@@ -32,14 +33,9 @@ function portOf(text: string | undefined): number | undefined {
  */
 function canonical(host: string): string {
 	if (isIP(host) !== 6) return host.toLowerCase().replace(/\.$/, "");
-	const address = new URL(`http://[${host}]`).hostname.slice(1, -1);
-	const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(address);
-	if (!mapped) return address;
-	const bytes = mapped
-		.slice(1)
-		.map((group) => Number.parseInt(group, 16))
-		.flatMap((group) => [group >> 8, group & 255]);
-	return bytes.join(".");
+	return (
+		mappedAddress(host) ?? new URL(`http://[${host}]`).hostname.slice(1, -1)
+	);
 }
 
 /**

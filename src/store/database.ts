@@ -1,9 +1,9 @@
 import { mkdir, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Log } from "../log.ts";
+import { inTurn } from "../turn.ts";
 import { everything, type Level, type LevelIterator } from "./level.ts";
 import { openReopening, StoreLocked, StoreUnavailable } from "./reopening.ts";
-import { inTurn } from "./turn.ts";
 
 export { StoreLocked, StoreUnavailable };
 

@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import { Problem } from "../problem.ts";
+import { inTurn } from "../turn.ts";
 import type { Database } from "./database.ts";
 import { createKeyMaker } from "./key-maker.ts";
 import type { Lease } from "./lease-book.ts";
@@ -7,7 +8,6 @@ import { decodeSamples, encodeSamples, type Sample } from "./metric-value.ts";
 import { openReaders, type Readers } from "./readers.ts";
 import { retireMetrics } from "./retention.ts";
 import { type BatchLimits, selectOldest } from "./selection.ts";
-import { inTurn } from "./turn.ts";
 
 /** Data handed to a reader; exactly one of the two is to be called. */
 export interface Taken {

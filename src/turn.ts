@@ -1,6 +1,7 @@
 /**
- * Runs one piece of work after the other, in the order of asking: a store has no
- * transactions, and what is read before a write must not change in between.
+ * Runs one piece of work after the other, in the order of asking: neither a store
+ * nor a file has transactions, and what is read before a write must not change in
+ * between.
  */
 export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
 	let last: Promise<unknown> = Promise.resolve();
