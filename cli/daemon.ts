@@ -1,8 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { Command } from "clipanion";
 import { type Agent, startAgent } from "../src/agent.ts";
+import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
 import { KeyPairError } from "../src/http/key-pair.ts";
-import { type Log, type LogLevel, openLog } from "../src/log.ts";
+import {
+	type Log,
+	type LogFormat,
+	type LogLevel,
+	openLog,
+} from "../src/log.ts";
 import { resolveSettings, SettingsError } from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
 import { systemReason } from "../src/system-error.ts";
@@ -50,6 +56,15 @@ function stopSignal(kill: () => void): Promise<NodeJS.Signals> {
 	});
 }
 
+/** Resolves with the first error that nobody caught, a promise's included; the next ones are not looked at. */
+function unexpectedError(): Promise<Error> {
+	return new Promise((resolve) => {
+		process.on("uncaughtException", (error: unknown) =>
+			resolve(error instanceof Error ? error : new Error(String(error))),
+		);
+	});
+}
+
 function readSettings(
 	flags: Record<string, readonly string[]>,
 	environment: NodeJS.ProcessEnv,
@@ -91,13 +106,23 @@ class DaemonCommand extends Command {
 		}
 		let log: Log | undefined;
 		let agent: Agent | undefined;
-		process.on("SIGHUP", () => log?.reopen());
+		let profile: CpuProfile | undefined;
+		process.on("SIGHUP", () => {
+			log?.reopen();
+			log?.info("SIGHUP: log opened again, reading certificate and metrics");
+			void agent?.reload();
+		});
 		// before anything says that the agent runs, a signal has to be obeyed
 		const stopped = stopSignal(() => agent?.kill());
+		const failed = unexpectedError();
 		try {
 			const quick = settings["quick-start"] !== "";
 			const made = quick && (await prepareQuickStart(settings));
-			log = openLog(settings.logfile, settings["log-level"] as LogLevel);
+			log = openLog(settings.logfile, settings["log-level"] as LogLevel, {
+				format: settings["log-format"] as LogFormat,
+			});
+			if (settings["cpu-profile"] !== "")
+				profile = startCpuProfile(settings["cpu-profile"]);
 			agent = await startAgent({ settings, environment: env, log });
 			if (quick) stdout.write(await greeting(agent, settings, made));
 		} catch (error) {
@@ -106,11 +131,13 @@ class DaemonCommand extends Command {
 			complain(line);
 			return failureStatus;
 		}
-		const signal = await stopped;
-		log.info(`${signal}: stopping`);
+		const cause = await Promise.race([stopped, failed]);
+		if (typeof cause === "string") log.info(`${cause}: stopping`);
+		else log.error(`internal error, stopping: ${cause.stack}`);
 		await agent.close();
+		profile?.write();
 		log.close();
-		return 0;
+		return typeof cause === "string" ? 0 : failureStatus;
 	}
 }
 

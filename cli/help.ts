@@ -1,8 +1,4 @@
-import {
-	type Setting,
-	type SettingTable,
-	shownHelp,
-} from "../src/setting-table.ts";
+import type { Setting, SettingTable } from "../src/setting-table.ts";
 import { shownDefault } from "./options.ts";
 
 const width = 80;
@@ -40,7 +36,7 @@ function entry(name: string, setting: Setting): string {
 	const initial = shownDefault(setting);
 	const by = initial === "" || setting.kind === "switch" ? "" : ` (${initial})`;
 	const off = setting.kind === "switch" && setting.default;
-	const what = (off && setting.helpOff) || shownHelp(setting);
+	const what = (off && setting.helpOff) || setting.help;
 	const indent = 10;
 	return `  ${flag(name, setting)}\n${" ".repeat(indent)}${wrapped(`${what}${by}`, indent)}\n`;
 }

@@ -610,9 +610,6 @@ export const contract = {
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
-					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
 					}
 				}
 			}
@@ -635,9 +632,6 @@ export const contract = {
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
-					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
 					}
 				}
 			}
@@ -669,9 +663,6 @@ export const contract = {
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
-					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
 					}
 				}
 			}
@@ -793,9 +784,6 @@ export const contract = {
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
-					},
-					"501": {
-						"$ref": "#/components/responses/NotBuilt"
 					}
 				}
 			}
@@ -905,15 +893,6 @@ export const contract = {
 						"$ref": "#/components/headers/RetryAfter"
 					}
 				},
-				"content": {
-					"application/problem+json": {
-						"schema": {
-							"$ref": "#/components/schemas/Problem"
-						}
-					}
-				}
-			},
-			"NotBuilt": {
 				"content": {
 					"application/problem+json": {
 						"schema": {
@@ -1367,7 +1346,9 @@ export const contract = {
 						"type": "object",
 						"required": [
 							"running",
-							"waiting"
+							"waiting",
+							"timeouts",
+							"survivors"
 						],
 						"properties": {
 							"running": {
@@ -1375,6 +1356,110 @@ export const contract = {
 							},
 							"waiting": {
 								"type": "integer"
+							},
+							"timeouts": {
+								"type": "integer"
+							},
+							"survivors": {
+								"type": "integer",
+								"since the start.": null
+							}
+						}
+					},
+					"connections": {
+						"type": "object",
+						"required": [
+							"open",
+							"waiting"
+						],
+						"properties": {
+							"open": {
+								"type": "integer"
+							},
+							"waiting": {
+								"type": "integer"
+							}
+						}
+					},
+					"event_loop": {
+						"type": "object",
+						"required": [
+							"mean_delay_ms",
+							"max_delay_ms"
+						],
+						"properties": {
+							"mean_delay_ms": {
+								"type": "number"
+							},
+							"max_delay_ms": {
+								"type": "number"
+							}
+						}
+					},
+					"collection": {
+						"type": "object",
+						"required": [
+							"enabled",
+							"last_pass"
+						],
+						"properties": {
+							"enabled": {
+								"type": "boolean"
+							},
+							"last_pass": {
+								"$ref": "#/components/schemas/CollectionPass"
+							}
+						}
+					},
+					"store": {
+						"type": "object",
+						"required": [
+							"directory",
+							"available",
+							"reason",
+							"disk_bytes"
+						],
+						"properties": {
+							"directory": {
+								"type": "string"
+							},
+							"available": {
+								"type": "boolean"
+							},
+							"reason": {
+								"type": [
+									"string",
+									"null"
+								]
+							},
+							"disk_bytes": {
+								"type": "integer"
+							}
+						}
+					},
+					"certificate": {
+						"type": "object",
+						"required": [
+							"file",
+							"subject",
+							"not_after",
+							"fingerprint_sha256"
+						],
+						"properties": {
+							"file": {
+								"type": "string"
+							},
+							"subject": {
+								"type": "string"
+							},
+							"not_after": {
+								"type": "integer"
+							},
+							"fingerprint_sha256": {
+								"type": "string"
+							},
+							"problem": {
+								"type": "string"
 							}
 						}
 					},
@@ -1398,7 +1483,8 @@ export const contract = {
 					"HeapInuse",
 					"NumGC",
 					"PauseTotalNs",
-					"LastGC"
+					"LastGC",
+					"node"
 				],
 				"properties": {
 					"Alloc": {
@@ -1408,6 +1494,9 @@ export const contract = {
 						"type": "integer"
 					},
 					"Sys": {
+						"type": "integer"
+					},
+					"Mallocs": {
 						"type": "integer"
 					},
 					"HeapAlloc": {
@@ -1422,6 +1511,12 @@ export const contract = {
 					"HeapInuse": {
 						"type": "integer"
 					},
+					"HeapReleased": {
+						"type": "integer"
+					},
+					"NextGC": {
+						"type": "integer"
+					},
 					"NumGC": {
 						"type": "integer"
 					},
@@ -1431,8 +1526,38 @@ export const contract = {
 					"LastGC": {
 						"type": "integer"
 					},
+					"PauseNs": {
+						"type": "array",
+						"items": {
+							"type": "integer"
+						}
+					},
+					"PauseEnd": {
+						"type": "array",
+						"items": {
+							"type": "integer"
+						}
+					},
+					"NumForcedGC": {
+						"type": "integer"
+					},
+					"GCCPUFraction": {
+						"type": "number"
+					},
+					"EnableGC": {
+						"type": "boolean"
+					},
 					"node": {
 						"type": "object",
+						"required": [
+							"rss",
+							"heapTotal",
+							"heapUsed",
+							"external",
+							"arrayBuffers",
+							"heapSizeLimit",
+							"mallocedMemory"
+						],
 						"additionalProperties": {
 							"type": "number"
 						}
@@ -1613,6 +1738,69 @@ export const contract = {
 											}
 										}
 									}
+								}
+							}
+						}
+					}
+				}
+			},
+			"CollectionPass": {
+				"type": [
+					"object",
+					"null"
+				],
+				"required": [
+					"started_at",
+					"duration_seconds",
+					"stored",
+					"plugins"
+				],
+				"properties": {
+					"started_at": {
+						"type": "integer"
+					},
+					"duration_seconds": {
+						"type": "number"
+					},
+					"stored": {
+						"type": "boolean"
+					},
+					"error": {
+						"type": "string"
+					},
+					"plugins": {
+						"type": "array",
+						"items": {
+							"type": "object",
+							"required": [
+								"hostname",
+								"plugin_name",
+								"result",
+								"samples",
+								"bad_lines"
+							],
+							"properties": {
+								"hostname": {
+									"type": "string"
+								},
+								"plugin_name": {
+									"type": "string"
+								},
+								"result": {
+									"type": "string",
+									"enum": [
+										"ok",
+										"failed",
+										"timeout",
+										"missing",
+										"empty"
+									]
+								},
+								"samples": {
+									"type": "integer"
+								},
+								"bad_lines": {
+									"type": "integer"
 								}
 							}
 						}

@@ -377,8 +377,9 @@ export interface paths {
         /**
          * Report how many requests were answered
          * @description Counts of answers by path and status over the last minute and the last five minutes. Refused
-         *     requests are counted too (the original forgot them). `url` is the path without its query;
-         *     paths outside this document are counted together.
+         *     requests are counted too (the original forgot them), this one is not yet. `url` is the path as
+         *     this document writes it, without a query; what this document does not have is counted together
+         *     as `other`. Off unless `enable-requeststatus-middleware` is set.
          */
         get: operations["getRequestStatus"];
         put?: never;
@@ -440,8 +441,10 @@ export interface paths {
         };
         /**
          * Expose metrics to Prometheus
-         * @description The agent's own figures and the latest value of every collected metric, in Prometheus text
-         *     format, or in OpenMetrics when `Accept` asks for it. Not in the original (404 there).
+         * @description The agent's own figures, and in `happo_collected_metric` the latest value of every name that the
+         *     metric plugins gave for a host, with the labels `host` and `metric`; at most 10,000 of them, and
+         *     none that is older than five minutes. Prometheus text format, or OpenMetrics when `Accept` asks for it. Not in
+         *     the original (404 there).
          */
         get: operations["exposeMetrics"];
         put?: never;
@@ -685,63 +688,152 @@ export interface components {
             error: string | null;
             config: components["schemas"]["MetricConfig"];
         };
+        /** @description The first six fields are the original's; agents of the original answer no others. */
         Status: {
             /** @description As `happo-agent --version` prints it. */
             app_version: string;
             /** @description Whole seconds since the agent started. */
             uptime_seconds: number;
-            /** @description Nearest counterpart of Go's figure: handles and requests the event loop waits for. */
+            /** @description Nearest counterpart of Go's figure: handles and requests that keep the event loop busy, the number of `callers`. */
             num_goroutine: number;
             metric_buffer_status: {
-                /** @description Arrival of the newest stored metrics, seconds since 1970; 0 if none. */
+                /** @description Arrival of the newest stored metrics, seconds since 1970; 0 if none, or if the store cannot be used. */
                 newest_timestamp: number;
-                /** @description Arrival of the oldest stored metrics, seconds since 1970; 0 if none. */
+                /** @description Arrival of the oldest stored metrics, seconds since 1970; 0 if none, or if the store cannot be used. */
                 oldest_timestamp: number;
             };
-            /** @description What the event loop waits for, one entry each (Go's goroutine stacks in the original). */
+            /** @description What the event loop waits for, one kind of handle or request an entry, such as `TLSSocketWrap` (Go's goroutine stacks in the original). */
             callers: string[];
             /** @description The store's own report, keys as in the original; empty where this LevelDB has no such figure. */
             leveldb_properties: {
                 [key: string]: string;
             };
+            /** @description Of the runtime, such as `20.19.0`. */
             node_version?: string;
             pid?: number;
             /** @description Seconds since 1970. */
             started_at?: number;
+            /** @description Plugins and commands, those of the collection and of machine states included. */
             commands?: {
-                /** @description Commands running now. */
+                /** @description Running now. */
                 running: number;
-                /** @description Requests waiting for a place. */
+                /** @description Waiting for a place (`max-commands`). */
+                waiting: number;
+                /** @description Stopped at the time limit since the start. */
+                timeouts: number;
+                /** @description Still there one second after SIGKILL */
+                survivors: number;
+            };
+            connections?: {
+                /** @description Served now, this one included. */
+                open: number;
+                /** @description Waiting for a place (`max-connections`). */
                 waiting: number;
             };
-            /** @description Settings in force, secrets hidden. */
+            /**
+             * @description How late a timer was that is due twice a second, over the last minute: as long as that, requests
+             *     wait. 0 in the first second.
+             */
+            event_loop?: {
+                /** @description Milliseconds. */
+                mean_delay_ms: number;
+                /** @description Milliseconds. */
+                max_delay_ms: number;
+            };
+            /** @description The metric plugins. */
+            collection?: {
+                /** @description No where `disable-collect-metrics` is set. */
+                enabled: boolean;
+                last_pass: components["schemas"]["CollectionPass"];
+            };
+            store?: {
+                directory: string;
+                /** @description While it is not, metrics are answered 503. */
+                available: boolean;
+                /** @description Why it is not available. */
+                reason: string | null;
+                /** @description Size of its files. */
+                disk_bytes: number;
+            };
+            certificate?: {
+                file: string;
+                /** @description In one line, such as `CN=web01`. */
+                subject: string;
+                /** @description Last second of its validity, since 1970. */
+                not_after: number;
+                /** @description Hexadecimal bytes with colons. */
+                fingerprint_sha256: string;
+                /** @description Why the files that are there now are not in use. */
+                problem?: string;
+            };
+            /** @description Settings in force, by flag; a secret is `(hidden)`. */
             settings?: {
                 [key: string]: string;
             };
         };
+        /** @description The last pass of the metric plugins that ended; `null` before there was one. */
+        CollectionPass: {
+            /** @description Seconds since 1970. */
+            started_at: number;
+            duration_seconds: number;
+            /** @description Samples were stored; no too when there were none. */
+            stored: boolean;
+            /** @description Why they could not be stored, or the configuration not be read. */
+            error?: string;
+            plugins: {
+                hostname: string;
+                plugin_name: string;
+                /** @enum {string} */
+                result: "ok" | "failed" | "timeout" | "missing" | "empty";
+                /** @description Stored samples. */
+                samples: number;
+                /** @description Lines that were left out. */
+                bad_lines: number;
+            }[];
+        } | null;
+        /**
+         * @description Names of Go's `runtime.MemStats`. Those not described here are 0, or empty arrays, because V8 has
+         *     no counterpart.
+         */
         MemoryStatus: {
-            /** @description Bytes of live objects on the V8 heap. */
+            /** @description Bytes of the V8 heap in use, objects that are dead but not collected yet included. */
             Alloc: number;
-            /** @description Bytes allocated since start, as near as V8 tells. */
+            /** @description Bytes allocated on the V8 heap since the start: what V8 counts, or where it does not (Node 20 to 24) the growth seen after collections and between requests, which under load is far less. */
             TotalAlloc: number;
             /** @description Resident memory of the process, in bytes. */
             Sys: number;
+            /** @description 0: V8 does not count objects. */
+            Mallocs?: number;
             /** @description Same as Alloc. */
             HeapAlloc: number;
-            /** @description Bytes of heap V8 has from the system. */
+            /** @description Bytes that V8 has allocated for its heap. */
             HeapSys: number;
             /** @description HeapSys less HeapInuse, in bytes. */
             HeapIdle: number;
-            /** @description Bytes of heap pages in use. */
+            /** @description Bytes of the heap that are backed by memory. */
             HeapInuse: number;
-            /** @description Garbage collections since start. */
+            /** @description 0: V8 gives memory back without counting. */
+            HeapReleased?: number;
+            /** @description Limit of the heap in bytes, where V8 gives up. */
+            NextGC?: number;
+            /** @description Garbage collections since the start, of the young and the old generation. */
             NumGC: number;
-            /** @description Time in garbage collection since start, nanoseconds. */
+            /** @description Time in them, nanoseconds. */
             PauseTotalNs: number;
-            /** @description End of the last collection, nanoseconds since 1970; 0 if none. */
+            /** @description End of the last one, nanoseconds since 1970; 0 if there was none. To the microsecond. */
             LastGC: number;
-            /** @description The runtime's own figures, in bytes. */
-            node?: {
+            /** @description The last 256 pauses as in Go: nanoseconds, a ring in which the latest is at `(NumGC + 255) % 256`; 0 where there was none yet. */
+            PauseNs?: number[];
+            /** @description Their ends in the same ring, nanoseconds since 1970, to the microsecond. */
+            PauseEnd?: number[];
+            /** @description Collections that were asked for. */
+            NumForcedGC?: number;
+            /** @description PauseTotalNs as a part of the time since the start, 0 to 1. */
+            GCCPUFraction?: number;
+            /** @description Always true. */
+            EnableGC?: boolean;
+            /** @description The runtime's own figures, in bytes, as `process.memoryUsage()` names them, and the heap's limit. */
+            node: {
                 [key: string]: number;
             };
         } & {
@@ -834,22 +926,6 @@ export interface components {
                  *       "title": "Internal Server Error",
                  *       "status": 500,
                  *       "detail": "internal error"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description This version of the agent does not have the operation yet; nothing was done. */
-        NotBuilt: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "title": "Not Implemented",
-                 *       "status": 501,
-                 *       "detail": "POST /metric: not in this version of the agent"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1637,7 +1713,6 @@ export interface operations {
             };
             403: components["responses"]["Forbidden"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
         };
     };
     getMemoryStatus: {
@@ -1660,7 +1735,6 @@ export interface operations {
             };
             403: components["responses"]["Forbidden"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
         };
     };
     getRequestStatus: {
@@ -1714,7 +1788,6 @@ export interface operations {
                 };
             };
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
         };
     };
     listMachineStates: {
@@ -1845,7 +1918,6 @@ export interface operations {
             };
             403: components["responses"]["Forbidden"];
             500: components["responses"]["InternalError"];
-            501: components["responses"]["NotBuilt"];
         };
     };
     addHost: {

@@ -1,26 +1,41 @@
 import { contract as document } from "../generated/contract.ts";
 import { parseAllowedHosts } from "./access.ts";
+import { createAccessLog } from "./access-log.ts";
 import { createCommands } from "./commands/command.ts";
 import { childEnvironment } from "./commands/environment.ts";
 import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
-import { createSlots } from "./commands/slots.ts";
+import { createSlots, type Slots } from "./commands/slots.ts";
+import { createSupervisor } from "./commands/supervisor.ts";
 import { createHandlers } from "./handlers/index.ts";
 import { loadKeyPair } from "./http/certificate.ts";
 import { createContract } from "./http/contract.ts";
 import type { KeyPair } from "./http/key-pair.ts";
+import {
+	createKeyPairKeeper,
+	type KeyPairKeeper,
+} from "./http/key-pair-keeper.ts";
+import type { Listener } from "./http/listener.ts";
 import type { Replied } from "./http/reply.ts";
 import { startServer } from "./http/server.ts";
 import { tlsOptions } from "./http/tls-options.ts";
 import type { Log } from "./log.ts";
 import { createSnapshots } from "./machine-state/snapshot.ts";
-import { createCollector } from "./metrics/collector.ts";
+import { createCollector, type PassResult } from "./metrics/collector.ts";
 import { createMetricConfigFile } from "./metrics/metric-config-file.ts";
 import { parseDestinations } from "./relay/destinations.ts";
 import { createHttpsFetch } from "./relay/https-fetch.ts";
 import { loadTrust } from "./relay/trust.ts";
-import type { DaemonSettings } from "./settings.ts";
+import { type DaemonSettings, daemonSettings } from "./settings.ts";
 import { warnOfRisks } from "./start-warnings.ts";
+import { createCollected } from "./status/collected.ts";
+import { exportedFamilies } from "./status/exported.ts";
+import { createFigures } from "./status/figures.ts";
+import { createLoopDelay } from "./status/loop-delay.ts";
+import { createMemoryStatus } from "./status/memory.ts";
+import { reportStatus } from "./status/report.ts";
+import { createRequestCounts } from "./status/request-counts.ts";
+import type { State } from "./status/state.ts";
 import { openDatabase } from "./store/database.ts";
 import { createMachineStates } from "./store/machine-states.ts";
 import { createMetricBuffer } from "./store/metric-buffer.ts";
@@ -34,10 +49,41 @@ export interface Agent {
 	readonly address: string;
 	readonly port: number;
 	readonly keyPair: KeyPair;
+	/** Reads the certificate, its key and metrics.yaml again; what cannot be used is logged, and the old stays. */
+	reload(): Promise<void>;
 	/** Stops in the reverse order of the start; nothing is left behind. */
 	close(): Promise<void>;
 	/** Ends what was started outside this process, when there is no time to close. */
 	kill(): void;
+}
+
+/** A pass of the collection in the contract's words. */
+function shownPass(pass: PassResult | undefined) {
+	if (!pass) return null;
+	const { startedAt, durationMilliseconds, stored, error, plugins } = pass;
+	return {
+		started_at: startedAt,
+		duration_seconds: Math.round(durationMilliseconds) / 1000,
+		stored,
+		...(error !== undefined && { error }),
+		plugins: plugins.map(({ badLines, ...plugin }) => ({
+			...plugin,
+			bad_lines: badLines,
+		})),
+	};
+}
+
+/** The certificate in the contract's words. */
+function shownCertificate(file: string, keyPairs: KeyPairKeeper) {
+	const { subject, validTo, fingerprint256 } = keyPairs.current();
+	const { problem } = keyPairs;
+	return {
+		file,
+		subject,
+		not_after: Math.floor(validTo.getTime() / 1000),
+		fingerprint_sha256: fingerprint256,
+		...(problem !== undefined && { problem }),
+	};
 }
 
 /** Metric plugins that run at once. */
@@ -63,12 +109,13 @@ export async function startAgent(parts: {
 }): Promise<Agent> {
 	const { settings, environment, log } = parts;
 	const access = parseAllowedHosts(settings["allowed-hosts"]);
-	const keyPair = await loadKeyPair({
+	const keyFiles = {
 		certificateFile: settings["public-key"],
 		privateKeyFile: settings["private-key"],
 		passphrase: settings["private-key-passphrase"],
 		passphraseFile: settings["private-key-passphrase-file"],
-	});
+	};
+	const keyPair = await loadKeyPair(keyFiles);
 	const trust = await loadTrust({
 		caFile: settings["proxy-ca-file"],
 		pins: settings["proxy-fingerprints"],
@@ -77,6 +124,7 @@ export async function startAgent(parts: {
 	});
 	warnOfRisks({ settings, keyPair, trust, log });
 	const now = Date.now;
+	const startedAt = now();
 	const database = await openDatabase({ directory: settings.dbfile, log });
 	const buffer = createMetricBuffer({
 		database,
@@ -90,13 +138,17 @@ export async function startAgent(parts: {
 		environment: childEnvironment(environment),
 		log,
 	});
-	const runnerOf = (maxCommands: number) =>
-		createRunner({
+	const allSlots: Slots[] = [];
+	const runnerOf = (maxCommands: number) => {
+		const slots = createSlots({ limit: maxCommands });
+		allSlots.push(slots);
+		return createRunner({
 			commands,
-			slots: createSlots({ limit: maxCommands }),
+			slots,
 			maxCommands,
 			timeoutSeconds: settings["command-timeout"],
 		});
+	};
 	const pluginsIn = (directories: readonly string[]) =>
 		createPlugins({ directories, allowShell: settings.shell });
 	const metricConfigFile = createMetricConfigFile({
@@ -104,12 +156,16 @@ export async function startAgent(parts: {
 		log,
 		now,
 	});
+	const collected = createCollected({ now: () => performance.now() });
 	const collector = createCollector({
 		config: metricConfigFile,
 		plugins: pluginsIn(settings["sensu-plugin-paths"]),
 		// checks and collection cannot take each other's places
 		runCommand: runnerOf(collectionCommands),
-		store: buffer.append,
+		store: async (samples) => {
+			collected.enter(samples);
+			await buffer.append(samples);
+		},
 		log,
 		now,
 		concurrency: collectionCommands,
@@ -133,6 +189,40 @@ export async function startAgent(parts: {
 		trust,
 		maxBodyBytes: settings["proxy-max-answer-bytes"],
 	});
+	const memory = createMemoryStatus();
+	const loopDelay = createLoopDelay();
+	const figures = createFigures();
+	const requestCounts = settings["enable-requeststatus-middleware"]
+		? createRequestCounts({ now })
+		: undefined;
+	const accessLog = createAccessLog(log);
+	let server: Listener;
+	let keyPairs: KeyPairKeeper;
+	const state: State = {
+		version,
+		startedAt,
+		now,
+		commands: () => ({
+			running: commands.running,
+			waiting: allSlots.reduce((sum, { waiting }) => sum + waiting, 0),
+			timeouts: commands.timeouts,
+			survivors: commands.survivors,
+		}),
+		connections: () => {
+			const { open, waiting } = server.connections;
+			return { open, waiting };
+		},
+		eventLoop: loopDelay.read,
+		collection: () => ({
+			enabled: !settings["disable-collect-metrics"],
+			last_pass: shownPass(collector.last()),
+		}),
+		buffer,
+		database,
+		certificate: () => shownCertificate(settings["public-key"], keyPairs),
+		settings,
+		table: daemonSettings,
+	};
 	const handlers = createHandlers({
 		plugins: pluginsIn(settings["nagios-plugin-paths"]),
 		runCommand: runnerOf(settings["max-commands"]),
@@ -152,9 +242,11 @@ export async function startAgent(parts: {
 			destinations: parseDestinations(settings["proxy-destinations"]),
 			timeoutSeconds: settings["proxy-timeout-seconds"],
 		},
+		status: { report: () => reportStatus(state), memory, requestCounts },
+		families: () => exportedFamilies({ state, figures, collected }),
 	});
 	const { checkReply } = parts;
-	const server = await startServer({
+	server = await startServer({
 		contract: await createContract({
 			handlers,
 			...(checkReply && { checkReply }),
@@ -177,25 +269,58 @@ export async function startAgent(parts: {
 			port: settings.port,
 			...(settings["listen-address"] && { host: settings["listen-address"] }),
 		},
+		onAnswered: (answered) => {
+			accessLog(answered);
+			figures.count(answered);
+			if (answered.status !== undefined)
+				requestCounts?.count(answered.path, answered.status);
+		},
 		log,
 	}).catch(async (error) => {
+		memory.close();
+		loopDelay.close();
 		await database.close();
 		throw error;
 	});
+	keyPairs = createKeyPairKeeper({
+		files: keyFiles,
+		initial: keyPair,
+		use: (pair) => server.renew(tlsOptions(pair)),
+		log,
+		now,
+		intervalMilliseconds: settings["certificate-check-seconds"] * 1000,
+	});
+	keyPairs.start();
+	const supervisor = createSupervisor({ environment, log });
 	if (!settings["disable-collect-metrics"]) collector.start();
 	log.info(`listening on ${server.address} port ${server.port}`);
+	await supervisor(
+		"READY=1",
+		`STATUS=listening on ${server.address} port ${server.port}`,
+	);
 	return {
 		address: server.address,
 		port: server.port,
 		keyPair,
+		reload: async () => {
+			const collects = !settings["disable-collect-metrics"];
+			await Promise.all([
+				keyPairs.reload(),
+				collects ? metricConfigFile.refresh() : undefined,
+			]);
+		},
 		close: async () => {
 			const collected = collector.stop();
+			keyPairs.stop();
 			await Promise.all([
+				supervisor("STOPPING=1"),
 				server.close(connectionGraceMilliseconds),
 				commands.close(commandGraceMilliseconds),
 			]);
 			relay.close();
 			await Promise.all([collected, snapshots.settled()]);
+			memory.close();
+			loopDelay.close();
 			await database.close();
 		},
 		kill: () => commands.kill(),

@@ -5,12 +5,22 @@ const levels = ["debug", "info", "warning", "error"] as const;
 
 export type LogLevel = (typeof levels)[number];
 
-/** Writes one line for each event, in the original's format. */
+/** `text` is the original's format, `json` one object on each line. */
+export type LogFormat = "text" | "json";
+
+/** What a message is about, in this order; undefined is left out. */
+export type Fields = Readonly<
+	Record<string, string | number | boolean | undefined>
+>;
+
+type Write = (message: string, fields?: Fields) => void;
+
+/** Writes one line for each event. */
 export interface Log {
-	debug(message: string): void;
-	info(message: string): void;
-	warning(message: string): void;
-	error(message: string): void;
+	debug: Write;
+	info: Write;
+	warning: Write;
+	error: Write;
 	/** Opens the file again under its name: log rotation has moved it away. */
 	reopen(): void;
 	close(): void;
@@ -31,6 +41,31 @@ function escapeControl(message: string): string {
 	);
 }
 
+/** `key=value,key=value` after the message, as the original; quoted where that is needed to read it. */
+export function fieldText(fields: Fields): string {
+	const texts = Object.entries(fields).flatMap(([name, value]) => {
+		if (value === undefined) return [];
+		const text = String(value);
+		const plain = /^[^\s",=]+$/.test(text);
+		return [`${name}=${plain ? text : JSON.stringify(text)}`];
+	});
+	return texts.length > 0 ? ` ${texts.join(",")}` : "";
+}
+
+const formats: Readonly<
+	Record<
+		LogFormat,
+		(time: Date, level: LogLevel, message: string, fields: Fields) => string
+	>
+> = {
+	text: (time, level, message, fields) =>
+		`${timestamp(time)} [${level}] ${escapeControl(message + fieldText(fields))}`,
+	json: (time, level, message, fields) =>
+		escapeControl(
+			JSON.stringify({ time: time.toISOString(), level, message, ...fields }),
+		),
+};
+
 /**
  * Opens the log. `file` is a path, or `-` or `/dev/stdout` for standard output.
  * A file is created with mode 0640, because messages name clients and plugins.
@@ -39,21 +74,28 @@ function escapeControl(message: string): string {
 export function openLog(
 	file: string,
 	level: LogLevel,
-	now: () => Date = () => new Date(),
+	{
+		format = "text",
+		now = () => new Date(),
+	}: { format?: LogFormat; now?: () => Date } = {},
 ): Log {
 	const standardOutput = file === "-" || file === "/dev/stdout";
 	const open = () => (standardOutput ? 1 : openSync(file, "a", 0o640));
 	let descriptor = open();
 	const least = levels.indexOf(level);
-	const write = (of: LogLevel) => (message: string) => {
-		if (levels.indexOf(of) < least) return;
-		const line = `${timestamp(now())} [${of}] ${escapeControl(message)}\n`;
-		try {
-			writeSync(descriptor, line);
-		} catch {
-			// a full disk or a closed pipe must not stop the agent
-		}
-	};
+	const write =
+		(of: LogLevel): Write =>
+		(message, fields = {}) => {
+			if (levels.indexOf(of) < least) return;
+			try {
+				writeSync(
+					descriptor,
+					`${formats[format](now(), of, message, fields)}\n`,
+				);
+			} catch {
+				// a full disk or a closed pipe must not stop the agent
+			}
+		};
 	const close = () => {
 		if (!standardOutput) closeSync(descriptor);
 	};

@@ -21,21 +21,29 @@ const titles: Record<number, string> = {
 export class Problem extends Error {
 	readonly status: number;
 	readonly headers: Record<string, string>;
+	/** What the log says: the detail, without a value that may be a secret. */
+	readonly logged: string;
 
 	constructor(
 		status: number,
 		detail: string,
-		headers: Record<string, string> = {},
+		{
+			headers = {},
+			logged = detail,
+		}: { headers?: Record<string, string>; logged?: string } = {},
 	) {
 		super(detail);
 		this.status = status;
 		this.headers = headers;
+		this.logged = logged;
 	}
 }
 
 /** The problem for too much work at once; `Retry-After` in seconds. */
 export function busy(detail: string, retryAfterSeconds = 5): Problem {
-	return new Problem(503, detail, { "retry-after": String(retryAfterSeconds) });
+	return new Problem(503, detail, {
+		headers: { "retry-after": String(retryAfterSeconds) },
+	});
 }
 
 /**

@@ -9,8 +9,6 @@ interface Named {
 	from?: "environment";
 	/** What help, README and the environment file call a value. */
 	placeholder?: string;
-	/** Accepted, because old set-ups name it, but without effect in this version. */
-	notYet?: true;
 }
 
 export interface IntegerSetting extends Named {
@@ -110,10 +108,6 @@ function integer(setting: IntegerSetting, text: string): number {
 	}
 	return number;
 }
-
-/** What a setting does, for documents: not more than is true. */
-export const shownHelp = ({ help, notYet }: Setting) =>
-	notYet ? `${help} (not in this version)` : help;
 
 const splitList = (text: string) =>
 	text

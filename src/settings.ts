@@ -91,7 +91,6 @@ export const daemonSettings = {
 		help: "which metric plugins to run",
 	},
 	"cpu-profile": {
-		notYet: true,
 		short: "C",
 		kind: "text",
 		default: "",
@@ -122,6 +121,12 @@ export const daemonSettings = {
 		default: "happo-agent.log",
 		placeholder: "FILE",
 		help: "log file; - is standard output",
+	},
+	"log-format": {
+		kind: "choice",
+		choices: { text: "text", json: "json" },
+		default: "text",
+		help: "lines of the log: text, as the original, or json",
 	},
 	dbfile: {
 		check: notEmpty,
@@ -178,7 +183,6 @@ export const daemonSettings = {
 		help: "directories of metric plugins, first match wins",
 	},
 	"enable-requeststatus-middleware": {
-		notYet: true,
 		kind: "switch",
 		default: false,
 		help: "count requests for /status/request",
@@ -268,6 +272,13 @@ export const daemonSettings = {
 		default: "",
 		placeholder: "FILE",
 		help: "file with the passphrase of an encrypted private key",
+	},
+	"certificate-check-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: day,
+		default: 10,
+		help: "seconds between two looks whether the certificate's files have changed",
 	},
 	shell: {
 		helpOff: "refuse option lines that need a shell",

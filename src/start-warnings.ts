@@ -2,8 +2,7 @@ import { validityWarning } from "./http/certificate.ts";
 import type { KeyPair } from "./http/key-pair.ts";
 import type { Log } from "./log.ts";
 import type { Trust } from "./relay/trust.ts";
-import type { SettingTable } from "./setting-table.ts";
-import { type DaemonSettings, daemonSettings } from "./settings.ts";
+import type { DaemonSettings } from "./settings.ts";
 
 /** Says at the start what an operator should know of a risky set-up. */
 export function warnOfRisks(parts: {
@@ -23,8 +22,4 @@ export function warnOfRisks(parts: {
 		log.warning(
 			"certificates of next hops are not verified (proxy-ca-file, proxy-fingerprints)",
 		);
-	const table: SettingTable = daemonSettings;
-	for (const [name, value] of Object.entries(settings))
-		if (table[name]?.notYet && value !== table[name].default)
-			log.warning(`${name}: not in this version of the agent, ignored`);
 }

@@ -44,25 +44,32 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^generated\//, to: /^generated\// },
 	{
 		from: /^cli\//,
-		to: /^cli\/|^src\/(agent|log|settings|setting-table|system-error)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$/,
+		to: /^cli\/|^src\/(agent|cpu-profile|log|settings|setting-table|system-error)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$/,
 	},
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{
 		from: /^src\/http\//,
-		to: /^src\/http\/|^src\/(access|log|problem|system-error)\.ts$|^generated\/(contract|handlers)\.ts$/,
+		to: /^src\/http\/|^src\/(access|answered|file-version|log|problem|system-error|ticker|turn)\.ts$|^generated\/(contract|handlers)\.ts$/,
 	},
 	{
 		from: /^src\/handlers\//,
-		to: /^src\/(handlers|commands|metrics|relay|store)\/|^src\/(problem|system-error)\.ts$|^generated\/handlers\.ts$/,
+		to: /^src\/(handlers|commands|metrics|relay|status|store)\/|^src\/(problem|system-error)\.ts$|^generated\/(handlers|schema)\.ts$/,
 	},
-	{ from: /^src\/commands\//, to: /^src\/commands\/|^src\/problem\.ts$/ },
+	{
+		from: /^src\/commands\//,
+		to: /^src\/commands\/|^src\/(log|problem)\.ts$/,
+	},
 	{
 		from: /^src\/machine-state\//,
 		to: /^src\/commands\/|^src\/log\.ts$/,
 	},
 	{
 		from: /^src\/metrics\//,
-		to: /^src\/metrics\/|^src\/commands\/|^src\/(log|problem|system-error|turn)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/metrics\/|^src\/commands\/|^src\/(file-version|log|problem|system-error|ticker|turn)\.ts$|^generated\/schema\.ts$/,
+	},
+	{
+		from: /^src\/status\//,
+		to: /^src\/status\/|^src\/(answered|setting-table|ticker)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/store\//,
@@ -77,7 +84,10 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 		to: /^src\/[^/]+\.ts$|^src\/relay\/(destinations|trust)\.ts$/,
 	},
 	{ from: /^src\/start-warnings\.ts$/, to: /^src\// },
-	{ from: /^src\/[^/]+\.ts$/, to: /^src\/[^/]+\.ts$/ },
+	{
+		from: /^src\/[^/]+\.ts$/,
+		to: /^src\/[^/]+\.ts$|^generated\/handlers\.ts$/,
+	},
 ];
 
 test("every file imports only what its place allows", () => {

@@ -1,9 +1,5 @@
 import { shownDefault } from "../../cli/options.ts";
-import {
-	type Setting,
-	shownHelp,
-	variableName,
-} from "../../src/setting-table.ts";
+import { type Setting, variableName } from "../../src/setting-table.ts";
 import { daemonSettings } from "../../src/settings.ts";
 
 const settings: [string, Setting][] = Object.entries(daemonSettings);
@@ -12,7 +8,7 @@ const settings: [string, Setting][] = Object.entries(daemonSettings);
 export function environmentFile(): string {
 	const entries = settings.map(
 		([name, setting]) =>
-			`\n# ${shownHelp(setting)}\n#${variableName(name)}=${shownDefault(setting)}\n`,
+			`\n# ${setting.help}\n#${variableName(name)}=${shownDefault(setting)}\n`,
 	);
 	return `# Settings of happo-agent, read by its systemd unit and its upstart job.
 # Written by \`npm run generate\` from src/settings.ts. What is commented out is
@@ -31,7 +27,7 @@ function settingsTable(): string {
 				? "variable only"
 				: `\`--${name}\`${short}`;
 		const initial = shownDefault(setting);
-		return `| ${flag} | \`${variableName(name)}\` | ${initial && `\`${initial}\``} | ${cell(shownHelp(setting))} |`;
+		return `| ${flag} | \`${variableName(name)}\` | ${initial && `\`${initial}\``} | ${cell(setting.help)} |`;
 	});
 	return `| flag | variable | default | what |\n|---|---|---|---|\n${rows.join("\n")}`;
 }

@@ -126,6 +126,28 @@ export type Body<Op extends keyof operations> =
 			: Content<B>[keyof Content<B>]
 		: never;
 
+/** What a handler tells of its work, for the log and the figures; no client sees it. */
+export interface Facts {
+	/** The plugin, as it was asked for. */
+	plugin?: string;
+	/** There is such a plugin: no client can make up names of them. */
+	pluginFound?: boolean;
+	/** First word of the command line of an inventory. */
+	command?: string;
+	/** Options of either; may be a secret. */
+	option?: string;
+	/** What the plugin or command answered. */
+	exitStatus?: number;
+	/** It was stopped at the time limit. */
+	timedOut?: boolean;
+	/** Its run, in milliseconds. */
+	ranMilliseconds?: number;
+	/** Where the request was relayed to. */
+	hop?: string;
+	/** Why the answer is not what was asked for. */
+	reason?: string;
+}
+
 /** What a handler may know of a request besides its contents. */
 export interface Call {
 	/** Aborted when the client has gone: nobody will read the answer. */
@@ -136,6 +158,8 @@ export interface Call {
 	hopsPassed: number;
 	/** Media types of the Accept header, best first; empty if there is none. */
 	accept: readonly string[];
+	/** Adds facts to those noted before. */
+	note(facts: Facts): void;
 }
 
 type Headers<T> = T extends { headers: infer H }

@@ -41,6 +41,8 @@ export interface Commands {
 	): Promise<CommandResult>;
 	/** Commands without an answer yet. */
 	readonly running: number;
+	/** Commands that were stopped at their time limit, counted since the start. */
+	readonly timeouts: number;
 	/** Commands that outlived SIGKILL, counted since the start. */
 	readonly survivors: number;
 	/**
@@ -79,6 +81,7 @@ export function createCommands({
 	const executions = new Set<Execution>();
 	let running = 0;
 	let survivors = 0;
+	let timeouts = 0;
 	let closing = false;
 	let lastStart: Promise<unknown> = Promise.resolve();
 
@@ -122,6 +125,7 @@ export function createCommands({
 		signal?.addEventListener("abort", cancel, { once: true });
 		const result = await execution.answered;
 		signal?.removeEventListener("abort", cancel);
+		if (result.timedOut) timeouts++;
 		if (result.survived) {
 			survivors++;
 			log.error(
@@ -134,6 +138,9 @@ export function createCommands({
 	return {
 		get running() {
 			return running;
+		},
+		get timeouts() {
+			return timeouts;
 		},
 		get survivors() {
 			return survivors;

@@ -8,10 +8,11 @@ import { createInventory, type InventoryRules } from "./inventory.ts";
 import { createMachineState } from "./machine-state.ts";
 import { createMetric } from "./metric.ts";
 import { createMetricConfig } from "./metric-config.ts";
+import { createMetrics } from "./metrics.ts";
 import { createMonitor } from "./monitor.ts";
-import { notBuilt } from "./not-built.ts";
 import { createProxy } from "./proxy.ts";
 import { checkAvailability } from "./root.ts";
+import { createStatus } from "./status.ts";
 
 /** Every operation of the agent with the parts it works with. */
 export function createHandlers(parts: {
@@ -25,6 +26,8 @@ export function createHandlers(parts: {
 	allowConfigUpdate: boolean;
 	machineStates: MachineStates;
 	relay: Parameters<typeof createProxy>[0];
+	status: Parameters<typeof createStatus>[0];
+	families: Parameters<typeof createMetrics>[0];
 }): Handlers {
 	const { runCommand } = parts;
 	return {
@@ -40,10 +43,8 @@ export function createHandlers(parts: {
 			file: parts.metricConfigFile,
 			allowUpdate: parts.allowConfigUpdate,
 		}),
-		getStatus: notBuilt("GET /status"),
-		getMemoryStatus: notBuilt("GET /status/memory"),
-		getRequestStatus: notBuilt("GET /status/request"),
+		...createStatus(parts.status),
 		...createMachineState(parts.machineStates),
-		exposeMetrics: notBuilt("GET /metrics"),
+		exposeMetrics: createMetrics(parts.families),
 	};
 }

@@ -4,6 +4,7 @@ import { type CommandLine, CommandStartError } from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { splitWords } from "../commands/words.ts";
 import { Problem } from "../problem.ts";
+import { noteResult } from "./note-result.ts";
 
 /** What /inventory may run. */
 export interface InventoryRules {
@@ -33,12 +34,14 @@ function lineOf(
 		throw new Problem(
 			403,
 			`command: not one of inventory-commands, and shell is off: ${command}`,
+			{ logged: "command: not one of inventory-commands, and shell is off" },
 		);
 	const args = splitWords(option);
 	if (!args)
 		throw new Problem(
 			403,
 			`command_option: needs a shell, and shell is off: ${option}`,
+			{ logged: "command_option: needs a shell, and shell is off" },
 		);
 	return { file: command, args, merged: true };
 }
@@ -49,9 +52,13 @@ export function createInventory(parts: {
 	runCommand: RunCommand;
 }): Handlers["runInventoryCommand"] {
 	return async (_params, body, call) => {
-		const line = lineOf(body.command, body.command_option ?? "", parts.rules);
+		const option = body.command_option ?? "";
+		const [firstWord = ""] = body.command.trim().split(/\s/, 1);
+		call.note({ command: firstWord, option: `${body.command} ${option}` });
+		const line = lineOf(body.command, option, parts.rules);
 		try {
 			const result = await parts.runCommand(line, call);
+			noteResult(result, call);
 			if (result.timedOut)
 				// the original's answer: it drops the output and the code
 				return { status: 417, body: { return_code: 0, return_value: "" } };

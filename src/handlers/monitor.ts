@@ -4,6 +4,7 @@ import { CommandStartError } from "../commands/command.ts";
 import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { Problem } from "../problem.ts";
+import { noteResult } from "./note-result.ts";
 
 /**
  * POST /monitor: runs a plugin. Its result is the answer, whatever it is; the
@@ -18,17 +19,24 @@ export function createMonitor(parts: {
 	const run: Handlers["runCheck"] = async (_params, body, call) => {
 		const name = body.plugin_name;
 		const option = body.plugin_option ?? "";
+		call.note({ plugin: name, ...(option !== "" && { option }) });
 		const prepared = await parts.plugins.prepare(name, option);
 		if ("refused" in prepared)
 			throw prepared.refused === "plugin_name"
 				? new Problem(400, `plugin_name: ${prepared.reason}: ${name}`)
-				: new Problem(403, `plugin_option: ${prepared.reason}: ${option}`);
+				: new Problem(403, `plugin_option: ${prepared.reason}: ${option}`, {
+						logged: `plugin_option: ${prepared.reason}`,
+					});
 		if ("missing" in prepared) {
 			const { exitCode: status, message } = missingAnswer(prepared);
+			const reason = `${prepared.missing}: ${prepared.file}`;
+			call.note({ exitStatus: status, reason });
 			return { status: 200, body: { return_value: status, message } };
 		}
 		try {
+			call.note({ pluginFound: true });
 			const result = await parts.runCommand(prepared.line, call);
+			noteResult(result, call);
 			return result.timedOut
 				? {
 						status: 500,
@@ -47,6 +55,7 @@ export function createMonitor(parts: {
 					};
 		} catch (error) {
 			if (!(error instanceof CommandStartError)) throw error;
+			call.note({ reason: error.message });
 			return {
 				status: 500,
 				type: "application/json",

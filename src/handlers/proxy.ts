@@ -99,6 +99,7 @@ export function createProxy(parts: {
 				403,
 				`proxy_hostport[0]: not one of proxy-destinations: ${hopText(hop)}`,
 			);
+		call.note({ hop: hopText(hop) });
 		const left = timeLeft(call);
 		try {
 			const answer = await parts.fetch({
@@ -132,6 +133,7 @@ export function createProxy(parts: {
 			};
 		} catch (error) {
 			if (!(error instanceof RelayError)) throw error;
+			call.note({ reason: error.message });
 			return {
 				status: error.isTimeout ? 504 : 500,
 				type: "application/json",

@@ -13,6 +13,7 @@ export function callOf(
 	request: IncomingMessage,
 	response: ServerResponse,
 	exchanges: Pick<Exchanges, "whenOver">,
+	note: Call["note"],
 ): Call {
 	const gone = new AbortController();
 	exchanges.whenOver(request, response, () => {
@@ -24,6 +25,7 @@ export function callOf(
 		millisecondsLeft: left,
 		hopsPassed: count(request.headers["happo-hops"]) ?? 0,
 		accept: acceptedTypes(request.headers.accept),
+		note,
 	};
 }
 

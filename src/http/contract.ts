@@ -34,6 +34,8 @@ export interface Contract {
 	readonly routes: readonly Route[];
 	/** Methods of the operations at a path, HEAD with GET; empty if there are none. */
 	methodsAt(path: string): string[];
+	/** A path that was asked for as the contract writes it; undefined if it has none such. */
+	pathAt(path: string): string | undefined;
 	/**
 	 * Validates the request, has its handler answer and gives the answer as it
 	 * goes to the wire. Throws what the handler throws, and Problem 400.
@@ -117,6 +119,8 @@ export async function createContract(parts: {
 				.flatMap(({ method }) =>
 					method === "get" ? ["GET", "HEAD"] : [method.toUpperCase()],
 				),
+		pathAt: (path) =>
+			operations.find((_, index) => patterns[index]?.test(path))?.path,
 		answer: async ({ method, path, headers, body }, call) => {
 			const operation = api.matchOperation({ method, path, headers: {} });
 			if (!operation) throw new Problem(404, `no such operation: ${path}`);

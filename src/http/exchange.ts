@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 
 /** A request that is being answered. */
 export interface Exchange {
+	readonly request: IncomingMessage;
 	/** Path of its route, for the shape of a refusal. */
 	path: string;
 	/** Its body is still coming in. */
@@ -65,7 +66,7 @@ export function createExchanges(): Exchanges {
 
 	return {
 		begin: (request, response, path) => {
-			const exchange = { path, reading: false };
+			const exchange = { request, path, reading: false };
 			const { exchanges } = connectionOf(request.socket);
 			exchanges.add(exchange);
 			whenOver(request, response, () => exchanges.delete(exchange));

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { TlsOptions } from "node:tls";
 import { type Access, plainAddress } from "../access.ts";
 import type { Log } from "../log.ts";
-import { gateConnections } from "./connections.ts";
+import { type Connections, gateConnections } from "./connections.ts";
 
 /** Limits of connections: times in seconds, and how many at once. */
 export interface ListenerLimits {
@@ -20,6 +20,9 @@ export interface Listener {
 	/** `::` is every address, IPv4 and IPv6. */
 	readonly address: string;
 	readonly port: number;
+	readonly connections: Pick<Connections, "open" | "waiting">;
+	/** New connections get this certificate, those that are open keep theirs. Throws for one that is unusable. */
+	renew(tls: TlsOptions): void;
 	/** Stops accepting, ends idle connections at once and the others after a time. */
 	close(graceMilliseconds: number): Promise<void>;
 }
@@ -89,6 +92,8 @@ export async function listen(
 	return {
 		address,
 		port,
+		connections,
+		renew: (tls) => server.setSecureContext(tls),
 		close: async (graceMilliseconds) => {
 			const closed = new Promise((resolve) => server.close(resolve));
 			const cut = setTimeout(() => connections.destroy(), graceMilliseconds);

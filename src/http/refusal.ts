@@ -70,20 +70,21 @@ export function endWith(
 
 /**
  * Not HTTP, or not in time. Answered on the socket, unless a request before it
- * is being answered there: these bytes would be taken for its answer.
+ * is being answered there: these bytes would be taken for its answer. Gives the
+ * problem that was answered.
  */
 export function refuseConnection(
 	error: Error & { code?: string },
 	socket: Socket,
 	exchange: Exchange | undefined,
-): void {
+): Problem | undefined {
 	const isAnswering = exchange !== undefined && !exchange.reading;
 	const isHttp =
 		error.code?.startsWith("HPE_") || error.code === "ERR_HTTP_REQUEST_TIMEOUT";
 	// without a handshake there is nobody to write to, and no end of waiting for one
 	if (!socket.writable || !isHttp || isAnswering) {
 		socket.destroy();
-		return;
+		return undefined;
 	}
 	const problem =
 		error.code === "ERR_HTTP_REQUEST_TIMEOUT"
@@ -92,4 +93,5 @@ export function refuseConnection(
 				? new Problem(431, "headers: over the limit of 16384 bytes")
 				: new Problem(400, `not HTTP: ${error.message}`);
 	endWith(socket, refusal(problem, exchange?.path ?? ""));
+	return problem;
 }

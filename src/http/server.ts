@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:https";
-import type { Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
-import { type Access, plainAddress } from "../access.ts";
+import type { Access } from "../access.ts";
+import type { Answered } from "../answered.ts";
 import type { Log } from "../log.ts";
 import { Problem, toProblem } from "../problem.ts";
 import { createBodies } from "./body.ts";
@@ -18,13 +18,9 @@ import {
 	type ListenerLimits,
 	listen,
 } from "./listener.ts";
-import {
-	accessDenied,
-	endWith,
-	refusal,
-	refuseConnection,
-	unwelcome,
-} from "./refusal.ts";
+import { createObjections, type Objection } from "./objection.ts";
+import { createRecords, type Place } from "./records.ts";
+import { accessDenied, endWith, refusal, refuseConnection } from "./refusal.ts";
 import type { Answer } from "./reply.ts";
 import { askedPath, originForm } from "./target.ts";
 
@@ -40,21 +36,13 @@ function sendable(payload: string | Uint8Array) {
 		: Buffer.from(payload);
 }
 
-function send(reply: FastifyReply, answer: Answer): FastifyReply {
-	const { payload } = answer;
-	return reply
-		.code(answer.status)
-		.headers(answer.headers)
-		.send(sendable(payload));
-}
-
 /** 405 where another method has an operation, otherwise 404. */
 function noRoute(contract: Contract, method: string, path: string): Problem {
 	const methods = contract.methodsAt(path).join(", ");
 	return methods === ""
 		? new Problem(404, `${path}: no such path`)
 		: new Problem(405, `${path}: no ${method}, only ${methods}`, {
-				allow: methods,
+				headers: { allow: methods },
 			});
 }
 
@@ -70,32 +58,49 @@ export async function startServer(parts: {
 	tls: TlsOptions;
 	limits: ListenerLimits;
 	where: { port: number; host?: string };
+	/** Hears of every request when it is over. */
+	onAnswered: (answered: Answered) => void;
 	log: Pick<Log, "info" | "warning" | "error">;
 }): Promise<Listener> {
 	const { contract, access, limits, log } = parts;
 	const exchanges = createExchanges();
 	const deliveries = createDeliveries();
 	const bodies = createBodies(parts.bodyLimits, exchanges);
+	const records = createRecords(exchanges, parts.onAnswered);
+	const operationIds = new Map(
+		contract.routes.map(({ method, path, operationId }) => [
+			`${method} ${path}`,
+			operationId,
+		]),
+	);
 
-	// one line for a connection: a denied peer must not fill the log
-	const denied = new WeakSet<Socket>();
+	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
+		const { status, headers, payload } = answer;
+		records.sends(reply.request.raw, payload);
+		return reply.code(status).headers(headers).send(sendable(payload));
+	};
 
-	/** The answer to a request that may not even be looked at. */
-	const refused = (request: IncomingMessage, path: string) => {
-		const { remoteAddress } = request.socket;
-		const peer = plainAddress(remoteAddress);
-		if (!access.allows(remoteAddress)) {
-			// a connection that was reset has no address any more
-			if (remoteAddress === undefined) denied.add(request.socket);
-			if (!denied.has(request.socket))
-				log.error(`Access Denied RemoteAddr=${peer}`);
-			denied.add(request.socket);
+	/** What the contract has for a request; HEAD is GET without the body. */
+	const placeOf = ({ method = "", url = "/" }: IncomingMessage): Place => {
+		const path = contract.pathAt(askedPath(url));
+		const verb = method === "HEAD" ? "GET" : method;
+		return { path, operationId: operationIds.get(`${verb} ${path}`) };
+	};
+
+	const objectionTo = createObjections({ access, log });
+
+	/** The answer to a request that is refused. */
+	const refuse = (
+		request: IncomingMessage,
+		why: Objection,
+		path: string,
+	): Answer => {
+		if (why === "denied") {
+			records.denied(request);
 			return accessDenied;
 		}
-		const problem = unwelcome(request);
-		if (!problem) return undefined;
-		log.error(`${problem.message} RemoteAddr=${peer}`);
-		return refusal(problem, path);
+		records.refused(request, why);
+		return refusal(why, path);
 	};
 
 	/** A reader that does not read must not keep its place for ever. */
@@ -111,8 +116,11 @@ export async function startServer(parts: {
 	const app = fastify({
 		routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
 		rewriteUrl: ({ url = "/" }) => originForm(url),
-		clientErrorHandler: (error, socket) =>
-			refuseConnection(error, socket, exchanges.first(socket)),
+		clientErrorHandler: (error, socket) => {
+			const exchange = exchanges.first(socket);
+			const problem = refuseConnection(error, socket, exchange);
+			if (problem) records.answeredOnSocket(socket, problem, exchange?.request);
+		},
 		// a bad escape in the path: neither hooks nor routes see it
 		frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => {
 			// Fastify's words quote the query, where an api key may be
@@ -120,15 +128,24 @@ export async function startServer(parts: {
 				400,
 				`path: a bad escape: ${askedPath(request.url)}`,
 			);
-			send(reply, refused(request.raw, "") ?? refusal(problem, ""));
+			records.begin(request.raw, reply.raw, {});
+			const why = objectionTo(request.raw) ?? problem;
+			send(reply, refuse(request.raw, why, ""));
 		},
 		serverFactory: (handler) => {
 			server = createHttpsServer(handler, parts.tls, limits);
 			// a method like any other, but Node gives it no response
 			server.on("connect", (request, socket) => {
 				const path = askedPath(request.url ?? "/");
-				const problem = noRoute(contract, "CONNECT", path);
-				endWith(socket, refused(request, path) ?? refusal(problem, path));
+				const why = objectionTo(request) ?? noRoute(contract, "CONNECT", path);
+				const answer = refuse(request, why, path);
+				endWith(socket, answer);
+				records.answeredOnSocket(
+					request.socket,
+					why,
+					request,
+					placeOf(request),
+				);
 			});
 			return server;
 		},
@@ -138,9 +155,10 @@ export async function startServer(parts: {
 		// any body is JSON, and Fastify would refuse a malformed type itself
 		request.raw.headers["content-type"] = "application/json";
 		deliveries.nextRequest(request.raw);
+		records.begin(request.raw, reply.raw, placeOf(request.raw));
 		limitReading(request.raw, reply.raw);
-		const answer = refused(request.raw, pathOf(request));
-		if (answer) return send(reply, answer);
+		const why = objectionTo(request.raw);
+		if (why) return send(reply, refuse(request.raw, why, pathOf(request)));
 	});
 	// the body stays unread until the operation is known to want it
 	app.removeAllContentTypeParsers();
@@ -155,7 +173,9 @@ export async function startServer(parts: {
 				if (Object.values(params).includes(""))
 					throw new Problem(404, `${askedPath(url)}: no such path`);
 				const exchange = exchanges.begin(raw, reply.raw, path);
-				const call = callOf(raw, reply.raw, exchanges);
+				const call = callOf(raw, reply.raw, exchanges, (facts) =>
+					records.note(raw, facts),
+				);
 				exchange.reading = hasBody;
 				const body = hasBody
 					? await parseBody(await bodies.read(raw, reply.raw))
@@ -177,12 +197,12 @@ export async function startServer(parts: {
 			},
 		});
 	app.setErrorHandler((error, request, reply) =>
-		send(reply, refusal(toProblem(error, log), pathOf(request))),
+		send(reply, refuse(request.raw, toProblem(error, log), pathOf(request))),
 	);
 	app.setNotFoundHandler((request, reply) => {
 		const path = askedPath(request.url);
 		const problem = noRoute(contract, request.method, path);
-		return send(reply, refusal(problem, path));
+		return send(reply, refuse(request.raw, problem, path));
 	});
 	await app.ready();
 	if (!server) throw new Error("Fastify made no server");

@@ -10,10 +10,20 @@ export interface Violation {
 	message?: string;
 }
 
+/** A value that must not be shown. */
+function kindOf(value: unknown): string {
+	if (typeof value === "object" || value === undefined) return shown(value);
+	return `a ${typeof value}`;
+}
+
 const article = (type: string) => (/^[aio]/.test(type) ? "an" : "a");
 
 /** What a schema keyword asked for, in words; the value is added where it helps. */
-function complaint(error: Violation, value: unknown): string {
+function complaint(
+	error: Violation,
+	value: unknown,
+	show: (value: unknown) => string,
+): string {
 	switch (error.keyword) {
 		case "required":
 			return "required";
@@ -22,7 +32,7 @@ function complaint(error: Violation, value: unknown): string {
 				.flat()
 				.filter((type) => type !== "null");
 			const type = String(types[0]);
-			return `expected ${article(type)} ${type}, got ${shown(value)}`;
+			return `expected ${article(type)} ${type}, got ${show(value)}`;
 		}
 		case "minLength":
 		case "minItems":
@@ -30,15 +40,15 @@ function complaint(error: Violation, value: unknown): string {
 		case "maxItems":
 			return `at most ${error.params.limit} entries, got ${(value as unknown[]).length}`;
 		case "pattern":
-			return `not allowed: ${shown(value)}`;
+			return `not allowed: ${show(value)}`;
 		default:
-			return `${error.message}, got ${shown(value)}`;
+			return `${error.message}, got ${show(value)}`;
 	}
 }
 
 /**
  * The first violation of the contract as a problem that names the field and
- * the value. `request` is what was validated, by the first step of the
+ * the value; the log gets its type only, it may be a password in the wrong place. `request` is what was validated, by the first step of the
  * violation's path: `requestBody`, `path`, `header`.
  */
 export function violation(
@@ -59,7 +69,10 @@ export function violation(
 	const name = missing
 		? fieldName([...steps, String(error.params.missingProperty)])
 		: fieldName(steps);
-	const secret = name.toLowerCase() === "apikey";
-	const detail = complaint(error, secret ? typeof value : value);
-	return new Problem(400, `${name}: ${detail}`);
+	const says = (show: (value: unknown) => string) =>
+		`${name}: ${complaint(error, value, show)}`;
+	const isSecret = name.toLowerCase() === "apikey";
+	return new Problem(400, says(isSecret ? kindOf : shown), {
+		logged: says(kindOf),
+	});
 }

@@ -1,6 +1,7 @@
 import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { Log } from "../log.ts";
+import { createTicker, systemTimers, type Timers } from "../ticker.ts";
 import type { MetricConfig } from "./metric-config.ts";
 import {
 	type MetricPlugin,
@@ -8,7 +9,6 @@ import {
 	runMetricPlugin,
 	type Sample,
 } from "./metric-plugin.ts";
-import { createTicker, systemTimers, type Timers } from "./ticker.ts";
 
 /** What one pass did. */
 export interface PassResult {

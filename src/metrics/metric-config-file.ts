@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { BigIntStats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import type { components } from "../../generated/schema.ts";
+import { fileVersion } from "../file-version.ts";
 import type { Log } from "../log.ts";
 import { inTurn } from "../turn.ts";
 import {
@@ -69,7 +70,7 @@ export function createMetricConfigFile({
 			seen = undefined;
 			throw problem;
 		});
-		const version = versionOf(found);
+		const version = fileVersion(found);
 		if (version === seen) return;
 		seen = undefined;
 		const text = await readText(file, found);
@@ -136,10 +137,6 @@ async function readText(file: string, found: BigIntStats) {
 	const lines = bytes.toString("latin1").split("\n");
 	const bad = lines.findIndex((line) => !isUtf8(Buffer.from(line, "latin1")));
 	throw new MetricConfigError(`${file} line ${bad + 1}: not UTF-8`);
-}
-
-function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats) {
-	return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
 }
 
 function isSettled({ ctimeMs }: BigIntStats, now: number) {

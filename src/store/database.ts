@@ -2,6 +2,7 @@ import { mkdir, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Log } from "../log.ts";
 import { inTurn } from "../turn.ts";
+import { sizeOf } from "./directory.ts";
 import { everything, type Level, type LevelIterator } from "./level.ts";
 import { openReopening, StoreLocked, StoreUnavailable } from "./reopening.ts";
 
@@ -46,6 +47,9 @@ export interface Database {
 	compact(): Promise<void>;
 	/** LevelDB's `leveldb.<name>`; `""` for unknown names, and while closed. */
 	properties(names: readonly string[]): Record<string, string>;
+	/** Size of its files; 0 when they cannot be looked at. */
+	diskBytes(): Promise<number>;
+	readonly directory: string;
 	/** Why it cannot be used now; after a failed write until one succeeds. */
 	readonly unavailable: string | undefined;
 	/** Waits for writes; can be called again. */
@@ -181,6 +185,8 @@ export async function openDatabase(parts: {
 					store.level?.getProperty(`leveldb.${name}`) ?? "",
 				]),
 			),
+		diskBytes: () => sizeOf(directory),
+		directory,
 		get unavailable() {
 			return store.unavailable;
 		},

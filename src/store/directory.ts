@@ -1,4 +1,5 @@
 import { chmod, mkdir, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { Log } from "../log.ts";
 
 /** What a directory holds, before LevelDB touches it. */
@@ -60,4 +61,18 @@ export async function prepareDirectory(
 		names.every((name) => /^(LOCK|LOG|MANIFEST-\d+|.*\.dbtmp)/.test(name));
 	await closeToOthers(directory, ours, log);
 	return contents;
+}
+
+/** Bytes of the files in it; one that goes meanwhile, or a directory that cannot be read, counts as nothing. */
+export async function sizeOf(directory: string): Promise<number> {
+	const names = await readdir(directory).catch(() => []);
+	const sizes = await Promise.all(
+		names.map((name) =>
+			stat(join(directory, name)).then(
+				({ size }) => size,
+				() => 0,
+			),
+		),
+	);
+	return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -3,6 +3,7 @@ import { Problem } from "../problem.ts";
 import { inTurn } from "../turn.ts";
 import type { Database } from "./database.ts";
 import { createKeyMaker } from "./key-maker.ts";
+import { kind, partsOf } from "./keys.ts";
 import type { Lease } from "./lease-book.ts";
 import { decodeSamples, encodeSamples, type Sample } from "./metric-value.ts";
 import { openReaders, type Readers } from "./readers.ts";
@@ -25,6 +26,8 @@ export interface LeasedBatch {
 
 /** Metrics between their arrival and the last consumer's acknowledgement. */
 export interface MetricBuffer {
+	/** Seconds of arrival of the oldest and the newest that are stored; 0 if there are none. No scan. */
+	span(): Promise<{ oldest: number; newest: number }>;
 	/** All of the samples are on disk when it resolves, or none. */
 	append(samples: readonly Sample[]): Promise<void>;
 	/** The oldest data that nobody else is being handed, for a reader without acknowledgement. */
@@ -152,7 +155,17 @@ export function createMetricBuffer(parts: {
 		await markTaken(keys, plainConsumer, ended);
 	};
 
+	const arrival = async (reverse: boolean) => {
+		const range = { ...kind.metrics, reverse, limit: 1 };
+		for await (const key of database.keys(range)) return partsOf(key).seconds;
+		return 0;
+	};
+
 	return {
+		span: async () => ({
+			oldest: await arrival(false),
+			newest: await arrival(true),
+		}),
 		append: async (samples) => {
 			// outside the turn: it takes its time with a large batch
 			const values = await encodeSamples(samples);

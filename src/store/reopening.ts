@@ -8,7 +8,9 @@ export class StoreUnavailable extends Problem {
 	readonly reason: string;
 
 	constructor(reason: string) {
-		super(503, `the store cannot be used: ${reason}`, { "retry-after": "10" });
+		super(503, `the store cannot be used: ${reason}`, {
+			headers: { "retry-after": "10" },
+		});
 		this.reason = reason;
 	}
 }

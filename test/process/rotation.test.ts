@@ -28,12 +28,16 @@ test("SIGHUP opens the log again under its name, and the agent goes on", async (
 	const pair = await writeTestKeyPair(directory);
 	const port = await freePort();
 	const file = join(directory, "agent.log");
-	const agent = startProgram(t, [
-		"daemon",
-		...["-P", String(port), "--listen-address", "127.0.0.1"],
-		...["-B", pair["public-key"], "-R", pair["private-key"]],
-		...["-l", file, "--log-level", "info"],
-	]);
+	const agent = startProgram(
+		t,
+		[
+			"daemon",
+			...["-P", String(port), "--listen-address", "127.0.0.1"],
+			...["-B", pair["public-key"], "-R", pair["private-key"]],
+			...["-l", file, "--log-level", "info"],
+		],
+		{ directory },
+	);
 	const denied = async () =>
 		(await send({ port, localAddress: "127.0.0.2" })).status;
 	await eventually("it listens", async () =>

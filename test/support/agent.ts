@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Agent, startAgent } from "../../src/agent.ts";
 import { createSelfSigned } from "../../src/http/self-signed.ts";
-import type { Log } from "../../src/log.ts";
+import { type Fields, fieldText, type Log } from "../../src/log.ts";
 import { resolveSettings } from "../../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../../src/settings.ts";
 import { checkReply } from "./reply-check.ts";
@@ -29,12 +29,14 @@ export async function writeTestKeyPair(directory: string) {
 	return files;
 }
 
-/** A log that keeps its lines: `<level> <message>`. */
+/** A log that keeps its lines: `<level> <message> <key>=<value>,...`. */
 export function recordingLog() {
 	const lines: string[] = [];
-	const write = (level: string) => (message: string) => {
-		lines.push(`${level} ${message}`);
-	};
+	const write =
+		(level: string) =>
+		(message: string, fields: Fields = {}) => {
+			lines.push(`${level} ${message}${fieldText(fields)}`);
+		};
 	const log: Log = {
 		debug: write("debug"),
 		info: write("info"),

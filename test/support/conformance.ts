@@ -81,14 +81,3 @@ export function operationAt(method = "GET", target = "/") {
 			),
 	);
 }
-
-/** Operations a case needs that the contract still declares as not built. */
-export const missingFor = ({ request, setup = [] }: RecordedCase) =>
-	[request, ...setup.filter((step) => step.path !== undefined)].flatMap(
-		({ method, path }) => {
-			const operation = operationAt(method, path);
-			return operation?.replies.has("501")
-				? [`${operation.method} ${operation.path}`]
-				: [];
-		},
-	);

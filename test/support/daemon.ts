@@ -45,6 +45,8 @@ export interface StartOptions {
 	node?: string;
 	environment?: Record<string, string>;
 	directory?: string;
+	/** Options of Node itself, before the program. */
+	nodeFlags?: readonly string[];
 }
 
 /** Starts the built program; it is killed at the end of the test if it still runs. */
@@ -54,7 +56,7 @@ export function startProgram(
 	options: StartOptions = {},
 ): StartedProgram {
 	const node = options.node ?? process.env.HAPPO_TEST_NODE ?? process.execPath;
-	const child = spawn(node, [program, ...args], {
+	const child = spawn(node, [...(options.nodeFlags ?? []), program, ...args], {
 		stdio: ["ignore", "pipe", "pipe"],
 		cwd: options.directory,
 		env: {

@@ -157,7 +157,7 @@ describe("denied peers", () => {
 		const text = await wire.until(/Access Denied\n$/);
 		assert.match(text, /^HTTP\/1\.1 403 [\s\S]*text\/plain/);
 		assert.deepEqual(
-			lines.filter((line) => /denied/i.test(line)),
+			lines.filter((line) => /^error .*denied/i.test(line)),
 			[`error Access Denied RemoteAddr=${denied}`],
 		);
 		wire.socket.destroy();

@@ -30,7 +30,9 @@ describe("paths", () => {
 			// a 404 of an operation is fine, that of a path that does not exist is not
 			assert.doesNotMatch(plain.text, /no such path/, path);
 			assert.equal(slash.status, plain.status, path);
-			assert.equal(slash.text, plain.text, path);
+			// figures change from one request to the next
+			if (!/^\/(status|metrics)/.test(path))
+				assert.equal(slash.text, plain.text, path);
 		}
 	});
 
@@ -189,7 +191,7 @@ describe("requests of web pages", () => {
 		}
 		assert.match(
 			lines.join("\n"),
-			/error origin: .*https:\/\/example\.net RemoteAddr=127\.0\.0\.1/,
+			/warning Access client=127\.0\.0\.1:.*origin: .*https:\/\/example\.net/,
 		);
 	});
 

@@ -1,0 +1,48 @@
+import type { Log } from "../log.ts";
+import { startProcess } from "./process.ts";
+import { createProcessGroup } from "./process-group.ts";
+
+/** A systemd that hangs must not keep the agent from starting or stopping. */
+const mostMilliseconds = 5_000;
+
+/**
+ * Tells systemd of the agent's state (`READY=1`, `STOPPING=1`), if systemd waits
+ * for it: with `Type=notify` it gives a socket. Node cannot send to such a socket
+ * (unix, datagram), so systemd-notify does; the unit needs `NotifyAccess=all`.
+ * Never throws and never waits longer than five seconds: what fails is logged.
+ */
+export function createSupervisor(parts: {
+	environment: NodeJS.ProcessEnv;
+	log: Pick<Log, "warning">;
+}): (...states: string[]) => Promise<void> {
+	const { NOTIFY_SOCKET, PATH } = parts.environment;
+	if (!NOTIFY_SOCKET) return async () => {};
+	const environment = { NOTIFY_SOCKET, ...(PATH && { PATH }) };
+	const file = "systemd-notify";
+	return async (...states) => {
+		const fail = (why: string) =>
+			parts.log.warning(`${file} ${states.join(" ")}: ${why}`);
+		try {
+			const line = { file, args: states, argv0: file };
+			const started = await startProcess(line, environment);
+			let said = "";
+			started.stdout.resume();
+			started.stderr.setEncoding("utf8").on("data", (text: string) => {
+				said = (said + text).slice(0, 200);
+			});
+			const status = await new Promise<number | undefined>((resolve) => {
+				const giveUp = setTimeout(() => {
+					createProcessGroup(started.pid, process.kill).signal("SIGKILL");
+					resolve(undefined);
+				}, mostMilliseconds);
+				started.onExit((exitStatus) => {
+					clearTimeout(giveUp);
+					resolve(exitStatus);
+				});
+			});
+			if (status !== 0) fail(said.trim() || `exit status ${status ?? "none"}`);
+		} catch (error) {
+			fail((error as Error).message);
+		}
+	};
+}

@@ -1,0 +1,186 @@
+import { stat } from "node:fs/promises";
+import { fileVersion } from "../file-version.ts";
+import type { Log } from "../log.ts";
+import { systemReason } from "../system-error.ts";
+import { createTicker, systemTimers, type Timers } from "../ticker.ts";
+import { inTurn } from "../turn.ts";
+import { loadKeyPair, validityWarning } from "./certificate.ts";
+import { type KeyPair, KeyPairError } from "./key-pair.ts";
+
+export interface KeyPairKeeper {
+	/** In use now. */
+	current(): KeyPair;
+	/** Why the files that are there now are not in use; undefined if they are. */
+	readonly problem: string | undefined;
+	/** Reads the files and logs the result. Never throws: what cannot be used is logged as an error, and the old pair stays. */
+	reload(): Promise<void>;
+	/** Once only. */
+	start(): void;
+	/** Nothing is put in force or logged from then on. */
+	stop(): void;
+}
+
+/** Why the files are read: it was asked for, they have changed, or the last reading has to be confirmed. */
+type Occasion = "asked" | "changed" | "again";
+
+/**
+ * Keeps the certificate of a server current: looks at its files at every interval, and reads them when they have
+ * changed. Looking, because fs.watch misses what happens behind links (Kubernetes, certbot) and on network file systems.
+ * Certificate and key are replaced one after the other: a change is taken up only when the next look finds nothing new.
+ * @param parts.initial what the files held a moment ago
+ * @param parts.use puts a pair in force; when it throws, the old one must still be
+ * @param parts.now wall clock in milliseconds
+ */
+export function createKeyPairKeeper({
+	files,
+	initial,
+	use,
+	log,
+	now,
+	intervalMilliseconds,
+	timers = systemTimers,
+}: {
+	files: Parameters<typeof loadKeyPair>[0];
+	initial: KeyPair;
+	use: (pair: KeyPair) => void;
+	log: Pick<Log, "info" | "warning" | "error">;
+	now: () => number;
+	intervalMilliseconds: number;
+	timers?: Timers;
+}): KeyPairKeeper {
+	const { certificateFile, privateKeyFile, passphraseFile } = files;
+	const paths = [
+		certificateFile,
+		privateKeyFile,
+		...(passphraseFile ? [passphraseFile] : []),
+	];
+	let pair = initial;
+	let problem: string | undefined;
+	// versions of the files; of `initial` none is known
+	let seen: string | undefined;
+	let read: string | undefined;
+	let isSettled = false;
+	let warnedOn = dayOf(now());
+	let isStopped = false;
+
+	// an older reading must not come after a newer one
+	const exclusive = inTurn();
+
+	const warn = () => {
+		warnedOn = dayOf(now());
+		const warning = validityWarning(pair, new Date(now()));
+		if (warning) log.warning(warning);
+	};
+
+	const load = async (irregular: string | undefined) => {
+		if (irregular) return new KeyPairError(`${irregular}: not a regular file`);
+		return loadKeyPair(files).catch((error: Error) => error);
+	};
+
+	const refuse = (reason: string, occasion: Occasion) => {
+		const isNews = occasion !== "again" || reason !== problem;
+		problem = reason;
+		if (isNews)
+			log.error(`${reason}; the old one stays in use: ${describe(pair)}`);
+	};
+
+	const accept = (next: KeyPair, occasion: Occasion) => {
+		const isSame = isSamePair(next, pair);
+		if (isSame && occasion !== "asked" && problem === undefined) return;
+		try {
+			if (!isSame) use(next);
+		} catch (error) {
+			const { message } = error as Error;
+			const reason = `certificate ${certificateFile}: cannot be used: ${message}`;
+			return refuse(reason, occasion);
+		}
+		problem = undefined;
+		pair = next;
+		const result = isSame ? "unchanged" : "in force from now";
+		log.info(`certificate ${certificateFile}: ${result}: ${describe(next)}`);
+		if (!isSame) warn();
+	};
+
+	const conclude = (found: KeyPair | Error, occasion: Occasion) => {
+		if (isStopped) return;
+		if (found instanceof Error) refuse(found.message, occasion);
+		else accept(found, occasion);
+	};
+
+	const look = async () => {
+		const { version, irregular } = await lookAt(paths);
+		const isQuiet = version === seen;
+		seen = version;
+		if (!isQuiet) return;
+		// a problem may go without a trace in the files: too many were open
+		if (version === read && isSettled && problem === undefined) return;
+		const found = await load(irregular);
+		if ((await lookAt(paths)).version !== version) return;
+		const occasion = version === read ? "again" : "changed";
+		read = version;
+		isSettled = true;
+		conclude(found, occasion);
+	};
+
+	const reload = async () => {
+		const { version, irregular } = await lookAt(paths);
+		read = version;
+		// written a moment ago, they can be written again without a trace in their times
+		isSettled = false;
+		conclude(await load(irregular), "asked");
+	};
+
+	const ticker = createTicker({
+		tick: () =>
+			exclusive(async () => {
+				await look();
+				// what the start said is forgotten when it matters
+				if (!isStopped && dayOf(now()) !== warnedOn) warn();
+			}),
+		intervalMilliseconds,
+		timers,
+	});
+	return {
+		current: () => pair,
+		get problem() {
+			return problem;
+		},
+		reload: () => exclusive(reload),
+		start: ticker.start,
+		stop() {
+			isStopped = true;
+			ticker.stop();
+		},
+	};
+}
+
+/** What the system says of files, links followed; and which of them reading might never come to an end of. */
+async function lookAt(paths: readonly string[]) {
+	const versions: string[] = [];
+	let irregular: string | undefined;
+	for (const path of paths)
+		try {
+			const found = await stat(path, { bigint: true });
+			versions.push(fileVersion(found));
+			if (!found.isFile()) irregular ??= path;
+		} catch (error) {
+			versions.push(systemReason(error));
+		}
+	return { version: versions.join(", "), irregular };
+}
+
+function isSamePair(one: KeyPair, other: KeyPair) {
+	return (
+		one.certificate.equals(other.certificate) &&
+		one.privateKey.equals(other.privateKey)
+	);
+}
+
+function describe({ subject, validTo, fingerprint256 }: KeyPair) {
+	return `${subject}, expires on ${validTo.toISOString()}, SHA-256 ${fingerprint256}`;
+}
+
+/** Days since 1970 in UTC. */
+function dayOf(milliseconds: number) {
+	return Math.floor(milliseconds / 86_400_000);
+}

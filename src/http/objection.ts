@@ -1,0 +1,30 @@
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { type Access, plainAddress } from "../access.ts";
+import type { Log } from "../log.ts";
+import type { Problem } from "../problem.ts";
+import { unwelcome } from "./refusal.ts";
+
+/** Why a request may not even be looked at: a problem, or that its peer is denied. */
+export type Objection = Problem | "denied";
+
+/**
+ * Gives the objection to a request, if there is one. A denied peer is logged
+ * once for its connection, in the original's words: it must not fill the log.
+ */
+export function createObjections(parts: {
+	access: Access;
+	log: Pick<Log, "error">;
+}): (request: IncomingMessage) => Objection | undefined {
+	const { access, log } = parts;
+	const denied = new WeakSet<Socket>();
+	return (request) => {
+		const { remoteAddress } = request.socket;
+		if (access.allows(remoteAddress)) return unwelcome(request);
+		// a connection that was reset has no address any more
+		if (remoteAddress !== undefined && !denied.has(request.socket))
+			log.error(`Access Denied RemoteAddr=${plainAddress(remoteAddress)}`);
+		denied.add(request.socket);
+		return "denied";
+	};
+}

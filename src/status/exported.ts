@@ -1,0 +1,239 @@
+import type { components } from "../../generated/schema.ts";
+import type { Collected } from "./collected.ts";
+import type { Family, MetricType, Series } from "./exposition.ts";
+import type { Figures } from "./figures.ts";
+import { processFigures } from "./process.ts";
+import { bufferSpan, type State } from "./state.ts";
+
+const family = (
+	name: string,
+	type: MetricType,
+	help: string,
+	series: number | undefined | Series[],
+): Family => ({
+	name,
+	type,
+	help,
+	series: Array.isArray(series)
+		? series
+		: series === undefined
+			? []
+			: [{ value: series }],
+});
+
+const agent = (
+	name: string,
+	type: MetricType,
+	help: string,
+	series: number | undefined | Series[],
+) => family(`happo_agent_${name}`, type, help, series);
+
+type Pass = NonNullable<components["schemas"]["CollectionPass"]>;
+
+/** Plugins of the last pass by their result. */
+function passResults({ plugins }: Pass): Series[] {
+	return ["ok", "failed", "timeout", "missing", "empty"].map((result) => ({
+		labels: { result },
+		value: plugins.filter((plugin) => plugin.result === result).length,
+	}));
+}
+
+/** All that Prometheus is shown, as it is now. */
+export async function exportedFamilies(parts: {
+	state: State;
+	figures: Figures;
+	collected: Collected;
+}): Promise<Family[]> {
+	const { state, figures, collected } = parts;
+	const { database } = state;
+	const commands = state.commands();
+	const connections = state.connections();
+	const loop = state.eventLoop();
+	const pass = state.collection().last_pass ?? undefined;
+	const span = await bufferSpan(state);
+	const usage = await processFigures();
+	return [
+		agent("build", "info", "Version of the agent and of its runtime.", [
+			{
+				labels: { version: state.version, node: process.versions.node },
+				value: 1,
+			},
+		]),
+		agent(
+			"requests",
+			"counter",
+			"Requests by operation and status of the answer; none: no such operation, or the client left before the answer.",
+			figures.requests(),
+		),
+		agent(
+			"check_duration_seconds",
+			"summary",
+			"Run time of checks by plugin and result.",
+			figures.checks(),
+		),
+		agent(
+			"commands_running",
+			"gauge",
+			"Plugins and commands that run now.",
+			commands.running,
+		),
+		agent(
+			"commands_waiting",
+			"gauge",
+			"Requests that wait for a place of max-commands.",
+			commands.waiting,
+		),
+		agent(
+			"command_timeouts",
+			"counter",
+			"Plugins and commands stopped at their time limit.",
+			commands.timeouts,
+		),
+		agent(
+			"command_survivors",
+			"counter",
+			"Plugins and commands that were still there one second after SIGKILL.",
+			commands.survivors,
+		),
+		agent(
+			"connections_open",
+			"gauge",
+			"Connections that are served now.",
+			connections.open,
+		),
+		agent(
+			"connections_waiting",
+			"gauge",
+			"Connections that wait for a place of max-connections.",
+			connections.waiting,
+		),
+		agent(
+			"metric_buffer_oldest_timestamp_seconds",
+			"gauge",
+			"Arrival of the oldest stored metrics, seconds since 1970; absent when there are none.",
+			span.oldest || undefined,
+		),
+		agent(
+			"metric_buffer_newest_timestamp_seconds",
+			"gauge",
+			"Arrival of the newest stored metrics, seconds since 1970; absent when there are none.",
+			span.newest || undefined,
+		),
+		agent(
+			"metric_buffer_age_seconds",
+			"gauge",
+			"How long the oldest stored metrics have been waiting for a backend; 0 when there are none.",
+			span.oldest
+				? Math.max(0, Math.floor(state.now() / 1000) - span.oldest)
+				: 0,
+		),
+		agent(
+			"store_available",
+			"gauge",
+			"Whether the store can be used: 1 or 0.",
+			database.unavailable === undefined ? 1 : 0,
+		),
+		agent(
+			"store_disk_bytes",
+			"gauge",
+			"Size of the store's files.",
+			await database.diskBytes(),
+		),
+		agent(
+			"collection_last_pass_timestamp_seconds",
+			"gauge",
+			"Start of the last pass of the metric plugins, seconds since 1970.",
+			pass?.started_at,
+		),
+		agent(
+			"collection_last_pass_duration_seconds",
+			"gauge",
+			"How long the last pass of the metric plugins took.",
+			pass?.duration_seconds,
+		),
+		agent(
+			"collection_last_pass_stored",
+			"gauge",
+			"Whether samples of the last pass were stored: 1 or 0.",
+			pass && Number(pass.stored),
+		),
+		agent(
+			"collection_last_pass_plugins",
+			"gauge",
+			"Metric plugins of the last pass by result.",
+			pass ? passResults(pass) : [],
+		),
+		agent(
+			"collected_metrics_dropped",
+			"counter",
+			"Collected values that found no place in happo_collected_metric.",
+			collected.dropped,
+		),
+		agent(
+			"certificate_expiry_timestamp_seconds",
+			"gauge",
+			"End of the certificate's validity, seconds since 1970.",
+			state.certificate().not_after,
+		),
+		agent(
+			"event_loop_delay_mean_seconds",
+			"gauge",
+			"How late a timer was on average over the last minute.",
+			loop.mean_delay_ms / 1000,
+		),
+		agent(
+			"event_loop_delay_max_seconds",
+			"gauge",
+			"How late a timer was at most over the last minute.",
+			loop.max_delay_ms / 1000,
+		),
+		family(
+			"process_cpu_seconds",
+			"counter",
+			"CPU time of the agent itself, without its plugins.",
+			usage.cpuSeconds,
+		),
+		family(
+			"process_start_time_seconds",
+			"gauge",
+			"Start of the agent, seconds since 1970.",
+			state.startedAt / 1000,
+		),
+		family(
+			"process_resident_memory_bytes",
+			"gauge",
+			"Resident memory.",
+			usage.residentBytes,
+		),
+		family(
+			"process_open_fds",
+			"gauge",
+			"Open descriptors.",
+			usage.openDescriptors,
+		),
+		family(
+			"nodejs_heap_size_total_bytes",
+			"gauge",
+			"V8 heap, memory it has.",
+			usage.heapTotalBytes,
+		),
+		family(
+			"nodejs_heap_size_used_bytes",
+			"gauge",
+			"V8 heap, memory in use.",
+			usage.heapUsedBytes,
+		),
+		family(
+			"nodejs_external_memory_bytes",
+			"gauge",
+			"Memory of buffers and other things outside the V8 heap.",
+			usage.externalBytes,
+		),
+		family(
+			"happo_collected_metric",
+			"gauge",
+			"Latest value of each metric that a metric plugin gave in the last five minutes.",
+			collected.series(),
+		),
+	];
+}

@@ -1,0 +1,74 @@
+import type { components } from "../../generated/schema.ts";
+import type { SettingTable } from "../setting-table.ts";
+import { bufferSpan, type State } from "./state.ts";
+
+type Status = components["schemas"]["Status"];
+
+/** What goleveldb, the original's store, reports; LevelDB knows some of them. */
+const propertyNames = [
+	"aliveiters",
+	"alivesnaps",
+	"blockpool",
+	"cachedblock",
+	"num-files-at-level0",
+	"num-files-at-level1",
+	"num-files-at-level2",
+	"openedtables",
+	"sstables",
+	"stats",
+	"writedelay",
+];
+
+function shownSettings(
+	table: SettingTable,
+	values: Readonly<Record<string, unknown>>,
+): Record<string, string> {
+	const shown = Object.entries(values).map(([name, value]) => {
+		// what has no flag is a secret: `ps` would show it
+		const secret = table[name]?.from === "environment" && value !== "";
+		const text = typeof value === "boolean" ? (value ? "yes" : "no") : value;
+		return [name, secret ? "(hidden)" : String(text)];
+	});
+	return Object.fromEntries(shown);
+}
+
+function properties(database: State["database"]): Record<string, string> {
+	const known = database.properties(propertyNames);
+	return Object.fromEntries(
+		Object.entries(known).map(([name, text]) => [`leveldb.${name}`, text]),
+	);
+}
+
+/** The agent's state, every figure as it is now. */
+export async function reportStatus(state: State): Promise<Status> {
+	const { now, startedAt, database, settings, table } = state;
+	const callers = process.getActiveResourcesInfo();
+	const { unavailable } = database;
+	const { oldest, newest } = await bufferSpan(state);
+	return {
+		app_version: state.version,
+		uptime_seconds: Math.max(0, Math.floor((now() - startedAt) / 1000)),
+		num_goroutine: callers.length,
+		metric_buffer_status: {
+			newest_timestamp: newest,
+			oldest_timestamp: oldest,
+		},
+		callers,
+		leveldb_properties: properties(database),
+		node_version: process.versions.node,
+		pid: process.pid,
+		started_at: Math.floor(startedAt / 1000),
+		commands: state.commands(),
+		connections: state.connections(),
+		event_loop: state.eventLoop(),
+		collection: state.collection(),
+		store: {
+			directory: database.directory,
+			available: unavailable === undefined,
+			reason: unavailable ?? null,
+			disk_bytes: await database.diskBytes(),
+		},
+		certificate: state.certificate(),
+		settings: shownSettings(table, settings),
+	};
+}

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { openMetricsType, textType } from "../../src/status/exposition.ts";
+import { fixtures } from "../support/agent.ts";
+import { startDaemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { post, send } from "../support/https.ts";
+import {
+	checkedByPromtool,
+	doorTo,
+	missing,
+	startPrometheus,
+} from "../support/prometheus.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+/** Names as a plugin may print them: before the first tab anything goes. */
+const oddName = String.raw`disk "C:\new" {x="y"} 日本 #`;
+
+const oddPlugin = `#!/bin/sh
+printf '%s\\t7\\t%s\\n' '${oddName}' "$(date +%s)"
+printf 'bell\\007\\t8\\t%s\\n' "$(date +%s)"
+`;
+
+const yaml = `metrics:
+- hostname: web01
+  plugins:
+  - { plugin_name: metrics_ok, plugin_option: "" }
+  - { plugin_name: metrics_odd, plugin_option: "" }
+`;
+
+const getPage = (port: number, accept?: string, method = "GET") =>
+	send({
+		port,
+		method,
+		path: "/metrics",
+		headers: accept === undefined ? {} : { accept },
+	});
+
+/** A daemon that ran checks, refused requests, and collects metrics every second. */
+async function busyDaemon(t: TestContext) {
+	const directory = await temporaryDirectory(t);
+	const config = join(directory, "metrics.yaml");
+	await writeFile(config, yaml);
+	await writeFile(join(directory, "metrics_odd"), oddPlugin);
+	await chmod(join(directory, "metrics_odd"), 0o755);
+	const sensu = `${join(fixtures, "sensu")},${directory}`;
+	const daemon = await startDaemon(
+		t,
+		[
+			...["--collection-interval-seconds", "1", "--metric-config", config],
+			...["--sensu-plugin-paths", sensu, "--command-timeout", "1"],
+			...["--nagios-plugin-paths", join(fixtures, "plugins")],
+		],
+		{ directory },
+	);
+	const { port } = daemon;
+	for (const [plugin_name, plugin_option] of [
+		["check_exit", "0"],
+		["check_exit", "2"],
+		["check_sleep", "8"],
+		["check_gone", ""],
+	])
+		await post(port, "/monitor", { plugin_name, plugin_option });
+	assert.equal((await post(port, "/monitor", "no check")).status, 400);
+	assert.equal((await send({ port, path: "/none" })).status, 404);
+	await eventually("the metrics are on the page", async () =>
+		(await getPage(port)).text.includes('metric="ok.int"'),
+	);
+	return daemon;
+}
+
+test("promtool has nothing against the page of an agent that has worked", async (t) => {
+	if (missing.promtool) return t.skip(missing.promtool);
+	const { port, stop } = await busyDaemon(t);
+	const { text } = await getPage(port);
+	assert.equal(checkedByPromtool(text), "");
+	for (const line of [
+		/^happo_agent_build_info\{[^\n]*version="[^"]+"[^\n]*\} 1$/m,
+		/^happo_agent_requests_total\{operation="[^"]+",status="200"\} \d+$/m,
+		/^happo_agent_requests_total\{operation="[^"]+",status="404"\} \d+$/m,
+		/^happo_agent_check_duration_seconds_sum\{plugin="check_exit",[^\n]+\} [\d.e-]+$/m,
+		/^happo_agent_check_duration_seconds_count\{plugin="check_exit",[^\n]+\} 1$/m,
+		/^happo_collected_metric\{host="web01",metric="ok\.exp"\} 1e\+21$/m,
+		/^happo_collected_metric\{host="web01",metric="bell\\\\u0007"\} 8$/m,
+	])
+		assert.match(text, line);
+	assert.doesNotMatch(text, /^happo_\w+(\{.*\})? (NaN|undefined|null)$/m);
+	assert.equal((await stop()).code, 0);
+});
+
+test("a real Prometheus reads it, in both formats", async (t) => {
+	if (missing.prometheus) return t.skip(missing.prometheus);
+	const { port, stop } = await busyDaemon(t);
+	const asked = await doorTo(t, port);
+	const text = await doorTo(t, port, "text/plain");
+	const prometheus = await startPrometheus(t, [
+		{ job: "direct", port, scheme: "https" },
+		{ job: "as asked", port: asked.port, scheme: "http" },
+		{ job: "text", port: text.port, scheme: "http" },
+	]);
+	const collected = (name: string) =>
+		`happo_collected_metric{host="web01",metric=${JSON.stringify(name)}}`;
+	await prometheus.until("up", 1);
+	await prometheus.until(collected("ok.int"), 42);
+	await prometheus.until(collected("ok.exp"), 1e21);
+	await prometheus.until(collected(oddName), 7);
+	await prometheus.until("happo_agent_build_info", 1);
+	await prometheus.until(
+		'sum by (job) (happo_agent_check_duration_seconds_count{plugin="check_exit"})',
+		2,
+	);
+	await prometheus.until(
+		"count by (job) (process_start_time_seconds > time() - 300)",
+		1,
+	);
+	assert.equal(await prometheus.typeOf("happo_collected_metric"), "gauge");
+	assert.deepEqual(prometheus.complaints(), []);
+	for (const [door, contentType] of [
+		[asked, openMetricsType],
+		[text, textType],
+	] as const)
+		for (const scrape of door.scrapes) {
+			assert.match(scrape.accept, /^application\/openmetrics-text/);
+			assert.equal(scrape.status, 200);
+			assert.equal(scrape.contentType, contentType);
+		}
+	assert.equal((await stop()).code, 0);
+});
+
+/** What Prometheus 2.42 sends. */
+const ofPrometheus =
+	"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+
+const negotiated: readonly [string | undefined, string][] = [
+	[undefined, textType],
+	["*/*", textType],
+	["text/html", textType],
+	["text/plain", textType],
+	["text/plain, application/openmetrics-text;q=0.9", textType],
+	["application/openmetrics-text;q=0", textType],
+	["application/openmetrics-text", openMetricsType],
+	["Application/OpenMetrics-Text; version=1.0.0, */*;q=0.1", openMetricsType],
+	["text/plain;q=0.5, application/openmetrics-text", openMetricsType],
+	[ofPrometheus, openMetricsType],
+];
+
+test("Accept decides on the format, for HEAD too", async (t) => {
+	const { port } = await startDaemon(t, ["--disable-collect-metrics"]);
+	for (const [accept, contentType] of negotiated) {
+		const { status, headers, text } = await getPage(port, accept);
+		assert.equal(status, 200, accept);
+		assert.equal(headers["content-type"], contentType, accept);
+		const ends = text.match(/^# EOF$/gm)?.length ?? 0;
+		assert.equal(ends, contentType === textType ? 0 : 1, accept);
+		if (ends > 0) assert.ok(text.endsWith("\n# EOF\n"));
+		const counter = `process_cpu_seconds${ends > 0 ? "" : "_total"}`;
+		assert.match(text, new RegExp(`^# TYPE ${counter} counter$`, "m"), accept);
+		const head = await getPage(port, accept, "HEAD");
+		assert.equal(head.status, 200, accept);
+		assert.equal(head.headers["content-type"], contentType, accept);
+		assert.equal(head.text, "");
+	}
+});

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createCollected } from "../../../src/status/collected.ts";
+
+const sample = (hostname: string, metrics: Record<string, number>) => ({
+	hostname,
+	timestamp: 5,
+	metrics,
+});
+
+/** A Collected with a clock that the test sets, read as `host metric value`. */
+function collecting(mostSeries?: number) {
+	const clock = { now: 0 };
+	const collected = createCollected({
+		now: () => clock.now,
+		...(mostSeries !== undefined && { mostSeries }),
+	});
+	const read = () =>
+		collected
+			.series()
+			.map(({ labels, value }) => `${labels?.host} ${labels?.metric} ${value}`);
+	return { clock, collected, read };
+}
+
+test("the latest value of each name of each host", () => {
+	const { collected, read } = collecting();
+	assert.deepEqual(read(), []);
+	collected.enter([sample("web01", { a: 1, b: 2 }), sample("web02", { a: 3 })]);
+	collected.enter([sample("web01", { a: 4 })]);
+	collected.enter([sample("web01", { a: 5 }), sample("web01", { a: 6 })]);
+	assert.deepEqual(read(), ["web01 b 2", "web02 a 3", "web01 a 6"]);
+	assert.equal(collected.dropped, 0);
+});
+
+test("hosts and names are any texts, and never run into each other", () => {
+	const { collected } = collecting();
+	const metrics = Object.fromEntries([
+		["__proto__", 1],
+		['b","c', 2],
+		["\ud800\n", 3],
+		["", 4],
+	]);
+	const samples = [sample("a", metrics), sample('a","b', { c: 5 })];
+	collected.enter(samples);
+	assert.deepEqual(
+		collected.series(),
+		samples.flatMap(({ hostname: host, metrics }) =>
+			Object.entries(metrics).map(([metric, value]) => ({
+				labels: { host, metric },
+				value,
+			})),
+		),
+	);
+});
+
+test("what is older than five minutes is gone, by its arrival", () => {
+	const { clock, collected, read } = collecting();
+	collected.enter([sample("h", { old: 1, kept: 1 })]);
+	clock.now = 200_000;
+	collected.enter([sample("h", { kept: 2 })]);
+	clock.now = 300_000;
+	assert.deepEqual(read(), ["h old 1", "h kept 2"]);
+	clock.now = 300_001;
+	assert.deepEqual(read(), ["h kept 2"]);
+	clock.now = 500_001;
+	assert.deepEqual(read(), []);
+});
+
+test("when all places are taken a known name still gets in, a new one does not", () => {
+	const { clock, collected, read } = collecting(2);
+	collected.enter([sample("h", { a: 1, b: 1, c: 1 })]);
+	assert.deepEqual(read(), ["h a 1", "h b 1"]);
+	assert.equal(collected.dropped, 1);
+	clock.now = 200_000;
+	collected.enter([sample("h", { d: 2, b: 2 })]);
+	assert.deepEqual(read(), ["h a 1", "h b 2"]);
+	assert.equal(collected.dropped, 2);
+	// a is too old now and makes place
+	clock.now = 300_001;
+	collected.enter([sample("h", { d: 3, a: 3 })]);
+	assert.deepEqual(read(), ["h b 2", "h d 3"]);
+	assert.equal(collected.dropped, 3);
+});
+
+test("ten thousand have a place", () => {
+	const { collected } = collecting();
+	const names = Array.from({ length: 10_001 }, (_, n) => [`m${n}`, n] as const);
+	collected.enter([sample("h", Object.fromEntries(names))]);
+	assert.equal(collected.series().length, 10_000);
+	assert.equal(collected.dropped, 1);
+});
+
+test("a name that is too long has none", () => {
+	const { collected, read } = collecting();
+	collected.enter([sample("h", { ["x".repeat(2000)]: 1, y: 2 })]);
+	assert.deepEqual(read(), ["h y 2"]);
+	assert.equal(collected.dropped, 1);
+});

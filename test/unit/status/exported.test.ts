@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { daemonSettings } from "../../../src/settings.ts";
+import { exportedFamilies } from "../../../src/status/exported.ts";
+import type { Family } from "../../../src/status/exposition.ts";
+import { createFigures } from "../../../src/status/figures.ts";
+import type { State } from "../../../src/status/state.ts";
+
+/** A state whose figures all differ, so that none can stand for another. */
+function aState(more: Partial<State> = {}): State {
+	return {
+		version: "2.0.0",
+		startedAt: 1_700_000_000_500,
+		now: () => 1_700_000_100_400,
+		commands: () => ({ running: 1, waiting: 2, timeouts: 3, survivors: 4 }),
+		connections: () => ({ open: 5, waiting: 6 }),
+		eventLoop: () => ({ mean_delay_ms: 7, max_delay_ms: 8 }),
+		collection: () => ({ enabled: true, last_pass: null }),
+		buffer: {
+			span: async () => ({ oldest: 1_700_000_040, newest: 1_700_000_090 }),
+		},
+		database: {
+			directory: "/var/lib/happo-agent",
+			unavailable: undefined,
+			diskBytes: async () => 4_096,
+			properties: (names) =>
+				Object.fromEntries(names.map((name) => [name, `<${name}>`])),
+		},
+		certificate: () => ({
+			file: "agent.pub",
+			subject: "CN=web01",
+			not_after: 1_800_000_000,
+			fingerprint_sha256: "AB:CD",
+		}),
+		settings: {},
+		table: daemonSettings,
+		...more,
+	};
+}
+
+const noneCollected = { enter: () => {}, series: () => [], dropped: 0 };
+
+const familiesOf = (more: Partial<State> = {}, parts: object = {}) =>
+	exportedFamilies({
+		state: aState(more),
+		figures: createFigures(),
+		collected: noneCollected,
+		...parts,
+	});
+
+/** The value of a family that has one; undefined if it has none. */
+function only(families: readonly Family[], name: string) {
+	const found = families.filter((family) => family.name === name);
+	assert.equal(found.length, 1, name);
+	const series = [...(found[0]?.series ?? [])];
+	assert.ok(series.length <= 1, name);
+	return series[0]?.value;
+}
+
+test("every figure of the state is there under its name", async () => {
+	const families = await familiesOf();
+	for (const [name, value] of Object.entries({
+		commands_running: 1,
+		commands_waiting: 2,
+		command_timeouts: 3,
+		command_survivors: 4,
+		connections_open: 5,
+		connections_waiting: 6,
+		event_loop_delay_mean_seconds: 0.007,
+		event_loop_delay_max_seconds: 0.008,
+		metric_buffer_oldest_timestamp_seconds: 1_700_000_040,
+		metric_buffer_newest_timestamp_seconds: 1_700_000_090,
+		metric_buffer_age_seconds: 60,
+		store_available: 1,
+		store_disk_bytes: 4_096,
+		certificate_expiry_timestamp_seconds: 1_800_000_000,
+		collected_metrics_dropped: 0,
+	}))
+		assert.equal(only(families, `happo_agent_${name}`), value, name);
+	assert.equal(only(families, "process_start_time_seconds"), 1_700_000_000.5);
+});
+
+test("the process' own figures are real", async () => {
+	const families = await familiesOf();
+	const { rss } = process.memoryUsage();
+	const resident = only(families, "process_resident_memory_bytes") ?? 0;
+	assert.ok(Math.abs(resident - rss) < 64 * 2 ** 20, `${resident}, ${rss}`);
+	assert.ok((only(families, "process_cpu_seconds") ?? 0) > 0);
+	assert.ok((only(families, "process_open_fds") ?? 0) >= 3);
+	assert.ok((only(families, "nodejs_heap_size_used_bytes") ?? 0) > 1e6);
+});
+
+test("names are given once, and each has a help", async () => {
+	const families = await familiesOf();
+	const names = families.map(({ name }) => name);
+	assert.equal(new Set(names).size, names.length);
+	for (const { name, help } of families) assert.notEqual(help, "", name);
+});
+
+test("an empty buffer has no timestamps, and no age", async () => {
+	const families = await familiesOf({
+		buffer: { span: async () => ({ oldest: 0, newest: 0 }) },
+	});
+	const figure = (name: string) =>
+		only(families, `happo_agent_metric_buffer_${name}`);
+	assert.equal(figure("oldest_timestamp_seconds"), undefined);
+	assert.equal(figure("newest_timestamp_seconds"), undefined);
+	assert.equal(figure("age_seconds"), 0);
+});
+
+test("a store that cannot be used says so", async () => {
+	const { database } = aState();
+	const families = await familiesOf({
+		buffer: { span: () => Promise.reject(new Error("closed")) },
+		database: { ...database, unavailable: "no space left on device" },
+	});
+	assert.equal(only(families, "happo_agent_store_available"), 0);
+	assert.equal(only(families, "happo_agent_metric_buffer_age_seconds"), 0);
+});
+
+test("the last pass of the collection, by result; before the first nothing", async () => {
+	const before = await familiesOf();
+	const named = (families: readonly Family[], name: string) =>
+		families.find((family) => family.name === `happo_agent_${name}`) ??
+		assert.fail(name);
+	const pass = "collection_last_pass";
+	for (const name of ["plugins", "stored", "duration_seconds"])
+		assert.deepEqual([...named(before, `${pass}_${name}`).series], []);
+	const plugin = (result: "ok" | "timeout" | "missing") => ({
+		hostname: "web01",
+		plugin_name: "x",
+		result,
+		samples: 1,
+		bad_lines: 0,
+	});
+	const families = await familiesOf({
+		collection: () => ({
+			enabled: true,
+			last_pass: {
+				started_at: 1_700_000_060,
+				duration_seconds: 1.25,
+				stored: false,
+				plugins: [plugin("ok"), plugin("missing"), plugin("ok")],
+			},
+		}),
+	});
+	const value = (name: string) => only(families, `happo_agent_${pass}_${name}`);
+	assert.equal(value("timestamp_seconds"), 1_700_000_060);
+	assert.equal(value("duration_seconds"), 1.25);
+	assert.equal(value("stored"), 0);
+	// a result that nobody had is 0: an alert must not look for what is not there
+	assert.deepEqual(
+		[...named(families, `${pass}_plugins`).series].map(
+			({ labels, value }) => `${labels?.result} ${value}`,
+		),
+		["ok 2", "failed 0", "timeout 0", "missing 1", "empty 0"],
+	);
+});
+
+test("requests, checks and collected values come from their parts", async () => {
+	const figures = createFigures();
+	figures.count({
+		client: "192.0.2.7",
+		method: "POST",
+		target: "/monitor",
+		operationId: "runCheck",
+		status: 200,
+		milliseconds: 1,
+		facts: {
+			plugin: "check_disk",
+			pluginFound: true,
+			exitStatus: 1,
+			ranMilliseconds: 250,
+		},
+	});
+	const series = [{ labels: { host: "web01", metric: "a.b" }, value: 7 }];
+	const families = await familiesOf(
+		{},
+		{
+			figures,
+			collected: { ...noneCollected, series: () => series, dropped: 9 },
+		},
+	);
+	const of = (name: string) => [
+		...(families.find((family) => family.name === name)?.series ?? []),
+	];
+	assert.deepEqual(of("happo_agent_requests"), figures.requests());
+	assert.deepEqual(of("happo_agent_check_duration_seconds"), figures.checks());
+	assert.deepEqual(of("happo_collected_metric"), series);
+	assert.equal(only(families, "happo_agent_collected_metrics_dropped"), 9);
+});

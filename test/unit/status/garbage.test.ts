@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { type TestContext, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import {
+	createGarbageWatch,
+	type GarbageStop,
+} from "../../../src/status/garbage.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const minor = { kind: 1, flags: 0 };
+const major = { kind: 4, flags: 0 };
+const marking = { kind: 8, flags: 0 };
+
+/** The start of the process, with a fraction as `performance.timeOrigin` has one. */
+const timeOrigin = Date.UTC(2026, 10, 22, 10, 16, 46) + 0.25;
+
+/** A watch that is told what to see. */
+function open() {
+	const pending: GarbageStop[] = [];
+	const fake = {
+		report: (_: GarbageStop[]): void => assert.fail("not observed"),
+		pending,
+		disconnected: 0,
+		collected: 0,
+		elapsed: 10_000,
+		/** By how much the wall clock was set, in milliseconds. */
+		set: 0,
+	};
+	const watch = createGarbageWatch({
+		collected: () => {
+			fake.collected++;
+		},
+		observe(report) {
+			fake.report = report;
+			return {
+				takeRecords: () => pending.splice(0),
+				disconnect: () => {
+					fake.disconnected++;
+				},
+			};
+		},
+		clock: {
+			timeOrigin,
+			elapsed: () => fake.elapsed,
+			// whole milliseconds, as Date.now() has them
+			now: () => Math.floor(timeOrigin + fake.elapsed + fake.set),
+		},
+	});
+	return { watch, fake };
+}
+
+test("nothing at first", () => {
+	const { watch, fake } = open();
+	assert.deepEqual(watch.read(), {
+		count: 0,
+		forced: 0,
+		pauseTotal: 0,
+		lastEnd: 0,
+		pauses: new Array(256).fill(0),
+		ends: new Array(256).fill(0),
+	});
+	assert.equal(fake.collected, 0);
+});
+
+/** How JSON has the time so many microseconds after the origin, in nanoseconds since 1970. */
+const printed = (microseconds: number) =>
+	`${BigInt(timeOrigin * 1000) + BigInt(microseconds)}000`;
+
+test("counts collections; times in nanoseconds, dates to the microsecond", () => {
+	const { watch, fake } = open();
+	fake.report([
+		{ startTime: 1000, duration: 1.234_567_4, detail: minor },
+		{ startTime: 2000.5, duration: 0.5, detail: { kind: 2, flags: 0 } },
+	]);
+	fake.report([{ startTime: 3000, duration: 2, detail: major }]);
+	const { count, forced, pauseTotal, lastEnd, pauses, ends } = watch.read();
+	assert.deepEqual([count, forced, pauseTotal], [3, 0, 3_734_567]);
+	assert.deepEqual(pauses.slice(0, 4), [1_234_567, 500_000, 2_000_000, 0]);
+	assert.equal(JSON.stringify(lastEnd), printed(3_002_000));
+	assert.equal(
+		JSON.stringify(ends.slice(0, 4)),
+		`[${printed(1_001_235)},${printed(2_001_000)},${printed(3_002_000)},0]`,
+	);
+	assert.equal(fake.collected, 2);
+});
+
+test("every microsecond is printed as it is", () => {
+	const { watch, fake } = open();
+	for (let microseconds = 1; microseconds < 2000; microseconds++) {
+		const startTime = microseconds / 1000;
+		fake.report([{ startTime, duration: 0, detail: minor }]);
+		assert.equal(String(watch.read().lastEnd), printed(microseconds));
+	}
+});
+
+test("reads what was not reported yet, once", () => {
+	const { watch, fake } = open();
+	fake.pending.push({ startTime: 1, duration: 1, detail: minor });
+	assert.equal(watch.read().count, 1);
+	assert.equal(watch.read().count, 1);
+	assert.equal(fake.collected, 1);
+});
+
+test("a ring of 256, the latest where Go has it", () => {
+	const { watch, fake } = open();
+	for (let n = 1; n <= 300; n++) {
+		fake.report([{ startTime: n, duration: n, detail: minor }]);
+		const { count, pauses, ends, lastEnd } = watch.read();
+		assert.equal(count, n);
+		assert.equal(pauses[(count + 255) % 256], n * 1e6);
+		assert.equal(ends[(count + 255) % 256], lastEnd);
+	}
+	const { pauses, ends, pauseTotal } = watch.read();
+	assert.equal(pauses.length, 256);
+	assert.equal(ends.length, 256);
+	assert.equal(Math.min(...pauses), 45e6);
+	assert.equal(pauseTotal, 150 * 301 * 1e6);
+});
+
+test("an answer that was handed out does not change", () => {
+	const { watch, fake } = open();
+	const before = watch.read();
+	fake.report([{ startTime: 1, duration: 1, detail: minor }]);
+	assert.equal(before.pauses[0], 0);
+	assert.equal(before.ends[0], 0);
+});
+
+test("the stop that begins a collection is part of it, not one of its own", () => {
+	const { watch, fake } = open();
+	fake.report([
+		{ startTime: 1, duration: 1, detail: marking },
+		{ startTime: 3, duration: 2, detail: minor },
+	]);
+	assert.equal(watch.read().pauseTotal, 3e6);
+	fake.report([
+		{ startTime: 6, duration: 4, detail: major },
+		{ startTime: 20, duration: 8, detail: { kind: 16, flags: 0 } },
+		{ startTime: 40, duration: 16, detail: major },
+	]);
+	const { count, pauses, pauseTotal, lastEnd } = watch.read();
+	assert.equal(count, 3);
+	assert.deepEqual(pauses.slice(0, 4), [2e6, 5e6, 24e6, 0]);
+	assert.equal(pauseTotal, 31e6);
+	assert.equal(String(lastEnd), printed(56_000));
+});
+
+test("counts those that were asked for", () => {
+	const { watch, fake } = open();
+	fake.report([
+		{ startTime: 1, duration: 1, detail: { kind: 4, flags: 4 } },
+		{ startTime: 3, duration: 1, detail: { kind: 1, flags: 4 | 16 } },
+		{ startTime: 5, duration: 1, detail: { kind: 4, flags: 64 } },
+	]);
+	assert.equal(watch.read().forced, 2);
+});
+
+test("dates by the wall clock as it stands, where it was set since the start", () => {
+	for (const [set, seen] of [
+		[99, 0],
+		[-98, 0],
+		[86_400_000, 86_400_000],
+		[-86_400_000, -86_400_000],
+	] as const) {
+		const { watch, fake } = open();
+		fake.set = set;
+		fake.elapsed = 10_000.75;
+		fake.report([{ startTime: 9_000, duration: 0.5, detail: minor }]);
+		const microseconds = (9_000.5 + seen) * 1000;
+		assert.equal(String(watch.read().lastEnd), printed(microseconds));
+	}
+});
+
+test("close ends the watch", () => {
+	const { watch, fake } = open();
+	watch.close();
+	assert.equal(fake.disconnected, 1);
+	assert.equal(watch.read().count, 0);
+});
+
+/** Collects garbage now. */
+function collector(): () => void {
+	setFlagsFromString("--expose-gc");
+	return runInNewContext("gc") as () => void;
+}
+
+function watchReally(t: TestContext) {
+	const watch = createGarbageWatch();
+	t.after(() => watch.close());
+	return watch;
+}
+
+test("sees the collections of this process", async (t) => {
+	const watch = watchReally(t);
+	const before = Date.now();
+	collector()();
+	await eventually("a collection", () => watch.read().forced >= 1);
+	const { count, pauseTotal, lastEnd, pauses } = watch.read();
+	assert.ok(count >= 1);
+	assert.ok(pauseTotal > 0 && Number.isSafeInteger(pauseTotal));
+	assert.ok(pauses.every(Number.isSafeInteger));
+	// the clocks may differ by what does not count as set
+	assert.ok(lastEnd / 1e6 > before - 200, `${lastEnd} ${before}`);
+	assert.ok(lastEnd / 1e6 < Date.now() + 200, `${lastEnd} ${before}`);
+});
+
+test("sees nothing once it is closed", async (t) => {
+	const watch = watchReally(t);
+	const witness = watchReally(t);
+	watch.close();
+	collector()();
+	await eventually("a collection", () => witness.read().forced >= 1);
+	assert.equal(watch.read().count, 0);
+});
+
+test("does not keep the process alive", () => {
+	const file = new URL("../../../src/status/garbage.js", import.meta.url);
+	const script = `
+		const { createGarbageWatch } = await import(${JSON.stringify(file)});
+		const watch = createGarbageWatch();
+		gc();
+		process.on("exit", () => { if (watch.read().count === 0) process.exitCode = 3 });
+		setTimeout(gc, 20);
+	`;
+	execFileSync(
+		process.execPath,
+		["--expose-gc", "--input-type=module", "-e", script],
+		{ timeout: 30_000 },
+	);
+});
