@@ -129,13 +129,18 @@ class DaemonCommand extends Command {
 			const line = reason(error, settings);
 			log?.error(line);
 			complain(line);
+			profile?.write();
 			return failureStatus;
 		}
 		const cause = await Promise.race([stopped, failed]);
 		if (typeof cause === "string") log.info(`${cause}: stopping`);
 		else log.error(`internal error, stopping: ${cause.stack}`);
 		await agent.close();
-		profile?.write();
+		try {
+			profile?.write();
+		} catch (error) {
+			log.error(`cpu-profile: ${systemReason(error)}`);
+		}
 		log.close();
 		return typeof cause === "string" ? 0 : failureStatus;
 	}

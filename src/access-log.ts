@@ -54,7 +54,7 @@ export function createAccessLog(
 				client: address(answered),
 				plugin,
 				command,
-				option,
+				option: cut(option),
 			});
 	};
 }

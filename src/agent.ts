@@ -294,7 +294,7 @@ export async function startAgent(parts: {
 	const supervisor = createSupervisor({ environment, log });
 	if (!settings["disable-collect-metrics"]) collector.start();
 	log.info(`listening on ${server.address} port ${server.port}`);
-	await supervisor(
+	const ready = supervisor(
 		"READY=1",
 		`STATUS=listening on ${server.address} port ${server.port}`,
 	);
@@ -313,7 +313,7 @@ export async function startAgent(parts: {
 			const collected = collector.stop();
 			keyPairs.stop();
 			await Promise.all([
-				supervisor("STOPPING=1"),
+				ready.then(() => supervisor("STOPPING=1")),
 				server.close(connectionGraceMilliseconds),
 				commands.close(commandGraceMilliseconds),
 			]);

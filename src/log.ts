@@ -83,18 +83,40 @@ export function openLog(
 	const open = () => (standardOutput ? 1 : openSync(file, "a", 0o640));
 	let descriptor = open();
 	const least = levels.indexOf(level);
+	/** What is left of a line that was begun: it goes in front of the next one. */
+	let rest: Buffer = Buffer.alloc(0);
+	let lost = 0;
+
+	/** Writes what can be written, and gives what is left. */
+	const put = (bytes: Buffer): Buffer => {
+		let written = 0;
+		try {
+			while (written < bytes.length)
+				written += writeSync(descriptor, bytes, written);
+		} catch {
+			// a full disk, or a reader that does not read, must not stop the agent
+		}
+		return bytes.subarray(written);
+	};
+	/** False: not a byte of it was written. */
+	const putLine = (of: LogLevel, message: string, fields: Fields): boolean => {
+		rest = put(rest);
+		if (rest.length > 0) return false;
+		const line = Buffer.from(
+			`${formats[format](now(), of, message, fields)}\n`,
+		);
+		const left = put(line);
+		if (left.length === line.length) return false;
+		rest = left;
+		return true;
+	};
 	const write =
 		(of: LogLevel): Write =>
 		(message, fields = {}) => {
 			if (levels.indexOf(of) < least) return;
-			try {
-				writeSync(
-					descriptor,
-					`${formats[format](now(), of, message, fields)}\n`,
-				);
-			} catch {
-				// a full disk or a closed pipe must not stop the agent
-			}
+			const said = `${lost} lines of the log could not be written`;
+			if (lost > 0 && putLine("warning", said, {})) lost = 0;
+			if (!putLine(of, message, fields)) lost++;
 		};
 	const close = () => {
 		if (!standardOutput) closeSync(descriptor);
@@ -110,6 +132,7 @@ export function openLog(
 				const fresh = open();
 				close();
 				descriptor = fresh;
+				rest = Buffer.alloc(0);
 			} catch (error) {
 				// better the old file than none
 				warn(`logfile ${file}: not reopened: ${systemReason(error)}`);

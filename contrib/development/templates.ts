@@ -132,7 +132,7 @@ export interface Facts {
 	plugin?: string;
 	/** There is such a plugin: no client can make up names of them. */
 	pluginFound?: boolean;
-	/** First word of the command line of an inventory. */
+	/** Program of an inventory's command line, where it begins with a plain name. */
 	command?: string;
 	/** Options of either; may be a secret. */
 	option?: string;

@@ -3,13 +3,14 @@ import { startProcess } from "./process.ts";
 import { createProcessGroup } from "./process-group.ts";
 
 /** A systemd that hangs must not keep the agent from starting or stopping. */
-const mostMilliseconds = 5_000;
+const mostMilliseconds = 6_000;
 
 /**
  * Tells systemd of the agent's state (`READY=1`, `STOPPING=1`), if systemd waits
  * for it: with `Type=notify` it gives a socket. Node cannot send to such a socket
  * (unix, datagram), so systemd-notify does; the unit needs `NotifyAccess=all`.
- * Never throws and never waits longer than five seconds: what fails is logged.
+ * Never throws and never waits longer than six seconds, one more than systemd-notify does: what
+ * fails is logged.
  */
 export function createSupervisor(parts: {
 	environment: NodeJS.ProcessEnv;

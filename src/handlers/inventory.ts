@@ -53,8 +53,12 @@ export function createInventory(parts: {
 }): Handlers["runInventoryCommand"] {
 	return async (_params, body, call) => {
 		const option = body.command_option ?? "";
-		const [firstWord = ""] = body.command.trim().split(/\s/, 1);
-		call.note({ command: firstWord, option: `${body.command} ${option}` });
+		const [, program] = /^\s*([\w./+-]+)(?=\s|$)/.exec(body.command) ?? [];
+		call.note({
+			// what is no plain name may be a password in front of one
+			...(program !== undefined && { command: program }),
+			option: `${body.command} ${option}`,
+		});
 		const line = lineOf(body.command, option, parts.rules);
 		try {
 			const result = await parts.runCommand(line, call);

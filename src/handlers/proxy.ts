@@ -125,6 +125,8 @@ export function createProxy(parts: {
 				throw new RelayError(
 					`${hopText(hop)}: answered with status ${answer.status}`,
 				);
+			if (answer.status >= 500)
+				call.note({ reason: `${hopText(hop)}: answered ${answer.status}` });
 			return {
 				status: answer.status,
 				type: answer.contentType ?? (answer.body.length > 0 ? unnamed : ""),

@@ -53,14 +53,18 @@ export function createRecords(
 			const open: Open = { facts: {} };
 			opened.set(request, open);
 			exchanges.whenOver(request, response, () => {
+				// one that was queued behind another never had the socket
+				const isSent =
+					response.headersSent &&
+					(response.writableFinished || response.socket !== null);
 				tell({
 					client: plainAddress(remoteAddress),
 					clientPort: remotePort,
 					method: request.method ?? "",
 					target: askedPath(request.url ?? ""),
 					...place,
-					status: response.headersSent ? response.statusCode : open.status,
-					bytes: open.bytes,
+					status: isSent ? response.statusCode : open.status,
+					bytes: isSent ? open.bytes : undefined,
 					milliseconds: performance.now() - begun,
 					refusal: open.refusal,
 					isDenied: open.isDenied,

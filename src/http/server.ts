@@ -80,9 +80,14 @@ export async function startServer(parts: {
 		return reply.code(status).headers(headers).send(sendable(payload));
 	};
 
-	/** What the contract has for a request; HEAD is GET without the body. */
-	const placeOf = ({ method = "", url = "/" }: IncomingMessage): Place => {
-		const path = contract.pathAt(askedPath(url));
+	/** What the contract has for a request, by its route or else by its path; HEAD is GET without the body. */
+	const placeOf = (
+		{ method = "", url = "/" }: IncomingMessage,
+		routePath?: string,
+	): Place => {
+		const path = routePath
+			? routePath.replace(/:(\w+)/g, "{$1}")
+			: contract.pathAt(askedPath(url));
 		const verb = method === "HEAD" ? "GET" : method;
 		return { path, operationId: operationIds.get(`${verb} ${path}`) };
 	};
@@ -155,7 +160,11 @@ export async function startServer(parts: {
 		// any body is JSON, and Fastify would refuse a malformed type itself
 		request.raw.headers["content-type"] = "application/json";
 		deliveries.nextRequest(request.raw);
-		records.begin(request.raw, reply.raw, placeOf(request.raw));
+		records.begin(
+			request.raw,
+			reply.raw,
+			placeOf(request.raw, request.routeOptions.url),
+		);
 		limitReading(request.raw, reply.raw);
 		const why = objectionTo(request.raw);
 		if (why) return send(reply, refuse(request.raw, why, pathOf(request)));

@@ -11,7 +11,7 @@ export function originForm(target: string): string {
 
 /** The path that was asked for, its escapes undone. */
 export function askedPath(url: string): string {
-	const [path = "/"] = url.split("?", 1);
+	const [path = "/"] = url.split(/[?#]/, 1);
 	try {
 		return decodeURIComponent(path);
 	} catch {

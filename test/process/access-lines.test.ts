@@ -91,7 +91,8 @@ describe("an access line", () => {
 		assert.ok(Date.parse(String(time)) >= before);
 		assert.match(String(client), clientPattern);
 		// the real time and size
-		assert.ok(Number(ms) >= 1_000 && Number(ms) < 6_000, `${ms} ms`);
+		const passed = Date.now() - before;
+		assert.ok(Number(ms) >= 1_000 && Number(ms) <= passed, `${ms} ms`);
 		assert.ok(Number(bytes) > 40, `${bytes} bytes`);
 		assert.deepEqual(rest, {
 			level: "info",
@@ -582,9 +583,10 @@ describe("each request has exactly one line", () => {
 		wire.socket.write(
 			sleep("30.77002") + sleep("30.77003") + requestText("GET /"),
 		);
+		// of each the script, check_sleep, and its sleep
 		await eventually(
 			"both sleep",
-			async () => (await processesWith("sleep\x0030.7700")).length >= 2,
+			async () => (await processesWith("sleep\x0030.7700")).length >= 4,
 		);
 		wire.reset();
 		const lines = await logged(3);
@@ -639,17 +641,20 @@ describe("each request has exactly one line", () => {
 			wire.socket.destroy();
 			return operation;
 		};
-		for (const [line, operation] of [
-			["GET /status/", "getStatus"],
-			["GET /st%61tus?x=1", "getStatus"],
-			["GET https://agent/status?x=1", "getStatus"],
-			["HEAD /status", "getStatus"],
-			["GET /machine-state/s-1", "getMachineState"],
-			["GET /machine-state/s%2F1", "getMachineState"],
-			["GET /machine-state/s%3F1", "getMachineState"],
-			["GET /status#x", "getStatus"],
-		] as const)
-			assert.equal(await operationOf(line), operation, line);
+		const expected = {
+			"GET /status/": "getStatus",
+			"GET /st%61tus?x=1": "getStatus",
+			"GET https://agent/status?x=1": "getStatus",
+			"HEAD /status": "getStatus",
+			"GET /machine-state/s-1": "getMachineState",
+			"GET /machine-state/s%2F1": "getMachineState",
+			"GET /machine-state/s%3F1": "getMachineState",
+			"GET /status#x": "getStatus",
+		};
+		const found: Record<string, unknown> = {};
+		for (const line of Object.keys(expected))
+			found[line] = await operationOf(line);
+		assert.deepEqual(found, expected);
 	});
 });
 
@@ -792,6 +797,7 @@ async function sendKeyEverywhere(t: TestContext, port: number, behind: number) {
 		`GET /status?apikey=${key}%zz`,
 		`GET https://agent/status?apikey=${key}`,
 		`GET https://agent?apikey=${key}`,
+		`GET /status#apikey=${key}`,
 		`GET ?apikey=${key}`,
 		`CONNECT agent:443?apikey=${key}`,
 		`OPTIONS *?apikey=${key}`,

@@ -102,7 +102,7 @@ test("one that writes without end neither blocks nor fills the log", async (t) =
 	assert.ok((warnings[0] ?? "").length < 300);
 });
 
-test("one that hangs is given up on after five seconds, and ended", async (t) => {
+test("one that hangs is given up on after six seconds, and ended", async (t) => {
 	const { supervisor, directory, warnings } = await withNotify(
 		t,
 		"echo $$ > pid; exec sleep 30",
