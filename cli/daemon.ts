@@ -1,18 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { Command } from "clipanion";
-import { type Agent, startAgent } from "../src/agent.ts";
+import { startAgent } from "../src/agent.ts";
 import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
 import { KeyPairError } from "../src/http/key-pair.ts";
-import {
-	type Log,
-	type LogFormat,
-	type LogLevel,
-	openLog,
-} from "../src/log.ts";
+import { type LogFormat, type LogLevel, openLog } from "../src/log.ts";
 import { resolveSettings, SettingsError } from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
 import { systemReason } from "../src/system-error.ts";
 import { greeting } from "./greeting.ts";
+import { endProcess, type Running, watchProcess } from "./lifecycle.ts";
 import { commandOptions, knownOptions } from "./options.ts";
 import type { ProgramCommand } from "./program.ts";
 import { prepareQuickStart, quickStartDefaults } from "./quick-start.ts";
@@ -35,34 +31,6 @@ function reason(error: unknown, settings: DaemonSettings): string {
 	if (syscall === "listen" || syscall === "bind")
 		return `port ${settings.port}${settings["listen-address"] && ` of ${settings["listen-address"]}`}: ${why}`;
 	return `${path ?? syscall}: ${why}`;
-}
-
-/**
- * Resolves at the first SIGINT or SIGTERM. The second ends the process at once,
- * after `kill` has ended what it started.
- */
-function stopSignal(kill: () => void): Promise<NodeJS.Signals> {
-	return new Promise((resolve) => {
-		let asked = false;
-		for (const signal of ["SIGINT", "SIGTERM"] as const)
-			process.on(signal, () => {
-				if (asked) {
-					kill();
-					process.exit(failureStatus);
-				}
-				asked = true;
-				resolve(signal);
-			});
-	});
-}
-
-/** Resolves with the first error that nobody caught, a promise's included; the next ones are not looked at. */
-function unexpectedError(): Promise<Error> {
-	return new Promise((resolve) => {
-		process.on("uncaughtException", (error: unknown) =>
-			resolve(error instanceof Error ? error : new Error(String(error))),
-		);
-	});
 }
 
 function readSettings(
@@ -104,45 +72,38 @@ class DaemonCommand extends Command {
 			for (const line of error.lines) complain(line);
 			return usageStatus;
 		}
-		let log: Log | undefined;
-		let agent: Agent | undefined;
+		const running: Running = {};
 		let profile: CpuProfile | undefined;
-		process.on("SIGHUP", () => {
-			log?.reopen();
-			log?.info("SIGHUP: log opened again, reading certificate and metrics");
-			void agent?.reload();
-		});
 		// before anything says that the agent runs, a signal has to be obeyed
-		const stopped = stopSignal(() => agent?.kill());
-		const failed = unexpectedError();
+		const watch = watchProcess(running, complain);
 		try {
 			const quick = settings["quick-start"] !== "";
 			const made = quick && (await prepareQuickStart(settings));
-			log = openLog(settings.logfile, settings["log-level"] as LogLevel, {
+			const log = openLog(settings.logfile, settings["log-level"] as LogLevel, {
 				format: settings["log-format"] as LogFormat,
 			});
+			running.log = log;
 			if (settings["cpu-profile"] !== "")
 				profile = startCpuProfile(settings["cpu-profile"]);
-			agent = await startAgent({ settings, environment: env, log });
+			const starting = startAgent({ settings, environment: env, log });
+			const agent = await Promise.race([starting, watch.failed]);
+			running.agent = agent;
+			watch.catchUp();
 			if (quick) stdout.write(await greeting(agent, settings, made));
+			const cause = await watch.stopped;
+			if (cause !== "failure") log.info(`${cause}: stopping`);
+			return await endProcess({
+				...{ log, agent, watch },
+				last: () => profile?.write(),
+			});
 		} catch (error) {
-			const line = reason(error, settings);
-			log?.error(line);
-			complain(line);
-			profile?.write();
-			return failureStatus;
+			if (!watch.hasFailed()) {
+				const line = reason(error, settings);
+				running.log?.error(line);
+				complain(line);
+			}
+			process.exit(failureStatus);
 		}
-		const cause = await Promise.race([stopped, failed]);
-		if (typeof cause === "string") log.info(`${cause}: stopping`);
-		else log.error(`internal error, stopping: ${cause.stack}`);
-		await agent.close();
-		try {
-			profile?.write();
-		} catch (error) {
-			log.error(`cpu-profile: ${systemReason(error)}`);
-		}
-		log.close();
-		return typeof cause === "string" ? 0 : failureStatus;
 	}
 }
 

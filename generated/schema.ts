@@ -1904,13 +1904,15 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example # TYPE happo_agent_uptime_seconds gauge
-                     *     happo_agent_uptime_seconds 13
+                     * @example # HELP happo_agent_commands_running Plugins and commands that run now.
+                     *     # TYPE happo_agent_commands_running gauge
+                     *     happo_agent_commands_running 2
                      */
                     "text/plain": string;
                     /**
-                     * @example # TYPE happo_agent_uptime_seconds gauge
-                     *     happo_agent_uptime_seconds 13
+                     * @example # TYPE happo_agent_commands_running gauge
+                     *     # HELP happo_agent_commands_running Plugins and commands that run now.
+                     *     happo_agent_commands_running 2
                      *     # EOF
                      */
                     "application/openmetrics-text": string;

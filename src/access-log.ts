@@ -4,8 +4,8 @@ import type { Fields, Log } from "./log.ts";
 /** Paths come from clients, who may send sixteen kilobytes of them. */
 const mostCharacters = 200;
 
-const cut = (text: string) =>
-	text.length > mostCharacters ? `${text.slice(0, mostCharacters)}...` : text;
+const cut = (text: string, most = mostCharacters) =>
+	text.length > most ? `${text.slice(0, most)}...` : text;
 
 /** `192.0.2.7:51234`, `[2001:db8::7]:51234`. */
 function address({ client, clientPort }: Answered): string {
@@ -15,8 +15,15 @@ function address({ client, clientPort }: Answered): string {
 
 const rounded = (milliseconds: number) => Math.round(milliseconds * 10) / 10;
 
+function reasonOf({ refusal, facts, isCut, status }: Answered) {
+	const reason = refusal ?? facts.reason;
+	if (reason !== undefined) return cut(reason, 4 * mostCharacters);
+	if (status === undefined) return "the connection ended before the answer";
+	return isCut ? "the connection ended within the answer" : undefined;
+}
+
 function fieldsOf(answered: Answered): Fields {
-	const { facts, refusal, status, bytes } = answered;
+	const { facts, status, bytes } = answered;
 	return {
 		client: address(answered),
 		method: answered.method,
@@ -29,10 +36,7 @@ function fieldsOf(answered: Answered): Fields {
 		command: facts.command && cut(facts.command),
 		exit_status: facts.exitStatus,
 		hop: facts.hop,
-		reason:
-			refusal ??
-			facts.reason ??
-			(status === undefined ? "the client has gone" : undefined),
+		reason: reasonOf(answered),
 	};
 }
 
@@ -46,7 +50,10 @@ export function createAccessLog(
 ): (answered: Answered) => void {
 	return (answered) => {
 		const { facts, refusal, status = 0, isDenied } = answered;
-		const failed = (refusal !== undefined && !isDenied) || status >= 500;
+		// a health check that only connects ends so
+		const isSilent = status === 408 && answered.method === "";
+		const failed =
+			(refusal !== undefined && !isDenied && !isSilent) || status >= 500;
 		log[failed ? "warning" : "info"]("Access", fieldsOf(answered));
 		const { option, plugin, command } = facts;
 		if (option !== undefined)

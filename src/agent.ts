@@ -86,14 +86,23 @@ function shownCertificate(file: string, keyPairs: KeyPairKeeper) {
 	};
 }
 
+/**
+ * systemd before 246 (RHEL 8) may lose a message whose sender has ended by the
+ * time it is looked at; saying it again does no harm. Milliseconds.
+ */
+const readyAgainAfter = [2_000, 15_000];
+
 /** Metric plugins that run at once. */
 const collectionCommands = 16;
 
-/** Commands that run when the agent stops have this long to end by themselves. */
-const commandGraceMilliseconds = 1_000;
+/**
+ * Commands that run when the agent stops have the patience to end by themselves,
+ * and the grace between SIGTERM and SIGKILL. Most checks take less.
+ */
+const commandTimes = { patienceMilliseconds: 3_000, graceMilliseconds: 1_000 };
 
 /** Connections have longer: the requests of those commands are answered. */
-const connectionGraceMilliseconds = 2_500;
+const connectionGraceMilliseconds = 5_500;
 
 /**
  * Builds the agent from its settings, the only place that knows in what order,
@@ -125,6 +134,7 @@ export async function startAgent(parts: {
 	warnOfRisks({ settings, keyPair, trust, log });
 	const now = Date.now;
 	const startedAt = now();
+	const begun = performance.now();
 	const database = await openDatabase({ directory: settings.dbfile, log });
 	const buffer = createMetricBuffer({
 		database,
@@ -202,6 +212,7 @@ export async function startAgent(parts: {
 		version,
 		startedAt,
 		now,
+		uptimeSeconds: () => (performance.now() - begun) / 1000,
 		commands: () => ({
 			running: commands.running,
 			waiting: allSlots.reduce((sum, { waiting }) => sum + waiting, 0),
@@ -246,37 +257,39 @@ export async function startAgent(parts: {
 		families: () => exportedFamilies({ state, figures, collected }),
 	});
 	const { checkReply } = parts;
-	server = await startServer({
-		contract: await createContract({
-			handlers,
-			...(checkReply && { checkReply }),
-		}),
-		access,
-		bodyLimits: {
-			maxBodyBytes: settings["max-body-bytes"],
-			maxBufferedBytes: settings["max-buffered-bytes"],
-		},
-		tls: tlsOptions(keyPair),
-		limits: {
-			maxConnections: settings["max-connections"],
-			connectionWaitSeconds: settings["connection-wait-seconds"],
-			handshakeTimeoutSeconds: settings["handshake-timeout-seconds"],
-			headersTimeoutSeconds: settings["headers-timeout-seconds"],
-			requestTimeoutSeconds: settings["request-timeout-seconds"],
-			idleTimeoutSeconds: settings["idle-timeout-seconds"],
-		},
-		where: {
-			port: settings.port,
-			...(settings["listen-address"] && { host: settings["listen-address"] }),
-		},
-		onAnswered: (answered) => {
-			accessLog(answered);
-			figures.count(answered);
-			if (answered.status !== undefined)
-				requestCounts?.count(answered.path, answered.status);
-		},
-		log,
-	}).catch(async (error) => {
+	const serve = async () =>
+		startServer({
+			contract: await createContract({
+				handlers,
+				...(checkReply && { checkReply }),
+			}),
+			access,
+			bodyLimits: {
+				maxBodyBytes: settings["max-body-bytes"],
+				maxBufferedBytes: settings["max-buffered-bytes"],
+			},
+			tls: tlsOptions(keyPair),
+			limits: {
+				maxConnections: settings["max-connections"],
+				connectionWaitSeconds: settings["connection-wait-seconds"],
+				handshakeTimeoutSeconds: settings["handshake-timeout-seconds"],
+				headersTimeoutSeconds: settings["headers-timeout-seconds"],
+				requestTimeoutSeconds: settings["request-timeout-seconds"],
+				idleTimeoutSeconds: settings["idle-timeout-seconds"],
+			},
+			where: {
+				port: settings.port,
+				...(settings["listen-address"] && { host: settings["listen-address"] }),
+			},
+			onAnswered: (answered) => {
+				accessLog(answered);
+				figures.count(answered);
+				if (answered.status !== undefined)
+					requestCounts?.count(answered.path, answered.status);
+			},
+			log,
+		});
+	server = await serve().catch(async (error) => {
 		memory.close();
 		loopDelay.close();
 		await database.close();
@@ -298,6 +311,9 @@ export async function startAgent(parts: {
 		"READY=1",
 		`STATUS=listening on ${server.address} port ${server.port}`,
 	);
+	const reminders = readyAgainAfter.map((milliseconds) =>
+		setTimeout(() => supervisor("READY=1"), milliseconds).unref(),
+	);
 	return {
 		address: server.address,
 		port: server.port,
@@ -312,10 +328,11 @@ export async function startAgent(parts: {
 		close: async () => {
 			const collected = collector.stop();
 			keyPairs.stop();
+			for (const reminder of reminders) clearTimeout(reminder);
 			await Promise.all([
 				ready.then(() => supervisor("STOPPING=1")),
 				server.close(connectionGraceMilliseconds),
-				commands.close(commandGraceMilliseconds),
+				commands.close(commandTimes),
 			]);
 			relay.close();
 			await Promise.all([collected, snapshots.settled()]);

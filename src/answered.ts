@@ -15,6 +15,8 @@ export interface Answered {
 	operationId?: string | undefined;
 	/** undefined: the client went before there was an answer. */
 	status?: number | undefined;
+	/** The connection ended before all of the answer was sent. */
+	isCut?: boolean | undefined;
 	/** Of the body sent; undefined without an answer. */
 	bytes?: number | undefined;
 	milliseconds: number;

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 
 export interface CpuProfile {
@@ -11,7 +11,8 @@ export interface CpuProfile {
  * so that what keeps it from being made is thrown now and not on exit.
  */
 export function startCpuProfile(file: string): CpuProfile {
-	const descriptor = openSync(file, "w", 0o640);
+	// an older profile stays until there is a new one
+	const descriptor = openSync(file, "a", 0o640);
 	const session = new Session();
 	session.connect();
 	session.post("Profiler.enable");
@@ -19,9 +20,10 @@ export function startCpuProfile(file: string): CpuProfile {
 	return {
 		write: () => {
 			// called back before post returns: the session is of this thread
-			session.post("Profiler.stop", (error, { profile }) => {
+			session.post("Profiler.stop", (error, stopped) => {
 				if (error) throw error;
-				writeFileSync(descriptor, JSON.stringify(profile));
+				ftruncateSync(descriptor);
+				writeFileSync(descriptor, JSON.stringify(stopped.profile));
 			});
 			closeSync(descriptor);
 			session.disconnect();

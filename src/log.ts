@@ -86,6 +86,7 @@ export function openLog(
 	/** What is left of a line that was begun: it goes in front of the next one. */
 	let rest: Buffer = Buffer.alloc(0);
 	let lost = 0;
+	let isClosed = false;
 
 	/** Writes what can be written, and gives what is left. */
 	const put = (bytes: Buffer): Buffer => {
@@ -113,12 +114,12 @@ export function openLog(
 	const write =
 		(of: LogLevel): Write =>
 		(message, fields = {}) => {
-			if (levels.indexOf(of) < least) return;
+			if (isClosed || levels.indexOf(of) < least) return;
 			const said = `${lost} lines of the log could not be written`;
 			if (lost > 0 && putLine("warning", said, {})) lost = 0;
 			if (!putLine(of, message, fields)) lost++;
 		};
-	const close = () => {
+	const closeFile = () => {
 		if (!standardOutput) closeSync(descriptor);
 	};
 	const warn = write("warning");
@@ -128,9 +129,10 @@ export function openLog(
 		warning: warn,
 		error: write("error"),
 		reopen: () => {
+			if (isClosed) return;
 			try {
 				const fresh = open();
-				close();
+				closeFile();
 				descriptor = fresh;
 				rest = Buffer.alloc(0);
 			} catch (error) {
@@ -138,6 +140,10 @@ export function openLog(
 				warn(`logfile ${file}: not reopened: ${systemReason(error)}`);
 			}
 		},
-		close,
+		close: () => {
+			if (isClosed) return;
+			isClosed = true;
+			closeFile();
+		},
 	};
 }

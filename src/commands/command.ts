@@ -1,6 +1,9 @@
 import { constants as files } from "node:fs";
 import { access, stat } from "node:fs/promises";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+	setImmediate as nextTurn,
+	setTimeout as sleep,
+} from "node:timers/promises";
 import { type CommandLine, createCloser } from "./closer.ts";
 import {
 	type CommandResult,
@@ -46,11 +49,14 @@ export interface Commands {
 	/** Commands that outlived SIGKILL, counted since the start. */
 	readonly survivors: number;
 	/**
-	 * Stops all that is still there, what answered commands left behind included: SIGTERM now, SIGKILL after the grace
-	 * (one second by default). Resolves when nothing is left, at the latest one second after SIGKILL. Nothing is started
-	 * any more.
+	 * Starts nothing any more and stops all that is still there, what answered commands left behind included. Commands
+	 * without an answer yet have some patience (none by default) to end by themselves; then SIGTERM, and SIGKILL after the
+	 * grace (one second by default). Resolves when nothing is left, at the latest one second after SIGKILL.
 	 */
-	close(graceMilliseconds?: number): Promise<void>;
+	close(times?: {
+		patienceMilliseconds?: number;
+		graceMilliseconds?: number;
+	}): Promise<void>;
 	/** SIGKILL to all that is still there, at once: the process is about to end. */
 	kill(): void;
 }
@@ -153,8 +159,15 @@ export function createCommands({
 				running--;
 			}
 		},
-		async close(graceMilliseconds = 1000) {
+		async close({ patienceMilliseconds = 0, graceMilliseconds = 1000 } = {}) {
 			closing = true;
+			const answers = [...executions].map(({ answered }) => answered);
+			const patience = new AbortController();
+			await Promise.race([
+				Promise.all(answers),
+				sleep(patienceMilliseconds, undefined, patience).catch(() => {}),
+			]);
+			patience.abort();
 			for (const execution of executions) execution.cancel(graceMilliseconds);
 			// the timers of answered commands do not keep the process alive: this one does
 			const alive = setInterval(() => {}, 1000);

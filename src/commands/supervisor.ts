@@ -34,6 +34,7 @@ export function createSupervisor(parts: {
 			const status = await new Promise<number | undefined>((resolve) => {
 				const giveUp = setTimeout(() => {
 					createProcessGroup(started.pid, process.kill).signal("SIGKILL");
+					started.unref();
 					resolve(undefined);
 				}, mostMilliseconds);
 				started.onExit((exitStatus) => {
@@ -41,6 +42,9 @@ export function createSupervisor(parts: {
 					resolve(exitStatus);
 				});
 			});
+			// what it left behind may hold them
+			started.stdout.destroy();
+			started.stderr.destroy();
 			if (status !== 0) fail(said.trim() || `exit status ${status ?? "none"}`);
 		} catch (error) {
 			fail((error as Error).message);

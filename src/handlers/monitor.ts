@@ -19,14 +19,18 @@ export function createMonitor(parts: {
 	const run: Handlers["runCheck"] = async (_params, body, call) => {
 		const name = body.plugin_name;
 		const option = body.plugin_option ?? "";
-		call.note({ plugin: name, ...(option !== "" && { option }) });
 		const prepared = await parts.plugins.prepare(name, option);
+		// options may stand behind a name that is refused
+		if (/^\S{1,200}$/.test(name)) call.note({ plugin: name });
 		if ("refused" in prepared)
 			throw prepared.refused === "plugin_name"
-				? new Problem(400, `plugin_name: ${prepared.reason}: ${name}`)
+				? new Problem(400, `plugin_name: ${prepared.reason}: ${name}`, {
+						logged: `plugin_name: ${prepared.reason}`,
+					})
 				: new Problem(403, `plugin_option: ${prepared.reason}: ${option}`, {
 						logged: `plugin_option: ${prepared.reason}`,
 					});
+		if (option !== "") call.note({ option });
 		if ("missing" in prepared) {
 			const { exitCode: status, message } = missingAnswer(prepared);
 			const reason = `${prepared.missing}: ${prepared.file}`;

@@ -104,13 +104,19 @@ export async function loadKeyPair(files: {
 		throw new KeyPairError(
 			`private key ${privateKeyFile}: does not belong to the (first) certificate in ${certificateFile}`,
 		);
+	const validFrom = new Date(x509.validFrom);
+	const validTo = new Date(x509.validTo);
+	if (Number.isNaN(validFrom.getTime()) || Number.isNaN(validTo.getTime()))
+		throw new KeyPairError(
+			`certificate ${certificateFile}: its validity is no time: ${x509.validFrom} to ${x509.validTo}`,
+		);
 	const pair: KeyPair = {
 		certificate,
 		privateKey,
 		...(passphrase === undefined ? {} : { passphrase }),
 		subject: (x509.subject ?? "").split("\n").join(", "),
-		validFrom: new Date(x509.validFrom),
-		validTo: new Date(x509.validTo),
+		validFrom,
+		validTo,
 		fingerprint256: x509.fingerprint256,
 	};
 	try {

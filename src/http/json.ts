@@ -7,9 +7,15 @@ import { outlineOf } from "./outline.ts";
 /** No request has more levels than a few; what walks a body may recurse this deep. */
 const deepest = 100;
 
+/** Names of fields come from clients. */
+const longestStep = 100;
+
 /** `metric_data[3].hostname` from the steps that lead to a field. */
 export function fieldName(steps: readonly string[]): string {
-	const name = steps.reduce(
+	const shortened = steps.map((step) =>
+		step.length > longestStep ? `${step.slice(0, longestStep)}...` : step,
+	);
+	const name = shortened.reduce(
 		(path, step) =>
 			/^\d+$/.test(step) ? `${path}[${step}]` : path ? `${path}.${step}` : step,
 		"",

@@ -15,16 +15,23 @@ export type Objection = Problem | "denied";
 export function createObjections(parts: {
 	access: Access;
 	log: Pick<Log, "error">;
-}): (request: IncomingMessage) => Objection | undefined {
+}): {
+	to(request: IncomingMessage): Objection | undefined;
+	isDenied(socket: Socket): boolean;
+} {
 	const { access, log } = parts;
 	const denied = new WeakSet<Socket>();
-	return (request) => {
-		const { remoteAddress } = request.socket;
-		if (access.allows(remoteAddress)) return unwelcome(request);
+	const isDenied = (socket: Socket) => {
+		const { remoteAddress } = socket;
+		if (access.allows(remoteAddress)) return false;
 		// a connection that was reset has no address any more
-		if (remoteAddress !== undefined && !denied.has(request.socket))
+		if (remoteAddress !== undefined && !denied.has(socket))
 			log.error(`Access Denied RemoteAddr=${plainAddress(remoteAddress)}`);
-		denied.add(request.socket);
-		return "denied";
+		denied.add(socket);
+		return true;
+	};
+	return {
+		to: (request) => (isDenied(request.socket) ? "denied" : unwelcome(request)),
+		isDenied,
 	};
 }

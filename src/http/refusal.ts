@@ -77,6 +77,7 @@ export function refuseConnection(
 	error: Error & { code?: string },
 	socket: Socket,
 	exchange: Exchange | undefined,
+	isDenied: boolean,
 ): Problem | undefined {
 	const isAnswering = exchange !== undefined && !exchange.reading;
 	const isHttp =
@@ -92,6 +93,9 @@ export function refuseConnection(
 			: error.code === "HPE_HEADER_OVERFLOW"
 				? new Problem(431, "headers: over the limit of 16384 bytes")
 				: new Problem(400, `not HTTP: ${error.message}`);
-	endWith(socket, refusal(problem, exchange?.path ?? ""));
+	endWith(
+		socket,
+		isDenied ? accessDenied : refusal(problem, exchange?.path ?? ""),
+	);
 	return problem;
 }

@@ -92,7 +92,7 @@ export async function startServer(parts: {
 		return { path, operationId: operationIds.get(`${verb} ${path}`) };
 	};
 
-	const objectionTo = createObjections({ access, log });
+	const objections = createObjections({ access, log });
 
 	/** The answer to a request that is refused. */
 	const refuse = (
@@ -123,8 +123,11 @@ export async function startServer(parts: {
 		rewriteUrl: ({ url = "/" }) => originForm(url),
 		clientErrorHandler: (error, socket) => {
 			const exchange = exchanges.first(socket);
-			const problem = refuseConnection(error, socket, exchange);
-			if (problem) records.answeredOnSocket(socket, problem, exchange?.request);
+			const isDenied = objections.isDenied(socket);
+			const problem = refuseConnection(error, socket, exchange, isDenied);
+			const why = isDenied ? "denied" : problem;
+			if (problem && why)
+				records.answeredOnSocket(socket, why, exchange?.request);
 		},
 		// a bad escape in the path: neither hooks nor routes see it
 		frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => {
@@ -134,7 +137,7 @@ export async function startServer(parts: {
 				`path: a bad escape: ${askedPath(request.url)}`,
 			);
 			records.begin(request.raw, reply.raw, {});
-			const why = objectionTo(request.raw) ?? problem;
+			const why = objections.to(request.raw) ?? problem;
 			send(reply, refuse(request.raw, why, ""));
 		},
 		serverFactory: (handler) => {
@@ -142,7 +145,8 @@ export async function startServer(parts: {
 			// a method like any other, but Node gives it no response
 			server.on("connect", (request, socket) => {
 				const path = askedPath(request.url ?? "/");
-				const why = objectionTo(request) ?? noRoute(contract, "CONNECT", path);
+				const why =
+					objections.to(request) ?? noRoute(contract, "CONNECT", path);
 				const answer = refuse(request, why, path);
 				endWith(socket, answer);
 				records.answeredOnSocket(
@@ -166,7 +170,7 @@ export async function startServer(parts: {
 			placeOf(request.raw, request.routeOptions.url),
 		);
 		limitReading(request.raw, reply.raw);
-		const why = objectionTo(request.raw);
+		const why = objections.to(request.raw);
 		if (why) return send(reply, refuse(request.raw, why, pathOf(request)));
 	});
 	// the body stays unread until the operation is known to want it

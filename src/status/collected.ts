@@ -33,7 +33,14 @@ export function createCollected({
 	lifetimeMilliseconds?: number;
 }): Collected {
 	// in the order of arrival, the oldest first
-	const latest = new Map<string, { value: number; arrivedAt: number }>();
+	const latest = new Map<
+		string,
+		{
+			labels: { host: string; metric: string };
+			value: number;
+			arrivedAt: number;
+		}
+	>();
 	let dropped = 0;
 
 	const removeOld = () => {
@@ -50,17 +57,26 @@ export function createCollected({
 			const arrivedAt = now();
 			for (const { hostname, metrics } of samples)
 				for (const [metric, value] of Object.entries(metrics)) {
+					// no key of JSON for what is too long in any case
+					if (hostname.length + metric.length > longestKey) {
+						dropped++;
+						continue;
+					}
 					const key = keyOf(hostname, metric);
-					const wasThere = latest.delete(key);
-					const fits = key.length <= longestKey && latest.size < mostSeries;
-					if (wasThere || fits) latest.set(key, { value, arrivedAt });
-					else dropped++;
+					const known = latest.get(key);
+					latest.delete(key);
+					if (!known && (key.length > longestKey || latest.size >= mostSeries))
+						dropped++;
+					else {
+						const labels = known?.labels ?? labelsOf(key);
+						latest.set(key, { labels, value, arrivedAt });
+					}
 				}
 		},
 		series() {
 			removeOld();
-			return Array.from(latest, ([key, { value }]) => ({
-				labels: labelsOf(key),
+			return Array.from(latest.values(), ({ labels, value }) => ({
+				labels,
 				value,
 			}));
 		},

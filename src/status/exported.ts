@@ -3,7 +3,7 @@ import type { Collected } from "./collected.ts";
 import type { Family, MetricType, Series } from "./exposition.ts";
 import type { Figures } from "./figures.ts";
 import { processFigures } from "./process.ts";
-import { bufferSpan, type State } from "./state.ts";
+import { bufferSpan, diskBytes, type State } from "./state.ts";
 
 const family = (
 	name: string,
@@ -37,6 +37,10 @@ function passResults({ plugins }: Pass): Series[] {
 		value: plugins.filter((plugin) => plugin.result === result).length,
 	}));
 }
+
+/** Seconds since the arrival of the oldest metrics; 0 without any. */
+const age = (oldest: number, now: number) =>
+	oldest === 0 ? 0 : Math.max(0, Math.floor(now / 1000) - oldest);
 
 /** All that Prometheus is shown, as it is now. */
 export async function exportedFamilies(parts: {
@@ -80,7 +84,7 @@ export async function exportedFamilies(parts: {
 		agent(
 			"commands_waiting",
 			"gauge",
-			"Requests that wait for a place of max-commands.",
+			"Plugins and commands that wait for a place.",
 			commands.waiting,
 		),
 		agent(
@@ -111,21 +115,19 @@ export async function exportedFamilies(parts: {
 			"metric_buffer_oldest_timestamp_seconds",
 			"gauge",
 			"Arrival of the oldest stored metrics, seconds since 1970; absent when there are none.",
-			span.oldest || undefined,
+			span?.oldest || undefined,
 		),
 		agent(
 			"metric_buffer_newest_timestamp_seconds",
 			"gauge",
 			"Arrival of the newest stored metrics, seconds since 1970; absent when there are none.",
-			span.newest || undefined,
+			span?.newest || undefined,
 		),
 		agent(
 			"metric_buffer_age_seconds",
 			"gauge",
-			"How long the oldest stored metrics have been waiting for a backend; 0 when there are none.",
-			span.oldest
-				? Math.max(0, Math.floor(state.now() / 1000) - span.oldest)
-				: 0,
+			"How long the oldest stored metrics have been waiting for a backend; 0 when there are none, absent while the store cannot be used.",
+			span && age(span.oldest, state.now()),
 		),
 		agent(
 			"store_available",
@@ -137,7 +139,7 @@ export async function exportedFamilies(parts: {
 			"store_disk_bytes",
 			"gauge",
 			"Size of the store's files.",
-			await database.diskBytes(),
+			await diskBytes(state),
 		),
 		agent(
 			"collection_last_pass_timestamp_seconds",

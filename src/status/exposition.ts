@@ -90,15 +90,22 @@ const numberText = (value: number) =>
  * become `\uXXXX`, as in the log.
  */
 const escapeBreaks = (text: string) =>
-	text
-		.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/gu, (c) =>
-			c === "\n" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-		)
-		.replaceAll("\\", "\\\\")
-		.replaceAll("\n", "\\n");
+	// most texts have nothing to escape, and a page has twenty thousand of them
+	!/[\\\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(text)
+		? text
+		: text
+				.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/gu, (c) =>
+					c === "\n"
+						? c
+						: `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+				)
+				.replaceAll("\\", "\\\\")
+				.replaceAll("\n", "\\n");
 
-const escapeQuoted = (text: string) =>
-	escapeBreaks(text).replaceAll('"', '\\"');
+function escapeQuoted(text: string): string {
+	const escaped = escapeBreaks(text);
+	return escaped.includes('"') ? escaped.replaceAll('"', '\\"') : escaped;
+}
 
 /** Media types that are Prometheus' text format, or accept it. */
 const textTypes: readonly string[] = ["text/plain", "text/*", "*/*"];

@@ -1,6 +1,6 @@
 import type { components } from "../../generated/schema.ts";
 import type { SettingTable } from "../setting-table.ts";
-import { bufferSpan, type State } from "./state.ts";
+import { bufferSpan, diskBytes, type State } from "./state.ts";
 
 type Status = components["schemas"]["Status"];
 
@@ -18,6 +18,8 @@ const propertyNames = [
 	"stats",
 	"writedelay",
 ];
+
+const nothing = { oldest: 0, newest: 0 };
 
 function shownSettings(
 	table: SettingTable,
@@ -41,13 +43,13 @@ function properties(database: State["database"]): Record<string, string> {
 
 /** The agent's state, every figure as it is now. */
 export async function reportStatus(state: State): Promise<Status> {
-	const { now, startedAt, database, settings, table } = state;
+	const { startedAt, database, settings, table } = state;
 	const callers = process.getActiveResourcesInfo();
 	const { unavailable } = database;
-	const { oldest, newest } = await bufferSpan(state);
+	const { oldest, newest } = (await bufferSpan(state)) ?? nothing;
 	return {
 		app_version: state.version,
-		uptime_seconds: Math.max(0, Math.floor((now() - startedAt) / 1000)),
+		uptime_seconds: Math.floor(state.uptimeSeconds()),
 		num_goroutine: callers.length,
 		metric_buffer_status: {
 			newest_timestamp: newest,
@@ -66,7 +68,7 @@ export async function reportStatus(state: State): Promise<Status> {
 			directory: database.directory,
 			available: unavailable === undefined,
 			reason: unavailable ?? null,
-			disk_bytes: await database.diskBytes(),
+			disk_bytes: (await diskBytes(state)) ?? 0,
 		},
 		certificate: state.certificate(),
 		settings: shownSettings(table, settings),

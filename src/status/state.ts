@@ -9,6 +9,8 @@ export interface State {
 	/** Milliseconds since 1970. */
 	startedAt: number;
 	now: () => number;
+	/** By a clock that nobody sets. */
+	uptimeSeconds: () => number;
 	commands(): {
 		running: number;
 		waiting: number;
@@ -30,7 +32,28 @@ export interface State {
 	table: SettingTable;
 }
 
-/** Arrival of the oldest and newest metrics, seconds since 1970; zeros while the store cannot be used. */
-export async function bufferSpan({ buffer }: Pick<State, "buffer">) {
-	return buffer.span().catch(() => ({ oldest: 0, newest: 0 }));
+/** A disk that hangs must not keep the other figures back. */
+const patienceMilliseconds = 2_000;
+
+/** What is asked of the store, or undefined when it cannot tell, or not in time. */
+async function asked<T>(answer: Promise<T>): Promise<T | undefined> {
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<undefined>((resolve) => {
+		timer = setTimeout(() => resolve(undefined), patienceMilliseconds);
+	});
+	try {
+		return await Promise.race([answer, late]);
+	} catch {
+		return undefined;
+	} finally {
+		clearTimeout(timer);
+	}
 }
+
+/** Arrival of the oldest and newest metrics, seconds since 1970, 0 if there are none; undefined while the store cannot be used. */
+export const bufferSpan = ({ buffer }: Pick<State, "buffer">) =>
+	asked(buffer.span());
+
+/** Size of the store's files; undefined while nobody can tell. */
+export const diskBytes = ({ database }: Pick<State, "database">) =>
+	asked(database.diskBytes());

@@ -556,7 +556,7 @@ describe("each request has exactly one line", () => {
 		assert.match(String(line.client), clientPattern);
 		assert.equal(line.status, "none");
 		assert.equal(line.plugin, "check_sleep");
-		assert.equal(line.reason, "the client has gone");
+		assert.equal(line.reason, "the connection ended before the answer");
 		assert.equal("exit_status" in line, false);
 		await assertLines(1);
 	});

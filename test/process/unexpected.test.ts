@@ -78,7 +78,8 @@ for (const [name, [code, logged]] of Object.entries(unexpected))
 		const { code: status, signal, stdout, stderr } = await daemon.exited;
 		assert.deepEqual({ status, signal }, { status: 1, signal: null });
 		assert.ok(Date.now() - began < 8_000, `took ${Date.now() - began} ms`);
-		const errors = stdout.match(/^.*\[error\] .*internal error.*$/gm) ?? [];
+		const errors =
+			stdout.match(/^.*\[error\] .*internal error, stopping.*$/gm) ?? [];
 		assert.equal(errors.length, 1, stdout);
 		assert.match(errors[0] ?? "", logged);
 		assert.equal(stderr, "", "Node says nothing of its own");

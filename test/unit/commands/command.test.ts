@@ -590,7 +590,7 @@ describe("closing", { concurrency: true }, () => {
 		const group = Number(left.stdout.text);
 		assert.notEqual(groupMembers(group).length, 0);
 		const startedAt = performance.now();
-		await commands.close(300);
+		await commands.close({ graceMilliseconds: 300 });
 		assert.ok(performance.now() - startedAt < 4000);
 		assert.deepEqual(groupMembers(group), []);
 		const result = await running;
@@ -604,7 +604,7 @@ describe("closing", { concurrency: true }, () => {
 		const commands = openCommands(t);
 		const { stdout } = await commands.run(sh("sleep 300 & echo $$"), patient);
 		const startedAt = performance.now();
-		await commands.close(20_000);
+		await commands.close({ graceMilliseconds: 20_000 });
 		assert.ok(performance.now() - startedAt < 10_000);
 		assert.deepEqual(groupMembers(Number(stdout.text)), []);
 	});

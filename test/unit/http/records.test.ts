@@ -21,7 +21,12 @@ function setUp({
 	);
 	const socket = { remoteAddress, remotePort: 51234 };
 	const request = { socket, method: "POST", url } as IncomingMessage;
-	const response = { headersSent: false, statusCode: 200 };
+	const response = {
+		headersSent: false,
+		writableFinished: false,
+		statusCode: 200,
+		socket,
+	};
 	records.begin(request, response as unknown as ServerResponse, {
 		path: "/monitor",
 		operationId: "runCheck",
@@ -29,6 +34,7 @@ function setUp({
 	/** Ends the request, answered or not. */
 	const end = (status?: number) => {
 		response.headersSent = status !== undefined;
+		response.writableFinished = response.headersSent;
 		response.statusCode = status ?? 200;
 		for (const callback of ends.splice(0)) callback();
 		assert.equal(told.length, 1, "told once");
@@ -52,6 +58,7 @@ test("a request is told of when it is over, and not before", () => {
 		operationId: "runCheck",
 		status: 200,
 		bytes: 4,
+		isCut: false,
 		refusal: undefined,
 		isDenied: undefined,
 		facts: {},
