@@ -1345,12 +1345,20 @@ export const contract = {
 					"commands": {
 						"type": "object",
 						"required": [
+							"engine",
 							"running",
 							"waiting",
 							"timeouts",
 							"survivors"
 						],
 						"properties": {
+							"engine": {
+								"type": "string",
+								"enum": [
+									"native",
+									"child_process"
+								]
+							},
 							"running": {
 								"type": "integer"
 							},

@@ -715,6 +715,11 @@ export interface components {
             started_at?: number;
             /** @description Plugins and commands, those of the collection and of machine states included. */
             commands?: {
+                /**
+                 * @description How commands are started (`command-engine`).
+                 * @enum {string}
+                 */
+                engine: "native" | "child_process";
                 /** @description Running now. */
                 running: number;
                 /** @description Waiting for a place (`max-commands`). */

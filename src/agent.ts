@@ -2,6 +2,7 @@ import { contract as document } from "../generated/contract.ts";
 import { parseAllowedHosts } from "./access.ts";
 import { createAccessLog } from "./access-log.ts";
 import { createCommands } from "./commands/command.ts";
+import { chooseEngine, type WantedEngine } from "./commands/engine.ts";
 import { childEnvironment } from "./commands/environment.ts";
 import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
@@ -106,8 +107,8 @@ const connectionGraceMilliseconds = 5_500;
 
 /**
  * Builds the agent from its settings, the only place that knows in what order,
- * and starts it. Throws AccessError for a bad `allowed-hosts`, KeyPairError for
- * the certificate and its key, TrustError for those of relays, StoreLocked for a store that another process
+ * and starts it. Throws AccessError for a bad `allowed-hosts`, an error that says why for an engine that cannot be
+ * loaded, KeyPairError for the certificate and its key, TrustError for those of relays, StoreLocked for a store that another process
  * has, and the system's error for the port.
  */
 export async function startAgent(parts: {
@@ -118,6 +119,11 @@ export async function startAgent(parts: {
 }): Promise<Agent> {
 	const { settings, environment, log } = parts;
 	const access = parseAllowedHosts(settings["allowed-hosts"]);
+	const commandEnvironment = childEnvironment(environment);
+	const engine = chooseEngine(settings["command-engine"] as WantedEngine, {
+		environment: commandEnvironment,
+		log,
+	});
 	const keyFiles = {
 		certificateFile: settings["public-key"],
 		privateKeyFile: settings["private-key"],
@@ -144,8 +150,9 @@ export async function startAgent(parts: {
 		log,
 	});
 	const commands = createCommands({
+		engine,
 		outputLimitBytes: settings["command-output-limit-bytes"],
-		environment: childEnvironment(environment),
+		environment: commandEnvironment,
 		log,
 	});
 	const allSlots: Slots[] = [];
@@ -214,6 +221,7 @@ export async function startAgent(parts: {
 		now,
 		uptimeSeconds: () => (performance.now() - begun) / 1000,
 		commands: () => ({
+			engine: engine.name,
 			running: commands.running,
 			waiting: allSlots.reduce((sum, { waiting }) => sum + waiting, 0),
 			timeouts: commands.timeouts,
@@ -304,7 +312,7 @@ export async function startAgent(parts: {
 		intervalMilliseconds: settings["certificate-check-seconds"] * 1000,
 	});
 	keyPairs.start();
-	const supervisor = createSupervisor({ environment, log });
+	const supervisor = createSupervisor({ engine, environment, log });
 	if (!settings["disable-collect-metrics"]) collector.start();
 	log.info(`listening on ${server.address} port ${server.port}`);
 	const ready = supervisor(

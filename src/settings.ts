@@ -304,6 +304,16 @@ export const daemonSettings = {
 		default: 256,
 		help: "plugins and commands running at once; more wait",
 	},
+	"command-engine": {
+		kind: "choice",
+		choices: {
+			auto: "auto",
+			native: "native",
+			child_process: "child_process",
+		},
+		default: "auto",
+		help: "how commands are started: native (fast), child_process, or auto: native where it can be loaded",
+	},
 	"command-output-limit-bytes": {
 		kind: "integer",
 		minimum: 1024,

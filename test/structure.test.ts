@@ -121,7 +121,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	"openapi-backend": ["src/http/contract.ts"],
 	"openapi-fetch": ["generated/client.ts"],
 	clipanion: ["cli/daemon.ts", "cli/options.ts", "cli/program.ts"],
-	"node:child_process": ["src/commands/process.ts"],
+	"node:child_process": ["src/commands/child-process-engine.ts"],
 	"node:https": [
 		"src/http/listener.ts",
 		"src/relay/https-agent.ts",

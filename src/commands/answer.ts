@@ -48,7 +48,7 @@ export function outputText({
 	return withNotes(stdout.text, deathNote(signal), cutNote("output", stdout));
 }
 
-function deathNote(signal: NodeJS.Signals | undefined) {
+function deathNote(signal: string | undefined) {
 	return signal ? `terminated by ${signal}\n` : "";
 }
 

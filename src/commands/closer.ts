@@ -1,11 +1,4 @@
-/** A program to start, without a shell between its arguments and it. */
-export interface CommandLine {
-	/** A path; a bare name is looked up in PATH. */
-	file: string;
-	args: readonly string[];
-	/** Standard error goes into standard output, in the order written. */
-	merged?: boolean;
-}
+import type { CommandLine } from "./started.ts";
 
 /** A shell that can close descriptors, and what comes before its `-c`. */
 export interface Shell {
@@ -68,23 +61,22 @@ export interface SpawnLine {
  * Variables that the shell exports and that `environment` has not are unset. One cannot be: bash leaves `SHLVL=0`.
  *
  * @param shell one that passed the PROBE; undefined when there is none: then nothing is closed
- * @returns what to start in place of a command line
+ * @returns what to start in place of a command line that is to have this environment
  */
 export function createCloser(
 	shell: Shell | undefined,
+): (
+	line: CommandLine,
 	environment: Readonly<Record<string, string>>,
-): (line: CommandLine) => SpawnLine {
+) => SpawnLine {
 	const { file, args } = shell ?? { file: "/bin/sh", args: [] };
-	const added = SHELL_VARIABLES.filter((name) => !(name in environment));
-	const preparations = [
-		...(shell ? [CLOSE_DESCRIPTORS] : []),
-		...(added.length > 0 ? [`unset ${added.join(" ")}`] : []),
-	];
-	return (line) => {
+	return (line, environment) => {
 		if (!shell && !line.merged)
 			return { file: line.file, args: [...line.args], argv0: line.file };
+		const added = SHELL_VARIABLES.filter((name) => !(name in environment));
 		const script = [
-			...preparations,
+			...(shell ? [CLOSE_DESCRIPTORS] : []),
+			...(added.length > 0 ? [`unset ${added.join(" ")}`] : []),
 			`exec "$@"${line.merged ? " 2>&1" : ""}`,
 		].join("; ");
 		return {

@@ -1,22 +1,19 @@
-import { constants as files } from "node:fs";
-import { access, stat } from "node:fs/promises";
 import {
 	setImmediate as nextTurn,
 	setTimeout as sleep,
 } from "node:timers/promises";
-import { type CommandLine, createCloser } from "./closer.ts";
 import {
 	type CommandResult,
 	cancelledBeforeStart,
 	type Execution,
 	followCommand,
 } from "./execution.ts";
-import { findClosingShell, startProcess } from "./process.ts";
 import type { Kill } from "./process-group.ts";
+import type { CommandLine, Engine } from "./started.ts";
 
-export type { CommandLine } from "./closer.ts";
 export type { CommandResult } from "./execution.ts";
 export type { Captured } from "./output.ts";
+export type { CommandLine } from "./started.ts";
 
 /** The command could not be started; `code` is the system's name for the reason: E2BIG, ENOENT, EACCES, EAGAIN ... */
 export class CommandStartError extends Error {
@@ -25,7 +22,7 @@ export class CommandStartError extends Error {
 
 	constructor(file: string, cause: unknown) {
 		const { code = "EINVAL" } = cause as NodeJS.ErrnoException;
-		// Node refuses NUL bytes before the system can say EINVAL
+		// node:child_process refuses NUL bytes before the system can say EINVAL
 		const name = code.startsWith("ERR_") ? "EINVAL" : code;
 		super(`cannot start ${file}: ${name}`, { cause });
 		this.code = name;
@@ -63,27 +60,24 @@ export interface Commands {
 
 /**
  * The one door to other programs.
+ * @param parts.engine starts them
  * @param parts.outputLimitBytes kept of each output stream, inclusive; the rest is read and dropped
  * @param parts.environment all that the programs get of the environment
  * @param parts.kill sends signals; process.kill unless a test says otherwise
  */
 export function createCommands({
+	engine,
 	outputLimitBytes,
 	environment,
 	log,
 	kill = (pid, signal) => process.kill(pid, signal),
 }: {
+	engine: Engine;
 	outputLimitBytes: number;
 	environment: Readonly<Record<string, string>>;
-	log: { warning(message: string): void; error(message: string): void };
+	log: { error(message: string): void };
 	kill?: Kill;
 }): Commands {
-	const shell = findClosingShell(environment);
-	if (!shell)
-		log.warning(
-			"no shell found that can close descriptors: plugins may inherit open files of this process",
-		);
-	const throughCloser = createCloser(shell, environment);
 	const executions = new Set<Execution>();
 	let running = 0;
 	let survivors = 0;
@@ -92,8 +86,8 @@ export function createCommands({
 	let lastStart: Promise<unknown> = Promise.resolve();
 
 	/**
-	 * A start blocks the event loop for milliseconds, on a busy machine for tens of them: with one start a turn, requests,
-	 * time limits and exits of others are served in between.
+	 * A start blocks the event loop, on a busy machine for tens of milliseconds: with one start a turn, requests, time
+	 * limits and exits of others are served in between.
 	 */
 	const turn = () => {
 		lastStart = lastStart.then(() => nextTurn());
@@ -102,11 +96,10 @@ export function createCommands({
 
 	const start = async (line: CommandLine, signal: AbortSignal | undefined) => {
 		try {
-			await checkFile(line.file);
 			await turn();
 			// asked again, as that took a moment
 			if (closing || signal?.aborted) return undefined;
-			return await startProcess(throughCloser(line), environment);
+			return await engine.startProcess(line, environment);
 		} catch (cause) {
 			throw new CommandStartError(line.file, cause);
 		}
@@ -178,14 +171,4 @@ export function createCommands({
 			for (const execution of executions) execution.kill();
 		},
 	};
-}
-
-/** A program that a shell could not start is an exit status 126 or 127; here it is an error that says why. */
-async function checkFile(file: string) {
-	if (!file.includes("/")) return;
-	if ((await stat(file)).isDirectory())
-		throw Object.assign(new Error(`is a directory: ${file}`), {
-			code: "EACCES",
-		});
-	await access(file, files.X_OK);
 }

@@ -1,7 +1,6 @@
-import { constants } from "node:os";
-import type { Readable } from "node:stream";
 import { type Captured, captureOutput } from "./output.ts";
 import { createProcessGroup, type Kill } from "./process-group.ts";
+import type { Exit, Started } from "./started.ts";
 
 const KILL_AFTER_MILLISECONDS = 3000;
 const GIVE_UP_AFTER_MILLISECONDS = 1000;
@@ -10,11 +9,8 @@ const DRAIN_MILLISECONDS = 250;
 const WATCH_MILLISECONDS = 500;
 const WATCH_STOPPING_MILLISECONDS = 100;
 
-export interface CommandResult {
-	/** undefined: ended by a signal, or not ended. */
-	exitStatus: number | undefined;
-	signal: NodeJS.Signals | undefined;
-	signalNumber?: number;
+/** One that was not ended has neither exit status nor signal. */
+export interface CommandResult extends Exit {
 	stdout: Captured;
 	stderr: Captured;
 	/** It ran into the time limit; it may have answered SIGTERM with an exit status of its own. */
@@ -24,22 +20,6 @@ export interface CommandResult {
 	/** Still there one second after SIGKILL. */
 	survived: boolean;
 	durationMilliseconds: number;
-}
-
-/** A process in a session and group of its own, its leader. */
-export interface Started {
-	pid: number;
-	stdout: Readable;
-	stderr: Readable;
-	/** Calls back as soon as the process has been waited for, in the same turn of the event loop. */
-	onExit(
-		callback: (
-			status: number | undefined,
-			signal: NodeJS.Signals | undefined,
-		) => void,
-	): void;
-	/** The daemon may end although this process is there. */
-	unref(): void;
 }
 
 export interface Execution {
@@ -72,7 +52,7 @@ export function followCommand(
 	const stdout = captureOutput(started.stdout, outputLimitBytes);
 	const stderr = captureOutput(started.stderr, outputLimitBytes);
 	const timers = new Set<NodeJS.Timeout>();
-	let exit: Pick<CommandResult, "exitStatus" | "signal"> | undefined;
+	let exit: Exit | undefined;
 	let stoppedBy: "time limit" | "cancel" | undefined;
 	let killAt = Number.POSITIVE_INFINITY;
 	let killTimer: NodeJS.Timeout | undefined;
@@ -100,11 +80,8 @@ export function followCommand(
 		if (isAnswered) return;
 		isAnswered = true;
 		for (const timer of timers) timer.unref();
-		const { exitStatus, signal } = exit ?? {};
 		giveAnswer({
-			exitStatus,
-			signal,
-			...(signal && { signalNumber: constants.signals[signal] }),
+			...(exit ?? { exitStatus: undefined, signal: undefined }),
 			stdout: stdout.take(),
 			stderr: stderr.take(),
 			timedOut: stoppedBy === "time limit",
@@ -173,11 +150,11 @@ export function followCommand(
 	};
 	stdout.onClosed(closed);
 	stderr.onClosed(closed);
-	started.onExit((exitStatus, signal) => {
+	started.onExit((ended) => {
 		group.leaderExited();
 		// now, while the number is fresh: a group that has gone is never asked for again
 		group.exists();
-		exit = { exitStatus, signal };
+		exit = ended;
 		if (isEnded) return;
 		// setImmediate: after a busy spell a timer is served before the exits and outputs that are there to be noticed
 		after(DRAIN_MILLISECONDS, () => setImmediate(drained));

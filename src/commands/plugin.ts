@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { CommandLine } from "./command.ts";
+import { type CommandLine, CommandStartError } from "./command.ts";
 import { splitWords } from "./words.ts";
 
 export interface PluginCommand {
@@ -16,8 +16,14 @@ export interface MissingPlugin {
 	file: string;
 }
 
+/** Of the owner, the group or others. */
+const ANY_EXECUTE = 0o111;
+
 export interface Plugins {
-	/** Looks a checked name up in the directories, in their order; the first that has it decides. */
+	/**
+	 * Looks a checked name up in the directories, in their order; the first that has it decides. Whether this user may
+	 * run it is left to the start.
+	 */
 	locate(name: string): Promise<{ file: string } | MissingPlugin>;
 	/** All that comes before running: `refused` says why nothing may be run, and which of the two was at fault. */
 	prepare(
@@ -50,7 +56,7 @@ export function createPlugins({
 			// unreadable counts as not there, as it did in the original
 			const found = await stat(file).catch(() => undefined);
 			if (!found) continue;
-			if (found.isFile() && (await isExecutable(file))) return { file };
+			if (found.isFile() && (found.mode & ANY_EXECUTE) !== 0) return { file };
 			return { missing: "not executable", file };
 		}
 		return { missing: "not found", file };
@@ -67,9 +73,30 @@ export function createPlugins({
 					reason: "needs a shell, which the setting shell does not allow",
 				};
 			const found = await locate(name);
-			return "missing" in found ? found : pluginCommand(found.file, option);
+			if ("missing" in found) return found;
+			const command = pluginCommand(found.file, option);
+			// a shell would start, and say in its own words what it cannot
+			return command.kind === "direct" || (await isExecutable(found.file))
+				? command
+				: { missing: "not executable", file: found.file };
 		},
 	};
+}
+
+/**
+ * What a start that failed says of the plugin: it has gone since it was found, its interpreter is not there (a shell
+ * calls both "not found"), or it may not be run. undefined: the plugin is not at fault.
+ */
+export function missingPlugin(
+	error: unknown,
+	{ kind, file }: PluginCommand,
+): MissingPlugin | undefined {
+	if (!(error instanceof CommandStartError) || kind === "shell")
+		return undefined;
+	if (error.code === "EACCES") return { missing: "not executable", file };
+	return error.code === "ENOENT" || error.code === "ENOTDIR"
+		? { missing: "not found", file }
+		: undefined;
 }
 
 async function isExecutable(file: string) {

@@ -1,6 +1,6 @@
 import type { Log } from "../log.ts";
-import { startProcess } from "./process.ts";
 import { createProcessGroup } from "./process-group.ts";
+import type { Engine } from "./started.ts";
 
 /** A systemd that hangs must not keep the agent from starting or stopping. */
 const mostMilliseconds = 6_000;
@@ -13,6 +13,7 @@ const mostMilliseconds = 6_000;
  * fails is logged.
  */
 export function createSupervisor(parts: {
+	engine: Engine;
 	environment: NodeJS.ProcessEnv;
 	log: Pick<Log, "warning">;
 }): (...states: string[]) => Promise<void> {
@@ -24,8 +25,8 @@ export function createSupervisor(parts: {
 		const fail = (why: string) =>
 			parts.log.warning(`${file} ${states.join(" ")}: ${why}`);
 		try {
-			const line = { file, args: states, argv0: file };
-			const started = await startProcess(line, environment);
+			const line = { file, args: states };
+			const started = await parts.engine.startProcess(line, environment);
 			let said = "";
 			started.stdout.resume();
 			started.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -37,7 +38,7 @@ export function createSupervisor(parts: {
 					started.unref();
 					resolve(undefined);
 				}, mostMilliseconds);
-				started.onExit((exitStatus) => {
+				started.onExit(({ exitStatus }) => {
 					clearTimeout(giveUp);
 					resolve(exitStatus);
 				});

@@ -46,6 +46,12 @@ function lineOf(
 	return { file: command, args, merged: true };
 }
 
+/** What a shell answers for a command that is not there, or cannot be run. */
+const shellStatus: Readonly<Record<string, number>> = {
+	ENOENT: 127,
+	EACCES: 126,
+};
+
 /** POST /inventory: runs a command and answers what it wrote. */
 export function createInventory(parts: {
 	rules: InventoryRules;
@@ -73,7 +79,11 @@ export function createInventory(parts: {
 				: { status: 400, type: "application/json", body: answer };
 		} catch (error) {
 			if (!(error instanceof CommandStartError)) throw error;
-			throw new Problem(500, error.message);
+			const code = shellStatus[error.code];
+			if (code === undefined) throw new Problem(500, error.message);
+			call.note({ exitStatus: code, reason: error.message });
+			const body = { return_code: code, return_value: `${error.message}\n` };
+			return { status: 400, type: "application/json", body };
 		}
 	};
 }

@@ -1,7 +1,11 @@
 import type { Handlers } from "../../generated/handlers.ts";
 import { checkMessage, exitCode, missingAnswer } from "../commands/answer.ts";
 import { CommandStartError } from "../commands/command.ts";
-import type { Plugins } from "../commands/plugin.ts";
+import {
+	type MissingPlugin,
+	missingPlugin,
+	type Plugins,
+} from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { Problem } from "../problem.ts";
 import { noteResult } from "./note-result.ts";
@@ -31,12 +35,13 @@ export function createMonitor(parts: {
 						logged: `plugin_option: ${prepared.reason}`,
 					});
 		if (option !== "") call.note({ option });
-		if ("missing" in prepared) {
-			const { exitCode: status, message } = missingAnswer(prepared);
-			const reason = `${prepared.missing}: ${prepared.file}`;
+		const answerMissing = (missing: MissingPlugin) => {
+			const { exitCode: status, message } = missingAnswer(missing);
+			const reason = `${missing.missing}: ${missing.file}`;
 			call.note({ exitStatus: status, reason });
-			return { status: 200, body: { return_value: status, message } };
-		}
+			return { status: 200, body: { return_value: status, message } } as const;
+		};
+		if ("missing" in prepared) return answerMissing(prepared);
 		try {
 			call.note({ pluginFound: true });
 			const result = await parts.runCommand(prepared.line, call);
@@ -58,6 +63,8 @@ export function createMonitor(parts: {
 						},
 					};
 		} catch (error) {
+			const missing = missingPlugin(error, prepared);
+			if (missing) return answerMissing(missing);
 			if (!(error instanceof CommandStartError)) throw error;
 			call.note({ reason: error.message });
 			return {

@@ -1,6 +1,10 @@
 import type { components } from "../../generated/schema.ts";
 import type { CommandResult } from "../commands/command.ts";
-import type { Plugins } from "../commands/plugin.ts";
+import {
+	type MissingPlugin,
+	missingPlugin,
+	type Plugins,
+} from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { Log } from "../log.ts";
 import { parseSensuLines } from "./sensu.ts";
@@ -50,16 +54,24 @@ export async function runMetricPlugin(
 		if (!signal.aborted) log.error(`metric plugin ${name}: ${reason}`);
 		return { result, sample: undefined, badLines: 0 };
 	};
+	const failMissing = ({ missing, file }: MissingPlugin) =>
+		fail("missing", `${missing}: ${file}`);
 	try {
 		const prepared = await plugins.prepare(plugin_name, plugin_option);
-		if ("missing" in prepared)
-			return fail("missing", `${prepared.missing}: ${prepared.file}`);
+		if ("missing" in prepared) return failMissing(prepared);
 		if ("refused" in prepared)
 			return fail("failed", `${prepared.refused} ${prepared.reason}`);
-		const ended = await runCommand(prepared.line, {
-			millisecondsLeft: undefined,
-			signal,
-		});
+		let ended: CommandResult;
+		try {
+			ended = await runCommand(prepared.line, {
+				millisecondsLeft: undefined,
+				signal,
+			});
+		} catch (error) {
+			const missing = missingPlugin(error, prepared);
+			if (missing) return failMissing(missing);
+			throw error;
+		}
 		if (!ended.timedOut && ended.exitStatus !== 0)
 			return fail("failed", describeFailure(ended));
 		if (ended.timedOut)

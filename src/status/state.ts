@@ -12,6 +12,7 @@ export interface State {
 	/** By a clock that nobody sets. */
 	uptimeSeconds: () => number;
 	commands(): {
+		engine: "native" | "child_process";
 		running: number;
 		waiting: number;
 		timeouts: number;

@@ -6,6 +6,7 @@ import { createSelfSigned } from "../../src/http/self-signed.ts";
 import { type Fields, fieldText, type Log } from "../../src/log.ts";
 import { resolveSettings } from "../../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../../src/settings.ts";
+import { testEngineName } from "./engine.ts";
 import { checkReply } from "./reply-check.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -82,6 +83,7 @@ export async function startTestAgent(
 				join(fixtures, "plugins2"),
 			],
 			// no test may reach another machine
+			"command-engine": testEngineName,
 			"proxy-destinations": ["127.0.0.0/8", "::1", "localhost"],
 			...overrides,
 		},

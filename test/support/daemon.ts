@@ -47,6 +47,8 @@ export interface StartOptions {
 	directory?: string;
 	/** Options of Node itself, before the program. */
 	nodeFlags?: readonly string[];
+	/** Another copy of the built program. */
+	program?: string;
 }
 
 /** Starts the built program; it is killed at the end of the test if it still runs. */
@@ -56,16 +58,23 @@ export function startProgram(
 	options: StartOptions = {},
 ): StartedProgram {
 	const node = options.node ?? process.env.HAPPO_TEST_NODE ?? process.execPath;
-	const child = spawn(node, [...(options.nodeFlags ?? []), program, ...args], {
-		stdio: ["ignore", "pipe", "pipe"],
-		cwd: options.directory,
-		env: {
-			PATH: process.env.PATH,
-			HOME: "/",
-			LANG: "C",
-			...options.environment,
+	const child = spawn(
+		node,
+		[...(options.nodeFlags ?? []), options.program ?? program, ...args],
+		{
+			stdio: ["ignore", "pipe", "pipe"],
+			cwd: options.directory,
+			env: {
+				PATH: process.env.PATH,
+				HOME: "/",
+				LANG: "C",
+				...(process.env.HAPPO_TEST_ENGINE && {
+					HAPPO_AGENT_COMMAND_ENGINE: process.env.HAPPO_TEST_ENGINE,
+				}),
+				...options.environment,
+			},
 		},
-	});
+	);
 	let stdout = "";
 	let stderr = "";
 	child.stdout.setEncoding("utf8").on("data", (text: string) => {

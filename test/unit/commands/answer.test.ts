@@ -10,13 +10,14 @@ import {
 import { createCommands } from "../../../src/commands/command.ts";
 import type { Captured } from "../../../src/commands/output.ts";
 import { createPlugins } from "../../../src/commands/plugin.ts";
+import { testEngine } from "../../support/engine.ts";
 
 function captured(text: string, cut?: { kept: number; bytes: number }) {
 	const bytes = Buffer.byteLength(text);
 	return { text, bytes, kept: bytes, cut: cut !== undefined, ...cut };
 }
 
-function message(stdout: Captured, stderr: Captured, signal?: NodeJS.Signals) {
+function message(stdout: Captured, stderr: Captured, signal?: string) {
 	return checkMessage({ stdout, stderr, signal });
 }
 
@@ -67,7 +68,7 @@ test("a cut output is told with the standard error", () => {
 });
 
 test("a merged output is told as it is, with the same notes", () => {
-	const text = (stdout: Captured, signal?: NodeJS.Signals) =>
+	const text = (stdout: Captured, signal?: string) =>
 		outputText({ stdout, signal });
 	assert.equal(text(captured("")), "");
 	assert.equal(text(captured("a\nb")), "a\nb");
@@ -86,8 +87,9 @@ test("the exit code is the status, 128 and the signal, or unknown", () => {
 });
 
 test("the recorded plugins answer what the original answered", async () => {
-	const log = { warning: assert.fail, error: assert.fail };
+	const log = { error: assert.fail };
 	const commands = createCommands({
+		engine: testEngine(),
 		outputLimitBytes: 1 << 20,
 		environment: { PATH: process.env.PATH ?? "" },
 		log,

@@ -6,25 +6,28 @@ import { createCloser } from "../../../src/commands/closer.ts";
 const line = { file: "/bin/echo", args: ["a b", "$HOME"] };
 
 test("without a shell that can close descriptors a command is started directly", () => {
-	const close = createCloser(undefined, {});
-	assert.deepEqual(close(line), { ...line, argv0: "/bin/echo" });
+	const close = createCloser(undefined);
+	assert.deepEqual(close(line, {}), { ...line, argv0: "/bin/echo" });
 });
 
 test("without such a shell the outputs are merged all the same", () => {
-	const close = createCloser(undefined, {});
-	const { file, args, argv0 } = close({
-		file: "/bin/sh",
-		args: ["-c", 'echo "$1"; echo "$0" >&2', "zero", "one two"],
-		merged: true,
-	});
+	const close = createCloser(undefined);
+	const { file, args, argv0 } = close(
+		{
+			file: "/bin/sh",
+			args: ["-c", 'echo "$1"; echo "$0" >&2', "zero", "one two"],
+			merged: true,
+		},
+		{},
+	);
 	assert.equal(file, "/bin/sh");
 	const { stdout, stderr } = spawnSync(file, args, { argv0, encoding: "utf8" });
 	assert.deepEqual([stdout, stderr], ["one two\nzero\n", ""]);
 });
 
 test("arguments reach the command as they are", () => {
-	const close = createCloser({ file: "/bin/busybox", args: ["sh"] }, {});
-	const { file, args, argv0 } = close(line);
+	const close = createCloser({ file: "/bin/busybox", args: ["sh"] });
+	const { file, args, argv0 } = close(line, {});
 	assert.equal(file, "/bin/busybox");
 	assert.equal(argv0, "sh");
 	assert.deepEqual(args.slice(0, 2), ["sh", "-c"]);
@@ -34,7 +37,7 @@ test("arguments reach the command as they are", () => {
 test("only variables that the environment has not are unset", () => {
 	const shell = { file: "/bin/sh", args: [] };
 	const script = (environment: Record<string, string>) =>
-		createCloser(shell, environment)(line).args[1] ?? "";
+		createCloser(shell)(line, environment).args[1] ?? "";
 	assert.match(script({}), /unset PWD OLDPWD SHLVL/);
 	assert.match(script({ PWD: "/", SHLVL: "1" }), /unset OLDPWD;/);
 	assert.doesNotMatch(

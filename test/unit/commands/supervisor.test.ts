@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createSupervisor } from "../../../src/commands/supervisor.ts";
+import { testEngine } from "../../support/engine.ts";
 import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
@@ -21,6 +22,7 @@ async function withNotify(
 		);
 	const warnings: string[] = [];
 	const supervisor = createSupervisor({
+		engine: testEngine(),
 		environment: {
 			NOTIFY_SOCKET: "/run/test/notify",
 			PATH: script === undefined ? directory : `${directory}:/usr/bin:/bin`,

@@ -6,6 +6,7 @@ import { createRunner } from "../../../src/commands/runner.ts";
 import { createSlots } from "../../../src/commands/slots.ts";
 import { createSnapshots } from "../../../src/machine-state/snapshot.ts";
 import { fixtures, recordingLog } from "../../support/agent.ts";
+import { testEngine } from "../../support/engine.ts";
 
 /** Snapshots with the recorded commands, and what was saved. */
 function open(
@@ -15,6 +16,7 @@ function open(
 ) {
 	const { log, lines } = recordingLog();
 	const runs = createCommands({
+		engine: testEngine(),
 		outputLimitBytes: 1024 * 1024,
 		environment: {
 			PATH: `${join(fixtures, "fakebin")}:/usr/bin:/bin`,
@@ -66,7 +68,10 @@ test("the original's form; what is missing, fails or hangs is left out and said"
 	);
 	const said = lines.filter((line) => /left out/.test(line)).join("\n");
 	assert.match(said, /sleep 30 left out: timeout/);
-	assert.match(said, /nosuchcommand left out: exit status 127/);
+	assert.match(
+		said,
+		/nosuchcommand left out: cannot start nosuchcommand: ENOENT/,
+	);
 	assert.match(said, /ss -anp left out: exit status 1/);
 });
 

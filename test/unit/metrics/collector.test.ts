@@ -11,6 +11,7 @@ import { createSlots } from "../../../src/commands/slots.ts";
 import { createCollector } from "../../../src/metrics/collector.ts";
 import type { MetricConfig } from "../../../src/metrics/metric-config.ts";
 import type { Sample } from "../../../src/metrics/metric-plugin.ts";
+import { testEngine } from "../../support/engine.ts";
 import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
@@ -54,6 +55,7 @@ function collect(
 	const push = (message: string) => void logged.push(message);
 	const log = { info: push, warning: push, error: push };
 	const commands = createCommands({
+		engine: testEngine(),
 		outputLimitBytes,
 		environment: { PATH: process.env.PATH ?? "/usr/bin:/bin" },
 		log,

@@ -12,7 +12,13 @@ function aState(more: Partial<State> = {}): State {
 		startedAt: 1_700_000_000_500,
 		now: () => 1_700_000_100_400,
 		uptimeSeconds: () => 99.9,
-		commands: () => ({ running: 1, waiting: 2, timeouts: 3, survivors: 4 }),
+		commands: () => ({
+			engine: "native",
+			running: 1,
+			waiting: 2,
+			timeouts: 3,
+			survivors: 4,
+		}),
 		connections: () => ({ open: 5, waiting: 6 }),
 		eventLoop: () => ({ mean_delay_ms: 7, max_delay_ms: 8 }),
 		collection: () => ({ enabled: true, last_pass: null }),
@@ -84,6 +90,7 @@ test("ours are each in its place", async () => {
 	assert.equal(report.pid, process.pid);
 	assert.equal(report.started_at, 1_700_000_000);
 	assert.deepEqual(report.commands, {
+		engine: "native",
 		running: 1,
 		waiting: 2,
 		timeouts: 3,

@@ -1,0 +1,28 @@
+// Run before the package is packed: compiles the native command engine for this
+// machine and, with the cross compilers that are there, for others.
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { addonFile, compile, prove } from "./addon.mjs";
+
+const own = `${process.platform}-${process.arch}`;
+/** Debian's names. */
+const crossCompilers =
+	process.platform === "linux"
+		? {
+				"linux-arm64": "aarch64-linux-gnu-gcc",
+				"linux-x64": "x86_64-linux-gnu-gcc",
+			}
+		: {};
+
+// nothing of an earlier build, or of another machine, is shipped
+rmSync(dirname(dirname(addonFile())), { recursive: true, force: true });
+const targets = { ...crossCompilers, [own]: process.env.CC || "cc" };
+for (const [target, compiler] of Object.entries(targets))
+	try {
+		compile(compiler, addonFile(target), target === own ? prove : undefined);
+		process.stdout.write(`native command engine for ${target}: built\n`);
+	} catch (error) {
+		process.stdout.write(
+			`native command engine for ${target}: left out: ${error.message}\n`,
+		);
+	}

@@ -1,0 +1,57 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** What native/spawn.c exports. */
+export interface NativeAddon {
+	/**
+	 * Starts a program; the first three are blocks: strings in UTF-8, each with a NUL at its end.
+	 * @returns process id and the reading ends of its outputs, the second -1 when merged; or an error number
+	 */
+	spawn(
+		file: Uint8Array,
+		argv: Uint8Array,
+		envp: Uint8Array,
+		merged: boolean,
+	): [pid: number, stdout: number, stderr: number] | number;
+	/**
+	 * Waits for a child without blocking: undefined while it runs, then once its end, of which one is -1; both when
+	 * somebody else has waited for it.
+	 */
+	reap(pid: number): [status: number, signal: number] | undefined;
+	/** The C library keeps the first ones of the kernel's for itself. */
+	firstRealTimeSignal?: number;
+}
+
+/** The package this file is in, however it was bundled: the nearest folder with a package.json. */
+function packageFolder(): string | undefined {
+	let folder = dirname(fileURLToPath(import.meta.url));
+	while (!existsSync(join(folder, "package.json"))) {
+		if (folder === dirname(folder)) return undefined;
+		folder = dirname(folder);
+	}
+	return folder;
+}
+
+/**
+ * Loads the addon that the package has for this platform, shipped or compiled when it was installed.
+ * @returns the reason, one line, when there is none that can be loaded
+ */
+export function loadNativeAddon(): NativeAddon | { reason: string } {
+	const folder = packageFolder();
+	if (!folder) return { reason: "the program lies outside its package" };
+	// contrib/native/addon.mjs puts it there
+	const file = join(
+		folder,
+		`dist/native/${process.platform}-${process.arch}/spawn.node`,
+	);
+	if (!existsSync(file)) return { reason: `${file} is not there` };
+	const module = { exports: {} };
+	try {
+		process.dlopen(module, file);
+	} catch (error) {
+		const [line = ""] = (error as Error).message.split("\n", 1);
+		return { reason: line };
+	}
+	return module.exports as NativeAddon;
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { chooseEngine, type WantedEngine } from "../../src/commands/engine.ts";
+import { loadNativeAddon } from "../../src/commands/native-addon.ts";
+import type { Engine } from "../../src/commands/started.ts";
+
+/** Why the native engine cannot be tested; undefined where it can. */
+export function nativeMissing(): string | undefined {
+	const addon = loadNativeAddon();
+	return "reason" in addon ? addon.reason : undefined;
+}
+
+/** Every engine, and why it cannot be tested. */
+export const engines: readonly {
+	name: Engine["name"];
+	skip: string | undefined;
+}[] = [
+	{ name: "native", skip: nativeMissing() },
+	{ name: "child_process", skip: undefined },
+];
+
+/** What tests of other things start commands with: HAPPO_TEST_ENGINE, or what the agent would choose. */
+export const testEngineName = (process.env.HAPPO_TEST_ENGINE ??
+	"auto") as WantedEngine;
+
+export function testEngine(
+	name = testEngineName,
+	environment: Record<string, string> = { PATH: process.env.PATH ?? "" },
+): Engine {
+	return chooseEngine(name, {
+		environment,
+		log: {
+			warning: (message) =>
+				assert.match(message, /node:child_process, which takes longer/),
+		},
+	});
+}
