@@ -25,13 +25,20 @@ type AgentPath =
 type ManagementPath =
 	| "/manage/add"
 	| "/manage/is_added"
-	| "/manage/remove";
+	| "/manage/remove"
+	| "/manage/hosts";
+
+/** The operations of an agent. */
+export type AgentPaths = Pick<paths, AgentPath>;
+
+/** The operations of a management server. */
+export type ManagementPaths = Pick<paths, ManagementPath>;
 
 /** Calls an agent's operations; an HTTP status never throws, the network can. */
-export type AgentClient = Client<Pick<paths, AgentPath>>;
+export type AgentClient = Client<AgentPaths>;
 
 /** Calls a management server's operations. */
-export type ManagementClient = Client<Pick<paths, ManagementPath>>;
+export type ManagementClient = Client<ManagementPaths>;
 
 /** Where a server is, and the fetch that reaches it. */
 export interface Connection {
@@ -43,12 +50,12 @@ export interface Connection {
 
 /** A client for one agent. */
 export function createAgentClient(connection: Connection): AgentClient {
-	return createClient<Pick<paths, AgentPath>>(connection);
+	return createClient<AgentPaths>(connection);
 }
 
 /** A client for a management server. */
 export function createManagementClient(
 	connection: Connection,
 ): ManagementClient {
-	return createClient<Pick<paths, ManagementPath>>(connection);
+	return createClient<ManagementPaths>(connection);
 }

@@ -941,7 +941,7 @@ export const contract = {
 					},
 					"request_type": {
 						"type": "string",
-						"pattern": "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
+						"pattern": "^(get/|[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)$"
 					},
 					"request_json": {
 						"type": [
@@ -1369,8 +1369,7 @@ export const contract = {
 								"type": "integer"
 							},
 							"survivors": {
-								"type": "integer",
-								"since the start.": null
+								"type": "integer"
 							}
 						}
 					},

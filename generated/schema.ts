@@ -517,6 +517,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/manage/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the registered hosts
+         * @description For crawlers, which take the metrics of every host and want to know the way there. No program
+         *     of the original asks for it.
+         */
+        get: operations["listHosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -595,7 +616,10 @@ export interface components {
              *     bracketed IPv6 address, with an optional port (6777).
              */
             proxy_hostport: string[];
-            /** @description Path of the operation without its leading slash, `monitor` or `metric/append`. */
+            /**
+             * @description Path of the operation without its leading slash, `monitor` or `metric/append`; `get/` in
+             *     front of it for a `GET`, and alone for `GET /`.
+             */
             request_type: string;
             /** @description The body to deliver, as base64 or as JSON text. Absent is an empty body. */
             request_json?: string | null;
@@ -726,7 +750,7 @@ export interface components {
                 waiting: number;
                 /** @description Stopped at the time limit since the start. */
                 timeouts: number;
-                /** @description Still there one second after SIGKILL */
+                /** @description Still there one second after SIGKILL, since the start. */
                 survivors: number;
             };
             connections?: {
@@ -861,19 +885,34 @@ export interface components {
             /** @description `s-<unix seconds>`, ascending. */
             keys: string[];
         };
+        /**
+         * @description Group, address and port together say which host is meant: one address may be a host of several
+         *     groups, and several agents may share it. A request of the original without a group has empty
+         *     texts and port 0; that is refused.
+         */
         HostRequest: {
             apikey?: components["schemas"]["ApiKey"];
             hostdata: {
                 /** @description `GROUP` or `GROUP!SUBGROUP`. */
                 group_name: string;
-                /** @description The host's address as its group knows it. */
+                /** @description The host's address as its group knows it; any text. */
                 ip: string;
+                /** @description May be empty. */
                 hostname: string;
                 /** @description The agent's port. */
                 port: number;
-                /** @description Bastions in front of the host, nearest to the caller first. */
+                /** @description Bastions in front of the host, nearest to the caller first; `null` is none. */
                 proxies: string[] | null;
             };
+        };
+        HostList: {
+            hosts: {
+                group_name: string;
+                ip: string;
+                hostname: string;
+                port: number;
+                proxies: string[];
+            }[];
         };
     };
     responses: {
@@ -2021,6 +2060,49 @@ export interface operations {
             302: components["responses"]["Managed"];
             400: components["responses"]["BadRequest"];
             404: components["responses"]["Managed"];
+            default: components["responses"]["Managed"];
+        };
+    };
+    listHosts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only this group and what is below it: `GRP` has `GRP!SUB` in it.
+                 * @example GRP!SUB
+                 */
+                group?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The hosts, by group, address and port. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "hosts": [
+                     *         {
+                     *           "group_name": "GRP!SUB",
+                     *           "ip": "192.0.2.5",
+                     *           "hostname": "web01",
+                     *           "port": 6777,
+                     *           "proxies": [
+                     *             "198.51.100.1:6777"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HostList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
             default: components["responses"]["Managed"];
         };
     };

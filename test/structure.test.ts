@@ -37,14 +37,40 @@ function imports(path: string): Import[] {
 	});
 }
 
-const ours = [...sources("src"), ...sources("cli"), ...sources("generated")];
+const ours = [
+	"src",
+	"cli",
+	"generated",
+	"contrib/examples",
+	"contrib/management-server",
+].flatMap(sources);
 
 /** Who may import whom: the first rule whose folder fits decides. */
 const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^generated\//, to: /^generated\// },
+	// as their readers would write them: the package and nothing else
+	{ from: /^contrib\/examples\//, to: /^$/ },
+	{
+		from: /^contrib\/management-server\//,
+		to: /^contrib\/management-server\/|^cli\/(argv|help|options|program|settings-command)\.ts$|^generated\/|^src\/(access|log|problem|setting-table|system-error|turn)\.ts$|^src\/http\/(json|validation)\.ts$/,
+	},
+	// started for every check: no more than it needs
+	{
+		from: /^cli\/check-happo(\.ts$|\/)/,
+		to: /^cli\/(check-happo\/|argv\.ts$)|^src\/relay\/(hop|relay-error)\.ts$|^src\/system-error\.ts$|^generated\/(schema|version)\.ts$/,
+	},
+	// another machine's tool: it knows agents by their protocol only
+	{
+		from: /^cli\/(happo-ctl\.ts$|ctl\/)/,
+		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/relay\/hop\.ts$|^src\/metrics\/(metric-config|sensu|yaml-document)\.ts$|^src\/commands\/plugin\.ts$|^src\/status\/exposition\.ts$|^generated\/(schema|version)\.ts$/,
+	},
 	{
 		from: /^cli\//,
-		to: /^cli\/|^src\/(agent|cpu-profile|log|settings|setting-table|system-error)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$/,
+		to: /^cli\/|^src\/(agent|cpu-profile|log|settings|setting-table|system-error)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^generated\/(schema|version)\.ts$/,
+	},
+	{
+		from: /^src\/client\//,
+		to: /^src\/(client|relay)\/|^src\/access\.ts$|^generated\/(client|schema)\.ts$/,
 	},
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{
@@ -118,18 +144,29 @@ test("no imports run in a circle", () => {
 /** One dependency, one door. */
 const doors: Readonly<Record<string, readonly string[]>> = {
 	fastify: ["src/http/server.ts"],
-	"openapi-backend": ["src/http/contract.ts"],
+	"openapi-backend": [
+		"contrib/management-server/server.ts",
+		"src/http/contract.ts",
+	],
 	"openapi-fetch": ["generated/client.ts"],
-	clipanion: ["cli/daemon.ts", "cli/options.ts", "cli/program.ts"],
+	clipanion: [
+		"cli/ctl/command.ts",
+		"cli/options.ts",
+		"cli/program.ts",
+		"cli/settings-command.ts",
+	],
 	"node:child_process": ["src/commands/child-process-engine.ts"],
 	"node:https": [
+		"contrib/management-server/server.ts",
+		"src/client/connections.ts",
 		"src/http/listener.ts",
 		"src/relay/https-agent.ts",
 		"src/relay/https-fetch.ts",
 	],
-	level: [],
+	level: ["contrib/management-server/hosts.ts"],
 	"classic-level": ["src/store/level.ts"],
-	yaml: ["src/metrics/yaml-document.ts"],
+	yaml: ["cli/ctl/yaml-text.ts", "src/metrics/yaml-document.ts"],
+	"happo-agent/client": sources("contrib/examples"),
 };
 
 test("every package and every way out of the process has one door", () => {
@@ -150,13 +187,17 @@ test("every package and every way out of the process has one door", () => {
 
 test("the environment is read in one place of each program", () => {
 	for (const path of ours)
-		if (!/^cli\/(program|happo-agent)\.ts$/.test(path))
+		if (
+			!/^cli\/(program|happo-agent|happo-ctl|check-happo)\.ts$|^contrib\/(examples\/|management-server\/main\.ts$)/.test(
+				path,
+			)
+		)
 			assert.doesNotMatch(read(path), /process\.env\b/, path);
 });
 
 test("only the programs end the process", () => {
 	for (const path of ours)
-		if (!["cli/daemon.ts", "cli/lifecycle.ts"].includes(path))
+		if (!/^cli\/(check-happo|daemon|lifecycle)\.ts$/.test(path))
 			assert.doesNotMatch(read(path), /process\.(exit\(|abort)/, path);
 });
 

@@ -13,6 +13,8 @@ import {
 	clientSource,
 	contractSource,
 	handlersSource,
+	managementSource,
+	versionSource,
 } from "./templates.ts";
 
 const banner =
@@ -34,6 +36,8 @@ async function generate(): Promise<Record<string, string>> {
 		"generated/schema.ts": banner + (await schemaSource(yaml)),
 		"generated/contract.ts": banner + contractSource(document),
 		"generated/handlers.ts": banner + handlersSource(document),
+		"generated/management.ts": banner + managementSource(document),
+		"generated/version.ts": banner + versionSource(document),
 		"generated/client.ts": banner + clientSource(document),
 		"contrib/etc/default/happo-agent.env": environmentFile(),
 		"README.md": withSettingsTable(await readFile("README.md", "utf8")),

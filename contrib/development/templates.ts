@@ -12,7 +12,7 @@ interface Operation {
 /** What the templates read of an OpenAPI document. */
 export interface ContractDocument {
 	openapi: string;
-	info: unknown;
+	info: { version: string };
 	paths: Record<string, Record<string, unknown>>;
 	components: Record<string, unknown>;
 }
@@ -81,10 +81,10 @@ function usedComponents(paths: unknown, components: Record<string, unknown>) {
 	return used;
 }
 
-/** The agent's part of the contract as a constant: no YAML at run time. */
-export function contractSource(document: ContractDocument): string {
+/** One part of the contract without texts and examples. */
+function contractOf(document: ContractDocument, management: boolean): string {
 	const paths: Record<string, Record<string, unknown>> = {};
-	for (const { path, method, operation } of routes(document, false)) {
+	for (const { path, method, operation } of routes(document, management)) {
 		paths[path] ??= {};
 		paths[path][method.toLowerCase()] = operation;
 	}
@@ -94,8 +94,62 @@ export function contractSource(document: ContractDocument): string {
 		paths,
 		components: usedComponents(paths, document.components),
 	});
+	return JSON.stringify(contract, undefined, "\t");
+}
+
+/** The agent's part of the contract as a constant: no YAML at run time. */
+export function contractSource(document: ContractDocument): string {
 	return `/** The operations an agent serves, without texts and examples. */
-export const contract = ${JSON.stringify(contract, undefined, "\t")};
+export const contract = ${contractOf(document, false)};
+`;
+}
+
+/** The version alone: a command that only wants it need not load the contract. */
+export function versionSource({ info }: ContractDocument): string {
+	return `/** The version of the product, which is the contract's. */
+export const version = ${JSON.stringify(info.version)};
+`;
+}
+
+/** What a management server is built from: its part of the contract, and the types of its handlers. */
+export function managementSource(document: ContractDocument): string {
+	const entries = routes(document, true).map(
+		({ method, path, operation }) => `
+	/** ${operation.summary}: \`${method} ${path}\`. */
+	${operation.operationId}: ManagementHandler<"${operation.operationId}">;`,
+	);
+	return `import type { Body } from "./handlers.ts";
+import type { operations } from "./schema.ts";
+
+/** The operations a management server serves, without texts and examples. */
+export const managementContract = ${contractOf(document, true)};
+
+/** Query parameters of an operation. */
+export type Query<Op extends keyof operations> = Exclude<
+	operations[Op]["parameters"]["query"],
+	undefined
+>;
+
+type WithJson<R> = R extends { content: { "application/json": infer B } }
+	? { body: B }
+	: { body?: never };
+
+/** One answer of an operation that the contract names by its status. */
+export type ManagementReply<Op extends keyof operations> = {
+	[S in Exclude<keyof operations[Op]["responses"], "default">]: {
+		status: S;
+	} & WithJson<operations[Op]["responses"][S]>;
+}[Exclude<keyof operations[Op]["responses"], "default">];
+
+/** Does the work of one operation. */
+export type ManagementHandler<Op extends keyof operations> = (
+	body: Body<Op>,
+	query: Query<Op>,
+) => ManagementReply<Op> | Promise<ManagementReply<Op>>;
+
+/** Every operation a management server serves, none missing and none besides. */
+export interface ManagementHandlers {${entries.join("")}
+}
 `;
 }
 
@@ -222,11 +276,17 @@ type AgentPath =${pathsOf(false).join("")};
 
 type ManagementPath =${pathsOf(true).join("")};
 
+/** The operations of an agent. */
+export type AgentPaths = Pick<paths, AgentPath>;
+
+/** The operations of a management server. */
+export type ManagementPaths = Pick<paths, ManagementPath>;
+
 /** Calls an agent's operations; an HTTP status never throws, the network can. */
-export type AgentClient = Client<Pick<paths, AgentPath>>;
+export type AgentClient = Client<AgentPaths>;
 
 /** Calls a management server's operations. */
-export type ManagementClient = Client<Pick<paths, ManagementPath>>;
+export type ManagementClient = Client<ManagementPaths>;
 
 /** Where a server is, and the fetch that reaches it. */
 export interface Connection {
@@ -238,14 +298,14 @@ export interface Connection {
 
 /** A client for one agent. */
 export function createAgentClient(connection: Connection): AgentClient {
-	return createClient<Pick<paths, AgentPath>>(connection);
+	return createClient<AgentPaths>(connection);
 }
 
 /** A client for a management server. */
 export function createManagementClient(
 	connection: Connection,
 ): ManagementClient {
-	return createClient<Pick<paths, ManagementPath>>(connection);
+	return createClient<ManagementPaths>(connection);
 }
 `;
 }

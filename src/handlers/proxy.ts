@@ -4,6 +4,7 @@ import type { Destinations } from "../relay/destinations.ts";
 import { type Hop, hopText, parseHop } from "../relay/hop.ts";
 import type { HttpsFetch } from "../relay/https-fetch.ts";
 import { RelayError } from "../relay/relay-error.ts";
+import { toldMilliseconds } from "../relay/time-left.ts";
 
 type RelayRequest = Body<"relayRequest">;
 
@@ -12,9 +13,6 @@ const unnamed = "application/octet-stream";
 
 /** Agents that a request may pass, nested relays included. */
 const mostHops = 16;
-
-/** An outer hop waits this much longer than it tells the inner one to. */
-const marginMilliseconds = 1_000;
 
 const base64 =
 	/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -109,12 +107,7 @@ export function createProxy(parts: {
 					"content-type": "application/json",
 					"happo-hops": String(call.hopsPassed + 1),
 					...(left !== undefined && {
-						"happo-milliseconds-left": String(
-							Math.max(
-								1,
-								Math.floor(left - Math.min(marginMilliseconds, left / 10)),
-							),
-						),
+						"happo-milliseconds-left": String(toldMilliseconds(left)),
 					}),
 				},
 				timeoutMilliseconds: left && Math.max(1, left),

@@ -1,10 +1,11 @@
-import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { createExchangeLimits } from "./exchange-limits.ts";
 import { type Hop, hopText } from "./hop.ts";
 import { connectionsEach, createAgent } from "./https-agent.ts";
-import { RelayError, relayError } from "./relay-error.ts";
+import { createSender, type Fetched } from "./send.ts";
 import type { Trust } from "./trust.ts";
+
+export type { Fetched } from "./send.ts";
 
 /** A request to another agent. */
 export interface Outgoing {
@@ -20,13 +21,6 @@ export interface Outgoing {
 	isNested: boolean;
 }
 
-/** What another agent answered, whole. */
-export interface Fetched {
-	status: number;
-	contentType: string | undefined;
-	body: Buffer;
-}
-
 /**
  * Sends a request to another agent and reads its answer. Throws RelayError, and
  * Problem 503 when too many are on their way.
@@ -37,6 +31,8 @@ export type HttpsFetch = (outgoing: Outgoing) => Promise<Fetched>;
 export function createHttpsFetch(parts: {
 	trust: Trust;
 	maxBodyBytes: number;
+	/** What `maxBodyBytes` is called, `proxy-max-answer-bytes` if nothing else. */
+	maxBodySetting?: string;
 	/** Requests on their way at once, to one place and in all. */
 	limits?: { each: number; all: number; eachNested: number };
 }): { fetch: HttpsFetch; close(): void } {
@@ -44,110 +40,38 @@ export function createHttpsFetch(parts: {
 	const limits = createExchangeLimits(
 		parts.limits ?? { each: 128, all: 512, eachNested: connectionsEach },
 	);
-
-	/** The whole body of an answer, or why there is none. */
-	const read = (response: IncomingMessage, place: string) =>
-		new Promise<Buffer>((resolve, reject) => {
-			const chunks: Buffer[] = [];
-			let bytes = 0;
-			response.on("data", (chunk: Buffer) => {
-				bytes += chunk.length;
-				chunks.push(chunk);
-				if (bytes <= parts.maxBodyBytes) return;
-				response.destroy();
-				reject(
-					new RelayError(
-						`${place}: the answer is over ${parts.maxBodyBytes} bytes (proxy-max-answer-bytes)`,
-					),
-				);
-			});
-			response.once("error", reject);
-			response.once("end", () => resolve(Buffer.concat(chunks)));
-		});
-
-	/** One attempt; `isUnsent` of its error tells whether nothing had been sent. */
-	const attempt = (outgoing: Outgoing, signal: AbortSignal) =>
-		new Promise<Fetched>((resolve, reject) => {
-			const { hop, method, path, headers, body } = outgoing;
-			const place = hopText(hop);
-			const sending = request({
-				agent,
-				...hop,
-				...(/[A-Za-z]/.test(hop.host) && !hop.host.includes(":")
-					? { servername: hop.host }
-					: { servername: "" }),
-				method,
-				path,
-				headers: {
-					host: place,
-					"content-length": String(body.length),
-					...headers,
-				},
-				signal,
-			});
-			let isHeld = false;
-			sending.once("socket", (socket) => {
-				if (!sending.reusedSocket) return;
-				// one turn of the loop tells of a kept connection that has died
-				isHeld = true;
-				socket.cork();
-				const release = () => {
-					isHeld = false;
-					socket.uncork();
-				};
-				setImmediate(() => setImmediate(release));
-			});
-			sending.once("error", (error) => {
-				reject(Object.assign(error, { isUnsent: isHeld }));
-			});
-			// without a listener Node would end such a request without a word
-			sending.once("upgrade", ({ statusCode }, socket) => {
-				socket.destroy();
-				reject(new RelayError(`${place}: answered with status ${statusCode}`));
-			});
-			let isAnswered = false;
-			sending.once("close", () => {
-				if (!isAnswered)
-					reject(new RelayError(`${place}: closed without an answer`));
-			});
-			sending.once("response", (response) => {
-				isAnswered = true;
-				read(response, place).then(
-					(bytes) =>
-						resolve({
-							status: response.statusCode ?? 0,
-							contentType: response.headers["content-type"],
-							body: bytes,
-						}),
-					reject,
-				);
-			});
-			sending.end(body);
-		});
+	const send = createSender({
+		maxBodyBytes: parts.maxBodyBytes,
+		maxBodySetting: parts.maxBodySetting ?? "proxy-max-answer-bytes",
+	});
 
 	const fetch: HttpsFetch = async (outgoing) => {
-		const place = hopText(outgoing.hop);
+		const { hop, method, path, headers, body } = outgoing;
+		const place = hopText(hop);
+		const isName = /[A-Za-z]/.test(hop.host) && !hop.host.includes(":");
 		const leave = limits.enter(place, outgoing.isNested);
-		const late = new AbortController();
-		const { timeoutMilliseconds } = outgoing;
-		const timer =
-			timeoutMilliseconds === undefined
-				? undefined
-				: setTimeout(() => late.abort(), timeoutMilliseconds);
-		const signal = AbortSignal.any([late.signal, outgoing.signal]);
 		try {
-			return await attempt(outgoing, signal).catch((error) => {
-				// a pooled connection that had died: nothing was sent, nothing can run twice
-				if (error.isUnsent && !signal.aborted) return attempt(outgoing, signal);
-				throw error;
-			});
-		} catch (error) {
-			throw relayError(error, place, {
-				isLate: late.signal.aborted,
-				timeoutMilliseconds,
+			return await send({
+				place,
+				body,
+				timeoutMilliseconds: outgoing.timeoutMilliseconds,
+				signal: outgoing.signal,
+				start: (signal) =>
+					request({
+						agent,
+						...hop,
+						servername: isName ? hop.host : "",
+						method,
+						path,
+						headers: {
+							host: place,
+							"content-length": String(body.length),
+							...headers,
+						},
+						signal,
+					}),
 			});
 		} finally {
-			clearTimeout(timer);
 			leave();
 		}
 	};

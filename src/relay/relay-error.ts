@@ -3,10 +3,16 @@ export class RelayError extends Error {
 	override name = "RelayError";
 	/** It ran out of time. */
 	readonly isTimeout: boolean;
+	/** No byte of the request had left: nothing can have been done. */
+	readonly isUnsent: boolean;
 
-	constructor(message: string, isTimeout = false, cause?: unknown) {
-		super(message, { cause });
-		this.isTimeout = isTimeout;
+	constructor(
+		message: string,
+		why: { isTimeout?: boolean; isUnsent?: boolean; cause?: unknown } = {},
+	) {
+		super(message, { cause: why.cause });
+		this.isTimeout = why.isTimeout ?? false;
+		this.isUnsent = why.isUnsent ?? false;
 	}
 }
 
@@ -40,22 +46,24 @@ function reasonOf(message: string): string {
 		: `TLS: ${reason}`;
 }
 
+/** An error of one attempt, and whether nothing had been sent then. */
+export type AttemptError = NodeJS.ErrnoException & { isUnsent?: boolean };
+
 /** Whatever went wrong with a hop, as a RelayError. */
 export function relayError(
-	error: unknown,
+	error: AttemptError,
 	place: string,
 	time: { isLate: boolean; timeoutMilliseconds: number | undefined },
 ): RelayError {
 	if (error instanceof RelayError) return error;
+	const { code = "", message, isUnsent = false } = error;
 	if (time.isLate)
 		return new RelayError(
 			`${place}: no answer within ${(time.timeoutMilliseconds ?? 0) / 1000} seconds`,
-			true,
-			error,
+			{ isTimeout: true, isUnsent, cause: error },
 		);
-	const { code = "", message } = error as NodeJS.ErrnoException;
 	const why = code.startsWith("HPE_")
 		? `the answer is not HTTP: ${message}`
 		: (words[code] ?? reasonOf(message));
-	return new RelayError(`${place}: ${why}`, false, error);
+	return new RelayError(`${place}: ${why}`, { isUnsent, cause: error });
 }

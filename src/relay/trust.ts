@@ -11,7 +11,10 @@ import { type Hop, hopText, parseHop } from "./hop.ts";
  */
 export interface Trust {
 	/** What node:https needs to know. */
-	tls: Pick<AgentOptions, "ca" | "cert" | "key" | "rejectUnauthorized">;
+	tls: Pick<
+		AgentOptions,
+		"ca" | "cert" | "key" | "passphrase" | "rejectUnauthorized"
+	>;
 	/** SHA-256 of the certificate a hop must have, upper case with colons; undefined if it is not pinned. */
 	fingerprint(hop: Hop): string | undefined;
 	/** Nothing is verified, unless a hop is pinned. */
@@ -47,13 +50,20 @@ function usable(what: string, use: () => void) {
 const placeOf = ({ host, port }: Hop) =>
 	hopText({ host: host.replace(/\.$/, ""), port });
 
-/** `HOST[:PORT]=AB:CD:...`, 32 bytes in hexadecimal, colons or not. */
+/** A SHA-256 fingerprint as Node writes it, of 32 bytes in hexadecimal, colons or not. */
+export function parseFingerprint(text: string): string | undefined {
+	const hex = text.replaceAll(":", "").toUpperCase();
+	return /^[0-9A-F]{64}$/.test(hex)
+		? hex.replace(/(..)(?!$)/g, "$1:")
+		: undefined;
+}
+
+/** `HOST[:PORT]=AB:CD:...` */
 function parsePin(text: string): [string, string] | undefined {
 	const [place = "", digits = ""] = text.split("=", 2);
 	const hop = parseHop(place);
-	const hex = digits.replaceAll(":", "").toUpperCase();
-	if (!hop || !/^[0-9A-F]{64}$/.test(hex)) return undefined;
-	return [placeOf(hop), hex.replace(/(..)(?!$)/g, "$1:")];
+	const fingerprint = parseFingerprint(digits);
+	return hop && fingerprint ? [placeOf(hop), fingerprint] : undefined;
 }
 
 /** Names the entries that are no pins; undefined if all are. */

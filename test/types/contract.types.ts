@@ -10,6 +10,11 @@ import type {
 	Params,
 	Reply,
 } from "../../generated/handlers.ts";
+import type {
+	ManagementHandler,
+	ManagementHandlers,
+	Query,
+} from "../../generated/management.ts";
 
 declare const handlers: Handlers;
 const { runCheck, ...others } = handlers;
@@ -66,6 +71,21 @@ export const noRequest = (body: Body<"getStatus">) => body.apikey;
 // @ts-expect-error a required field is missing
 export const incomplete: Body<"runCheck"> = { plugin_option: "" };
 
+declare const managementHandlers: ManagementHandlers;
+const { listHosts, ...otherManagement } = managementHandlers;
+
+// @ts-expect-error a handler of the management server is missing
+export const noList: ManagementHandlers = otherManagement;
+
+// @ts-expect-error 409 is not declared, whatever `default` says
+export const conflict: ManagementHandler<"addHost"> = () => ({ status: 409 });
+
+// @ts-expect-error the list is missing
+export const noHosts: ManagementHandler<"listHosts"> = () => ({ status: 200 });
+
+// @ts-expect-error there is no such query parameter
+export const noQuery = (query: Query<"listHosts">) => query.name;
+
 declare const agent: AgentClient;
 declare const management: ManagementClient;
 
@@ -93,3 +113,6 @@ export const named: Reply<"exposeMetrics"> = {
 	body: "# EOF\n",
 };
 export const key = (params: Params<"getMachineState">): string => params.key;
+export const listed: ManagementHandlers = { ...otherManagement, listHosts };
+export const group = (query: Query<"listHosts">): string | undefined =>
+	query.group;

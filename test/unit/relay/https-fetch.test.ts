@@ -23,8 +23,9 @@ it("gives status, type and body as they come, byte for byte", async (t) => {
 			});
 			response.end(body);
 		});
-		const fetched = await fetch(server.port);
+		const { headers, ...fetched } = await fetch(server.port);
 		assert.deepEqual(fetched, { status, contentType: type, body });
+		assert.equal(headers.location, "https://127.0.0.1:1/");
 		assert.equal(server.arrived.length, 1);
 	}
 });

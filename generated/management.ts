@@ -1,0 +1,309 @@
+// Written by `npm run generate` from openapi.yaml. Do not edit.
+import type { Body } from "./handlers.ts";
+import type { operations } from "./schema.ts";
+
+/** The operations a management server serves, without texts and examples. */
+export const managementContract = {
+	"openapi": "3.1.0",
+	"info": {
+		"title": "happo-agent",
+		"version": "2.0.0",
+		"license": {
+			"name": "Apache-2.0",
+			"identifier": "Apache-2.0"
+		}
+	},
+	"paths": {
+		"/manage/add": {
+			"post": {
+				"operationId": "addHost",
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/HostRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"$ref": "#/components/responses/Managed"
+					},
+					"302": {
+						"$ref": "#/components/responses/Managed"
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"default": {
+						"$ref": "#/components/responses/Managed"
+					}
+				}
+			}
+		},
+		"/manage/is_added": {
+			"post": {
+				"operationId": "findHost",
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/HostRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"$ref": "#/components/responses/Managed"
+					},
+					"302": {
+						"$ref": "#/components/responses/Managed"
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"404": {
+						"$ref": "#/components/responses/Managed"
+					},
+					"default": {
+						"$ref": "#/components/responses/Managed"
+					}
+				}
+			}
+		},
+		"/manage/remove": {
+			"post": {
+				"operationId": "removeHost",
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/HostRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"$ref": "#/components/responses/Managed"
+					},
+					"302": {
+						"$ref": "#/components/responses/Managed"
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"404": {
+						"$ref": "#/components/responses/Managed"
+					},
+					"default": {
+						"$ref": "#/components/responses/Managed"
+					}
+				}
+			}
+		},
+		"/manage/hosts": {
+			"get": {
+				"operationId": "listHosts",
+				"parameters": [
+					{
+						"name": "group",
+						"in": "query",
+						"required": false,
+						"schema": {
+							"type": "string",
+							"minLength": 1
+						}
+					}
+				],
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/HostList"
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"default": {
+						"$ref": "#/components/responses/Managed"
+					}
+				}
+			}
+		}
+	},
+	"components": {
+		"schemas": {
+			"HostRequest": {
+				"type": "object",
+				"required": [
+					"hostdata"
+				],
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"hostdata": {
+						"type": "object",
+						"required": [
+							"group_name",
+							"ip",
+							"hostname",
+							"port",
+							"proxies"
+						],
+						"properties": {
+							"group_name": {
+								"type": "string",
+								"minLength": 1
+							},
+							"ip": {
+								"type": "string",
+								"minLength": 1
+							},
+							"hostname": {
+								"type": "string"
+							},
+							"port": {
+								"type": "integer",
+								"minimum": 1,
+								"maximum": 65535
+							},
+							"proxies": {
+								"type": [
+									"array",
+									"null"
+								],
+								"items": {
+									"type": "string"
+								}
+							}
+						}
+					}
+				}
+			},
+			"HostList": {
+				"type": "object",
+				"required": [
+					"hosts"
+				],
+				"properties": {
+					"hosts": {
+						"type": "array",
+						"items": {
+							"type": "object",
+							"required": [
+								"group_name",
+								"ip",
+								"hostname",
+								"port",
+								"proxies"
+							],
+							"properties": {
+								"group_name": {
+									"type": "string"
+								},
+								"ip": {
+									"type": "string"
+								},
+								"hostname": {
+									"type": "string"
+								},
+								"port": {
+									"type": "integer"
+								},
+								"proxies": {
+									"type": "array",
+									"items": {
+										"type": "string"
+									}
+								}
+							}
+						}
+					}
+				}
+			},
+			"ApiKey": {
+				"type": [
+					"string",
+					"null"
+				]
+			},
+			"Problem": {
+				"type": "object",
+				"required": [
+					"title",
+					"status",
+					"detail"
+				],
+				"properties": {
+					"title": {
+						"type": "string"
+					},
+					"status": {
+						"type": "integer"
+					},
+					"detail": {
+						"type": "string"
+					}
+				}
+			}
+		},
+		"responses": {
+			"Managed": {},
+			"BadRequest": {
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/Problem"
+						}
+					}
+				}
+			}
+		}
+	}
+};
+
+/** Query parameters of an operation. */
+export type Query<Op extends keyof operations> = Exclude<
+	operations[Op]["parameters"]["query"],
+	undefined
+>;
+
+type WithJson<R> = R extends { content: { "application/json": infer B } }
+	? { body: B }
+	: { body?: never };
+
+/** One answer of an operation that the contract names by its status. */
+export type ManagementReply<Op extends keyof operations> = {
+	[S in Exclude<keyof operations[Op]["responses"], "default">]: {
+		status: S;
+	} & WithJson<operations[Op]["responses"][S]>;
+}[Exclude<keyof operations[Op]["responses"], "default">];
+
+/** Does the work of one operation. */
+export type ManagementHandler<Op extends keyof operations> = (
+	body: Body<Op>,
+	query: Query<Op>,
+) => ManagementReply<Op> | Promise<ManagementReply<Op>>;
+
+/** Every operation a management server serves, none missing and none besides. */
+export interface ManagementHandlers {
+	/** Register a host: `POST /manage/add`. */
+	addHost: ManagementHandler<"addHost">;
+	/** Ask whether a host is registered: `POST /manage/is_added`. */
+	findHost: ManagementHandler<"findHost">;
+	/** Unregister a host: `POST /manage/remove`. */
+	removeHost: ManagementHandler<"removeHost">;
+	/** List the registered hosts: `GET /manage/hosts`. */
+	listHosts: ManagementHandler<"listHosts">;
+}

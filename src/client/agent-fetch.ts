@@ -1,0 +1,148 @@
+import { Buffer } from "node:buffer";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Hop, hopText, parseHop } from "../relay/hop.ts";
+import { createHttpsFetch, type Fetched } from "../relay/https-fetch.ts";
+import { RelayError } from "../relay/relay-error.ts";
+import { toldMilliseconds } from "../relay/time-left.ts";
+import { AgentUnreachable } from "./failures.ts";
+import { type AgentOptions, OptionsError } from "./options.ts";
+import { toResponse } from "./response.ts";
+import { timeLimit } from "./time-limit.ts";
+import { trustOf } from "./trust.ts";
+import { relayed, relayFailure, type Sent } from "./via.ts";
+
+/** Calls that change nothing, or nothing more when they are repeated. */
+const isRepeatable = ({ method, path }: Sent) =>
+	method === "GET" || path === "/metric/peek" || path === "/metric/ack";
+
+// what may be over at the next attempt; a wrong certificate is not
+const passing: ReadonlySet<unknown> = new Set(
+	"ECLOSED ECONNREFUSED ECONNRESET EPIPE EHOSTUNREACH ENETUNREACH ETIMEDOUT ENOTFOUND EAI_AGAIN".split(
+		" ",
+	),
+);
+
+function hopOf(option: string, text: string): Hop {
+	const hop = parseHop(text);
+	if (hop) return hop;
+	throw new OptionsError(
+		`${option}: not HOST, HOST:PORT or an address: ${text}`,
+	);
+}
+
+function countOf(option: string, value: number): number {
+	if (Number.isSafeInteger(value) && value >= 0) return value;
+	throw new OptionsError(`${option}: not a whole number: ${value}`);
+}
+
+/** The wait before an attempt, in milliseconds: 0.2, 0.4, 0.8 seconds and so on, at most 5. */
+const delayBefore = (attempt: number) =>
+	Math.min(5_000, 200 * 2 ** (attempt - 1));
+
+const sentOf = async (request: Request): Promise<Sent> => {
+	const { method } = request;
+	if (method !== "GET" && method !== "POST")
+		throw new TypeError(`${method}: an agent knows GET and POST only`);
+	return {
+		method,
+		path: new URL(request.url).pathname,
+		headers: Object.fromEntries(request.headers),
+		body: Buffer.from(await request.arrayBuffer()),
+	};
+};
+
+/**
+ * A `fetch` that reaches one agent whatever the host of the URL is, through the
+ * bastions of the options. It rejects with AgentUnreachable, or with the reason
+ * of an aborted signal. Throws OptionsError.
+ */
+export function createAgentFetch(options: AgentOptions): {
+	fetch: (request: Request) => Promise<Response>;
+	/** The agent as messages name it. */
+	place: string;
+	close(): void;
+} {
+	const agent = hopOf("agent", options.agent);
+	const bastions = (options.via ?? []).map((text, index) =>
+		hopOf(`via[${index}]`, text),
+	);
+	const [first = agent, ...rest] = [...bastions, agent];
+	const limit = timeLimit(options.timeoutMilliseconds);
+	const retries = countOf("retries", options.retries ?? 2);
+	const unlimited = Number.POSITIVE_INFINITY;
+	const out = createHttpsFetch({
+		trust: trustOf(options.trust),
+		maxBodyBytes: countOf(
+			"maxAnswerBytes",
+			options.maxAnswerBytes ?? 67_108_864,
+		),
+		maxBodySetting: "maxAnswerBytes",
+		// a client waits for a connection, it has nobody to refuse
+		limits: { each: unlimited, all: unlimited, eachNested: unlimited },
+	});
+
+	/** One attempt; `left` is in milliseconds. */
+	const attempt = async (
+		sent: Sent,
+		left: number,
+		signal: AbortSignal,
+	): Promise<Fetched> => {
+		const outer = rest.length > 0 ? relayed(sent, rest, options.apiKey) : sent;
+		const answer = await out.fetch({
+			hop: first,
+			...outer,
+			headers: {
+				"content-type": "application/json",
+				...outer.headers,
+				"happo-milliseconds-left": String(toldMilliseconds(left)),
+			},
+			timeoutMilliseconds: left,
+			signal,
+			isNested: false,
+		});
+		const failure =
+			rest.length > 0 ? relayFailure(answer, sent, first) : undefined;
+		if (failure) throw failure;
+		return answer;
+	};
+
+	/** A failure as callers see it, and whether another attempt may help and does no harm. */
+	const judged = (error: unknown, sent: Sent) => {
+		if (error instanceof AgentUnreachable)
+			return { error, isWorthIt: !error.isTimeout && isRepeatable(sent) };
+		if (!(error instanceof RelayError)) return { error, isWorthIt: false };
+		const { isTimeout, isUnsent, message, cause } = error;
+		const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+		return {
+			error: new AgentUnreachable(
+				isTimeout
+					? `${hopText(first)}: no answer within ${limit / 1000} seconds`
+					: message,
+				{ isTimeout, isUnsent, cause },
+			),
+			isWorthIt: passing.has(code) && (isUnsent || isRepeatable(sent)),
+		};
+	};
+
+	const fetch = async (request: Request): Promise<Response> => {
+		const deadline = performance.now() + limit;
+		const { signal } = request;
+		signal.throwIfAborted();
+		const sent = await sentOf(request);
+		for (let tried = 1; ; tried++)
+			try {
+				const left = Math.max(1, deadline - performance.now());
+				return toResponse(await attempt(sent, left, signal), hopText(first));
+			} catch (cause) {
+				signal.throwIfAborted();
+				const { error, isWorthIt } = judged(cause, sent);
+				const delay = delayBefore(tried);
+				const isInTime = performance.now() + delay < deadline;
+				if (!isWorthIt || tried > retries || !isInTime) throw error;
+				// an abort is told by its own reason
+				await pause(delay, undefined, { signal }).catch(() => {});
+				signal.throwIfAborted();
+			}
+	};
+	return { fetch, place: hopText(agent), close: out.close };
+}

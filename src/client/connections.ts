@@ -1,0 +1,98 @@
+import { Agent as PlainAgent, request as requestPlain } from "node:http";
+import {
+	Agent,
+	type AgentOptions,
+	type RequestOptions,
+	request,
+} from "node:https";
+import type { Duplex } from "node:stream";
+import { relayError } from "../relay/relay-error.ts";
+
+/** Options of a request that may go through a tunnel. */
+export interface TunnelledOptions extends RequestOptions {
+	/** Node keeps `signal` from the pool, and waits for a connection that is being made. */
+	tunnelSignal?: AbortSignal;
+}
+
+type Created = (error: Error | null, socket?: Duplex) => void;
+
+/** A URL's host without the brackets of an IPv6 address. */
+export const hostOf = ({ hostname }: URL): string =>
+	hostname.replace(/^\[(.*)\]$/, "$1");
+
+/** What a proxy wants to know of its user. */
+export const proxyHeaders = ({ username, password }: URL) => {
+	const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+	return user === ":"
+		? {}
+		: {
+				"proxy-authorization": `Basic ${Buffer.from(user).toString("base64")}`,
+			};
+};
+
+/** How a request to a URL's server, or to a proxy, begins. */
+export const requestTo = (url: URL) =>
+	url.protocol === "https:" ? request : requestPlain;
+
+/**
+ * Connections through a proxy, made with CONNECT. What the proxy says instead is
+ * an error: it must not be taken for an answer of the server.
+ */
+class TunnelAgent extends Agent {
+	readonly #proxy: URL;
+
+	constructor(proxy: URL, options: AgentOptions) {
+		super(options);
+		this.#proxy = proxy;
+	}
+
+	override createConnection(
+		options: TunnelledOptions,
+		created: Created,
+	): undefined {
+		const proxy = this.#proxy;
+		const host = String(options.host);
+		const place = `${host.includes(":") ? `[${host}]` : host}:${options.port}`;
+		const connecting = requestTo(proxy)({
+			host: hostOf(proxy),
+			port: proxy.port || undefined,
+			method: "CONNECT",
+			path: place,
+			headers: { host: place, ...proxyHeaders(proxy) },
+			agent: false,
+			...(options.tunnelSignal && { signal: options.tunnelSignal }),
+		});
+		const name = `proxy ${proxy.host}`;
+		const time = { isLate: false, timeoutMilliseconds: undefined };
+		connecting.once("error", (cause) =>
+			created(new Error(relayError(cause, name, time).message, { cause })),
+		);
+		connecting.once("connect", ({ statusCode }, socket) => {
+			if (statusCode === 200)
+				return created(
+					null,
+					super.createConnection({
+						...options,
+						socket,
+					} as RequestOptions) as Duplex,
+				);
+			socket.destroy();
+			created(new Error(`${name}: answered with status ${statusCode}`));
+		});
+		connecting.end();
+	}
+}
+
+/** A pool of kept connections to an endpoint, through a proxy where there is one. */
+export function poolOf(
+	endpoint: URL,
+	proxy: URL | undefined,
+	tls: Pick<AgentOptions, "ca">,
+): PlainAgent {
+	const kept = { keepAlive: true, timeout: 60_000 };
+	const secure = { ...kept, ...tls, minVersion: "TLSv1.2" as const };
+	if (endpoint.protocol === "https:")
+		return proxy ? new TunnelAgent(proxy, secure) : new Agent(secure);
+	// whole requests go to the proxy
+	return proxy?.protocol === "https:" ? new Agent(kept) : new PlainAgent(kept);
+}

@@ -1,0 +1,24 @@
+import type { Fetched } from "../relay/https-fetch.ts";
+import { AgentUnreachable } from "./failures.ts";
+
+// of the connection, not of the answer
+const dropped = new Set(
+	"connection keep-alive transfer-encoding upgrade trailer set-cookie".split(
+		" ",
+	),
+);
+
+/** An answer as `fetch` gives it. Throws AgentUnreachable for a status that is none. */
+export function toResponse(
+	{ status, headers, body }: Omit<Fetched, "contentType">,
+	place: string,
+): Response {
+	if (status < 200 || status > 599)
+		throw new AgentUnreachable(`${place}: answered with status ${status}`);
+	const kept = new Headers();
+	for (const [name, value] of Object.entries(headers))
+		if (!dropped.has(name) && typeof value === "string") kept.set(name, value);
+	// Response takes no body for these, not even an empty one
+	const isBodiless = status === 204 || status === 205 || status === 304;
+	return new Response(isBodiless ? null : body, { status, headers: kept });
+}

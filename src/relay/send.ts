@@ -1,0 +1,156 @@
+import type {
+	ClientRequest,
+	IncomingHttpHeaders,
+	IncomingMessage,
+} from "node:http";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { type AttemptError, RelayError, relayError } from "./relay-error.ts";
+
+/** What another agent answered, whole. */
+export interface Fetched {
+	status: number;
+	contentType: string | undefined;
+	headers: IncomingHttpHeaders;
+	body: Buffer;
+}
+
+/** A request that has yet to be made. */
+export interface Sending {
+	/** Where it goes, as messages name it. */
+	place: string;
+	/** Makes the request; sending and hearing of it is not its business. */
+	start: (signal: AbortSignal) => ClientRequest;
+	body: Uint8Array;
+	/** Until the answer's last byte; undefined is no limit. */
+	timeoutMilliseconds: number | undefined;
+	signal: AbortSignal;
+}
+
+/** A connection that ends where an answer should be: Node says nothing then. */
+const closedError = (): AttemptError =>
+	Object.assign(new Error("closed without an answer"), { code: "ECLOSED" });
+
+/**
+ * Sends requests over kept connections and reads their answers. Twice where a
+ * kept connection had died before a byte was written, otherwise once. What it
+ * gives back throws RelayError.
+ */
+export function createSender({
+	maxBodyBytes,
+	maxBodySetting,
+}: {
+	maxBodyBytes: number;
+	/** The setting that it is, for who reads the message. */
+	maxBodySetting: string;
+}): (sending: Sending) => Promise<Fetched> {
+	/** Sockets whose handshake is over: what is written to them leaves at once. */
+	const ready = new WeakSet<Socket>();
+
+	/** The whole body of an answer, or why there is none. */
+	const read = (response: IncomingMessage, place: string) =>
+		new Promise<Buffer>((resolve, reject) => {
+			const chunks: Buffer[] = [];
+			let bytes = 0;
+			response.on("data", (chunk: Buffer) => {
+				bytes += chunk.length;
+				chunks.push(chunk);
+				if (bytes <= maxBodyBytes) return;
+				response.destroy();
+				reject(
+					new RelayError(
+						`${place}: the answer is over ${maxBodyBytes} bytes (${maxBodySetting})`,
+					),
+				);
+			});
+			response.once("error", reject);
+			response.once("end", () => resolve(Buffer.concat(chunks)));
+		});
+
+	/**
+	 * One attempt. `isUnsent` of its error tells that nothing had been sent,
+	 * `isStale` that a kept connection had died before.
+	 */
+	const attempt = ({ place, start, body }: Sending, signal: AbortSignal) =>
+		new Promise<Fetched>((resolve, reject) => {
+			const sending = start(signal);
+			let isUnsent = true;
+			let isHeld = false;
+			/** A new connection sends when its handshake is over. */
+			const watch = (socket: Socket) => {
+				if (ready.has(socket)) {
+					isUnsent = false;
+					return;
+				}
+				const isTls = socket instanceof TLSSocket;
+				socket.once(isTls ? "secureConnect" : "connect", () => {
+					// its certificate was not the pinned one
+					if (socket.destroyed) return;
+					ready.add(socket);
+					isUnsent = false;
+				});
+			};
+			sending.once("socket", (socket) => {
+				if (!sending.reusedSocket) return watch(socket);
+				// one turn of the loop tells of a kept connection that has died
+				isHeld = true;
+				socket.cork();
+				const release = () => {
+					isUnsent = false;
+					isHeld = false;
+					socket.uncork();
+				};
+				setImmediate(() => setImmediate(release));
+			});
+			sending.once("error", (error) => {
+				reject(Object.assign(error, { isUnsent, isStale: isHeld }));
+			});
+			// without a listener Node would end such a request without a word
+			sending.once("upgrade", ({ statusCode }, socket) => {
+				socket.destroy();
+				reject(new RelayError(`${place}: answered with status ${statusCode}`));
+			});
+			let isAnswered = false;
+			sending.once("close", () => {
+				if (!isAnswered) reject(closedError());
+			});
+			sending.once("response", (response) => {
+				isAnswered = true;
+				read(response, place).then(
+					(bytes) =>
+						resolve({
+							status: response.statusCode ?? 0,
+							contentType: response.headers["content-type"],
+							headers: response.headers,
+							body: bytes,
+						}),
+					reject,
+				);
+			});
+			sending.end(body);
+		});
+
+	return async (sending) => {
+		const late = new AbortController();
+		const { place, timeoutMilliseconds } = sending;
+		const timer =
+			timeoutMilliseconds === undefined
+				? undefined
+				: setTimeout(() => late.abort(), timeoutMilliseconds);
+		const signal = AbortSignal.any([late.signal, sending.signal]);
+		try {
+			return await attempt(sending, signal).catch((error) => {
+				// a pooled connection that had died: nothing was sent, nothing can run twice
+				if (error.isStale && !signal.aborted) return attempt(sending, signal);
+				throw error;
+			});
+		} catch (error) {
+			throw relayError(error as AttemptError, place, {
+				isLate: late.signal.aborted,
+				timeoutMilliseconds,
+			});
+		} finally {
+			clearTimeout(timer);
+		}
+	};
+}

@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import {
+	cp,
+	mkdir,
+	readdir,
+	readFile,
+	symlink,
+	writeFile,
+} from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { after, before, describe, it, type TestContext } from "node:test";
+import { promisify } from "node:util";
+import { createAgentClient } from "../../src/client/index.ts";
+import { startWithPlugins } from "../support/command-line.ts";
+import { json } from "../support/next-hop.ts";
+import { local } from "../support/relaying.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const execute = promisify(execFile);
+const root = process.cwd();
+const node = process.env.HAPPO_TEST_NODE ?? process.execPath;
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+
+/** Strict, and every declaration file looked at. */
+const strict = {
+	strict: true,
+	skipLibCheck: false,
+	exactOptionalPropertyTypes: true,
+	noUncheckedIndexedAccess: true,
+	verbatimModuleSyntax: true,
+	target: "es2022",
+};
+
+const program = `import {
+	createAgentClient,
+	type CheckResult,
+	type MetricBatch,
+} from "happo-agent/client";
+
+const client = createAgentClient({ agent: "127.0.0.1:1", trust: {} });
+export async function check(): Promise<CheckResult | undefined> {
+	const { data, error } = await client.POST("/monitor", {
+		body: { plugin_name: "check_exit" },
+	});
+	if (error) {
+		const text: string = typeof error === "string" ? error : error.message;
+		console.log(text);
+	}
+	return data;
+}
+export const drain = (): AsyncGenerator<MetricBatch, void, undefined> =>
+	client.drainMetrics({ leaseSeconds: 1 });
+export const version = async (): Promise<string | undefined> =>
+	(await client.GET("/status")).data?.app_version;
+// @ts-expect-error there is no such operation
+export const none = () => client.GET("/nothing");
+// @ts-expect-error plugin_name is required
+export const bodiless = () => client.POST("/monitor", { body: {} });
+// @ts-expect-error trust has no default
+export const trusting = () => createAgentClient({ agent: "h" });
+client.close();
+`;
+
+/** Whether a registry answers, for what the package depends on. */
+async function hasRegistry() {
+	try {
+		await execute("npm", ["ping", "--fetch-retries=0"], { timeout: 15_000 });
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+describe("the package, installed from npm pack", {
+	concurrency: false,
+}, async () => {
+	const ends: (() => unknown)[] = [];
+	const scope = {
+		after: (end: () => unknown) => ends.push(end),
+	} as unknown as TestContext;
+	const skip = (await hasRegistry()) ? false : "no npm registry";
+	let project = "";
+
+	const inProject = (file: string, ...args: string[]) =>
+		execute(file, args, { cwd: project }).catch((error) =>
+			assert.fail(`${args.join(" ")}: ${error.stdout}${error.stderr}`),
+		);
+	const run = async (...args: string[]) => {
+		const { stdout } = await inProject(node, ...args);
+		return stdout;
+	};
+	const compile = async (options: object, files: readonly string[]) => {
+		const compilerOptions = { ...strict, ...options };
+		const config = JSON.stringify({ compilerOptions, files });
+		await writeFile(join(project, "tsconfig.json"), config);
+		await run(tsc, "-p", ".");
+	};
+
+	before(async () => {
+		if (skip) return;
+		project = await temporaryDirectory(scope);
+		const { stdout } = await execute(
+			"npm",
+			["pack", "--ignore-scripts", "--json", "--pack-destination", project],
+			{ cwd: root },
+		);
+		const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+		await writeFile(
+			join(project, "package.json"),
+			'{ "name": "backend", "private": true, "type": "module" }',
+		);
+		await inProject(
+			"npm",
+			"install",
+			"--no-audit",
+			"--no-fund",
+			`./${filename}`,
+		);
+		await writeFile(join(project, "program.ts"), program);
+	});
+	after(async () => {
+		for (const end of ends.reverse()) await end();
+	});
+
+	// no @types/node there: the library of browsers has fetch and console
+	for (const [module, moduleResolution] of [
+		["nodenext", "nodenext"],
+		["esnext", "bundler"],
+	])
+		it(
+			`its types: module ${module}, resolved as ${moduleResolution}`,
+			{ skip },
+			() => compile({ module, moduleResolution, noEmit: true }, ["program.ts"]),
+		);
+
+	it("the programs say their version", { skip }, async () => {
+		const { version } = JSON.parse(
+			await readFile(join(root, "package.json"), "utf8"),
+		);
+		for (const name of ["happo-agent", "happo-ctl", "check_happo"]) {
+			const file = join("node_modules/.bin", name);
+			const { stdout } = await inProject(node, file, "--version");
+			assert.equal(stdout, `${name} version ${version}\n`);
+		}
+	});
+
+	it("ships nothing of its sources and tests", { skip }, async () => {
+		const shipped = await readdir(join(project, "node_modules/happo-agent"));
+		assert.deepEqual(
+			shipped.sort(),
+			"CHANGELOG.md LICENSE README.md contrib dist openapi.yaml package.json".split(
+				" ",
+			),
+		);
+	});
+
+	it("the examples compile and do what they say", { skip }, async () => {
+		const [agent, bastion] = await Promise.all([
+			startWithPlugins(scope, []),
+			startWithPlugins(scope, []),
+		]);
+		await cp(join(root, "contrib/examples"), join(project, "examples"), {
+			recursive: true,
+		});
+		await mkdir(join(project, "node_modules/@types"), { recursive: true });
+		for (const name of ["@types/node", "undici-types"])
+			await symlink(
+				join(root, "node_modules", name),
+				join(project, "node_modules", name),
+			);
+		const names = await readdir(join(project, "examples"));
+		await compile(
+			{
+				module: "nodenext",
+				lib: ["es2023"],
+				types: ["node"],
+				outDir: "out",
+				rootDir: ".",
+			},
+			names.map((name) => `examples/${name}`),
+		);
+		const [at, via] = [local(agent.port), local(bastion.port)];
+		const example = (name: string, ...args: string[]) =>
+			run(`out/examples/${name}.js`, ...args);
+
+		assert.equal(
+			await example("check-a-plugin", at, "check_exit", "1"),
+			"1 exit 1 says hello\n",
+		);
+		assert.match(
+			await example("check-a-plugin", at, "../x"),
+			/^no result: 400 \{/,
+		);
+		const pem = await readFile(join(bastion.directory, "agent.pub"), "utf8");
+		const { fingerprint256 } = new X509Certificate(pem);
+		assert.match(
+			await example("through-a-bastion", at, via, fingerprint256),
+			/^\d+\.\d+\.\d+ \d+\n$/,
+		);
+		assert.match(
+			await example("through-a-bastion", at, via, "ab".repeat(32)),
+			/^unreachable: 127\.0\.0\.1:\d+: certificate fingerprint is /,
+		);
+
+		const client = createAgentClient({ agent: at, trust: "unverified" });
+		const metric_data = [1, 2].map((n) => ({
+			hostname: "web01",
+			timestamp: n,
+			metrics: { n },
+		}));
+		await client.POST("/metric/append", { body: { metric_data } });
+		const caFile = join(agent.directory, "agent.pub");
+		assert.equal(
+			await example("drain-metrics", at, caFile),
+			"1 web01 { n: 1 }\n2 web01 { n: 2 }\n",
+		);
+		assert.equal(await example("drain-metrics", at, caFile), "");
+		client.close();
+
+		const hosts = [[], [via]].map((proxies, index) => ({
+			group_name: "G",
+			ip: "127.0.0.1",
+			hostname: `web0${index}`,
+			port: agent.port,
+			proxies,
+		}));
+		const management = createServer((_request, response) =>
+			json(response, { hosts }),
+		);
+		await new Promise<void>((done) => management.listen(0, "127.0.0.1", done));
+		ends.push(() => management.close());
+		const { port } = management.address() as AddressInfo;
+		assert.equal(
+			await example(
+				"check-every-host",
+				`http://127.0.0.1:${port}`,
+				"check_exit",
+			),
+			"web00 0 exit  says hello\nweb01 0 exit  says hello\n",
+		);
+	});
+});

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { CheckResult } from "../../../src/client/index.ts";
+import { startTestAgent } from "../../support/agent.ts";
+import { clientOf, unreachable } from "../../support/client.ts";
+import { freePort } from "../../support/command-line.ts";
+import { answering, json } from "../../support/next-hop.ts";
+import { countingDoor } from "../../support/relaying.ts";
+
+const check = (plugin_option: string) => ({
+	body: { plugin_name: "check_exit", plugin_option },
+});
+
+describe("a client of one agent", () => {
+	it("gives answers and refusals with their types", async (t) => {
+		const client = clientOf(t, (await startTestAgent(t)).port);
+		const answer = await client.POST("/monitor", check("1"));
+		const result: CheckResult | undefined = answer.data;
+		assert.deepEqual(result, {
+			return_value: 1,
+			message: "exit 1 says hello\n",
+		});
+		assert.equal(answer.response.status, 200);
+		const refused = await client.POST("/monitor", {
+			body: { plugin_name: "../x" },
+		});
+		assert.equal(refused.response.status, 400);
+		assert.equal(refused.data, undefined);
+		assert.match(
+			typeof refused.error === "object" && "detail" in refused.error
+				? refused.error.detail
+				: "",
+			/^plugin_name: /,
+		);
+		const { data: status } = await client.GET("/status");
+		assert.equal(status?.app_version.includes("2."), true);
+	});
+
+	it("reads texts as texts and bytes as bytes", async (t) => {
+		const { port } = await startTestAgent(t);
+		const client = clientOf(t, port);
+		assert.equal((await client.GET("/")).data, "OK");
+		assert.match((await client.GET("/metrics")).data ?? "", /^# TYPE /m);
+		const open = await client.GET("/metrics", {
+			headers: { accept: "application/openmetrics-text" },
+		});
+		assert.match(open.data ?? "", /# EOF\n$/);
+		const moved = await client.GET("/metric/status");
+		assert.equal(moved.response.headers.get("location"), "/status");
+		const whole = await client.request("get", "/", { parseAs: "arrayBuffer" });
+		assert.equal(whole.data?.byteLength, 2);
+	});
+
+	it("puts the api key where none is", async (t) => {
+		const server = await answering(t, (r) => json(r, {}));
+		const client = clientOf(t, server.port, { apiKey: "secret" });
+		await client.POST("/monitor", { body: { plugin_name: "a" } });
+		await client.POST("/monitor", { body: { plugin_name: "a", apikey: "b" } });
+		await client.POST("/metric");
+		await client.GET("/status");
+		assert.deepEqual(
+			server.arrived.map(({ body }) => body.toString()),
+			[
+				'{"apikey":"secret","plugin_name":"a"}',
+				'{"plugin_name":"a","apikey":"b"}',
+				'{"apikey":"secret"}',
+				"",
+			],
+		);
+	});
+
+	it("keeps its connection, and many calls at once share the pool", async (t) => {
+		const door = await countingDoor(t, (await startTestAgent(t)).port);
+		const client = clientOf(t, door.port);
+		for (let n = 0; n < 5; n++) await client.GET("/status");
+		assert.equal(door.accepted(), 1);
+		const many = Array.from({ length: 300 }, () => client.GET("/"));
+		for (const { data } of await Promise.all(many)) assert.equal(data, "OK");
+		assert.ok(door.accepted() <= 64, `${door.accepted()} connections`);
+	});
+
+	it("tells the agent how long it will wait, and gives up itself", async (t) => {
+		const server = await answering(t, () => {});
+		const client = clientOf(t, server.port, { timeoutMilliseconds: 300 });
+		const begun = performance.now();
+		await unreachable(
+			client.POST("/monitor", check("0")),
+			/^127\.0\.0\.1:\d+: no answer within 0\.3 seconds$/,
+			{ isTimeout: true, isUnsent: false },
+		);
+		assert.ok(performance.now() - begun < 2_000);
+		const told = server.arrived[0]?.headers["happo-milliseconds-left"];
+		assert.ok(Number(told) > 100 && Number(told) <= 270, `${told}`);
+	});
+
+	it("is aborted by a signal, with its reason", async (t) => {
+		const server = await answering(t, () => {});
+		const client = clientOf(t, server.port);
+		const controller = new AbortController();
+		const { signal } = controller;
+		const asked = client.POST("/monitor", { ...check("0"), signal });
+		await pause(100);
+		const reason = new Error("enough");
+		controller.abort(reason);
+		await assert.rejects(asked, (error) => error === reason);
+		await assert.rejects(
+			client.GET("/", { signal }),
+			(error) => error === reason,
+		);
+	});
+
+	it("names what does not answer as an agent does", async (t) => {
+		const html = await answering(t, (response) => {
+			response.writeHead(200, { "Content-Type": "text/html" });
+			response.end("<html>");
+		});
+		await unreachable(
+			clientOf(t, html.port).GET("/status"),
+			/^127\.0\.0\.1:\d+: the answer is not JSON$/,
+		);
+		const large = await answering(t, (r) => r.end("x".repeat(5000)));
+		await unreachable(
+			clientOf(t, large.port, { maxAnswerBytes: 4096 }).GET("/"),
+			/over 4096 bytes \(maxAnswerBytes\)$/,
+		);
+		await unreachable(
+			clientOf(t, await freePort(), { retries: 0 }).GET("/"),
+			/^127\.0\.0\.1:\d+: connection refused$/,
+			{ isUnsent: true },
+		);
+	});
+
+	it("204 and empty answers have no data", async (t) => {
+		for (const status of [200, 204, 205, 304]) {
+			const empty = await answering(t, (r) => r.writeHead(status).end());
+			const { data, response } = await clientOf(t, empty.port).GET("/status");
+			assert.equal(data, undefined);
+			assert.equal(response.status, status);
+		}
+	});
+
+	it("only GET and POST exist", async (t) => {
+		const client = clientOf(t, 1);
+		const put = client.PUT as unknown as (path: string) => Promise<unknown>;
+		await assert.rejects(put("/status"), /PUT: an agent knows GET and POST/);
+	});
+});

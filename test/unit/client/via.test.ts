@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { startTestAgent } from "../../support/agent.ts";
+import { clientOf, unreachable } from "../../support/client.ts";
+import { freePort } from "../../support/command-line.ts";
+import { answering, json } from "../../support/next-hop.ts";
+import { countingDoor, local } from "../../support/relaying.ts";
+
+const check = { body: { plugin_name: "check_exit", plugin_option: "2" } };
+
+describe("through bastions", () => {
+	for (const hops of [1, 2, 3])
+		it(`${hops}: every call as directly`, async (t) => {
+			const agent = await startTestAgent(t);
+			const bastions = await Promise.all(
+				Array.from({ length: hops }, () => startTestAgent(t)),
+			);
+			const via = bastions.map(({ port }) => local(port));
+			const far = clientOf(t, agent.port, { via, apiKey: "k" });
+			const near = clientOf(t, agent.port);
+			assert.deepEqual(
+				(await far.POST("/monitor", check)).data,
+				(await near.POST("/monitor", check)).data,
+			);
+			assert.equal((await far.GET("/")).data, "OK");
+			const inventory = await far.POST("/inventory", {
+				body: { command: "echo", command_option: "a" },
+			});
+			assert.deepEqual(inventory.data, { return_code: 0, return_value: "a\n" });
+			const failed = await far.POST("/inventory", {
+				body: { command: "false" },
+			});
+			assert.equal(failed.response.status, 400);
+			assert.equal(
+				(await far.GET("/status")).data?.settings?.port,
+				(await near.GET("/status")).data?.settings?.port,
+			);
+			assert.match((await far.GET("/metrics")).data ?? "", /^# TYPE /m);
+			const sample = { hostname: "h", timestamp: 1, metrics: { a: 1 } };
+			await far.POST("/metric/append", { body: { metric_data: [sample] } });
+			const peeked = await far.POST("/metric/peek", { body: {} });
+			assert.deepEqual(peeked.data?.metric_data, [sample]);
+			const states = await far.GET("/machine-state");
+			assert.equal(
+				states.response.status,
+				(await near.GET("/machine-state")).response.status,
+			);
+		});
+
+	it("the agent's refusals and failures are its answers", async (t) => {
+		const agent = await startTestAgent(t, { "command-timeout": 1 });
+		const bastion = await startTestAgent(t);
+		const far = clientOf(t, agent.port, { via: [local(bastion.port)] });
+		const bad = await far.POST("/monitor", { body: { plugin_name: "a b" } });
+		assert.equal(bad.response.status, 400);
+		const slow = await far.POST("/monitor", {
+			body: { plugin_name: "check_sleep", plugin_option: "30" },
+		});
+		assert.equal(slow.response.status, 500);
+		assert.match(JSON.stringify(slow.error), /Exec timeout/);
+		const none = await far.GET("/machine-state/{key}", {
+			params: { path: { key: "s-1" } },
+		});
+		assert.equal(none.response.status, 404);
+		const wrong = await far.POST("/metric/lease", {
+			body: { seconds: 1, consumer: "nobody" },
+		});
+		assert.equal(wrong.response.status, 400);
+		const denying = await answering(t, (response) => {
+			response.writeHead(403, { "Content-Type": "text/plain; charset=utf-8" });
+			response.end("Access Denied\n");
+		});
+		const denied = await clientOf(t, denying.port, {
+			via: [local(bastion.port)],
+		}).POST("/monitor", check);
+		assert.equal(denied.response.status, 403);
+		assert.equal(denied.error, "Access Denied\n");
+	});
+
+	it("what a bastion cannot do is no answer of the agent", async (t) => {
+		const closed = await freePort();
+		const near = await startTestAgent(t);
+		const other = await startTestAgent(t);
+		const narrow = await startTestAgent(t, {
+			"proxy-destinations": ["192.0.2.1"],
+		});
+		for (const via of [[near.port], [near.port, other.port]]) {
+			const client = clientOf(t, closed, { via: via.map(local), retries: 0 });
+			const refused = new RegExp(
+				`^127\\.0\\.0\\.1:${closed}: connection refused$`,
+			);
+			await unreachable(client.POST("/monitor", check), refused);
+			await unreachable(client.POST("/metric/peek", { body: {} }), refused);
+			await unreachable(client.GET("/status"), refused);
+		}
+		for (const via of [[narrow.port], [near.port, narrow.port]]) {
+			const client = clientOf(t, other.port, { via: via.map(local) });
+			const refused =
+				/^through 127\.0\.0\.1:\d+: proxy_hostport\[0\]: not one of proxy-destinations/;
+			await unreachable(client.POST("/monitor", check), refused);
+			await unreachable(client.GET("/status"), refused);
+		}
+		const silent = await answering(t, () => {});
+		await unreachable(
+			clientOf(t, silent.port, {
+				via: [local(near.port), local(other.port)],
+				timeoutMilliseconds: 2_000,
+			}).POST("/monitor", check),
+			new RegExp(`^127\\.0\\.0\\.1:${silent.port}: no answer within `),
+			{ isTimeout: true },
+		);
+		const far = Array.from({ length: 20 }, () => local(near.port));
+		await unreachable(
+			clientOf(t, other.port, { via: far }).GET("/"),
+			/^through 127\.0\.0\.1:\d+: proxy_hostport: /,
+		);
+	});
+
+	it("an original agent as the last bastion cannot relay GET", async (t) => {
+		// it posts to /get/status, where no agent has anything
+		for (const answer of [
+			"404 page not found\n",
+			'{"title":"Not Found","status":404,"detail":"/get/status: no such path"}',
+		]) {
+			const original = await answering(t, (response) => {
+				response.writeHead(404, { "Content-Type": "text/plain" });
+				response.end(answer);
+			});
+			await unreachable(
+				clientOf(t, 1, { via: [local(original.port)] }).GET("/status"),
+				/the last bastion is an original agent, which cannot relay GET$/,
+			);
+		}
+	});
+
+	it("an original bastion: its words for a hop that does not answer", async (t) => {
+		const message = "Post https://10.0.0.1:6777/monitor: dial tcp: no route";
+		const original = await answering(t, (response) =>
+			json(response, { return_value: 3, message }, 500),
+		);
+		await unreachable(
+			clientOf(t, 1, { via: [local(original.port)] }).POST("/monitor", check),
+			/^Post https:.*no route$/,
+		);
+		assert.equal(original.arrived.length, 1);
+		const [{ method, path, body } = assert.fail()] = original.arrived;
+		assert.equal(`${method} ${path}`, "POST /proxy");
+		assert.deepEqual(JSON.parse(body.toString()), {
+			proxy_hostport: ["127.0.0.1:1"],
+			request_type: "monitor",
+			request_json: Buffer.from(JSON.stringify(check.body)).toString("base64"),
+		});
+	});
+
+	it("keeps one connection to the first bastion", async (t) => {
+		const [agent, bastion] = [await startTestAgent(t), await startTestAgent(t)];
+		const door = await countingDoor(t, bastion.port);
+		const client = clientOf(t, agent.port, { via: [local(door.port)] });
+		for (let n = 0; n < 4; n++) await client.POST("/monitor", check);
+		assert.equal(door.accepted(), 1);
+	});
+});
