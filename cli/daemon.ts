@@ -1,24 +1,34 @@
 import { fileURLToPath } from "node:url";
-import { Command } from "clipanion";
-import { startAgent } from "../src/agent.ts";
-import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
-import { KeyPairError } from "../src/http/key-pair.ts";
-import { type LogFormat, type LogLevel, openLog } from "../src/log.ts";
-import { resolveSettings, SettingsError } from "../src/setting-table.ts";
+import type { CpuProfile } from "../src/cpu-profile.ts";
+import type { LogFormat, LogLevel } from "../src/log.ts";
+import { resolveSettings } from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
 import { systemReason } from "../src/system-error.ts";
-import { greeting } from "./greeting.ts";
 import { endProcess, type Running, watchProcess } from "./lifecycle.ts";
-import { commandOptions, knownOptions } from "./options.ts";
 import type { ProgramCommand } from "./program.ts";
-import { prepareQuickStart, quickStartDefaults } from "./quick-start.ts";
+import { type Invocation, settingsCommand } from "./settings-command.ts";
 
-/** Exit status for a wrong argument or setting, and for everything else. */
-const usageStatus = 2;
+/** Exit status for everything but a wrong argument or setting. */
 const failureStatus = 1;
 
+/** What only the daemon needs: other commands of the program do not load it. */
+const loadParts = async () => ({
+	...(await import("../src/agent.ts")),
+	...(await import("../src/cpu-profile.ts")),
+	...(await import("../src/http/key-pair.ts")),
+	...(await import("../src/log.ts")),
+	...(await import("./greeting.ts")),
+	...(await import("./quick-start.ts")),
+});
+
+type Parts = Awaited<ReturnType<typeof loadParts>>;
+
 /** The true reason of a failed start in one line. */
-function reason(error: unknown, settings: DaemonSettings): string {
+function reason(
+	error: unknown,
+	settings: DaemonSettings,
+	{ KeyPairError }: Parts,
+): string {
 	if (error instanceof KeyPairError) {
 		const { default: byDefault } = daemonSettings["public-key"];
 		return settings["public-key"] === byDefault
@@ -33,13 +43,12 @@ function reason(error: unknown, settings: DaemonSettings): string {
 	return `${path ?? syscall}: ${why}`;
 }
 
-function readSettings(
-	flags: Record<string, readonly string[]>,
-	environment: NodeJS.ProcessEnv,
+/** The settings again, with what `--quick-start` makes of those that are not given. */
+function quickStartSettings(
+	directory: string,
+	{ flags, environment }: Invocation,
+	{ quickStartDefaults }: Parts,
 ): DaemonSettings {
-	const settings = resolveSettings(daemonSettings, flags, environment);
-	const directory = settings["quick-start"];
-	if (directory === "") return settings;
 	// the built program lies in dist, the example plugins beside it
 	const plugins = fileURLToPath(new URL("../contrib/plugins", import.meta.url));
 	const defaults = quickStartDefaults(directory, plugins);
@@ -47,68 +56,55 @@ function readSettings(
 }
 
 /** `happo-agent daemon`: runs the agent until a signal stops it. */
-class DaemonCommand extends Command {
-	static override paths = [["daemon"]];
-
-	constructor() {
-		super();
-		Object.assign(this, commandOptions(daemonSettings));
-	}
-
-	async execute(): Promise<number> {
-		const { stdout, stderr, env } = this.context;
-		const given = this as unknown as Record<string, string[] | undefined>;
-		const flags: Record<string, readonly string[]> = {};
-		for (const { long } of knownOptions(daemonSettings)) {
-			const texts = given[long];
-			if (texts) flags[long] = texts;
+async function run(
+	given: DaemonSettings,
+	invocation: Invocation,
+): Promise<number> {
+	const { stdout, environment, complain } = invocation;
+	const running: Running = {};
+	let profile: CpuProfile | undefined;
+	// before anything says that the agent runs, a signal has to be obeyed
+	const watch = watchProcess(running, complain);
+	const parts = await loadParts();
+	const directory = given["quick-start"];
+	const quick = directory !== "";
+	const settings = quick
+		? quickStartSettings(directory, invocation, parts)
+		: given;
+	try {
+		const made = quick && (await parts.prepareQuickStart(settings));
+		const level = settings["log-level"] as LogLevel;
+		const format = settings["log-format"] as LogFormat;
+		const log = parts.openLog(settings.logfile, level, { format });
+		running.log = log;
+		if (settings["cpu-profile"] !== "")
+			profile = parts.startCpuProfile(settings["cpu-profile"]);
+		const starting = parts.startAgent({ settings, environment, log });
+		const agent = await Promise.race([starting, watch.failed]);
+		running.agent = agent;
+		watch.catchUp();
+		if (quick) stdout.write(await parts.greeting(agent, settings, made));
+		const cause = await watch.stopped;
+		if (cause !== "failure") log.info(`${cause}: stopping`);
+		return await endProcess({
+			...{ log, agent, watch },
+			last: () => profile?.write(),
+		});
+	} catch (error) {
+		if (!watch.hasFailed()) {
+			const line = reason(error, settings, parts);
+			running.log?.error(line);
+			complain(line);
 		}
-		const complain = (line: string) => stderr.write(`happo-agent: ${line}\n`);
-		let settings: DaemonSettings;
-		try {
-			settings = readSettings(flags, env);
-		} catch (error) {
-			if (!(error instanceof SettingsError)) throw error;
-			for (const line of error.lines) complain(line);
-			return usageStatus;
-		}
-		const running: Running = {};
-		let profile: CpuProfile | undefined;
-		// before anything says that the agent runs, a signal has to be obeyed
-		const watch = watchProcess(running, complain);
-		try {
-			const quick = settings["quick-start"] !== "";
-			const made = quick && (await prepareQuickStart(settings));
-			const log = openLog(settings.logfile, settings["log-level"] as LogLevel, {
-				format: settings["log-format"] as LogFormat,
-			});
-			running.log = log;
-			if (settings["cpu-profile"] !== "")
-				profile = startCpuProfile(settings["cpu-profile"]);
-			const starting = startAgent({ settings, environment: env, log });
-			const agent = await Promise.race([starting, watch.failed]);
-			running.agent = agent;
-			watch.catchUp();
-			if (quick) stdout.write(await greeting(agent, settings, made));
-			const cause = await watch.stopped;
-			if (cause !== "failure") log.info(`${cause}: stopping`);
-			return await endProcess({
-				...{ log, agent, watch },
-				last: () => profile?.write(),
-			});
-		} catch (error) {
-			if (!watch.hasFailed()) {
-				const line = reason(error, settings);
-				running.log?.error(line);
-				complain(line);
-			}
-			process.exit(failureStatus);
-		}
+		process.exit(failureStatus);
 	}
 }
 
 export const daemonCommand: ProgramCommand = {
-	command: DaemonCommand,
+	command: settingsCommand({
+		...{ program: "happo-agent", name: "daemon", table: daemonSettings },
+		run,
+	}),
 	name: "daemon",
 	help: {
 		usage: "daemon [OPTION...]",

@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { version } from "../../src/agent.ts";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { contract } from "../../generated/contract.ts";
+import { version } from "../../generated/version.ts";
 import { daemonSettings } from "../../src/settings.ts";
 import { assertRefused, run } from "../support/command-line.ts";
 import { readRecorded } from "../support/conformance.ts";
+import type { Arrived } from "../support/next-hop.ts";
+import { stubServers } from "../support/stub-servers.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { placed } from "../support/upstream.ts";
 
 interface RecordedLine {
 	id: string;
@@ -18,52 +26,95 @@ interface RecordedLine {
 		stdout?: string;
 		stderr?: string;
 		stderr_not_empty?: true;
-		requests: unknown[];
+		requests: RecordedRequest[];
 	};
 }
 
-const recorded = readRecorded<RecordedLine>("cli-cases.json");
-const commands = new Set(["add", "is_added", "remove", "append_metric"]);
-const commandOf = ({ args }: RecordedLine) =>
-	args.find((word) => commands.has(word));
+interface RecordedRequest {
+	method: string;
+	path: string;
+	json: unknown;
+}
 
-test("the recorded command lines", async (t) => {
-	const built = new Set<string>();
-	for (const command of commands)
-		if ((await run(t, ["help", command])).code === 0) built.add(command);
-	const lines = recorded.filter((line) => {
-		const command = commandOf(line);
-		return command === undefined || built.has(command);
-	});
-	const missing = [...commands].filter((command) => !built.has(command));
-	t.diagnostic(
-		`${lines.length} of ${recorded.length} recorded command lines run; not built yet: ${missing.join(", ") || "nothing"}`,
+const recorded = readRecorded<RecordedLine>("cli-cases.json");
+
+/** Holds what arrived to what a case expects: bodies by meaning. */
+function assertRequests(expected: RecordedRequest[], arrived: Arrived[]) {
+	assert.deepEqual(
+		arrived.map(({ method, path }) => `${method} ${path}`),
+		expected.map(({ method, path }) => `${method} ${path}`),
 	);
-	assert.ok(lines.length >= 7, `only ${lines.length} run`);
-	for (const line of lines)
-		await t.test(`${line.id}: ${line.args.join(" ")}`, async (t) => {
-			const { args, env, stdin, datafile_content, expect } = line;
-			const { exit_code, stdout, stderr, ...others } = expect;
-			const { stderr_not_empty, requests, ...unknown } = others;
-			assert.deepEqual(Object.keys(unknown), [], "not implemented");
-			assert.ok(
-				requests.length === 0 &&
-					stdin === "" &&
-					datafile_content === undefined &&
-					!args.join(" ").includes("127.0.0.1:18"),
-				"standard input, data file and stub servers: not implemented in test/process/command-line.test.ts",
-			);
-			const exited = await run(t, args, { environment: env });
-			assert.equal(exited.code, exit_code, exited.stderr);
-			if (stdout !== undefined)
-				assert.equal(exited.stdout, stdout.replace("@VERSION@", version));
-			if (stderr === "") assert.equal(exited.stderr, "");
-			else assert.ok(exited.stderr.includes(stderr ?? ""), exited.stderr);
-			if (stderr_not_empty) assert.notEqual(exited.stderr, "");
-		});
+	for (const [index, { json, ...unknown }] of expected.entries()) {
+		assert.deepEqual(Object.keys(unknown).sort(), ["method", "path"]);
+		const { body, headers } = arrived[index] ?? assert.fail();
+		assert.deepEqual(JSON.parse(body.toString("utf8")), json);
+		assert.equal(headers["content-type"], "application/json");
+	}
+}
+
+test("there are 37 recorded command lines", () => {
+	assert.equal(recorded.length, 37);
+});
+
+for (const line of recorded)
+	test(`${line.id}: ${line.args.join(" ")}`, async (t) => {
+		const { env, stdin, datafile_content, server_answers } = line;
+		const { exit_code, stdout, stderr, ...others } = line.expect;
+		const { stderr_not_empty, requests, ...unknown } = others;
+		assert.deepEqual(Object.keys(unknown), [], "not implemented");
+		const directory = await temporaryDirectory(t);
+		const datafile = join(directory, "datafile");
+		if (datafile_content !== undefined)
+			await writeFile(datafile, datafile_content);
+		const servers = await stubServers(t, server_answers);
+		const places = new Map([
+			["127.0.0.1:18080", `127.0.0.1:${servers.plain}`],
+			["127.0.0.1:18443", `127.0.0.1:${servers.secure}`],
+			["@DATAFILE@", datafile],
+		]);
+		const exited = await run(
+			t,
+			line.args.map((arg) => placed(arg, places)),
+			{ environment: env, stdin, directory },
+		);
+		assert.equal(exited.code, exit_code, exited.stderr);
+		if (stdout !== undefined)
+			assert.equal(exited.stdout, stdout.replace("@VERSION@", version));
+		if (stderr === "") assert.equal(exited.stderr, "");
+		else assert.ok(exited.stderr.includes(stderr ?? ""), exited.stderr);
+		if (stderr_not_empty) assert.notEqual(exited.stderr, "");
+		assertRequests(requests, servers.arrived());
+	});
+
+/** Bytes of our programs that a command loads. */
+async function loadedBytes(t: TestContext, ...args: string[]) {
+	const directory = await temporaryDirectory(t);
+	await run(t, args, { environment: { NODE_V8_COVERAGE: directory } });
+	const [report = ""] = await readdir(directory);
+	const text = await readFile(join(directory, report), "utf8");
+	const { result } = JSON.parse(text) as { result: { url: string }[] };
+	const files = new Set(result.map(({ url }) => url));
+	let bytes = 0;
+	for (const url of files)
+		if (url.includes("/dist/")) bytes += (await stat(fileURLToPath(url))).size;
+	return bytes;
+}
+
+test("commands but the daemon load a fraction of the program", async (t) => {
+	const whole = await loadedBytes(t, "daemon", "--public-key", "/nowhere");
+	assert.ok(whole > 800_000, `the daemon: ${whole}`);
+	for (const args of [
+		["-v"],
+		["add", "-g", "G", "-i", "I"],
+		["append_metric", "-n"],
+	]) {
+		const bytes = await loadedBytes(t, ...args);
+		assert.ok(bytes > 10_000 && bytes < 300_000, `${args[0]}: ${bytes}`);
+	}
 });
 
 test("--version says the version of the contract", async (t) => {
+	assert.equal(version, contract.info.version);
 	for (const args of [["-v"], ["--version"]]) {
 		const { code, stdout, stderr } = await run(t, args);
 		assert.deepEqual(
@@ -73,11 +124,50 @@ test("--version says the version of the contract", async (t) => {
 	}
 });
 
+const clients = ["add", "is_added", "remove", "append_metric"];
+
+/** Flags of the original, with the commands that have them. */
+const originalFlags: Record<string, string> = {
+	"-g, --group-name": "add is_added remove",
+	"-i, --ip": "add is_added remove",
+	"-P, --port": "add is_added remove",
+	"-e, --endpoint": "add is_added remove",
+	"-H, --hostname": "add append_metric",
+	"-p, --proxy": "add",
+	"-b, --bastion-endpoint": "append_metric",
+	"    --datafile": "append_metric",
+	"-a, --api-key": "append_metric",
+	"-n, --dry-run": "append_metric",
+};
+
+for (const name of clients)
+	test(`help of ${name} names its flags, the same however it is asked for`, async (t) => {
+		const [text = "", ...different] = new Set(
+			await Promise.all(
+				[
+					[name, "-h"],
+					[name, "--help"],
+					["help", name],
+				].map(async (args) => (await run(t, args)).stdout),
+			),
+		);
+		assert.equal(different.length, 0);
+		for (const [flag, commands] of Object.entries(originalFlags))
+			assert.equal(
+				text.includes(`\n  ${flag} `) || text.includes(`\n  ${flag}\n`),
+				commands.split(" ").includes(name),
+				flag,
+			);
+		for (const line of text.split("\n").filter((l) => !l.startsWith("  happo")))
+			assert.ok(line.length <= 120, line);
+	});
+
 test("help is on standard output: no arguments, help, h, -h, --help", async (t) => {
 	for (const args of [[], ["help"], ["h"], ["-h"], ["--help"]]) {
 		const { code, stdout, stderr } = await run(t, args);
 		assert.equal(stderr, "");
-		assert.match(stdout, /^\s+daemon\s/m);
+		for (const name of ["daemon", ...clients])
+			assert.match(stdout, new RegExp(`^  ${name} `, "m"));
 		assert.equal(code, 0);
 	}
 });
@@ -119,6 +209,22 @@ const misunderstood: [string[], RegExp][] = [
 	[["daemon", "--port"], /--port: needs a value/],
 	[["daemon", "-P"], /--port: needs a value/],
 	[["daemon", "-P", "0", "--no-shell=5"], /--no-shell: .*5/],
+	[["--log-level", "debug", "nosuch"], /'nosuch'/],
+	[["add", "--nosuch"], /--nosuch/],
+	[["add", "-g"], /--group-name: needs a value/],
+	[["add", "-g", "G", "-i", "I", "-P", "x"], /--port: not a whole number: x/],
+	[["add", "-g", "G", "-i", "I", "-P", "0"], /--port: must be 1 to 65535: 0/],
+	[["add", "-g", "G", "-i", "I", "extra"], /add: unexpected argument: extra/],
+	[["is_added", "-g", "G", "-i", "I", "-H", "h"], /-H/],
+	[["remove", "-g", "G", "-i", "I", "--proxy", "p"], /--proxy/],
+	[["append_metric", "-b", "127.0.0.1"], /--bastion-endpoint: .*127\.0\.0\.1/],
+	[
+		["append_metric", "-b", "http://127.0.0.1:1"],
+		/--bastion-endpoint: .*http:/,
+	],
+	[["append_metric", "-b", "https://h:65536"], /--bastion-endpoint: .*65536/],
+	[["append_metric", "-b", "https://h:1/path"], /--bastion-endpoint: .*path/],
+	[["append_metric", "--dry-run=maybe"], /--dry-run: not yes or no: maybe/],
 	// a secret has no flag: `ps` would show it
 	[["daemon", "--private-key-passphrase", "x"], /--private-key-passphrase/],
 ];

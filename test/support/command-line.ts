@@ -14,15 +14,18 @@ import { temporaryDirectory } from "./temporary.ts";
 
 type Test = Pick<TestContext, "after">;
 
-/** Runs the built program to its end, in a directory of its own; it may take 20 seconds. */
+/** Runs the built program to its end, in a directory of its own; it may take 20 seconds unless more is given. */
 export async function run(
 	t: Test,
 	args: readonly string[],
-	options: StartOptions = {},
+	options: StartOptions & { milliseconds?: number } = {},
 ): Promise<Exited> {
 	const directory = options.directory ?? (await temporaryDirectory(t));
 	const started = startProgram(t, args, { ...options, directory });
-	const tooLong = setTimeout(() => started.process.kill("SIGKILL"), 20_000);
+	const tooLong = setTimeout(
+		() => started.process.kill("SIGKILL"),
+		options.milliseconds ?? 20_000,
+	);
 	const exited = await started.exited;
 	clearTimeout(tooLong);
 	return exited;

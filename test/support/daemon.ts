@@ -1,6 +1,8 @@
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { basename, join } from "node:path";
+import type { Readable } from "node:stream";
 import type { TestContext } from "node:test";
 import { writeTestKeyPair } from "./agent.ts";
 import { temporaryDirectory } from "./temporary.ts";
@@ -47,7 +49,9 @@ export interface StartOptions {
 	directory?: string;
 	/** Options of Node itself, before the program. */
 	nodeFlags?: readonly string[];
-	/** Another copy of the built program. */
+	/** What standard input is; nothing by default. */
+	stdin?: string | Readable;
+	/** The program, where it is not happo-agent. */
 	program?: string;
 }
 
@@ -58,23 +62,26 @@ export function startProgram(
 	options: StartOptions = {},
 ): StartedProgram {
 	const node = options.node ?? process.env.HAPPO_TEST_NODE ?? process.execPath;
-	const child = spawn(
-		node,
-		[...(options.nodeFlags ?? []), options.program ?? program, ...args],
-		{
-			stdio: ["ignore", "pipe", "pipe"],
-			cwd: options.directory,
-			env: {
-				PATH: process.env.PATH,
-				HOME: "/",
-				LANG: "C",
-				...(process.env.HAPPO_TEST_ENGINE && {
-					HAPPO_AGENT_COMMAND_ENGINE: process.env.HAPPO_TEST_ENGINE,
-				}),
-				...options.environment,
-			},
+	const file = options.program ?? program;
+	const { stdin = "" } = options;
+	const child = spawn(node, [...(options.nodeFlags ?? []), file, ...args], {
+		stdio: [stdin === "" ? "ignore" : "pipe", "pipe", "pipe"],
+		cwd: options.directory,
+		env: {
+			PATH: process.env.PATH,
+			HOME: "/",
+			LANG: "C",
+			...(process.env.HAPPO_TEST_ENGINE && {
+				HAPPO_AGENT_COMMAND_ENGINE: process.env.HAPPO_TEST_ENGINE,
+			}),
+			...options.environment,
 		},
-	);
+	});
+	// a program that does not read its input is no error
+	child.stdin?.on("error", () => {});
+	if (typeof stdin === "string") child.stdin?.end(stdin);
+	else if (child.stdin) stdin.pipe(child.stdin);
+	assert.ok(child.stdout && child.stderr);
 	let stdout = "";
 	let stderr = "";
 	child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -105,7 +112,7 @@ export function startProgram(
 					const match = pattern.exec(stdout);
 					if (match) resolve(match);
 				};
-				child.stdout.on("data", look);
+				child.stdout?.on("data", look);
 				look();
 				void exited.then(({ code, signal }) =>
 					reject(

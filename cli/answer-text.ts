@@ -1,0 +1,22 @@
+import { STATUS_CODES } from "node:http";
+import { safeLine } from "./ctl/terminal-text.ts";
+
+const longest = 500;
+
+/** What an answer's body says in words: a problem's detail, or a short plain text. */
+function detailOf(body: unknown): string {
+	const detail =
+		typeof body === "object" && body !== null && "detail" in body
+			? body.detail
+			: body;
+	if (typeof detail !== "string" || /^\s*</.test(detail)) return "";
+	return safeLine(detail.trim().slice(0, longest));
+}
+
+/** An answer that is not the one that was wanted, in one line: `503 Service Unavailable: no space left`. */
+export function answerText(status: number, body: unknown): string {
+	const detail = detailOf(body);
+	return (
+		`${status} ${STATUS_CODES[status] ?? ""}`.trim() + (detail && `: ${detail}`)
+	);
+}

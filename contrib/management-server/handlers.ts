@@ -1,0 +1,26 @@
+import type { ManagementHandlers } from "../../generated/management.ts";
+import type { Hosts } from "./hosts.ts";
+
+/**
+ * What the operations mean. `happo-agent add`, `is_added` and `remove` look at
+ * the status only: 302 is "there already" to the first and "found" to the second.
+ */
+export function createManagementHandlers(hosts: Hosts): ManagementHandlers {
+	return {
+		addHost: async ({ hostdata }) => {
+			const { group_name, ip, hostname, port, proxies } = hostdata;
+			const host = { group_name, ip, hostname, port, proxies: proxies ?? [] };
+			return { status: (await hosts.add(host)) ? 200 : 302 };
+		},
+		findHost: async ({ hostdata }) => ({
+			status: (await hosts.has(hostdata)) ? 302 : 404,
+		}),
+		removeHost: async ({ hostdata }) => ({
+			status: (await hosts.remove(hostdata)) ? 200 : 404,
+		}),
+		listHosts: async (_body, { group }) => ({
+			status: 200,
+			body: { hosts: await hosts.list(group) },
+		}),
+	};
+}

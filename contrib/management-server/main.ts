@@ -1,0 +1,160 @@
+/** A management server to try the contract with, and to start one's own from. */
+import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
+import { createSecureContext } from "node:tls";
+import { parseArgs } from "node:util";
+import { commandHelp } from "../../cli/help.ts";
+import {
+	resolveSettings,
+	SettingsError,
+	type SettingTable,
+} from "../../src/setting-table.ts";
+import { systemReason } from "../../src/system-error.ts";
+import { createManagementHandlers } from "./handlers.ts";
+import { openHosts } from "./hosts.ts";
+import { startManagementServer } from "./server.ts";
+
+const settingTable = {
+	port: {
+		kind: "integer",
+		minimum: 0,
+		maximum: 65_535,
+		default: 6780,
+		help: "port to listen on; 0 takes a free one",
+	},
+	"listen-address": {
+		kind: "text",
+		default: "127.0.0.1",
+		placeholder: "ADDRESS",
+		check: (text: string) =>
+			isIP(text) === 0 ? `not an address: ${text}` : undefined,
+		help: "address to listen on; whoever reaches it may add and remove hosts",
+	},
+	directory: {
+		kind: "text",
+		default: "./management-data",
+		placeholder: "DIRECTORY",
+		check: (text: string) => (text === "" ? "empty" : undefined),
+		help: "where the hosts are kept",
+	},
+	certificate: {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "certificate for HTTPS, PEM, with its chain; none: plain HTTP",
+	},
+	"private-key": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "key of the certificate, PEM",
+	},
+} as const satisfies SettingTable;
+
+/** An error that has said all there is to say. */
+class StartError extends Error {}
+
+async function named<T>(what: string, work: Promise<T>): Promise<T> {
+	try {
+		return await work;
+	} catch (error) {
+		// LevelDB's reason is in the cause
+		const { cause = error } = error as { cause?: NodeJS.ErrnoException };
+		const { code = "", message } = cause as NodeJS.ErrnoException;
+		// the system's errors have a system call and a code, others say it in words
+		const why = /^E[A-Z]+$/.test(code) ? systemReason(cause) : message;
+		throw new StartError(`${what}: ${why}`);
+	}
+}
+
+const inFile = (file: string) => named(file, readFile(file));
+
+/** Resolves at the first SIGINT or SIGTERM. */
+const stopSignal = () =>
+	new Promise<void>((resolve) => {
+		for (const signal of ["SIGINT", "SIGTERM"] as const)
+			process.once(signal, () => resolve());
+	});
+
+const log = (line: string) =>
+	process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+
+async function run(
+	flags: Readonly<Record<string, readonly string[]>>,
+): Promise<void> {
+	const settings = resolveSettings(settingTable, flags, {});
+	const { port, directory, certificate, "private-key": key } = settings;
+	const address = settings["listen-address"];
+	if ((certificate === "") !== (key === ""))
+		throw new SettingsError(["certificate and private-key go together"]);
+	const tls = certificate && {
+		cert: await inFile(certificate),
+		key: await inFile(key),
+	};
+	if (tls)
+		await named(
+			`${certificate} and ${key}`,
+			Promise.resolve(tls).then(createSecureContext),
+		);
+	const stopped = stopSignal();
+	const hosts = await named(directory, openHosts(directory));
+	const server = await named(
+		`port ${port} of ${address}`,
+		startManagementServer({
+			handlers: createManagementHandlers(hosts),
+			...{ port, address, log },
+			...(tls && { tls }),
+		}),
+	);
+	const place = address.includes(":") ? `[${address}]` : address;
+	log(
+		`listening on ${tls ? "https" : "http"}://${place}:${server.port}, hosts in ${directory}`,
+	);
+	await stopped;
+	await server.close();
+	await hosts.close();
+	log("stopped");
+}
+
+/** Exit status: 2 for a wrong argument, 1 for a failed start. */
+async function main(args: readonly string[]): Promise<number> {
+	try {
+		const names = Object.keys(settingTable).map((name) => [
+			name,
+			{ type: "string", multiple: true } as const,
+		]);
+		const { values } = parseArgs({
+			args: [...args],
+			options: {
+				...(Object.fromEntries(names) as Record<
+					string,
+					{ type: "string"; multiple: true }
+				>),
+				help: { type: "boolean", short: "h" },
+			},
+		});
+		const { help, ...flags } = values;
+		if (!help) await run(flags as Record<string, string[]>);
+		else
+			process.stdout.write(
+				commandHelp("npm run management-server --", {
+					usage: "[OPTION...]",
+					summary: "a small management server",
+					details: "Runs until SIGTERM or SIGINT.",
+					examples: ["--port 8080 --directory /srv/hosts"],
+					settings: settingTable,
+				}),
+			);
+		return 0;
+	} catch (error) {
+		const { message, code = "" } = error as NodeJS.ErrnoException;
+		const isUsage =
+			error instanceof SettingsError || code.startsWith("ERR_PARSE_ARGS");
+		if (!isUsage && !(error instanceof StartError)) throw error;
+		for (const line of message.split("\n"))
+			process.stderr.write(`management-server: ${line}\n`);
+		return isUsage ? 2 : 1;
+	}
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,191 @@
+import {
+	createServer,
+	type IncomingMessage,
+	type Server,
+	type ServerResponse,
+} from "node:http";
+import { createServer as createHttps, type ServerOptions } from "node:https";
+import {
+	type Context,
+	type Document,
+	OpenAPIBackend,
+	type Request,
+} from "openapi-backend";
+import {
+	type ManagementHandlers,
+	managementContract,
+} from "../../generated/management.ts";
+import { parseBody } from "../../src/http/json.ts";
+import { type Violation, violation } from "../../src/http/validation.ts";
+import { Problem, problemBody } from "../../src/problem.ts";
+
+/** Largest request body, in bytes: a host with its bastions is far below. */
+const largestBody = 1024 * 1024;
+
+/** Requests that are under way have this long when the server stops. */
+const stopMilliseconds = 5_000;
+
+export interface ManagementServer {
+	readonly port: number;
+	/** Listens no longer, and waits for what is being answered. */
+	close(): Promise<void>;
+}
+
+/** A handler's reply as the server sees it; its types hold for each operation. */
+interface Replied {
+	status: number;
+	body?: unknown;
+}
+
+/** The body of a request; one that is too large is read to its end, so that the answer arrives. */
+async function readBody(request: IncomingMessage): Promise<unknown> {
+	const chunks: Buffer[] = [];
+	let length = 0;
+	for await (const chunk of request as AsyncIterable<Buffer>) {
+		length += chunk.length;
+		if (length <= largestBody) chunks.push(chunk);
+	}
+	if (length > largestBody)
+		throw new Problem(413, `body: over the limit of ${largestBody} bytes`);
+	return parseBody(Buffer.concat(chunks));
+}
+
+/** A page in somebody's browser must not register hosts; only pages send these headers. */
+function refuseWebPages({ headers }: IncomingMessage) {
+	const site = headers["sec-fetch-site"] ?? "none";
+	if (headers.origin !== undefined || !["none", "same-origin"].includes(site))
+		throw new Problem(403, "no web page may call a management server");
+}
+
+const refuse = (status: number, detail: string) => (): never => {
+	throw new Problem(status, detail);
+};
+
+/** Matches and validates requests by the contract, and has the handlers answer them. */
+async function createContract(handlers: ManagementHandlers) {
+	const api = await new OpenAPIBackend({
+		// the constant has no descriptions, which the type asks for
+		definition: managementContract as unknown as Document,
+		quick: true,
+		strict: true,
+		ajvOpts: { strict: false, meta: false, validateSchema: false },
+		handlers: {
+			notFound: refuse(404, "no such operation"),
+			methodNotAllowed: refuse(405, "the operation has another method"),
+			validationFail: ({ validation, request }: Context) => {
+				const { requestBody, query } = request;
+				const errors = validation.errors as Violation[] | null | undefined;
+				const stranger = errors?.[0]?.params.additionalProperty;
+				if (stranger !== undefined)
+					throw new Problem(400, `${stranger}: no such query parameter`);
+				throw violation(errors, { requestBody, query });
+			},
+		},
+	}).init();
+	for (const [operationId, handler] of Object.entries(handlers))
+		api.register(operationId, ({ request }: Context) =>
+			(handler as (body: unknown, query: unknown) => unknown)(
+				request.requestBody,
+				request.query,
+			),
+		);
+	return (request: Request): Promise<Replied> => api.handleRequest(request);
+}
+
+/** The request as the contract takes it: JSON whatever Content-Type says. */
+async function toContract(request: IncomingMessage): Promise<Request> {
+	refuseWebPages(request);
+	const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s, 2);
+	const { method = "" } = request;
+	const body = method === "POST" ? await readBody(request) : undefined;
+	if (method === "POST" && typeof body !== "object")
+		throw new Problem(400, "body: expected an object");
+	return {
+		method: method === "HEAD" ? "GET" : method,
+		// the original appends its path to an endpoint that may end with a slash
+		path: path.replace(/\/{2,}/g, "/"),
+		query: Object.fromEntries(new URLSearchParams(query)),
+		headers: { "content-type": "application/json" },
+		body,
+	};
+}
+
+function write(response: ServerResponse, { status, body }: Replied) {
+	response.statusCode = status;
+	if (body !== undefined)
+		response.setHeader("content-type", "application/json; charset=UTF-8");
+	response.end(body === undefined ? undefined : JSON.stringify(body));
+}
+
+function writeProblem(response: ServerResponse, problem: Problem) {
+	response.writeHead(problem.status, {
+		"content-type": "application/problem+json",
+		...problem.headers,
+	});
+	response.end(JSON.stringify(problemBody(problem, "")));
+}
+
+function listening(server: Server, port: number, address: string) {
+	return new Promise<number>((resolve, reject) => {
+		server.once("error", reject);
+		server.listen(port, address, () => {
+			const bound = server.address();
+			resolve(typeof bound === "object" && bound ? bound.port : port);
+		});
+	});
+}
+
+/**
+ * Starts a management server; `log` gets a line for each answer. Rejects with
+ * the system's error if it cannot listen.
+ */
+export async function startManagementServer(parts: {
+	handlers: ManagementHandlers;
+	/** 0 takes a free one. */
+	port: number;
+	address: string;
+	/** Certificate and key; plain HTTP without. */
+	tls?: Pick<ServerOptions, "cert" | "key">;
+	log: (line: string) => void;
+}): Promise<ManagementServer> {
+	const { log, tls } = parts;
+	const answer = await createContract(parts.handlers);
+	const onRequest = async (
+		request: IncomingMessage,
+		response: ServerResponse,
+	) => {
+		let why = "";
+		try {
+			write(response, await answer(await toContract(request)));
+		} catch (error) {
+			const isProblem = error instanceof Problem;
+			why = isProblem ? error.logged : String((error as Error).stack);
+			if (!response.headersSent)
+				writeProblem(
+					response,
+					isProblem ? error : new Problem(500, "internal error"),
+				);
+		}
+		const line = `${request.socket.remoteAddress} ${request.method} ${request.url} ${response.statusCode}`;
+		log(why === "" ? line : `${line} ${why}`);
+	};
+	const server = tls
+		? createHttps({ ...tls, minVersion: "TLSv1.2" }, onRequest)
+		: createServer(onRequest);
+	const port = await listening(server, parts.port, parts.address);
+	return {
+		port,
+		close: () =>
+			new Promise((resolve) => {
+				const tooLong = setTimeout(
+					() => server.closeAllConnections(),
+					stopMilliseconds,
+				);
+				server.close(() => {
+					clearTimeout(tooLong);
+					resolve();
+				});
+				server.closeIdleConnections();
+			}),
+	};
+}
