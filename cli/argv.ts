@@ -17,6 +17,7 @@ interface Found {
 	negated: boolean;
 }
 
+/** The option of a name as it was written, without its dashes. */
 function find(name: string, options: readonly KnownOption[]) {
 	const long = name.replaceAll("_", "-");
 	const option = options.find((o) => o.long === long || o.short === name);
@@ -46,29 +47,105 @@ function optionValue(
 	return next;
 }
 
+/** An argument that is an option of these, and what it is given. */
+function take(
+	argument: string,
+	following: string[],
+	options: readonly KnownOption[],
+): string | undefined {
+	const match = /^--?([A-Za-z][\w-]*)(?:=([\s\S]*))?$/.exec(argument);
+	const found = match?.[1] ? find(match[1], options) : undefined;
+	return (
+		found &&
+		`--${found.option.long}=${optionValue(found, match?.[2], following)}`
+	);
+}
+
 /**
  * The command line with every option written `--long=value`, the one form that
  * clipanion takes whatever the value begins with. Understood are the forms of
  * the original, too: `-long value`, `--long_name=value`, `-s value`. An option
  * takes the next argument whatever that is. Unknown options stay as they are:
  * the command says so.
+ * @param lastWord after this many words that are no options, the rest belongs to
+ *   the last of them: it stays as it is, behind a `--`
  */
 export function normaliseArguments(
 	args: readonly string[],
 	options: readonly KnownOption[],
+	lastWord = Number.POSITIVE_INFINITY,
 ): string[] {
 	const rest = [...args];
 	const normal: string[] = [];
+	let words = 0;
 	while (rest.length > 0) {
 		const argument = rest.shift() ?? "";
 		if (argument === "--") return [...normal, argument, ...rest];
-		const match = /^--?([A-Za-z][\w-]*)(?:=([\s\S]*))?$/.exec(argument);
-		const found = match?.[1] ? find(match[1], options) : undefined;
-		normal.push(
-			found
-				? `--${found.option.long}=${optionValue(found, match?.[2], rest)}`
-				: argument,
-		);
+		const option = take(argument, rest, options);
+		normal.push(option ?? argument);
+		if (option !== undefined || isOption(argument)) continue;
+		words++;
+		if (words < lastWord) continue;
+		// for those who write it to be sure
+		if (rest[0] === "--") rest.shift();
+		return [...normal, "--", ...rest];
 	}
 	return normal;
+}
+
+/** It begins as an option; a lone `-` is a word, the name of standard input. */
+export const isOption = (argument: string) =>
+	argument.startsWith("-") && argument !== "-";
+
+/** What a command line selects. */
+export interface Selection<C> {
+	/** The command whose whole name the words are; undefined where they only begin one. */
+	command: C | undefined;
+	/** The words that belong to a name. */
+	path: readonly string[];
+	/** The word behind them, if there is one. */
+	next: string | undefined;
+}
+
+/**
+ * Finds the command in a command line: its words may stand between options,
+ * `-H web01 status memory`. A value of an option is never taken for a word.
+ */
+export function selectCommand<C extends { name: string }>(
+	args: readonly string[],
+	commands: readonly C[],
+	optionsOf: (command: C) => readonly KnownOption[],
+): Selection<C> {
+	const rest = [...args];
+	const path: string[] = [];
+	let left = [...commands];
+	let next: string | undefined;
+	while (rest.length > 0) {
+		const argument = rest.shift() ?? "";
+		if (argument === "--") {
+			next = rest[0];
+			break;
+		}
+		if (isOption(argument)) {
+			const known = left.flatMap(optionsOf);
+			try {
+				take(argument, rest, known);
+			} catch (error) {
+				// is said again when the command is known
+				if (!(error instanceof UsageError)) throw error;
+			}
+			continue;
+		}
+		const nearer = left.filter(
+			({ name }) => name.split(" ")[path.length] === argument,
+		);
+		if (nearer.length === 0) {
+			next = argument;
+			break;
+		}
+		left = nearer;
+		path.push(argument);
+	}
+	const name = path.join(" ");
+	return { command: left.find((c) => c.name === name), path, next };
 }

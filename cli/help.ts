@@ -41,47 +41,125 @@ function entry(name: string, setting: Setting): string {
 	return `  ${flag(name, setting)}\n${" ".repeat(indent)}${wrapped(`${what}${by}`, indent)}\n`;
 }
 
+/** Options that several commands have in common. */
+export interface HelpSection {
+	/** What they are about: `Which agents`. */
+	title: string;
+	settings: SettingTable;
+}
+
 /** What a command's help is made of. */
 export interface CommandHelp {
 	/** How it is called, without the program's name. */
 	usage: string;
 	/** One line. */
 	summary: string;
-	/** A few sentences; may be empty. */
+	/** A few sentences, a paragraph each line; may be empty. */
 	details: string;
 	examples: readonly string[];
 	settings: SettingTable;
+	/** Options besides `settings`. */
+	shared?: readonly HelpSection[];
 }
 
-/** The help text of one command. */
-export function commandHelp(program: string, help: CommandHelp): string {
-	const options = Object.entries(help.settings)
+/** All options of a command. */
+export const helpTables = ({ settings, shared = [] }: CommandHelp) => [
+	settings,
+	...shared.map((section) => section.settings),
+];
+
+/** A list of options under a title; nothing where there are none. */
+function optionList({ title, settings }: HelpSection): string {
+	const options = Object.entries(settings)
 		.filter(([, { from }]) => from !== "environment")
 		.map(([name, setting]) => entry(name, setting));
-	const examples = help.examples.map((line) => `  ${program} ${line}\n`);
-	return `${program} ${help.usage}: ${help.summary}
-
-${wrapped(help.details, 0)}
-
-Options (default in brackets):
-${options.join("")}
-Examples:
-${examples.join("")}`;
+	return options.length > 0 ? `\n${title}:\n${options.join("")}` : "";
 }
 
-/** The help text of a program: its commands. */
+const exampleList = (program: string, lines: readonly string[]) =>
+	lines.length > 0
+		? `\nExamples:\n${lines.map((line) => `  ${program} ${line}\n`).join("")}`
+		: "";
+
+const paragraphs = (text: string) =>
+	text
+		.split("\n")
+		.map((line) => wrapped(line, 0))
+		.join("\n");
+
+interface Listed {
+	name: string;
+	help: CommandHelp;
+}
+
+/** Names and summaries, one line each. */
+function commandList(commands: readonly (readonly [string, string])[]): string {
+	const column = Math.max(...commands.map(([name]) => name.length), 14) + 2;
+	return commands
+		.map(
+			([name, summary]) =>
+				`  ${name.padEnd(column)}${wrapped(summary, column + 2)}\n`,
+		)
+		.join("");
+}
+
+/**
+ * The help text of one command.
+ * @param family commands whose names begin with its name
+ */
+export function commandHelp(
+	program: string,
+	help: CommandHelp,
+	family: readonly Listed[] = [],
+): string {
+	const more = commandList(
+		family.map(({ name, help }) => [name, help.summary] as const),
+	);
+	return `${program} ${help.usage}: ${help.summary}
+${help.details && `\n${paragraphs(help.details)}\n`}${family.length > 0 ? `\nMore commands:\n${more}` : ""}${[
+	{ title: "Options (default in brackets)", settings: help.settings },
+	...(help.shared ?? []),
+]
+	.map(optionList)
+	.join("")}${exampleList(program, help.examples)}`;
+}
+
+/** The help text of commands that begin with the same words. */
+export function familyHelp(
+	program: string,
+	words: string,
+	summary: string,
+	commands: readonly Listed[],
+): string {
+	const list = commands.map(({ name, help }) => [name, help.summary] as const);
+	const examples = commands.flatMap(({ help }) => help.examples.slice(0, 1));
+	return `${program} ${words} COMMAND [OPTION...]${summary && `: ${summary}`}
+
+Commands:
+${commandList([...list, [`help ${words} COMMAND`, "show the options of a command"]])}${exampleList(program, examples)}`;
+}
+
+/**
+ * The help text of a program: its commands, those of a family in one line.
+ * @param families what is said of commands with the same first word
+ */
 export function programHelp(
 	program: string,
-	commands: readonly { name: string; help: CommandHelp }[],
+	commands: readonly Listed[],
+	families: Readonly<Record<string, string>> = {},
 ): string {
-	const list = commands.map(
-		({ name, help }) => `  ${name.padEnd(16)}${help.summary}\n`,
-	);
+	const list: [string, string][] = [];
+	for (const { name, help } of commands) {
+		const [first = name] = name.split(" ", 1);
+		const isAlone = name === first || families[first] === undefined;
+		if (isAlone) list.push([name, help.summary]);
+		else if (!list.some(([named]) => named === first))
+			list.push([first, families[first] ?? ""]);
+	}
 	return `Usage: ${program} COMMAND [OPTION...]
 
 Commands:
-${list.join("")}  ${"help COMMAND".padEnd(16)}show the options of a command
-
+${commandList([...list, ["help COMMAND", "show the options of a command"]])}
   -h, --help      show this
   -v, --version   show the version
 `;

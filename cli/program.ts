@@ -1,9 +1,22 @@
 import type { Readable, Writable } from "node:stream";
 import { Cli, type CommandClass } from "clipanion";
 import { type SettingTable, variableName } from "../src/setting-table.ts";
-import { type KnownOption, normaliseArguments, UsageError } from "./argv.ts";
-import { type CommandHelp, commandHelp, programHelp } from "./help.ts";
+import {
+	isOption,
+	type KnownOption,
+	normaliseArguments,
+	selectCommand,
+	UsageError,
+} from "./argv.ts";
+import {
+	type CommandHelp,
+	commandHelp,
+	familyHelp,
+	helpTables,
+	programHelp,
+} from "./help.ts";
 import { knownOptions } from "./options.ts";
+import { didYouMean, nearest } from "./suggestion.ts";
 
 /** Where a program reads from and writes to. */
 export interface Streams {
@@ -14,16 +27,44 @@ export interface Streams {
 	colour: boolean;
 }
 
+/** The words behind a command that are no options. */
+export interface Operands {
+	minimum: number;
+	maximum: number;
+	/** What is missing if there are too few: `PLUGIN`. */
+	name: string;
+	/** Everything behind the first one belongs to it, options too: it is a command line of its own. */
+	isCommandLine?: boolean;
+}
+
 /** A command of a program: clipanion's class, and what help says of it. */
 export interface ProgramCommand {
 	command: CommandClass;
-	/** The word that selects it. */
+	/** The words that select it: `daemon`, `metric config show`. */
 	name: string;
 	help: CommandHelp;
+	/** None by default. The class takes them with clipanion's `Option.Rest`. */
+	operands?: Operands;
+	/** Help does not list it: programs call it, not people. */
+	isHidden?: boolean;
 }
 
-const isHelp = (word: string | undefined) =>
-	word === undefined || ["help", "h", "--help", "-h"].includes(word);
+/** A program: its commands, and what its help begins with. */
+export interface Program {
+	name: string;
+	version: string;
+	commands: readonly ProgramCommand[];
+	/** What commands with the same first words have in common, by those words: `metric config`. */
+	families?: Readonly<Record<string, string>>;
+	/** Behind the list of commands in the help of the program. */
+	epilogue?: string;
+}
+
+const none: Operands = { minimum: 0, maximum: 0, name: "" };
+
+const helpWords = ["help", "h"];
+const helpOptions = ["-h", "--help"];
+const versionOptions = ["-v", "--version"];
 
 /** One line of clipanion's message, without its usage lines. */
 function firstLine(error: unknown): string {
@@ -31,16 +72,28 @@ function firstLine(error: unknown): string {
 	return message.split("\n", 1)[0] ?? message;
 }
 
+/** The options of a command, those it shares with others too. */
+const optionsOf = ({ help }: ProgramCommand): KnownOption[] =>
+	helpTables(help).flatMap(knownOptions);
+
+/** The help of a command, of all that begin with these words, or of the program. */
+function helpFor(program: Program, path: readonly string[]): string {
+	const { name, families = {}, epilogue = "" } = program;
+	const commands = program.commands.filter(({ isHidden }) => !isHidden);
+	const words = path.join(" ");
+	if (words === "") return programHelp(name, commands, families) + epilogue;
+	const family = commands.filter((c) => c.name.startsWith(`${words} `));
+	const command = program.commands.find((c) => c.name === words);
+	if (command) return commandHelp(name, command.help, family);
+	return familyHelp(name, words, families[words] ?? "", family);
+}
+
 /**
  * Runs a program and gives its exit status: 2 for a command line that cannot
  * be understood, said in one line on standard error, otherwise the command's.
  */
 export async function runProgram(
-	program: {
-		name: string;
-		version: string;
-		commands: readonly ProgramCommand[];
-	},
+	program: Program,
 	args: readonly string[],
 	streams: Streams,
 ): Promise<number> {
@@ -52,45 +105,52 @@ export async function runProgram(
 		enableColors: streams.colour,
 	});
 	for (const { command } of commands) cli.register(command);
-	const print = (text: string) => streams.stdout.write(text);
+	const print = (text: string) => {
+		streams.stdout.write(text);
+		return 0;
+	};
 	const refuse = (message: string) => {
 		streams.stderr.write(`${name}: ${message}\n`);
 		return 2;
 	};
-	const unknown = (word: string) =>
-		refuse(`'${word}' is not a ${name} command. See '${name} --help'.`);
-	const named = (word: string) => commands.find((c) => c.name === word);
-
-	const wanted = named(args.find((word) => named(word)) ?? "");
-	const tables = (wanted ? [wanted] : commands).map((c) => c.help.settings);
 	try {
-		const normal = normaliseArguments(args, tables.flatMap(knownOptions));
-		const asks = (...forms: string[]) =>
-			normal.some((word) => forms.includes(word));
-		if (asks("-v", "--version")) {
-			print(`${name} version ${version}\n`);
-			return 0;
-		}
-		const words = normal.filter((word) => !word.startsWith("-"));
-		const forHelp = isHelp(words[0]) || asks("-h", "--help");
-		const [word, ...extra] = isHelp(words[0]) ? words.slice(1) : words;
-		const command = word === undefined ? undefined : named(word);
-		if (word !== undefined && !command) return unknown(word);
-		const stray = strayOption(normal, tables.flatMap(knownOptions));
-		if (stray) return refuse(explainOption(stray, tables));
-		if (forHelp || !command) {
-			print(
-				command ? commandHelp(name, command.help) : programHelp(name, commands),
-			);
-			return 0;
-		}
-		if (extra[0] !== undefined)
-			return refuse(`${command.name}: unexpected argument: ${extra[0]}`);
-		const instance = cli.process(normal, {
-			...streams,
-			env: process.env,
-			colorDepth: streams.colour ? 4 : 1,
-		});
+		const [first, ...others] = args;
+		const wantsHelp = helpWords.includes(first ?? "help");
+		const rest = wantsHelp ? others : args;
+		const { command, path, next } = selectCommand(rest, commands, optionsOf);
+		const normal = normaliseArguments(
+			rest,
+			command ? optionsOf(command) : commands.flatMap(optionsOf),
+			command?.operands?.isCommandLine ? path.length + 1 : undefined,
+		);
+		const end = normal.includes("--") ? normal.indexOf("--") : normal.length;
+		const own = normal.slice(0, end);
+		const options = own.filter(isOption);
+		const asks = (forms: readonly string[]) =>
+			options.some((option) => forms.includes(option));
+		if (asks(versionOptions)) return print(`${name} version ${version}\n`);
+		const asked = wantsHelp || asks(helpOptions);
+		if (!command && (next !== undefined || (path.length > 0 && !asked)))
+			return refuse(explainCommand(program, path, next));
+		const stray = strayOption(options, command ? [command] : commands);
+		if (stray)
+			return refuse(explainOption(stray, command ? [command] : commands));
+		if (!command || asked) return print(helpFor(program, path));
+		const operands = [
+			...own.filter((word) => !isOption(word)).slice(path.length),
+			...normal.slice(end + 1),
+		];
+		const complaint = explainOperands(program, command, operands);
+		if (complaint) return refuse(complaint);
+		const instance = cli.process(
+			[
+				...path,
+				...options,
+				...(operands.length > 0 ? ["--"] : []),
+				...operands,
+			],
+			{ ...streams, env: process.env, colorDepth: streams.colour ? 4 : 1 },
+		);
 		return (await instance.execute()) ?? 0;
 	} catch (error) {
 		if (error instanceof UsageError) return refuse(error.message);
@@ -99,27 +159,68 @@ export async function runProgram(
 	}
 }
 
+/** Why words are no command, and what was probably meant. */
+function explainCommand(
+	{ name, commands }: Program,
+	path: readonly string[],
+	next: string | undefined,
+): string {
+	const before = path.map((word) => `${word} `).join("");
+	const family = commands
+		.filter((c) => !c.isHidden && c.name.startsWith(before))
+		.map((c) => c.name.slice(before.length).split(" ", 1)[0] ?? "");
+	const known = [...new Set(family)];
+	if (next === undefined)
+		return `${path.join(" ")}: which one: ${known.join(", ")}? See '${name} ${before}--help'.`;
+	const word = `${before}${next}`;
+	const meant = nearest(next, known);
+	const hint =
+		meant === undefined ? "." : `, did you mean '${before}${meant}'?`;
+	return `'${word}' is not a ${name} command${hint} See '${name} ${before}--help'.`;
+}
+
+/** What is wrong with the operands of a command; undefined if nothing is. */
+function explainOperands(
+	{ name: program, commands }: Program,
+	{ name, operands = none }: ProgramCommand,
+	given: readonly string[],
+): string | undefined {
+	if (given.length < operands.minimum)
+		return `${name}: ${operands.name} is missing. See '${program} ${name} --help'.`;
+	const extra = given[operands.maximum];
+	if (extra === undefined) return undefined;
+	const behind = commands
+		.filter((c) => !c.isHidden && c.name.startsWith(`${name} `))
+		.map((c) => c.name.slice(name.length + 1).split(" ", 1)[0] ?? "");
+	return `${name}: unexpected argument: ${extra}${didYouMean(extra, behind)}`;
+}
+
 /** The name of the first option that is none; never its value, it may be a secret. */
 function strayOption(
-	normal: readonly string[],
-	options: readonly KnownOption[],
+	options: readonly string[],
+	commands: readonly ProgramCommand[],
 ): string | undefined {
-	return normal
-		.filter((word) => word.startsWith("-") && word !== "-")
+	const known = commands.flatMap(optionsOf);
+	return options
 		.map((word) => word.split("=", 1)[0] ?? word)
 		.find(
 			(word) =>
-				!["-h", "--help", "--"].includes(word) &&
-				!options.some(({ long }) => `--${long}` === word),
+				!helpOptions.includes(word) &&
+				!known.some(({ long }) => `--${long}` === word),
 		);
 }
 
 /** Why an option is none: it does not exist, or it is a variable only. */
-function explainOption(option: string, tables: readonly SettingTable[]) {
+function explainOption(option: string, commands: readonly ProgramCommand[]) {
 	const long = option.replace(/^-+/, "").replaceAll("_", "-");
-	return tables.some((table) => table[long]?.from === "environment")
-		? `no such option: ${option} (only as the variable ${variableName(long)})`
-		: `no such option: ${option}`;
+	const tables: SettingTable[] = commands.flatMap(({ help }) =>
+		helpTables(help),
+	);
+	if (tables.some((table) => table[long]?.from === "environment"))
+		return `no such option: ${option} (only as the variable ${variableName(long)})`;
+	const known = commands.flatMap(optionsOf).map((known) => `--${known.long}`);
+	const hint = option.startsWith("--") ? didYouMean(`--${long}`, known) : "";
+	return `no such option: ${option}${hint}`;
 }
 
 const isClipanionError = (error: unknown): error is Error =>

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { normaliseArguments, UsageError } from "../../../cli/argv.ts";
+import {
+	normaliseArguments,
+	selectCommand,
+	UsageError,
+} from "../../../cli/argv.ts";
 
 const options = [
 	{ long: "port", short: "P", kind: "value" },
@@ -76,4 +80,47 @@ test("words, unknown options and what follows -- stay as they are", () => {
 		"-P",
 		"1",
 	]);
+});
+
+test("behind the last word everything stays as it is, one -- does not count", () => {
+	const upTo = (...args: string[]) => normaliseArguments(args, options, 2);
+	assert.deepEqual(upTo("-P", "1", "run", "check", "-P", "2", "--", "x"), [
+		...["--port=1", "run", "check", "--", "-P", "2", "--", "x"],
+	]);
+	assert.deepEqual(upTo("run", "check", "--", "-P"), [
+		...["run", "check", "--", "-P"],
+	]);
+	assert.deepEqual(upTo("run", "--", "check", "-P"), [
+		...["run", "--", "check", "-P"],
+	]);
+});
+
+test("the words of a command stand between options; values are no words", () => {
+	const commands = ["status", "status memory", "metric config show"].map(
+		(name) => ({ name }),
+	);
+	const select = (...args: string[]) => {
+		const { command, path, next } = selectCommand(
+			args,
+			commands,
+			() => options,
+		);
+		return [command?.name, path.join(" "), next];
+	};
+	assert.deepEqual(select(), [undefined, "", undefined]);
+	assert.deepEqual(select("-g", "status", "status", "memory"), [
+		...["status memory", "status memory", undefined],
+	]);
+	assert.deepEqual(select("status", "-g", "memory"), [
+		...["status", "status", undefined],
+	]);
+	assert.deepEqual(select("status", "x", "memory"), ["status", "status", "x"]);
+	assert.deepEqual(select("metric", "config"), [
+		...[undefined, "metric config", undefined],
+	]);
+	assert.deepEqual(select("metric", "shw"), [undefined, "metric", "shw"]);
+	assert.deepEqual(select("status", "--", "memory"), [
+		...["status", "status", "memory"],
+	]);
+	assert.deepEqual(select("status", "-P"), ["status", "status", undefined]);
 });

@@ -1,0 +1,182 @@
+import { readFile } from "node:fs/promises";
+import type { Writable } from "node:stream";
+import {
+	type AgentClient,
+	createManagementClient,
+} from "../../src/client/index.ts";
+import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
+import { systemReason } from "../../src/system-error.ts";
+import { UsageError } from "../argv.ts";
+import type { CommandHelp } from "../help.ts";
+import type { Operands, ProgramCommand } from "../program.ts";
+import type { HostAnswer } from "./answer.ts";
+import { type Call, createCommand, type Flags, valuesOf } from "./command.ts";
+import { chosenContext, loadConfigFile, overContext } from "./config-file.ts";
+import { connectTo, failureOf } from "./connection.ts";
+import { everyHost } from "./every-host.ts";
+import {
+	agentSections,
+	configSettings,
+	type OutputFormat,
+	outputSettings,
+	targetSettings,
+	trustSettings,
+} from "./flags.ts";
+import { createListHosts } from "./group.ts";
+import { createProgress } from "./progress.ts";
+import { findTargets, type Target } from "./target.ts";
+import { loadTrust } from "./trust.ts";
+
+/** Asks one agent. Throws HostFailure where it does not do what it is asked. */
+export type HostWork<T> = (client: AgentClient, target: Target) => Promise<T>;
+
+/** For work that writes while it goes on: there is no progress to show. */
+export interface Streaming<R> {
+	/** It has no end of its own: all hosts at once. */
+	isEndless: boolean;
+	/** Called as soon as a host is done. */
+	onAnswer(answer: HostAnswer<R>): void;
+}
+
+/** A command with agents that is running. */
+export interface AgentCall<T extends SettingTable> extends Call {
+	settings: SettingValues<T>;
+	output: OutputFormat;
+	targets: readonly Target[];
+	/** Asks every agent and gives the answers in the order of the targets. Never throws for what one agent does. */
+	ask<R>(work: HostWork<R>, streaming?: Streaming<R>): Promise<HostAnswer<R>[]>;
+	/** Says on standard error which hosts have failed. */
+	sayFailures(answers: readonly HostAnswer<unknown>[]): void;
+}
+
+/** How a command with agents is declared. */
+export interface AgentCommandDefinition<T extends SettingTable> {
+	name: string;
+	summary: string;
+	/** Behind the name: `PLUGIN [OPTION...]`. */
+	usage?: string;
+	details: string;
+	examples: readonly string[];
+	/** Its own options, besides those of every command with agents. */
+	settings: T;
+	formats: readonly OutputFormat[];
+	operands?: Operands;
+	run(call: AgentCall<T>): Promise<number>;
+}
+
+const isTerminal = (stream: Writable & { isTTY?: boolean }) =>
+	Boolean(stream.isTTY);
+
+const only = (flags: Flags, table: SettingTable): Flags =>
+	Object.fromEntries(
+		Object.entries(flags).filter(([name]) => table[name] !== undefined),
+	);
+
+async function readApiKey(file: string, fromVariable: string | undefined) {
+	if (file === "") return fromVariable ?? "";
+	try {
+		return (await readFile(file, "utf8")).split(/\r?\n/, 1)[0] ?? "";
+	} catch (error) {
+		throw new UsageError(`--api-key-file ${file}: ${systemReason(error)}`);
+	}
+}
+
+/** A command for one or many agents, with the options that all of these have. */
+export function createAgentCommand<const T extends SettingTable>(
+	definition: AgentCommandDefinition<T>,
+): ProgramCommand {
+	const { name, summary, usage, details, examples, operands, formats } =
+		definition;
+	const output = outputSettings(formats);
+	const help: CommandHelp = {
+		usage: [name, "[OPTION...]", ...(usage ? [usage] : [])].join(" "),
+		summary,
+		details,
+		examples,
+		settings: { ...definition.settings, ...output },
+		shared: agentSections,
+	};
+	return createCommand({
+		name,
+		help,
+		...(operands && { operands }),
+		async run(call) {
+			const { environment, stdin, stderr, say } = call;
+			const config = valuesOf(configSettings, only(call.flags, configSettings));
+			const file = await loadConfigFile(config.config, environment);
+			const { context } = chosenContext(file, config.context, environment);
+			const flags = overContext(context, call.flags);
+			// a context is for all commands, not every command can answer in its way
+			if (!call.flags.output && !formats.some((f) => f === flags.output?.[0]))
+				delete flags.output;
+			const settings = valuesOf(
+				definition.settings,
+				only(flags, definition.settings),
+			);
+			const chosen = valuesOf(output, only(flags, output)).output;
+			const reach = valuesOf(targetSettings, only(flags, targetSettings));
+			const trust = await loadTrust(
+				valuesOf(trustSettings, only(flags, trustSettings)),
+				environment.HAPPO_CTL_PRIVATE_KEY_PASSPHRASE,
+			);
+			const timeoutMilliseconds = reach["timeout-seconds"] * 1000;
+			const apiKey = await readApiKey(
+				reach["api-key-file"],
+				environment.HAPPO_CTL_API_KEY,
+			);
+			const connection = { trust, timeoutMilliseconds, apiKey };
+			const listHosts = createListHosts(createManagementClient, {
+				endpoint: reach.endpoint,
+				caFile: reach["endpoint-ca-file"],
+				timeoutMilliseconds,
+				environment,
+			});
+			const targets = await findTargets(reach, stdin, listHosts);
+
+			const askOne = async <R>(
+				target: Target,
+				work: HostWork<R>,
+			): Promise<HostAnswer<R>> => {
+				const host = target.name;
+				const client = connectTo(target, connection);
+				try {
+					return { host, ok: true, data: await work(client, target) };
+				} catch (error) {
+					const failure = await failureOf(error, target, timeoutMilliseconds);
+					if (!failure) throw error;
+					return { host, ok: false, error: failure };
+				} finally {
+					client.close();
+				}
+			};
+
+			return definition.run({
+				...call,
+				settings,
+				output: chosen as OutputFormat,
+				targets,
+				ask: (work, streaming) =>
+					everyHost(
+						targets,
+						async (target) => {
+							const answer = await askOne(target, work);
+							streaming?.onAnswer(answer);
+							return answer;
+						},
+						{
+							parallel: streaming?.isEndless ? targets.length : reach.parallel,
+							progress: createProgress(
+								stderr,
+								targets.length,
+								isTerminal(stderr) && !streaming,
+							),
+						},
+					),
+				sayFailures: (answers) => {
+					for (const answer of answers)
+						if (!answer.ok) say(`${answer.host}: ${answer.error.message}`);
+				},
+			});
+		},
+	});
+}

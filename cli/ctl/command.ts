@@ -1,0 +1,119 @@
+import type { Readable, Writable } from "node:stream";
+import { Command, Option } from "clipanion";
+import {
+	resolveSettings,
+	SettingsError,
+	type SettingTable,
+	type SettingValues,
+} from "../../src/setting-table.ts";
+import { UsageError } from "../argv.ts";
+import { type CommandHelp, helpTables } from "../help.ts";
+import { commandOptions, knownOptions } from "../options.ts";
+import type { Operands, ProgramCommand } from "../program.ts";
+import { type Screen, screenOf } from "./screen.ts";
+import { safeLine } from "./terminal-text.ts";
+
+/** Texts of flags by their long names. */
+export type Flags = Readonly<Record<string, readonly string[]>>;
+
+/** A command of happo-ctl that is running. */
+export interface Call {
+	flags: Flags;
+	operands: readonly string[];
+	environment: NodeJS.ProcessEnv;
+	stdin: Readable;
+	stderr: Writable;
+	/** What standard output is laid out for. */
+	screen: Screen;
+	/** Writes data to standard output; rejects once nobody reads it. */
+	write(text: string): Promise<void>;
+	/** Writes a message to standard error, one line. */
+	say(line: string): void;
+}
+
+/** How a command is declared. */
+export interface CommandDefinition {
+	name: string;
+	help: CommandHelp;
+	operands?: Operands;
+	isHidden?: boolean;
+	/** Gives the exit status. A UsageError and a SettingsError are 2. */
+	run(call: Call): Promise<number>;
+}
+
+export const programName = "happo-ctl";
+const usageStatus = 2;
+
+/** Writes, and waits until it has been taken. */
+export const writeTo = (stream: Writable, text: string) =>
+	new Promise<void>((resolve, reject) => {
+		stream.write(text, (error) => (error ? reject(error) : resolve()));
+	});
+
+/** The values of a table, from the flags that belong to it. */
+export function valuesOf<T extends SettingTable>(
+	table: T,
+	flags: Flags,
+): SettingValues<T> {
+	return resolveSettings(table, flags, {});
+}
+
+/** A command has properties of its own: `context` is one, and a flag too. */
+const property = (flag: string) => `--${flag}`;
+
+/** A command from its declaration: clipanion's class, its options those of its help. */
+export function createCommand(definition: CommandDefinition): ProgramCommand {
+	const { name, help, operands, isHidden } = definition;
+	const tables = helpTables(help);
+
+	class CtlCommand extends Command {
+		static override paths = [name.split(" ")];
+		rest = Option.Rest({ required: 0 });
+
+		constructor() {
+			super();
+			for (const table of tables)
+				for (const [name, option] of Object.entries(commandOptions(table)))
+					Object.assign(this, { [property(name)]: option });
+		}
+
+		async execute(): Promise<number> {
+			const { stdin, stdout, stderr, env } = this.context;
+			const given = this as unknown as Record<string, string[] | undefined>;
+			const flags: Record<string, readonly string[]> = {};
+			for (const { long } of tables.flatMap(knownOptions)) {
+				const texts = given[property(long)];
+				if (texts) flags[long] = texts;
+			}
+			const say = (line: string) =>
+				stderr.write(`${programName}: ${safeLine(line)}\n`);
+			try {
+				return await definition.run({
+					flags,
+					operands: this.rest,
+					environment: env,
+					stdin,
+					stderr,
+					screen: screenOf(stdout, env),
+					write: (text) => writeTo(stdout, text),
+					say,
+				});
+			} catch (error) {
+				// a reader that stops reading, such as head, is no error
+				if ((error as NodeJS.ErrnoException).code === "EPIPE") return 0;
+				if (error instanceof SettingsError)
+					for (const line of error.lines) say(line);
+				else if (error instanceof UsageError) say(error.message);
+				else throw error;
+				return usageStatus;
+			}
+		}
+	}
+	return {
+		command: CtlCommand,
+		name,
+		help,
+		...(operands && { operands }),
+		...(isHidden && { isHidden }),
+	};
+}

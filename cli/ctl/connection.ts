@@ -1,0 +1,108 @@
+import {
+	type AgentClient,
+	AgentRefused,
+	AgentUnreachable,
+	createAgentClient,
+	OptionsError,
+	type Trust,
+} from "../../src/client/index.ts";
+import { hopText } from "../../src/relay/hop.ts";
+import { UsageError } from "../argv.ts";
+import { type Failure, HostFailure } from "./answer.ts";
+import { senseless } from "./refusal.ts";
+import { seenCertificate } from "./seen-certificate.ts";
+import type { Target } from "./target.ts";
+import { peerOf } from "./trust.ts";
+
+/** How every agent is reached. */
+export interface ConnectionOptions {
+	trust: (target: Target) => Trust;
+	timeoutMilliseconds: number;
+	apiKey: string;
+}
+
+/**
+ * A client for one agent; close it.
+ * @throws UsageError for certificates and keys that cannot be used
+ */
+export function connectTo(
+	target: Target,
+	{ trust, timeoutMilliseconds, apiKey }: ConnectionOptions,
+): AgentClient {
+	try {
+		return createAgentClient({
+			agent: target.name,
+			via: target.via.map(hopText),
+			trust: trust(target),
+			timeoutMilliseconds,
+			...(apiKey !== "" && { apiKey }),
+		});
+	} catch (error) {
+		if (error instanceof OptionsError) throw new UsageError(error.message);
+		throw error;
+	}
+}
+
+/** Causes behind an error, itself first. */
+function* causes(error: unknown): Generator<Error & { code?: string }> {
+	for (
+		let at = error, depth = 0;
+		at instanceof Error && depth < 10;
+		at = at.cause, depth++
+	)
+		yield at;
+}
+
+// what OpenSSL and Node call a certificate they do not believe
+const untrustedCode =
+	/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|ALTNAME/;
+
+const isUntrusted = (error: unknown) =>
+	[...causes(error)].some(
+		({ code, message }) =>
+			untrustedCode.test(code ?? "") ||
+			/certificate|fingerprint/i.test(message),
+	);
+
+/** The reason of an unbelievable certificate, its fingerprint, and what to do: one line. */
+async function untrusted(
+	message: string,
+	target: Target,
+	timeoutMilliseconds: number,
+): Promise<Failure> {
+	// one that was given and is not theirs: nobody is told to give another
+	if (/fingerprint is/.test(message)) return { reason: "untrusted", message };
+	const peer = peerOf(target);
+	const seen = await seenCertificate(peer, timeoutMilliseconds);
+	const advice = seen
+		? `; if SHA-256 ${seen.fingerprint} is known to be its fingerprint, give it with --fingerprint, otherwise its CA with --ca-file`
+		: "; see --ca-file and --fingerprint";
+	return { reason: "untrusted", message: `${message}${advice}` };
+}
+
+/** What an error of the work on one host tells about it; undefined if it is none of these. */
+export async function failureOf(
+	error: unknown,
+	target: Target,
+	timeoutMilliseconds: number,
+): Promise<Failure | undefined> {
+	if (error instanceof HostFailure) return error.failure;
+	// the host stands in front of every message as it is
+	const own = (message: string) =>
+		message.startsWith(`${target.name}: `)
+			? message.slice(target.name.length + 2)
+			: message;
+	if (error instanceof AgentRefused)
+		return {
+			reason: error.status === 404 ? "unsupported" : "refused",
+			status: error.status,
+			message: own(error.message),
+		};
+	if (error instanceof AgentUnreachable)
+		return isUntrusted(error)
+			? untrusted(own(error.message), target, timeoutMilliseconds)
+			: { reason: "unreachable", message: own(error.message) };
+	// what is not as its type says was read from the agent
+	if (error instanceof TypeError) return senseless(200, error.message).failure;
+	return undefined;
+}

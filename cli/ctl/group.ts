@@ -1,0 +1,72 @@
+import { readFile } from "node:fs/promises";
+import {
+	AgentUnreachable,
+	type createManagementClient,
+	OptionsError,
+} from "../../src/client/index.ts";
+import { systemReason } from "../../src/system-error.ts";
+import { UsageError } from "../argv.ts";
+import { reasonIn } from "./refusal.ts";
+import type { ListHosts } from "./target.ts";
+
+function usable<T>(create: () => T): T {
+	try {
+		return create();
+	} catch (error) {
+		if (error instanceof OptionsError)
+			throw new UsageError(`--${error.message}`);
+		throw error;
+	}
+}
+
+/** Asks a management server for the hosts of a group. Every failure is a UsageError: without hosts there is nothing to do. */
+export function createListHosts(
+	createClient: typeof createManagementClient,
+	options: {
+		endpoint: string;
+		caFile: string;
+		timeoutMilliseconds: number;
+		/** `https_proxy` and its like. */
+		environment: NodeJS.ProcessEnv;
+	},
+): ListHosts {
+	const { endpoint, caFile, timeoutMilliseconds, environment } = options;
+	return async (group) => {
+		if (endpoint === "")
+			throw new UsageError("--group: needs the management server, --endpoint");
+		const ca =
+			caFile === ""
+				? undefined
+				: await readFile(caFile).catch((error) => {
+						throw new UsageError(
+							`--endpoint-ca-file ${caFile}: ${systemReason(error)}`,
+						);
+					});
+		const client = usable(() =>
+			createClient({
+				endpoint,
+				timeoutMilliseconds,
+				environment,
+				...(ca && { ca }),
+			}),
+		);
+		try {
+			const { data, error, response } = await client.GET("/manage/hosts", {
+				params: { query: { group } },
+			});
+			if (data) return data.hosts;
+			const reason = reasonIn(error);
+			throw new UsageError(
+				`--endpoint ${endpoint}: answered ${response.status}${reason && `: ${reason}`}${response.status === 404 ? ", it cannot list hosts" : ""}`,
+			);
+		} catch (error) {
+			if (error instanceof SyntaxError)
+				throw new UsageError(`--endpoint ${endpoint}: the answer is no JSON`);
+			if (error instanceof AgentUnreachable)
+				throw new UsageError(`--endpoint ${endpoint}: ${error.message}`);
+			throw error;
+		} finally {
+			client.close();
+		}
+	};
+}

@@ -1,0 +1,83 @@
+import { hostname } from "node:os";
+import type { SettingTable } from "../../src/setting-table.ts";
+import { UsageError } from "../argv.ts";
+import { createAgentCommand } from "./agent-command.ts";
+import { readInput } from "./input-file.ts";
+import { dataOf } from "./refusal.ts";
+import { report } from "./report.ts";
+import { readSensuSamples } from "./sensu-samples.ts";
+
+const appendSettings = {
+	hostname: {
+		kind: "text",
+		default: "",
+		placeholder: "NAME",
+		help: "the host the figures are of (this machine's name)",
+	},
+	"dry-run": {
+		kind: "switch",
+		short: "n",
+		default: false,
+		help: "read the lines, store nothing",
+	},
+} as const satisfies SettingTable;
+
+/** Complaints that are shown; a wrong file has one for every line. */
+const mostComplaints = 20;
+
+export const metricAppendCommand = createAgentCommand({
+	name: "metric append",
+	summary: "store metrics",
+	usage: "[FILE]",
+	details:
+		"Reads lines of the format that Sensu and Graphite share, NAME VALUE TIMESTAMP, from a file or standard input, and has every agent that is named store them. If a line is wrong, nothing is stored. Lines of more or fewer than three fields do not count.",
+	examples: [
+		'metric append -H web01 --hostname web01 <<< "backup.seconds 81 $(date +%s)"',
+		"metric append -H web01 figures.txt",
+	],
+	settings: appendSettings,
+	formats: ["table", "json", "yaml"],
+	operands: { minimum: 0, maximum: 1, name: "FILE" },
+	async run(call) {
+		const { settings, operands, stdin, say } = call;
+		const { name, text } = await readInput(operands[0] ?? "-", stdin);
+		const { samples, complaints, ignored } = readSensuSamples(
+			text,
+			settings.hostname || hostname(),
+		);
+		for (const complaint of complaints.slice(0, mostComplaints))
+			say(`${name} ${complaint}`);
+		if (complaints.length > 0)
+			throw new UsageError(
+				`${name}: ${complaints.length} wrong lines, nothing was stored`,
+			);
+		if (ignored > 0) say(`${name}: ${ignored} lines are not three fields`);
+		if (samples.length === 0)
+			throw new UsageError(`${name}: no line NAME VALUE TIMESTAMP`);
+		const values = samples.reduce(
+			(sum, { metrics }) => sum + Object.keys(metrics).length,
+			0,
+		);
+		const stored = { samples: samples.length, values };
+		if (settings["dry-run"]) {
+			say(`${name}: ${values} values at ${samples.length} times, not stored`);
+			return 0;
+		}
+		const answers = await call.ask(async (client) => {
+			await dataOf(
+				client.POST("/metric/append", { body: { metric_data: samples } }),
+				"/metric/append",
+			);
+			return stored;
+		});
+		return report(call, answers, {
+			table: (agents) =>
+				agents
+					.map(
+						({ host, data }) =>
+							`${host}: stored ${data.values} values at ${data.samples} times\n`,
+					)
+					.join(""),
+		});
+	},
+});

@@ -1,0 +1,150 @@
+import type { Status } from "../../src/client/index.ts";
+import { createAgentCommand } from "./agent-command.ts";
+import { expositionText } from "./exposition-text.ts";
+import { graphiteLine } from "./graphite-line.ts";
+import { durationText } from "./quantity.ts";
+import { dataOf } from "./refusal.ts";
+import { report } from "./report.ts";
+import type { Screen } from "./screen.ts";
+import { bufferAge, statusFigures } from "./status-figures.ts";
+import {
+	certificateDays,
+	isEndingSoon,
+	statusProblems,
+} from "./status-problems.ts";
+import { type Cell, type Column, dash, table } from "./table.ts";
+import { safeLine } from "./terminal-text.ts";
+
+const columns: readonly Column[] = [
+	{ title: "HOST" },
+	{ title: "VERSION" },
+	{ title: "UPTIME", align: "right" },
+	{ title: "BUFFER", align: "right" },
+	{ title: "RUNNING", align: "right" },
+	{ title: "COLLECTED", align: "right" },
+	{ title: "CERTIFICATE", align: "right" },
+	{ title: "LOOP", align: "right" },
+	{ title: "PROBLEMS", align: "right" },
+];
+
+function certificateCell({ certificate }: Status, now: number): Cell {
+	if (!certificate) return dash;
+	const days = certificateDays(certificate.not_after, now);
+	if (days < 0) return { text: "expired", colour: "red" };
+	return {
+		text: `${days} days`,
+		colour: isEndingSoon(days) ? "yellow" : undefined,
+	};
+}
+
+function collectedCell({ collection }: Status, now: number): Cell {
+	if (!collection) return dash;
+	const { enabled, last_pass } = collection;
+	if (!enabled) return "off";
+	if (!last_pass) return "not yet";
+	const failed = last_pass.plugins.some(({ result }) => result !== "ok");
+	return {
+		text: `${durationText(now - last_pass.started_at)} ago`,
+		colour: failed || last_pass.error ? "yellow" : undefined,
+	};
+}
+
+function loopCell({ event_loop }: Status): Cell {
+	if (!event_loop) return dash;
+	const { max_delay_ms } = event_loop;
+	return {
+		text: `${Math.round(max_delay_ms)} ms`,
+		colour:
+			max_delay_ms > 1000 ? "red" : max_delay_ms > 200 ? "yellow" : undefined,
+	};
+}
+
+function row(host: string, status: Status, now: number): Cell[] {
+	const age = bufferAge(status, now);
+	const problems = statusProblems(status, now).length;
+	// agents of the original have no field that problems are found in
+	const isOriginal = status.store === undefined;
+	return [
+		{ text: host, colour: "cyan" },
+		status.app_version,
+		durationText(status.uptime_seconds),
+		age === undefined ? "empty" : durationText(age),
+		status.commands ? String(status.commands.running) : dash,
+		collectedCell(status, now),
+		certificateCell(status, now),
+		loopCell(status),
+		problems > 0
+			? { text: String(problems), colour: "red" }
+			: isOriginal
+				? dash
+				: { text: "none", colour: "green" },
+	];
+}
+
+/** A row for each agent, and under them what is wrong. */
+export function statusText(
+	agents: readonly { host: string; data: Status }[],
+	screen: Screen,
+	nowSeconds: number,
+): string {
+	const rows = agents.map(({ host, data }) => row(host, data, nowSeconds));
+	const problems = agents.flatMap(({ host, data }) =>
+		statusProblems(data, nowSeconds).map(
+			(problem) =>
+				`${screen.paint(safeLine(`${host}: ${problem}`), "yellow")}\n`,
+		),
+	);
+	const gap = problems.length > 0 ? "\n" : "";
+	return table(columns, rows, screen) + gap + problems.join("");
+}
+
+export const statusCommand = createAgentCommand({
+	name: "status",
+	summary: "show how agents are",
+	details: `One line an agent. BUFFER is the age of the oldest metrics that no backend has taken yet, LOOP the longest delay of the event loop in the last minute. What agents of the original do not tell is a dash.`,
+	examples: [
+		"status",
+		"status -H web01,web02 -H db01:6778",
+		"status --group WEB --endpoint https://management.example.net",
+		"status -H 192.0.2.7 --via bastion1 -o json",
+	],
+	settings: {},
+	formats: ["table", "json", "yaml", "prometheus", "graphite"],
+	async run(call) {
+		const answers = await call.ask((client) =>
+			dataOf(client.GET("/status"), "/status"),
+		);
+		const now = Date.now() / 1000;
+		const values = (agents: readonly { host: string; data: Status }[]) =>
+			agents.flatMap(({ host, data }) =>
+				statusFigures.flatMap(({ name, help, value }) => {
+					const figure = value(data, Math.floor(now));
+					return figure === undefined ? [] : [{ host, name, help, figure }];
+				}),
+			);
+		return report(call, answers, {
+			table: (agents) => statusText(agents, call.screen, now),
+			prometheus: (agents) =>
+				expositionText([
+					...answers.map(({ host, ok }) => ({
+						name: "happo_ctl_up",
+						help: "Whether the agent answered: 1 or 0.",
+						labels: { agent: host },
+						value: Number(ok),
+					})),
+					...values(agents).map(({ host, name, help, figure }) => ({
+						name: `happo_agent_${name}`,
+						help,
+						labels: { agent: host },
+						value: figure,
+					})),
+				]),
+			graphite: (agents) =>
+				values(agents)
+					.map(({ host, name, figure }) =>
+						graphiteLine(host, `happo_agent.${name}`, figure, Math.floor(now)),
+					)
+					.join(""),
+		});
+	},
+});

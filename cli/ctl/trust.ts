@@ -1,0 +1,75 @@
+import { readFile } from "node:fs/promises";
+import { BlockList } from "node:net";
+import type { Trust } from "../../src/client/index.ts";
+import type { SettingValues } from "../../src/setting-table.ts";
+import { systemReason } from "../../src/system-error.ts";
+import { UsageError } from "../argv.ts";
+import type { trustSettings } from "./flags.ts";
+import type { Target } from "./target.ts";
+
+export type TrustSettings = SettingValues<typeof trustSettings>;
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
+
+/** The other end of the connection: the first bastion, or the agent. */
+export const peerOf = ({ agent, via }: Target) => via[0] ?? agent;
+
+const isThisMachine = (host: string) =>
+	host === "localhost" ||
+	loopback.check(host, host.includes(":") ? "ipv6" : "ipv4");
+
+async function read(flag: string, file: string) {
+	if (file === "") return undefined;
+	try {
+		return await readFile(file);
+	} catch (error) {
+		throw new UsageError(`--${flag} ${file}: ${systemReason(error)}`);
+	}
+}
+
+/** What a fingerprint is compared with: upper case, with colons. */
+const canonical = (fingerprint: string) =>
+	fingerprint
+		.replaceAll(":", "")
+		.toUpperCase()
+		.replace(/(..)(?!$)/g, "$1:");
+
+/**
+ * Whom to believe at the other end, by target.
+ * @throws UsageError
+ */
+export async function loadTrust(
+	settings: TrustSettings,
+	passphrase: string | undefined,
+): Promise<(target: Target) => Trust> {
+	const { fingerprint, insecure } = settings;
+	const ca = await read("ca-file", settings["ca-file"]);
+	const certificate = await read("certificate", settings.certificate);
+	const key = await read("private-key", settings["private-key"]);
+	if ((certificate === undefined) !== (key === undefined))
+		throw new UsageError(
+			"--certificate and --private-key: only one of the two is given",
+		);
+	if (insecure && (ca || fingerprint !== ""))
+		throw new UsageError(
+			"--insecure: verifies nothing, --ca-file and --fingerprint would not count",
+		);
+	if (insecure && certificate)
+		throw new UsageError("--insecure: cannot be used with --certificate");
+	const verified = {
+		...(ca && { ca }),
+		...(fingerprint !== "" && { fingerprint: canonical(fingerprint) }),
+		...(certificate && { certificate }),
+		...(key && { key }),
+		...(passphrase && { passphrase }),
+	};
+	const isPlain = !ca && fingerprint === "" && !certificate;
+	return (target) => {
+		if (insecure) return "unverified";
+		return isPlain && isThisMachine(peerOf(target).host)
+			? "unverified"
+			: verified;
+	};
+}

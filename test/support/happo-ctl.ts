@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { dirname, join } from "node:path";
+import { after, type TestContext } from "node:test";
+import { type Exited, program } from "./daemon.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** The built program. */
+export const ctlProgram = join(dirname(program), "happo-ctl.js");
+
+export const testNode = process.env.HAPPO_TEST_NODE ?? process.execPath;
+
+export interface CtlOptions {
+	/** What standard input has. */
+	input?: string;
+	environment?: Record<string, string>;
+	/** Its home; an empty one by default. */
+	home?: string;
+	/** Called with all of standard output so far; what it returns is sent as a signal. */
+	onOutput?: (text: string) => NodeJS.Signals | undefined;
+	/** Standard output is closed after its first piece. */
+	closesOutput?: boolean;
+}
+
+/** Runs happo-ctl to its end; it may take 30 seconds. */
+export async function ctl(
+	t: Pick<TestContext, "after">,
+	args: readonly string[],
+	options: CtlOptions = {},
+): Promise<Exited> {
+	const home = options.home ?? (await temporaryDirectory(t));
+	const child = spawn(testNode, [ctlProgram, ...args], {
+		stdio: ["pipe", "pipe", "pipe"],
+		env: {
+			PATH: process.env.PATH,
+			HOME: home,
+			LANG: "C",
+			...options.environment,
+		},
+		timeout: 30_000,
+		killSignal: "SIGKILL",
+	});
+	let stdout = "";
+	let stderr = "";
+	child.stdout.setEncoding("utf8").on("data", (text: string) => {
+		stdout += text;
+		if (options.closesOutput) child.stdout.destroy();
+		const signal = options.onOutput?.(stdout);
+		if (signal) child.kill(signal);
+	});
+	child.stderr.setEncoding("utf8").on("data", (text: string) => {
+		stderr += text;
+	});
+	child.stdin.on("error", () => {});
+	child.stdin.end(options.input ?? "");
+	const [code, signal] = (await once(child, "close")) as [
+		number | null,
+		NodeJS.Signals | null,
+	];
+	return { code, signal, stdout, stderr };
+}
+
+/** What lasts as long as the tests of a file; a hook's own `after` would come at once. */
+export function wholeFile(): Pick<TestContext, "after"> {
+	const cleanUps: (() => unknown)[] = [];
+	after(async () => {
+		for (const cleanUp of cleanUps.reverse()) await cleanUp();
+	});
+	return {
+		after: (cleanUp) => {
+			cleanUps.push(cleanUp as () => unknown);
+		},
+	};
+}
