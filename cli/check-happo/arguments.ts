@@ -1,0 +1,142 @@
+import { type Hop, hopText, parseHop } from "../../src/relay/hop.ts";
+import { type KnownOption, normaliseArguments, UsageError } from "../argv.ts";
+
+/** An agent: where to connect to, and how the original would write it. */
+export interface Place extends Hop {
+	/** `host:port`, the host as it was given. */
+	text: string;
+}
+
+/** What a check is asked to do. */
+export interface CheckOptions {
+	/** The agent that runs the plugin. */
+	target: Place;
+	/** Agents on the way to it; the first is connected to. */
+	proxies: readonly Place[];
+	plugin: string;
+	option: string;
+	/** For the whole request, the look-up of the name included; 0 is no limit. */
+	timeoutMilliseconds: number;
+	isVerbose: boolean;
+	/** PEM file of the CA that must have signed the certificate; undefined verifies nothing. */
+	caFile: string | undefined;
+	/** SHA-256 of the certificate, upper case with colons. */
+	fingerprint: string | undefined;
+}
+
+/** The options of `monitor`, as `normaliseArguments` wants them. */
+export const knownOptions: readonly KnownOption[] = [
+	{ long: "host", short: "H", kind: "value" },
+	{ long: "port", short: "P", kind: "value" },
+	{ long: "proxy", short: "X", kind: "value" },
+	{ long: "plugin-name", short: "p", kind: "value" },
+	{ long: "plugin-option", short: "o", kind: "value" },
+	{ long: "timeout", short: "t", kind: "value" },
+	{ long: "verbose", short: "v", kind: "switch" },
+	{ long: "ca-file", kind: "value" },
+	{ long: "fingerprint", kind: "value" },
+];
+
+const defaultTimeoutSeconds = 60;
+/** What a timer of Node can hold. */
+const mostSeconds = 2_147_483;
+
+/** An agent as people write it; undefined if it is none. */
+function parsePlace(given: string): Place | undefined {
+	const hop = parseHop(given);
+	if (!hop) return undefined;
+	const isAddress6 = given.indexOf(":") !== given.lastIndexOf(":");
+	const host = given.split(":", 1)[0];
+	return { ...hop, text: isAddress6 ? hopText(hop) : `${host}:${hop.port}` };
+}
+
+function wholeNumber(name: string, text: string, least: number, most: number) {
+	const value = /^\d{1,10}$/.test(text) ? Number(text) : -1;
+	if (value >= least && value <= most) return value;
+	throw new UsageError(
+		`--${name}: not a whole number from ${least} to ${most}: ${text}`,
+	);
+}
+
+function targetOf(host: string, port: string | undefined): Place {
+	const place = parsePlace(host);
+	if (!place) throw new UsageError(`--host: not a name or an address: ${host}`);
+	if (port === undefined) return place;
+	if (/\]:|^[^:]*:[^:]*$/.test(host))
+		throw new UsageError(`--host and --port: two ports: ${host} and ${port}`);
+	const own = wholeNumber("port", port, 1, 65_535);
+	return { ...place, port: own, text: place.text.replace(/\d+$/, String(own)) };
+}
+
+function fingerprintOf(text: string): string {
+	const hex = text.replaceAll(":", "").toUpperCase();
+	if (/^[0-9A-F]{64}$/.test(hex)) return hex.replace(/(..)(?!$)/g, "$1:");
+	throw new UsageError(
+		`--fingerprint: not a SHA-256, 64 hexadecimal digits: ${text}`,
+	);
+}
+
+/** Every option with its values in order; throws for what is none. */
+function valuesOf(args: readonly string[]) {
+	const values = new Map<string, string[]>();
+	for (const word of normaliseArguments(args, knownOptions)) {
+		const [, name = "", value = ""] =
+			/^--([a-z-]+)=([\s\S]*)$/.exec(word) ?? [];
+		if (knownOptions.some(({ long }) => long === name))
+			values.set(name, [...(values.get(name) ?? []), value]);
+		else if (/^--?[A-Za-z]/.test(word))
+			throw new UsageError(
+				// never its value, it may be a secret
+				/^--?h(elp)?$/.test(word)
+					? `${word}: help is shown for "monitor ${word}" only`
+					: `no such option: ${word.split("=", 1)[0]}`,
+			);
+		else
+			throw new UsageError(
+				`unexpected argument: ${word} (a plugin option with blanks needs quotes)`,
+			);
+	}
+	return values;
+}
+
+/** What follows `monitor` on the command line. Throws UsageError. */
+export function parseCheckOptions(args: readonly string[]): CheckOptions {
+	const values = valuesOf(args);
+	// the last one counts
+	const last = (name: string) => values.get(name)?.at(-1);
+	const needed = (name: string, short: string) => {
+		const value = last(name);
+		if (value) return value;
+		const what = value === "" ? "empty" : "missing";
+		throw new UsageError(`--${name} (${short}) is ${what}`);
+	};
+	const caFile = last("ca-file");
+	const fingerprint = last("fingerprint");
+	if (caFile !== undefined && fingerprint !== undefined)
+		throw new UsageError("--ca-file and --fingerprint: only one of the two");
+	if (caFile === "") throw new UsageError("--ca-file is empty");
+	return {
+		target: targetOf(needed("host", "-H"), last("port")),
+		proxies: (values.get("proxy") ?? []).map((text) => {
+			const proxy = parsePlace(text);
+			if (proxy) return proxy;
+			throw new UsageError(
+				`--proxy: not HOST, HOST:PORT or an address: ${text}`,
+			);
+		}),
+		plugin: needed("plugin-name", "-p"),
+		option: last("plugin-option") ?? "",
+		timeoutMilliseconds:
+			1000 *
+			wholeNumber(
+				"timeout",
+				last("timeout") ?? String(defaultTimeoutSeconds),
+				0,
+				mostSeconds,
+			),
+		isVerbose: !["no", "false", "0"].includes(last("verbose") ?? "no"),
+		caFile,
+		fingerprint:
+			fingerprint === undefined ? undefined : fingerprintOf(fingerprint),
+	};
+}

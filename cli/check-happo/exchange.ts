@@ -1,0 +1,117 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+import { relayError } from "../../src/relay/relay-error.ts";
+import { systemReason } from "../../src/system-error.ts";
+import type { CheckOptions } from "./arguments.ts";
+import {
+	createAnswerReader,
+	type HttpAnswer,
+	HttpAnswerError,
+} from "./http-answer.ts";
+import type { CheckRequest } from "./request.ts";
+
+/** Who has to be at the other end. */
+type Trust = Pick<CheckOptions, "caFile" | "fingerprint">;
+
+/** The CA certificates of a file. Throws an error that names it. */
+function readCa(file: string): Buffer {
+	let ca: Buffer;
+	try {
+		ca = readFileSync(file);
+	} catch (error) {
+		throw new Error(`--ca-file ${file}: ${systemReason(error)}`);
+	}
+	if (ca.includes("-----BEGIN CERTIFICATE-----")) return ca;
+	throw new Error(`--ca-file ${file}: has no certificate in PEM form`);
+}
+
+/** A connection; without a CA file its certificate is not verified, as in the original. */
+const open = ({ to }: CheckRequest, { caFile }: Trust): TLSSocket =>
+	connect({
+		host: to.host,
+		port: to.port,
+		...(isIP(to.host) === 0 && { servername: to.host }),
+		minVersion: "TLSv1.2",
+		rejectUnauthorized: caFile !== undefined,
+		// an empty list is not the same as none: to read the 150 roots that Node
+		// brings along takes longer than the whole check
+		ca: caFile === undefined ? [] : readCa(caFile),
+	});
+
+// costs milliseconds: only for those who want to know
+const fingerprintOf = (socket: TLSSocket) =>
+	socket.getPeerX509Certificate()?.fingerprint256;
+
+function wrongFingerprint(socket: TLSSocket, { fingerprint }: Trust) {
+	if (fingerprint === undefined) return undefined;
+	const found = fingerprintOf(socket);
+	if (found === fingerprint) return undefined;
+	return new Error(`certificate fingerprint is ${found}, not ${fingerprint}`);
+}
+
+/**
+ * Sends a request and gives the answer. Rejects with a RelayError that names the
+ * place, for whatever happens between here and there, the time limit included.
+ * Throws an Error when the CA file cannot be read.
+ */
+export function exchange(
+	request: CheckRequest,
+	trust: Trust,
+	timeoutMilliseconds: number,
+	note: ((line: string) => void) | undefined,
+): Promise<HttpAnswer> {
+	const place = request.to.text;
+	note?.(`connecting to ${place}`);
+	const socket = open(request, trust);
+	const reader = createAnswerReader();
+	return new Promise<HttpAnswer>((resolve, reject) => {
+		let isLate = false;
+		const timer =
+			timeoutMilliseconds > 0
+				? setTimeout(() => {
+						isLate = true;
+						fail(new Error("late"));
+					}, timeoutMilliseconds)
+				: undefined;
+		const over = () => {
+			clearTimeout(timer);
+			socket.destroy();
+		};
+		const fail = (error: Error) => {
+			over();
+			reject(
+				relayError(
+					// an error without a code: its text is the reason
+					error instanceof HttpAnswerError ? new Error(error.message) : error,
+					place,
+					{ isLate, timeoutMilliseconds },
+				),
+			);
+		};
+		const read = (take: () => HttpAnswer | undefined) => {
+			try {
+				const answer = take();
+				if (!answer) return;
+				over();
+				note?.(`answer: ${answer.status}, ${answer.body.length} bytes of body`);
+				resolve(answer);
+			} catch (error) {
+				fail(error as Error);
+			}
+		};
+		socket.once("error", fail);
+		socket.once("secureConnect", () => {
+			const wrong = wrongFingerprint(socket, trust);
+			if (wrong) return fail(wrong);
+			note?.(
+				`connected: ${socket.getProtocol()}, certificate ${fingerprintOf(socket)}`,
+			);
+			note?.(`${request.head.replaceAll("\r\n", "\n")}${request.body}`);
+			socket.write(request.head + request.body);
+		});
+		socket.on("data", (bytes: Buffer) => read(() => reader.push(bytes)));
+		socket.once("end", () => read(() => reader.end()));
+		socket.once("close", () => read(() => reader.end()));
+	});
+}

@@ -1,0 +1,181 @@
+/** An answer of HTTP/1.1, whole. */
+export interface HttpAnswer {
+	status: number;
+	/** Empty unless the status is 200: nobody looks at others. */
+	body: Buffer;
+}
+
+/** Why what arrived is no answer, in one line without the place. */
+export class HttpAnswerError extends Error {}
+
+/** Reads one answer from the bytes of a connection. */
+export interface AnswerReader {
+	/** Takes what arrived; gives the answer once it is complete. Throws HttpAnswerError. */
+	push(bytes: Buffer): HttpAnswer | undefined;
+	/** The connection has ended. Throws HttpAnswerError unless that ends the answer. */
+	end(): HttpAnswer;
+}
+
+/** Headers, trailers, one line of a chunk. */
+const mostHeadBytes = 64 * 1024;
+/** Far over what an agent answers. */
+export const mostBodyBytes = 64 * 1024 * 1024;
+
+const notHttp = () => new HttpAnswerError("the answer is not HTTP");
+
+/** What comes next: lines that end, bytes that are counted, or all that comes. */
+type Step =
+	| { of: "head" | "chunk size" | "chunk end" | "trailer" | "done" }
+	| { of: "body" | "chunk"; left: number };
+
+/** Bytes that become one piece, without a piece of memory for each of them. */
+function growingBuffer(most: number) {
+	let memory = Buffer.alloc(0);
+	let length = 0;
+	return {
+		add(bytes: Buffer) {
+			const wanted = length + bytes.length;
+			if (wanted > most)
+				throw new HttpAnswerError(`the answer is over ${most} bytes`);
+			if (wanted > memory.length) {
+				const larger = Buffer.allocUnsafe(Math.max(wanted, 2 * memory.length));
+				memory.copy(larger, 0, 0, length);
+				memory = larger;
+			}
+			bytes.copy(memory, length);
+			length = wanted;
+		},
+		whole: () => memory.subarray(0, length),
+	};
+}
+
+/** How the body of an answer ends, RFC 9112 6.3. */
+function bodyStep(headers: readonly [string, string][]): Step {
+	const values = (name: string) =>
+		headers
+			.filter(([one]) => one === name)
+			.flatMap(([, value]) => value.split(",").map((one) => one.trim()));
+	const codings = values("transfer-encoding").map((one) => one.toLowerCase());
+	if (codings.length > 0) {
+		if (codings.length === 1 && codings[0] === "chunked")
+			return { of: "chunk size" };
+		throw new HttpAnswerError(
+			`the answer has a coding that was not asked for: ${codings.join(", ")}`,
+		);
+	}
+	const [length, ...others] = new Set(values("content-length"));
+	if (length === undefined)
+		return { of: "body", left: Number.POSITIVE_INFINITY };
+	if (others.length > 0 || !/^\d{1,15}$/.test(length)) throw notHttp();
+	return Number(length) === 0
+		? { of: "done" }
+		: { of: "body", left: Number(length) };
+}
+
+/** The status of an answer and what comes after its head. */
+function readHead(text: string): { status: number; next: Step } {
+	const [first = "", ...lines] = text.split("\r\n");
+	const status = /^HTTP\/1\.[01] ([1-9]\d\d)(?: [^\r\n]*)?$/.exec(first)?.[1];
+	if (status === undefined) throw notHttp();
+	const headers = lines.map((line): [string, string] => {
+		const [, name = "", value = ""] =
+			/^([!#$%&'*+.^_`|~\w-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/.exec(line) ?? [];
+		if (name === "") throw notHttp();
+		return [name.toLowerCase(), value];
+	});
+	const isInterim = /^1(?!01)/.test(status);
+	return {
+		status: Number(status),
+		next: isInterim
+			? { of: "head" }
+			: status === "200"
+				? bodyStep(headers)
+				: { of: "done" },
+	};
+}
+
+function readSize(line: string): Step {
+	// extensions have no meaning for us
+	const digits = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?$/.exec(line)?.[1];
+	if (digits === undefined) throw notHttp();
+	const left = Number.parseInt(digits, 16);
+	return left === 0 ? { of: "trailer" } : { of: "chunk", left };
+}
+
+export function createAnswerReader(maxBodyBytes = mostBodyBytes): AnswerReader {
+	const body = growingBuffer(maxBodyBytes);
+	let step: Step = { of: "head" };
+	let status = 0;
+	/** Bytes of an unfinished line, or of unfinished headers. */
+	let rest: Buffer = Buffer.alloc(0);
+	let headBytes = 0;
+
+	/** The text up to a mark, which is taken away; undefined if it is not there yet. */
+	const upTo = (mark: string): string | undefined => {
+		const end = rest.indexOf(mark);
+		if ((end < 0 ? rest.length : end) + headBytes > mostHeadBytes)
+			throw new HttpAnswerError(
+				`the answer has headers of over ${mostHeadBytes} bytes`,
+			);
+		if (end < 0) return undefined;
+		const text = rest.toString("latin1", 0, end);
+		rest = rest.subarray(end + mark.length);
+		return text;
+	};
+
+	const takeBytes = (of: "body" | "chunk", left: number): Step | undefined => {
+		if (rest.length === 0) return undefined;
+		const part = rest.subarray(0, left);
+		rest = rest.subarray(part.length);
+		body.add(part);
+		if (part.length < left) return { of, left: left - part.length };
+		return { of: of === "body" ? "done" : "chunk end" };
+	};
+
+	/** One step on; undefined if more bytes are needed. */
+	const advance = (): Step | undefined => {
+		if (step.of === "body" || step.of === "chunk")
+			return takeBytes(step.of, step.left);
+		if (step.of === "head") {
+			const start = rest.toString("latin1", 0, 7);
+			if (start !== "HTTP/1.".slice(0, start.length)) throw notHttp();
+			const text = upTo("\r\n\r\n");
+			if (text === undefined) return undefined;
+			headBytes += text.length;
+			const { next, ...head } = readHead(text);
+			status = head.status;
+			return next;
+		}
+		const line = upTo("\r\n");
+		if (line === undefined) return undefined;
+		if (step.of === "chunk size") return readSize(line);
+		if (step.of === "chunk end") {
+			if (line !== "") throw notHttp();
+			return { of: "chunk size" };
+		}
+		headBytes += line.length + 2;
+		return line === "" ? { of: "done" } : step;
+	};
+
+	const answer = () => ({ status, body: body.whole() });
+	return {
+		push(bytes) {
+			rest = rest.length > 0 ? Buffer.concat([rest, bytes]) : bytes;
+			while (step.of !== "done") {
+				const next = advance();
+				if (next === undefined) return undefined;
+				step = next;
+			}
+			return answer();
+		},
+		end() {
+			if (step.of === "body" && step.left === Number.POSITIVE_INFINITY)
+				return answer();
+			throw new HttpAnswerError(
+				status === 0 && rest.length === 0
+					? "closed without an answer"
+					: "closed before the answer was complete",
+			);
+		},
+	};
+}

@@ -1,0 +1,83 @@
+import { version } from "../../generated/version.ts";
+import { UsageError } from "../argv.ts";
+import { type CheckOptions, parseCheckOptions } from "./arguments.ts";
+import { help, usage } from "./help.ts";
+import { checkRequest } from "./request.ts";
+import {
+	agentError,
+	oneLine,
+	ownError,
+	type Result,
+	resultOf,
+} from "./result.ts";
+
+const isHelp = (word: string | undefined) =>
+	["help", "h", "-h", "--help"].includes(word ?? "");
+
+async function check(
+	options: CheckOptions,
+	complain: (text: string) => void,
+): Promise<Result> {
+	const note = options.isVerbose
+		? (line: string) => complain(`${line}\n`)
+		: undefined;
+	// help and a wrong command line do without TLS, which takes longest to load
+	const { exchange } = await import("./exchange.ts");
+	let answer: Awaited<ReturnType<typeof exchange>>;
+	try {
+		answer = await exchange(
+			checkRequest(options),
+			options,
+			options.timeoutMilliseconds,
+			note,
+		);
+	} catch (error) {
+		const { name, message } = error as Error;
+		return name === "RelayError" ? agentError(message) : ownError(message);
+	}
+	return resultOf(answer);
+}
+
+/**
+ * Runs check_happo. A wrong command line says why on standard error and is 3: a
+ * monitoring system reads the original's 0 as OK. Help is 0, if it is all that is
+ * asked for.
+ * @param complain writes to standard error
+ */
+export async function runCheckHappo(
+	args: readonly string[],
+	complain: (text: string) => void,
+): Promise<Result> {
+	const wrong = (reason: string) => {
+		complain(`check_happo: ${oneLine(reason)}\n${usage}`);
+		return { output: "", status: 3 };
+	};
+	const [word, ...rest] = args;
+	if (word === undefined) return wrong("a command is missing");
+	if (
+		isHelp(word) ||
+		(word === "monitor" && rest.length === 1 && isHelp(rest[0]))
+	) {
+		const unknown = rest.find((other) => other !== "monitor" && !isHelp(other));
+		if (unknown === undefined) return { output: help, status: 0 };
+		return notACommand(unknown, complain);
+	}
+	if (["-v", "--version"].includes(word) && rest.length === 0)
+		return { output: `check_happo version ${version}\n`, status: 0 };
+	if (word.startsWith("-"))
+		return wrong(`the command comes first, not ${word}`);
+	if (word !== "monitor") return notACommand(word, complain);
+	try {
+		return await check(parseCheckOptions(rest), complain);
+	} catch (error) {
+		if (error instanceof UsageError) return wrong(error.message);
+		throw error;
+	}
+}
+
+function notACommand(word: string, complain: (text: string) => void): Result {
+	complain(
+		`check_happo: '${oneLine(word)}' is not a check_happo command. See 'check_happo --help'.\n`,
+	);
+	return { output: "", status: 2 };
+}

@@ -1,0 +1,96 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { TestContext } from "node:test";
+import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { createPair, listening, type NextHop } from "./next-hop.ts";
+
+const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
+	bin: { check_happo: string };
+};
+
+/** The built check_happo. */
+export const checkHappoProgram = join(process.cwd(), manifest.bin.check_happo);
+
+export interface Checked {
+	stdout: string;
+	stderr: string;
+	/** Exit status, or the signal that ended it. */
+	status: number | string | null;
+}
+
+/** Runs the built check_happo to its end; it may take 20 seconds. */
+export async function checkHappo(...args: string[]): Promise<Checked> {
+	const node = process.env.HAPPO_TEST_NODE ?? process.execPath;
+	const child = spawn(node, [checkHappoProgram, ...args], {
+		stdio: ["ignore", "pipe", "pipe"],
+		env: { PATH: process.env.PATH, LANG: "C" },
+		timeout: 20_000,
+		killSignal: "SIGKILL",
+	});
+	const [stdout, stderr, [code, signal]] = await Promise.all([
+		text(child.stdout),
+		text(child.stderr),
+		once(child, "close") as Promise<[number | null, string | null]>,
+	]);
+	return { stdout, stderr, status: code ?? signal };
+}
+
+/** The arguments of a check by an agent of 127.0.0.1. */
+export const checkAt = (port: number, ...more: string[]) =>
+	checkHappo(
+		"monitor",
+		"-H",
+		"127.0.0.1",
+		"-P",
+		String(port),
+		"-p",
+		"x",
+		...more,
+	);
+
+/** A server whose bytes a test writes itself. */
+export interface RawServer extends NextHop {
+	certificate: string;
+	/** What arrived on its connections so far. */
+	received(): string;
+}
+
+/** A TLS server of 127.0.0.1; `answer` is called once for a connection, when a whole request has arrived. */
+export async function answeringRaw(
+	t: Pick<TestContext, "after">,
+	answer: (socket: TLSSocket) => void,
+	options: TlsOptions = {},
+): Promise<RawServer> {
+	const pair = createPair();
+	let received = "";
+	const server = createServer(
+		{ cert: pair.certificate, key: pair.privateKey, ...options },
+		(socket) => {
+			let own = "";
+			let isAnswered = false;
+			socket.on("error", () => {});
+			socket.setEncoding("latin1").on("data", (part: string) => {
+				own += part;
+				received += part;
+				const [head = "", body] = own.split("\r\n\r\n");
+				const length = /^content-length: (\d+)$/im.exec(head)?.[1];
+				if (isAnswered || body?.length !== Number(length)) return;
+				isAnswered = true;
+				answer(socket);
+			});
+		},
+	);
+	server.on("tlsClientError", () => {});
+	// TCP stays with `listening`, which counts and ends what is open
+	const started = await listening(t, (socket) => {
+		server.emit("connection", socket);
+	});
+	return {
+		...started,
+		certificate: pair.certificate,
+		received: () => received,
+	};
+}

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { checkHappoProgram } from "./check-happo.ts";
+import { processesWith } from "./command-line.ts";
+import { eventually } from "./eventually.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** Debian's Nagios Core; other systems call it `nagios`. */
+const program = ["nagios4", "nagios"]
+	.flatMap((name) => [name, `/usr/sbin/${name}`])
+	.find((name) => spawnSync(name, ["--version"]).error === undefined);
+
+/** Why a test cannot run. */
+export const missingNagios =
+	program === undefined ? "nagios4 is not installed" : undefined;
+
+/** The command definitions that ship. */
+const shippedCommands = join(
+	process.cwd(),
+	"contrib/etc/nagios/check_happo.cfg",
+);
+
+/** A service of the one host. */
+export interface NagiosService {
+	description: string;
+	/** `check_happo!check_procs!-w 5` */
+	command: string;
+}
+
+/** A block of Nagios's files: `define KIND { NAME VALUE ... }`. */
+const define = (kind: string, values: Record<string, string | number>) =>
+	`define ${kind} {\n${Object.entries(values)
+		.map(([name, value]) => `\t${name} ${value}\n`)
+		.join("")}}\n`;
+
+const always = "00:00-24:00";
+const weekdays = [
+	"sunday",
+	"monday",
+	"tuesday",
+	"wednesday",
+	"thursday",
+	"friday",
+	"saturday",
+];
+
+/** One host at 127.0.0.1, which is up without a check, and its services. */
+const objects = (services: readonly NagiosService[]) =>
+	[
+		define("timeperiod", {
+			timeperiod_name: "always",
+			alias: "always",
+			...Object.fromEntries(weekdays.map((day) => [day, always])),
+		}),
+		// Nagios wants one, and never needs it here
+		define("command", { command_name: "none", command_line: "/bin/true" }),
+		define("contact", {
+			contact_name: "nobody",
+			host_notification_commands: "none",
+			service_notification_commands: "none",
+			host_notification_period: "always",
+			service_notification_period: "always",
+		}),
+		define("host", {
+			host_name: "web01",
+			address: "127.0.0.1",
+			max_check_attempts: 1,
+			check_period: "always",
+			active_checks_enabled: 0,
+			initial_state: "o",
+			contacts: "nobody",
+			notifications_enabled: 0,
+		}),
+		...services.map(({ description, command }) =>
+			define("service", {
+				host_name: "web01",
+				service_description: description,
+				check_command: command,
+				check_period: "always",
+				// seconds, by interval_length
+				check_interval: 2,
+				retry_interval: 2,
+				max_check_attempts: 1,
+				contacts: "nobody",
+				notifications_enabled: 0,
+			}),
+		),
+	].join("");
+
+/** The main file: everything in a directory, nothing that reaches out. */
+const mainFile = (directory: string) => {
+	const { username, gid } = userInfo();
+	const at = (name: string) => join(directory, name);
+	return Object.entries({
+		log_file: at("nagios.log"),
+		cfg_file: `${at("objects.cfg")}\ncfg_file=${shippedCommands}`,
+		resource_file: at("resource.cfg"),
+		object_cache_file: at("objects.cache"),
+		precached_object_file: at("objects.precache"),
+		status_file: at("status.dat"),
+		state_retention_file: at("retention.dat"),
+		lock_file: at("nagios.pid"),
+		temp_file: at("nagios.tmp"),
+		temp_path: directory,
+		check_result_path: at("results"),
+		query_socket: at("nagios.qh"),
+		command_file: at("nagios.cmd"),
+		nagios_user: username,
+		nagios_group: gid,
+		check_external_commands: 0,
+		check_for_updates: 0,
+		use_syslog: 0,
+		retain_state_information: 0,
+		enable_notifications: 0,
+		interval_length: 1,
+		status_update_interval: 1,
+		check_result_reaper_frequency: 1,
+		service_inter_check_delay_method: "n",
+		max_service_check_spread: 1,
+		illegal_macro_output_chars: "`~$&|'\"<>",
+	})
+		.map(([name, value]) => `${name}=${value}\n`)
+		.join("");
+};
+
+/** Blocks of the status file, of one kind. */
+function blocks(status: string, kind: string): Record<string, string>[] {
+	const pattern = new RegExp(`^${kind} \\{\\n([^}]*)\\n\\s*\\}`, "gm");
+	return [...status.matchAll(pattern)].map(([, inside = ""]) =>
+		Object.fromEntries(
+			inside.split("\n").map((line) => {
+				const [name = "", ...value] = line.trim().split("=");
+				return [name, value.join("=")];
+			}),
+		),
+	);
+}
+
+/** What the status file says of a service. */
+export interface ServiceStatus {
+	description: string;
+	/** 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
+	state: number;
+	/** The first line that the check printed. */
+	output: string;
+}
+
+export interface Nagios {
+	/** Every service, once all of them have been checked. */
+	checked(): Promise<ServiceStatus[]>;
+	/** Ends it with SIGTERM; fails if a process of it is left. */
+	stop(): Promise<void>;
+}
+
+/** Starts a real Nagios Core in a directory of its own, with the shipped commands and the built check_happo. */
+export async function startNagios(
+	t: Pick<TestContext, "after">,
+	services: readonly NagiosService[],
+): Promise<Nagios> {
+	assert.ok(program);
+	let child: ChildProcess | undefined;
+	// before its directory is removed: hooks run in this order
+	t.after(async () => {
+		if (!child || child.exitCode !== null || child.signalCode !== null) return;
+		const closed = once(child, "close");
+		child.kill("SIGKILL");
+		await closed;
+	});
+	const directory = await temporaryDirectory(t);
+	const at = (name: string) => join(directory, name);
+	await mkdir(at("results"));
+	await mkdir(at("plugins"));
+	await symlink(checkHappoProgram, at("plugins/check_happo"));
+	await writeFile(at("resource.cfg"), `$USER1$=${at("plugins")}\n`);
+	await writeFile(at("objects.cfg"), objects(services));
+	await writeFile(at("nagios.cfg"), mainFile(directory));
+
+	const started = spawn(program, [at("nagios.cfg")], {
+		stdio: ["ignore", "pipe", "pipe"],
+		cwd: directory,
+	});
+	child = started;
+	let said = "";
+	for (const stream of [started.stdout, started.stderr])
+		stream.setEncoding("utf8").on("data", (text: string) => {
+			said += text;
+		});
+	const closed = once(started, "close");
+	return {
+		async checked() {
+			let found: Record<string, string>[] = [];
+			await eventually(
+				"every service has been checked",
+				async () => {
+					assert.equal(started.exitCode, null, said);
+					const status = await readFile(at("status.dat"), "utf8").catch(
+						() => "",
+					);
+					found = blocks(status, "servicestatus");
+					return (
+						found.length === services.length &&
+						found.every(({ has_been_checked }) => has_been_checked === "1")
+					);
+				},
+				30_000,
+			).catch((error) => assert.fail(`${error}; nagios: ${said}`));
+			return found.map((one) => ({
+				description: one.service_description ?? "",
+				state: Number(one.current_state),
+				output: one.plugin_output ?? "",
+			}));
+		},
+		async stop() {
+			started.kill("SIGTERM");
+			await closed;
+			await eventually(
+				"no process of it is left",
+				async () => (await processesWith(directory)).length === 0,
+			);
+		},
+	};
+}
