@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import {
 	assertRefused,
@@ -76,8 +76,10 @@ for (const node of nodes)
 test("the native engine that is wanted and cannot be loaded stops the start", async (t) => {
 	const directory = await temporaryDirectory(t);
 	// the program alone, without what lies beside it
-	await mkdir(join(directory, "dist"));
-	await cp(program, join(directory, "dist/happo-agent.js"));
+	await cp(dirname(program), join(directory, "dist"), {
+		recursive: true,
+		filter: (file) => !file.includes("/dist/native"),
+	});
 	await writeFile(join(directory, "package.json"), '{"type":"module"}');
 	await symlink(
 		join(process.cwd(), "node_modules"),

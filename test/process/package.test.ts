@@ -152,9 +152,15 @@ describe("the package, installed from npm pack", {
 		const shipped = await readdir(join(project, "node_modules/happo-agent"));
 		assert.deepEqual(
 			shipped.sort(),
-			"CHANGELOG.md LICENSE README.md contrib dist openapi.yaml package.json".split(
+			"CHANGELOG.md LICENSE README.md contrib dist openapi.yaml package.json src".split(
 				" ",
 			),
+		);
+		// the command engine is compiled where it is installed
+		const installed = join(project, "node_modules/happo-agent");
+		assert.deepEqual(
+			await readdir(join(installed, "src"), { recursive: true }),
+			["commands", "commands/native", "commands/native/spawn.c"],
 		);
 	});
 
