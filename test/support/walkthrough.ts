@@ -1,0 +1,149 @@
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+import type { TestContext } from "node:test";
+
+/** Indented lines of a document; blank lines between them belong to it. */
+export interface Block {
+	/** What stands over it, without the `#`. */
+	heading: string;
+	/** Number of its first line in the document. */
+	line: number;
+	/** Without the indent. */
+	lines: string[];
+}
+
+/** A command of a walk-through and what the document shows as its output. */
+export interface Step {
+	/** Number of the command's line in the document. */
+	line: number;
+	command: string;
+	shown: string[];
+}
+
+/** The blocks of a document that are indented by four blanks. */
+export function indentedBlocks(markdown: string): Block[] {
+	const blocks: Block[] = [];
+	let heading = "";
+	let block: Block | undefined;
+	for (const [index, line] of markdown.split("\n").entries()) {
+		if (line.startsWith("    ")) {
+			if (!block) {
+				block = { heading, line: index + 1, lines: [] };
+				blocks.push(block);
+			}
+			block.lines.push(line.slice(4));
+		} else if (line === "") block?.lines.push("");
+		else {
+			block = undefined;
+			heading = /^#+ (.*)/.exec(line)?.[1] ?? heading;
+		}
+	}
+	for (const { lines } of blocks) while (lines.at(-1) === "") lines.pop();
+	return blocks;
+}
+
+/** The commands of a block, each with the lines up to the next one; undefined if it has output only. */
+export function stepsOf(
+	{ line, lines }: Block,
+	prompt: string,
+): [Step, ...Step[]] | undefined {
+	const steps: Step[] = [];
+	for (const [index, content] of lines.entries()) {
+		if (content.startsWith(prompt)) {
+			const command = content.replace(/^\$ /, "");
+			steps.push({ line: line + index, command, shown: [] });
+		} else if (steps.length === 0) return undefined;
+		else steps.at(-1)?.shown.push(content);
+	}
+	for (const { shown } of steps) while (shown.at(-1) === "") shown.pop();
+	const [first, ...others] = steps;
+	return first && [first, ...others];
+}
+
+const number = String.raw`\d+(?:\.\d+)*`;
+const duration = String.raw`\d+[dhms](?: \d+[dhms])?(?![\w.])`;
+
+const literally = (content: string) =>
+	content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+
+/** The numbers of a text, those of one digit left out: they are everywhere. */
+const numbersOf = (content: string) =>
+	(content.match(new RegExp(number, "g")) ?? []).filter((n) => n.length > 1);
+
+/**
+ * What outputs must be like that a document shows: the same, but other figures,
+ * other blanks between columns, and anything for `...`. Numbers that `typed` has
+ * are no figures: they stand where they are shown, and for no other number.
+ */
+export function likeShown(shown: readonly string[], typed: string): RegExp {
+	const given = new Set(numbersOf(typed));
+	const alternatives = [...given].map(literally).join("|") || "(?!)";
+	const figure = String.raw`(?!(?:${alternatives})(?!\d|\.\d))${number}`;
+	const part = (found: string) => {
+		if (found === "...") return ".*";
+		if (/^ +$/.test(found)) return " +";
+		if (new RegExp(`^${duration}$`).test(found)) return duration;
+		if (new RegExp(`^${number}$`).test(found) && !given.has(found))
+			return figure;
+		return literally(found);
+	};
+	const parts = new RegExp(
+		String.raw`\.\.\.| +|(?<![\w.])${duration}|${number}|[^\d. ]+|\.`,
+		"g",
+	);
+	const lines = shown.map((line) => {
+		if (line === "...") return String.raw`(?:.*\n)*?`;
+		// the indent is no run of blanks: YAML means something by it
+		const [, indent = "", content = ""] = /^( *)(.*)$/.exec(line) ?? [];
+		const like = (content.match(parts) ?? []).map(part).join("");
+		return String.raw`${indent}${like} *\n`;
+	});
+	return new RegExp(`^${lines.join("")}$`);
+}
+
+/** What one command of a session wrote, on both outputs, and its exit status. */
+export interface Outcome {
+	output: string;
+	status: number;
+}
+
+/** Runs commands one after the other in one bash, as somebody types them; it may take a minute. */
+export async function bashSession(
+	t: Pick<TestContext, "after">,
+	commands: readonly string[],
+	options: { directory: string; environment: Record<string, string> },
+): Promise<Outcome[]> {
+	const mark = "happo-end-of-command";
+	const script = commands.map(
+		(command) => `${command}\nprintf '\\n${mark} %d\\n' $?\n`,
+	);
+	// a group of its own, so that nothing of it stays if it hangs
+	const shell = spawn("bash", ["-c", `exec 2>&1\n${script.join("")}`], {
+		stdio: ["ignore", "pipe", "ignore"],
+		cwd: options.directory,
+		env: options.environment,
+		detached: true,
+	});
+	let hasEnded = false;
+	const kill = () => {
+		// later the number may be another's
+		if (hasEnded || shell.pid === undefined) return;
+		try {
+			process.kill(-shell.pid, "SIGKILL");
+		} catch {
+			// it has ended, its output is not yet read
+		}
+	};
+	t.after(kill);
+	const tooLong = setTimeout(kill, 60_000);
+	const output = await text(shell.stdout);
+	hasEnded = true;
+	clearTimeout(tooLong);
+	const pieces = output.split(new RegExp(`\n${mark} (\\d+)\n`));
+	if (pieces.length !== commands.length * 2 + 1)
+		throw new Error(`not every command came to its end: ${output}`);
+	return commands.map((_, index) => ({
+		output: pieces[index * 2] ?? "",
+		status: Number(pieces[index * 2 + 1]),
+	}));
+}
