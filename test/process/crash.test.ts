@@ -8,7 +8,7 @@ const seed = Number(
 );
 
 test("kill -9 in the middle of everything: nothing is lost, nothing comes back", async (t) => {
-	const rounds = 30;
+	const rounds = 20;
 	t.diagnostic(`HAPPO_CRASH_SEED=${seed}`);
 	const report = await crashRounds(t, { rounds, seed });
 	for (const line of crashFigures(report)) t.diagnostic(line);
@@ -27,6 +27,5 @@ test("kill -9 in the middle of everything: nothing is lost, nothing comes back",
 	assert.ok(report.appendedOk > 1000);
 	assert.ok(report.passesStored > 0);
 	assert.ok(report.acknowledged > 0);
-	assert.ok(report.batchesAgain > 0);
 	assert.ok(report.delivered >= report.appendedOk);
 });
