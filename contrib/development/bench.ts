@@ -1,0 +1,81 @@
+// Compares the built daemon with its peers and with what is possible:
+// bench.js [--quick] [--engine native|child_process] [BENCHMARK...]
+import { parseArgs } from "node:util";
+import { writeTestKeyPair } from "../../test/support/agent.ts";
+import { temporaryDirectory } from "../../test/support/temporary.ts";
+import { benchChecks } from "./bench/checks.ts";
+import { compileTools } from "./bench/compile.ts";
+import { benchLatency } from "./bench/latency.ts";
+import { machineLines, watchMachine } from "./bench/machine.ts";
+import { benchMemory } from "./bench/memory.ts";
+import { full, quick } from "./bench/plan.ts";
+import { benchRelay } from "./bench/relay.ts";
+import { benchRequests } from "./bench/requests.ts";
+import { benchSamples } from "./bench/samples.ts";
+import type { Scene } from "./bench/scene.ts";
+import { sectionLines } from "./bench/section.ts";
+import { benchStart } from "./bench/start.ts";
+import { benchStatus } from "./bench/status.ts";
+
+const benchmarks = {
+	checks: benchChecks,
+	relay: benchRelay,
+	requests: benchRequests,
+	latency: benchLatency,
+	start: benchStart,
+	memory: benchMemory,
+	samples: benchSamples,
+	status: benchStatus,
+};
+type Name = keyof typeof benchmarks;
+
+const { values, positionals } = parseArgs({
+	options: {
+		quick: { type: "boolean", default: false },
+		engine: { type: "string", default: "native" },
+	},
+	allowPositionals: true,
+});
+const wanted = positionals.length > 0 ? positionals : Object.keys(benchmarks);
+const unknown = wanted.filter((name) => !(name in benchmarks));
+if (unknown.length > 0)
+	throw new Error(
+		`no such benchmark: ${unknown.join(", ")}; there are ${Object.keys(benchmarks).join(", ")}`,
+	);
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+	process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+
+const ends: (() => unknown)[] = [];
+const t = { after: (end: unknown) => ends.push(end as () => unknown) };
+try {
+	const directory = await temporaryDirectory(t);
+	const scene: Scene = {
+		t,
+		plan: values.quick ? quick : full,
+		tools: compileTools(directory),
+		directory,
+		keyPair: await writeTestKeyPair(directory),
+		engine: values.engine,
+		signal: stop.signal,
+		progress: (line) => process.stderr.write(`${line}\n`),
+	};
+	for (const line of machineLines(values.engine)) print(line);
+	print("medians, in brackets the least and the most of the rounds");
+	for (const name of wanted) {
+		process.stderr.write(`${name}\n`);
+		const machine = watchMachine();
+		const section = await benchmarks[name as Name](scene);
+		print("");
+		for (const line of sectionLines(section)) print(line);
+		print(`  ${machine()}`);
+	}
+} catch (error) {
+	if (!stop.signal.aborted) throw error;
+	print(String(stop.signal.reason));
+	process.exitCode = 1;
+} finally {
+	for (const end of ends.reverse()) await end();
+}

@@ -1,0 +1,42 @@
+import { mkdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { program } from "../../../test/support/daemon.ts";
+import { freePort } from "./free-port.ts";
+import type { Scene } from "./scene.ts";
+import { type Server, startServer } from "./server.ts";
+
+/** The plugin's name for the agent. */
+export const pluginOf = ({ tools }: Scene) => basename(tools.plugin);
+
+/** The command that runs the built daemon on a port, everything of it in a directory. */
+export function agentCommand(
+	scene: Scene,
+	port: number,
+	directory: string,
+): string[] {
+	return [
+		process.execPath,
+		program,
+		"daemon",
+		...["--listen-address", "127.0.0.1", "-P", String(port)],
+		...["-B", scene.keyPair["public-key"], "-R", scene.keyPair["private-key"]],
+		...["-l", join(directory, "log"), "-d", join(directory, "db")],
+		...["-M", join(directory, "metrics.yaml"), "--disable-collect-metrics"],
+		...["--nagios-plugin-paths", dirname(scene.tools.plugin)],
+		...["--command-engine", scene.engine],
+	];
+}
+
+/** A directory of the run with room for one agent. */
+export async function agentDirectory(scene: Scene, name: string) {
+	const directory = join(scene.directory, name);
+	await mkdir(directory, { recursive: true });
+	return directory;
+}
+
+/** Starts the built daemon; its name is that of its directory. */
+export async function startAgent(scene: Scene, name: string): Promise<Server> {
+	const port = await freePort();
+	const directory = await agentDirectory(scene, name);
+	return startServer(scene.t, port, agentCommand(scene, port, directory));
+}

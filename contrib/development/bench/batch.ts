@@ -1,0 +1,8 @@
+/** Samples as a collection of plugins makes them: one metric each. */
+export function batchOf(samples: number, seconds: number) {
+	return Array.from({ length: samples }, (_, number) => ({
+		hostname: "bench.example.com",
+		timestamp: seconds,
+		metrics: { [`bench.metric.${number}`]: number / 8 },
+	}));
+}

@@ -1,0 +1,103 @@
+import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { parseKilobytes } from "../soak/process-figures.ts";
+import { pluginOf, startAgent } from "./agent.ts";
+import { startFastify } from "./fastify.ts";
+import { measure } from "./load.ts";
+import { startNginxEdge } from "./nginx.ts";
+import { relayed } from "./relay.ts";
+import { requestFile } from "./request-file.ts";
+import type { Scene } from "./scene.ts";
+import type { Section } from "./section.ts";
+import type { Server } from "./server.ts";
+import { summary } from "./summary.ts";
+
+/** After the start and after a load, before memory is looked at. */
+const restMilliseconds = 3_000;
+
+/** Memory in MiB: all of it, and what is not of files. */
+interface Held {
+	resident: number;
+	anonymous: number;
+}
+
+function heldBy({ pid }: Server): Held {
+	const status = readFileSync(`/proc/${pid}/status`, "utf8");
+	return {
+		resident: parseKilobytes(status, "VmRSS") / 1024,
+		anonymous: parseKilobytes(status, "RssAnon") / 1024,
+	};
+}
+
+/** What the agent holds idle and after each load, every time in a new process. */
+export async function benchMemory(scene: Scene): Promise<Section> {
+	const { plan, progress } = scene;
+	const held: Record<string, Held[]> = {};
+	const look = async (name: string, server: Server) => {
+		await pause(restMilliseconds, undefined, { signal: scene.signal });
+		held[name] ??= [];
+		held[name].push(heldBy(server));
+	};
+	const root = await requestFile(scene, "memory-root", { path: "/" });
+	const check = await requestFile(scene, "memory-check", {
+		path: "/monitor",
+		body: { plugin_name: pluginOf(scene), plugin_option: "" },
+	});
+	const edge = await startNginxEdge(scene, "memory-edge");
+	const relay = await requestFile(scene, "memory-relay", relayed(edge));
+	const many = plan.memoryRequests;
+	const load = { connections: 8, kept: true, answers: many };
+	const count = many.toLocaleString("en");
+	for (let round = 1; round <= plan.memoryRounds; round++) {
+		progress(`round ${round} of ${plan.memoryRounds}`);
+		const agent = await startAgent(scene, `agent-memory-${round}`);
+		await look("agent, idle", agent);
+		await measure(scene, agent, { ...load, file: check });
+		await look(`agent, after ${count} checks`, agent);
+		await measure(scene, agent, { ...load, file: relay });
+		await look(`agent, after ${count} relayed requests more`, agent);
+		await agent.stop();
+		const bare = await startFastify(scene);
+		await look("bare Fastify, idle", bare);
+		await measure(scene, bare, { ...load, file: root });
+		await measure(scene, bare, { ...load, file: root });
+		await look(
+			`bare Fastify, after ${(2 * many).toLocaleString("en")} GET /`,
+			bare,
+		);
+		await bare.stop();
+	}
+	await edge.stop();
+
+	const of = (name: string, figure: keyof Held) =>
+		summary((held[name] ?? []).map((one) => one[figure]));
+	const last = `agent, after ${count} relayed requests more`;
+	return {
+		title: "Memory",
+		notes: [
+			`in /proc/PID/status, ${restMilliseconds / 1000} seconds after the start and after each load, 8 at once`,
+		],
+		columns: ["VmRSS MiB", "RssAnon MiB"],
+		rows: Object.keys(held).map((name) => ({
+			name,
+			cells: [of(name, "resident"), of(name, "anonymous")],
+		})),
+		verdicts: [
+			{
+				what: "resident, idle, MiB",
+				figure: of("agent, idle", "resident"),
+				target: { is: "at most", value: 64, stretch: 60 },
+			},
+			{
+				what: "resident, after the load, MiB",
+				figure: of(last, "resident"),
+				target: { is: "at most", value: 80, stretch: 72 },
+			},
+			{
+				what: "private, after the load, MiB",
+				figure: of(last, "anonymous"),
+				target: { is: "at most", value: 30 },
+			},
+		],
+	};
+}

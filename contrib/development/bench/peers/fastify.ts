@@ -1,0 +1,16 @@
+// Fastify and nothing else: fastify.js PORT CERTIFICATE KEY
+import fastify from "fastify";
+import { loadKeyPair } from "../../../../src/http/certificate.ts";
+import { tlsOptions } from "../../../../src/http/tls-options.ts";
+
+const [port = "", certificateFile = "", privateKeyFile = ""] =
+	process.argv.slice(2);
+const pair = await loadKeyPair({
+	certificateFile,
+	privateKeyFile,
+	passphrase: "",
+	passphraseFile: "",
+});
+const app = fastify({ https: tlsOptions(pair) });
+app.get("/", async () => "OK");
+await app.listen({ host: "127.0.0.1", port: Number(port) });

@@ -1,0 +1,107 @@
+import { startAgent } from "./agent.ts";
+import { type Measured, measure } from "./load.ts";
+import { startNginxEdge, startNginxProxy } from "./nginx.ts";
+import { requestFile } from "./request-file.ts";
+import { inRounds } from "./rounds.ts";
+import type { Scene } from "./scene.ts";
+import type { Section } from "./section.ts";
+import type { Server } from "./server.ts";
+import { ratios, summary } from "./summary.ts";
+
+const atOnce = [8, 64] as const;
+
+/** What costs an edge that is an agent least: nothing to append. */
+const inner = { path: "/metric/append", body: { metric_data: [] } };
+
+/** It, asked of an edge through an agent. */
+export const relayed = (edge: Pick<Server, "port">) => ({
+	path: "/proxy",
+	body: {
+		proxy_hostport: [`127.0.0.1:${edge.port}`],
+		request_type: inner.path.slice(1),
+		request_json: JSON.stringify(inner.body),
+	},
+});
+
+/** A request to an edge through the agent and through nginx, TLS on both sides. */
+export async function benchRelay(scene: Scene): Promise<Section> {
+	const edges = {
+		"nginx edge": await startNginxEdge(scene, "nginx-edge"),
+		"agent edge": await startAgent(scene, "agent-edge"),
+	};
+	const bastion = await startAgent(scene, "agent-bastion");
+	const plain = await requestFile(scene, "relay-plain", inner);
+	const servers: Server[] = [...Object.values(edges), bastion];
+	const contenders: Record<string, (seconds: number) => Promise<Measured>> = {};
+	for (const [at, edge] of Object.entries(edges)) {
+		const proxy = await startNginxProxy(
+			scene,
+			`proxy to ${at}`.replaceAll(" ", "-"),
+			edge,
+		);
+		servers.push(proxy);
+		const file = await requestFile(scene, `relay ${at}`, relayed(edge));
+		for (const connections of atOnce) {
+			const common = { connections, kept: true };
+			contenders[`agent, ${at}, ${connections}`] = (seconds) =>
+				measure(scene, bastion, { ...common, seconds, file });
+			contenders[`nginx, ${at}, ${connections}`] = (seconds) =>
+				measure(scene, proxy, { ...common, seconds, file: plain });
+		}
+	}
+	const measured = await inRounds(scene, contenders);
+	for (const server of servers) await server.stop();
+
+	const of = (name: string, figure: keyof Measured) =>
+		(measured[name] ?? []).map((round) => Number(round[figure]));
+	const ratio = (figure: keyof Measured, at: string, many: number) =>
+		ratios(
+			of(`agent, ${at}, ${many}`, figure),
+			of(`nginx, ${at}, ${many}`, figure),
+		);
+	return {
+		title: "Relayed requests",
+		notes: [
+			"POST /metric/append of nothing to an edge: as POST /proxy to the agent, through a reverse proxy with kept connections in nginx (one worker)",
+			"an edge that is nginx shows what the bastion can do; one that is an agent is the slower of the two",
+			"load: our generator in C (OpenSSL, one thread), connections kept; CPU of the bastion only",
+		],
+		columns: [
+			"requests/s",
+			"CPU ms/request",
+			"p50 ms",
+			"p99 ms",
+			"generator %",
+		],
+		rows: Object.keys(contenders)
+			.toSorted()
+			.map((name) => ({
+				name,
+				cells: (
+					[
+						"perSecond",
+						"cpuMilliseconds",
+						"p50",
+						"p99",
+						"generatorPercent",
+					] as const
+				).map((figure) => summary(of(name, figure))),
+			})),
+		verdicts: Object.keys(edges).flatMap((at) => [
+			{
+				what: `relayed/s, ${at}, 64 at once, of nginx's`,
+				figure: ratio("perSecond", at, 64),
+				target: { is: "at least", value: 0.2, stretch: 0.33 } as const,
+			},
+			{
+				what: `relayed/s, ${at}, 8 at once, of nginx's`,
+				figure: ratio("perSecond", at, 8),
+				target: { is: "at least", value: 0.18, stretch: 0.3 } as const,
+			},
+			{
+				what: `CPU per request, ${at}, 64 at once, times nginx's`,
+				figure: ratio("cpuMilliseconds", at, 64),
+			},
+		]),
+	};
+}

@@ -1,0 +1,68 @@
+import { startAgent } from "./agent.ts";
+import { startFastify } from "./fastify.ts";
+import { type Measured, measure } from "./load.ts";
+import { requestFile } from "./request-file.ts";
+import { inRounds } from "./rounds.ts";
+import type { Scene } from "./scene.ts";
+import type { Section } from "./section.ts";
+import { ratios, summary } from "./summary.ts";
+
+/** `GET /`, which does nothing, against Fastify with nothing around it. */
+export async function benchRequests(scene: Scene): Promise<Section> {
+	const agent = await startAgent(scene, "agent-requests");
+	const bare = await startFastify(scene);
+	const file = await requestFile(scene, "root", { path: "/" });
+	const load = {
+		file,
+		connections: 8,
+		kept: true,
+	};
+	const measured = await inRounds(scene, {
+		agent: (seconds) => measure(scene, agent, { ...load, seconds }),
+		"bare Fastify": (seconds) => measure(scene, bare, { ...load, seconds }),
+	});
+	await agent.stop();
+	await bare.stop();
+
+	const of = (rounds: Measured[], figure: keyof Measured) =>
+		rounds.map((round) => Number(round[figure]));
+	const ratio = (figure: keyof Measured) =>
+		ratios(of(measured.agent, figure), of(measured["bare Fastify"], figure));
+	return {
+		title: "GET /, 8 at once",
+		notes: [
+			"Fastify with one route and the agent's TLS options, not bundled",
+			"load: our generator in C (OpenSSL, one thread), connections kept",
+		],
+		columns: [
+			"requests/s",
+			"CPU ms/request",
+			"p50 ms",
+			"p99 ms",
+			"generator %",
+		],
+		rows: Object.entries(measured).map(([name, rounds]) => ({
+			name,
+			cells: (
+				[
+					"perSecond",
+					"cpuMilliseconds",
+					"p50",
+					"p99",
+					"generatorPercent",
+				] as const
+			).map((figure) => summary(of(rounds, figure))),
+		})),
+		verdicts: [
+			{
+				what: "GET /, of bare Fastify's per second",
+				figure: ratio("perSecond"),
+				target: { is: "at least", value: 0.8, stretch: 0.95 },
+			},
+			{
+				what: "CPU of GET /, times bare Fastify's",
+				figure: ratio("cpuMilliseconds"),
+			},
+		],
+	};
+}

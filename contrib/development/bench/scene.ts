@@ -1,0 +1,21 @@
+import type { TestContext } from "node:test";
+import type { Tools } from "./compile.ts";
+import type { Plan } from "./plan.ts";
+
+/** Something that is ended with the run. */
+export type Scope = Pick<TestContext, "after">;
+
+/** What every benchmark works with. */
+export interface Scene {
+	t: Scope;
+	plan: Plan;
+	tools: Tools;
+	/** Temporary, for all files of the run. */
+	directory: string;
+	keyPair: { "public-key": string; "private-key": string };
+	/** Setting `command-engine` of the agents. */
+	engine: string;
+	/** Aborted when the run is to end. */
+	signal: AbortSignal;
+	progress: (line: string) => void;
+}
