@@ -383,9 +383,9 @@ test("a later request fails: which lines are stored is said", async (t) => {
 	assert.equal(Object.keys(sample.metrics)[0], "m10000");
 });
 
-/** A million lines, 20,000 names at 50 times. */
-function* millionLines() {
-	for (let time = 0; time < 50; time++) {
+/** 20,000 names at 15 times. */
+function* manyLines() {
+	for (let time = 0; time < 15; time++) {
 		const lines: string[] = [];
 		for (let n = 0; n < 20_000; n++)
 			lines.push(
@@ -395,18 +395,18 @@ function* millionLines() {
 	}
 }
 
-test("1,000,000 lines reach a real agent, every one of them", async (t) => {
+test("300,000 lines reach a real agent, every one of them", async (t) => {
 	const { port } = await startDaemon(t);
 	const from = performance.now();
 	const exited = await append(t, port, ["-H", "web01"], {
-		stdin: Readable.from(millionLines()),
+		stdin: Readable.from(manyLines()),
 		milliseconds: 300_000,
 		nodeFlags: ["--max-old-space-size=64"],
 	});
 	t.diagnostic(`${((performance.now() - from) / 1000).toFixed(1)} s`);
 	assert.equal(exited.stderr, "");
 	assert.equal(exited.stdout, "Success.\n");
-	const seen = new Uint8Array(1_000_000);
+	const seen = new Uint8Array(300_000);
 	for await (const { hostname, timestamp, metrics } of drained(port)) {
 		assert.equal(hostname, "web01");
 		const time = timestamp - 1_444_028_730;
@@ -420,9 +420,9 @@ test("1,000,000 lines reach a real agent, every one of them", async (t) => {
 	assert.ok(seen.every((count) => count === 1));
 });
 
-test("100 MB of input take little memory", async (t) => {
+test("40 MB of input take little memory", async (t) => {
 	function* large() {
-		for (let n = 0; n < 1000; n++)
+		for (let n = 0; n < 400; n++)
 			yield `${"name".repeat(25)}${n} 1 7\n`.repeat(960);
 	}
 	const { code, stderr } = await run(t, ["append_metric", "-n"], {
