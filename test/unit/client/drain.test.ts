@@ -29,9 +29,9 @@ async function filled(
 	const bastions = via ? [local((await startTestAgent(t)).port)] : [];
 	const client = clientOf(t, agent.port, { via: bastions });
 	for (let n = 1; n <= count; n++) {
-		// batches are of whole seconds
-		const second = Math.floor(Date.now() / 1000);
 		await client.POST("/metric/append", { body: { metric_data: [sample(n)] } });
+		// batches are of whole seconds; it arrived in this one at the latest
+		const second = Math.floor(Date.now() / 1000);
 		if (n < count)
 			await eventually(
 				"the next second",
