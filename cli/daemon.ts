@@ -7,7 +7,6 @@ import { systemReason } from "../src/system-error.ts";
 import { endProcess, type Running, watchProcess } from "./lifecycle.ts";
 import type { ProgramCommand } from "./program.ts";
 import { type Invocation, settingsCommand } from "./settings-command.ts";
-import { keepHeapSmall } from "./small-heap.ts";
 
 /** Exit status for everything but a wrong argument or setting. */
 const failureStatus = 1;
@@ -66,7 +65,6 @@ async function run(
 	let profile: CpuProfile | undefined;
 	// before anything says that the agent runs, a signal has to be obeyed
 	const watch = watchProcess(running, complain);
-	keepHeapSmall();
 	const parts = await loadParts();
 	const directory = given["quick-start"];
 	const quick = directory !== "";
