@@ -8,7 +8,7 @@ const seed = Number(
 );
 
 test("kill -9 in the middle of everything: nothing is lost, nothing comes back", async (t) => {
-	const rounds = 15;
+	const rounds = 8;
 	t.diagnostic(`HAPPO_CRASH_SEED=${seed}`);
 	const report = await crashRounds(t, { rounds, seed });
 	for (const line of crashFigures(report)) t.diagnostic(line);
@@ -24,7 +24,7 @@ test("kill -9 in the middle of everything: nothing is lost, nothing comes back",
 	assert.deepEqual(report.errors, []);
 	// otherwise the run says nothing
 	assert.ok(report.killsInOpenRequest >= rounds / 2);
-	assert.ok(report.appendedOk > 1000);
+	assert.ok(report.appendedOk > 300);
 	assert.ok(report.passesStored > 0);
 	assert.ok(report.acknowledged > 0);
 	assert.ok(report.delivered >= report.appendedOk);
