@@ -3,7 +3,12 @@ import { resolve } from "node:path";
 import type { Log } from "../log.ts";
 import { inTurn } from "../turn.ts";
 import { sizeOf } from "./directory.ts";
-import { everything, type Level, type LevelIterator } from "./level.ts";
+import {
+	everything,
+	type Level,
+	type LevelIterator,
+	tableSizes,
+} from "./level.ts";
 import { openReopening, StoreLocked, StoreUnavailable } from "./reopening.ts";
 
 export { StoreLocked, StoreUnavailable };
@@ -185,7 +190,8 @@ export async function openDatabase(parts: {
 					store.level?.getProperty(`leveldb.${name}`) ?? "",
 				]),
 			),
-		diskBytes: () => sizeOf(directory),
+		diskBytes: async () =>
+			sizeOf(directory, store.level && tableSizes(store.level)),
 		directory,
 		get unavailable() {
 			return store.unavailable;

@@ -63,15 +63,24 @@ export async function prepareDirectory(
 	return contents;
 }
 
-/** Bytes of the files in it; one that goes meanwhile, or a directory that cannot be read, counts as nothing. */
-export async function sizeOf(directory: string): Promise<number> {
+/**
+ * Bytes of the files in it; one that goes meanwhile, or a directory that cannot
+ * be read, counts as nothing. The system is not asked for the sizes of files that
+ * are `known`: a week of metrics is a thousand tables, at 25 microseconds each.
+ */
+export async function sizeOf(
+	directory: string,
+	known: ReadonlyMap<string, number> = new Map(),
+): Promise<number> {
 	const names = await readdir(directory).catch(() => []);
 	const sizes = await Promise.all(
-		names.map((name) =>
-			stat(join(directory, name)).then(
-				({ size }) => size,
-				() => 0,
-			),
+		names.map(
+			(name) =>
+				known.get(name) ??
+				stat(join(directory, name)).then(
+					({ size }) => size,
+					() => 0,
+				),
 		),
 	);
 	return sizes.reduce((sum, size) => sum + size, 0);

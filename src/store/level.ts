@@ -42,6 +42,20 @@ export async function openLevel(
 	return level;
 }
 
+/**
+ * Bytes of its tables by the name of the file, `000533.ldb`: what LevelDB has in
+ * use is complete and never changes, so that nobody need ask the system. Not in
+ * here are tables that it is still writing, and those it has yet to delete.
+ */
+export function tableSizes(level: Level): Map<string, number> {
+	const sizes = new Map<string, number>();
+	const listed = level.getProperty("leveldb.sstables");
+	// ` 533:141049['m-1700158400' @ 2641 : 1 .. `, and no line ends in keys
+	for (const [, table = "", bytes] of listed.matchAll(/^ (\d+):(\d+)\[/gm))
+		sizes.set(`${table.padStart(6, "0")}.ldb`, Number(bytes));
+	return sizes;
+}
+
 /** Rebuilds a closed database from what can be read; `lost/` gets the rest. */
 export async function repairLevel(directory: string): Promise<void> {
 	await ClassicLevel.repair(directory);
