@@ -3,46 +3,7 @@ import { test } from "node:test";
 import { resolveSettings } from "../../../src/setting-table.ts";
 import { daemonSettings } from "../../../src/settings.ts";
 import { reportStatus } from "../../../src/status/report.ts";
-import type { State } from "../../../src/status/state.ts";
-
-/** A state whose figures all differ, so that none can stand for another. */
-function aState(more: Partial<State> = {}): State {
-	return {
-		version: "2.0.0",
-		startedAt: 1_700_000_000_500,
-		now: () => 1_700_000_100_400,
-		uptimeSeconds: () => 99.9,
-		commands: () => ({
-			engine: "native",
-			running: 1,
-			waiting: 2,
-			timeouts: 3,
-			survivors: 4,
-		}),
-		connections: () => ({ open: 5, waiting: 6 }),
-		eventLoop: () => ({ mean_delay_ms: 7, max_delay_ms: 8 }),
-		collection: () => ({ enabled: true, last_pass: null }),
-		buffer: {
-			span: async () => ({ oldest: 1_700_000_040, newest: 1_700_000_090 }),
-		},
-		database: {
-			directory: "/var/lib/happo-agent",
-			unavailable: undefined,
-			diskBytes: async () => 4_096,
-			properties: (names) =>
-				Object.fromEntries(names.map((name) => [name, `<${name}>`])),
-		},
-		certificate: () => ({
-			file: "agent.pub",
-			subject: "CN=web01",
-			not_after: 1_800_000_000,
-			fingerprint_sha256: "AB:CD",
-		}),
-		settings: {},
-		table: daemonSettings,
-		...more,
-	};
-}
+import { aState } from "../../support/state.ts";
 
 test("the original's six fields come first, as clients of it know them", async () => {
 	const report = await reportStatus(aState());
