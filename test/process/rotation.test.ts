@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile, rename } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { writeTestKeyPair } from "../support/agent.ts";
+import { freePort } from "../support/command-line.ts";
 import { startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { send } from "../support/https.ts";
@@ -11,21 +11,10 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const lines = (file: string) => readFile(file, "utf8").catch(() => "");
 
-/** A port that is free now: the log, which would name it, is in a file here. */
-async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) =>
-		server.listen(0, "127.0.0.1", () => resolve()),
-	);
-	const address = server.address();
-	await new Promise((resolve) => server.close(resolve));
-	assert.ok(address && typeof address === "object");
-	return address.port;
-}
-
 test("SIGHUP opens the log again under its name, and the agent goes on", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
+	// the log, which would name it, is in a file here
 	const port = await freePort();
 	const file = join(directory, "agent.log");
 	const agent = startProgram(

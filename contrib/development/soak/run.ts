@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { writeTestKeyPair } from "../../../test/support/agent.ts";
+import { freePort } from "../../../test/support/command-line.ts";
 import { startProgram } from "../../../test/support/daemon.ts";
 import { eventually } from "../../../test/support/eventually.ts";
 import { send } from "../../../test/support/https.ts";
@@ -25,23 +25,11 @@ import {
 
 type Scope = Pick<TestContext, "after">;
 
-/** A port that was free a moment ago: at log-level warn the daemon does not say its own. */
-function freePort(): Promise<number> {
-	return new Promise((resolve, reject) => {
-		const server = createServer().once("error", reject);
-		server.listen(0, "127.0.0.1", () => {
-			const address = server.address();
-			server.close(() =>
-				resolve(typeof address === "object" ? (address?.port ?? 0) : 0),
-			);
-		});
-	});
-}
-
 /** The daemon as its users run it: log, store and configuration in files. */
 async function startDaemon(t: Scope, directory: string) {
 	const { plugins } = await writeWorkload(directory);
 	const pair = await writeTestKeyPair(directory);
+	// at log-level warn the daemon does not say which one it took
 	const port = await freePort();
 	const daemon = startProgram(
 		t,
