@@ -1,17 +1,19 @@
 // Kills the built daemon at random moments: crash.js [ROUNDS [SEED]]
 import { crashFigures, crashRounds } from "../../test/support/crash.ts";
+import { createScope } from "../../test/support/scope.ts";
 
 const [rounds = "1000", seed = String(Math.floor(Math.random() * 2 ** 32))] =
 	process.argv.slice(2);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-const ends: (() => unknown)[] = [];
+const scope = createScope();
 try {
 	print(`seed ${seed}`);
-	const report = await crashRounds(
-		{ after: (end: unknown) => ends.push(end as () => unknown) },
-		{ rounds: Number(rounds), seed: Number(seed), progress: print },
-	);
+	const report = await crashRounds(scope, {
+		rounds: Number(rounds),
+		seed: Number(seed),
+		progress: print,
+	});
 	for (const line of crashFigures(report)) print(line);
 	for (const line of report.errors.slice(0, 20)) print(line);
 	const { lost, passesLost, resurrected, batchesChanged, torn } = report;
@@ -19,5 +21,5 @@ try {
 	const bad = lost + passesLost + resurrected + batchesChanged + torn;
 	if (bad > 0 || report.errors.length > 0 || !isOpen) process.exitCode = 1;
 } finally {
-	for (const end of ends.reverse()) await end();
+	await scope.end();
 }

@@ -1,5 +1,6 @@
 // The original's acceptance test, on the built daemon: soak.js [MINUTES]
 import { availableParallelism, cpus, loadavg, release } from "node:os";
+import { createScope } from "../../test/support/scope.ts";
 import { isMissed, judge, table } from "./soak/judgement.ts";
 import { soak } from "./soak/run.ts";
 import { original } from "./soak/workload.ts";
@@ -14,15 +15,16 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 	process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
-const ends: (() => unknown)[] = [];
+const scope = createScope();
 try {
 	print(
 		`${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} cores, Linux ${release()}, node ${process.versions.node}, load ${load()}`,
 	);
-	const run = await soak(
-		{ after: (end: unknown) => ends.push(end as () => unknown) },
-		{ minutes, signal: stop.signal, progress: print },
-	);
+	const run = await soak(scope, {
+		minutes,
+		signal: stop.signal,
+		progress: print,
+	});
 	const verdicts = judge(run);
 	print(`load ${load()}, ${run.wallSeconds.toFixed(1)} seconds`);
 	for (const line of table(verdicts)) print(line);
@@ -38,5 +40,5 @@ try {
 	print(String(stop.signal.reason));
 	process.exitCode = 1;
 } finally {
-	for (const end of ends.reverse()) await end();
+	await scope.end();
 }

@@ -12,12 +12,13 @@ import {
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { after, before, describe, it, type TestContext } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { createAgentClient } from "../../src/client/index.ts";
 import { startWithPlugins } from "../support/command-line.ts";
 import { json } from "../support/next-hop.ts";
 import { local } from "../support/relaying.ts";
+import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const execute = promisify(execFile);
@@ -78,10 +79,7 @@ async function hasRegistry() {
 describe("the package, installed from npm pack", {
 	concurrency: false,
 }, async () => {
-	const ends: (() => unknown)[] = [];
-	const scope = {
-		after: (end: () => unknown) => ends.push(end),
-	} as unknown as TestContext;
+	const scope = createScope();
 	const skip = (await hasRegistry()) ? false : "no npm registry";
 	let project = "";
 
@@ -123,7 +121,7 @@ describe("the package, installed from npm pack", {
 		await writeFile(join(project, "program.ts"), program);
 	});
 	after(async () => {
-		for (const end of ends.reverse()) await end();
+		await scope.end();
 	});
 
 	// no @types/node there: the library of browsers has fetch and console
@@ -238,7 +236,7 @@ describe("the package, installed from npm pack", {
 			json(response, { hosts }),
 		);
 		await new Promise<void>((done) => management.listen(0, "127.0.0.1", done));
-		ends.push(() => management.close());
+		scope.after(() => management.close());
 		const { port } = management.address() as AddressInfo;
 		assert.equal(
 			await example(

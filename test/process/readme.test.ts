@@ -12,6 +12,7 @@ import { run } from "../support/command-line.ts";
 import { startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { testNode } from "../support/happo-ctl.ts";
+import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import {
 	bashSession,
@@ -93,16 +94,8 @@ async function managementStarted(t: Test, directory: string) {
  * the README knows.
  */
 async function workplace(context: TestContext) {
-	// the last first: an agent that still collects writes into its directory
-	const ends: (() => unknown)[] = [];
-	context.after(async () => {
-		for (const end of ends.reverse()) await end();
-	});
-	const t: Test = {
-		after: (end) => {
-			ends.push(end as () => unknown);
-		},
-	};
+	const t = createScope();
+	context.after(t.end);
 	const directory = await temporaryDirectory(t);
 	const [agent, management] = await Promise.all([
 		quickStarted(t, directory),

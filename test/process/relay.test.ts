@@ -7,6 +7,7 @@ import { freePort, startWithPlugins } from "../support/command-line.ts";
 import type { StartedDaemon } from "../support/daemon.ts";
 import { post, send } from "../support/https.ts";
 import { countingDoor, local, relay, visible } from "../support/relaying.ts";
+import { createScope } from "../support/scope.ts";
 
 const check = (name: string, option = "") => ({
 	apikey: "",
@@ -19,8 +20,7 @@ const hasIpv6 = Object.values(networkInterfaces())
 	.some((found) => found?.address === "::1");
 
 describe("a chain of agents", { concurrency: false }, () => {
-	const ends: (() => unknown)[] = [];
-	const scope = { after: (end: () => unknown) => ends.push(end) };
+	const scope = createScope();
 	let daemons: StartedDaemon[];
 	let [first, edge] = [0, 0];
 	/** The hops after the first agent, three of them. */
@@ -29,7 +29,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 	before(async () => {
 		daemons = await Promise.all(
 			[0, 1, 2, 3].map(() =>
-				startWithPlugins(scope as never, [
+				startWithPlugins(scope, [
 					"--sensu-plugin-paths",
 					join(fixtures, "sensu"),
 				]),
@@ -45,7 +45,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 			assert.equal((await daemon.stop()).code, 0);
 			assert.doesNotMatch(daemon.stdout(), / error /i);
 		}
-		for (const end of ends.reverse()) await end();
+		await scope.end();
 	});
 
 	for (const [name, option] of [

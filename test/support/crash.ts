@@ -9,6 +9,7 @@ import { fixtures } from "./agent.ts";
 import { startDaemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
 import { send } from "./https.ts";
+import { createScope, type Scope } from "./scope.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 type Sample = components["schemas"]["StoredSample"];
@@ -165,17 +166,6 @@ const passPlugin = `#!/bin/sh
 printf 'pass.id\\t%s\\t%s\\n' "$(date +%s%6N)" "$(date +%s)"
 `;
 
-/** Starts a round's daemon with a scope of its own: a thousand must not pile up. */
-function createScope() {
-	const ends: (() => unknown)[] = [];
-	return {
-		after: (end: () => unknown) => ends.push(end),
-		end: async () => {
-			for (const end of ends.splice(0).reverse()) await end();
-		},
-	};
-}
-
 /**
  * Kills the built daemon at random moments, round after round on one directory,
  * while writers append, a pass is collected every second, one reader drains and
@@ -200,9 +190,9 @@ export async function crashRounds(
 	const errors: string[] = [];
 	let killsInOpenRequest = 0;
 
-	const start = (scope: ReturnType<typeof createScope>, ...flags: string[]) =>
+	const start = (scope: Scope, ...flags: string[]) =>
 		startDaemon(
-			scope as unknown as Pick<TestContext, "after">,
+			scope,
 			[
 				...["--collection-interval-seconds", "1"],
 				...["--sensu-plugin-paths", `${join(fixtures, "sensu")},${directory}`],
@@ -291,10 +281,7 @@ export async function crashRounds(
 		return { call, drain, lease, write, run };
 	};
 
-	const round = async (
-		number: number,
-		scope: ReturnType<typeof createScope>,
-	) => {
+	const round = async (number: number, scope: Scope) => {
 		await writeFile(
 			join(directory, "metrics.yaml"),
 			`metrics:\n- hostname: round-${number}\n  plugins:\n  - plugin_name: metrics_ok\n  - plugin_name: metrics_pass\n`,
@@ -345,7 +332,7 @@ export async function crashRounds(
 	};
 
 	/** Takes what is left; a peek sees what is still lent, too. */
-	const takeTheRest = async (scope: ReturnType<typeof createScope>) => {
+	const takeTheRest = async (scope: Scope) => {
 		const daemon = await start(scope, "--disable-collect-metrics");
 		const { call, drain } = clientsOf(daemon.port, () => false);
 		const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -360,9 +347,8 @@ export async function crashRounds(
 		errors.push(...stdout.split("\n").filter((line) => /\[error\]/.test(line)));
 	};
 
-	const within = async (
-		work: (scope: ReturnType<typeof createScope>) => Promise<void>,
-	) => {
+	// a scope of its own for each: what a thousand leave must not pile up
+	const within = async (work: (scope: Scope) => Promise<void>) => {
 		const scope = createScope();
 		await work(scope).finally(scope.end);
 	};

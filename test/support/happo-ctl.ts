@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { dirname, join } from "node:path";
 import { after, type TestContext } from "node:test";
 import { type Exited, program } from "./daemon.ts";
+import { createScope } from "./scope.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 /** The built program. */
@@ -62,13 +63,7 @@ export async function ctl(
 
 /** What lasts as long as the tests of a file; a hook's own `after` would come at once. */
 export function wholeFile(): Pick<TestContext, "after"> {
-	const cleanUps: (() => unknown)[] = [];
-	after(async () => {
-		for (const cleanUp of cleanUps.reverse()) await cleanUp();
-	});
-	return {
-		after: (cleanUp) => {
-			cleanUps.push(cleanUp as () => unknown);
-		},
-	};
+	const scope = createScope();
+	after(scope.end);
+	return scope;
 }

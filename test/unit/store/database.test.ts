@@ -23,30 +23,23 @@ import {
 	StoreLocked,
 	StoreUnavailable,
 } from "../../../src/store/database.ts";
+import { createScope, type Scope } from "../../support/scope.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const root = process.geteuid?.() === 0;
 const everything = { from: "\0", before: "\uffff" };
 
 type Ending = () => unknown;
-const endings = new WeakMap<TestContext, Ending[]>();
+const scopes = new WeakMap<TestContext, Scope>();
 
 /** Runs when the test ends, the last one first: a file system in use stays. */
 function atEnd(t: TestContext, ending: Ending) {
-	const known = endings.get(t);
-	if (known) return known.push(ending);
-	const mine = [ending];
-	endings.set(t, mine);
-	return t.after(async () => {
-		const failures: unknown[] = [];
-		for (const end of mine.reverse())
-			try {
-				await end();
-			} catch (error) {
-				failures.push(error);
-			}
-		if (failures.length > 0) throw failures[0];
-	});
+	const known = scopes.get(t);
+	if (known) return known.after(ending);
+	const scope = createScope();
+	scopes.set(t, scope);
+	scope.after(ending);
+	t.after(scope.end);
 }
 
 const temporary = (t: TestContext) =>
