@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { processesWith, startWithPlugins } from "../support/command-line.ts";
-import { eventually } from "../support/eventually.ts";
+import { startWithPlugins } from "../support/command-line.ts";
 import { post, send } from "../support/https.ts";
+import { startSleepingChecks } from "../support/sleeping-checks.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 /** Node's options that run this code in the program when it gets SIGUSR2. */
@@ -61,18 +60,7 @@ for (const [name, [code, logged]] of Object.entries(unexpected))
 			(await post(daemon.port, "/metric/append", { metric_data })).status,
 			200,
 		);
-		const marker = `30.${randomInt(1e9, 1e10)}`;
-		const answer = post(daemon.port, "/monitor", {
-			plugin_name: "check_ignoreterm",
-			plugin_option: marker,
-		}).then(
-			({ status }) => status,
-			(error: NodeJS.ErrnoException) => error.code,
-		);
-		await eventually(
-			"the plugin sleeps",
-			async () => (await processesWith(`sleep\0${marker}`)).length === 1,
-		);
+		const checks = await startSleepingChecks(daemon);
 		const began = Date.now();
 		daemon.process.kill("SIGUSR2");
 		const { code: status, signal, stdout, stderr } = await daemon.exited;
@@ -83,11 +71,8 @@ for (const [name, [code, logged]] of Object.entries(unexpected))
 		assert.equal(errors.length, 1, stdout);
 		assert.match(errors[0] ?? "", logged);
 		assert.equal(stderr, "", "Node says nothing of its own");
-		assert.equal(await answer, 503);
-		await eventually(
-			"nothing is left of the plugin",
-			async () => (await processesWith(marker)).length === 0,
-		);
+		assert.deepEqual(await checks.answers, [503]);
+		await checks.gone();
 		// what was stored is there, and nothing has to be mended
 		const again = await startWithPlugins(t, flags, { directory });
 		const { json } = await post(again.port, "/metric/peek", {});
@@ -104,26 +89,15 @@ test("a signal while it ends because of an error ends it at once, still with 1",
 	const daemon = await startWithPlugins(t, [], {
 		nodeFlags: onSignal(`Promise.reject(new Error("boom"))`),
 	});
-	const marker = `30.${randomInt(1e9, 1e10)}`;
-	const answer = post(daemon.port, "/monitor", {
-		plugin_name: "check_ignoreterm",
-		plugin_option: marker,
-	}).catch(() => undefined);
-	await eventually(
-		"the plugin sleeps",
-		async () => (await processesWith(`sleep\0${marker}`)).length === 1,
-	);
+	const checks = await startSleepingChecks(daemon);
 	daemon.process.kill("SIGUSR2");
 	await daemon.printed(/internal error, stopping/);
 	daemon.process.kill("SIGTERM");
 	daemon.process.kill("SIGINT");
 	const { code } = await daemon.exited;
-	await answer;
+	await checks.answers;
 	assert.equal(code, 1);
-	await eventually(
-		"nothing is left of the plugin",
-		async () => (await processesWith(marker)).length === 0,
-	);
+	await checks.gone();
 });
 
 test("an error that comes while it stops does not keep it from stopping", async (t) => {
