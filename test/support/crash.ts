@@ -57,6 +57,18 @@ function createRandom(seed: number): () => number {
 	};
 }
 
+/**
+ * How long the rounds live, in turn and in milliseconds, so that a few of them have
+ * some of each kind: several passes, an end about the first one, and short.
+ */
+const lives = [
+	[1500, 2500],
+	[700, 1100],
+	[5, 400],
+	[5, 400],
+	[5, 400],
+] as const;
+
 const answeredOk = 1;
 const seen = 2;
 /** A drain's whole answer, or a lease's that was then acknowledged. */
@@ -308,14 +320,8 @@ export async function crashRounds(
 			await run(clients.lease, () => between(0, 10)),
 		];
 		const all = Promise.all(running.map(({ ended }) => ended));
-		// many rounds are short, some end about the first pass, others have several
-		const dice = random();
-		const life =
-			dice < 0.6
-				? between(5, 400)
-				: dice < 0.8
-					? between(700, 1100)
-					: between(400, 2500);
+		const [least, most] = lives[number % lives.length] ?? lives[0];
+		const life = between(least, most);
 		try {
 			await Promise.race([pause(life), all]);
 		} finally {
