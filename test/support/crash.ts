@@ -1,18 +1,16 @@
-import { createHash } from "node:crypto";
 import { chmod, writeFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { components } from "../../generated/schema.ts";
 import { fixtures } from "./agent.ts";
+import { createLedger, type Sample } from "./crash-ledger.ts";
 import { startDaemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
 import { send } from "./https.ts";
 import { createScope, type Scope } from "./scope.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
-type Sample = components["schemas"]["StoredSample"];
 type Operation = "append" | "drain" | "lease" | "ack";
 
 /** What a crash test saw. Samples are those of writers and of collected passes. */
@@ -68,110 +66,6 @@ const lives = [
 	[5, 400],
 	[5, 400],
 ] as const;
-
-const answeredOk = 1;
-const seen = 2;
-/** A drain's whole answer, or a lease's that was then acknowledged. */
-const taken = 4;
-/** The rest is the number of the acknowledgement that was answered `ok`. */
-const acknowledgement = 8;
-
-/** What is known of every sample, by number; a few bytes each for a long run. */
-function createLedger() {
-	const states: number[] = [];
-	const passes = new Map<string, number>();
-	const batches = new Map<string, string>();
-	const unanswered: { first: number; count: number }[] = [];
-	const counts = { acknowledged: 0, batchesAgain: 0, batchesChanged: 0 };
-	let [duplicates, resurrected] = [0, 0];
-
-	const mark = (of: readonly number[], bit: number) => {
-		for (const id of of) states[id] = (states[id] ?? 0) | bit;
-	};
-	const idOf = ({ hostname, timestamp, metrics }: Sample) => {
-		if (hostname === "writer") return timestamp;
-		const nanoseconds = metrics?.["pass.id"];
-		if (nanoseconds === undefined) return undefined;
-		const pass = `${hostname} ${nanoseconds}`;
-		const id = passes.get(pass) ?? states.push(answeredOk) - 1;
-		passes.set(pass, id);
-		return id;
-	};
-
-	return {
-		unanswered,
-		/** New samples for an append. */
-		create: (count: number, width: number) =>
-			Array.from({ length: count }, () => {
-				const id = states.push(0) - 1;
-				const metrics: Record<string, number> = {};
-				for (let n = 0; n < width; n++) metrics[`metric.${n}`] = id + n / 7;
-				return { hostname: "writer", timestamp: id, metrics };
-			}),
-		appended: (samples: readonly Sample[]) =>
-			mark(
-				samples.map(({ timestamp }) => timestamp),
-				answeredOk,
-			),
-		/** A whole answer, to a request that was sent after that many acknowledgements. */
-		read: (samples: readonly Sample[] | null, sentAfter: number) => {
-			const ids = (samples ?? []).flatMap((sample) => idOf(sample) ?? []);
-			for (const id of ids) {
-				const state = states[id] ?? 0;
-				const acked = Math.floor(state / acknowledgement);
-				if (state & seen) duplicates++;
-				if (acked > 0 && acked <= sentAfter) resurrected++;
-			}
-			mark(ids, seen);
-			return ids;
-		},
-		taken: (ids: readonly number[]) => mark(ids, taken),
-		batch: (id: string, samples: unknown) => {
-			const text = JSON.stringify(samples);
-			const digest = createHash("sha1").update(text).digest("base64");
-			const before = batches.get(id);
-			batches.set(id, digest);
-			if (before !== undefined) counts.batchesAgain++;
-			if (before !== undefined && before !== digest) counts.batchesChanged++;
-		},
-		acknowledged: (ids: readonly number[]) => {
-			counts.acknowledged++;
-			for (const id of ids)
-				if ((states[id] ?? 0) < acknowledgement)
-					mark([id], counts.acknowledged * acknowledgement);
-		},
-		counts,
-		result: (passesOfRounds: readonly number[]) => {
-			const ofPasses = new Set(passes.values());
-			const of = (wanted: (state: number) => boolean) =>
-				states.filter((state, id) => !ofPasses.has(id) && wanted(state)).length;
-			const passesLost = passesOfRounds.map((stored, round) => {
-				const come = [...passes].filter(
-					([key, id]) =>
-						key.startsWith(`round-${round} `) && (states[id] ?? 0) & taken,
-				);
-				return Math.max(0, stored - come.length);
-			});
-			return {
-				...counts,
-				appendedOk: of((state) => (state & answeredOk) !== 0),
-				unanswered: unanswered.length,
-				passesStored: passesOfRounds.reduce((sum, count) => sum + count, 0),
-				passesDelivered: passes.size,
-				passesLost: passesLost.reduce((sum, count) => sum + count, 0),
-				delivered: states.filter((state) => state & seen).length,
-				duplicates,
-				lost: of((state) => (state & answeredOk) !== 0 && !(state & taken)),
-				resurrected,
-				torn: unanswered.filter(({ first, count }) => {
-					const part = states.slice(first, first + count);
-					const came = part.filter((state) => state & seen).length;
-					return came > 0 && came < count;
-				}).length,
-			};
-		},
-	};
-}
 
 /** A plugin whose every run prints another number. */
 const passPlugin = `#!/bin/sh
