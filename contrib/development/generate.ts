@@ -7,9 +7,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import openapiTS, { astToString } from "openapi-typescript";
 import ts from "typescript";
 import { parse } from "yaml";
+import type { ContractDocument } from "./contract-document.ts";
 import { environmentFile, withSettingsTable } from "./documents.ts";
 import {
-	type ContractDocument,
 	clientSource,
 	contractSource,
 	handlersSource,

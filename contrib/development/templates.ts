@@ -1,101 +1,11 @@
 /** The texts of generated/, apart from the schema types. */
 
-type Responses = Record<string, unknown>;
-
-interface Operation {
-	operationId: string;
-	summary: string;
-	tags: string[];
-	responses: Responses;
-}
-
-/** What the templates read of an OpenAPI document. */
-export interface ContractDocument {
-	openapi: string;
-	info: { version: string };
-	paths: Record<string, Record<string, unknown>>;
-	components: Record<string, unknown>;
-}
-
-interface Route {
-	method: string;
-	path: string;
-	operation: Operation;
-}
-
-const methods = ["get", "put", "post", "delete", "patch"];
-
-function routes(document: ContractDocument, management: boolean): Route[] {
-	return Object.entries(document.paths).flatMap(([path, item]) =>
-		Object.entries(item)
-			.filter(([method]) => methods.includes(method))
-			.map(([method, operation]) => ({
-				method: method.toUpperCase(),
-				path,
-				operation: operation as Operation,
-			}))
-			.filter(
-				({ operation }) => operation.tags.includes("management") === management,
-			),
-	);
-}
-
-/** The document without what only a reader needs: texts and examples. */
-function essential(value: unknown, isSchemaMap = false): unknown {
-	if (Array.isArray(value)) return value.map((item) => essential(item));
-	if (typeof value !== "object" || value === null) return value;
-	const prose = ["description", "summary", "example", "servers", "tags"];
-	return Object.fromEntries(
-		Object.entries(value)
-			.filter(([key]) => isSchemaMap || !prose.includes(key))
-			.map(([key, item]) => [
-				key,
-				essential(item, !isSchemaMap && key === "properties"),
-			]),
-	);
-}
-
-/** `#/components/<section>/<name>` below a value, in the order met. */
-function references(value: unknown): string[] {
-	if (Array.isArray(value)) return value.flatMap(references);
-	if (typeof value !== "object" || value === null) return [];
-	return Object.entries(value).flatMap(([key, item]) =>
-		key === "$ref" ? [String(item)] : references(item),
-	);
-}
-
-/** Only the components that the given paths use, directly or through others. */
-function usedComponents(paths: unknown, components: Record<string, unknown>) {
-	const used: Record<string, Record<string, unknown>> = {};
-	const queue = references(paths);
-	for (const reference of queue) {
-		const [, , section = "", name = ""] = reference.split("/");
-		if (used[section]?.[name] !== undefined) continue;
-		const found = (components[section] as Record<string, unknown>)?.[name];
-		if (found === undefined)
-			throw new Error(`openapi.yaml: no such component: ${reference}`);
-		used[section] ??= {};
-		used[section][name] = found;
-		queue.push(...references(found));
-	}
-	return used;
-}
-
-/** One part of the contract without texts and examples. */
-function contractOf(document: ContractDocument, management: boolean): string {
-	const paths: Record<string, Record<string, unknown>> = {};
-	for (const { path, method, operation } of routes(document, management)) {
-		paths[path] ??= {};
-		paths[path][method.toLowerCase()] = operation;
-	}
-	const contract = essential({
-		openapi: document.openapi,
-		info: document.info,
-		paths,
-		components: usedComponents(paths, document.components),
-	});
-	return JSON.stringify(contract, undefined, "\t");
-}
+import {
+	type ContractDocument,
+	contractOf,
+	type Route,
+	routes,
+} from "./contract-document.ts";
 
 /** The agent's part of the contract as a constant: no YAML at run time. */
 export function contractSource(document: ContractDocument): string {
@@ -111,13 +21,18 @@ export const version = ${JSON.stringify(info.version)};
 `;
 }
 
+/** One required entry of an interface for each operation. */
+const handlerEntries = (of: readonly Route[], type: string) =>
+	of
+		.map(
+			({ method, path, operation: { summary, operationId } }) => `
+	/** ${summary}: \`${method} ${path}\`. */
+	${operationId}: ${type}<"${operationId}">;`,
+		)
+		.join("");
+
 /** What a management server is built from: its part of the contract, and the types of its handlers. */
 export function managementSource(document: ContractDocument): string {
-	const entries = routes(document, true).map(
-		({ method, path, operation }) => `
-	/** ${operation.summary}: \`${method} ${path}\`. */
-	${operation.operationId}: ManagementHandler<"${operation.operationId}">;`,
-	);
 	return `import type { Body } from "./handlers.ts";
 import type { operations } from "./schema.ts";
 
@@ -148,18 +63,13 @@ export type ManagementHandler<Op extends keyof operations> = (
 ) => ManagementReply<Op> | Promise<ManagementReply<Op>>;
 
 /** Every operation a management server serves, none missing and none besides. */
-export interface ManagementHandlers {${entries.join("")}
+export interface ManagementHandlers {${handlerEntries(routes(document, true), "ManagementHandler")}
 }
 `;
 }
 
 /** The type of the handlers, one required entry for each agent operation. */
 export function handlersSource(document: ContractDocument): string {
-	const entries = routes(document, false).map(
-		({ method, path, operation }) => `
-	/** ${operation.summary}: \`${method} ${path}\`. */
-	${operation.operationId}: Handler<"${operation.operationId}">;`,
-	);
 	return `import type { operations } from "./schema.ts";
 
 type Content<T> = T extends { content: infer C } ? C : never;
@@ -258,7 +168,7 @@ export type Handler<Op extends keyof operations> = (
 ) => Reply<Op> | Promise<Reply<Op>>;
 
 /** Every operation an agent serves, none missing and none besides. */
-export interface Handlers {${entries.join("")}
+export interface Handlers {${handlerEntries(routes(document, false), "Handler")}
 }
 `;
 }
