@@ -35,8 +35,7 @@ function timestamp(time: Date): string {
 
 /** A message may hold what a client sent: it must not fake or break lines. */
 function escapeControl(message: string): string {
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
-	return message.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) =>
+	return message.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (c) =>
 		c === "\n" ? "\\n" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
 	);
 }
