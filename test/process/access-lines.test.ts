@@ -14,7 +14,7 @@ import { post, type Sent, send } from "../support/https.ts";
 import { answering, listening } from "../support/next-hop.ts";
 import { local, relay, relayBody } from "../support/relaying.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { openWire, requestText } from "../support/wire.ts";
+import { openWire, requestText, sendBytes } from "../support/wire.ts";
 
 type Line = Record<string, unknown>;
 
@@ -744,13 +744,7 @@ const key = "Xapikey7f3a9";
 
 /** Everything a client can do with an api key, on a connection each. */
 async function sendKeyEverywhere(t: TestContext, port: number, behind: number) {
-	const raw = async (bytes: string) => {
-		const wire = openWire(t, { port });
-		await wire.opened;
-		wire.socket.write(bytes);
-		await wire.until(/HTTP\/1\.1 \d+ /);
-		wire.socket.destroy();
-	};
+	const raw = (bytes: string) => sendBytes(t, { port }, bytes);
 	const check = { plugin_name: "check_exit", plugin_option: "0" };
 	const paths = [
 		...["/proxy", "/monitor", "/inventory", "/metric", "/metric/append"],

@@ -16,7 +16,7 @@ import { post, send } from "../support/https.ts";
 import { local, relay } from "../support/relaying.ts";
 import { checkReply } from "../support/reply-check.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { openWire, requestText } from "../support/wire.ts";
+import { openWire, requestText, sendBytes } from "../support/wire.ts";
 
 type Status = Required<components["schemas"]["Status"]>;
 type Memory = components["schemas"]["MemoryStatus"] & Record<string, unknown>;
@@ -503,13 +503,7 @@ test("requests: counted by path and status, refused ones too, this one not yet",
 		const { last1 } = await requestsOf(port);
 		return last1?.some(({ url }) => url === own) ?? false;
 	});
-	const raw = async (bytes: string) => {
-		const wire = openWire(t, { port });
-		await wire.opened;
-		wire.socket.write(bytes);
-		await wire.until(/HTTP\/1\.1 \d+ /);
-		wire.socket.destroy();
-	};
+	const raw = (bytes: string) => sendBytes(t, { port }, bytes);
 	for (const path of [
 		"/",
 		"/?x=1",

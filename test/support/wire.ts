@@ -94,6 +94,19 @@ export function openWire(t: Pick<TestContext, "after">, where: Where): Wire {
 	};
 }
 
+/** Sends bytes on a connection of their own, and closes it when the head of an answer has begun. */
+export async function sendBytes(
+	t: Pick<TestContext, "after">,
+	where: Where,
+	bytes: string,
+) {
+	const wire = openWire(t, where);
+	await wire.opened;
+	wire.socket.write(bytes);
+	await wire.until(/HTTP\/1\.1 \d+ /);
+	wire.socket.destroy();
+}
+
 /** A request as it goes over the wire, with its Content-Length if it has a body. */
 export function requestText(
 	line: string,
