@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
@@ -8,7 +8,7 @@ import type { TestContext } from "node:test";
 import { checkHappoProgram } from "./check-happo.ts";
 import { processesWith } from "./command-line.ts";
 import { eventually } from "./eventually.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { programDirectory } from "./program-directory.ts";
 
 /** Debian's Nagios Core; other systems call it `nagios`. */
 const program = ["nagios4", "nagios"]
@@ -163,15 +163,7 @@ export async function startNagios(
 	services: readonly NagiosService[],
 ): Promise<Nagios> {
 	assert.ok(program);
-	let child: ChildProcess | undefined;
-	// before its directory is removed: hooks run in this order
-	t.after(async () => {
-		if (!child || child.exitCode !== null || child.signalCode !== null) return;
-		const closed = once(child, "close");
-		child.kill("SIGKILL");
-		await closed;
-	});
-	const directory = await temporaryDirectory(t);
+	const { directory, owns } = await programDirectory(t);
 	const at = (name: string) => join(directory, name);
 	await mkdir(at("results"));
 	await mkdir(at("plugins"));
@@ -184,7 +176,7 @@ export async function startNagios(
 		stdio: ["ignore", "pipe", "pipe"],
 		cwd: directory,
 	});
-	child = started;
+	owns(started);
 	let said = "";
 	for (const stream of [started.stdout, started.stderr])
 		stream.setEncoding("utf8").on("data", (text: string) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { eventually } from "./eventually.ts";
 import { send } from "./https.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { programDirectory } from "./program-directory.ts";
 
 type Test = Pick<TestContext, "after">;
 
@@ -96,15 +96,7 @@ const configOf = (targets: readonly Target[]) =>
 
 /** The program on a free port of 127.0.0.1, its log and where its API is; it is killed when the test ends. */
 async function startProgram(t: Test, config: string) {
-	let child: ChildProcess | undefined;
-	// before its directory is removed: hooks run in this order
-	t.after(async () => {
-		if (!child || child.exitCode !== null || child.signalCode !== null) return;
-		const closed = once(child, "close");
-		child.kill("SIGKILL");
-		await closed;
-	});
-	const directory = await temporaryDirectory(t);
+	const { directory, owns } = await programDirectory(t);
 	await writeFile(join(directory, "prometheus.yml"), config);
 	const started = spawn(
 		"prometheus",
@@ -115,7 +107,7 @@ async function startProgram(t: Test, config: string) {
 		],
 		{ stdio: ["ignore", "ignore", "pipe"], cwd: directory },
 	);
-	child = started;
+	owns(started);
 	let log = "";
 	started.stderr.setEncoding("utf8").on("data", (text: string) => {
 		log += text;
