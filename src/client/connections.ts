@@ -5,7 +5,9 @@ import {
 	type RequestOptions,
 	request,
 } from "node:https";
+import { unescape as decoded } from "node:querystring";
 import type { Duplex } from "node:stream";
+import { hopText } from "../relay/hop.ts";
 import { relayError } from "../relay/relay-error.ts";
 
 /** Options of a request that may go through a tunnel. */
@@ -20,14 +22,20 @@ type Created = (error: Error | null, socket?: Duplex) => void;
 export const hostOf = ({ hostname }: URL): string =>
 	hostname.replace(/^\[(.*)\]$/, "$1");
 
-/** What a proxy wants to know of its user. */
-export const proxyHeaders = ({ username, password }: URL) => {
-	const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+/** The user of a URL in HTTP's Basic scheme; undefined if there is none. A `%` that escapes nothing is one. */
+export function credentialsOf({ username, password }: URL): string | undefined {
+	const user = `${decoded(username)}:${decoded(password)}`;
 	return user === ":"
+		? undefined
+		: `Basic ${Buffer.from(user).toString("base64")}`;
+}
+
+/** What a proxy wants to know of its user. */
+export const proxyHeaders = (proxy: URL) => {
+	const credentials = credentialsOf(proxy);
+	return credentials === undefined
 		? {}
-		: {
-				"proxy-authorization": `Basic ${Buffer.from(user).toString("base64")}`,
-			};
+		: { "proxy-authorization": credentials };
 };
 
 /** How a request to a URL's server, or to a proxy, begins. */
@@ -51,8 +59,10 @@ class TunnelAgent extends Agent {
 		created: Created,
 	): undefined {
 		const proxy = this.#proxy;
-		const host = String(options.host);
-		const place = `${host.includes(":") ? `[${host}]` : host}:${options.port}`;
+		const place = hopText({
+			host: String(options.host),
+			port: Number(options.port),
+		});
 		const connecting = requestTo(proxy)({
 			host: hostOf(proxy),
 			port: proxy.port || undefined,

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { RelayError } from "../relay/relay-error.ts";
 import { createSender } from "../relay/send.ts";
 import {
+	credentialsOf,
 	hostOf,
 	poolOf,
 	proxyHeaders,
@@ -50,11 +51,7 @@ export function createManagementFetch(options: ManagementOptions): {
 	const place = isForwarded
 		? `${endpoint.host} through proxy ${proxy.host}`
 		: endpoint.host;
-	const user = endpoint.username
-		? {
-				authorization: proxyHeaders(endpoint)["proxy-authorization"] ?? "",
-			}
-		: {};
+	const credentials = credentialsOf(endpoint);
 
 	const fetch = async (request: Request): Promise<Response> => {
 		const { signal, method } = request;
@@ -79,7 +76,9 @@ export function createManagementFetch(options: ManagementOptions): {
 							host: url.host,
 							"content-length": String(body.length),
 							...Object.fromEntries(request.headers),
-							...user,
+							...(credentials !== undefined && {
+								authorization: credentials,
+							}),
 							...(isForwarded && proxyHeaders(proxy)),
 						},
 						signal,

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { badNetworks, parseAllowedHosts } from "../access.ts";
+import { hostOf } from "./connections.ts";
 import { OptionsError } from "./options.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,10 +39,7 @@ const isLocal = (host: string) =>
 export function proxyOf(url: URL, environment: Environment): URL | undefined {
 	const variable = url.protocol === "https:" ? "https_proxy" : "http_proxy";
 	const text = read(environment, variable);
-	const host = url.hostname
-		.replace(/^\[(.*)\]$/, "$1")
-		.replace(/\.$/, "")
-		.toLowerCase();
+	const host = hostOf(url).replace(/\.$/, "");
 	const exceptions = read(environment, "no_proxy")
 		.toLowerCase()
 		.split(/[\s,]+/);

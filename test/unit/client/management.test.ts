@@ -118,6 +118,18 @@ describe("a client of a management server", () => {
 		);
 	});
 
+	it("a % in a password that escapes nothing is one", async (t) => {
+		const server = await plain(t);
+		const proxy = await startHttpProxy(t, server.port);
+		const client = clientOf(t, {
+			endpoint: "http://you:50%@management.example.net",
+			environment: { http_proxy: proxy.url.replace("//", "//me:%40100%@") },
+		});
+		assert.equal((await client.GET("/manage/hosts")).response.status, 200);
+		const user = Buffer.from("me:@100%").toString("base64");
+		assert.match(String(proxy.asked[0]), new RegExp(`Basic ${user}$`));
+	});
+
 	it("through a proxy: a tunnel for https", async (t) => {
 		const server = await secure(t);
 		const proxy = await startHttpProxy(t, server.port);
