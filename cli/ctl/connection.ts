@@ -21,6 +21,13 @@ export interface ConnectionOptions {
 	apiKey: string;
 }
 
+/** What the client calls its options, in the words of the command line. */
+const trustFlags: Readonly<Record<string, string>> = {
+	ca: "--ca-file",
+	certificate: "--certificate",
+	key: "--private-key",
+};
+
 /**
  * A client for one agent; close it.
  * @throws UsageError for certificates and keys that cannot be used
@@ -38,8 +45,13 @@ export function connectTo(
 			...(apiKey !== "" && { apiKey }),
 		});
 	} catch (error) {
-		if (error instanceof OptionsError) throw new UsageError(error.message);
-		throw error;
+		if (!(error instanceof OptionsError)) throw error;
+		throw new UsageError(
+			error.message.replace(
+				/^trust: (\w+)(?=:)/,
+				(text, option: string) => trustFlags[option] ?? text,
+			),
+		);
 	}
 }
 

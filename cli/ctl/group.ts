@@ -9,16 +9,6 @@ import { UsageError } from "../argv.ts";
 import { reasonIn } from "./refusal.ts";
 import type { ListHosts } from "./target.ts";
 
-function usable<T>(create: () => T): T {
-	try {
-		return create();
-	} catch (error) {
-		if (error instanceof OptionsError)
-			throw new UsageError(`--${error.message}`);
-		throw error;
-	}
-}
-
 /** Asks a management server for the hosts of a group. Every failure is a UsageError: without hosts there is nothing to do. */
 export function createListHosts(
 	createClient: typeof createManagementClient,
@@ -42,14 +32,22 @@ export function createListHosts(
 							`--endpoint-ca-file ${caFile}: ${systemReason(error)}`,
 						);
 					});
-		const client = usable(() =>
-			createClient({
+		let client: ReturnType<typeof createClient>;
+		try {
+			client = createClient({
 				endpoint,
 				timeoutMilliseconds,
 				environment,
 				...(ca && { ca }),
-			}),
-		);
+			});
+		} catch (error) {
+			if (!(error instanceof OptionsError)) throw error;
+			const named = error.message.replace(
+				/^ca:/,
+				() => `endpoint-ca-file ${caFile}:`,
+			);
+			throw new UsageError(`--${named}`);
+		}
 		try {
 			const { data, error, response } = await client.GET("/manage/hosts", {
 				params: { query: { group } },

@@ -14,7 +14,7 @@ import { type ManagementOptions, OptionsError, type Pem } from "./options.ts";
 import { proxyOf } from "./proxy-of.ts";
 import { toResponse } from "./response.ts";
 import { timeLimit } from "./time-limit.ts";
-import { assertUsable, pem } from "./trust.ts";
+import { certificateOf, pem } from "./trust.ts";
 
 /** Largest answer of a management server. */
 const maxBodyBytes = 67_108_864;
@@ -27,9 +27,9 @@ function endpointOf(text: string): URL {
 }
 
 function caOf(ca: Pem | undefined) {
-	const material = ca === undefined ? {} : { ca: pem(ca) };
-	assertUsable("ca", material);
-	return material;
+	if (ca === undefined) return {};
+	certificateOf("ca", ca);
+	return { ca: pem(ca) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import { X509Certificate } from "node:crypto";
-import { createSecureContext, type SecureContextOptions } from "node:tls";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import { parseFingerprint, type Trust as RelayTrust } from "../relay/trust.ts";
 import { OptionsError, type Pem, type Trust } from "./options.ts";
 
@@ -8,15 +8,37 @@ import { OptionsError, type Pem, type Trust } from "./options.ts";
 export const pem = (text: Pem): string | Buffer =>
 	typeof text === "string" ? text : Buffer.from(text);
 
-/** Says at once, and not at the first call, what TLS cannot use; throws OptionsError. */
-export function assertUsable(option: string, material: SecureContextOptions) {
+/** Does something that fails if an option cannot be used; says then which one, and not in OpenSSL's words. */
+function using<T>(option: string, complaint: string, use: () => T): T {
 	try {
-		// a context takes a CA that is none without a word
-		if (material.ca !== undefined) new X509Certificate(material.ca as string);
-		createSecureContext(material);
+		return use();
 	} catch (cause) {
-		throw new OptionsError(`${option}: ${(cause as Error).message}`, { cause });
+		throw new OptionsError(`${option}: ${complaint}`, { cause });
 	}
+}
+
+/** A certificate, said to be none at once and not at the first call; throws OptionsError. */
+export const certificateOf = (option: string, text: Pem) =>
+	using(option, "no certificate (PEM)", () => new X509Certificate(pem(text)));
+
+/** Says at once whether TLS can show a certificate; throws OptionsError. */
+function assertPair(
+	certificate: Pem,
+	privateKey: Pem,
+	passphrase: string | undefined,
+) {
+	const shown = certificateOf("trust: certificate", certificate);
+	const key = using(
+		"trust: key",
+		"no private key (PEM), or not of this passphrase",
+		() =>
+			createPrivateKey({
+				key: pem(privateKey),
+				...(passphrase !== undefined && { passphrase }),
+			}),
+	);
+	if (!shown.checkPrivateKey(key))
+		throw new OptionsError("trust: key: does not belong to the certificate");
 }
 
 function fingerprintOf(text: string): string {
@@ -41,13 +63,21 @@ export function trustOf(trust: Trust): RelayTrust {
 	const { ca, fingerprint, certificate, key, passphrase } = trust;
 	if ((certificate === undefined) !== (key === undefined))
 		throw new OptionsError("trust: only one of certificate and key");
+	if (ca !== undefined) certificateOf("trust: ca", ca);
+	if (certificate !== undefined && key !== undefined)
+		assertPair(certificate, key, passphrase);
 	const material = {
 		...(ca !== undefined && { ca: pem(ca) }),
 		...(certificate !== undefined && { cert: pem(certificate) }),
 		...(key !== undefined && { key: pem(key) }),
 		...(passphrase !== undefined && { passphrase }),
 	};
-	assertUsable("trust", material);
+	try {
+		createSecureContext(material);
+	} catch (cause) {
+		// a key that is too short, for one
+		throw new OptionsError(`trust: ${(cause as Error).message}`, { cause });
+	}
 	const pin =
 		fingerprint === undefined ? undefined : fingerprintOf(fingerprint);
 	return {

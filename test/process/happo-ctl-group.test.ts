@@ -62,9 +62,13 @@ test("a management server that cannot list, and none at all", async (t) => {
 		[`http://127.0.0.1:${await freePort()}`, /connection refused/],
 		[`https://127.0.0.1:${old.port}`, /certificate/],
 		["nonsense", /endpoint: .*nonsense/],
+		[
+			"https://127.0.0.1:1 --endpoint-ca-file package.json",
+			/^happo-ctl: --endpoint-ca-file package\.json: no certificate \(PEM\)$/m,
+		],
 	] as const) {
 		const { code, stderr, stdout } = await ctl(t, [
-			...["status", "-g", "G", "-e", endpoint],
+			...["status", "-g", "G", "-e", ...endpoint.split(" ")],
 		]);
 		assert.match(stderr, /^happo-ctl: --endpoint[^\n]+\n$/);
 		assert.match(stderr, reason);

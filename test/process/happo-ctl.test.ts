@@ -284,6 +284,10 @@ const misunderstood: [string[], RegExp][] = [
 	[["status", "-H", "a b"], /--host: not a host .*: a b/],
 	[["status", "--timeout-seconds", "0"], /--timeout-seconds: must be 1 to/],
 	[["status", "--insecure", "--ca-file", "/dev/null"], /--insecure/],
+	[
+		["status", "-H", "web01", "--ca-file", "package.json"],
+		/--ca-file: no certificate \(PEM\)/,
+	],
 	[["status", "-g", "GRP"], /--group: needs the management server/],
 	[["metric", "--plain"], /--plain: says how to --drain/],
 	[["metric", "--drain", "--follow"], /only one of the two/],

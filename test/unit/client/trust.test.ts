@@ -95,6 +95,22 @@ describe("the trust of a client", () => {
 			{ certificate, key: createPair().privateKey },
 			/^trust: .*(mismatch|key)/,
 		],
+		["a CA that is none", { ca: "x" }, /^trust: ca: no certificate \(PEM\)$/],
+		[
+			"a certificate that is none",
+			{ certificate: "x", key },
+			/^trust: certificate: no certificate \(PEM\)$/,
+		],
+		[
+			"a key that is none",
+			{ certificate, key: "x" },
+			/^trust: key: no private key \(PEM\), or not of this passphrase$/,
+		],
+		[
+			"the key of another",
+			{ certificate, key: createPair().privateKey },
+			/^trust: key: does not belong to the certificate$/,
+		],
 	] as const)
 		it(`${what}: is said when the client is made`, () => {
 			assert.throws(
