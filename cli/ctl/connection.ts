@@ -10,7 +10,7 @@ import { hopText } from "../../src/relay/hop.ts";
 import { UsageError } from "../argv.ts";
 import { type Failure, HostFailure } from "./answer.ts";
 import { senseless } from "./refusal.ts";
-import { seenCertificate } from "./seen-certificate.ts";
+import { seenFingerprint } from "./seen-fingerprint.ts";
 import type { Target } from "./target.ts";
 import { peerOf } from "./trust.ts";
 
@@ -55,39 +55,28 @@ export function connectTo(
 	}
 }
 
-/** Causes behind an error, itself first. */
-function* causes(error: unknown): Generator<Error & { code?: string }> {
-	for (
-		let at = error, depth = 0;
-		at instanceof Error && depth < 10;
-		at = at.cause, depth++
-	)
-		yield at;
-}
+/** The code of what was behind it: Node's, OpenSSL's or `FINGERPRINT`. */
+const codeOf = ({ cause }: AgentUnreachable) =>
+	(cause as NodeJS.ErrnoException | undefined)?.code ?? "";
 
-// what OpenSSL and Node call a certificate they do not believe
+// what OpenSSL and Node call a certificate they do not believe. Not the alerts of
+// the other end (ERR_SSL_...): it is ours then that is not believed
 const untrustedCode =
-	/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|ALTNAME/;
-
-const isUntrusted = (error: unknown) =>
-	[...causes(error)].some(
-		({ code, message }) =>
-			untrustedCode.test(code ?? "") ||
-			/certificate|fingerprint/i.test(message),
-	);
+	/^(?!ERR_SSL_).*(CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME)|^FINGERPRINT$/;
 
 /** The reason of an unbelievable certificate, its fingerprint, and what to do: one line. */
 async function untrusted(
 	message: string,
+	code: string,
 	target: Target,
 	timeoutMilliseconds: number,
 ): Promise<Failure> {
 	// one that was given and is not theirs: nobody is told to give another
-	if (/fingerprint is/.test(message)) return { reason: "untrusted", message };
+	if (code === "FINGERPRINT") return { reason: "untrusted", message };
 	const peer = peerOf(target);
-	const seen = await seenCertificate(peer, timeoutMilliseconds);
+	const seen = await seenFingerprint(peer, timeoutMilliseconds);
 	const advice = seen
-		? `; if SHA-256 ${seen.fingerprint} is known to be its fingerprint, give it with --fingerprint, otherwise its CA with --ca-file`
+		? `; if SHA-256 ${seen} is known to be its fingerprint, give it with --fingerprint, otherwise its CA with --ca-file`
 		: "; see --ca-file and --fingerprint";
 	return { reason: "untrusted", message: `${message}${advice}` };
 }
@@ -110,10 +99,14 @@ export async function failureOf(
 			status: error.status,
 			message: own(error.message),
 		};
-	if (error instanceof AgentUnreachable)
-		return isUntrusted(error)
-			? untrusted(own(error.message), target, timeoutMilliseconds)
-			: { reason: "unreachable", message: own(error.message) };
+	if (error instanceof AgentUnreachable) {
+		const message = own(error.message);
+		const code = codeOf(error);
+		// what a bastion says of the next hop has no code: its certificate is the bastion's business
+		return untrustedCode.test(code)
+			? untrusted(message, code, target, timeoutMilliseconds)
+			: { reason: "unreachable", message };
+	}
 	// what is not as its type says was read from the agent
 	if (error instanceof TypeError) return senseless(200, error.message).failure;
 	return undefined;
