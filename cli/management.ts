@@ -14,6 +14,7 @@ import { answerText } from "./answer-text.ts";
 import { CommandError, clientSettings, readCa } from "./client-settings.ts";
 import type { ProgramCommand } from "./program.ts";
 import { type Invocation, settingsCommand } from "./settings-command.ts";
+import { withoutPassword } from "./without-password.ts";
 
 /** The original's default, which stands for "none". */
 const noEndpoint = "http://YOUR_MANAGEMENT_SERVER_HERE";
@@ -137,9 +138,6 @@ async function createClient(
 		environment,
 	});
 }
-
-const withoutPassword = (endpoint: string) =>
-	endpoint.replace(/\/\/[^/]*@/, "//");
 
 /** Asks the management server, and says what it answered. */
 async function ask(

@@ -5,8 +5,9 @@ import {
 	OptionsError,
 } from "../../src/client/index.ts";
 import { systemReason } from "../../src/system-error.ts";
+import { answerText } from "../answer-text.ts";
 import { UsageError } from "../argv.ts";
-import { reasonIn } from "./refusal.ts";
+import { withoutPassword } from "../without-password.ts";
 import type { ListHosts } from "./target.ts";
 
 /** Asks a management server for the hosts of a group. Every failure is a UsageError: without hosts there is nothing to do. */
@@ -21,6 +22,7 @@ export function createListHosts(
 	},
 ): ListHosts {
 	const { endpoint, caFile, timeoutMilliseconds, environment } = options;
+	const place = `--endpoint ${withoutPassword(endpoint)}`;
 	return async (group) => {
 		if (endpoint === "")
 			throw new UsageError("--group: needs the management server, --endpoint");
@@ -53,15 +55,14 @@ export function createListHosts(
 				params: { query: { group } },
 			});
 			if (data) return data.hosts;
-			const reason = reasonIn(error);
 			throw new UsageError(
-				`--endpoint ${endpoint}: answered ${response.status}${reason && `: ${reason}`}${response.status === 404 ? ", it cannot list hosts" : ""}`,
+				`${place}: answered ${answerText(response.status, error)}${response.status === 404 ? ", it cannot list hosts" : ""}`,
 			);
 		} catch (error) {
 			if (error instanceof SyntaxError)
-				throw new UsageError(`--endpoint ${endpoint}: the answer is no JSON`);
+				throw new UsageError(`${place}: the answer is no JSON`);
 			if (error instanceof AgentUnreachable)
-				throw new UsageError(`--endpoint ${endpoint}: ${error.message}`);
+				throw new UsageError(`${place}: ${error.message}`);
 			throw error;
 		} finally {
 			client.close();

@@ -23,7 +23,9 @@ function endpointOf(text: string): URL {
 	const url = URL.canParse(text) ? new URL(text) : undefined;
 	if (url && /^https?:$/.test(url.protocol) && !url.search && !url.hash)
 		return url;
-	throw new OptionsError(`endpoint: not http(s)://HOST[:PORT][/PATH]: ${text}`);
+	// what stands before an @ may be a password
+	const shown = text.includes("@") ? "" : `: ${text}`;
+	throw new OptionsError(`endpoint: not http(s)://HOST[:PORT][/PATH]${shown}`);
 }
 
 function caOf(ca: Pem | undefined) {

@@ -62,6 +62,11 @@ test("a management server that cannot list, and none at all", async (t) => {
 		[`http://127.0.0.1:${await freePort()}`, /connection refused/],
 		[`https://127.0.0.1:${old.port}`, /certificate/],
 		["nonsense", /endpoint: .*nonsense/],
+		["me:secret@nonsense", /endpoint: (?!.*secret)/],
+		[
+			`http://me:secret@127.0.0.1:${await freePort()}`,
+			/--endpoint http:\/\/127\.0\.0\.1:\d+: (?!.*secret)/,
+		],
 		[
 			"https://127.0.0.1:1 --endpoint-ca-file package.json",
 			/^happo-ctl: --endpoint-ca-file package\.json: no certificate \(PEM\)$/m,
