@@ -1,12 +1,9 @@
-import { readFile } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import {
 	type AgentClient,
 	createManagementClient,
 } from "../../src/client/index.ts";
 import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
-import { systemReason } from "../../src/system-error.ts";
-import { UsageError } from "../argv.ts";
 import type { CommandHelp } from "../help.ts";
 import type { Operands, ProgramCommand } from "../program.ts";
 import type { HostAnswer } from "./answer.ts";
@@ -14,6 +11,7 @@ import { type Call, createCommand, type Flags, valuesOf } from "./command.ts";
 import { chosenContext, loadConfigFile, overContext } from "./config-file.ts";
 import { connectTo, failureOf } from "./connection.ts";
 import { everyHost } from "./every-host.ts";
+import { readFlagFile } from "./flag-file.ts";
 import {
 	agentSections,
 	configSettings,
@@ -72,13 +70,10 @@ const only = (flags: Flags, table: SettingTable): Flags =>
 		Object.entries(flags).filter(([name]) => table[name] !== undefined),
 	);
 
+/** The first line of the file, or else the variable. */
 async function readApiKey(file: string, fromVariable: string | undefined) {
-	if (file === "") return fromVariable ?? "";
-	try {
-		return (await readFile(file, "utf8")).split(/\r?\n/, 1)[0] ?? "";
-	} catch (error) {
-		throw new UsageError(`--api-key-file ${file}: ${systemReason(error)}`);
-	}
+	const text = await readFlagFile("api-key-file", file);
+	return text?.toString("utf8").split(/\r?\n/, 1)[0] ?? fromVariable ?? "";
 }
 
 /** A command for one or many agents, with the options that all of these have. */

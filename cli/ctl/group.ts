@@ -1,13 +1,12 @@
-import { readFile } from "node:fs/promises";
 import {
 	AgentUnreachable,
 	type createManagementClient,
 	OptionsError,
 } from "../../src/client/index.ts";
-import { systemReason } from "../../src/system-error.ts";
 import { answerText } from "../answer-text.ts";
 import { UsageError } from "../argv.ts";
 import { withoutPassword } from "../without-password.ts";
+import { readFlagFile } from "./flag-file.ts";
 import type { ListHosts } from "./target.ts";
 
 /** Asks a management server for the hosts of a group. Every failure is a UsageError: without hosts there is nothing to do. */
@@ -26,14 +25,7 @@ export function createListHosts(
 	return async (group) => {
 		if (endpoint === "")
 			throw new UsageError("--group: needs the management server, --endpoint");
-		const ca =
-			caFile === ""
-				? undefined
-				: await readFile(caFile).catch((error) => {
-						throw new UsageError(
-							`--endpoint-ca-file ${caFile}: ${systemReason(error)}`,
-						);
-					});
+		const ca = await readFlagFile("endpoint-ca-file", caFile);
 		let client: ReturnType<typeof createClient>;
 		try {
 			client = createClient({

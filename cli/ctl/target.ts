@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type Hop, hopText, parseHop } from "../../src/relay/hop.ts";
 import type { SettingValues } from "../../src/setting-table.ts";
-import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../argv.ts";
+import { readFlagFile } from "./flag-file.ts";
 import type { targetSettings } from "./flags.ts";
 
 /** An agent, and the way to it. */
@@ -32,7 +31,7 @@ export type ListHosts = (group: string) => Promise<readonly ListedHost[]>;
  * The hosts of a hosts file: one a line, blank lines and comments do not count.
  * @throws UsageError that names the line
  */
-export function parseHostsFile(content: string, file: string): Hop[] {
+function parseHostsFile(content: string, file: string): Hop[] {
 	return content.split("\n").flatMap((line, at) => {
 		const entry = line.replace(/(^|\s)#.*/, "").trim();
 		if (entry === "") return [];
@@ -46,12 +45,8 @@ export function parseHostsFile(content: string, file: string): Hop[] {
 
 async function readHostsFile(file: string, stdin: Readable): Promise<Hop[]> {
 	if (file === "-") return parseHostsFile(await text(stdin), "standard input");
-	try {
-		return parseHostsFile(await readFile(file, "utf8"), file);
-	} catch (error) {
-		if (error instanceof UsageError) throw error;
-		throw new UsageError(`--hosts-file ${file}: ${systemReason(error)}`);
-	}
+	const content = await readFlagFile("hosts-file", file);
+	return parseHostsFile(content?.toString("utf8") ?? "", file);
 }
 
 const hops = (texts: readonly string[]) =>
@@ -80,8 +75,7 @@ export async function findTargets(
 ): Promise<Target[]> {
 	const via = hops(settings.via);
 	const direct = hops(settings.host);
-	if (settings["hosts-file"] !== "")
-		direct.push(...(await readHostsFile(settings["hosts-file"], stdin)));
+	direct.push(...(await readHostsFile(settings["hosts-file"], stdin)));
 	const found: Target[] = direct.map((agent) => ({
 		name: hopText(agent),
 		agent,

@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { BlockList } from "node:net";
 import type { Trust } from "../../src/client/index.ts";
 import type { SettingValues } from "../../src/setting-table.ts";
-import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../argv.ts";
+import { readFlagFile } from "./flag-file.ts";
 import type { trustSettings } from "./flags.ts";
 import type { Target } from "./target.ts";
 
@@ -19,15 +18,6 @@ export const peerOf = ({ agent, via }: Target) => via[0] ?? agent;
 const isThisMachine = (host: string) =>
 	host === "localhost" ||
 	loopback.check(host, host.includes(":") ? "ipv6" : "ipv4");
-
-async function read(flag: string, file: string) {
-	if (file === "") return undefined;
-	try {
-		return await readFile(file);
-	} catch (error) {
-		throw new UsageError(`--${flag} ${file}: ${systemReason(error)}`);
-	}
-}
 
 /** What a fingerprint is compared with: upper case, with colons. */
 const canonical = (fingerprint: string) =>
@@ -45,9 +35,9 @@ export async function loadTrust(
 	passphrase: string | undefined,
 ): Promise<(target: Target) => Trust> {
 	const { fingerprint, insecure } = settings;
-	const ca = await read("ca-file", settings["ca-file"]);
-	const certificate = await read("certificate", settings.certificate);
-	const key = await read("private-key", settings["private-key"]);
+	const ca = await readFlagFile("ca-file", settings["ca-file"]);
+	const certificate = await readFlagFile("certificate", settings.certificate);
+	const key = await readFlagFile("private-key", settings["private-key"]);
 	if ((certificate === undefined) !== (key === undefined))
 		throw new UsageError(
 			"--certificate and --private-key: only one of the two is given",
