@@ -7,7 +7,7 @@ import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
 import type { CommandHelp } from "../help.ts";
 import type { Operands, ProgramCommand } from "../program.ts";
 import type { HostAnswer } from "./answer.ts";
-import { type Call, createCommand, type Flags, valuesOf } from "./command.ts";
+import { type Call, createCommand, valuesOf } from "./command.ts";
 import { chosenContext, loadConfigFile, overContext } from "./config-file.ts";
 import { connectTo, failureOf } from "./connection.ts";
 import { everyHost } from "./every-host.ts";
@@ -57,18 +57,14 @@ export interface AgentCommandDefinition<T extends SettingTable> {
 	examples: readonly string[];
 	/** Its own options, besides those of every command with agents. */
 	settings: T;
-	formats: readonly OutputFormat[];
+	/** The first one is what it answers in if nothing is asked for. */
+	formats: readonly [OutputFormat, ...OutputFormat[]];
 	operands?: Operands;
 	run(call: AgentCall<T>): Promise<number>;
 }
 
 const isTerminal = (stream: Writable & { isTTY?: boolean }) =>
 	Boolean(stream.isTTY);
-
-const only = (flags: Flags, table: SettingTable): Flags =>
-	Object.fromEntries(
-		Object.entries(flags).filter(([name]) => table[name] !== undefined),
-	);
 
 /** The first line of the file, or else the variable. */
 async function readApiKey(file: string, fromVariable: string | undefined) {
@@ -97,21 +93,18 @@ export function createAgentCommand<const T extends SettingTable>(
 		...(operands && { operands }),
 		async run(call) {
 			const { environment, stdin, stderr, say } = call;
-			const config = valuesOf(configSettings, only(call.flags, configSettings));
+			const config = valuesOf(configSettings, call.flags);
 			const file = await loadConfigFile(config.config, environment);
 			const { context } = chosenContext(file, config.context, environment);
 			const flags = overContext(context, call.flags);
 			// a context is for all commands, not every command can answer in its way
 			if (!call.flags.output && !formats.some((f) => f === flags.output?.[0]))
 				delete flags.output;
-			const settings = valuesOf(
-				definition.settings,
-				only(flags, definition.settings),
-			);
-			const chosen = valuesOf(output, only(flags, output)).output;
-			const reach = valuesOf(targetSettings, only(flags, targetSettings));
+			const settings = valuesOf(definition.settings, flags);
+			const chosen = valuesOf(output, flags).output;
+			const reach = valuesOf(targetSettings, flags);
 			const trust = await loadTrust(
-				valuesOf(trustSettings, only(flags, trustSettings)),
+				valuesOf(trustSettings, flags),
 				environment.HAPPO_CTL_PRIVATE_KEY_PASSPHRASE,
 			);
 			const timeoutMilliseconds = reach["timeout-seconds"] * 1000;

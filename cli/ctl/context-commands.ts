@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { SettingTable } from "../../src/setting-table.ts";
 import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../argv.ts";
-import { type Call, createCommand, valuesOf } from "./command.ts";
+import { createCommand, valuesOf } from "./command.ts";
 import {
 	type Context,
 	chosenContext,
@@ -122,18 +122,12 @@ const showCommand = createCommand({
 		summary: "show what a context says",
 		details: "Without NAME the current one.",
 		examples: ["context show", "context show production"],
-		settings: {
-			...showSettings,
-			output: { ...showSettings.output, default: "yaml" },
-		},
+		settings: showSettings,
 	},
 	operands: { minimum: 0, maximum: 1, name: "NAME" },
-	async run(call: Call) {
-		const { flags, operands, environment, write } = call;
-		const { config } = valuesOf(fileSettings, {
-			...(flags.config && { config: flags.config }),
-		});
-		const file = await loadConfigFile(config, environment);
+	async run({ flags, operands, environment, write }) {
+		const settings = valuesOf(showSettings, flags);
+		const file = await loadConfigFile(settings.config, environment);
 		const { name, context } = chosenContext(
 			file,
 			operands[0] ?? "",
@@ -145,9 +139,7 @@ const showCommand = createCommand({
 			);
 		const shown = { name, settings: asWritten(context) };
 		await write(
-			flags.output?.at(-1) === "json"
-				? `${jsonText(shown, 2)}\n`
-				: yamlText(shown),
+			settings.output === "json" ? `${jsonText(shown, 2)}\n` : yamlText(shown),
 		);
 		return 0;
 	},

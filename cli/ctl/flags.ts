@@ -139,16 +139,20 @@ export const outputFormats = [
 
 export type OutputFormat = (typeof outputFormats)[number];
 
-/** How a command can answer. */
-export const outputSettings = (formats: readonly OutputFormat[]) =>
+/** How a command can answer; as the first format says if nothing is asked for. */
+export const outputSettings = (
+	formats: readonly [OutputFormat, ...OutputFormat[]],
+) =>
 	({
 		output: {
 			kind: "choice",
 			short: "o",
-			default: "table",
+			default: formats[0],
 			choices: Object.fromEntries(formats.map((format) => [format, format])),
 			placeholder: formats.join("|"),
-			help: "table is for people, everything else for programs",
+			help: formats.includes("table")
+				? "table is for people, everything else for programs"
+				: "how it is written",
 		},
 	}) as const satisfies SettingTable;
 

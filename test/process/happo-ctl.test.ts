@@ -278,6 +278,7 @@ const misunderstood: [string[], RegExp][] = [
 	[["metric", "config", "shw"], /did you mean 'metric config show'\?/],
 	[["metric", "config"], /which one: show, check, update\?/],
 	[["status", "--outptu", "x"], /--outptu, did you mean '--output'\?/],
+	[["context", "show", "-o", "xml"], /--output: must be one of yaml, json/],
 	[["status", "-o", "xml"], /--output: must be one of table, json/],
 	[["monitor", "-o", "graphite", "x"], /--output: must be one of/],
 	[["monitor", "-H", "web01"], /monitor: PLUGIN is missing/],
