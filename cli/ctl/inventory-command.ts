@@ -4,10 +4,7 @@ import { HostFailure } from "./answer.ts";
 import { commandLine } from "./command-line.ts";
 import { refusal, senseless } from "./refusal.ts";
 import { report } from "./report.ts";
-import { safeLines } from "./terminal-text.ts";
-
-const ended = (text: string) =>
-	text === "" || text.endsWith("\n") ? text : `${text}\n`;
+import { endedLines } from "./terminal-text.ts";
 
 /** What a command gave; a problem, which has the same fields, is none. */
 function isResult(body: unknown): body is InventoryResult {
@@ -65,7 +62,7 @@ export const inventoryCommand = createAgentCommand({
 			table: (agents) =>
 				agents
 					.map(({ host, data }) => {
-						const output = ended(safeLines(data.return_value));
+						const output = endedLines(data.return_value);
 						if (isAlone) return output;
 						const { return_code } = data;
 						const mark = paint(

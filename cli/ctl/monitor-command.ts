@@ -6,7 +6,7 @@ import type { Colour } from "./paint.ts";
 import { refusal, senseless } from "./refusal.ts";
 import { report } from "./report.ts";
 import type { Screen } from "./screen.ts";
-import { displayWidth, safeLines } from "./terminal-text.ts";
+import { displayWidth, endedLines, safeLines } from "./terminal-text.ts";
 
 /** States of Nagios by exit status. */
 const states: readonly { name: string; colour: Colour }[] = [
@@ -115,12 +115,9 @@ export const monitorCommand = createAgentCommand({
 		await report(call, answers, {
 			table: (agents) =>
 				isAlone
-					? agents.map(({ data }) => ended(safeLines(data.message))).join("")
+					? agents.map(({ data }) => endedLines(data.message)).join("")
 					: resultsText(agents, call.screen),
 		});
 		return monitorStatus(answers);
 	},
 });
-
-const ended = (text: string) =>
-	text === "" || text.endsWith("\n") ? text : `${text}\n`;

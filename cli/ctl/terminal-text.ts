@@ -1,5 +1,5 @@
 /** What moves a cursor, colours, reorders or hides text, and what is no character at all. */
-const unsafe =
+export const unsafe =
 	/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/gu;
 
 function escaped(character: string): string {
@@ -17,6 +17,12 @@ export const safeLines = (text: string) =>
 	text
 		.replaceAll("\r\n", "\n")
 		.replace(unsafe, (c) => (c === "\n" || c === "\t" ? c : escaped(c)));
+
+/** What a program printed, its last line ended. */
+export const endedLines = (text: string) => {
+	const safe = safeLines(text);
+	return safe === "" || safe.endsWith("\n") ? safe : `${safe}\n`;
+};
 
 /** Scripts and pictures that terminals show two columns wide. */
 const wide =
