@@ -7,6 +7,7 @@ import {
 } from "../src/client/agent-client.ts";
 import { AgentUnreachable } from "../src/client/failures.ts";
 import { OptionsError } from "../src/client/options.ts";
+import type { BadLine } from "../src/metrics/sensu.ts";
 import type { SettingTable, SettingValues } from "../src/setting-table.ts";
 import { systemReason } from "../src/system-error.ts";
 import { answerText } from "./answer-text.ts";
@@ -15,7 +16,6 @@ import { safeLine } from "./ctl/terminal-text.ts";
 import { goSamples } from "./go-print.ts";
 import type { ProgramCommand } from "./program.ts";
 import {
-	type BadLine,
 	type Batch,
 	createSampleBatches,
 	longestLine,

@@ -1,4 +1,4 @@
-import type { Sample } from "./sample-batches.ts";
+import type { Sample } from "../src/client/index.ts";
 
 /** A number as Go's `%v` prints it: shortest, with an exponent from a million on. */
 function goFloat(value: number): string {

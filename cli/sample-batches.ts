@@ -1,12 +1,5 @@
-import { parseSensuLine } from "../src/metrics/sensu.ts";
-
-/** Figures of a host, as `/metric/append` takes them. */
-export interface Sample {
-	hostname: string;
-	/** Seconds since 1970: the latest of its lines, never below 0. */
-	timestamp: number;
-	metrics: Record<string, number>;
-}
+import type { Sample } from "../src/client/index.ts";
+import { type BadLine, parseSensuLine } from "../src/metrics/sensu.ts";
 
 /** What goes into one request. */
 export interface Batch {
@@ -16,13 +9,6 @@ export interface Batch {
 	/** Lines it was made from, counted from 1. */
 	firstLine: number;
 	lastLine: number;
-}
-
-/** A line that was meant as a figure and cannot be sent. */
-export interface BadLine {
-	line: number;
-	text: string;
-	reason: string;
 }
 
 /** Where lines are collected to batches. */
@@ -41,6 +27,7 @@ const mostMetrics = 5_000;
 const mostCharacters = 1_000_000;
 
 interface Open {
+	/** The latest of its lines, never below 0. */
 	timestamp: number;
 	metrics: Map<string, number>;
 }

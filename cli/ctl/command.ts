@@ -41,11 +41,11 @@ export interface CommandDefinition {
 	run(call: Call): Promise<number>;
 }
 
-export const programName = "happo-ctl";
+const programName = "happo-ctl";
 const usageStatus = 2;
 
 /** Writes, and waits until it has been taken. */
-export const writeTo = (stream: Writable, text: string) =>
+const writeTo = (stream: Writable, text: string) =>
 	new Promise<void>((resolve, reject) => {
 		stream.write(text, (error) => (error ? reject(error) : resolve()));
 	});

@@ -10,7 +10,6 @@ import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../argv.ts";
 import { nearest } from "../suggestion.ts";
 import {
-	type configSettings,
 	outputFormats,
 	outputSettings,
 	targetSettings,
@@ -202,5 +201,3 @@ export function overContext(
 	);
 	return { ...Object.fromEntries(kept), ...flags };
 }
-
-export type ConfigFlags = typeof configSettings;

@@ -6,9 +6,6 @@ import { figureText, timeText } from "./quantity.ts";
 import { safeLine } from "./terminal-text.ts";
 import { yamlText } from "./yaml-text.ts";
 
-/** Formats that samples can be written in one after the other, as they come. */
-export const streamFormats = ["table", "json", "yaml", "graphite"] as const;
-
 /**
  * Samples of one agent for a reader that takes them one after the other: lines
  * for people or Graphite, one JSON object a line, one YAML document each.

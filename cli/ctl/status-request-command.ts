@@ -1,7 +1,7 @@
 import type { components } from "../../src/client/index.ts";
 import { createAgentCommand } from "./agent-command.ts";
 import { HostFailure } from "./answer.ts";
-import { dataOf, refusal } from "./refusal.ts";
+import { dataOf } from "./refusal.ts";
 import { report } from "./report.ts";
 import { type Cell, type Column, table } from "./table.ts";
 
@@ -44,7 +44,8 @@ export const statusRequestCommand = createAgentCommand({
 	formats: ["table", "json", "yaml"],
 	async run(call) {
 		const answers = await call.ask(async (client) => {
-			const { data, error, response } = await client.GET("/status/request");
+			const asked = client.GET("/status/request");
+			const { response } = await asked;
 			if (response.status === 404)
 				throw new HostFailure({
 					reason: "refused",
@@ -52,8 +53,7 @@ export const statusRequestCommand = createAgentCommand({
 					message:
 						"it does not count requests (404): enable-requeststatus-middleware is not set",
 				});
-			if (!response.ok) throw refusal(response, error, "/status/request");
-			return dataOf(Promise.resolve({ data, response }), "/status/request");
+			return dataOf(asked, "/status/request");
 		});
 		return report(call, answers, {
 			table: (agents) =>

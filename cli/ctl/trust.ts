@@ -19,13 +19,6 @@ const isThisMachine = (host: string) =>
 	host === "localhost" ||
 	loopback.check(host, host.includes(":") ? "ipv6" : "ipv4");
 
-/** What a fingerprint is compared with: upper case, with colons. */
-const canonical = (fingerprint: string) =>
-	fingerprint
-		.replaceAll(":", "")
-		.toUpperCase()
-		.replace(/(..)(?!$)/g, "$1:");
-
 /**
  * Whom to believe at the other end, by target.
  * @throws UsageError
@@ -50,7 +43,7 @@ export async function loadTrust(
 		throw new UsageError("--insecure: cannot be used with --certificate");
 	const verified = {
 		...(ca && { ca }),
-		...(fingerprint !== "" && { fingerprint: canonical(fingerprint) }),
+		...(fingerprint !== "" && { fingerprint }),
 		...(certificate && { certificate }),
 		...(key && { key }),
 		...(passphrase && { passphrase }),

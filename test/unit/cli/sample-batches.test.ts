@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-	type BadLine,
 	type Batch,
 	createSampleBatches,
 } from "../../../cli/sample-batches.ts";
+import type { BadLine } from "../../../src/metrics/sensu.ts";
 
 /** What becomes of lines. */
 function batchesOf(lines: Iterable<string>) {
