@@ -23,8 +23,6 @@ export interface Streams {
 	stdin: Readable;
 	stdout: Writable;
 	stderr: Writable;
-	/** Whether standard output is a terminal that wants colour. */
-	colour: boolean;
 }
 
 /** The words behind a command that are no options. */
@@ -98,19 +96,21 @@ export async function runProgram(
 	streams: Streams,
 ): Promise<number> {
 	const { name, version, commands } = program;
+	const { stdin, stdout, stderr } = streams;
 	const cli = new Cli({
 		binaryLabel: name,
 		binaryName: name,
 		binaryVersion: version,
-		enableColors: streams.colour,
+		// clipanion has nothing to say that would be coloured
+		enableColors: false,
 	});
 	for (const { command } of commands) cli.register(command);
 	const print = (text: string) => {
-		streams.stdout.write(text);
+		stdout.write(text);
 		return 0;
 	};
 	const refuse = (message: string) => {
-		streams.stderr.write(`${name}: ${message}\n`);
+		stderr.write(`${name}: ${message}\n`);
 		return 2;
 	};
 	try {
@@ -149,7 +149,7 @@ export async function runProgram(
 				...(operands.length > 0 ? ["--"] : []),
 				...operands,
 			],
-			{ ...streams, env: process.env, colorDepth: streams.colour ? 4 : 1 },
+			{ stdin, stdout, stderr, env: process.env, colorDepth: 1 },
 		);
 		return (await instance.execute()) ?? 0;
 	} catch (error) {

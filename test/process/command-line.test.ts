@@ -8,6 +8,7 @@ import { version } from "../../generated/version.ts";
 import { daemonSettings } from "../../src/settings.ts";
 import { assertRefused, run } from "../support/command-line.ts";
 import { readRecorded } from "../support/conformance.ts";
+import { startProgram } from "../support/daemon.ts";
 import type { Arrived } from "../support/next-hop.ts";
 import { stubServers } from "../support/stub-servers.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -233,3 +234,9 @@ const misunderstood: [string[], RegExp][] = [
 for (const [args, reason] of misunderstood)
 	test(`one line says what is wrong with: ${args.join(" ")}`, async (t) =>
 		assertRefused(await run(t, args), 2, reason));
+
+test("a reader of standard error that is gone does not change the exit status", async (t) => {
+	const started = startProgram(t, ["is_added", "-g", "G"]);
+	started.process.stderr?.destroy();
+	assert.equal((await started.exited).code, 2);
+});
