@@ -14,7 +14,6 @@ import { answerText } from "./answer-text.ts";
 import { CommandError, clientSettings, readCa } from "./client-settings.ts";
 import { safeLine } from "./ctl/terminal-text.ts";
 import { goSamples } from "./go-print.ts";
-import type { ProgramCommand } from "./program.ts";
 import {
 	type Batch,
 	createSampleBatches,
@@ -250,12 +249,9 @@ async function run(
 	}
 }
 
-export const appendMetricCommand: ProgramCommand = {
+export const appendMetricCommand = settingsCommand({
 	name: "append_metric",
-	command: settingsCommand({
-		...{ program: "happo-agent", name: "append_metric", table: appendSettings },
-		run,
-	}),
+	run,
 	help: {
 		usage: "append_metric [OPTION...]",
 		summary: "hand figures to an agent, which keeps them as its own",
@@ -271,4 +267,4 @@ export const appendMetricCommand: ProgramCommand = {
 		],
 		settings: appendSettings,
 	},
-};
+});

@@ -5,7 +5,6 @@ import { resolveSettings } from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
 import { systemReason } from "../src/system-error.ts";
 import { endProcess, type Running, watchProcess } from "./lifecycle.ts";
-import type { ProgramCommand } from "./program.ts";
 import { type Invocation, settingsCommand } from "./settings-command.ts";
 
 /** Exit status for everything but a wrong argument or setting. */
@@ -100,12 +99,9 @@ async function run(
 	}
 }
 
-export const daemonCommand: ProgramCommand = {
-	command: settingsCommand({
-		...{ program: "happo-agent", name: "daemon", table: daemonSettings },
-		run,
-	}),
+export const daemonCommand = settingsCommand({
 	name: "daemon",
+	run,
 	help: {
 		usage: "daemon [OPTION...]",
 		summary: "run the agent",
@@ -117,4 +113,4 @@ export const daemonCommand: ProgramCommand = {
 		],
 		settings: daemonSettings,
 	},
-};
+});

@@ -12,7 +12,6 @@ import {
 } from "../src/setting-table.ts";
 import { answerText } from "./answer-text.ts";
 import { CommandError, clientSettings, readCa } from "./client-settings.ts";
-import type { ProgramCommand } from "./program.ts";
 import { type Invocation, settingsCommand } from "./settings-command.ts";
 import { withoutPassword } from "./without-password.ts";
 
@@ -193,20 +192,15 @@ async function ask(
 const statusText = (lines: string) =>
 	`${lines} No answer, or no endpoint: 1. A wrong argument: 2. http_proxy, https_proxy and no_proxy are honoured, redirects are not followed, and the certificate of an https endpoint is verified.\nEvery option can be given as an environment variable too: HAPPO_AGENT_ and its name in capitals, with underscores (HAPPO_AGENT_GROUP_NAME). A flag wins over the variable.`;
 
-const program = "happo-agent";
-
-export const addCommand: ProgramCommand = {
+export const addCommand = settingsCommand({
 	name: "add",
-	command: settingsCommand({
-		...{ program, name: "add", table: addSettings },
-		run: (settings, invocation) =>
-			ask(
-				adding,
-				settings,
-				{ hostname: settings.hostname, proxies: [...settings.proxy] },
-				invocation,
-			),
-	}),
+	run: (settings, invocation) =>
+		ask(
+			adding,
+			settings,
+			{ hostname: settings.hostname, proxies: [...settings.proxy] },
+			invocation,
+		),
 	help: {
 		usage: "add -g GROUP -i ADDRESS -e URL [OPTION...]",
 		summary: "register a host with a management server",
@@ -218,15 +212,12 @@ export const addCommand: ProgramCommand = {
 		],
 		settings: addSettings,
 	},
-};
+});
 
-export const isAddedCommand: ProgramCommand = {
+export const isAddedCommand = settingsCommand({
 	name: "is_added",
-	command: settingsCommand({
-		...{ program, name: "is_added", table: hostSettings },
-		run: (settings, invocation) =>
-			ask(finding, settings, { hostname: "", proxies: null }, invocation),
-	}),
+	run: (settings, invocation) =>
+		ask(finding, settings, { hostname: "", proxies: null }, invocation),
 	help: {
 		usage: "is_added -g GROUP -i ADDRESS -e URL [OPTION...]",
 		summary: "ask a management server whether a host is registered",
@@ -238,15 +229,12 @@ export const isAddedCommand: ProgramCommand = {
 		],
 		settings: hostSettings,
 	},
-};
+});
 
-export const removeCommand: ProgramCommand = {
+export const removeCommand = settingsCommand({
 	name: "remove",
-	command: settingsCommand({
-		...{ program, name: "remove", table: hostSettings },
-		run: (settings, invocation) =>
-			ask(removing, settings, { hostname: "", proxies: null }, invocation),
-	}),
+	run: (settings, invocation) =>
+		ask(removing, settings, { hostname: "", proxies: null }, invocation),
 	help: {
 		usage: "remove -g GROUP -i ADDRESS -e URL [OPTION...]",
 		summary: "unregister a host with a management server",
@@ -258,4 +246,4 @@ export const removeCommand: ProgramCommand = {
 		],
 		settings: hostSettings,
 	},
-};
+});

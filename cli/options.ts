@@ -1,4 +1,3 @@
-import { Option } from "clipanion";
 import type { Setting, SettingTable } from "../src/setting-table.ts";
 import type { KnownOption } from "./argv.ts";
 
@@ -19,16 +18,4 @@ export function knownOptions(table: SettingTable): KnownOption[] {
 		...(short !== undefined && { short }),
 		kind: kind === "switch" ? "switch" : "value",
 	}));
-}
-
-/**
- * clipanion's options for a table, to be assigned to a command: every one
- * collects the texts it was given, conversion is the table's business.
- */
-export function commandOptions(
-	table: SettingTable,
-): Record<string, string[] | undefined> {
-	return Object.fromEntries(
-		flagged(table).map(([name]) => [name, Option.Array(`--${name}`)]),
-	);
 }

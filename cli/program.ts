@@ -41,7 +41,7 @@ export interface ProgramCommand {
 	/** The words that select it: `daemon`, `metric config show`. */
 	name: string;
 	help: CommandHelp;
-	/** None by default. The class takes them with clipanion's `Option.Rest`. */
+	/** None by default. */
 	operands?: Operands;
 	/** Help does not list it: programs call it, not people. */
 	isHidden?: boolean;

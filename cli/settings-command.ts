@@ -1,18 +1,16 @@
 import type { Readable, Writable } from "node:stream";
-import { Command, type CommandClass } from "clipanion";
 import {
 	resolveSettings,
 	SettingsError,
 	type SettingTable,
 	type SettingValues,
 } from "../src/setting-table.ts";
-import { commandOptions, knownOptions } from "./options.ts";
+import { type Flags, flagCommand } from "./flag-command.ts";
+import type { CommandHelp } from "./help.ts";
+import type { ProgramCommand } from "./program.ts";
 
 /** Exit status for a wrong argument or setting. */
 const usageStatus = 2;
-
-/** The texts of the flags that were given, in order, by the long form. */
-export type Flags = Readonly<Record<string, readonly string[]>>;
 
 /** What a command is run with. */
 export interface Invocation {
@@ -28,47 +26,33 @@ export interface Invocation {
 }
 
 /**
- * clipanion's class for a command that takes a table of settings and no
- * operands. Wrong settings, also those that `run` throws a SettingsError for,
- * are said on standard error, one line each: exit status 2.
+ * A command of happo-agent: it takes the settings of its help, as flags or as
+ * variables, and no operands. Wrong settings, also those that `run` throws a
+ * SettingsError for, are said on standard error, one line each: exit status 2.
  */
-export function settingsCommand<T extends SettingTable>(parts: {
-	program: string;
+export function settingsCommand<const T extends SettingTable>(parts: {
 	name: string;
-	table: T;
+	help: CommandHelp & { settings: T };
 	run(settings: SettingValues<T>, invocation: Invocation): Promise<number>;
-}): CommandClass {
-	const { program, name, table, run } = parts;
-	return class extends Command {
-		static override paths = [[name]];
-
-		constructor() {
-			super();
-			Object.assign(this, commandOptions(table));
+}): ProgramCommand {
+	const { name, help, run } = parts;
+	const table = help.settings;
+	const command = flagCommand(name, [table], async ({ flags, context }) => {
+		const { stdin, stdout, stderr, env } = context;
+		const complain = (line: string) => {
+			stderr.write(`happo-agent: ${line}\n`);
+		};
+		try {
+			const settings = resolveSettings(table, flags, env);
+			return await run(settings, {
+				...{ flags, stdin, stdout, stderr, complain },
+				environment: env,
+			});
+		} catch (error) {
+			if (!(error instanceof SettingsError)) throw error;
+			for (const line of error.lines) complain(line);
+			return usageStatus;
 		}
-
-		async execute(): Promise<number> {
-			const { stdin, stdout, stderr, env } = this.context;
-			const given = this as unknown as Record<string, string[] | undefined>;
-			const flags: Record<string, readonly string[]> = {};
-			for (const { long } of knownOptions(table)) {
-				const texts = given[long];
-				if (texts) flags[long] = texts;
-			}
-			const complain = (line: string) => {
-				stderr.write(`${program}: ${line}\n`);
-			};
-			try {
-				const settings = resolveSettings(table, flags, env);
-				return await run(settings, {
-					...{ flags, stdin, stdout, stderr, complain },
-					environment: env,
-				});
-			} catch (error) {
-				if (!(error instanceof SettingsError)) throw error;
-				for (const line of error.lines) complain(line);
-				return usageStatus;
-			}
-		}
-	};
+	});
+	return { command, name, help };
 }

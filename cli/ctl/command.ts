@@ -1,5 +1,4 @@
 import type { Readable, Writable } from "node:stream";
-import { Command, Option } from "clipanion";
 import {
 	resolveSettings,
 	SettingsError,
@@ -7,14 +6,11 @@ import {
 	type SettingValues,
 } from "../../src/setting-table.ts";
 import { UsageError } from "../argv.ts";
+import { type Flags, flagCommand } from "../flag-command.ts";
 import { type CommandHelp, helpTables } from "../help.ts";
-import { commandOptions, knownOptions } from "../options.ts";
 import type { Operands, ProgramCommand } from "../program.ts";
 import { type Screen, screenOf } from "./screen.ts";
 import { safeLine } from "./terminal-text.ts";
-
-/** Texts of flags by their long names. */
-export type Flags = Readonly<Record<string, readonly string[]>>;
 
 /** A command of happo-ctl that is running. */
 export interface Call {
@@ -58,59 +54,37 @@ export function valuesOf<T extends SettingTable>(
 	return resolveSettings(table, flags, {});
 }
 
-/** A command has properties of its own: `context` is one, and a flag too. */
-const property = (flag: string) => `--${flag}`;
-
-/** A command from its declaration: clipanion's class, its options those of its help. */
+/** A command of happo-ctl from its declaration, its options those of its help. */
 export function createCommand(definition: CommandDefinition): ProgramCommand {
-	const { name, help, operands, isHidden } = definition;
-	const tables = helpTables(help);
-
-	class CtlCommand extends Command {
-		static override paths = [name.split(" ")];
-		rest = Option.Rest({ required: 0 });
-
-		constructor() {
-			super();
-			for (const table of tables)
-				for (const [name, option] of Object.entries(commandOptions(table)))
-					Object.assign(this, { [property(name)]: option });
+	const { name, help, operands, isHidden, run } = definition;
+	const command = flagCommand(name, helpTables(help), async (given) => {
+		const { flags, context } = given;
+		const { stdin, stdout, stderr, env } = context;
+		const say = (line: string) =>
+			stderr.write(`${programName}: ${safeLine(line)}\n`);
+		try {
+			return await run({
+				flags,
+				operands: given.operands,
+				environment: env,
+				stdin,
+				stderr,
+				screen: screenOf(stdout, env),
+				write: (text) => writeTo(stdout, text),
+				say,
+			});
+		} catch (error) {
+			// a reader that stops reading, such as head, is no error
+			if ((error as NodeJS.ErrnoException).code === "EPIPE") return 0;
+			if (error instanceof SettingsError)
+				for (const line of error.lines) say(line);
+			else if (error instanceof UsageError) say(error.message);
+			else throw error;
+			return usageStatus;
 		}
-
-		async execute(): Promise<number> {
-			const { stdin, stdout, stderr, env } = this.context;
-			const given = this as unknown as Record<string, string[] | undefined>;
-			const flags: Record<string, readonly string[]> = {};
-			for (const { long } of tables.flatMap(knownOptions)) {
-				const texts = given[property(long)];
-				if (texts) flags[long] = texts;
-			}
-			const say = (line: string) =>
-				stderr.write(`${programName}: ${safeLine(line)}\n`);
-			try {
-				return await definition.run({
-					flags,
-					operands: this.rest,
-					environment: env,
-					stdin,
-					stderr,
-					screen: screenOf(stdout, env),
-					write: (text) => writeTo(stdout, text),
-					say,
-				});
-			} catch (error) {
-				// a reader that stops reading, such as head, is no error
-				if ((error as NodeJS.ErrnoException).code === "EPIPE") return 0;
-				if (error instanceof SettingsError)
-					for (const line of error.lines) say(line);
-				else if (error instanceof UsageError) say(error.message);
-				else throw error;
-				return usageStatus;
-			}
-		}
-	}
+	});
 	return {
-		command: CtlCommand,
+		command,
 		name,
 		help,
 		...(operands && { operands }),
