@@ -1,56 +1,10 @@
-import { AgentUnreachable } from "../src/client/failures.ts";
+import type { SettingTable } from "../src/setting-table.ts";
 import {
-	createManagementClient,
-	type ManagementClient,
-} from "../src/client/management-client.ts";
-import { OptionsError } from "../src/client/options.ts";
-import {
-	SettingsError,
-	type SettingTable,
-	type SettingValues,
-	variableName,
-} from "../src/setting-table.ts";
-import { answerText } from "./answer-text.ts";
-import { CommandError, clientSettings, readCa } from "./client-settings.ts";
-import { type Invocation, settingsCommand } from "./settings-command.ts";
-import { withoutPassword } from "./without-password.ts";
-
-/** The original's default, which stands for "none". */
-const noEndpoint = "http://YOUR_MANAGEMENT_SERVER_HERE";
-
-/** What says which host is meant. */
-const hostSettings = {
-	"group-name": {
-		short: "g",
-		kind: "text",
-		default: "",
-		placeholder: "GROUP[!SUBGROUP]",
-		help: "the group of the host; has to be given",
-	},
-	ip: {
-		short: "i",
-		kind: "text",
-		default: "",
-		placeholder: "ADDRESS",
-		help: "the host as its group knows it, any text; has to be given",
-	},
-	port: {
-		short: "P",
-		kind: "integer",
-		minimum: 1,
-		maximum: 65_535,
-		default: 6777,
-		help: "port of the host's agent",
-	},
-	endpoint: {
-		short: "e",
-		kind: "text",
-		default: noEndpoint,
-		placeholder: "URL",
-		help: "the management server; has to be given. /manage/... is appended as it is",
-	},
-	...clientSettings,
-} as const satisfies SettingTable;
+	askManagement,
+	hostSettings,
+	type Operation,
+} from "./management-call.ts";
+import { settingsCommand } from "./settings-command.ts";
 
 const addSettings = {
 	...hostSettings,
@@ -69,23 +23,6 @@ const addSettings = {
 		help: "bastions in front of the host, nearest to the caller first; can be repeated",
 	},
 } as const satisfies SettingTable;
-
-type HostSettings = SettingValues<typeof hostSettings>;
-
-/** What is said to an answer, where, and the exit status. */
-interface Verdict {
-	text: string;
-	exitStatus: 0 | 1 | 2;
-}
-
-/** One of the three commands. */
-interface Operation {
-	path: "/manage/add" | "/manage/is_added" | "/manage/remove";
-	/** By the status of the answer. */
-	verdicts: Readonly<Record<number, Verdict>>;
-	/** For every other status. */
-	otherwise: Verdict;
-}
 
 const success = { text: "Success.", exitStatus: 0 } as const;
 const failed = { text: "Failed!", exitStatus: 1 } as const;
@@ -111,91 +48,13 @@ const removing: Operation = {
 	otherwise: failed,
 };
 
-/** Throws a SettingsError that names everything that has to be given and is not. */
-function demand(settings: HostSettings): void {
-	const missing = (["group-name", "ip"] as const).filter(
-		(name) => settings[name] === "",
-	);
-	if (missing.length > 0)
-		throw new SettingsError(
-			missing.map(
-				(name) => `--${name}: has to be given (or ${variableName(name)})`,
-			),
-		);
-}
-
-async function createClient(
-	settings: HostSettings,
-	environment: Invocation["environment"],
-): Promise<ManagementClient> {
-	// the client takes up to two slashes away that the original leaves
-	const endpoint = settings.endpoint.replace(/\/+$/, "$&//");
-	return createManagementClient({
-		endpoint,
-		...(await readCa(settings["ca-file"])),
-		timeoutMilliseconds: settings["timeout-seconds"] * 1000,
-		environment,
-	});
-}
-
-/** Asks the management server, and says what it answered. */
-async function ask(
-	operation: Operation,
-	settings: HostSettings,
-	more: { hostname: string; proxies: string[] | null },
-	{ stdout, stderr, environment, complain }: Invocation,
-): Promise<number> {
-	demand(settings);
-	const { endpoint, ip, port } = settings;
-	if (endpoint === noEndpoint) {
-		// the original's words
-		stderr.write(
-			"ERROR: endpoint must set with args or environment variable\n",
-		);
-		return 1;
-	}
-	try {
-		const client = await createClient(settings, environment);
-		const { hostname, proxies } = more;
-		const hostdata = {
-			group_name: settings["group-name"],
-			ip,
-			hostname,
-			port,
-			proxies,
-		};
-		const { response, error } = await client.POST(operation.path, {
-			body: { apikey: "", hostdata },
-			// whatever it is, it does not count
-			parseAs: "text",
-		});
-		client.close();
-		const known = operation.verdicts[response.status];
-		const { text, exitStatus } = known ?? operation.otherwise;
-		(exitStatus === 0 ? stdout : stderr).write(`${text}\n`);
-		if (!known)
-			complain(
-				`${withoutPassword(endpoint)}: answered ${answerText(response.status, error)}`,
-			);
-		return exitStatus;
-	} catch (error) {
-		const isExpected =
-			error instanceof AgentUnreachable ||
-			error instanceof OptionsError ||
-			error instanceof CommandError;
-		if (!isExpected) throw error;
-		complain(error.message);
-		return 1;
-	}
-}
-
 const statusText = (lines: string) =>
 	`${lines} No answer, or no endpoint: 1. A wrong argument: 2. http_proxy, https_proxy and no_proxy are honoured, redirects are not followed, and the certificate of an https endpoint is verified.\nEvery option can be given as an environment variable too: HAPPO_AGENT_ and its name in capitals, with underscores (HAPPO_AGENT_GROUP_NAME). A flag wins over the variable.`;
 
 export const addCommand = settingsCommand({
 	name: "add",
 	run: (settings, invocation) =>
-		ask(
+		askManagement(
 			adding,
 			settings,
 			{ hostname: settings.hostname, proxies: [...settings.proxy] },
@@ -217,7 +76,12 @@ export const addCommand = settingsCommand({
 export const isAddedCommand = settingsCommand({
 	name: "is_added",
 	run: (settings, invocation) =>
-		ask(finding, settings, { hostname: "", proxies: null }, invocation),
+		askManagement(
+			finding,
+			settings,
+			{ hostname: "", proxies: null },
+			invocation,
+		),
 	help: {
 		usage: "is_added -g GROUP -i ADDRESS -e URL [OPTION...]",
 		summary: "ask a management server whether a host is registered",
@@ -234,7 +98,12 @@ export const isAddedCommand = settingsCommand({
 export const removeCommand = settingsCommand({
 	name: "remove",
 	run: (settings, invocation) =>
-		ask(removing, settings, { hostname: "", proxies: null }, invocation),
+		askManagement(
+			removing,
+			settings,
+			{ hostname: "", proxies: null },
+			invocation,
+		),
 	help: {
 		usage: "remove -g GROUP -i ADDRESS -e URL [OPTION...]",
 		summary: "unregister a host with a management server",
