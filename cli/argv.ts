@@ -47,8 +47,8 @@ function optionValue(
 	return next;
 }
 
-/** An argument that is an option of these, and what it is given. */
-function take(
+/** An argument that is an option of these, with what it is given, which is taken from those that follow. */
+export function takeOption(
 	argument: string,
 	following: string[],
 	options: readonly KnownOption[],
@@ -81,7 +81,7 @@ export function normaliseArguments(
 	while (rest.length > 0) {
 		const argument = rest.shift() ?? "";
 		if (argument === "--") return [...normal, argument, ...rest];
-		const option = take(argument, rest, options);
+		const option = takeOption(argument, rest, options);
 		normal.push(option ?? argument);
 		if (option !== undefined || isOption(argument)) continue;
 		words++;
@@ -96,56 +96,3 @@ export function normaliseArguments(
 /** It begins as an option; a lone `-` is a word, the name of standard input. */
 export const isOption = (argument: string) =>
 	argument.startsWith("-") && argument !== "-";
-
-/** What a command line selects. */
-export interface Selection<C> {
-	/** The command whose whole name the words are; undefined where they only begin one. */
-	command: C | undefined;
-	/** The words that belong to a name. */
-	path: readonly string[];
-	/** The word behind them, if there is one. */
-	next: string | undefined;
-}
-
-/**
- * Finds the command in a command line: its words may stand between options,
- * `-H web01 status memory`. A value of an option is never taken for a word.
- */
-export function selectCommand<C extends { name: string }>(
-	args: readonly string[],
-	commands: readonly C[],
-	optionsOf: (command: C) => readonly KnownOption[],
-): Selection<C> {
-	const rest = [...args];
-	const path: string[] = [];
-	let left = [...commands];
-	let next: string | undefined;
-	while (rest.length > 0) {
-		const argument = rest.shift() ?? "";
-		if (argument === "--") {
-			next = rest[0];
-			break;
-		}
-		if (isOption(argument)) {
-			const known = left.flatMap(optionsOf);
-			try {
-				take(argument, rest, known);
-			} catch (error) {
-				// is said again when the command is known
-				if (!(error instanceof UsageError)) throw error;
-			}
-			continue;
-		}
-		const nearer = left.filter(
-			({ name }) => name.split(" ")[path.length] === argument,
-		);
-		if (nearer.length === 0) {
-			next = argument;
-			break;
-		}
-		left = nearer;
-		path.push(argument);
-	}
-	const name = path.join(" ");
-	return { command: left.find((c) => c.name === name), path, next };
-}

@@ -1,5 +1,6 @@
 import type { Setting, SettingTable } from "../src/setting-table.ts";
-import { shownDefault } from "./options.ts";
+import type { KnownOption } from "./argv.ts";
+import { knownOptions, shownDefault } from "./options.ts";
 
 const width = 80;
 
@@ -48,6 +49,10 @@ export interface HelpSection {
 	settings: SettingTable;
 }
 
+/** Every command has it. */
+export const isHelpOption = (option: string) =>
+	option === "-h" || option === "--help";
+
 /** What a command's help is made of. */
 export interface CommandHelp {
 	/** How it is called, without the program's name. */
@@ -67,6 +72,10 @@ export const helpTables = ({ settings, shared = [] }: CommandHelp) => [
 	settings,
 	...shared.map((section) => section.settings),
 ];
+
+/** The same as normaliseArguments wants them. */
+export const optionsOf = ({ help }: { help: CommandHelp }): KnownOption[] =>
+	helpTables(help).flatMap(knownOptions);
 
 /** A list of options under a title; nothing where there are none. */
 function optionList({ title, settings }: HelpSection): string {

@@ -1,22 +1,21 @@
 import type { Readable, Writable } from "node:stream";
 import { Cli, type CommandClass } from "clipanion";
-import { type SettingTable, variableName } from "../src/setting-table.ts";
+import { isOption, normaliseArguments, UsageError } from "./argv.ts";
 import {
-	isOption,
-	type KnownOption,
-	normaliseArguments,
-	selectCommand,
-	UsageError,
-} from "./argv.ts";
+	explainCommand,
+	explainOperands,
+	explainOption,
+	strayOption,
+} from "./explain.ts";
 import {
 	type CommandHelp,
 	commandHelp,
 	familyHelp,
-	helpTables,
+	isHelpOption,
+	optionsOf,
 	programHelp,
 } from "./help.ts";
-import { knownOptions } from "./options.ts";
-import { didYouMean, nearest } from "./suggestion.ts";
+import { selectCommand } from "./selection.ts";
 
 /** Where a program reads from and writes to. */
 export interface Streams {
@@ -58,10 +57,7 @@ export interface Program {
 	epilogue?: string;
 }
 
-const none: Operands = { minimum: 0, maximum: 0, name: "" };
-
 const helpWords = ["help", "h"];
-const helpOptions = ["-h", "--help"];
 const versionOptions = ["-v", "--version"];
 
 /** One line of clipanion's message, without its usage lines. */
@@ -69,10 +65,6 @@ function firstLine(error: unknown): string {
 	const message = error instanceof Error ? error.message : String(error);
 	return message.split("\n", 1)[0] ?? message;
 }
-
-/** The options of a command, those it shares with others too. */
-const optionsOf = ({ help }: ProgramCommand): KnownOption[] =>
-	helpTables(help).flatMap(knownOptions);
 
 /** The help of a command, of all that begin with these words, or of the program. */
 function helpFor(program: Program, path: readonly string[]): string {
@@ -126,10 +118,9 @@ export async function runProgram(
 		const end = normal.includes("--") ? normal.indexOf("--") : normal.length;
 		const own = normal.slice(0, end);
 		const options = own.filter(isOption);
-		const asks = (forms: readonly string[]) =>
-			options.some((option) => forms.includes(option));
-		if (asks(versionOptions)) return print(`${name} version ${version}\n`);
-		const asked = wantsHelp || asks(helpOptions);
+		if (options.some((option) => versionOptions.includes(option)))
+			return print(`${name} version ${version}\n`);
+		const asked = wantsHelp || options.some(isHelpOption);
 		if (!command && (next !== undefined || (path.length > 0 && !asked)))
 			return refuse(explainCommand(program, path, next));
 		const stray = strayOption(options, command ? [command] : commands);
@@ -157,70 +148,6 @@ export async function runProgram(
 		if (isClipanionError(error)) return refuse(firstLine(error));
 		throw error;
 	}
-}
-
-/** Why words are no command, and what was probably meant. */
-function explainCommand(
-	{ name, commands }: Program,
-	path: readonly string[],
-	next: string | undefined,
-): string {
-	const before = path.map((word) => `${word} `).join("");
-	const family = commands
-		.filter((c) => !c.isHidden && c.name.startsWith(before))
-		.map((c) => c.name.slice(before.length).split(" ", 1)[0] ?? "");
-	const known = [...new Set(family)];
-	if (next === undefined)
-		return `${path.join(" ")}: which one: ${known.join(", ")}? See '${name} ${before}--help'.`;
-	const word = `${before}${next}`;
-	const meant = nearest(next, known);
-	const hint =
-		meant === undefined ? "." : `, did you mean '${before}${meant}'?`;
-	return `'${word}' is not a ${name} command${hint} See '${name} ${before}--help'.`;
-}
-
-/** What is wrong with the operands of a command; undefined if nothing is. */
-function explainOperands(
-	{ name: program, commands }: Program,
-	{ name, operands = none }: ProgramCommand,
-	given: readonly string[],
-): string | undefined {
-	if (given.length < operands.minimum)
-		return `${name}: ${operands.name} is missing. See '${program} ${name} --help'.`;
-	const extra = given[operands.maximum];
-	if (extra === undefined) return undefined;
-	const behind = commands
-		.filter((c) => !c.isHidden && c.name.startsWith(`${name} `))
-		.map((c) => c.name.slice(name.length + 1).split(" ", 1)[0] ?? "");
-	return `${name}: unexpected argument: ${extra}${didYouMean(extra, behind)}`;
-}
-
-/** The name of the first option that is none; never its value, it may be a secret. */
-function strayOption(
-	options: readonly string[],
-	commands: readonly ProgramCommand[],
-): string | undefined {
-	const known = commands.flatMap(optionsOf);
-	return options
-		.map((word) => word.split("=", 1)[0] ?? word)
-		.find(
-			(word) =>
-				!helpOptions.includes(word) &&
-				!known.some(({ long }) => `--${long}` === word),
-		);
-}
-
-/** Why an option is none: it does not exist, or it is a variable only. */
-function explainOption(option: string, commands: readonly ProgramCommand[]) {
-	const long = option.replace(/^-+/, "").replaceAll("_", "-");
-	const tables: SettingTable[] = commands.flatMap(({ help }) =>
-		helpTables(help),
-	);
-	if (tables.some((table) => table[long]?.from === "environment"))
-		return `no such option: ${option} (only as the variable ${variableName(long)})`;
-	const known = commands.flatMap(optionsOf).map((known) => `--${known.long}`);
-	const hint = option.startsWith("--") ? didYouMean(`--${long}`, known) : "";
-	return `no such option: ${option}${hint}`;
 }
 
 const isClipanionError = (error: unknown): error is Error =>

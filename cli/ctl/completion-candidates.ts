@@ -1,8 +1,8 @@
 import type { Setting, SettingTable } from "../../src/setting-table.ts";
-import { isOption, selectCommand } from "../argv.ts";
-import { helpTables } from "../help.ts";
-import { knownOptions } from "../options.ts";
+import { isOption } from "../argv.ts";
+import { helpTables, optionsOf } from "../help.ts";
 import type { ProgramCommand } from "../program.ts";
+import { selectCommand, wordsBehind } from "../selection.ts";
 
 /** What can stand in the place of a word. Nothing: the shell offers files. */
 export type Candidates = readonly string[];
@@ -36,8 +36,6 @@ export function completionCandidates(
 	const visible = commands.filter(({ isHidden }) => !isHidden);
 	const before = words.slice(0, -1);
 	const current = words.at(-1) ?? "";
-	const optionsOf = ({ help }: ProgramCommand) =>
-		helpTables(help).flatMap(knownOptions);
 	const { command, path, next } = selectCommand(before, visible, optionsOf);
 	const tables: SettingTable[] = command ? helpTables(command.help) : [];
 	const settings = Object.assign({}, ...tables) as Record<string, Setting>;
@@ -65,14 +63,11 @@ export function completionCandidates(
 				.map(([name]) => `--${name}`),
 			"--help",
 		]);
-	const behind = path.map((word) => `${word} `).join("");
-	const following = visible
-		.filter(({ name }) => name.startsWith(behind) && next === undefined)
-		.map(({ name }) => name.slice(behind.length).split(" ", 1)[0] ?? "");
+	const following = next === undefined ? wordsBehind(path, visible) : [];
 	const shells =
 		path.join(" ") === "completion" && next === undefined
 			? ["bash", "zsh", "fish"]
 			: [];
 	const help = path.length === 0 && next === undefined ? ["help"] : [];
-	return beginning([...new Set([...following, ...shells, ...help])]);
+	return beginning([...following, ...shells, ...help]);
 }

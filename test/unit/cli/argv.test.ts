@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-	normaliseArguments,
-	selectCommand,
-	UsageError,
-} from "../../../cli/argv.ts";
+import { normaliseArguments, UsageError } from "../../../cli/argv.ts";
+import { selectCommand } from "../../../cli/selection.ts";
 
 const options = [
 	{ long: "port", short: "P", kind: "value" },
