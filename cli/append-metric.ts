@@ -1,36 +1,28 @@
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
-import {
-	type AgentClient,
-	createAgentClient,
-} from "../src/client/agent-client.ts";
+import type { AgentClient } from "../src/client/agent-client.ts";
 import { AgentUnreachable } from "../src/client/failures.ts";
 import { OptionsError } from "../src/client/options.ts";
-import type { BadLine } from "../src/metrics/sensu.ts";
 import type { SettingTable, SettingValues } from "../src/setting-table.ts";
 import { systemReason } from "../src/system-error.ts";
-import { answerText } from "./answer-text.ts";
-import { CommandError, clientSettings, readCa } from "./client-settings.ts";
-import { safeLine } from "./ctl/terminal-text.ts";
-import { goSamples } from "./go-print.ts";
+import { createBadLines } from "./bad-lines.ts";
+import { CommandError, clientSettings } from "./client-settings.ts";
+import { counted } from "./counted.ts";
 import {
 	type Batch,
 	createSampleBatches,
 	longestLine,
 } from "./sample-batches.ts";
+import {
+	badAgentUrl,
+	clientOf,
+	type Deliver,
+	printing,
+	sending,
+} from "./sample-delivery.ts";
 import { type Invocation, settingsCommand } from "./settings-command.ts";
 import { textLines } from "./text-lines.ts";
-
-/** Of an endpoint, the agent: scheme, name or address, and port. */
-const agentUrl = /^https:\/\/([^/?#@\s]+?)(?::(\d+))?\/?$/i;
-
-const badAgentUrl = (text: string) => {
-	const port = Number(agentUrl.exec(text)?.[2] ?? 443);
-	return agentUrl.test(text) && port >= 1 && port <= 65_535
-		? undefined
-		: `not https://HOST:PORT: ${text}`;
-};
 
 const appendSettings = {
 	hostname: {
@@ -76,31 +68,6 @@ const appendSettings = {
 
 type AppendSettings = SettingValues<typeof appendSettings>;
 
-const counted = (count: number, noun: string) =>
-	`${count} ${noun}${count === 1 ? "" : "s"}`;
-
-/** Bad lines that are named one by one; of more only the number is said. */
-const mostNamed = 100;
-
-/** Says what is wrong with lines, and counts them. */
-function createBadLines(complain: (line: string) => void, source: string) {
-	let count = 0;
-	return {
-		add: ({ line, text, reason }: BadLine) => {
-			count++;
-			if (count > mostNamed) return;
-			const start = text.length > 100 ? `${text.slice(0, 100)}...` : text;
-			complain(`${source}, line ${line}: ${reason}: ${safeLine(start)}`);
-		},
-		count: () => count,
-		/** Says how many were not named. */
-		finish: () => {
-			if (count > mostNamed)
-				complain(`${source}: ${counted(count - mostNamed, "more bad line")}`);
-		},
-	};
-}
-
 /** The lines to read, and what messages call them. Throws a CommandError. */
 async function openSource(
 	datafile: string,
@@ -114,43 +81,6 @@ async function openSource(
 		throw new CommandError(`${datafile}: ${systemReason(cause)}`, { cause });
 	}
 	return { stream, source: datafile };
-}
-
-/** Where batches go; throws if it fails, and nothing is known to be done then. */
-type Deliver = (batch: Batch) => Promise<void>;
-
-/** Prints; a reader that stops reading, such as head, is no error. */
-const printing =
-	({ stdout }: Invocation): Deliver =>
-	async ({ samples }) => {
-		if (!stdout.writable || stdout.write(`${goSamples(samples)}\n`)) return;
-		await once(stdout, "drain").catch(() => {});
-	};
-
-function sending(client: AgentClient, settings: AppendSettings): Deliver {
-	const { "api-key": apikey, "bastion-endpoint": endpoint } = settings;
-	return async ({ samples }) => {
-		const { error, response } = await client.POST("/metric/append", {
-			body: { apikey, metric_data: samples },
-			// the status alone counts, as for the original
-			parseAs: "text",
-		});
-		if (response.status !== 200)
-			throw new CommandError(
-				`${endpoint}: answered ${answerText(response.status, error)}`,
-			);
-	};
-}
-
-async function createClient(settings: AppendSettings): Promise<AgentClient> {
-	const [, host = "", port = "443"] =
-		agentUrl.exec(settings["bastion-endpoint"]) ?? [];
-	const { ca } = await readCa(settings["ca-file"]);
-	return createAgentClient({
-		agent: `${host}:${port}`,
-		trust: ca ? { ca } : "unverified",
-		timeoutMilliseconds: settings["timeout-seconds"] * 1000,
-	});
 }
 
 /** What is known to be stored when something fails later. */
@@ -235,8 +165,8 @@ async function run(
 	let client: AgentClient | undefined;
 	try {
 		if (settings["dry-run"])
-			return await append(settings, invocation, printing(invocation));
-		client = await createClient(settings);
+			return await append(settings, invocation, printing(invocation.stdout));
+		client = await clientOf(settings);
 		return await append(settings, invocation, sending(client, settings));
 	} catch (error) {
 		const isExpected =
