@@ -8,6 +8,7 @@ import {
 } from "../../src/setting-table.ts";
 import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../argv.ts";
+import type { Flags } from "../flag-command.ts";
 import { nearest } from "../suggestion.ts";
 import {
 	outputFormats,
@@ -16,8 +17,8 @@ import {
 	trustSettings,
 } from "./flags.ts";
 
-/** Settings of a context by the flag they stand for, as the texts a flag would be given. */
-export type Context = Readonly<Record<string, readonly string[]>>;
+/** Settings of a context, as if its flags had been given. */
+export type Context = Flags;
 
 /** What `ctl.yaml` says. */
 export interface ConfigFile {
@@ -152,52 +153,4 @@ export async function loadConfigFile(
 			return { file, exists: false, current: "", contexts: new Map() };
 		throw new UsageError(`${file}: ${systemReason(error)}`);
 	}
-}
-
-/**
- * The context that is in force: of the flag, the variable, or the file.
- * @throws UsageError if there is none of that name
- */
-export function chosenContext(
-	config: ConfigFile,
-	flag: string,
-	environment: NodeJS.ProcessEnv,
-): { name: string; context: Context } {
-	const name = flag || environment.HAPPO_CTL_CONTEXT || config.current;
-	if (name === "") return { name, context: {} };
-	const context = config.contexts.get(name);
-	if (!context) throw new UsageError(noContext(config, name));
-	return { name, context };
-}
-
-/** Why a name is no context. */
-export function noContext(
-	{ file, contexts }: ConfigFile,
-	name: string,
-): string {
-	const known = [...contexts.keys()];
-	const meant = nearest(name, known);
-	if (meant !== undefined)
-		return `${file}: no context '${name}', did you mean '${meant}'?`;
-	return `${file}: no context '${name}'${known.length > 0 ? `, only ${known.join(", ")}` : ""}`;
-}
-
-const targets = ["host", "hosts-file", "group"];
-const trusts = Object.keys(trustSettings);
-
-/** Flags over a context: who names agents or a trust on the command line means nothing of it that the context does. */
-export function overContext(
-	context: Context,
-	flags: Readonly<Record<string, readonly string[]>>,
-): Record<string, readonly string[]> {
-	const given = (names: readonly string[]) =>
-		names.some((name) => flags[name] !== undefined);
-	const dropped = [
-		...(given(targets) ? targets : []),
-		...(given(trusts) ? trusts : []),
-	];
-	const kept = Object.entries(context).filter(
-		([name]) => !dropped.includes(name),
-	);
-	return { ...Object.fromEntries(kept), ...flags };
 }

@@ -3,13 +3,9 @@ import { dirname } from "node:path";
 import type { SettingTable } from "../../src/setting-table.ts";
 import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../argv.ts";
+import { chosenContext, noContext } from "./chosen-context.ts";
 import { createCommand, valuesOf } from "./command.ts";
-import {
-	type Context,
-	chosenContext,
-	loadConfigFile,
-	noContext,
-} from "./config-file.ts";
+import { type Context, loadConfigFile } from "./config-file.ts";
 import { configSettings, outputSettings } from "./flags.ts";
 import { jsonText } from "./json-text.ts";
 import { table } from "./table.ts";

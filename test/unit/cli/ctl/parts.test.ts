@@ -3,12 +3,10 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { UsageError } from "../../../../cli/argv.ts";
+import { overContext } from "../../../../cli/ctl/chosen-context.ts";
 import { parseCollectedPage } from "../../../../cli/ctl/collected-page.ts";
 import { commandLine } from "../../../../cli/ctl/command-line.ts";
-import {
-	overContext,
-	parseConfigFile,
-} from "../../../../cli/ctl/config-file.ts";
+import { parseConfigFile } from "../../../../cli/ctl/config-file.ts";
 import { everyHost } from "../../../../cli/ctl/every-host.ts";
 import { targetSettings } from "../../../../cli/ctl/flags.ts";
 import { graphiteLine } from "../../../../cli/ctl/graphite-line.ts";
