@@ -5,19 +5,14 @@ import {
 	type ServerResponse,
 } from "node:http";
 import { createServer as createHttps, type ServerOptions } from "node:https";
-import {
-	type Context,
-	type Document,
-	OpenAPIBackend,
-	type Request,
-} from "openapi-backend";
-import {
-	type ManagementHandlers,
-	managementContract,
-} from "../../generated/management.ts";
+import type { ManagementHandlers } from "../../generated/management.ts";
 import { parseBody } from "../../src/http/json.ts";
-import { type Violation, violation } from "../../src/http/validation.ts";
 import { Problem, problemBody } from "../../src/problem.ts";
+import {
+	type ContractRequest,
+	createContract,
+	type Reply,
+} from "./contract.ts";
 
 /** Largest request body, in bytes: a host with its bastions is far below. */
 const largestBody = 1024 * 1024;
@@ -29,12 +24,6 @@ export interface ManagementServer {
 	readonly port: number;
 	/** Listens no longer, and waits for what is being answered. */
 	close(): Promise<void>;
-}
-
-/** A handler's reply as the server sees it; its types hold for each operation. */
-interface Replied {
-	status: number;
-	body?: unknown;
 }
 
 /** The body of a request; one that is too large is read to its end, so that the answer arrives. */
@@ -57,43 +46,8 @@ function refuseWebPages({ headers }: IncomingMessage) {
 		throw new Problem(403, "no web page may call a management server");
 }
 
-const refuse = (status: number, detail: string) => (): never => {
-	throw new Problem(status, detail);
-};
-
-/** Matches and validates requests by the contract, and has the handlers answer them. */
-async function createContract(handlers: ManagementHandlers) {
-	const api = await new OpenAPIBackend({
-		// the constant has no descriptions, which the type asks for
-		definition: managementContract as unknown as Document,
-		quick: true,
-		strict: true,
-		ajvOpts: { strict: false, meta: false, validateSchema: false },
-		handlers: {
-			notFound: refuse(404, "no such operation"),
-			methodNotAllowed: refuse(405, "the operation has another method"),
-			validationFail: ({ validation, request }: Context) => {
-				const { requestBody, query } = request;
-				const errors = validation.errors as Violation[] | null | undefined;
-				const stranger = errors?.[0]?.params.additionalProperty;
-				if (stranger !== undefined)
-					throw new Problem(400, `${stranger}: no such query parameter`);
-				throw violation(errors, { requestBody, query });
-			},
-		},
-	}).init();
-	for (const [operationId, handler] of Object.entries(handlers))
-		api.register(operationId, ({ request }: Context) =>
-			(handler as (body: unknown, query: unknown) => unknown)(
-				request.requestBody,
-				request.query,
-			),
-		);
-	return (request: Request): Promise<Replied> => api.handleRequest(request);
-}
-
 /** The request as the contract takes it: JSON whatever Content-Type says. */
-async function toContract(request: IncomingMessage): Promise<Request> {
+async function toContract(request: IncomingMessage): Promise<ContractRequest> {
 	refuseWebPages(request);
 	const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s, 2);
 	const { method = "" } = request;
@@ -110,7 +64,7 @@ async function toContract(request: IncomingMessage): Promise<Request> {
 	};
 }
 
-function write(response: ServerResponse, { status, body }: Replied) {
+function write(response: ServerResponse, { status, body }: Reply) {
 	response.statusCode = status;
 	if (body !== undefined)
 		response.setHeader("content-type", "application/json; charset=UTF-8");
