@@ -52,7 +52,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^contrib\/examples\//, to: /^$/ },
 	{
 		from: /^contrib\/management-server\//,
-		to: /^contrib\/management-server\/|^cli\/help\.ts$|^generated\/|^src\/(access|log|problem|setting-table|system-error|turn)\.ts$|^src\/http\/(json|validation)\.ts$/,
+		to: /^contrib\/management-server\/|^cli\/help\.ts$|^generated\/|^src\/(access|log|problem|setting-table|system-error|turn)\.ts$|^src\/http\/(certificate|json|key-pair|validation)\.ts$/,
 	},
 	// started for every check: no more than it needs
 	{

@@ -1,9 +1,9 @@
 /** A management server to try the contract with, and to start one's own from. */
-import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
-import { createSecureContext } from "node:tls";
 import { parseArgs } from "node:util";
 import { commandHelp } from "../../cli/help.ts";
+import { loadKeyPair } from "../../src/http/certificate.ts";
+import { KeyPairError } from "../../src/http/key-pair.ts";
 import {
 	resolveSettings,
 	SettingsError,
@@ -67,8 +67,6 @@ async function named<T>(what: string, work: Promise<T>): Promise<T> {
 	}
 }
 
-const inFile = (file: string) => named(file, readFile(file));
-
 /** Resolves at the first SIGINT or SIGTERM. */
 const stopSignal = () =>
 	new Promise<void>((resolve) => {
@@ -83,19 +81,16 @@ async function run(
 	flags: Readonly<Record<string, readonly string[]>>,
 ): Promise<void> {
 	const settings = resolveSettings(settingTable, flags, {});
-	const { port, directory, certificate, "private-key": key } = settings;
+	const { port, directory } = settings;
+	const { certificate: certificateFile, "private-key": privateKeyFile } =
+		settings;
 	const address = settings["listen-address"];
-	if ((certificate === "") !== (key === ""))
+	if ((certificateFile === "") !== (privateKeyFile === ""))
 		throw new SettingsError(["certificate and private-key go together"]);
-	const tls = certificate && {
-		cert: await inFile(certificate),
-		key: await inFile(key),
-	};
-	if (tls)
-		await named(
-			`${certificate} and ${key}`,
-			Promise.resolve(tls).then(createSecureContext),
-		);
+	const pair =
+		certificateFile === ""
+			? undefined
+			: await loadKeyPair({ certificateFile, privateKeyFile });
 	const stopped = stopSignal();
 	const hosts = await named(directory, openHosts(directory));
 	const server = await named(
@@ -103,12 +98,12 @@ async function run(
 		startManagementServer({
 			handlers: createManagementHandlers(hosts),
 			...{ port, address, log },
-			...(tls && { tls }),
+			...(pair && { tls: { cert: pair.certificate, key: pair.privateKey } }),
 		}),
 	);
 	const place = address.includes(":") ? `[${address}]` : address;
 	log(
-		`listening on ${tls ? "https" : "http"}://${place}:${server.port}, hosts in ${directory}`,
+		`listening on ${pair ? "https" : "http"}://${place}:${server.port}, hosts in ${directory}`,
 	);
 	await stopped;
 	await server.close();
@@ -150,7 +145,9 @@ async function main(args: readonly string[]): Promise<number> {
 		const { message, code = "" } = error as NodeJS.ErrnoException;
 		const isUsage =
 			error instanceof SettingsError || code.startsWith("ERR_PARSE_ARGS");
-		if (!isUsage && !(error instanceof StartError)) throw error;
+		const isExpected =
+			isUsage || error instanceof StartError || error instanceof KeyPairError;
+		if (!isExpected) throw error;
 		for (const line of message.split("\n"))
 			process.stderr.write(`management-server: ${line}\n`);
 		return isUsage ? 2 : 1;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -8,6 +8,7 @@ import { createManagementClient } from "../../src/client/index.ts";
 import { writeTestKeyPair } from "../support/agent.ts";
 import { assertRefused, run } from "../support/command-line.ts";
 import { startProgram } from "../support/daemon.ts";
+import { createPair } from "../support/next-hop.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 /** The reference server, compiled. */
@@ -311,7 +312,16 @@ test("why it does not start", async (t) => {
 	);
 	assert.match(
 		await start("--certificate", "none", "--private-key", "none"),
-		/^1 management-server: none: no such file or directory\n$/,
+		/^1 management-server: certificate none: no such file or directory\n$/,
+	);
+	const [one, other] = [await writeTestKeyPair(directory), createPair()];
+	await writeFile(one["private-key"], other.privateKey);
+	assert.match(
+		await start(
+			...["--certificate", one["public-key"]],
+			...["--private-key", one["private-key"]],
+		),
+		/^1 management-server: private key \S+: does not belong to the \(first\) certificate in \S+\n$/,
 	);
 	const help = await run(t, ["--help"], { program });
 	assert.equal(help.code, 0);
