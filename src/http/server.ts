@@ -177,7 +177,7 @@ export async function startServer(parts: {
 	app.removeAllContentTypeParsers();
 	app.addContentTypeParser("*", (_request, _payload, done) => done(null));
 
-	for (const { method, path, hasBody } of contract.routes)
+	for (const { method, path, hasBody, answer: answerTo } of contract.routes)
 		app.route<{ Params: Record<string, string> }>({
 			method,
 			url: path.replace(/\{(\w+)\}/g, ":$1"),
@@ -194,16 +194,8 @@ export async function startServer(parts: {
 					? await parseBody(await bodies.read(raw, reply.raw))
 					: undefined;
 				exchange.reading = false;
-				const request = {
-					method,
-					// as the contract spells it, however the client escaped it
-					path: path.replace(/\{(\w+)\}/g, (_, name: string) =>
-						encodeURIComponent(params[name] ?? ""),
-					),
-					headers: raw.headers,
-					body,
-				};
-				const answer = await contract.answer(request, call);
+				const request = { params, headers: raw.headers, body };
+				const answer = await answerTo(request, call);
 				if (answer.delivered)
 					deliveries.watch(raw, reply.raw, answer.delivered);
 				return send(reply, answer);
