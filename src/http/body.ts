@@ -39,9 +39,12 @@ export function createBodies(
 					buffered -= bytes;
 					bytes = 0;
 				};
+				let isRead = false;
 				exchanges.whenOver(request, response, () => {
 					giveBack();
-					reject(new Problem(400, "body: the connection broke off"));
+					// an error takes time to make: none for a body that has come
+					if (!isRead)
+						reject(new Problem(400, "body: the connection broke off"));
 				});
 				const refuse = (problem: Problem) => {
 					request.off("data", take);
@@ -59,7 +62,10 @@ export function createBodies(
 					chunks.push(chunk);
 				};
 				request.on("data", take);
-				request.once("end", () => resolve(Buffer.concat(chunks)));
+				request.once("end", () => {
+					isRead = true;
+					resolve(Buffer.concat(chunks));
+				});
 				request.once("error", () =>
 					reject(new Problem(400, "body: the connection broke off")),
 				);
