@@ -20,15 +20,18 @@ export function createObjections(parts: {
 	isDenied(socket: Socket): boolean;
 } {
 	const { access, log } = parts;
-	const denied = new WeakSet<Socket>();
+	/** The decision about a connection; its address stays the same. */
+	const decided = new WeakMap<Socket, { isDenied: boolean }>();
 	const isDenied = (socket: Socket) => {
+		const known = decided.get(socket);
+		if (known) return known.isDenied;
 		const { remoteAddress } = socket;
-		if (access.allows(remoteAddress)) return false;
+		const isDenied = !access.allows(remoteAddress);
+		decided.set(socket, { isDenied });
 		// a connection that was reset has no address any more
-		if (remoteAddress !== undefined && !denied.has(socket))
+		if (isDenied && remoteAddress !== undefined)
 			log.error(`Access Denied RemoteAddr=${plainAddress(remoteAddress)}`);
-		denied.add(socket);
-		return true;
+		return isDenied;
 	};
 	return {
 		to: (request) => (isDenied(request.socket) ? "denied" : unwelcome(request)),
