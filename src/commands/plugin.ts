@@ -1,5 +1,5 @@
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { constants, type Stats, statSync } from "node:fs";
+import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type CommandLine, CommandStartError } from "./command.ts";
 import { splitWords } from "./words.ts";
@@ -24,7 +24,7 @@ export interface Plugins {
 	 * Looks a checked name up in the directories, in their order; the first that has it decides. Whether this user may
 	 * run it is left to the start.
 	 */
-	locate(name: string): Promise<{ file: string } | MissingPlugin>;
+	locate(name: string): { file: string } | MissingPlugin;
 	/** All that comes before running: `refused` says why nothing may be run, and which of the two was at fault. */
 	prepare(
 		name: string,
@@ -49,12 +49,11 @@ export function createPlugins({
 }): Plugins {
 	// a bare name would be looked for in PATH when it is run
 	const paths = directories.map((directory) => resolve(directory));
-	const locate: Plugins["locate"] = async (name) => {
+	const locate: Plugins["locate"] = (name) => {
 		let file = name;
 		for (const directory of paths) {
 			file = join(directory, name);
-			// unreadable counts as not there, as it did in the original
-			const found = await stat(file).catch(() => undefined);
+			const found = look(file);
 			if (!found) continue;
 			if (found.isFile() && (found.mode & ANY_EXECUTE) !== 0) return { file };
 			return { missing: "not executable", file };
@@ -72,7 +71,7 @@ export function createPlugins({
 					refused: "plugin_option",
 					reason: "needs a shell, which the setting shell does not allow",
 				};
-			const found = await locate(name);
+			const found = locate(name);
 			if ("missing" in found) return found;
 			const command = pluginCommand(found.file, option);
 			// a shell would start, and say in its own words what it cannot
@@ -97,6 +96,18 @@ export function missingPlugin(
 	return error.code === "ENOENT" || error.code === "ENOTDIR"
 		? { missing: "not found", file }
 		: undefined;
+}
+
+/**
+ * undefined for what is not there; unreadable counts as not there, as it did in the original. A thread of the pool
+ * would take thirty times as long to ask, and where a file system hangs they hang all.
+ */
+function look(file: string): Stats | undefined {
+	try {
+		return statSync(file, { throwIfNoEntry: false });
+	} catch {
+		return undefined;
+	}
 }
 
 async function isExecutable(file: string) {
