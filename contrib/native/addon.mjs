@@ -77,14 +77,15 @@ export function prove(file) {
 		process.dlopen(addon, process.argv[1]);
 		const { spawn, reap } = addon.exports;
 		const block = (...strings) => Buffer.from(strings.map((s) => s + "\\0").join(""));
-		const started = spawn(block("/bin/sh"), block("sh", "-c", "exit 7"), block(), true);
-		if (typeof started === "number") throw new Error("error " + started);
-		const look = () => {
-			const end = reap(started[0]);
-			if (!end) setTimeout(look, 5);
-			else if (end[0] !== 7) throw new Error("it ended with " + end);
-		};
-		look();`,
+		spawn(block("/bin/sh"), block("sh", "-c", "exit 7"), block(), true, (started) => {
+			if (typeof started === "number") throw new Error("error " + started);
+			const look = () => {
+				const end = reap(started[0]);
+				if (!end) setTimeout(look, 5);
+				else if (end[0] !== 7) throw new Error("it ended with " + end);
+			};
+			look();
+		});`,
 		file,
 	]);
 }

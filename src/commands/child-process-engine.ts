@@ -9,6 +9,7 @@ import {
 	SHELLS,
 	type SpawnLine,
 } from "./closer.ts";
+import { streamPipe } from "./pipe.ts";
 import { atProgram } from "./program-paths.ts";
 import type { Engine, Started } from "./started.ts";
 
@@ -73,8 +74,8 @@ function startThrough(
 		if (pid === undefined) return;
 		resolve({
 			pid,
-			stdout,
-			stderr,
+			stdout: streamPipe(stdout),
+			stderr: streamPipe(stderr),
 			onExit: (callback) =>
 				child.once("exit", (status, signal) =>
 					callback({

@@ -1,18 +1,19 @@
 import type { NativeAddon } from "./native-addon.ts";
 
-/** How a child ended; -1 for what does not apply, both when somebody else has waited for it. */
-type End = readonly [status: number, signal: number];
+/** How a child ended, as the addon tells it. */
+type End = readonly [status: number, signal: number, left: number];
 
 /** Children of this process that are waited for. */
 export interface Children {
 	/**
-	 * Starts a child and calls `ended` in the turn in which it has been waited for, never before this has returned.
-	 * @param start gives its process id, and more for the caller; or throws
+	 * Starts a child and calls `ended` in the turn in which it has been waited for, never before this has given its own
+	 * answer.
+	 * @param start gives its process id, and more for the caller; or rejects
 	 */
 	start<S extends readonly [pid: number, ...unknown[]]>(
-		start: () => S,
+		start: () => Promise<S>,
 		ended: (end: End) => void,
-	): S;
+	): Promise<S>;
 }
 
 /**
@@ -26,6 +27,7 @@ export function createChildren(
 	signals: Pick<NodeJS.EventEmitter, "on" | "off"> = process,
 ): Children {
 	const running = new Map<number, (end: End) => void>();
+	let starting = 0;
 	let listening = false;
 	let planned = false;
 
@@ -51,19 +53,23 @@ export function createChildren(
 		signals.on("SIGCHLD", plan);
 	};
 	const stopWhenAlone = () => {
-		if (running.size > 0) return;
+		if (running.size > 0 || starting > 0) return;
 		listening = false;
 		signals.off("SIGCHLD", plan);
 	};
 
 	return {
-		start(start, ended) {
+		async start(start, ended) {
 			listen();
+			starting++;
 			try {
-				const child = start();
+				const child = await start();
 				running.set(child[0], ended);
+				// it may have ended before it was known of
+				plan();
 				return child;
 			} finally {
+				starting--;
 				stopWhenAlone();
 			}
 		},

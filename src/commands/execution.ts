@@ -151,14 +151,14 @@ export function followCommand(
 	stdout.onClosed(closed);
 	stderr.onClosed(closed);
 	started.onExit((ended) => {
-		group.leaderExited();
+		group.leaderExited(ended.wasLast);
 		// now, while the number is fresh: a group that has gone is never asked for again
 		group.exists();
 		exit = ended;
 		if (isEnded) return;
-		// setImmediate: after a busy spell a timer is served before the exits and outputs that are there to be noticed
-		after(DRAIN_MILLISECONDS, () => setImmediate(drained));
 		closed();
+		// setImmediate: after a busy spell a timer is served before the exits and outputs that are there to be noticed
+		if (!isAnswered) after(DRAIN_MILLISECONDS, () => setImmediate(drained));
 	});
 
 	return {

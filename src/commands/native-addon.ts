@@ -5,20 +5,29 @@ import { fileURLToPath } from "node:url";
 /** What native/spawn.c exports. */
 export interface NativeAddon {
 	/**
-	 * Starts a program; the first three are blocks: strings in UTF-8, each with a NUL at its end.
-	 * @returns process id and the reading ends of its outputs, the second -1 when merged; or an error number
+	 * Starts a program without blocking; the first three are blocks: strings in UTF-8, each with a NUL at its end.
+	 * @param started is called in a later turn with the process id and the reading ends of its outputs, the second -1 when
+	 * merged; or with an error number
 	 */
 	spawn(
 		file: Uint8Array,
 		argv: Uint8Array,
 		envp: Uint8Array,
 		merged: boolean,
-	): [pid: number, stdout: number, stderr: number] | number;
+		started: (
+			answer: [pid: number, stdout: number, stderr: number] | number,
+		) => void,
+	): void;
 	/**
 	 * Waits for a child without blocking: undefined while it runs, then once its end, of which one is -1; both when
-	 * somebody else has waited for it.
+	 * somebody else has waited for it. `left` is 0 when nobody of the child's group is left.
 	 */
-	reap(pid: number): [status: number, signal: number] | undefined;
+	reap(pid: number): [status: number, signal: number, left: number] | undefined;
+	/**
+	 * Reads what is in a pipe, at most 64 KiB, without waiting.
+	 * @returns the bytes, undefined for none, and whether that was all there will ever be: then it has closed the pipe
+	 */
+	drain(fd: number): [bytes: Buffer | undefined, ended: boolean];
 	/** The C library keeps the first ones of the kernel's for itself. */
 	firstRealTimeSignal?: number;
 }

@@ -1,11 +1,14 @@
-import { Socket } from "node:net";
-import { Readable } from "node:stream";
 import { getSystemErrorName } from "node:util";
 import { createChildren } from "./children.ts";
 import type { NativeAddon } from "./native-addon.ts";
+import { createNativePipe } from "./native-pipe.ts";
+import { closedPipe } from "./pipe.ts";
 import { atProgram } from "./program-paths.ts";
 import { signalName } from "./signal-name.ts";
 import type { Engine, Exit, Started } from "./started.ts";
+
+/** Most checks have ended by then, and their outputs need not be watched. One that fills a pipe (64 KiB) waits so long. */
+const WATCH_AFTER_MILLISECONDS = 20;
 
 /** What runs a file that the kernel cannot, as in execvp. */
 const SHELL = "/bin/sh";
@@ -24,34 +27,49 @@ export function createNativeEngine(addon: NativeAddon): Engine {
 		return block;
 	};
 
-	const start = (
+	const start = async (
 		file: string,
 		argv: readonly string[],
 		envp: Uint8Array,
 		merged: boolean,
-	): Started => {
+	): Promise<Started> => {
 		let exit: Exit | undefined;
 		let exited = (ended: Exit) => {
 			exit = ended;
 		};
-		const [pid, stdout, stderr] = children.start(
-			() => {
-				const answer = addon.spawn(
-					blockOf([file]),
-					blockOf(argv),
-					envp,
-					merged,
-				);
-				if (typeof answer === "number")
-					throw systemError(getSystemErrorName(-answer), file);
-				return answer;
+		let drain = () => {};
+		let watchLater: NodeJS.Timeout | undefined;
+		const fileBlock = blockOf([file]);
+		const argvBlock = blockOf(argv);
+		const [pid, out, err] = await children.start(
+			() =>
+				new Promise<[number, number, number]>((resolve, reject) =>
+					addon.spawn(fileBlock, argvBlock, envp, merged, (answer) =>
+						typeof answer === "number"
+							? reject(systemError(getSystemErrorName(-answer), file))
+							: resolve(answer),
+					),
+				),
+			(end) => {
+				clearTimeout(watchLater);
+				drain();
+				exited(exitOf(end, addon.firstRealTimeSignal));
 			},
-			(end) => exited(exitOf(end, addon.firstRealTimeSignal)),
 		);
+		const stdout = createNativePipe(out, addon.drain);
+		const stderr = merged ? undefined : createNativePipe(err, addon.drain);
+		watchLater = setTimeout(() => {
+			stdout.watch();
+			stderr?.watch();
+		}, WATCH_AFTER_MILLISECONDS);
+		drain = () => {
+			stdout.drain();
+			stderr?.drain();
+		};
 		return {
 			pid,
-			stdout: pipeOf(stdout),
-			stderr: merged ? Readable.from([]) : pipeOf(stderr),
+			stdout,
+			stderr: stderr ?? closedPipe,
 			onExit: (callback) => {
 				if (exit) callback(exit);
 				else exited = callback;
@@ -64,10 +82,10 @@ export function createNativeEngine(addon: NativeAddon): Engine {
 	return {
 		name: "native",
 		startProcess: ({ file, args, merged = false }, environment) =>
-			atProgram(file, environment, (path) => {
+			atProgram(file, environment, async (path) => {
 				const envp = environmentBlock(environment);
 				try {
-					return start(path, [file, ...args], envp, merged);
+					return await start(path, [file, ...args], envp, merged);
 				} catch (error) {
 					if ((error as NodeJS.ErrnoException).code !== "ENOEXEC") throw error;
 					return start(SHELL, [SHELL, path, ...args], envp, merged);
@@ -77,10 +95,15 @@ export function createNativeEngine(addon: NativeAddon): Engine {
 }
 
 function exitOf(
-	[status, signal]: readonly [status: number, signal: number],
+	[status, signal, left]: readonly [
+		status: number,
+		signal: number,
+		left: number,
+	],
 	firstRealTimeSignal: number | undefined,
 ): Exit {
 	return {
+		wasLast: left === 0,
 		exitStatus: status < 0 ? undefined : status,
 		...(signal < 0
 			? { signal: undefined }
@@ -96,10 +119,6 @@ function blockOf(strings: readonly string[]): Uint8Array {
 	for (const string of strings)
 		if (string.includes("\0")) throw systemError("EINVAL", "a string with NUL");
 	return Buffer.from(strings.map((string) => `${string}\0`).join(""));
-}
-
-function pipeOf(fd: number) {
-	return new Socket({ fd, readable: true, writable: false });
 }
 
 function systemError(code: string, file: string) {

@@ -1,4 +1,5 @@
-import type { Readable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+import type { Pipe } from "./pipe.ts";
 
 /** What one stream of a command wrote. */
 export interface Captured {
@@ -13,9 +14,9 @@ export interface Captured {
 }
 
 export interface Output {
-	/** The stream is at its end. */
+	/** It is at its end. */
 	readonly closed: boolean;
-	/** Calls back when the stream is at its end; never for one that is there already. */
+	/** Calls back when it is at its end; never for one that is there already. One callback. */
 	onClosed(callback: () => void): void;
 	/**
 	 * Ends the capture. What still comes is read and dropped, because a process that goes on writing would be killed by
@@ -26,45 +27,46 @@ export interface Output {
 	destroy(): void;
 }
 
-/** Keeps the first `limitBytes` of a stream; the rest is read and dropped: a full pipe would stop the command. */
-export function captureOutput(stream: Readable, limitBytes: number): Output {
+/** Keeps the first `limitBytes` of a pipe; the rest is read and dropped: a full pipe would stop the command. */
+export function captureOutput(pipe: Pipe, limitBytes: number): Output {
 	const chunks: Buffer[] = [];
 	let bytes = 0;
 	let kept = 0;
 
+	let isTaken = false;
+	let onClosed = () => {};
+
 	const keep = (chunk: Buffer) => {
+		if (isTaken) return;
 		bytes += chunk.length;
 		if (kept === limitBytes) return;
 		const part = chunk.subarray(0, limitBytes - kept);
 		kept += part.length;
 		chunks.push(part);
 	};
-	stream.on("data", keep);
-	stream.on("error", () => stream.destroy());
+	pipe.listen(keep, () => onClosed());
 
 	return {
 		get closed() {
-			return stream.closed;
+			return pipe.closed;
 		},
 		onClosed(callback) {
-			stream.once("close", callback);
+			onClosed = callback;
 		},
 		take() {
-			stream.off("data", keep);
-			stream.resume();
-			if ("unref" in stream && typeof stream.unref === "function")
-				stream.unref();
+			isTaken = true;
+			pipe.unref();
 			const cut = bytes > kept;
 			// decoded as a whole, as a character may lie across two chunks; one cut in half by the limit is left out
-			const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(
-				Buffer.concat(chunks),
-				{ stream: cut },
-			);
+			const whole = Buffer.concat(chunks);
+			const text = cut
+				? new StringDecoder("utf8").write(whole)
+				: whole.toString("utf8");
 			chunks.length = 0;
 			return { text, bytes, kept, cut };
 		},
 		destroy() {
-			stream.destroy();
+			pipe.destroy();
 		},
 	};
 }

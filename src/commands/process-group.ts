@@ -2,8 +2,11 @@
 export type Kill = (pid: number, signal: NodeJS.Signals | 0) => void;
 
 export interface ProcessGroup {
-	/** To be called when the leader has been waited for, before anything else runs: its id is free from then on. */
-	leaderExited(): void;
+	/**
+	 * To be called when the leader has been waited for, before anything else runs: its id is free from then on.
+	 * @param wasLast nobody else of the group was there
+	 */
+	leaderExited(wasLast?: boolean): void;
 	/** Whether somebody of the group is still there; once false, always false. */
 	exists(): boolean;
 	/** Signals everybody in the group, if it is still there and ours. */
@@ -31,13 +34,15 @@ export function createProcessGroup(pid: number, kill: Kill): ProcessGroup {
 		}
 	};
 	const exists = () => {
-		if (!leading && !gone) gone = answers(pid) || !answers(-pid);
+		// in this order, as a kill that fails takes time: most groups are gone with their leader
+		if (!leading && !gone) gone = !answers(-pid) || answers(pid);
 		return !gone;
 	};
 
 	return {
-		leaderExited() {
+		leaderExited(wasLast = false) {
 			leading = false;
+			gone = wasLast;
 		},
 		exists,
 		signal(name) {

@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import type { Pipe } from "./pipe.ts";
 
 /** A program to start, without a shell between its arguments and it. */
 export interface CommandLine {
@@ -16,14 +16,17 @@ export interface Exit {
 	/** `SIGKILL`, `SIGRTMIN+3`; undefined: ended with an exit status. */
 	signal: string | undefined;
 	signalNumber?: number;
+	/** Nobody else of its group was there; undefined where the engine does not know. */
+	wasLast?: boolean;
 }
 
 /** A process in a session and group of its own, its leader. */
 export interface Started {
 	pid: number;
-	stdout: Readable;
-	/** At its end from the beginning when the outputs are merged. */
-	stderr: Readable;
+	/** To be listened to at once, before anything else runs. */
+	stdout: Pipe;
+	/** As `stdout`; closed from the beginning when the outputs are merged. */
+	stderr: Pipe;
 	/** Calls back as soon as the process has been waited for, in the same turn of the event loop. */
 	onExit(callback: (exit: Exit) => void): void;
 	/** The daemon may end although this process is there. */

@@ -28,10 +28,11 @@ export function createSupervisor(parts: {
 			const line = { file, args: states };
 			const started = await parts.engine.startProcess(line, environment);
 			let said = "";
-			started.stdout.resume();
-			started.stderr.setEncoding("utf8").on("data", (text: string) => {
-				said = (said + text).slice(0, 200);
-			});
+			const nothing = () => {};
+			started.stdout.listen(nothing, nothing);
+			started.stderr.listen((chunk) => {
+				said = (said + chunk).slice(0, 200);
+			}, nothing);
 			const status = await new Promise<number | undefined>((resolve) => {
 				const giveUp = setTimeout(() => {
 					createProcessGroup(started.pid, process.kill).signal("SIGKILL");

@@ -3,8 +3,12 @@
  * tables, and waits for them without blocking. Node-API only: one build serves
  * every version of Node.
  *
+ * posix_spawn holds its thread until the child has become the program: half a
+ * millisecond, on a busy machine tens. So it is called on a thread of libuv's
+ * pool, and the event loop goes on.
+ *
  * JavaScript says what to start as blocks: UTF-8 strings one after the other,
- * each with its NUL. The kernel reads them where they lie.
+ * each with its NUL.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -70,6 +74,14 @@ static int keep_descriptors_out(posix_spawn_file_actions_t *actions)
 #define KEEP_OUT_FLAG POSIX_SPAWN_CLOEXEC_DEFAULT
 #endif
 
+/* Reads from it do not wait. */
+static int set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0
+									 : errno;
+}
+
 /* Gives a descriptor above 2 in place of the given one: 0 to 2 are laid anew in the child. */
 static int above_standard(int fd)
 {
@@ -82,7 +94,7 @@ static int above_standard(int fd)
 	return higher;
 }
 
-/* Opens a pipe: ends[0] reads, ends[1] writes; -1 for an end that is not open. */
+/* Opens a pipe: ends[0] reads and does not wait, ends[1] writes; -1 for an end that is not open. */
 static int open_pipe(int ends[2])
 {
 #ifdef __linux__
@@ -97,7 +109,9 @@ static int open_pipe(int ends[2])
 	ends[0] = above_standard(ends[0]);
 	int reason = ends[0] < 0 ? errno : 0;
 	ends[1] = above_standard(ends[1]);
-	return reason != 0 ? reason : ends[1] < 0 ? errno : 0;
+	if (reason == 0 && ends[1] < 0)
+		reason = errno;
+	return reason != 0 ? reason : set_nonblocking(ends[0]);
 }
 
 static void close_open(int fd)
@@ -106,22 +120,25 @@ static void close_open(int fd)
 		close(fd);
 }
 
-/* The strings of a block as execve wants them; NULL without memory. */
-static char **strings_of(char *block, size_t bytes)
+/* UTF-8 strings one after the other, each with its NUL. */
+struct block {
+	const char *text;
+	size_t bytes, strings;
+};
+
+/* Copies a block to `text` and its strings, as execve wants them, to `strings`; moves both behind what was written. */
+static char **copy_strings(
+	const struct block *block, char ***strings, char **text)
 {
-	size_t count = 0;
-	for (size_t at = 0; at < bytes; at++)
-		if (block[at] == '\0')
-			count++;
-	char **strings = malloc((count + 1) * sizeof *strings);
-	if (strings == NULL)
-		return NULL;
-	for (size_t n = 0; n < count; n++) {
-		strings[n] = block;
-		block += strlen(block) + 1;
+	char **first = *strings, *next = *text;
+	memcpy(*text, block->text, block->bytes);
+	for (size_t n = 0; n < block->strings; n++) {
+		*(*strings)++ = next;
+		next += strlen(next) + 1;
 	}
-	strings[count] = NULL;
-	return strings;
+	*(*strings)++ = NULL;
+	*text += block->bytes;
+	return first;
 }
 
 /* A session and group of its own, no signal blocked or ignored. */
@@ -185,66 +202,134 @@ static napi_value numbers(napi_env env, const int *values, uint32_t count)
 	return result;
 }
 
-/* A block that ends with NUL; NULL, and an exception, for anything else. */
-static char *block_of(napi_env env, napi_value value, size_t *bytes)
+/* A block that ends with NUL; false, and an exception, for anything else. */
+static bool block_of(napi_env env, napi_value value, struct block *block)
 {
-	void *block = NULL;
-	if (napi_get_buffer_info(env, value, &block, bytes) != napi_ok ||
-		(*bytes > 0 && ((char *)block)[*bytes - 1] != '\0')) {
+	void *text = NULL;
+	if (napi_get_buffer_info(env, value, &text, &block->bytes) != napi_ok ||
+		(block->bytes > 0 && ((char *)text)[block->bytes - 1] != '\0')) {
 		napi_throw_type_error(env, NULL, "not a block of strings");
-		return NULL;
+		return false;
 	}
-	return *bytes > 0 ? block : "";
+	block->text = text;
+	block->strings = 0;
+	for (size_t at = 0; at < block->bytes; at++)
+		block->strings += block->text[at] == '\0';
+	return true;
 }
 
-/*
- * spawn(file, argv, envp, merged): blocks, and whether standard error goes
- * where standard output goes. Answers [pid, stdout, stderr], stderr -1 when
- * merged, or an error number.
- */
-static napi_value spawn(napi_env env, napi_callback_info info)
-{
-	size_t count = 4, file_bytes, argv_bytes, envp_bytes;
-	napi_value given[4];
-	bool merged = false;
-	napi_get_cb_info(env, info, &count, given, NULL, NULL);
-	const char *file = block_of(env, given[0], &file_bytes);
-	char *argv_block = file ? block_of(env, given[1], &argv_bytes) : NULL;
-	char *envp_block = argv_block ? block_of(env, given[2], &envp_bytes) : NULL;
-	if (envp_block == NULL)
-		return NULL;
-	napi_get_value_bool(env, given[3], &merged);
+/* A start that is asked for; its strings lie behind it. */
+struct request {
+	napi_async_work work;
+	napi_ref started;
+	char **file, **argv, **envp;
+	bool merged;
+	/* what comes of it: 0 or an error number, and the reading ends, of which -1 is none */
+	int reason, out, err;
+	pid_t pid;
+};
 
+/* On a thread of the pool. */
+static void start_requested(napi_env env, void *data)
+{
+	(void)env;
+	struct request *request = data;
 	int out[2] = {-1, -1}, err[2] = {-1, -1}, null = -1;
-	pid_t pid = -1;
-	char **argv = strings_of(argv_block, argv_bytes);
-	char **envp = strings_of(envp_block, envp_bytes);
-	int reason = argv == NULL || envp == NULL ? ENOMEM : open_pipe(out);
-	if (reason == 0 && !merged)
+	int reason = open_pipe(out);
+	if (reason == 0 && !request->merged)
 		reason = open_pipe(err);
 	if (reason == 0) {
 		null = above_standard(open("/dev/null", O_RDONLY | O_CLOEXEC));
 		reason = null < 0 ? errno : 0;
 	}
 	if (reason == 0) {
-		int standard[3] = {null, out[1], merged ? out[1] : err[1]};
-		reason = start(&pid, file, argv, envp, standard);
+		int standard[3] = {null, out[1], request->merged ? out[1] : err[1]};
+		reason = start(&request->pid, request->file[0], request->argv,
+			request->envp, standard);
 	}
-	free(argv);
-	free(envp);
 	close_open(null);
 	close_open(out[1]);
 	close_open(err[1]);
-	if (reason == 0)
-		return numbers(env, (int[]){pid, out[0], err[0]}, 3);
-	close_open(out[0]);
-	close_open(err[0]);
-	return number(env, reason);
+	if (reason != 0) {
+		close_open(out[0]);
+		close_open(err[0]);
+	}
+	request->reason = reason;
+	request->out = out[0];
+	request->err = err[0];
+}
+
+/* On the event loop again. */
+static void tell_started(napi_env env, napi_status status, void *data)
+{
+	struct request *request = data;
+	napi_value this, call, answer;
+	/* cancelled, as the process ends: it was never begun */
+	if (status == napi_ok) {
+		napi_get_global(env, &this);
+		napi_get_reference_value(env, request->started, &call);
+		answer = request->reason != 0
+			? number(env, request->reason)
+			: numbers(env,
+				  (int[]){request->pid, request->out, request->err},
+				  3);
+		/* an exception stays pending, and Node makes an uncaught one of it */
+		napi_call_function(env, this, call, 1, &answer, NULL);
+	}
+	napi_delete_reference(env, request->started);
+	napi_delete_async_work(env, request->work);
+	free(request);
+}
+
+/*
+ * spawn(file, argv, envp, merged, started): blocks, and whether standard error
+ * goes where standard output goes. Calls `started`, in a later turn, with [pid,
+ * stdout, stderr], stderr -1 when merged, or with an error number.
+ */
+static napi_value spawn(napi_env env, napi_callback_info info)
+{
+	size_t count = 5;
+	napi_value given[5], name;
+	struct block file, argv, envp;
+	bool merged = false;
+	napi_get_cb_info(env, info, &count, given, NULL, NULL);
+	if (!block_of(env, given[0], &file) || !block_of(env, given[1], &argv) ||
+		!block_of(env, given[2], &envp))
+		return NULL;
+	if (file.strings != 1) {
+		napi_throw_type_error(env, NULL, "not one file");
+		return NULL;
+	}
+	napi_get_value_bool(env, given[3], &merged);
+	/* each block of strings ends with a NULL */
+	size_t strings = file.strings + argv.strings + envp.strings + 3;
+	struct request *request = calloc(1, sizeof *request +
+			strings * sizeof(char *) + file.bytes + argv.bytes + envp.bytes);
+	if (request == NULL) {
+		napi_throw_error(env, NULL, "no memory for a start");
+		return NULL;
+	}
+	char **next = (char **)(request + 1), *text = (char *)(next + strings);
+	request->file = copy_strings(&file, &next, &text);
+	request->argv = copy_strings(&argv, &next, &text);
+	request->envp = copy_strings(&envp, &next, &text);
+	request->merged = merged;
+	napi_create_string_latin1(env, "spawn", NAPI_AUTO_LENGTH, &name);
+	if (napi_create_reference(env, given[4], 1, &request->started) != napi_ok ||
+		napi_create_async_work(env, NULL, name, start_requested,
+			tell_started, request, &request->work) != napi_ok ||
+		napi_queue_async_work(env, request->work) != napi_ok) {
+		napi_throw_error(env, NULL, "the start could not be queued");
+		free(request);
+	}
+	return NULL;
 }
 
 /*
  * reap(pid): undefined while the process runs, then, once, [exit status,
- * signal], one of them -1; both when somebody else has waited for it.
+ * signal, left], one of the first two -1; both when somebody else has waited
+ * for it. left is 0 when nobody of the process's group is left: asked here it
+ * takes a microsecond, process.kill makes an error of it.
  */
 static napi_value reap(napi_env env, napi_callback_info info)
 {
@@ -263,7 +348,46 @@ static napi_value reap(napi_env env, napi_callback_info info)
 		return NULL;
 	int status = waited > 0 && WIFEXITED(state) ? WEXITSTATUS(state) : -1;
 	int signal = waited > 0 && WIFSIGNALED(state) ? WTERMSIG(state) : -1;
-	return numbers(env, (int[]){status, signal}, 2);
+	int left = kill(-pid, 0) == 0 || errno != ESRCH;
+	return numbers(env, (int[]){status, signal, left}, 3);
+}
+
+/*
+ * drain(fd): what is in a pipe, and whether that was the last of it: [Buffer or
+ * undefined, ended]. One that has ended, or cannot be read, is closed.
+ */
+static napi_value drain(napi_env env, napi_callback_info info)
+{
+	/* as much as a pipe holds; only the event loop is here */
+	static char bytes[65536];
+	size_t count = 1, got = 0;
+	ssize_t more = 1;
+	int32_t fd = -1;
+	napi_value given, buffer = NULL, ended = NULL, answer = NULL;
+	napi_get_cb_info(env, info, &count, &given, NULL, NULL);
+	if (napi_get_value_int32(env, given, &fd) != napi_ok || fd < 0) {
+		napi_throw_type_error(env, NULL, "not a descriptor");
+		return NULL;
+	}
+	while (got < sizeof bytes && more > 0) {
+		more = read(fd, bytes + got, sizeof bytes - got);
+		if (more > 0)
+			got += more;
+		else if (more < 0 && errno == EINTR)
+			more = 1;
+	}
+	bool is_ended = more == 0 || (more < 0 && errno != EAGAIN);
+	if (is_ended)
+		close(fd);
+	napi_create_array_with_length(env, 2, &answer);
+	if (got == 0)
+		napi_get_undefined(env, &buffer);
+	else if (napi_create_buffer_copy(env, got, bytes, NULL, &buffer) != napi_ok)
+		return NULL;
+	napi_set_element(env, answer, 0, buffer);
+	napi_get_boolean(env, is_ended, &ended);
+	napi_set_element(env, answer, 1, ended);
+	return answer;
 }
 
 static void export_function(
@@ -278,6 +402,7 @@ NAPI_MODULE_INIT()
 {
 	export_function(env, exports, "spawn", spawn);
 	export_function(env, exports, "reap", reap);
+	export_function(env, exports, "drain", drain);
 #ifdef SIGRTMIN
 	/* not a constant: the C library keeps some for itself */
 	napi_set_named_property(

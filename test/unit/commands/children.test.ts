@@ -7,7 +7,7 @@ import { createChildren } from "../../../src/commands/children.ts";
 /** Children whose ends a test decides about. */
 function open() {
 	const signals = new EventEmitter();
-	const dead = new Map<number, [number, number]>();
+	const dead = new Map<number, [number, number, number]>();
 	const asked: number[] = [];
 	const children = createChildren((pid) => {
 		asked.push(pid);
@@ -18,7 +18,7 @@ function open() {
 	const ends: string[] = [];
 	const start = (pid: number) =>
 		children.start(
-			() => [pid] as const,
+			async () => [pid] as const,
 			(end) => ends.push(`${pid} ${end}`),
 		);
 	return { signals, dead, asked, ends, start, children };
@@ -26,60 +26,68 @@ function open() {
 
 test("one signal may stand for many ends, many signals for one look", async () => {
 	const { signals, dead, asked, ends, start } = open();
-	for (const pid of [11, 12, 13]) start(pid);
-	dead.set(11, [0, -1]).set(13, [-1, 9]);
+	for (const pid of [11, 12, 13]) await start(pid);
+	await nextTurn();
+	asked.length = 0;
+	dead.set(11, [0, -1, 0]).set(13, [-1, 9, 1]);
 	signals.emit("SIGCHLD");
 	signals.emit("SIGCHLD");
 	assert.deepEqual(ends, []);
 	await nextTurn();
-	assert.deepEqual(ends, ["11 0,-1", "13 -1,9"]);
+	assert.deepEqual(ends, ["11 0,-1,0", "13 -1,9,1"]);
 	assert.deepEqual(asked, [11, 12, 13]);
 });
 
 test("the listener is there before the first child, and as long as there is one", async () => {
 	const { signals, dead, ends, start, children } = open();
 	assert.equal(signals.listenerCount("SIGCHLD"), 0);
-	children.start(
-		() => {
+	await children.start(
+		async () => {
 			assert.equal(signals.listenerCount("SIGCHLD"), 1);
-			// it ends before it is known of
-			dead.set(11, [3, -1]);
+			// it ends, and is asked for in vain, before it is known of
+			dead.set(11, [3, -1, 0]);
 			signals.emit("SIGCHLD");
+			await nextTurn();
+			await nextTurn();
 			return [11] as const;
 		},
 		(end) => ends.push(`${end}`),
 	);
-	start(12);
+	assert.deepEqual(ends, []);
+	await start(12);
 	assert.equal(signals.listenerCount("SIGCHLD"), 1);
 	await nextTurn();
-	assert.deepEqual(ends, ["3,-1"]);
-	dead.set(12, [0, -1]);
+	assert.deepEqual(ends, ["3,-1,0"]);
+	dead.set(12, [0, -1, 0]);
 	signals.emit("SIGCHLD");
 	await nextTurn();
 	assert.equal(signals.listenerCount("SIGCHLD"), 0);
 });
 
-test("a start that fails leaves nothing behind", () => {
+test("a start that fails leaves nothing behind", async () => {
 	const { signals, children } = open();
-	const start = () => {
+	const start = async () => {
 		throw new Error("no");
 	};
-	assert.throws(() => children.start(start, () => assert.fail()), /no/);
+	await assert.rejects(
+		children.start(start, () => assert.fail()),
+		/no/,
+	);
 	assert.equal(signals.listenerCount("SIGCHLD"), 0);
 });
 
 test("a child may be started when another has ended", async () => {
 	const { signals, dead, ends, start, children } = open();
-	children.start(
-		() => [11] as const,
+	await children.start(
+		async () => [11] as const,
 		() => void start(12),
 	);
-	dead.set(11, [0, -1]);
+	dead.set(11, [0, -1, 0]);
 	signals.emit("SIGCHLD");
 	await nextTurn();
 	assert.equal(signals.listenerCount("SIGCHLD"), 1);
-	dead.set(12, [0, -1]);
+	dead.set(12, [0, -1, 0]);
 	signals.emit("SIGCHLD");
 	await nextTurn();
-	assert.deepEqual(ends, ["12 0,-1"]);
+	assert.deepEqual(ends, ["12 0,-1,0"]);
 });

@@ -252,34 +252,39 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		for (const [n, status] of results.entries()) assert.equal(status, n);
 	});
 
-	test("a child that somebody else has waited for has an end all the same", () => {
+	test("a child that somebody else has waited for has an end all the same", async () => {
 		const addon = loadNativeAddon();
 		assert.ok(!("reason" in addon));
+		const neverStarted = () => assert.fail("it was started");
 		const block = (...strings: string[]) =>
 			Buffer.from(strings.map((string) => `${string}\0`).join(""));
-		const started = addon.spawn(
-			block("/bin/true"),
-			block("true"),
-			block(),
-			true,
+		const started = await new Promise((resolve) =>
+			addon.spawn(block("/bin/echo"), block("echo"), block(), true, resolve),
 		);
 		assert.ok(Array.isArray(started));
-		assert.equal(started[2], -1);
-		let end = addon.reap(started[0]);
-		while (!end) end = addon.reap(started[0]);
-		assert.deepEqual(end, [0, -1]);
-		assert.deepEqual(addon.reap(started[0]), [-1, -1]);
+		const [pid, stdout, stderr] = started as number[];
+		assert.ok(pid && stdout);
+		assert.equal(stderr, -1);
+		let end = addon.reap(pid);
+		while (!end) end = addon.reap(pid);
+		assert.deepEqual(end, [0, -1, 0]);
+		assert.deepEqual(addon.reap(pid), [-1, -1, 0]);
+		assert.deepEqual(addon.drain(stdout), [Buffer.from("\n"), true]);
+		assert.deepEqual(addon.drain(stdout), [undefined, true], "it is closed");
+		for (const fd of [-1, "1"])
+			assert.throws(() => addon.drain(fd as number), TypeError);
 		for (const pid of [0, -1, "1"])
 			assert.throws(() => addon.reap(pid as number), TypeError);
 		const notTerminated = Buffer.from("/bin/true");
 		assert.throws(
-			() => addon.spawn(notTerminated, block("x"), block(), true),
+			() => addon.spawn(notTerminated, block("x"), block(), true, neverStarted),
 			TypeError,
 		);
-		assert.throws(
-			() => addon.spawn("/bin/true" as never, block("x"), block(), true),
-			TypeError,
-		);
+		for (const file of ["/bin/true" as never, block(), block("a", "b")])
+			assert.throws(
+				() => addon.spawn(file, block("x"), block(), true, neverStarted),
+				TypeError,
+			);
 	});
 
 	test("works with standard descriptors closed in the daemon", () => {
@@ -298,8 +303,10 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		const said = inAnotherNode(`
 			const started = await engine.startProcess({ file: "/bin/sleep", args: ["300"] }, environment);
 			started.onExit(() => {});
-			started.stdout.resume().unref();
-			started.stderr.resume().unref();
+			for (const output of [started.stdout, started.stderr]) {
+				output.listen(() => {}, () => {});
+				output.unref();
+			}
 			started.unref();
 			console.log(started.pid);`);
 		const pid = Number(said);
