@@ -1,4 +1,5 @@
 import { getSystemErrorName } from "node:util";
+import { inTurn } from "../turn.ts";
 import { createChildren } from "./children.ts";
 import type { NativeAddon } from "./native-addon.ts";
 import { createNativePipe } from "./native-pipe.ts";
@@ -10,6 +11,9 @@ import type { Engine, Exit, Started } from "./started.ts";
 /** Most checks have ended by then, and their outputs need not be watched. One that fills a pipe (64 KiB) waits so long. */
 const WATCH_AFTER_MILLISECONDS = 20;
 
+/** Threads of libuv's pool, which has four, that starts may hold: the store and the file system need the others. */
+const STARTS_AT_ONCE = 2;
+
 /** What runs a file that the kernel cannot, as in execvp. */
 const SHELL = "/bin/sh";
 
@@ -17,6 +21,8 @@ const SHELL = "/bin/sh";
 export function createNativeEngine(addon: NativeAddon): Engine {
 	const children = createChildren(addon.reap);
 	const environments = new WeakMap<object, Uint8Array>();
+	const lanes = Array.from({ length: STARTS_AT_ONCE }, inTurn);
+	let starts = 0;
 
 	const environmentBlock = (environment: Readonly<Record<string, string>>) => {
 		const known = environments.get(environment);
@@ -25,6 +31,28 @@ export function createNativeEngine(addon: NativeAddon): Engine {
 		const block = blockOf(entries.map(([name, value]) => `${name}=${value}`));
 		environments.set(environment, block);
 		return block;
+	};
+
+	const spawn = (
+		file: string,
+		argv: readonly string[],
+		envp: Uint8Array,
+		merged: boolean,
+	) => {
+		const fileBlock = blockOf([file]);
+		const argvBlock = blockOf(argv);
+		const lane = lanes[starts++ % STARTS_AT_ONCE] as (typeof lanes)[number];
+		return lane(
+			() =>
+				new Promise<[pid: number, stdout: number, stderr: number]>(
+					(resolve, reject) =>
+						addon.spawn(fileBlock, argvBlock, envp, merged, (answer) =>
+							typeof answer === "number"
+								? reject(systemError(getSystemErrorName(-answer), file))
+								: resolve(answer),
+						),
+				),
+		);
 	};
 
 	const start = async (
@@ -39,17 +67,8 @@ export function createNativeEngine(addon: NativeAddon): Engine {
 		};
 		let drain = () => {};
 		let watchLater: NodeJS.Timeout | undefined;
-		const fileBlock = blockOf([file]);
-		const argvBlock = blockOf(argv);
 		const [pid, out, err] = await children.start(
-			() =>
-				new Promise<[number, number, number]>((resolve, reject) =>
-					addon.spawn(fileBlock, argvBlock, envp, merged, (answer) =>
-						typeof answer === "number"
-							? reject(systemError(getSystemErrorName(-answer), file))
-							: resolve(answer),
-					),
-				),
+			async () => spawn(file, argv, envp, merged),
 			(end) => {
 				clearTimeout(watchLater);
 				drain();
