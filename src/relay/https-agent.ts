@@ -69,7 +69,7 @@ export function createAgent(trust: Trust): Agent {
 		// the connection used last is the one least likely to have been closed
 		scheduling: "lifo",
 		maxSockets: connectionsEach,
-		maxFreeSockets: 16,
+		maxFreeSockets: connectionsEach,
 		maxCachedSessions: 1000,
 		timeout: idleMilliseconds,
 	});

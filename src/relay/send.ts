@@ -131,13 +131,21 @@ export function createSender({
 		});
 
 	return async (sending) => {
-		const late = new AbortController();
 		const { place, timeoutMilliseconds } = sending;
+		// AbortSignal.any() holds its sources weakly, which the garbage collector pays for
+		const ending = new AbortController();
+		const { signal } = ending;
+		const end = () => ending.abort();
+		let isLate = false;
 		const timer =
 			timeoutMilliseconds === undefined
 				? undefined
-				: setTimeout(() => late.abort(), timeoutMilliseconds);
-		const signal = AbortSignal.any([late.signal, sending.signal]);
+				: setTimeout(() => {
+						isLate = !signal.aborted;
+						end();
+					}, timeoutMilliseconds);
+		if (sending.signal.aborted) end();
+		sending.signal.addEventListener("abort", end, { once: true });
 		try {
 			return await attempt(sending, signal).catch((error) => {
 				// a pooled connection that had died: nothing was sent, nothing can run twice
@@ -146,11 +154,12 @@ export function createSender({
 			});
 		} catch (error) {
 			throw relayError(error as AttemptError, place, {
-				isLate: late.signal.aborted,
+				isLate,
 				timeoutMilliseconds,
 			});
 		} finally {
 			clearTimeout(timer);
+			sending.signal.removeEventListener("abort", end);
 		}
 	};
 }
