@@ -33,7 +33,8 @@ export interface Exchanges {
 
 interface Connection {
 	exchanges: Set<Exchange>;
-	callbacks: Set<() => void>;
+	/** Of each response that is not over. */
+	callbacks: Map<ServerResponse, (() => void)[]>;
 }
 
 export function createExchanges(): Exchanges {
@@ -44,24 +45,33 @@ export function createExchanges(): Exchanges {
 		if (known) return known;
 		const connection = {
 			exchanges: new Set<Exchange>(),
-			callbacks: new Set<() => void>(),
+			callbacks: new Map<ServerResponse, (() => void)[]>(),
 		};
 		connections.set(socket, connection);
 		// one listener for a connection, however many requests are queued on it
 		socket.once("close", () => {
-			for (const callback of connection.callbacks) callback();
+			for (const response of connection.callbacks.keys())
+				end(connection, response);
 		});
 		return connection;
 	};
 
+	const end = ({ callbacks }: Connection, response: ServerResponse) => {
+		const called = callbacks.get(response) ?? [];
+		callbacks.delete(response);
+		for (const callback of called) callback();
+	};
+
 	const whenOver: Exchanges["whenOver"] = ({ socket }, response, callback) => {
-		const { callbacks } = connectionOf(socket);
-		const once = () => {
-			if (callbacks.delete(once)) callback();
-		};
-		callbacks.add(once);
-		response.once("close", once);
-		if (socket.destroyed) once();
+		const connection = connectionOf(socket);
+		const { callbacks } = connection;
+		const others = callbacks.get(response);
+		if (others) others.push(callback);
+		else {
+			callbacks.set(response, [callback]);
+			response.once("close", () => end(connection, response));
+		}
+		if (socket.destroyed) end(connection, response);
 	};
 
 	return {

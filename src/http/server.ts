@@ -28,6 +28,9 @@ import { askedPath, originForm } from "./target.ts";
 const pathOf = (request: FastifyRequest) =>
 	request.routeOptions?.url ?? askedPath(request.url);
 
+/** A path of the contract as Fastify writes it: `/machine-state/:key`. */
+const routePath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");
+
 /** Fastify gives an empty payload a type of its own, unless there is none at all. */
 function sendable(payload: string | Uint8Array) {
 	if (payload.length === 0) return undefined;
@@ -73,6 +76,10 @@ export async function startServer(parts: {
 			operationId,
 		]),
 	);
+	/** Paths of the contract by those of Fastify's routes. */
+	const contractPaths = new Map(
+		contract.routes.map(({ path }) => [routePath(path), path]),
+	);
 
 	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
 		const { status, headers, payload } = answer;
@@ -83,10 +90,10 @@ export async function startServer(parts: {
 	/** What the contract has for a request, by its route or else by its path; HEAD is GET without the body. */
 	const placeOf = (
 		{ method = "", url = "/" }: IncomingMessage,
-		routePath?: string,
+		route?: string,
 	): Place => {
-		const path = routePath
-			? routePath.replace(/:(\w+)/g, "{$1}")
+		const path = route
+			? contractPaths.get(route)
 			: contract.pathAt(askedPath(url));
 		const verb = method === "HEAD" ? "GET" : method;
 		return { path, operationId: operationIds.get(`${verb} ${path}`) };
@@ -180,7 +187,7 @@ export async function startServer(parts: {
 	for (const { method, path, hasBody, answer: answerTo } of contract.routes)
 		app.route<{ Params: Record<string, string> }>({
 			method,
-			url: path.replace(/\{(\w+)\}/g, ":$1"),
+			url: routePath(path),
 			handler: async ({ raw, params, url }, reply) => {
 				// a second trailing slash looks like an empty parameter
 				if (Object.values(params).includes(""))
