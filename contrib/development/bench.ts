@@ -2,6 +2,7 @@
 // bench.js [--quick] [--engine native|child_process] [BENCHMARK...]
 import { parseArgs } from "node:util";
 import { writeTestKeyPair } from "../../test/support/agent.ts";
+import { createScope } from "../../test/support/scope.ts";
 import { temporaryDirectory } from "../../test/support/temporary.ts";
 import { benchChecks } from "./bench/checks.ts";
 import { compileTools } from "./bench/compile.ts";
@@ -48,8 +49,7 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 	process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
-const ends: (() => unknown)[] = [];
-const t = { after: (end: unknown) => ends.push(end as () => unknown) };
+const t = createScope();
 try {
 	const directory = await temporaryDirectory(t);
 	const scene: Scene = {
@@ -77,5 +77,5 @@ try {
 	print(String(stop.signal.reason));
 	process.exitCode = 1;
 } finally {
-	for (const end of ends.reverse()) await end();
+	await t.end();
 }

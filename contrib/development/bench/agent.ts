@@ -1,12 +1,10 @@
 import { mkdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
+import { freePort } from "../../../test/support/command-line.ts";
 import { program } from "../../../test/support/daemon.ts";
-import { freePort } from "./free-port.ts";
+import { pluginPaths } from "./plugins.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";
-
-/** The plugin's name for the agent. */
-export const pluginOf = ({ tools }: Scene) => basename(tools.plugin);
 
 /** The command that runs the built daemon on a port, everything of it in a directory. */
 export function agentCommand(
@@ -22,7 +20,7 @@ export function agentCommand(
 		...["-B", scene.keyPair["public-key"], "-R", scene.keyPair["private-key"]],
 		...["-l", join(directory, "log"), "-d", join(directory, "db")],
 		...["-M", join(directory, "metrics.yaml"), "--disable-collect-metrics"],
-		...["--nagios-plugin-paths", dirname(scene.tools.plugin)],
+		...["--nagios-plugin-paths", pluginPaths(scene)],
 		...["--command-engine", scene.engine],
 	];
 }

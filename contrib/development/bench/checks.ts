@@ -2,28 +2,36 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { pluginOf, startAgent } from "./agent.ts";
+import { startAgent } from "./agent.ts";
 import { type Measured, measure } from "./load.ts";
+import { type Figures, figureOf, loadColumns, loadRows } from "./load-table.ts";
 import { nrpeQuery, startNrpe } from "./nrpe.ts";
+import {
+	type BenchPlugin,
+	checkDummy,
+	checkOf,
+	leastPlugin,
+} from "./plugins.ts";
 import { requestFile } from "./request-file.ts";
 import { inRounds } from "./rounds.ts";
 import type { Scene } from "./scene.ts";
 import type { Section } from "./section.ts";
-import { ratios, summary } from "./summary.ts";
+import { ratios } from "./summary.ts";
 
 const run = promisify(execFile);
-
-/** What a contender came to in one round; the floor has no answers to wait for. */
-type Figures = Pick<Measured, "perSecond" | "cpuMilliseconds"> &
-	Partial<Pick<Measured, "p50" | "p99" | "generatorPercent">>;
 
 const atOnce = [1, 8, 64] as const;
 
 /** The plugin started and waited for in C, without anything around it. */
-async function floor({ tools, signal }: Scene, many: number, seconds: number) {
+async function floor(
+	{ tools, signal }: Scene,
+	{ file, option }: BenchPlugin,
+	many: number,
+	seconds: number,
+): Promise<Figures> {
 	const { stdout } = await run(
 		tools.floor,
-		[String(many), String(seconds), tools.plugin],
+		[String(many), String(seconds), file, ...(option ? [option] : [])],
 		{ signal },
 	);
 	const ran = JSON.parse(stdout) as Measured;
@@ -36,20 +44,32 @@ async function floor({ tools, signal }: Scene, many: number, seconds: number) {
 /** Checks of a plugin that does nothing: by the agent, by NRPE, and by nobody. */
 export async function benchChecks(scene: Scene): Promise<Section> {
 	const agent = await startAgent(scene, "agent-checks");
-	const nrpe = await startNrpe(scene);
-	const check = {
-		path: "/monitor",
-		body: { plugin_name: pluginOf(scene), plugin_option: "" },
-	};
+	const nrpe = await startNrpe(scene, checkDummy);
+	const check = checkOf(checkDummy);
 	const onKept = await requestFile(scene, "check", check);
 	const onNew = await requestFile(scene, "check-close", {
 		...check,
 		close: true,
 	});
+	const least = await requestFile(
+		scene,
+		"check-least",
+		checkOf(leastPlugin(scene)),
+	);
 	const query = join(scene.directory, "nrpe.request");
 	await writeFile(query, nrpeQuery());
 
-	const contenders: Record<string, (seconds: number) => Promise<Figures>> = {};
+	const contenders: Record<string, (seconds: number) => Promise<Figures>> = {
+		"agent, kept connections, 8, least plugin": (seconds) =>
+			measure(scene, agent, {
+				connections: 8,
+				seconds,
+				file: least,
+				kept: true,
+			}),
+		"floor, 8, least plugin": (seconds) =>
+			floor(scene, leastPlugin(scene), 8, seconds),
+	};
 	for (const connections of atOnce) {
 		contenders[`agent, kept connections, ${connections}`] = (seconds) =>
 			measure(scene, agent, { connections, seconds, file: onKept, kept: true });
@@ -63,42 +83,27 @@ export async function benchChecks(scene: Scene): Promise<Section> {
 				protocol: "nrpe",
 			});
 		contenders[`floor, ${connections}`] = (seconds) =>
-			floor(scene, connections, seconds);
+			floor(scene, checkDummy, connections, seconds);
 	}
 	const measured = await inRounds(scene, contenders);
 	await agent.stop();
 	await nrpe.stop();
 
-	const of = (name: string, figure: keyof Figures) =>
-		(measured[name] ?? []).map((round) => round[figure] ?? Number.NaN);
 	const ratio = (figure: keyof Figures, ours: string, others: string) =>
-		ratios(of(ours, figure), of(others, figure));
+		ratios(
+			figureOf(measured[ours], figure),
+			figureOf(measured[others], figure),
+		);
 	return {
 		title: "Checks",
 		notes: [
-			"a static C program that says OK; the floor is posix_spawn and wait of it in a loop of C",
+			"check_dummy of Debian's monitoring-plugins-basic; the least plugin is a static C program that says OK",
+			"the floor is posix_spawn and wait of the same command in a loop of C",
 			"load: our generator in C (OpenSSL, one thread), the same for NRPE; no TLS session is resumed",
 			"CPU of the server, the plugin and all processes between them",
 		],
-		columns: ["checks/s", "CPU ms/check", "p50 ms", "p99 ms", "generator %"],
-		rows: Object.keys(contenders)
-			.toSorted()
-			.map((name) => ({
-				name,
-				cells: (
-					[
-						"perSecond",
-						"cpuMilliseconds",
-						"p50",
-						"p99",
-						"generatorPercent",
-					] as const
-				).map((figure) =>
-					figure in (measured[name]?.[0] ?? {})
-						? summary(of(name, figure))
-						: undefined,
-				),
-			})),
+		columns: loadColumns("check"),
+		rows: loadRows(measured),
 		verdicts: [
 			{
 				what: "checks/s, kept, 8 at once, of the floor's",
@@ -118,6 +123,22 @@ export async function benchChecks(scene: Scene): Promise<Section> {
 				what: "checks/s, new, 8 at once, of the floor's",
 				figure: ratio("perSecond", "agent, new connections, 8", "floor, 8"),
 				target: { is: "at least", value: 0.4, stretch: 0.55 },
+			},
+			{
+				what: "checks/s, kept, 8 at once, of the floor's, least plugin",
+				figure: ratio(
+					"perSecond",
+					"agent, kept connections, 8, least plugin",
+					"floor, 8, least plugin",
+				),
+			},
+			{
+				what: "CPU per check, kept, 8 at once, times the floor's, least plugin",
+				figure: ratio(
+					"cpuMilliseconds",
+					"agent, kept connections, 8, least plugin",
+					"floor, 8, least plugin",
+				),
 			},
 			...atOnce.flatMap((many) => [
 				{

@@ -1,7 +1,8 @@
-import { pluginOf, startAgent } from "./agent.ts";
+import { startAgent } from "./agent.ts";
 import { startFastify } from "./fastify.ts";
 import { type Load, type Measured, measure, prepareLoad } from "./load.ts";
 import { startNginxEdge } from "./nginx.ts";
+import { checkDummy, checkOf } from "./plugins.ts";
 import { relayed } from "./relay.ts";
 import { requestFile } from "./request-file.ts";
 import { inRounds } from "./rounds.ts";
@@ -20,10 +21,7 @@ export async function benchLatency(scene: Scene): Promise<Section> {
 	const edge = await startNginxEdge(scene, "latency-edge");
 	const root = await requestFile(scene, "latency-root", { path: "/" });
 	const relay = await requestFile(scene, "latency-relay", relayed(edge));
-	const check = await requestFile(scene, "latency-check", {
-		path: "/monitor",
-		body: { plugin_name: pluginOf(scene), plugin_option: "" },
-	});
+	const check = await requestFile(scene, "latency-check", checkOf(checkDummy));
 	const asked = (file: string): Load => ({
 		file,
 		connections: 16,

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseKilobytes } from "../soak/process-figures.ts";
-import { pluginOf, startAgent } from "./agent.ts";
+import { startAgent } from "./agent.ts";
 import { startFastify } from "./fastify.ts";
 import { measure } from "./load.ts";
 import { startNginxEdge } from "./nginx.ts";
+import { checkDummy, checkOf } from "./plugins.ts";
 import { relayed } from "./relay.ts";
 import { requestFile } from "./request-file.ts";
 import type { Scene } from "./scene.ts";
@@ -39,10 +40,7 @@ export async function benchMemory(scene: Scene): Promise<Section> {
 		held[name].push(heldBy(server));
 	};
 	const root = await requestFile(scene, "memory-root", { path: "/" });
-	const check = await requestFile(scene, "memory-check", {
-		path: "/monitor",
-		body: { plugin_name: pluginOf(scene), plugin_option: "" },
-	});
+	const check = await requestFile(scene, "memory-check", checkOf(checkDummy));
 	const edge = await startNginxEdge(scene, "memory-edge");
 	const relay = await requestFile(scene, "memory-relay", relayed(edge));
 	const many = plan.memoryRequests;

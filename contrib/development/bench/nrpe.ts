@@ -1,7 +1,8 @@
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { freePort } from "./free-port.ts";
+import { freePort } from "../../../test/support/command-line.ts";
+import type { BenchPlugin } from "./plugins.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";
 
@@ -9,8 +10,11 @@ const program = "/usr/sbin/nrpe";
 const command = "check_bench";
 const nobody = 65534;
 
-/** NRPE in the foreground with our certificate; its CPU time is found below the reaper. */
-export async function startNrpe(scene: Scene): Promise<Server> {
+/** NRPE with one command, in the foreground with our certificate; its CPU time is found below the reaper. */
+export async function startNrpe(
+	scene: Scene,
+	plugin: BenchPlugin,
+): Promise<Server> {
 	const port = await freePort();
 	const directory = join(scene.directory, "nrpe");
 	await mkdir(directory);
@@ -38,7 +42,7 @@ ssl_version=TLSv1.2+
 ssl_client_certs=0
 ssl_cert_file=${scene.keyPair["public-key"]}
 ssl_privatekey_file=${key}
-command[${command}]=${scene.tools.plugin}
+command[${command}]=${plugin.file} ${plugin.option}
 `,
 	);
 	return startServer(scene.t, port, [

@@ -1,11 +1,12 @@
 import { startAgent } from "./agent.ts";
 import { startFastify } from "./fastify.ts";
-import { type Measured, measure } from "./load.ts";
+import { measure } from "./load.ts";
+import { type Figures, figureOf, loadColumns, loadRows } from "./load-table.ts";
 import { requestFile } from "./request-file.ts";
 import { inRounds } from "./rounds.ts";
 import type { Scene } from "./scene.ts";
 import type { Section } from "./section.ts";
-import { ratios, summary } from "./summary.ts";
+import { ratios } from "./summary.ts";
 
 /** `GET /`, which does nothing, against Fastify with nothing around it. */
 export async function benchRequests(scene: Scene): Promise<Section> {
@@ -24,35 +25,19 @@ export async function benchRequests(scene: Scene): Promise<Section> {
 	await agent.stop();
 	await bare.stop();
 
-	const of = (rounds: Measured[], figure: keyof Measured) =>
-		rounds.map((round) => Number(round[figure]));
-	const ratio = (figure: keyof Measured) =>
-		ratios(of(measured.agent, figure), of(measured["bare Fastify"], figure));
+	const ratio = (figure: keyof Figures) =>
+		ratios(
+			figureOf(measured.agent, figure),
+			figureOf(measured["bare Fastify"], figure),
+		);
 	return {
 		title: "GET /, 8 at once",
 		notes: [
 			"Fastify with one route and the agent's TLS options, not bundled",
 			"load: our generator in C (OpenSSL, one thread), connections kept",
 		],
-		columns: [
-			"requests/s",
-			"CPU ms/request",
-			"p50 ms",
-			"p99 ms",
-			"generator %",
-		],
-		rows: Object.entries(measured).map(([name, rounds]) => ({
-			name,
-			cells: (
-				[
-					"perSecond",
-					"cpuMilliseconds",
-					"p50",
-					"p99",
-					"generatorPercent",
-				] as const
-			).map((figure) => summary(of(rounds, figure))),
-		})),
+		columns: loadColumns("request"),
+		rows: loadRows(measured),
 		verdicts: [
 			{
 				what: "GET /, of bare Fastify's per second",

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { freePort } from "../../../test/support/command-line.ts";
 import { agentCommand, agentDirectory } from "./agent.ts";
 import { fastifyCommand } from "./fastify.ts";
-import { freePort } from "./free-port.ts";
 import { prepareLoad } from "./load.ts";
 import { requestFile } from "./request-file.ts";
 import { inRounds } from "./rounds.ts";

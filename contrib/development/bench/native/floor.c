@@ -2,7 +2,7 @@
  * Starts a program again and again and waits for it, some at once: what no
  * agent on this machine can better.
  *
- *	floor AT-ONCE SECONDS FILE
+ *	floor AT-ONCE SECONDS FILE [ARGUMENT...]
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -33,11 +33,11 @@ static double cpu(int whose)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc < 4)
 		return 2;
 	int most = atoi(argv[1]), running = 0, state;
 	double seconds = atof(argv[2]);
-	char *arguments[] = {argv[3], NULL}, *environment[] = {NULL};
+	char **arguments = argv + 3, *environment[] = {NULL};
 	long ended = 0;
 	posix_spawn_file_actions_t actions;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
