@@ -1,6 +1,7 @@
 /*
  * Starts a program again and again and waits for it, some at once: what no
- * agent on this machine can better.
+ * agent on this machine can better. It has the environment that agents pass on:
+ * a program with a language set looks for its texts.
  *
  *	floor AT-ONCE SECONDS FILE [ARGUMENT...]
  */
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static double now(void)
 {
@@ -37,7 +39,7 @@ int main(int argc, char **argv)
 		return 2;
 	int most = atoi(argv[1]), running = 0, state;
 	double seconds = atof(argv[2]);
-	char **arguments = argv + 3, *environment[] = {NULL};
+	char **arguments = argv + 3;
 	long ended = 0;
 	posix_spawn_file_actions_t actions;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -48,7 +50,7 @@ int main(int argc, char **argv)
 	while (now() - start < seconds || running > 0) {
 		while (running < most && now() - start < seconds) {
 			int reason = posix_spawn(
-				NULL, argv[3], &actions, NULL, arguments, environment);
+				NULL, argv[3], &actions, NULL, arguments, environ);
 			if (reason != 0) {
 				fprintf(stderr, "floor: %s: %s\n", argv[3], strerror(reason));
 				return 1;
