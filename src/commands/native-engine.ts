@@ -1,4 +1,4 @@
-import { getSystemErrorName } from "node:util";
+import { constants } from "node:os";
 import { inTurn } from "../turn.ts";
 import { createChildren } from "./children.ts";
 import type { NativeAddon } from "./native-addon.ts";
@@ -17,7 +17,7 @@ const STARTS_AT_ONCE = 2;
 /** What runs a file that the kernel cannot, as in execvp. */
 const SHELL = "/bin/sh";
 
-/** Starts processes through posix_spawn, in a fraction of the time that node:child_process takes. */
+/** Starts processes through the addon, in a fraction of the time that node:child_process takes. */
 export function createNativeEngine(addon: NativeAddon): Engine {
 	const children = createChildren(addon.reap);
 	const environments = new WeakMap<object, Uint8Array>();
@@ -48,7 +48,7 @@ export function createNativeEngine(addon: NativeAddon): Engine {
 					(resolve, reject) =>
 						addon.spawn(fileBlock, argvBlock, envp, merged, (answer) =>
 							typeof answer === "number"
-								? reject(systemError(getSystemErrorName(-answer), file))
+								? reject(systemError(errorName(answer), file))
 								: resolve(answer),
 						),
 				),
@@ -140,6 +140,12 @@ function blockOf(strings: readonly string[]): Uint8Array {
 	return Buffer.from(strings.map((string) => `${string}\0`).join(""));
 }
 
+/** Node's util.getSystemErrorName does not know ENOEXEC. */
+function errorName(number: number): string {
+	const names = Object.entries(constants.errno);
+	return names.find(([, known]) => known === number)?.[0] ?? `error ${number}`;
+}
+
 function systemError(code: string, file: string) {
-	return Object.assign(new Error(`posix_spawn ${file}: ${code}`), { code });
+	return Object.assign(new Error(`start of ${file}: ${code}`), { code });
 }

@@ -1,10 +1,9 @@
 /*
- * Starts processes with posix_spawn, which does not copy the daemon's page
- * tables, and waits for them without blocking. Node-API only: one build serves
- * every version of Node.
+ * Starts processes without copying the daemon's page tables, and waits for them
+ * without blocking. Node-API only: one build serves every version of Node.
  *
- * posix_spawn holds its thread until the child has become the program: half a
- * millisecond, on a busy machine tens. So it is called on a thread of libuv's
+ * A start holds its thread until the child has become the program: half a
+ * millisecond, on a busy machine tens. So it is made on a thread of libuv's
  * pool, and the event loop goes on.
  *
  * JavaScript says what to start as blocks: UTF-8 strings one after the other,
@@ -18,6 +17,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -27,51 +27,6 @@
 #ifdef ADDON_SOURCE
 /* Which source this was made from; contrib/native/addon.mjs looks for it. */
 const char addon_source[] = ADDON_SOURCE;
-#endif
-
-#ifdef __linux__
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-#define CLOSE_ON_EXEC (1U << 2) /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
-
-/* glibc has it from 2.34 on, musl not at all: NULL where it is missing */
-extern int posix_spawn_file_actions_addclosefrom_np(
-	posix_spawn_file_actions_t *, int) __attribute__((weak));
-
-/*
- * Marks all descriptors above 2 of this process close-on-exec: LevelDB opens
- * its files without. Nothing of ours is ever meant to be inherited. Answers 0
- * or an error number; a system without /proc has to live with what is marked.
- */
-static int mark_descriptors(void)
-{
-	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_ON_EXEC) == 0)
-		return 0;
-	DIR *open = opendir("/proc/self/fd");
-	if (open == NULL)
-		return errno == ENOENT ? 0 : errno;
-	for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
-		int fd = atoi(entry->d_name);
-		int flags = fd > 2 ? fcntl(fd, F_GETFD) : -1;
-		if (flags != -1 && (flags & FD_CLOEXEC) == 0)
-			fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
-	}
-	closedir(open);
-	return 0;
-}
-
-/* Keeps what is above 2 out of the child, in the child itself where that can be: another thread may open a file now. */
-static int keep_descriptors_out(posix_spawn_file_actions_t *actions)
-{
-	if (posix_spawn_file_actions_addclosefrom_np != NULL)
-		return posix_spawn_file_actions_addclosefrom_np(actions, 3);
-	return mark_descriptors();
-}
-#define KEEP_OUT_FLAG 0
-#else
-#define keep_descriptors_out(actions) 0
-#define KEEP_OUT_FLAG POSIX_SPAWN_CLOEXEC_DEFAULT
 #endif
 
 /* Reads from it do not wait. */
@@ -141,13 +96,105 @@ static char **copy_strings(
 	return first;
 }
 
-/* A session and group of its own, no signal blocked or ignored. */
+#ifdef __linux__
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#define SIGNALS 64
+#define SIGNAL_BYTES (SIGNALS / 8)
+
+/* Of this thread; the C library's own leaves out two signals that it uses. */
+static void block_signals(const uint64_t *blocked, uint64_t *before)
+{
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, blocked, before, SIGNAL_BYTES);
+}
+
+/*
+ * Marks all descriptors above 2 of this process close-on-exec, for a kernel
+ * before 5.9: LevelDB opens its files without. Nothing of ours is ever meant to
+ * be inherited. Answers 0 or an error number; a system without /proc has to live
+ * with what is marked.
+ */
+static int mark_descriptors(void)
+{
+	DIR *open = opendir("/proc/self/fd");
+	if (open == NULL)
+		return errno == ENOENT ? 0 : errno;
+	for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
+		int fd = atoi(entry->d_name);
+		int flags = fd > 2 ? fcntl(fd, F_GETFD) : -1;
+		if (flags != -1 && (flags & FD_CLOEXEC) == 0)
+			fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+	}
+	closedir(open);
+	return 0;
+}
+
+/*
+ * Makes the program of a child that vfork has just made: a session and group of
+ * its own, no signal blocked or ignored, no descriptor above 2. Answers an error
+ * number if that fails. Until then the child works in our memory, on the stack
+ * of this thread, so it makes system calls and nothing else.
+ */
+static int become(
+	const char *file, char **argv, char **envp, const int standard[3])
+{
+	/* as large as the kernel's: all of it 0 is the default action */
+	static const uint64_t by_default[4];
+	const uint64_t none = 0;
+	/* before signals are let in: a handler would run in our memory */
+	for (int signal = 1; signal <= SIGNALS; signal++)
+		syscall(SYS_rt_sigaction, signal, by_default, NULL, SIGNAL_BYTES);
+	if (setsid() < 0)
+		return errno;
+	for (int fd = 0; fd <= 2; fd++)
+		if (dup2(standard[fd], fd) < 0)
+			return errno;
+	syscall(SYS_close_range, 3U, ~0U, 0U);
+	block_signals(&none, NULL);
+	execve(file, argv, envp);
+	return errno;
+}
+
+/*
+ * Starts `file` with the three descriptors given, all above 2, as its 0, 1 and 2;
+ * answers 0 or an error number. vfork in place of posix_spawn, which maps a stack
+ * for each child: unmapping it interrupts every processor that the daemon runs on.
+ */
+static int start(pid_t *pid, const char *file, char **argv, char **envp,
+	const int standard[3])
+{
+	const uint64_t all = ~(uint64_t)0;
+	uint64_t before = 0;
+	/* it closes nothing here, and tells whether it is there */
+	bool can_close = syscall(SYS_close_range, ~0U, ~0U, 0U) == 0;
+	int unmarked = can_close ? 0 : mark_descriptors();
+	if (unmarked != 0)
+		return unmarked;
+	/* the child writes it, and this thread goes on when the child is done */
+	volatile int reason = 0;
+	block_signals(&all, &before);
+	pid_t child = vfork();
+	if (child == 0) {
+		reason = become(file, argv, envp, standard);
+		_exit(127);
+	}
+	if (child < 0)
+		reason = errno;
+	block_signals(&before, NULL);
+	if (child > 0 && reason != 0)
+		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+			;
+	*pid = child;
+	return reason;
+}
+#else
+/* A session and group of its own, no signal blocked or ignored, no descriptor above 2. */
 static int set_attributes(posix_spawnattr_t *attributes)
 {
 	sigset_t none, all;
 	sigemptyset(&none);
-	/* sigfillset leaves out the two that glibc uses; it would have them ignored in the child */
-	memset(&all, 0xff, sizeof all);
+	sigfillset(&all);
 	sigdelset(&all, SIGKILL);
 	sigdelset(&all, SIGSTOP);
 	int reason = posix_spawnattr_setsigmask(attributes, &none);
@@ -156,11 +203,11 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	if (reason == 0)
 		reason = posix_spawnattr_setflags(attributes,
 			POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
-				POSIX_SPAWN_SETSIGMASK | KEEP_OUT_FLAG);
+				POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_CLOEXEC_DEFAULT);
 	return reason;
 }
 
-/* Starts `file` with the three descriptors given as its 0, 1 and 2; answers 0 or an error number. */
+/* As above. */
 static int start(pid_t *pid, const char *file, char **argv, char **envp,
 	const int standard[3])
 {
@@ -176,8 +223,6 @@ static int start(pid_t *pid, const char *file, char **argv, char **envp,
 			reason = posix_spawn_file_actions_adddup2(
 				&actions, standard[fd], fd);
 		if (reason == 0)
-			reason = keep_descriptors_out(&actions);
-		if (reason == 0)
 			reason = posix_spawn(
 				pid, file, &actions, &attributes, argv, envp);
 		posix_spawnattr_destroy(&attributes);
@@ -185,6 +230,7 @@ static int start(pid_t *pid, const char *file, char **argv, char **envp,
 	posix_spawn_file_actions_destroy(&actions);
 	return reason;
 }
+#endif
 
 static napi_value number(napi_env env, int value)
 {
