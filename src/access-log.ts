@@ -54,7 +54,7 @@ export function createAccessLog(
 		const isSilent = status === 408 && answered.method === "";
 		const failed =
 			(refusal !== undefined && !isDenied && !isSilent) || status >= 500;
-		log[failed ? "warning" : "info"]("Access", fieldsOf(answered));
+		log[failed ? "warning" : "info"]("Access", () => fieldsOf(answered));
 		const { option, plugin, command } = facts;
 		if (option !== undefined)
 			log.debug("Options", {

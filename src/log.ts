@@ -13,7 +13,8 @@ export type Fields = Readonly<
 	Record<string, string | number | boolean | undefined>
 >;
 
-type Write = (message: string, fields?: Fields) => void;
+/** A function that gives the fields is called for a line that is written only. */
+type Write = (message: string, fields?: Fields | (() => Fields)) => void;
 
 /** Writes one line for each event. */
 export interface Log {
@@ -116,7 +117,8 @@ export function openLog(
 			if (isClosed || levels.indexOf(of) < least) return;
 			const said = `${lost} lines of the log could not be written`;
 			if (lost > 0 && putLine("warning", said, {})) lost = 0;
-			if (!putLine(of, message, fields)) lost++;
+			const told = typeof fields === "function" ? fields() : fields;
+			if (!putLine(of, message, told)) lost++;
 		};
 	const closeFile = () => {
 		if (!standardOutput) closeSync(descriptor);

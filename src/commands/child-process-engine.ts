@@ -33,6 +33,7 @@ export function createChildProcessEngine({
 	const throughCloser = createCloser(shell);
 	return {
 		name: "child_process",
+		startsBlock: true,
 		async startProcess(line, commandEnvironment) {
 			// the shell would answer 126 or 127
 			await atProgram(line.file, commandEnvironment, checkFile);

@@ -86,7 +86,7 @@ export function createCommands({
 	let lastStart: Promise<unknown> = Promise.resolve();
 
 	/**
-	 * A start blocks the event loop, on a busy machine for tens of milliseconds: with one start a turn, requests, time
+	 * A start may block the event loop, on a busy machine for tens of milliseconds: with one start a turn, requests, time
 	 * limits and exits of others are served in between.
 	 */
 	const turn = () => {
@@ -96,7 +96,7 @@ export function createCommands({
 
 	const start = async (line: CommandLine, signal: AbortSignal | undefined) => {
 		try {
-			await turn();
+			await (engine.startsBlock ? turn() : undefined);
 			// asked again, as that took a moment
 			if (closing || signal?.aborted) return undefined;
 			return await engine.startProcess(line, environment);

@@ -100,6 +100,7 @@ export function createNativeEngine(addon: NativeAddon): Engine {
 
 	return {
 		name: "native",
+		startsBlock: false,
 		startProcess: ({ file, args, merged = false }, environment) =>
 			atProgram(file, environment, async (path) => {
 				const envp = environmentBlock(environment);

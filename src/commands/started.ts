@@ -36,6 +36,8 @@ export interface Started {
 /** A way to start processes. */
 export interface Engine {
 	name: "native" | "child_process";
+	/** Whether nothing else runs while it starts a process. */
+	startsBlock: boolean;
 	/**
 	 * Starts a program with `environment` and nothing else of this process: /dev/null is its standard input, no other
 	 * descriptor is inherited, no signal ignored or blocked. Rejects with an error whose `code` is the system's name for

@@ -35,8 +35,9 @@ export function recordingLog() {
 	const lines: string[] = [];
 	const write =
 		(level: string) =>
-		(message: string, fields: Fields = {}) => {
-			lines.push(`${level} ${message}${fieldText(fields)}`);
+		(message: string, fields: Fields | (() => Fields) = {}) => {
+			const told = typeof fields === "function" ? fields() : fields;
+			lines.push(`${level} ${message}${fieldText(told)}`);
 		};
 	const log: Log = {
 		debug: write("debug"),

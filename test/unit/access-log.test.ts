@@ -22,8 +22,9 @@ function logged(more: Partial<Answered>) {
 	const lines: [string, string, Fields][] = [];
 	const write =
 		(level: string) =>
-		(message: string, fields: Fields = {}) => {
-			const there = Object.entries(fields).filter(([, v]) => v !== undefined);
+		(message: string, fields: Fields | (() => Fields) = {}) => {
+			const told = typeof fields === "function" ? fields() : fields;
+			const there = Object.entries(told).filter(([, v]) => v !== undefined);
 			lines.push([level, message, Object.fromEntries(there)]);
 		};
 	createAccessLog({
