@@ -21,6 +21,25 @@ const shared = {
 /** Names are in stack traces, which are in the log; esbuild's keepNames costs time whenever a closure is made. */
 const small = { minifyWhitespace: true, minifySyntax: true };
 
+/**
+ * What openapi-backend and Fastify load, and the agent never reaches: it gives
+ * openapi-backend a parsed and linted document, has no queries, cookies or mocks,
+ * and gives Fastify no schemas, no logger, no plugins, no proxies and no HTTP/2.
+ * Without them the start takes 80 ms of CPU less, of 670 (measured, Node 20).
+ */
+const neverReached = {
+	"@apidevtools/json-schema-ref-parser": stub("reference-parser"),
+	"@fastify/ajv-compiler": stub("compiler"),
+	"@fastify/fast-json-stringify-compiler": stub("compiler"),
+	...Object.fromEntries(
+		[
+			...["openapi-schema-validator", "mock-json-schema", "cookie", "qs"],
+			...["@fastify/proxy-addr", "light-my-request", "pino", "semver"],
+			"node:http2",
+		].map((name) => [name, stub("none")]),
+	),
+};
+
 // chunks of an earlier build would be shipped
 await rm(directory, { recursive: true, force: true });
 
@@ -38,11 +57,7 @@ await build({
 	banner: {
 		js: 'import { createRequire as happoRequire } from "node:module"; const require = happoRequire(import.meta.url);',
 	},
-	alias: {
-		"@apidevtools/json-schema-ref-parser": stub("reference-parser"),
-		"openapi-schema-validator": stub("none"),
-		"mock-json-schema": stub("none"),
-	},
+	alias: neverReached,
 });
 
 // started for every check: one small file, Node's own modules only

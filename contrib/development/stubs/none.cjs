@@ -1,5 +1,4 @@
-// In the bundle in place of parts of openapi-backend that are never reached:
-// it is given a parsed and linted document, and mocks nothing.
+// In the bundle in place of what is never reached (contrib/development/build.mjs).
 const unreachable = () => {
 	throw new Error("not in the bundle");
 };
@@ -7,4 +6,5 @@ module.exports = {
 	__esModule: true,
 	default: class {},
 	mock: unreachable,
+	parse: unreachable,
 };
