@@ -89,14 +89,6 @@ export async function runProgram(
 ): Promise<number> {
 	const { name, version, commands } = program;
 	const { stdin, stdout, stderr } = streams;
-	const cli = new Cli({
-		binaryLabel: name,
-		binaryName: name,
-		binaryVersion: version,
-		// clipanion has nothing to say that would be coloured
-		enableColors: false,
-	});
-	for (const { command } of commands) cli.register(command);
 	const print = (text: string) => {
 		stdout.write(text);
 		return 0;
@@ -133,6 +125,15 @@ export async function runProgram(
 		];
 		const complaint = explainOperands(program, command, operands);
 		if (complaint) return refuse(complaint);
+		// only this one: clipanion makes its machine of all commands at once
+		const cli = new Cli({
+			binaryLabel: name,
+			binaryName: name,
+			binaryVersion: version,
+			// clipanion has nothing to say that would be coloured
+			enableColors: false,
+		});
+		cli.register(command.command);
 		const instance = cli.process(
 			[
 				...path,
