@@ -17,6 +17,7 @@ const loadParts = async () => ({
 	...(await import("../src/http/key-pair.ts")),
 	...(await import("../src/log.ts")),
 	...(await import("./greeting.ts")),
+	...(await import("./memory-return.ts")),
 	...(await import("./quick-start.ts")),
 });
 
@@ -82,8 +83,10 @@ async function run(
 		const agent = await Promise.race([starting, watch.failed]);
 		running.agent = agent;
 		watch.catchUp();
+		const memory = parts.returnMemory();
 		if (quick) stdout.write(await parts.greeting(agent, settings, made));
 		const cause = await watch.stopped;
+		memory.stop();
 		if (cause !== "failure") log.info(`${cause}: stopping`);
 		return await endProcess({
 			...{ log, agent, watch },

