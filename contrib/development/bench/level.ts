@@ -4,17 +4,23 @@ import { promisify } from "node:util";
 import type { Scene } from "./scene.ts";
 
 const run = promisify(execFile);
-const program = join(process.cwd(), "build/bench/peers/level.js");
+const programs = join(process.cwd(), "build/bench/peers");
 
-async function peer({ signal }: Scene, ...args: (string | number)[]) {
-	const words = [program, ...args.map(String)];
+async function peer(
+	{ signal }: Scene,
+	program: "level.js" | "store.js",
+	...args: (string | number)[]
+) {
+	const words = [join(programs, program), ...args.map(String)];
 	const { stdout } = await run(process.execPath, words, { signal });
 	return JSON.parse(stdout) as unknown;
 }
 
-/** What LevelDB alone comes to. */
+/** What appends and drains come to. */
 export interface LevelFigures {
 	appendsPerSecond: number;
+	/** CPU milliseconds of an append. */
+	cpuMilliseconds: number;
 	/** Samples read and deleted. */
 	drainedPerSecond: number;
 }
@@ -31,8 +37,25 @@ export const runLevel = (
 ) =>
 	peer(
 		scene,
+		"level.js",
 		...["append", parts.directory, parts.options],
 		...[parts.samples, parts.seconds],
+	) as Promise<LevelFigures>;
+
+/** Appends to and drains the agent's store in a process of its own, without its server; so many appends at once. */
+export const runStore = (
+	scene: Scene,
+	parts: {
+		directory: string;
+		samples: number;
+		atOnce: number;
+		seconds: number;
+	},
+) =>
+	peer(
+		scene,
+		"store.js",
+		...[parts.directory, parts.samples, parts.atOnce, parts.seconds],
 	) as Promise<LevelFigures>;
 
 /** Writes the metrics of that many minutes as the agent would have, in time for its retention. */
@@ -40,4 +63,4 @@ export const writeWeek = (
 	scene: Scene,
 	directory: string,
 	size: { minutes: number; samples: number },
-) => peer(scene, "week", directory, size.minutes, size.samples);
+) => peer(scene, "level.js", "week", directory, size.minutes, size.samples);

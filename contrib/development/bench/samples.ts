@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { send } from "../../../test/support/https.ts";
 import { startAgent } from "./agent.ts";
 import { batchOf } from "./batch.ts";
-import { type LevelFigures, runLevel } from "./level.ts";
+import { type LevelFigures, runLevel, runStore } from "./level.ts";
 import { measure } from "./load.ts";
 import { requestFile } from "./request-file.ts";
 import { inRounds } from "./rounds.ts";
@@ -42,10 +42,12 @@ async function appendAndDrain(
 	seconds: number,
 ): Promise<LevelFigures> {
 	const load = { file, connections, kept: true, seconds };
-	const { answers, perSecond } = await measure(scene, agent, load);
+	const measured = await measure(scene, agent, load);
+	const { answers, perSecond, cpuMilliseconds } = measured;
 	const drained = await drain(agent);
 	return {
 		appendsPerSecond: perSecond,
+		cpuMilliseconds,
 		drainedPerSecond: (answers * samples) / drained,
 	};
 }
@@ -63,10 +65,16 @@ export async function benchSamples(scene: Scene): Promise<Section> {
 			path: "/metric/append",
 			body: { metric_data: batchOf(samples, now) },
 		});
-		contenders[`agent, ${samples}`] = (seconds) =>
-			appendAndDrain(scene, agent, file, samples, 1, seconds);
-		contenders[`agent, ${samples}, 8 at once`] = (seconds) =>
-			appendAndDrain(scene, agent, file, samples, 8, seconds);
+		for (const [many, atOnce] of [
+			["", 1],
+			[", 8 at once", 8],
+		] as const) {
+			contenders[`agent over HTTPS, ${samples}${many}`] = (seconds) =>
+				appendAndDrain(scene, agent, file, samples, atOnce, seconds);
+			const directory = join(scene.directory, `store-${samples}-${atOnce}`);
+			contenders[`agent's store, ${samples}${many}`] = (seconds) =>
+				runStore(scene, { directory, samples, atOnce, seconds });
+		}
 		for (const options of ["ours", "plain"] as const) {
 			const directory = join(scene.directory, `level-${samples}-${options}`);
 			const whose = options === "ours" ? "the agent's" : "its own";
@@ -85,10 +93,16 @@ export async function benchSamples(scene: Scene): Promise<Section> {
 		title: "Samples in and out of the store",
 		notes: [
 			"every append on disk (fdatasync) before its answer, the next one after the answer; then drained, 8 MiB a request",
+			"store: what the agent appends with once a request is read, in a process without a server: samples in, JSON on disk",
 			"LevelDB: classic-level in a loop, one synced put of the same bytes after the other; then read and deleted, 8 MiB a batch",
 			"load: our generator in C; drained by node:https",
 		],
-		columns: ["appends/s", "samples/s appended", "samples/s drained"],
+		columns: [
+			"appends/s",
+			"samples/s appended",
+			"CPU ms an append",
+			"samples/s drained",
+		],
 		rows: sizes.flatMap((samples) =>
 			Object.keys(contenders)
 				.filter((name) => name.split(", ")[1] === String(samples))
@@ -97,31 +111,54 @@ export async function benchSamples(scene: Scene): Promise<Section> {
 					cells: [
 						summary(of(name, "appendsPerSecond")),
 						times(of(name, "appendsPerSecond"), samples),
+						summary(of(name, "cpuMilliseconds")),
 						summary(of(name, "drainedPerSecond")),
 					],
 				})),
 		),
 		verdicts: sizes.flatMap((samples) => {
-			const ratio = (figure: keyof LevelFigures, whose: string) =>
+			const ratio = (
+				figure: keyof LevelFigures,
+				part: string,
+				whose: string,
+				many = "",
+			) =>
 				ratios(
-					of(`agent, ${samples}`, figure),
+					of(`${part}, ${samples}${many}`, figure),
 					of(`LevelDB with ${whose} options, ${samples}`, figure),
 				);
+			const target = { is: "at least", value: 0.7, stretch: 0.9 } as const;
+			const own = "of LevelDB's with its own options";
 			return [
 				{
-					what: `appends/s of ${samples}, of LevelDB's with its own options`,
-					figure: ratio("appendsPerSecond", "its own"),
-					...(samples === 200 && {
-						target: { is: "at least", value: 0.7, stretch: 0.9 } as const,
-					}),
+					what: `store, appends/s of ${samples}, ${own}`,
+					figure: ratio("appendsPerSecond", "agent's store", "its own"),
+					...(samples === 200 && { target }),
 				},
 				{
-					what: `appends/s of ${samples}, of LevelDB's with the agent's options`,
-					figure: ratio("appendsPerSecond", "the agent's"),
+					what: `store, appends/s of ${samples}, 8 at once, ${own}`,
+					figure: ratio(
+						"appendsPerSecond",
+						"agent's store",
+						"its own",
+						", 8 at once",
+					),
 				},
 				{
-					what: `drained/s in batches of ${samples}, of LevelDB's with the agent's options`,
-					figure: ratio("drainedPerSecond", "the agent's"),
+					what: `HTTPS, appends/s of ${samples}, ${own}`,
+					figure: ratio("appendsPerSecond", "agent over HTTPS", "its own"),
+				},
+				{
+					what: `store, appends/s of ${samples}, of LevelDB's with the agent's options`,
+					figure: ratio("appendsPerSecond", "agent's store", "the agent's"),
+				},
+				{
+					what: `store, drained/s in batches of ${samples}, of LevelDB's with the agent's options`,
+					figure: ratio("drainedPerSecond", "agent's store", "the agent's"),
+				},
+				{
+					what: `HTTPS, drained/s in batches of ${samples}, of LevelDB's with the agent's options`,
+					figure: ratio("drainedPerSecond", "agent over HTTPS", "the agent's"),
 				},
 			];
 		}),

@@ -49,16 +49,19 @@ async function append(
 	const level = await open(options);
 	const now = Math.floor(Date.now() / 1000);
 	const value = Buffer.from(JSON.stringify(batchOf(samples, now)));
+	const before = process.cpuUsage();
 	const begun = performance.now();
 	let written = 0;
 	while (performance.now() - begun < 1000 * most)
 		await level.put(metricKey(now, written++), value, { sync: true });
 	const appended = performance.now();
+	const used = process.cpuUsage(before);
 	await drain(level);
 	const drained = performance.now();
 	await level.close();
 	return {
 		appendsPerSecond: (1000 * written) / (appended - begun),
+		cpuMilliseconds: (used.user + used.system) / 1000 / written,
 		drainedPerSecond: (1000 * written * samples) / (drained - appended),
 	};
 }
