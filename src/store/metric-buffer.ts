@@ -66,6 +66,8 @@ export function createMetricBuffer(parts: {
 	const exclusive = inTurn();
 	const keyMaker = createKeyMaker(database, now);
 	let known: Readers | undefined;
+	/** Nothing that is stored arrived in an earlier second; undefined until it was looked at. */
+	let oldest: number | undefined;
 
 	/** Read once, when the store can first be used. */
 	const readers = async (): Promise<Readers> => {
@@ -73,14 +75,29 @@ export function createMetricBuffer(parts: {
 		return known;
 	};
 
-	/** Retention is no part of a write's success. */
-	const retire = async () => {
-		const before = `m-${Math.floor(now() / 1000) - parts.maxLifetimeSeconds}`;
+	/** Second of arrival of the oldest or of the newest; 0 if there is none. */
+	const arrival = async (reverse: boolean) => {
+		const range = { ...kind.metrics, reverse, limit: 1 };
+		for await (const key of database.keys(range)) return partsOf(key).seconds;
+		return 0;
+	};
+
+	/**
+	 * After a write in a second. Retention is no part of its success, and looks
+	 * only when the oldest may be due: the first key lies behind all that were
+	 * deleted and not compacted yet, which is the way that an iterator has to go.
+	 */
+	const retire = async (written: number) => {
+		const kept = Math.floor(now() / 1000) - parts.maxLifetimeSeconds;
+		// the clock may go back
+		if (oldest !== undefined) oldest = Math.min(oldest, written);
+		if (oldest !== undefined && oldest >= kept) return;
 		try {
-			if (await retireMetrics(database, await readers(), before))
+			if (await retireMetrics(database, await readers(), `m-${kept}`))
 				log.warning(
 					`metrics older than ${parts.maxLifetimeSeconds} seconds removed (metrics-max-lifetime-seconds)`,
 				);
+			oldest = await arrival(false);
 		} catch (error) {
 			log.error(`retention of metrics: ${(error as Error).message}`);
 		}
@@ -155,12 +172,6 @@ export function createMetricBuffer(parts: {
 		await markTaken(keys, plainConsumer, ended);
 	};
 
-	const arrival = async (reverse: boolean) => {
-		const range = { ...kind.metrics, reverse, limit: 1 };
-		for await (const key of database.keys(range)) return partsOf(key).seconds;
-		return 0;
-	};
-
 	return {
 		span: async () => ({
 			oldest: await arrival(false),
@@ -175,7 +186,7 @@ export function createMetricBuffer(parts: {
 				await database.write(
 					keys.map((put, index) => ({ put, value: values[index] ?? "" })),
 				);
-				await retire();
+				await retire(partsOf(keys[0] ?? "").seconds);
 			});
 		},
 		take: (limits) =>

@@ -43,7 +43,7 @@ async function open(
 		now: () => clock.seconds * 1000,
 		log,
 	});
-	return { buffer, clock, database, directory, lines };
+	return { buffer, clock, database, directory, lines, log };
 }
 
 const keysOf = async (database: Database) => {
@@ -297,6 +297,46 @@ test("retention: after a write, strictly older than the lifetime, whoever wants 
 	assert.match(lines.join("\n"), /warning metrics older than 10 seconds/);
 	const batch = await buffer.lease("b", all, 1000);
 	assert.deepEqual(numbers(batch?.samples), [2, 3]);
+});
+
+test("retention: what arrived while the clock was back goes in its own time", async (t) => {
+	const { buffer, clock } = await open(t, { maxLifetimeSeconds: 10 });
+	await buffer.append([sample(1)]);
+	clock.seconds -= 5;
+	await buffer.append([sample(2)]);
+	clock.seconds += 11;
+	await buffer.append([sample(3)]);
+	assert.deepEqual(numbers(await buffer.peek("default", all)), [1, 3]);
+	clock.seconds += 5;
+	await buffer.append([sample(4)]);
+	assert.deepEqual(numbers(await buffer.peek("default", all)), [3, 4]);
+});
+
+test("retention: the store is asked only when its oldest may be due", async (t) => {
+	const { clock, database, log } = await open(t);
+	let asked = 0;
+	const buffer = createMetricBuffer({
+		database: {
+			...database,
+			clear: (range) => {
+				asked++;
+				return database.clear(range);
+			},
+		},
+		consumers: ["default"],
+		maxLifetimeSeconds: 10,
+		now: () => clock.seconds * 1000,
+		log,
+	});
+	for (let n = 0; n < 22; n++) {
+		await buffer.append([sample(n)]);
+		clock.seconds += n % 2;
+	}
+	assert.equal(asked, 1);
+	await buffer.append([sample(22)]);
+	assert.deepEqual((await drained(buffer)).slice(0, 2), [2, 3]);
+	// the metrics and what is remembered of their readers
+	assert.equal(asked, 3);
 });
 
 test("what cannot be read is moved away once and blocks nothing", async (t) => {
