@@ -13,6 +13,24 @@ const valueBytes = 256 * 1024;
 /** Bytes of JSON written before other work has its turn. */
 const turnBytes = 1024 * 1024;
 
+/** Samples and metrics that are made JSON at once: less CPU than sample by sample. */
+const metricsAtOnce = 400;
+
+/** Samples in lists that are small, even when a sample has many metrics. */
+function* slicesOf(samples: readonly Sample[]): Generator<Sample[]> {
+	let slice: Sample[] = [];
+	let metrics = 0;
+	for (const sample of samples) {
+		slice.push(sample);
+		metrics += Object.keys(sample.metrics ?? {}).length + 1;
+		if (metrics < metricsAtOnce) continue;
+		yield slice;
+		slice = [];
+		metrics = 0;
+	}
+	if (slice.length > 0) yield slice;
+}
+
 /** Samples as values of the store, JSON lists of a bounded size, in order. */
 export async function encodeSamples(
 	samples: readonly Sample[],
@@ -26,8 +44,8 @@ export async function encodeSamples(
 		part = [];
 		bytes = 0;
 	};
-	for (const sample of samples) {
-		const text = JSON.stringify(sample);
+	for (const slice of slicesOf(samples)) {
+		const text = JSON.stringify(slice).slice(1, -1);
 		if (bytes + text.length > valueBytes) finish();
 		part.push(text);
 		bytes += text.length;
