@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Log } from "../log.ts";
 import { inTurn } from "../turn.ts";
 import { sizeOf } from "./directory.ts";
+import { createFlushing } from "./flushing.ts";
 import {
 	everything,
 	type Level,
@@ -81,6 +82,12 @@ function operation(write: Write) {
 	return { type: "put", key, value: Buffer.from(value as Uint8Array) } as const;
 }
 
+/** Bytes of a write, about: keys are ASCII, and metrics nearly all. */
+function sizeOfWrite(write: Write): number {
+	if ("delete" in write) return write.delete.length;
+	return write.put.length + write.value.length;
+}
+
 /** What is left of a range after its next `count` keys, up to `last`. */
 function rest(range: Range, last: string, count: number): Range {
 	return {
@@ -115,6 +122,7 @@ export async function openDatabase(parts: {
 	});
 
 	const turn = inTurn();
+	const flushing = createFlushing();
 	let closed: Promise<void> | undefined;
 
 	/** One write at a time: none may be answered after one that failed. */
@@ -162,7 +170,14 @@ export async function openDatabase(parts: {
 
 	return {
 		write: (writes) =>
-			write((level) => level.batch(writes.map(operation), { sync: true })),
+			write(async (level) => {
+				await level.batch(writes.map(operation), { sync: true });
+				const sizes = writes.map(sizeOfWrite);
+				flushing.wrote(
+					level,
+					sizes.reduce((sum, size) => sum + size, 0),
+				);
+			}),
 		read: (key) => store.use("read", (level) => level.get(key)),
 		rows: async function* (range) {
 			for await (const [key, value] of entries(range, true))
