@@ -2,6 +2,7 @@ import type { Log } from "../log.ts";
 import { Problem } from "../problem.ts";
 import { inTurn } from "../turn.ts";
 import type { Database } from "./database.ts";
+import { inGroups } from "./groups.ts";
 import { createKeyMaker } from "./key-maker.ts";
 import { kind, partsOf } from "./keys.ts";
 import type { Lease } from "./lease-book.ts";
@@ -103,6 +104,14 @@ export function createMetricBuffer(parts: {
 		}
 	};
 
+	const store = inGroups(exclusive, async (values) => {
+		const keys = await keyMaker.next(values.length);
+		await database.write(
+			keys.map((put, index) => ({ put, value: values[index] ?? "" })),
+		);
+		await retire(partsOf(keys[0] ?? "").seconds);
+	});
+
 	const select = async (
 		consumer: string,
 		limits: BatchLimits,
@@ -181,13 +190,7 @@ export function createMetricBuffer(parts: {
 			// outside the turn: it takes its time with a large batch
 			const values = await encodeSamples(samples);
 			if (values.length === 0) return;
-			await exclusive(async () => {
-				const keys = await keyMaker.next(values.length);
-				await database.write(
-					keys.map((put, index) => ({ put, value: values[index] ?? "" })),
-				);
-				await retire(partsOf(keys[0] ?? "").seconds);
-			});
+			await store(values);
 		},
 		take: (limits) =>
 			exclusive(async () => {

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { type Database, openDatabase } from "../../../src/store/database.ts";
 import {
 	createMetricBuffer,
 	type MetricBuffer,
 } from "../../../src/store/metric-buffer.ts";
 import { recordingLog } from "../../support/agent.ts";
+import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const sample = (n: number) => ({
@@ -139,6 +141,89 @@ test("two takes at once never get the same", async (t) => {
 		takes.flatMap(({ samples }) => numbers(samples)),
 		[0, 1, 2, 3, 4, 5],
 	);
+});
+
+/** A buffer whose writes wait until the test lets them go, one after the other. */
+async function openHeld(t: TestContext) {
+	const { clock, database, log } = await open(t);
+	const held: ((error?: Error) => void)[] = [];
+	const buffer = createMetricBuffer({
+		database: {
+			...database,
+			write: async (writes) => {
+				await new Promise<void>((resolve, reject) => {
+					held.push((error) => (error ? reject(error) : resolve()));
+				});
+				await database.write(writes);
+			},
+		},
+		consumers: ["default"],
+		maxLifetimeSeconds: 604_800,
+		now: () => clock.seconds * 1000,
+		log,
+	});
+	const done: number[] = [];
+	const append = (n: number) =>
+		buffer.append([sample(n)]).finally(() => done.push(n));
+	return { append, buffer, database, done, held };
+}
+
+test("appends that wait for a write are written together, each answered after it", async (t) => {
+	const { append, buffer, database, done, held } = await openHeld(t);
+	const first = append(0);
+	await eventually("the first is written", () => held.length === 1);
+	const rest = [1, 2, 3, 4].map(append);
+	await setImmediate();
+	assert.deepEqual(done, []);
+	held[0]?.();
+	await first;
+	await eventually("the rest is written", () => held.length === 2);
+	assert.deepEqual(done, [0]);
+	assert.deepEqual(await keysOf(database), ["m-1500000000"]);
+	held[1]?.();
+	await Promise.all(rest);
+	assert.deepEqual(done, [0, 1, 2, 3, 4]);
+	assert.equal((await keysOf(database)).length, 5);
+	const samples = await buffer.peek("default", all);
+	assert.deepEqual(numbers(samples), [0, 1, 2, 3, 4]);
+});
+
+test("a write that fails is said to all whose samples it had, and to nobody else", async (t) => {
+	const { append, database, held } = await openHeld(t);
+	const first = append(0);
+	await eventually("the first is written", () => held.length === 1);
+	const failed = Promise.allSettled([1, 2].map(append));
+	await setImmediate();
+	held[0]?.();
+	await first;
+	await eventually("the next are written", () => held.length === 2);
+	const last = append(3);
+	held[1]?.(new Error("no space"));
+	assert.deepEqual(
+		(await failed).map(
+			(one) => one.status === "rejected" && one.reason.message,
+		),
+		["no space", "no space"],
+	);
+	await eventually("the last is written", () => held.length === 3);
+	held[2]?.();
+	await last;
+	assert.equal((await keysOf(database)).length, 2);
+});
+
+test("large appends are not written together", async (t) => {
+	const { buffer, held } = await openHeld(t);
+	const large = [
+		{ hostname: "h".repeat(1_100_000), timestamp: 0, metrics: {} },
+	];
+	const appends = [1, 2, 3].map(() => buffer.append(large));
+	for (let n = 1; n <= 3; n++) {
+		await eventually("one is written", () => held.length === n);
+		await setImmediate();
+		assert.equal(held.length, n);
+		held[n - 1]?.();
+	}
+	await Promise.all(appends);
 });
 
 test("a lease keeps data from others and comes back unchanged under its id", async (t) => {
