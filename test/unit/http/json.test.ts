@@ -146,3 +146,11 @@ test("values are shown short", () => {
 	assert.equal(shown("x".repeat(100)).length < 100, true);
 	assert.match(shown("x".repeat(100)), /\(100 characters\)$/);
 });
+
+test("a string with escapes may lie where other work has its turn", async () => {
+	const mebibyte = 1024 * 1024;
+	for (let before = mebibyte - 30; before < mebibyte; before++) {
+		const text = `{"list":["${"x".repeat(before)}\\\\\\"],[","y"],"last":{"a":[1]}}`;
+		assert.deepEqual(await parseBody(Buffer.from(text)), JSON.parse(text));
+	}
+});
