@@ -57,12 +57,12 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	// started for every check: no more than it needs
 	{
 		from: /^cli\/check-happo(\.ts$|\/)/,
-		to: /^cli\/(check-happo\/|argv\.ts$)|^src\/relay\/(hop|relay-error)\.ts$|^src\/system-error\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/(check-happo\/|argv\.ts$)|^src\/relay\/(fingerprint|hop|relay-error)\.ts$|^src\/system-error\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	// another machine's tool: it knows agents by their protocol only
 	{
 		from: /^cli\/(happo-ctl\.ts$|ctl\/)/,
-		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/relay\/hop\.ts$|^src\/metrics\/(metric-config|sensu|yaml-document)\.ts$|^src\/commands\/plugin\.ts$|^src\/status\/exposition\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/relay\/(fingerprint|hop)\.ts$|^src\/metrics\/(metric-config|sensu|yaml-document)\.ts$|^src\/commands\/plugin\.ts$|^src\/status\/exposition\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^cli\//,
@@ -83,7 +83,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/commands\//,
-		to: /^src\/commands\/|^src\/(log|problem)\.ts$/,
+		to: /^src\/commands\/|^src\/(log|problem|turn)\.ts$/,
 	},
 	{
 		from: /^src\/machine-state\//,

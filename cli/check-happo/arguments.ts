@@ -1,3 +1,4 @@
+import { parseFingerprint } from "../../src/relay/fingerprint.ts";
 import { type Hop, hopText, parseHop } from "../../src/relay/hop.ts";
 import { type KnownOption, normaliseArguments, UsageError } from "../argv.ts";
 
@@ -69,8 +70,8 @@ function targetOf(host: string, port: string | undefined): Place {
 }
 
 function fingerprintOf(text: string): string {
-	const hex = text.replaceAll(":", "").toUpperCase();
-	if (/^[0-9A-F]{64}$/.test(hex)) return hex.replace(/(..)(?!$)/g, "$1:");
+	const fingerprint = parseFingerprint(text);
+	if (fingerprint) return fingerprint;
 	throw new UsageError(
 		`--fingerprint: not a SHA-256, 64 hexadecimal digits: ${text}`,
 	);

@@ -1,3 +1,4 @@
+import { parseFingerprint } from "../../src/relay/fingerprint.ts";
 import { parseHop } from "../../src/relay/hop.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
 import type { HelpSection } from "../help.ts";
@@ -10,7 +11,7 @@ const badHops = (entries: readonly string[]) => {
 };
 
 const badFingerprint = (text: string) =>
-	text === "" || /^[0-9a-f]{64}$/i.test(text.replaceAll(":", ""))
+	text === "" || parseFingerprint(text)
 		? undefined
 		: `not a SHA-256 fingerprint (64 hexadecimal digits): ${text}`;
 

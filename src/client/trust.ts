@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { parseFingerprint, type Trust as RelayTrust } from "../relay/trust.ts";
+import { parseFingerprint } from "../relay/fingerprint.ts";
+import type { Trust as RelayTrust } from "../relay/trust.ts";
 import { OptionsError, type Pem, type Trust } from "./options.ts";
 
 /** PEM as node:tls takes it. */

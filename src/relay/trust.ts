@@ -1,8 +1,9 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { AgentOptions } from "node:https";
 import { createSecureContext } from "node:tls";
 import { systemReason } from "../system-error.ts";
+import { parseFingerprint } from "./fingerprint.ts";
 import { type Hop, hopText, parseHop } from "./hop.ts";
 
 /**
@@ -37,26 +38,42 @@ async function read(setting: string, file: string) {
 	}
 }
 
-/** Says at the start, and not at the first request, that TLS cannot use something. */
-function usable(what: string, use: () => void) {
+/** Says at the start, and not at the first request, that TLS cannot use something, and not in OpenSSL's words. */
+function using<T>(what: string, complaint: string, use: () => T): T {
 	try {
-		use();
+		return use();
 	} catch (cause) {
-		throw new TrustError(`${what}: ${(cause as Error).message}`, { cause });
+		throw new TrustError(`${what}: ${complaint}`, { cause });
+	}
+}
+
+const certificateOf = (what: string, bytes: Buffer) =>
+	using(what, "no certificate (PEM)", () => new X509Certificate(bytes));
+
+/** Throws TrustError for what TLS cannot show to a hop. */
+function assertPair(
+	{ certificateFile, keyFile }: { certificateFile: string; keyFile: string },
+	{ cert, key }: { cert: Buffer; key: Buffer },
+) {
+	const shown = certificateOf(`proxy-certificate ${certificateFile}`, cert);
+	const keyName = `proxy-private-key ${keyFile}`;
+	const complaint = "no private key (PEM) without a passphrase";
+	const own = using(keyName, complaint, () => createPrivateKey(key));
+	if (!shown.checkPrivateKey(own))
+		throw new TrustError(
+			`${keyName}: does not belong to the certificate ${certificateFile}`,
+		);
+	try {
+		createSecureContext({ cert, key });
+	} catch (cause) {
+		// a key that is too short, for one
+		throw new TrustError(`${keyName}: ${(cause as Error).message}`, { cause });
 	}
 }
 
 /** A pin's place; the dot that ends an absolute name makes no other agent of it. */
 const placeOf = ({ host, port }: Hop) =>
 	hopText({ host: host.replace(/\.$/, ""), port });
-
-/** A SHA-256 fingerprint as Node writes it, of 32 bytes in hexadecimal, colons or not. */
-export function parseFingerprint(text: string): string | undefined {
-	const hex = text.replaceAll(":", "").toUpperCase();
-	return /^[0-9A-F]{64}$/.test(hex)
-		? hex.replace(/(..)(?!$)/g, "$1:")
-		: undefined;
-}
 
 /** `HOST[:PORT]=AB:CD:...` */
 function parsePin(text: string): [string, string] | undefined {
@@ -93,15 +110,8 @@ export async function loadTrust(settings: {
 		throw new TrustError(
 			"proxy-certificate and proxy-private-key: only one of the two is set",
 		);
-	usable(`proxy-ca-file ${settings.caFile}`, () => {
-		if (ca) new X509Certificate(ca);
-	});
-	usable(
-		`proxy-certificate ${settings.certificateFile} and proxy-private-key ${settings.keyFile}`,
-		() => {
-			if (cert && key) createSecureContext({ cert, key });
-		},
-	);
+	if (ca) certificateOf(`proxy-ca-file ${settings.caFile}`, ca);
+	if (cert && key) assertPair(settings, { cert, key });
 	const pins = new Map(
 		settings.pins.flatMap((pin) => [parsePin(pin) ?? []]) as [string, string][],
 	);

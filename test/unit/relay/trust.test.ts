@@ -91,13 +91,36 @@ describe("trust", () => {
 		assert.equal(String(trust.tls.cert), pair.certificate);
 	});
 
-	it("files that hold no PEM are named at the start, not at the first request", async (t) => {
-		const file = join(await temporaryDirectory(t), "junk");
-		await writeFile(file, "junk\n");
-		await assert.rejects(trusting({ caFile: file }), TrustError);
-		await assert.rejects(
-			trusting({ certificateFile: file, keyFile: file }),
-			TrustError,
+	it("files that TLS cannot use are named at the start, not at the first request", async (t) => {
+		const directory = await temporaryDirectory(t);
+		const put = async (name: string, text: string) => {
+			await writeFile(join(directory, name), text);
+			return join(directory, name);
+		};
+		const pair = createPair();
+		const junk = await put("junk", "junk\n");
+		const cert = await put("cert", pair.certificate);
+		const other = await put("other", createPair().privateKey);
+		const complaint = async (settings: Parameters<typeof trusting>[0]) => {
+			const error = await trusting(settings).catch((error) => error);
+			assert.ok(error instanceof TrustError);
+			return error.message;
+		};
+		assert.equal(
+			await complaint({ caFile: junk }),
+			`proxy-ca-file ${junk}: no certificate (PEM)`,
+		);
+		assert.equal(
+			await complaint({ certificateFile: junk, keyFile: other }),
+			`proxy-certificate ${junk}: no certificate (PEM)`,
+		);
+		assert.equal(
+			await complaint({ certificateFile: cert, keyFile: junk }),
+			`proxy-private-key ${junk}: no private key (PEM) without a passphrase`,
+		);
+		assert.equal(
+			await complaint({ certificateFile: cert, keyFile: other }),
+			`proxy-private-key ${other}: does not belong to the certificate ${cert}`,
 		);
 	});
 });
