@@ -56,11 +56,16 @@ export function returnMemory(heap: Heap = processHeap()): { stop(): void } {
 	/** After the last collection, or less where V8 gave some back by itself. */
 	let settled = 0;
 	let isCollecting = false;
+	/** The start is the first burst. A steady trickle of requests is none, and is not stopped for. */
+	let wasBusy = true;
 	const look = () => {
 		const isQuiet = heap.busyShare() <= quietShare;
 		const size = heap.size();
 		settled = Math.min(settled, size);
-		if (isCollecting || !isQuiet || size - settled < worthBytes) return;
+		if (!isQuiet) wasBusy = true;
+		if (isCollecting || !isQuiet || !wasBusy) return;
+		if (size - settled < worthBytes) return;
+		wasBusy = false;
 		isCollecting = true;
 		heap.collect(() => {
 			isCollecting = false;

@@ -117,7 +117,8 @@ export async function loadTrust(settings: {
 	);
 	return {
 		tls: {
-			...(ca && { ca }),
+			// without a list OpenSSL reads Node's own roots, which are never asked
+			ca: ca ?? [],
 			...(cert && { cert }),
 			...(key && { key }),
 			rejectUnauthorized: ca !== undefined,

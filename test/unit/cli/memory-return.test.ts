@@ -28,6 +28,14 @@ function fakeHeap(t: TestContext) {
 			state.mebibytes = state.live;
 			done();
 		},
+		/** Collections after a burst. */
+		afterBurst() {
+			state.busy = 1;
+			t.mock.timers.tick(1000);
+			state.busy = 0.01;
+			t.mock.timers.tick(1000);
+			return state.collections;
+		},
 		/** Collections after some seconds more. */
 		after(seconds: number) {
 			t.mock.timers.tick(1000 * seconds);
@@ -56,24 +64,35 @@ test("it is given back again after a burst, not during it", (t) => {
 });
 
 test("nothing is collected for a few megabytes", (t) => {
-	const { state, after, end } = fakeHeap(t);
+	const { state, after, afterBurst, end } = fakeHeap(t);
 	after(1);
 	end();
 	state.mebibytes = 17;
+	assert.equal(afterBurst(), 1);
 	assert.equal(after(60), 1);
 	state.mebibytes = 18;
 	assert.equal(after(1), 2);
 });
 
+test("nothing is collected while requests trickle in", (t) => {
+	const { state, after, afterBurst, end } = fakeHeap(t);
+	after(1);
+	end();
+	state.busy = 0.09;
+	state.mebibytes = 80;
+	assert.equal(after(600), 1);
+	assert.equal(afterBurst(), 2);
+});
+
 test("what V8 gave back by itself may grow again", (t) => {
-	const { state, after, end } = fakeHeap(t);
+	const { state, after, afterBurst, end } = fakeHeap(t);
 	after(1);
 	state.live = 40;
 	end();
 	state.mebibytes = 20;
 	assert.equal(after(1), 1);
 	state.mebibytes = 28;
-	assert.equal(after(1), 2);
+	assert.equal(afterBurst(), 2);
 });
 
 test("one collection at a time, and none after the stop", (t) => {

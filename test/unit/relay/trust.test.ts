@@ -17,7 +17,7 @@ describe("trust", () => {
 	it("nothing set: nothing is verified", async () => {
 		const trust = await trusting();
 		assert.ok(trust.isUnverified);
-		assert.deepEqual(trust.tls, { rejectUnauthorized: false });
+		assert.deepEqual(trust.tls, { ca: [], rejectUnauthorized: false });
 		assert.equal(trust.fingerprint({ host: "h", port: 6777 }), undefined);
 	});
 
