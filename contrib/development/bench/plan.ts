@@ -16,11 +16,11 @@ export interface Plan {
 }
 
 export const full: Plan = {
-	rounds: 7,
-	seconds: 3,
-	warmUpSeconds: 6,
-	latencySeconds: 10,
-	starts: 15,
+	rounds: 5,
+	seconds: 2,
+	warmUpSeconds: 5,
+	latencySeconds: 8,
+	starts: 11,
 	memoryRequests: 10_000,
 	memoryRounds: 3,
 };

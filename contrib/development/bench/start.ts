@@ -1,14 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { basename, join } from "node:path";
 import { freePort } from "../../../test/support/command-line.ts";
-import { agentCommand, agentDirectory } from "./agent.ts";
+import { agentCommand, agentDirectory, startAgent } from "./agent.ts";
 import { fastifyCommand } from "./fastify.ts";
 import { prepareLoad } from "./load.ts";
+import { checkDummy } from "./plugins.ts";
 import { requestFile } from "./request-file.ts";
 import { inRounds } from "./rounds.ts";
 import type { Scene } from "./scene.ts";
 import type { Section } from "./section.ts";
 import { ratios, summary } from "./summary.ts";
+
+const checkHappo = join(process.cwd(), "dist/check_happo.cjs");
 
 /** The clock of the generator. */
 const seconds = () => Number(process.hrtime.bigint()) / 1e9;
@@ -38,17 +42,27 @@ async function untilAnswer(
 	}
 }
 
-/** Milliseconds from the start of a program to its end. */
+/** Milliseconds from the start of a program to its end, which must be an exit status 0. */
 async function untilEnd(program: string, ...args: string[]) {
 	const begun = seconds();
-	await once(spawn(program, args, { stdio: "ignore" }), "exit");
-	return 1000 * (seconds() - begun);
+	const [status] = await once(
+		spawn(program, args, { stdio: "ignore" }),
+		"exit",
+	);
+	const took = 1000 * (seconds() - begun);
+	if (status !== 0) throw new Error(`${args.join(" ")}: ended with ${status}`);
+	return took;
 }
 
 /** How long the agent takes to its first answer, against Node that does nothing. */
 export async function benchStart(scene: Scene): Promise<Section> {
 	const file = await requestFile(scene, "start-root", { path: "/" });
 	const directory = await agentDirectory(scene, "agent-start");
+	const checked = await startAgent(scene, "agent-checked");
+	const check = [
+		...[checkHappo, "monitor", "-H", "127.0.0.1", "-P", String(checked.port)],
+		...["-p", basename(checkDummy.file), "-o", checkDummy.option],
+	];
 	const measured = await inRounds(
 		scene,
 		{
@@ -61,13 +75,16 @@ export async function benchStart(scene: Scene): Promise<Section> {
 				const port = await freePort();
 				return untilAnswer(scene, file, port, fastifyCommand(scene, port));
 			},
+			"check_happo, a whole check": () => untilEnd(process.execPath, ...check),
 			"node -e 0": () => untilEnd(process.execPath, "-e", "0"),
 		},
 		scene.plan.starts,
 	);
+	await checked.stop();
 	return {
 		title: "Start",
 		notes: [
+			"check_happo: from its start to its end, a check of an agent that runs in between",
 			"from the start of the process to the answer to GET / over TLS; with a key pair and a store that are there",
 		],
 		columns: ["ms"],
@@ -80,6 +97,13 @@ export async function benchStart(scene: Scene): Promise<Section> {
 				what: "start to first answer, times node -e 0",
 				figure: ratios(measured["agent, first answer"], measured["node -e 0"]),
 				target: { is: "at most", value: 5, stretch: 3 },
+			},
+			{
+				what: "check_happo, a whole check, times node -e 0",
+				figure: ratios(
+					measured["check_happo, a whole check"],
+					measured["node -e 0"],
+				),
 			},
 		],
 	};
