@@ -88,8 +88,8 @@ test("with a compiler it is compiled, and the program finds it", async (t) => {
 
 /** What the engine's choice comes to for a program that lies in `directory`. */
 function choiceIn(directory: string, wanted: string) {
-	const built = join(process.cwd(), "build/src/commands");
-	cpSync(built, join(directory, "build/src/commands"), { recursive: true });
+	const built = join(process.cwd(), "build/src");
+	cpSync(built, join(directory, "build/src"), { recursive: true });
 	const { stdout } = spawnSync(
 		process.execPath,
 		[
