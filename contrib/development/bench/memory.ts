@@ -13,8 +13,11 @@ import type { Section } from "./section.ts";
 import type { Server } from "./server.ts";
 import { summary } from "./summary.ts";
 
-/** After the start and after a load, before memory is looked at. */
-const restMilliseconds = 3_000;
+/** An agent gives memory back when ten seconds were quiet. */
+const restMilliseconds = 15_000;
+
+/** After which what a load left behind is looked at first. */
+const pauseMilliseconds = 1_000;
 
 /** Memory in MiB: all of it, and what is not of files. */
 interface Held {
@@ -34,8 +37,8 @@ function heldBy({ pid }: Server): Held {
 export async function benchMemory(scene: Scene): Promise<Section> {
 	const { plan, progress } = scene;
 	const held: Record<string, Held[]> = {};
-	const look = async (name: string, server: Server) => {
-		await pause(restMilliseconds, undefined, { signal: scene.signal });
+	const look = async (name: string, server: Server, after: number) => {
+		await pause(after, undefined, { signal: scene.signal });
 		held[name] ??= [];
 		held[name].push(heldBy(server));
 	};
@@ -46,22 +49,25 @@ export async function benchMemory(scene: Scene): Promise<Section> {
 	const many = plan.memoryRequests;
 	const load = { connections: 8, kept: true, answers: many };
 	const count = many.toLocaleString("en");
+	const last = `agent, ${restMilliseconds / 1000} seconds later`;
 	for (let round = 1; round <= plan.memoryRounds; round++) {
 		progress(`round ${round} of ${plan.memoryRounds}`);
 		const agent = await startAgent(scene, `agent-memory-${round}`);
-		await look("agent, idle", agent);
+		await look("agent, idle", agent, restMilliseconds);
 		await measure(scene, agent, { ...load, file: check });
-		await look(`agent, after ${count} checks`, agent);
+		await look(`agent, after ${count} checks`, agent, pauseMilliseconds);
 		await measure(scene, agent, { ...load, file: relay });
-		await look(`agent, after ${count} relayed requests more`, agent);
+		await look(`agent, after ${count} relays more`, agent, pauseMilliseconds);
+		await look(last, agent, restMilliseconds);
 		await agent.stop();
 		const bare = await startFastify(scene);
-		await look("bare Fastify, idle", bare);
+		await look("bare Fastify, idle", bare, restMilliseconds);
 		await measure(scene, bare, { ...load, file: root });
 		await measure(scene, bare, { ...load, file: root });
 		await look(
 			`bare Fastify, after ${(2 * many).toLocaleString("en")} GET /`,
 			bare,
+			restMilliseconds,
 		);
 		await bare.stop();
 	}
@@ -69,11 +75,10 @@ export async function benchMemory(scene: Scene): Promise<Section> {
 
 	const of = (name: string, figure: keyof Held) =>
 		summary((held[name] ?? []).map((one) => one[figure]));
-	const last = `agent, after ${count} relayed requests more`;
 	return {
 		title: "Memory",
 		notes: [
-			`in /proc/PID/status, ${restMilliseconds / 1000} seconds after the start and after each load, 8 at once`,
+			`in /proc/PID/status, ${restMilliseconds / 1000} seconds after the start; after each load, 8 at once, ${pauseMilliseconds / 1000} second later, and then once more`,
 		],
 		columns: ["VmRSS MiB", "RssAnon MiB"],
 		rows: Object.keys(held).map((name) => ({

@@ -10,62 +10,76 @@ const mebibyte = 1024 * 1024;
 function fakeHeap(t: TestContext) {
 	t.mock.timers.enable({ apis: ["setInterval"] });
 	const state = { mebibytes: 30, busy: 0, live: 10, collections: 0 };
+	let seconds = 0;
 	let done = () => {};
 	const { stop } = returnMemory({
 		size: () => state.mebibytes * mebibyte,
 		busyShare: () => state.busy,
+		now: () => 1000 * seconds,
 		collect: (callback) => {
 			state.collections++;
 			done = callback;
 		},
 	});
 	t.after(stop);
+	/** Collections after some seconds more. */
+	const after = (more: number) => {
+		for (let n = 0; n < more; n++) {
+			seconds++;
+			t.mock.timers.tick(1000);
+		}
+		return state.collections;
+	};
 	return {
 		stop,
 		state,
+		after,
 		/** The collection ends. */
 		end() {
 			state.mebibytes = state.live;
 			done();
 		},
-		/** Collections after a burst. */
+		/** Collections after a burst and ten quiet seconds. */
 		afterBurst() {
 			state.busy = 1;
-			t.mock.timers.tick(1000);
+			after(1);
 			state.busy = 0.01;
-			t.mock.timers.tick(1000);
-			return state.collections;
-		},
-		/** Collections after some seconds more. */
-		after(seconds: number) {
-			t.mock.timers.tick(1000 * seconds);
-			return state.collections;
+			return after(10);
 		},
 	};
 }
 
-test("memory is given back once the start is over", (t) => {
+test("memory is given back ten quiet seconds after the start", (t) => {
 	const { state, after } = fakeHeap(t);
 	state.busy = 0.5;
-	assert.equal(after(3), 0);
+	assert.equal(after(30), 0);
 	state.busy = 0.01;
+	assert.equal(after(9), 0);
+	state.busy = 0.2;
+	assert.equal(after(1), 0);
+	state.busy = 0.01;
+	assert.equal(after(9), 0);
 	assert.equal(after(1), 1);
 });
 
-test("it is given back again after a burst, not during it", (t) => {
-	const { state, after, end } = fakeHeap(t);
-	assert.equal(after(1), 1);
+test("it is given back again after a burst, then not before ten minutes", (t) => {
+	const { state, after, afterBurst, end } = fakeHeap(t);
+	after(10);
 	end();
-	state.busy = 1;
 	state.mebibytes = 80;
+	state.busy = 1;
 	assert.equal(after(10), 1);
-	state.busy = 0;
-	assert.equal(after(1), 2);
+	assert.equal(afterBurst(), 2);
+	end();
+	state.mebibytes = 80;
+	assert.equal(afterBurst(), 2);
+	assert.equal(after(588), 2);
+	assert.equal(after(1), 3);
 });
 
 test("nothing is collected for a few megabytes", (t) => {
 	const { state, after, afterBurst, end } = fakeHeap(t);
-	after(1);
+	after(10);
 	end();
 	state.mebibytes = 17;
 	assert.equal(afterBurst(), 1);
@@ -76,17 +90,17 @@ test("nothing is collected for a few megabytes", (t) => {
 
 test("nothing is collected while requests trickle in", (t) => {
 	const { state, after, afterBurst, end } = fakeHeap(t);
-	after(1);
+	after(10);
 	end();
 	state.busy = 0.09;
 	state.mebibytes = 80;
-	assert.equal(after(600), 1);
+	assert.equal(after(1200), 1);
 	assert.equal(afterBurst(), 2);
 });
 
 test("what V8 gave back by itself may grow again", (t) => {
 	const { state, after, afterBurst, end } = fakeHeap(t);
-	after(1);
+	after(10);
 	state.live = 40;
 	end();
 	state.mebibytes = 20;
@@ -96,12 +110,13 @@ test("what V8 gave back by itself may grow again", (t) => {
 });
 
 test("one collection at a time, and none after the stop", (t) => {
-	const { state, after, end, stop } = fakeHeap(t);
-	assert.equal(after(5), 1);
+	const { state, after, afterBurst, end, stop } = fakeHeap(t);
+	assert.equal(after(30), 1);
+	assert.equal(afterBurst(), 1);
 	end();
 	stop();
 	state.mebibytes = 100;
-	assert.equal(after(5), 1);
+	assert.equal(afterBurst(), 1);
 });
 
 test("V8's own heap: what was garbage is given back", async (t) => {
