@@ -79,6 +79,7 @@ export function createCommands({
 	kill?: Kill;
 }): Commands {
 	const executions = new Set<Execution>();
+	const starts = new Set<Promise<unknown>>();
 	let running = 0;
 	let survivors = 0;
 	let timeouts = 0;
@@ -110,7 +111,9 @@ export function createCommands({
 		{ timeoutMilliseconds, signal },
 	) => {
 		if (closing || signal?.aborted) return cancelledBeforeStart();
-		const started = await start(line, signal);
+		const starting = start(line, signal);
+		starts.add(starting);
+		const started = await starting.finally(() => starts.delete(starting));
 		if (!started) return cancelledBeforeStart();
 		const execution = followCommand(started, {
 			timeoutMilliseconds,
@@ -154,6 +157,9 @@ export function createCommands({
 		},
 		async close({ patienceMilliseconds = 0, graceMilliseconds = 1000 } = {}) {
 			closing = true;
+			// what is on its way is followed, and stopped, as all else
+			await Promise.allSettled(starts);
+			await nextTurn();
 			const answers = [...executions].map(({ answered }) => answered);
 			const patience = new AbortController();
 			await Promise.race([

@@ -192,6 +192,20 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		if (!children.error) assert.doesNotMatch(children.stdout.toString(), /^Z/m);
 	});
 
+	test("a stop waits for a start that is on its way, and ends what it started", async (t) => {
+		const { commands, run } = open(t);
+		await run("/bin/true");
+		const seconds = `300.${process.pid}`;
+		const running = run("/bin/sleep", seconds);
+		// the start has been handed over, and has not come back
+		for (let n = 0; n < 10; n++) await undefined;
+		await commands.close({ graceMilliseconds: 100 });
+		const { stdout } = spawnSync("ps", ["-eo", "args"], { encoding: "utf8" });
+		assert.ok(!stdout.includes(seconds), "it goes on");
+		const { cancelled, signal } = await running;
+		assert.deepEqual([cancelled, signal], [true, "SIGTERM"]);
+	});
+
 	test("without descriptors a start fails and leaves none open", () => {
 		const said = inAnotherNode(`
 			// its outputs are watched; with its first socket libuv opens a descriptor for itself, for ever
