@@ -3,7 +3,7 @@ import { contract as document } from "../../generated/contract.ts";
 import type { Call, Handlers } from "../../generated/handlers.ts";
 import { Problem } from "../problem.ts";
 import { matchLetterCase, type NamedSchema } from "./letter-case.ts";
-import { type Answer, type Replied, toAnswer } from "./reply.ts";
+import { type Answer, createAnswers, type Replied } from "./reply.ts";
 import { type Violation, violation } from "./validation.ts";
 
 /** A request, its body parsed; undefined is an absent body. */
@@ -86,12 +86,8 @@ export async function createContract(parts: {
 	const handlers = parts.handlers as unknown as Record<string, Untyped>;
 
 	/** Throws the first violation of what the contract says of a request. */
-	const validate = (
-		{ operationId = "", parameters = [], requestBody }: Operation,
-		request: ValidatedRequest,
-	) => {
+	const validate = (operationId: string, request: ValidatedRequest) => {
 		// they are compiled when they are first asked for: tens of milliseconds
-		if (parameters.length === 0 && requestBody === undefined) return;
 		const checks = api.validator.getRequestValidatorsForOperation(operationId);
 		for (const check of checks ?? []) {
 			check(request);
@@ -105,17 +101,22 @@ export async function createContract(parts: {
 	 * routes again, several times) takes as long as all else of a small one.
 	 */
 	const answerOf = (operation: Operation): Route["answer"] => {
-		const { operationId = "" } = operation;
+		const { operationId = "", parameters = [] } = operation;
 		const handler = handlers[operationId] as Untyped;
+		const toAnswer = createAnswers(operation);
+		const takesSomething =
+			parameters.length > 0 || operation.requestBody !== undefined;
 		return async ({ params, headers, body }, call) => {
 			const requestBody = bodyFor(operation, body);
-			// a copy: validation makes numbers of headers that are to be numbers
-			const header = { ...headers };
-			validate(operation, { path: params, header, requestBody });
+			if (takesSomething) {
+				// a copy: validation makes numbers of headers that are to be numbers
+				const header = { ...headers };
+				validate(operationId, { path: params, header, requestBody });
+			}
 			const reply = (await handler(params, requestBody, call)) as Replied;
 			try {
 				parts.checkReply?.(operationId, reply);
-				return toAnswer(operation, reply);
+				return toAnswer(reply);
 			} catch (error) {
 				reply.delivered?.(false);
 				throw error;

@@ -31,11 +31,15 @@ export interface Exchanges {
 	first(socket: Socket): Exchange | undefined;
 }
 
-interface Connection {
-	exchanges: Set<Exchange>;
-	/** Of each response that is not over. */
-	callbacks: Map<ServerResponse, (() => void)[]>;
+/** A response that is not over. */
+interface Open {
+	/** Its request, once a handler has it. */
+	exchange: Exchange | undefined;
+	callbacks: (() => void)[];
 }
+
+/** The responses of a connection that are not over, in the order of their requests. */
+type Connection = Map<ServerResponse, Open>;
 
 export function createExchanges(): Exchanges {
 	const connections = new WeakMap<Socket, Connection>();
@@ -43,46 +47,45 @@ export function createExchanges(): Exchanges {
 	const connectionOf = (socket: Socket): Connection => {
 		const known = connections.get(socket);
 		if (known) return known;
-		const connection = {
-			exchanges: new Set<Exchange>(),
-			callbacks: new Map<ServerResponse, (() => void)[]>(),
-		};
+		const connection: Connection = new Map();
 		connections.set(socket, connection);
 		// one listener for a connection, however many requests are queued on it
 		socket.once("close", () => {
-			for (const response of connection.callbacks.keys())
-				end(connection, response);
+			for (const response of connection.keys()) end(connection, response);
 		});
 		return connection;
 	};
 
-	const end = ({ callbacks }: Connection, response: ServerResponse) => {
-		const called = callbacks.get(response) ?? [];
-		callbacks.delete(response);
-		for (const callback of called) callback();
+	const openIn = (connection: Connection, response: ServerResponse): Open => {
+		const known = connection.get(response);
+		if (known) return known;
+		const open: Open = { exchange: undefined, callbacks: [] };
+		connection.set(response, open);
+		response.on("close", () => end(connection, response));
+		return open;
 	};
 
-	const whenOver: Exchanges["whenOver"] = ({ socket }, response, callback) => {
-		const connection = connectionOf(socket);
-		const { callbacks } = connection;
-		const others = callbacks.get(response);
-		if (others) others.push(callback);
-		else {
-			callbacks.set(response, [callback]);
-			response.once("close", () => end(connection, response));
-		}
-		if (socket.destroyed) end(connection, response);
+	const end = (connection: Connection, response: ServerResponse) => {
+		const open = connection.get(response);
+		connection.delete(response);
+		for (const called of open?.callbacks ?? []) called();
 	};
 
 	return {
 		begin: (request, response, path) => {
 			const exchange = { request, path, reading: false };
-			const { exchanges } = connectionOf(request.socket);
-			exchanges.add(exchange);
-			whenOver(request, response, () => exchanges.delete(exchange));
+			openIn(connectionOf(request.socket), response).exchange = exchange;
 			return exchange;
 		},
-		whenOver,
-		first: (socket) => connections.get(socket)?.exchanges.values().next().value,
+		whenOver: ({ socket }, response, callback) => {
+			const connection = connectionOf(socket);
+			openIn(connection, response).callbacks.push(callback);
+			if (socket.destroyed) end(connection, response);
+		},
+		first: (socket) => {
+			for (const { exchange } of connections.get(socket)?.values() ?? [])
+				if (exchange) return exchange;
+			return undefined;
+		},
 	};
 }

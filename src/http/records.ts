@@ -13,6 +13,7 @@ export type Place = Pick<Answered, "path" | "operationId">;
 
 /** What is known of a request before it is over. */
 interface Open {
+	place?: Place;
 	facts: Facts;
 	refusal?: string;
 	isDenied?: boolean;
@@ -23,7 +24,9 @@ interface Open {
 
 /** Tells of every request when it is over, whatever became of it. */
 export interface Records {
-	begin(request: IncomingMessage, response: ServerResponse, place: Place): void;
+	begin(request: IncomingMessage, response: ServerResponse): void;
+	/** It has been routed. */
+	goesTo(request: IncomingMessage, place: Place): void;
 	note(request: IncomingMessage, facts: Facts): void;
 	/** Its answer is on its way; nothing goes out as the body of one to HEAD. */
 	sends(request: IncomingMessage, payload: string | Uint8Array): void;
@@ -38,6 +41,16 @@ export interface Records {
 	): void;
 }
 
+type Peer = Pick<Answered, "client" | "clientPort">;
+
+const peerAt = ({
+	remoteAddress,
+	remotePort,
+}: Pick<Socket, "remoteAddress" | "remotePort">): Peer => ({
+	client: plainAddress(remoteAddress),
+	clientPort: remotePort,
+});
+
 const deniedText = "Access Denied";
 
 /** `tell` hears of each request once; it must not throw. */
@@ -45,24 +58,39 @@ export function createRecords(
 	exchanges: Pick<Exchanges, "whenOver">,
 	tell: (answered: Answered) => void,
 ): Records {
-	const opened = new WeakMap<IncomingMessage, Open>();
+	// not a WeakMap: an entry for each request is work for every garbage collection
+	const opened = new Map<IncomingMessage, Open>();
+	const peers = new WeakMap<Socket, Peer>();
+
+	/** Once for a connection, and while it is there: Node forgets it with the socket. */
+	const peerOf = (socket: Socket): Peer => {
+		const known = peers.get(socket);
+		if (known) return known;
+		const peer = peerAt(socket);
+		peers.set(socket, peer);
+		return peer;
+	};
+
 	return {
-		begin: (request, response, place) => {
+		begin: (request, response) => {
 			const begun = performance.now();
-			const { remoteAddress, remotePort } = request.socket;
+			const peer = peerOf(request.socket);
 			const open: Open = { facts: {} };
 			opened.set(request, open);
 			exchanges.whenOver(request, response, () => {
+				opened.delete(request);
 				// one that was queued behind another never had the socket
 				const isSent =
 					response.headersSent &&
 					(response.writableFinished || response.socket !== null);
+				// named one by one: behind a spread each of them costs as much as a record
 				tell({
-					client: plainAddress(remoteAddress),
-					clientPort: remotePort,
+					client: peer.client,
+					clientPort: peer.clientPort,
 					method: request.method ?? "",
 					target: askedPath(request.url ?? ""),
-					...place,
+					path: open.place?.path,
+					operationId: open.place?.operationId,
 					status: isSent ? response.statusCode : open.status,
 					isCut: isSent && !response.writableFinished,
 					bytes: isSent && response.writableFinished ? open.bytes : undefined,
@@ -72,6 +100,10 @@ export function createRecords(
 					facts: open.facts,
 				});
 			});
+		},
+		goesTo: (request, place) => {
+			const open = opened.get(request);
+			if (open) open.place = place;
 		},
 		note: (request, facts) => {
 			const open = opened.get(request);
@@ -101,8 +133,7 @@ export function createRecords(
 				return;
 			}
 			tell({
-				client: plainAddress(socket.remoteAddress),
-				clientPort: socket.remotePort,
+				...peerAt(socket),
 				method: request?.method ?? "",
 				target: askedPath(request?.url ?? ""),
 				...place,

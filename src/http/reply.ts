@@ -16,7 +16,7 @@ export interface Answer {
 	headers: Record<string, string>;
 	payload: string | Uint8Array;
 	/** Told once whether the answer was delivered to the client. */
-	delivered?: (ok: boolean) => void;
+	delivered?: ((ok: boolean) => void) | undefined;
 }
 
 interface DeclaredReply {
@@ -32,32 +32,62 @@ const contentTypes: Record<string, string> = {
 
 const isJson = (type: string) => /^application\/(\S+\+)?json$/.test(type);
 
-/** The media type of a reply: its own, or the only or first one declared. */
-function mediaType(operation: Operation, reply: Replied): string | undefined {
-	const replies = operation.responses as Record<string, DeclaredReply>;
-	const declared = replies[reply.status] ?? replies.default;
-	return reply.type ?? Object.keys(declared?.content ?? {})[0];
+/** How replies of a status go to the wire. */
+interface Form {
+	type: string | undefined;
+	/** The type as it is spelt in the header. */
+	contentType: string | undefined;
+	isJson: boolean;
 }
 
-/** A handler's reply as it goes to the wire. */
-export function toAnswer(operation: Operation, reply: Replied): Answer {
-	const type = mediaType(operation, reply);
-	const { body } = reply;
-	const isRaw = body instanceof Uint8Array;
-	const payload = isRaw
-		? body
-		: type && isJson(type)
-			? JSON.stringify(body)
-			: String(body ?? "");
-	// what is passed through keeps the spelling it came with
-	const contentType = isRaw ? type : (contentTypes[type ?? ""] ?? type);
-	return {
-		status: reply.status,
-		headers: {
-			...(contentType && { "content-type": contentType }),
-			...reply.headers,
-		},
-		payload,
-		...(reply.delivered && { delivered: reply.delivered }),
+const formOf = (type: string | undefined): Form => ({
+	type,
+	contentType: contentTypes[type ?? ""] ?? type,
+	isJson: type !== undefined && isJson(type),
+});
+
+/** The form of a reply that names no media type: the only or first one declared for its status. */
+function declaredForm(operation: Operation, status: number): Form {
+	const replies = operation.responses as Record<string, DeclaredReply>;
+	const declared = replies[status] ?? replies.default;
+	return formOf(Object.keys(declared?.content ?? {})[0]);
+}
+
+function withType(
+	contentType: string | undefined,
+	headers: Record<string, string> | undefined,
+): Record<string, string> {
+	if (contentType === undefined) return headers ?? {};
+	if (!headers) return { "content-type": contentType };
+	return { "content-type": contentType, ...headers };
+}
+
+function payloadOf(body: unknown, { isJson }: Form): string {
+	if (isJson) return JSON.stringify(body);
+	return typeof body === "string" ? body : String(body ?? "");
+}
+
+/** Gives handlers' replies to an operation the form in which they go to the wire. */
+export function createAnswers(
+	operation: Operation,
+): (reply: Replied) => Answer {
+	// there are few statuses, and many replies
+	const forms = new Map<number, Form>();
+	const known = (status: number) => {
+		const form = forms.get(status) ?? declaredForm(operation, status);
+		forms.set(status, form);
+		return form;
+	};
+	return ({ status, body, type, headers, delivered }) => {
+		const form = type === undefined ? known(status) : formOf(type);
+		const isRaw = body instanceof Uint8Array;
+		// what is passed through keeps the spelling it came with
+		const contentType = isRaw ? form.type : form.contentType;
+		return {
+			status,
+			headers: withType(contentType, headers),
+			payload: isRaw ? body : payloadOf(body, form),
+			delivered,
+		};
 	};
 }

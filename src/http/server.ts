@@ -19,6 +19,7 @@ import {
 	listen,
 } from "./listener.ts";
 import { createObjections, type Objection } from "./objection.ts";
+import { createReadingLimit } from "./reading-limit.ts";
 import { createRecords, type Place } from "./records.ts";
 import { accessDenied, endWith, refusal, refuseConnection } from "./refusal.ts";
 import type { Answer } from "./reply.ts";
@@ -37,6 +38,16 @@ function sendable(payload: string | Uint8Array) {
 	return typeof payload === "string" || Buffer.isBuffer(payload)
 		? payload
 		: Buffer.from(payload);
+}
+
+/** Answers without Fastify, which has not seen the request. */
+function answerDirectly(
+	response: ServerResponse,
+	{ status, headers, payload }: Answer,
+) {
+	const length = String(Buffer.byteLength(payload));
+	response.writeHead(status, { ...headers, "content-length": length });
+	response.end(payload);
 }
 
 /** 405 where another method has an operation, otherwise 404. */
@@ -70,31 +81,25 @@ export async function startServer(parts: {
 	const deliveries = createDeliveries();
 	const bodies = createBodies(parts.bodyLimits, exchanges);
 	const records = createRecords(exchanges, parts.onAnswered);
+	const readingLimit = createReadingLimit(
+		limits.idleTimeoutSeconds * 1000,
+		exchanges,
+	);
 	const operationIds = new Map(
 		contract.routes.map(({ method, path, operationId }) => [
 			`${method} ${path}`,
 			operationId,
 		]),
 	);
-	/** Paths of the contract by those of Fastify's routes. */
-	const contractPaths = new Map(
-		contract.routes.map(({ path }) => [routePath(path), path]),
-	);
-
 	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
 		const { status, headers, payload } = answer;
 		records.sends(reply.request.raw, payload);
 		return reply.code(status).headers(headers).send(sendable(payload));
 	};
 
-	/** What the contract has for a request, by its route or else by its path; HEAD is GET without the body. */
-	const placeOf = (
-		{ method = "", url = "/" }: IncomingMessage,
-		route?: string,
-	): Place => {
-		const path = route
-			? contractPaths.get(route)
-			: contract.pathAt(askedPath(url));
+	/** What the contract has where a request goes; HEAD is GET without the body. */
+	const placeOf = ({ method = "", url = "/" }: IncomingMessage): Place => {
+		const path = contract.pathAt(askedPath(url));
 		const verb = method === "HEAD" ? "GET" : method;
 		return { path, operationId: operationIds.get(`${verb} ${path}`) };
 	};
@@ -115,19 +120,30 @@ export async function startServer(parts: {
 		return refusal(why, path);
 	};
 
-	/** A reader that does not read must not keep its place for ever. */
-	const limitReading = (request: IncomingMessage, response: ServerResponse) => {
-		const timer = setInterval(() => {
-			// without a socket it is queued behind another answer
-			if (response.socket && response.writableEnded) response.socket.destroy();
-		}, limits.idleTimeoutSeconds * 1000);
-		exchanges.whenOver(request, response, () => clearInterval(timer));
+	/**
+	 * What every request goes through before it is routed, so that a refusal costs
+	 * least. false: it is answered already.
+	 */
+	const arrives = (request: IncomingMessage, response: ServerResponse) => {
+		request.url = originForm(request.url ?? "/");
+		// any body is JSON, and Fastify would refuse a malformed type itself
+		request.headers["content-type"] = "application/json";
+		deliveries.nextRequest(request);
+		records.begin(request, response);
+		readingLimit.watch(request, response);
+		const why = objections.to(request);
+		if (!why) return true;
+		const place = placeOf(request);
+		records.goesTo(request, place);
+		const answer = refuse(request, why, place.path ?? "");
+		records.sends(request, answer.payload);
+		answerDirectly(response, answer);
+		return false;
 	};
 
 	let server: Server | undefined;
 	const app = fastify({
 		routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
-		rewriteUrl: ({ url = "/" }) => originForm(url),
 		clientErrorHandler: (error, socket) => {
 			const exchange = exchanges.first(socket);
 			const isDenied = objections.isDenied(socket);
@@ -143,12 +159,14 @@ export async function startServer(parts: {
 				400,
 				`path: a bad escape: ${askedPath(request.url)}`,
 			);
-			records.begin(request.raw, reply.raw, {});
-			const why = objections.to(request.raw) ?? problem;
-			send(reply, refuse(request.raw, why, ""));
+			send(reply, refuse(request.raw, problem, ""));
 		},
 		serverFactory: (handler) => {
-			server = createHttpsServer(handler, parts.tls, limits);
+			const listener = (request: IncomingMessage, response: ServerResponse) => {
+				if (arrives(request, response)) handler(request, response);
+			};
+			server = createHttpsServer(listener, parts.tls, limits);
+			server.once("close", readingLimit.close);
 			// a method like any other, but Node gives it no response
 			server.on("connect", (request, socket) => {
 				const path = askedPath(request.url ?? "/");
@@ -167,28 +185,17 @@ export async function startServer(parts: {
 		},
 	});
 
-	app.addHook("onRequest", async (request, reply) => {
-		// any body is JSON, and Fastify would refuse a malformed type itself
-		request.raw.headers["content-type"] = "application/json";
-		deliveries.nextRequest(request.raw);
-		records.begin(
-			request.raw,
-			reply.raw,
-			placeOf(request.raw, request.routeOptions.url),
-		);
-		limitReading(request.raw, reply.raw);
-		const why = objections.to(request.raw);
-		if (why) return send(reply, refuse(request.raw, why, pathOf(request)));
-	});
 	// the body stays unread until the operation is known to want it
 	app.removeAllContentTypeParsers();
 	app.addContentTypeParser("*", (_request, _payload, done) => done(null));
 
-	for (const { method, path, hasBody, answer: answerTo } of contract.routes)
+	for (const route of contract.routes) {
+		const { method, path, hasBody, answer: answerTo } = route;
 		app.route<{ Params: Record<string, string> }>({
 			method,
 			url: routePath(path),
 			handler: async ({ raw, params, url }, reply) => {
+				records.goesTo(raw, route);
 				// a second trailing slash looks like an empty parameter
 				if (Object.values(params).includes(""))
 					throw new Problem(404, `${askedPath(url)}: no such path`);
@@ -208,10 +215,12 @@ export async function startServer(parts: {
 				return send(reply, answer);
 			},
 		});
+	}
 	app.setErrorHandler((error, request, reply) =>
 		send(reply, refuse(request.raw, toProblem(error, log), pathOf(request))),
 	);
 	app.setNotFoundHandler((request, reply) => {
+		records.goesTo(request.raw, placeOf(request.raw));
 		const path = askedPath(request.url);
 		const problem = noRoute(contract, request.method, path);
 		return send(reply, refuse(request.raw, problem, path));

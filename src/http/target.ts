@@ -11,6 +11,7 @@ export function originForm(target: string): string {
 
 /** The path that was asked for, its escapes undone. */
 export function askedPath(url: string): string {
+	if (!/[?#%]/.test(url)) return url;
 	const [path = "/"] = url.split(/[?#]/, 1);
 	try {
 		return decodeURIComponent(path);

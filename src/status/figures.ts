@@ -24,25 +24,18 @@ function resultOf({ exitStatus, timedOut }: Answered["facts"]): string {
  * plugins only where there is such a file.
  */
 export function createFigures(): Figures {
-	const requests = new Map<
-		string,
-		{ operation: string; status: string; count: number }
-	>();
+	/** By operation, then by status. */
+	const requests = new Map<string, Map<number | undefined, number>>();
 	const checks = new Map<
 		string,
 		{ plugin: string; result: string; count: number; seconds: number }
 	>();
 	const plugins = new Set<string>();
 
-	const countRequest = ({ operationId, status }: Answered) => {
-		const labels = {
-			operation: operationId ?? "none",
-			status: String(status ?? "none"),
-		};
-		const key = `${labels.operation} ${labels.status}`;
-		const entry = requests.get(key) ?? { ...labels, count: 0 };
-		entry.count++;
-		requests.set(key, entry);
+	const countRequest = ({ operationId = "none", status }: Answered) => {
+		const statuses = requests.get(operationId) ?? new Map();
+		if (statuses.size === 0) requests.set(operationId, statuses);
+		statuses.set(status, (statuses.get(status) ?? 0) + 1);
 	};
 
 	const countCheck = (facts: Answered["facts"]) => {
@@ -66,10 +59,12 @@ export function createFigures(): Figures {
 			countCheck(answered.facts);
 		},
 		requests: () =>
-			[...requests.values()].map(({ operation, status, count }) => ({
-				labels: { operation, status },
-				value: count,
-			})),
+			[...requests].flatMap(([operation, statuses]) =>
+				[...statuses].map(([status, count]) => ({
+					labels: { operation, status: String(status ?? "none") },
+					value: count,
+				})),
+			),
 		checks: () =>
 			[...checks.values()].flatMap(({ plugin, result, count, seconds }) => {
 				const labels = { plugin, result };

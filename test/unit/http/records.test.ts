@@ -27,10 +27,8 @@ function setUp({
 		statusCode: 200,
 		socket,
 	};
-	records.begin(request, response as unknown as ServerResponse, {
-		path: "/monitor",
-		operationId: "runCheck",
-	});
+	records.begin(request, response as unknown as ServerResponse);
+	records.goesTo(request, { path: "/monitor", operationId: "runCheck" });
 	/** Ends the request, answered or not. */
 	const end = (status?: number) => {
 		response.headersSent = status !== undefined;
