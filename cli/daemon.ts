@@ -10,18 +10,7 @@ import { type Invocation, settingsCommand } from "./settings-command.ts";
 /** Exit status for everything but a wrong argument or setting. */
 const failureStatus = 1;
 
-/** What only the daemon needs: other commands of the program do not load it. */
-const loadParts = async () => ({
-	...(await import("../src/agent.ts")),
-	...(await import("../src/cpu-profile.ts")),
-	...(await import("../src/http/key-pair.ts")),
-	...(await import("../src/log.ts")),
-	...(await import("./greeting.ts")),
-	...(await import("./memory-return.ts")),
-	...(await import("./quick-start.ts")),
-});
-
-type Parts = Awaited<ReturnType<typeof loadParts>>;
+type Parts = typeof import("./daemon-parts.ts").parts;
 
 /** The true reason of a failed start in one line. */
 function reason(
@@ -65,7 +54,7 @@ async function run(
 	let profile: CpuProfile | undefined;
 	// before anything says that the agent runs, a signal has to be obeyed
 	const watch = watchProcess(running, complain);
-	const parts = await loadParts();
+	const { parts } = await import("./daemon-parts.ts");
 	const directory = given["quick-start"];
 	const quick = directory !== "";
 	const settings = quick

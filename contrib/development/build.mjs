@@ -1,7 +1,7 @@
 // Bundles what ships into dist/, without what is never used.
 //   node contrib/development/build.mjs [DIRECTORY]
 import { chmod, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { writeDeclarations } from "./declarations.mjs";
 
@@ -50,6 +50,16 @@ const nativeLevel = {
 		})),
 };
 
+/** What only the daemon needs is a bundle of its own, for which V8's compiled code can be kept. */
+const compiledParts = {
+	name: "compiled parts of the daemon",
+	setup: ({ onResolve }) =>
+		onResolve({ filter: /^\.\/daemon-parts\.ts$/ }, () => ({
+			path: "./compiled-parts.js",
+			external: true,
+		})),
+};
+
 // chunks of an earlier build would be shipped
 await rm(directory, { recursive: true, force: true });
 
@@ -62,11 +72,37 @@ await build({
 	// beside the programs: files of the package are found by their way from there
 	chunkNames: "[name]-[hash]",
 	...small,
-	plugins: [nativeLevel],
+	plugins: [compiledParts],
 	banner: {
 		js: 'import { createRequire as happoRequire } from "node:module"; const require = happoRequire(import.meta.url);',
 	},
+});
+
+// CommonJS: V8's compiled code can be had of a script only
+const { metafile } = await build({
+	...shared,
+	entryPoints: ["cli/daemon-parts.ts"],
+	outdir: directory,
+	format: "cjs",
+	outExtension: { ".js": ".cjs" },
+	// a compiled one can never be that of another content
+	entryNames: "[name]-[hash]",
+	...small,
+	plugins: [nativeLevel],
+	define: { "import.meta.url": "bundleUrl" },
+	banner: {
+		js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;',
+	},
 	alias: neverReached,
+	metafile: true,
+});
+await build({
+	...shared,
+	entryPoints: ["cli/compiled-parts.ts"],
+	outdir: directory,
+	define: {
+		bundleName: JSON.stringify(basename(Object.keys(metafile.outputs)[0])),
+	},
 });
 
 // started for every check: one small file, Node's own modules only

@@ -90,7 +90,8 @@ export function prove(file) {
 	]);
 }
 
-function execute(file, args) {
+/** Runs a program; throws an error of one line, of what it says is wrong. */
+export function execute(file, args) {
 	try {
 		execFileSync(file, args, {
 			stdio: ["ignore", "ignore", "pipe"],

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { cp, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import {
 	assertRefused,
 	run,
 	startWithPlugins,
 } from "../support/command-line.ts";
-import { nodes, program, startProgram } from "../support/daemon.ts";
+import { nodes, startProgram } from "../support/daemon.ts";
 import { engines } from "../support/engine.ts";
 import { post, send } from "../support/https.ts";
+import { copyProgram } from "../support/program-copy.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 /** Plugins for what the engines do differently. */
@@ -74,16 +75,9 @@ for (const node of nodes)
 		});
 
 test("the native engine that is wanted and cannot be loaded stops the start", async (t) => {
-	const directory = await temporaryDirectory(t);
 	// the program alone, without what lies beside it
-	await cp(dirname(program), join(directory, "dist"), {
-		recursive: true,
-		filter: (file) => !file.includes("/dist/native"),
-	});
-	await writeFile(join(directory, "package.json"), '{"type":"module"}');
-	await symlink(
-		join(process.cwd(), "node_modules"),
-		join(directory, "node_modules"),
+	const { directory, ...elsewhere } = await copyProgram(t, (file) =>
+		file.includes("/dist/native"),
 	);
 	const quick = [
 		...["daemon", "--log-level", "info"],
@@ -94,7 +88,6 @@ test("the native engine that is wanted and cannot be loaded stops the start", as
 		"--listen-address",
 		"127.0.0.1",
 	];
-	const elsewhere = { program: join(directory, "dist/happo-agent.js") };
 	const { stderr, code } = await run(
 		t,
 		[...quick, "--command-engine", "native"],

@@ -82,6 +82,7 @@ describe("the package, installed from npm pack", {
 	const scope = createScope();
 	const skip = (await hasRegistry()) ? false : "no npm registry";
 	let project = "";
+	let packed: string[] = [];
 
 	const inProject = (file: string, ...args: string[]) =>
 		execute(file, args, { cwd: project }).catch((error) =>
@@ -106,7 +107,10 @@ describe("the package, installed from npm pack", {
 			["pack", "--ignore-scripts", "--json", "--pack-destination", project],
 			{ cwd: root },
 		);
-		const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+		const [{ filename, files }] = JSON.parse(stdout) as [
+			{ filename: string; files: { path: string }[] },
+		];
+		packed = files.map(({ path }) => path);
 		await writeFile(
 			join(project, "package.json"),
 			'{ "name": "backend", "private": true, "type": "module" }',
@@ -153,6 +157,15 @@ describe("the package, installed from npm pack", {
 			"CHANGELOG.md LICENSE README.md contrib dist openapi.yaml package.json src".split(
 				" ",
 			),
+		);
+		// V8's code of the daemon is made where it is installed
+		const isCode = (path: string) => path.endsWith(".code");
+		assert.deepEqual(packed.filter(isCode), []);
+		assert.equal(
+			(await readdir(join(project, "node_modules/happo-agent/dist"))).filter(
+				isCode,
+			).length,
+			1,
 		);
 		// the command engine is compiled where it is installed
 		const installed = join(project, "node_modules/happo-agent");
