@@ -20,6 +20,9 @@ import { ownLoopback, startStub, unreachable } from "../support/upstream.ts";
 const recorded = readRecorded<RecordedCase>("cases.json");
 /** Waits for the first pass of the collection, a minute after the start of the original. */
 const isTick = (step: Step) => (step.sleep ?? 0) > 60;
+/** Its outcome depends on the time between its requests. */
+const waits = ({ setup }: RecordedCase) =>
+	setup?.some(({ sleep }) => sleep !== undefined) ?? false;
 const waitsForTick = ({ setup }: RecordedCase) => setup?.some(isTick) ?? false;
 
 // one appends for over a minute; ours need not wait that long for a pass
@@ -143,12 +146,42 @@ async function runCase(
 	await assertExpected(recording, { received, seconds, daemon, arrived });
 }
 
+/** What a machine may add to the times of a case that waits. */
+const slackSeconds = 0.5;
+
+/**
+ * A daemon for each try: a case that waits means something only where the machine
+ * keeps its times, so one that was held up is begun again.
+ */
+async function runTimedCase(t: TestContext, recording: RecordedCase) {
+	const planned = (recording.setup ?? []).reduce(
+		(sum, { sleep = 0 }) => sum + sleep,
+		0,
+	);
+	for (let tries = 1; ; tries++) {
+		const daemon = await startFor(t, recording);
+		const began = performance.now();
+		try {
+			await runCase(t, recording, daemon);
+			return daemon;
+		} catch (error) {
+			const late = (performance.now() - began) / 1000 - planned;
+			if (late < slackSeconds || tries === 5) throw error;
+			t.diagnostic(`begun again: the machine was ${late.toFixed(1)} s late`);
+			await daemon.stop();
+		}
+	}
+}
+
 /** The daemon must refuse to start, with an exit status, and say why. */
 const refusesToStart = (t: TestContext, recording: RecordedCase) =>
 	assert.rejects(
 		startFor(t, recording),
 		/the program ended \([1-9]\d*\) before .*happo-agent: \S/s,
 	);
+
+const assertStops = async (daemon: StartedDaemon) =>
+	assert.equal((await daemon.stop()).code, 0, "exit status after SIGTERM");
 
 /** Cases that one daemon can serve, by what that daemon needs. */
 function grouped(cases: readonly RecordedCase[]): Map<string, RecordedCase[]> {
@@ -181,12 +214,14 @@ test("the recorded cases", { concurrency: slowToo ? 8 : 1 }, async (t) => {
 		const done = t.test(`a daemon with ${flags}`, async (t) => {
 			if (first.expect.daemon_start_error)
 				return t.test(first.id, (t) => refusesToStart(t, first));
-			const daemon = await startFor(t, first);
+			const isTimed = first.fresh_daemon && waits(first);
+			const daemon = isTimed ? undefined : await startFor(t, first);
 			for (const recording of [first, ...others])
-				await t.test(`${recording.id} (${recording.verdict})`, (t) =>
-					runCase(t, recording, daemon),
-				);
-			assert.equal((await daemon.stop()).code, 0, "exit status after SIGTERM");
+				await t.test(`${recording.id} (${recording.verdict})`, async (t) => {
+					if (daemon) return runCase(t, recording, daemon);
+					return assertStops(await runTimedCase(t, recording));
+				});
+			if (daemon) await assertStops(daemon);
 		});
 		// slow ones only wait: all at once; what is timed has the machine for itself
 		if (first.slow && !waitsForTick(first)) waiting.push(done);

@@ -76,7 +76,9 @@ else
 					.map((wait) => wait.toFixed())
 					.join(", ")} ms`,
 			);
-			assert.ok(longest - median <= 250, `${longest} ms`);
+			// a machine that is busy with other things makes the whole take longer, too
+			const limit = Math.max(250, took / 4);
+			assert.ok(longest - median <= limit, `${longest} ms of ${took} ms`);
 			let count = 0;
 			for (;;) {
 				const { json } = await post(port, "/metric", {});
