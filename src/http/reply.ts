@@ -57,7 +57,7 @@ function withType(
 	contentType: string | undefined,
 	headers: Record<string, string> | undefined,
 ): Record<string, string> {
-	if (contentType === undefined) return headers ?? {};
+	if (!contentType) return headers ?? {};
 	if (!headers) return { "content-type": contentType };
 	return { "content-type": contentType, ...headers };
 }

@@ -91,6 +91,7 @@ export async function startServer(parts: {
 			operationId,
 		]),
 	);
+
 	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
 		const { status, headers, payload } = answer;
 		records.sends(reply.request.raw, payload);
