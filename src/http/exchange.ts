@@ -29,6 +29,8 @@ export interface Exchanges {
 	): void;
 	/** The first unfinished request of a connection. */
 	first(socket: Socket): Exchange | undefined;
+	/** Every response that is not over. */
+	open(): Iterable<ServerResponse>;
 }
 
 /** A response that is not over. */
@@ -42,15 +44,18 @@ interface Open {
 type Connection = Map<ServerResponse, Open>;
 
 export function createExchanges(): Exchanges {
-	const connections = new WeakMap<Socket, Connection>();
+	const connections = new Map<Socket, Connection>();
 
 	const connectionOf = (socket: Socket): Connection => {
 		const known = connections.get(socket);
 		if (known) return known;
 		const connection: Connection = new Map();
+		// nobody would hear of its end a second time
+		if (socket.closed) return connection;
 		connections.set(socket, connection);
 		// one listener for a connection, however many requests are queued on it
 		socket.once("close", () => {
+			connections.delete(socket);
 			for (const response of connection.keys()) end(connection, response);
 		});
 		return connection;
@@ -86,6 +91,9 @@ export function createExchanges(): Exchanges {
 			for (const { exchange } of connections.get(socket)?.values() ?? [])
 				if (exchange) return exchange;
 			return undefined;
+		},
+		open: function* () {
+			for (const connection of connections.values()) yield* connection.keys();
 		},
 	};
 }

@@ -19,7 +19,7 @@ import {
 	listen,
 } from "./listener.ts";
 import { createObjections, type Objection } from "./objection.ts";
-import { createReadingLimit } from "./reading-limit.ts";
+import { limitReading } from "./reading-limit.ts";
 import { createRecords, type Place } from "./records.ts";
 import { accessDenied, endWith, refusal, refuseConnection } from "./refusal.ts";
 import type { Answer } from "./reply.ts";
@@ -81,7 +81,7 @@ export async function startServer(parts: {
 	const deliveries = createDeliveries();
 	const bodies = createBodies(parts.bodyLimits, exchanges);
 	const records = createRecords(exchanges, parts.onAnswered);
-	const readingLimit = createReadingLimit(
+	const endReadingLimit = limitReading(
 		limits.idleTimeoutSeconds * 1000,
 		exchanges,
 	);
@@ -131,7 +131,6 @@ export async function startServer(parts: {
 		request.headers["content-type"] = "application/json";
 		deliveries.nextRequest(request);
 		records.begin(request, response);
-		readingLimit.watch(request, response);
 		const why = objections.to(request);
 		if (!why) return true;
 		const place = placeOf(request);
@@ -167,7 +166,7 @@ export async function startServer(parts: {
 				if (arrives(request, response)) handler(request, response);
 			};
 			server = createHttpsServer(listener, parts.tls, limits);
-			server.once("close", readingLimit.close);
+			server.once("close", endReadingLimit);
 			// a method like any other, but Node gives it no response
 			server.on("connect", (request, socket) => {
 				const path = askedPath(request.url ?? "/");
@@ -192,13 +191,14 @@ export async function startServer(parts: {
 
 	for (const route of contract.routes) {
 		const { method, path, hasBody, answer: answerTo } = route;
+		const hasParameters = path.includes("{");
 		app.route<{ Params: Record<string, string> }>({
 			method,
 			url: routePath(path),
 			handler: async ({ raw, params, url }, reply) => {
 				records.goesTo(raw, route);
 				// a second trailing slash looks like an empty parameter
-				if (Object.values(params).includes(""))
+				if (hasParameters && Object.values(params).includes(""))
 					throw new Problem(404, `${askedPath(url)}: no such path`);
 				const exchange = exchanges.begin(raw, reply.raw, path);
 				const call = callOf(raw, reply.raw, exchanges, (facts) =>

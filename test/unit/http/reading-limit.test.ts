@@ -1,29 +1,28 @@
 import assert from "node:assert/strict";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { type TestContext, test } from "node:test";
-import { createReadingLimit } from "../../../src/http/reading-limit.ts";
+import { limitReading } from "../../../src/http/reading-limit.ts";
 
-/** A limit of a second, on a clock that a test moves, and responses it watches. */
+/** A limit of a second, on a clock that a test moves, and responses that are open. */
 function setUp(t: TestContext) {
 	t.mock.timers.enable({ apis: ["setInterval"] });
-	const overs: (() => void)[] = [];
-	const limit = createReadingLimit(1000, {
-		whenOver: (_request, _response, callback) => overs.push(callback),
-	});
-	t.after(limit.close);
+	const open = new Set<ServerResponse>();
+	const close = limitReading(1000, { open: () => open });
+	t.after(close);
 	/** One whose answer is complete, or not yet; queued behind another it has no socket. */
-	const watch = (writableEnded: boolean, isQueued = false) => {
+	const begin = (writableEnded: boolean, isQueued = false) => {
 		const socket = { destroyed: 0, destroy: () => socket.destroyed++ };
-		const response = { writableEnded, socket: isQueued ? null : socket };
-		limit.watch({} as IncomingMessage, response as unknown as ServerResponse);
-		return { response, socket, over: overs.at(-1) ?? assert.fail() };
+		const parts = { writableEnded, socket: isQueued ? null : socket };
+		const response = parts as unknown as ServerResponse;
+		open.add(response);
+		return { parts, socket, over: () => open.delete(response) };
 	};
-	return { limit, watch, pass: () => t.mock.timers.tick(1000) };
+	return { close, begin, pass: () => t.mock.timers.tick(1000) };
 }
 
 test("an answer that is not taken ends its connection, not before it had the time", (t) => {
-	const { watch, pass } = setUp(t);
-	const { socket } = watch(true);
+	const { begin, pass } = setUp(t);
+	const { socket } = begin(true);
 	pass();
 	assert.equal(socket.destroyed, 0);
 	pass();
@@ -31,10 +30,10 @@ test("an answer that is not taken ends its connection, not before it had the tim
 });
 
 test("the time begins when the answer is complete", (t) => {
-	const { watch, pass } = setUp(t);
-	const { response, socket } = watch(false);
+	const { begin, pass } = setUp(t);
+	const { parts, socket } = begin(false);
 	for (let n = 0; n < 10; n++) pass();
-	response.writableEnded = true;
+	parts.writableEnded = true;
 	pass();
 	assert.equal(socket.destroyed, 0);
 	pass();
@@ -42,9 +41,9 @@ test("the time begins when the answer is complete", (t) => {
 });
 
 test("an answer that was taken, or waits for another, ends nothing", (t) => {
-	const { watch, pass } = setUp(t);
-	const taken = watch(true);
-	const queued = watch(true, true);
+	const { begin, pass } = setUp(t);
+	const taken = begin(true);
+	const queued = begin(true, true);
 	pass();
 	taken.over();
 	pass();
@@ -54,9 +53,9 @@ test("an answer that was taken, or waits for another, ends nothing", (t) => {
 });
 
 test("closed, it looks at nothing any more", (t) => {
-	const { limit, watch, pass } = setUp(t);
-	const { socket } = watch(true);
-	limit.close();
+	const { close, begin, pass } = setUp(t);
+	const { socket } = begin(true);
+	close();
 	pass();
 	pass();
 	assert.equal(socket.destroyed, 0);
