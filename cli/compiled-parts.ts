@@ -31,8 +31,7 @@ export const script = new Script(
 );
 
 const module: { exports: { parts?: typeof daemonParts } } = { exports: {} };
-script.runInThisContext()(
-	...[module.exports, createRequire(file), module, file, dirname(file)],
-);
+const run = script.runInThisContext();
+run(module.exports, createRequire(file), module, file, dirname(file));
 
 export const { parts } = module.exports as { parts: typeof daemonParts };

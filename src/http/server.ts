@@ -152,7 +152,7 @@ export async function startServer(parts: {
 			if (problem && why)
 				records.answeredOnSocket(socket, why, exchange?.request);
 		},
-		// a bad escape in the path: neither hooks nor routes see it
+		// a bad escape in the path: no route sees it
 		frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => {
 			// Fastify's words quote the query, where an api key may be
 			const problem = new Problem(
