@@ -1,9 +1,10 @@
-// How src/commands/native/spawn.c becomes dist/native/<platform>-<arch>/spawn.node.
+// How the C files in src/commands/native become dist/native/<platform>-<arch>/spawn.node.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
 	existsSync,
 	mkdirSync,
+	readdirSync,
 	readFileSync,
 	renameSync,
 	rmSync,
@@ -12,15 +13,23 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const source = join(root, "src/commands/native/spawn.c");
+const folder = join(root, "src/commands/native");
+const files = readdirSync(folder)
+	.filter((name) => /\.[ch]$/.test(name))
+	.sort()
+	.map((name) => join(folder, name));
+const sources = files.filter((file) => file.endsWith(".c"));
 
 /** Where src/commands/native-addon.ts looks for it. */
 export const addonFile = (target = `${process.platform}-${process.arch}`) =>
 	join(root, "dist/native", target, "spawn.node");
 
-/** The source's fingerprint, which is compiled in: times mean nothing in an installed package. */
-const sourceHash = () =>
-	createHash("sha256").update(readFileSync(source)).digest("hex");
+/** The sources' fingerprint, which is compiled in: times mean nothing in an installed package. */
+const sourceHash = () => {
+	const hash = createHash("sha256");
+	for (const file of files) hash.update(readFileSync(file));
+	return hash.digest("hex");
+};
 
 /** Whether there is one that was made from the source as it is. */
 export function isFresh(file) {
@@ -60,7 +69,7 @@ export function compile(compiler, file, check = () => {}) {
 		execute(compiler, [
 			...["-O2", "-Wall", "-Wextra", ...linking, "-I", headers()],
 			`-DADDON_SOURCE="${sourceHash()}"`,
-			...[source, "-o", fresh],
+			...[...sources, "-o", fresh],
 		]);
 		check(fresh);
 		renameSync(fresh, file);

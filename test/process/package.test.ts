@@ -171,7 +171,13 @@ describe("the package, installed from npm pack", {
 		const installed = join(project, "node_modules/happo-agent");
 		assert.deepEqual(
 			await readdir(join(installed, "src"), { recursive: true }),
-			["commands", "commands/native", "commands/native/spawn.c"],
+			[
+				"commands",
+				"commands/native",
+				...(await readdir("src/commands/native")).map(
+					(name) => `commands/native/${name}`,
+				),
+			],
 		);
 	});
 

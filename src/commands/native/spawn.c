@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "addon.h"
+
 #ifdef ADDON_SOURCE
 /* Which source this was made from; contrib/native/addon.mjs looks for it. */
 const char addon_source[] = ADDON_SOURCE;
@@ -232,14 +234,14 @@ static int start(pid_t *pid, const char *file, char **argv, char **envp,
 }
 #endif
 
-static napi_value number(napi_env env, int value)
+napi_value number(napi_env env, int value)
 {
 	napi_value result = NULL;
 	napi_create_int32(env, value, &result);
 	return result;
 }
 
-static napi_value numbers(napi_env env, const int *values, uint32_t count)
+napi_value numbers(napi_env env, const int *values, uint32_t count)
 {
 	napi_value result = NULL;
 	napi_create_array_with_length(env, count, &result);
@@ -436,7 +438,7 @@ static napi_value drain(napi_env env, napi_callback_info info)
 	return answer;
 }
 
-static void export_function(
+void export_function(
 	napi_env env, napi_value exports, const char *name, napi_callback call)
 {
 	napi_value function = NULL;

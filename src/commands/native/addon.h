@@ -1,0 +1,21 @@
+/*
+ * What the C files of the addon share. Each exports its functions to JavaScript in
+ * a function of its own, which NAPI_MODULE_INIT in spawn.c calls.
+ */
+#ifndef HAPPO_ADDON_H
+#define HAPPO_ADDON_H
+
+#include <node_api.h>
+#include <stdint.h>
+
+/* A JavaScript number. */
+napi_value number(napi_env env, int value);
+
+/* A JavaScript array of numbers. */
+napi_value numbers(napi_env env, const int *values, uint32_t count);
+
+/* Makes a function callable from JavaScript as `exports.name`. */
+void export_function(
+	napi_env env, napi_value exports, const char *name, napi_callback call);
+
+#endif
