@@ -170,14 +170,14 @@ describe("the package, installed from npm pack", {
 		// the command engine is compiled where it is installed
 		const installed = join(project, "node_modules/happo-agent");
 		assert.deepEqual(
-			await readdir(join(installed, "src"), { recursive: true }),
+			(await readdir(join(installed, "src"), { recursive: true })).sort(),
 			[
 				"commands",
 				"commands/native",
 				...(await readdir("src/commands/native")).map(
 					(name) => `commands/native/${name}`,
 				),
-			],
+			].sort(),
 		);
 	});
 
