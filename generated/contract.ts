@@ -1424,7 +1424,8 @@ export const contract = {
 							"directory",
 							"available",
 							"reason",
-							"disk_bytes"
+							"disk_bytes",
+							"retention_waits"
 						],
 						"properties": {
 							"directory": {
@@ -1441,6 +1442,12 @@ export const contract = {
 							},
 							"disk_bytes": {
 								"type": "integer"
+							},
+							"retention_waits": {
+								"type": [
+									"string",
+									"null"
+								]
 							}
 						}
 					},

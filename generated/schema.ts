@@ -783,6 +783,8 @@ export interface components {
                 reason: string | null;
                 /** @description Size of its files. */
                 disk_bytes: number;
+                /** @description Why old data is kept longer: the clock was set ahead. `null` as a rule. */
+                retention_waits: string | null;
             };
             certificate?: {
                 file: string;

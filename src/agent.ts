@@ -40,6 +40,7 @@ import type { State } from "./status/state.ts";
 import { openDatabase } from "./store/database.ts";
 import { createMachineStates } from "./store/machine-states.ts";
 import { createMetricBuffer } from "./store/metric-buffer.ts";
+import { createRetentionClock } from "./store/retention-clock.ts";
 
 /** The product's version, which is the contract's. */
 export const version: string = document.info.version;
@@ -139,14 +140,21 @@ export async function startAgent(parts: {
 	});
 	warnOfRisks({ settings, keyPair, trust, log });
 	const now = Date.now;
+	// what measures a duration must not go by a clock that is set
+	const elapsed = () => performance.now();
 	const startedAt = now();
 	const begun = performance.now();
 	const database = await openDatabase({ directory: settings.dbfile, log });
+	const retention = createRetentionClock({ database, now, elapsed, log });
+	// from here on it sees when the clock is set; a store that cannot be used is said elsewhere
+	await retention.time().catch(() => {});
 	const buffer = createMetricBuffer({
 		database,
 		consumers: settings["metric-consumers"],
 		maxLifetimeSeconds: settings["metrics-max-lifetime-seconds"],
+		retention,
 		now,
+		elapsed,
 		log,
 	});
 	const commands = createCommands({
@@ -173,7 +181,7 @@ export async function startAgent(parts: {
 		log,
 		now,
 	});
-	const collected = createCollected({ now: () => performance.now() });
+	const collected = createCollected({ now: elapsed });
 	const collector = createCollector({
 		config: metricConfigFile,
 		plugins: pluginsIn(settings["sensu-plugin-paths"]),
@@ -191,6 +199,7 @@ export async function startAgent(parts: {
 	const machineStates = createMachineStates({
 		database,
 		maxLifetimeSeconds: settings["machine-state-max-lifetime-seconds"],
+		retention,
 		now,
 		log,
 	});
@@ -200,6 +209,7 @@ export async function startAgent(parts: {
 		save: machineStates.save,
 		intervalSeconds: settings["error-log-interval-seconds"],
 		now,
+		elapsed,
 		log,
 	});
 	const relay = createHttpsFetch({
@@ -210,7 +220,7 @@ export async function startAgent(parts: {
 	const loopDelay = createLoopDelay();
 	const figures = createFigures();
 	const requestCounts = settings["enable-requeststatus-middleware"]
-		? createRequestCounts({ now })
+		? createRequestCounts({ now: elapsed })
 		: undefined;
 	const accessLog = createAccessLog(log);
 	let server: Listener;
@@ -238,6 +248,7 @@ export async function startAgent(parts: {
 		}),
 		buffer,
 		database,
+		retention,
 		certificate: () => shownCertificate(settings["public-key"], keyPairs),
 		settings,
 		table: daemonSettings,

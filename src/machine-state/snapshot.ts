@@ -29,6 +29,7 @@ function localTime(time: Date): string {
  * @param parts.commands lines of plain words, run one after the other; what is missing or fails is left out
  * @param parts.intervalSeconds least time between two snapshots; below 0 none is ever taken, as in the original
  * @param parts.now milliseconds since 1970
+ * @param parts.elapsed milliseconds of the monotonic clock: the interval must not depend on a clock that is set
  */
 export function createSnapshots(parts: {
 	commands: readonly string[];
@@ -36,9 +37,11 @@ export function createSnapshots(parts: {
 	save: (text: string) => Promise<void>;
 	intervalSeconds: number;
 	now: () => number;
+	elapsed: () => number;
 	log: Pick<Log, "info" | "warning" | "error">;
 }): Snapshots {
-	const { commands, runCommand, save, intervalSeconds, now, log } = parts;
+	const { commands, runCommand, save, intervalSeconds, now, elapsed, log } =
+		parts;
 	const never = new AbortController().signal;
 	let lastTaken = Number.NEGATIVE_INFINITY;
 	let running: Promise<void> | undefined;
@@ -73,10 +76,8 @@ export function createSnapshots(parts: {
 	return {
 		take: () => {
 			if (intervalSeconds < 0 || running) return;
-			const since = now() - lastTaken;
-			// below 0 the clock was set back
-			if (since >= 0 && since < intervalSeconds * 1000) return;
-			lastTaken = now();
+			if (elapsed() - lastTaken < intervalSeconds * 1000) return;
+			lastTaken = elapsed();
 			running = run()
 				.catch((error: Error) =>
 					log.error(`machine state is not saved: ${error.message}`),

@@ -142,6 +142,12 @@ export async function exportedFamilies(parts: {
 			await diskBytes(state),
 		),
 		agent(
+			"retention_waits",
+			"gauge",
+			"Whether retention waits because the clock was set ahead: 1 or 0.",
+			state.retention.doubt === undefined ? 0 : 1,
+		),
+		agent(
 			"collection_last_pass_timestamp_seconds",
 			"gauge",
 			"Start of the last pass of the metric plugins, seconds since 1970.",

@@ -69,6 +69,7 @@ export async function reportStatus(state: State): Promise<Status> {
 			available: unavailable === undefined,
 			reason: unavailable ?? null,
 			disk_bytes: (await diskBytes(state)) ?? 0,
+			retention_waits: state.retention.doubt ?? null,
 		},
 		certificate: state.certificate(),
 		settings: shownSettings(table, settings),

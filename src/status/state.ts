@@ -28,6 +28,8 @@ export interface State {
 		diskBytes(): Promise<number>;
 		properties(names: readonly string[]): Record<string, string>;
 	};
+	/** Why retention waits: the clock was set ahead. */
+	retention: { readonly doubt: string | undefined };
 	certificate(): Status["certificate"];
 	settings: Readonly<Record<string, unknown>>;
 	table: SettingTable;

@@ -10,8 +10,8 @@ export interface Acknowledgements {
 	enter(keys: readonly string[], consumer: string): void;
 	/** The writes that delete what every consumer of now has taken already. */
 	settled(): Write[];
-	/** Forgets keys before one: retention has removed them. */
-	forgetBefore(key: string): void;
+	/** Forgets keys before one, but for those that were kept: retention has removed them. */
+	forgetBefore(key: string, kept: ReadonlySet<string>): void;
 }
 
 /** Reads the marks that the store has; those of consumers no longer set up do not count. */
@@ -55,8 +55,9 @@ export async function openAcknowledgements(
 				if (isLast(key, consumer)) taken.delete(key);
 				else mark(key, consumer);
 		},
-		forgetBefore: (key) => {
-			for (const other of taken.keys()) if (other < key) taken.delete(other);
+		forgetBefore: (key, kept) => {
+			for (const other of taken.keys())
+				if (other < key && !kept.has(other)) taken.delete(other);
 		},
 	};
 }

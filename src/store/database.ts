@@ -5,6 +5,7 @@ import { inTurn } from "../turn.ts";
 import { sizeOf } from "./directory.ts";
 import { createFlushing } from "./flushing.ts";
 import {
+	deleteKeys,
 	everything,
 	type Level,
 	type LevelIterator,
@@ -48,8 +49,8 @@ export interface Database {
 	 */
 	rows(range: Range): AsyncIterable<Row>;
 	keys(range: Range): AsyncIterable<string>;
-	/** Deletes a range and gives its disk space back; false: nothing was there. */
-	clear(range: Range): Promise<boolean>;
+	/** Deletes a range, but for the keys to keep, and gives its disk space back; false: nothing was there to delete. */
+	clear(range: Range, keeps?: (key: string) => boolean): Promise<boolean>;
 	compact(): Promise<void>;
 	/** LevelDB's `leveldb.<name>`; `""` for unknown names, and while closed. */
 	properties(names: readonly string[]): Record<string, string>;
@@ -186,13 +187,11 @@ export async function openDatabase(parts: {
 		keys: async function* (range) {
 			for await (const [key] of entries(range, false)) yield key;
 		},
-		clear: async (range) => {
+		clear: async (range, keeps = () => false) => {
 			let found = false;
 			await write(async (level) => {
-				const some = await level.keys(bounds({ ...range, limit: 1 })).all();
-				if (some.length === 0) return;
-				found = true;
-				await level.clear(bounds(range));
+				const deleted = await deleteKeys(level, bounds(range), keeps);
+				found ||= deleted;
 			});
 			if (found) await compact(range.from, range.before);
 			return found;

@@ -1,5 +1,5 @@
 import type { Database } from "./database.ts";
-import { keysOfSecond, metricKey, partsOf } from "./keys.ts";
+import { keysOfSecond, metricKey, partsOf, secondOf } from "./keys.ts";
 
 /** Gives every write of metrics a key that no other write had or has. */
 export interface KeyMaker {
@@ -22,7 +22,7 @@ export function createKeyMaker(
 
 	return {
 		next: async (count) => {
-			const seconds = Math.floor(now() / 1000);
+			const seconds = secondOf(now());
 			const from = last?.seconds === seconds ? last : await lastOf(seconds);
 			last = { seconds, nth: from.nth + count };
 			return Array.from({ length: count }, (_, index) =>

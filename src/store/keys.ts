@@ -2,8 +2,9 @@
  * Keys of the store. `m-<unix seconds of arrival>` and `s-<unix seconds>` are
  * the original's. Ours besides: `m-<seconds>-<six digits>` for later writes of
  * one second, `l-<batch>` for leases, `c-<metric key>/<consumer>` for what a
- * consumer has acknowledged, `x-<key>` for values nobody can read. Keys sort as
- * text, which is by time as long as seconds have ten digits: 2001 to 2286.
+ * consumer has acknowledged, `x-<key>` for values nobody can read, `t-retention`
+ * for the time of the retention. Keys sort as text, which is by time as long as
+ * seconds have ten digits: 2001 to 2286.
  */
 
 /** Keys of one kind, as a range of the store: `-` comes before `.`. */
@@ -14,11 +15,28 @@ export const kind = {
 	acknowledged: { from: "c-m-", before: "c-m." },
 } as const;
 
+/** The last second of ten digits: a clock beyond it is wrong, and text must still sort by time. */
+const lastSecond = 9_999_999_999;
+
+/** Second of arrival by the wall clock, which is in milliseconds. */
+export const secondOf = (now: number) =>
+	Math.min(Math.floor(now / 1000), lastSecond);
+
 /** Key of the nth write, from 0, in a second of arrival. */
 export function metricKey(seconds: number, nth: number): string {
 	return nth === 0
 		? `m-${seconds}`
 		: `m-${seconds}-${String(nth).padStart(6, "0")}`;
+}
+
+/** Keys of a kind that are older than a second; undefined where text does not sort by time. */
+export function olderThan(
+	of: { from: string; before: string },
+	seconds: number,
+): { from: string; before: string } | undefined {
+	// a clock that was reset to 1980 or 2000 makes nine digits, which sort behind all of today's
+	if (seconds < 1_000_000_000 || seconds > lastSecond) return undefined;
+	return { ...of, before: `${of.from}${seconds}` };
 }
 
 /** All keys of one second of arrival. */
@@ -32,6 +50,9 @@ export function partsOf(key: string): { seconds: number; nth: number } {
 	const [, seconds, nth] = key.split("-");
 	return { seconds: Number(seconds), nth: Number(nth ?? 0) };
 }
+
+/** The time that retention went by, lately. */
+export const retentionKey = "t-retention";
 
 export const leaseKey = (batchId: string) => `l-${batchId}`;
 

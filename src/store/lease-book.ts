@@ -8,7 +8,11 @@ export interface Lease {
 	consumer: string;
 	/** Exactly what was lent. */
 	keys: readonly string[];
-	/** When it runs out, in milliseconds since 1970. */
+	/** How long it was granted for, in milliseconds. */
+	granted: number;
+	/** When it ends, in milliseconds of the monotonic clock: nobody sets that one. */
+	endsAt: number;
+	/** When it ends by the wall clock as it was at the grant, in milliseconds since 1970: for people, and across restarts. */
 	expiresAt: number;
 }
 
@@ -16,10 +20,13 @@ export interface Lease {
 export interface LeaseBook {
 	find(batchId: string): Lease | undefined;
 	all(): Iterable<Lease>;
-	/** A new lease, and the write that records it. */
-	create(lease: Omit<Lease, "batchId">): { lease: Lease; write: Write };
-	/** The same batch for longer, and the write that records it. */
-	extend(lease: Lease, expiresAt: number): { lease: Lease; write: Write };
+	/** A new lease that begins now, and the write that records it. */
+	create(lease: Pick<Lease, "consumer" | "keys" | "granted">): {
+		lease: Lease;
+		write: Write;
+	};
+	/** The same batch from now on, for 0 or more milliseconds, and the write that records it. */
+	extend(lease: Lease, granted: number): { lease: Lease; write: Write };
 	/** What has been written is in force. */
 	enter(lease: Lease): void;
 	remove(batchId: string): void;
@@ -33,28 +40,62 @@ const record = (lease: Lease) => ({
 			consumer: lease.consumer,
 			keys: lease.keys,
 			expires_at: lease.expiresAt,
+			granted: lease.granted,
 		}),
 	},
 });
 
-/** Reads the records of leases that the store has. */
-export async function openLeaseBook(database: Database): Promise<LeaseBook> {
+/** Clocks of leases, in milliseconds. */
+export interface LeaseClocks {
+	/** Since 1970. */
+	now(): number;
+	/** Monotonic. */
+	elapsed(): number;
+}
+
+/**
+ * Reads the records of leases that the store has. A lease from before a restart
+ * runs for its granted length at most, whatever the wall clock says: records
+ * without that length are of an earlier version, which granted a day at most.
+ */
+export async function openLeaseBook(
+	database: Database,
+	{ now, elapsed }: LeaseClocks,
+): Promise<LeaseBook> {
 	const leases = new Map<string, Lease>();
 	for await (const { key, value } of database.rows(kind.leases)) {
-		const { consumer, keys, expires_at } = JSON.parse(value.toString()) as {
+		const { consumer, keys, expires_at, granted } = JSON.parse(
+			value.toString(),
+		) as {
 			consumer: string;
 			keys: string[];
 			expires_at: number;
+			granted?: number;
 		};
 		const batchId = key.slice(kind.leases.from.length);
-		leases.set(batchId, { batchId, consumer, keys, expiresAt: expires_at });
+		const longest = granted ?? 86_400_000;
+		const left = Math.min(Math.max(0, expires_at - now()), longest);
+		leases.set(batchId, {
+			...{ batchId, consumer, keys, granted: longest },
+			endsAt: elapsed() + left,
+			expiresAt: now() + left,
+		});
 	}
+	const times = (granted: number) => ({
+		granted,
+		endsAt: elapsed() + granted,
+		expiresAt: now() + granted,
+	});
 	return {
 		find: (batchId) => leases.get(batchId),
 		all: () => leases.values(),
 		create: (lease) =>
-			record({ ...lease, batchId: randomBytes(12).toString("hex") }),
-		extend: (lease, expiresAt) => record({ ...lease, expiresAt }),
+			record({
+				...lease,
+				...times(lease.granted),
+				batchId: randomBytes(12).toString("hex"),
+			}),
+		extend: (lease, granted) => record({ ...lease, ...times(granted) }),
 		enter: (lease) => leases.set(lease.batchId, lease),
 		remove: (batchId) => leases.delete(batchId),
 	};

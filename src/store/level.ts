@@ -65,6 +65,31 @@ export async function flushLevel(level: Level): Promise<void> {
 	await level.compactRange(behind, behind);
 }
 
+/** Keys deleted in one batch. */
+const deletedAtOnce = 1000;
+
+/** Deletes the keys of a range, but for those to keep. False: there was none to delete. */
+export async function deleteKeys(
+	level: Level,
+	range: { gte: string; lt: string },
+	keeps: (key: string) => boolean,
+): Promise<boolean> {
+	let found = false;
+	const keys = level.keys(range);
+	try {
+		for (;;) {
+			const some = await keys.nextv(deletedAtOnce);
+			if (some.length === 0) return found;
+			const old = some.filter((key) => !keeps(key));
+			if (old.length === 0) continue;
+			found = true;
+			await level.batch(old.map((key) => ({ type: "del", key }) as const));
+		}
+	} finally {
+		await keys.close();
+	}
+}
+
 /** Rebuilds a closed database from what can be read; `lost/` gets the rest. */
 export async function repairLevel(directory: string): Promise<void> {
 	await ClassicLevel.repair(directory);

@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
 import type { Database } from "./database.ts";
-import { kind } from "./keys.ts";
+import { kind, olderThan, secondOf } from "./keys.ts";
+import type { RetentionClock } from "./retention-clock.ts";
 
 /** Snapshots of the machine, as text. */
 export interface MachineStates {
@@ -12,31 +13,36 @@ export interface MachineStates {
 	read(key: string): Promise<string | undefined>;
 }
 
-/** `maxLifetimeSeconds` counts from the second a snapshot was stored; `now` is in milliseconds. */
+/** `maxLifetimeSeconds` counts from the second a snapshot was stored; `now` is in milliseconds since 1970. */
 export function createMachineStates(parts: {
 	database: Pick<Database, "keys" | "read" | "write" | "clear">;
 	maxLifetimeSeconds: number;
+	retention: Pick<RetentionClock, "time">;
 	now: () => number;
 	log: Pick<Log, "warning">;
 }): MachineStates {
-	const { database, maxLifetimeSeconds, now, log } = parts;
+	const { database, maxLifetimeSeconds, retention, now, log } = parts;
+
+	/** Retention is no part of a save's success. */
+	const retire = async () => {
+		try {
+			const kept = (await retention.time()) / 1000 - maxLifetimeSeconds;
+			const old = olderThan(kind.machineStates, Math.floor(kept));
+			if (old && (await database.clear(old)))
+				log.warning(
+					`machine states older than ${maxLifetimeSeconds} seconds removed (machine-state-max-lifetime-seconds)`,
+				);
+		} catch (error) {
+			log.warning(`retention of machine states: ${(error as Error).message}`);
+		}
+	};
+
 	return {
 		save: async (value) => {
-			const seconds = Math.floor(now() / 1000);
-			await database.write([{ put: `s-${seconds}`, value }]);
-			// retention is no part of a save's success
-			const before = `s-${seconds - maxLifetimeSeconds}`;
-			await database
-				.clear({ ...kind.machineStates, before })
-				.then((some) => {
-					if (some)
-						log.warning(
-							`machine states older than ${maxLifetimeSeconds} seconds removed (machine-state-max-lifetime-seconds)`,
-						);
-				})
-				.catch((error: Error) =>
-					log.warning(`retention of machine states: ${error.message}`),
-				);
+			// what was stored before says how late it was
+			await retention.time().catch(() => {});
+			await database.write([{ put: `s-${secondOf(now())}`, value }]);
+			await retire();
 		},
 		list: async () => {
 			const keys: string[] = [];

@@ -9,6 +9,7 @@ import type { Lease } from "./lease-book.ts";
 import { decodeSamples, encodeSamples, type Sample } from "./metric-value.ts";
 import { openReaders, type Readers } from "./readers.ts";
 import { retireMetrics } from "./retention.ts";
+import type { RetentionClock } from "./retention-clock.ts";
 import { type BatchLimits, selectOldest } from "./selection.ts";
 
 /** Data handed to a reader; exactly one of the two is to be called. */
@@ -45,6 +46,9 @@ export interface MetricBuffer {
 	acknowledge(batchId: string, consumer: string | undefined): Promise<void>;
 }
 
+/** After so long retention looks again whether a lease has ended that kept data. */
+const lookAgainMilliseconds = 60_000;
+
 /** The consumer that plain drains are. */
 export const plainConsumer = "default";
 
@@ -58,21 +62,26 @@ export function createMetricBuffer(parts: {
 	database: Database;
 	consumers: readonly string[];
 	maxLifetimeSeconds: number;
+	retention: Pick<RetentionClock, "time">;
 	/** Milliseconds since 1970. */
 	now: () => number;
+	/** Milliseconds of the monotonic clock. */
+	elapsed: () => number;
 	log: Pick<Log, "warning" | "error">;
 }): MetricBuffer {
-	const { database, consumers, now, log } = parts;
+	const { database, consumers, retention, now, elapsed, log } = parts;
 	const reserved = new Set<string>();
 	const exclusive = inTurn();
 	const keyMaker = createKeyMaker(database, now);
 	let known: Readers | undefined;
 	/** Nothing that is stored arrived in an earlier second; undefined until it was looked at. */
 	let oldest: number | undefined;
+	/** Retention has left data to a lease and does not look before this time of the monotonic clock. */
+	let lookAt = 0;
 
 	/** Read once, when the store can first be used. */
 	const readers = async (): Promise<Readers> => {
-		known ??= await openReaders(database, consumers, now);
+		known ??= await openReaders(database, consumers, { now, elapsed });
 		return known;
 	};
 
@@ -89,22 +98,28 @@ export function createMetricBuffer(parts: {
 	 * deleted and not compacted yet, which is the way that an iterator has to go.
 	 */
 	const retire = async (written: number) => {
-		const kept = Math.floor(now() / 1000) - parts.maxLifetimeSeconds;
-		// the clock may go back
-		if (oldest !== undefined) oldest = Math.min(oldest, written);
-		if (oldest !== undefined && oldest >= kept) return;
 		try {
-			if (await retireMetrics(database, await readers(), `m-${kept}`))
+			const time = Math.floor((await retention.time()) / 1000);
+			const kept = time - parts.maxLifetimeSeconds;
+			// the clock may go back
+			if (oldest !== undefined) oldest = Math.min(oldest, written);
+			if (oldest !== undefined && oldest >= kept) return;
+			if (elapsed() < lookAt) return;
+			const found = await retireMetrics(database, await readers(), kept);
+			if (found.deleted)
 				log.warning(
 					`metrics older than ${parts.maxLifetimeSeconds} seconds removed (metrics-max-lifetime-seconds)`,
 				);
 			oldest = await arrival(false);
+			if (found.lent) lookAt = elapsed() + lookAgainMilliseconds;
 		} catch (error) {
 			log.error(`retention of metrics: ${(error as Error).message}`);
 		}
 	};
 
 	const store = inGroups(exclusive, async (values) => {
+		// before the write: what was stored before says how late it was
+		await retention.time().catch(() => {});
 		const keys = await keyMaker.next(values.length);
 		await database.write(
 			keys.map((put, index) => ({ put, value: values[index] ?? "" })),
@@ -134,7 +149,7 @@ export function createMetricBuffer(parts: {
 		return samples;
 	};
 
-	const lendAgain = async (consumer: string, expiresAt: number) => {
+	const lendAgain = async (consumer: string, granted: number) => {
 		const { leases, leasesOf, markTaken } = await readers();
 		for (const old of leasesOf(consumer, false)) {
 			const isHanded = (key: string) =>
@@ -145,7 +160,7 @@ export function createMetricBuffer(parts: {
 				await markTaken([], consumer, [old]);
 				continue;
 			}
-			const { lease, write } = leases.extend(old, expiresAt);
+			const { lease, write } = leases.extend(old, granted);
 			await database.write([write]);
 			leases.enter(lease);
 			return { lease, samples };
@@ -156,7 +171,7 @@ export function createMetricBuffer(parts: {
 	const lendNew = async (
 		consumer: string,
 		limits: BatchLimits,
-		expiresAt: number,
+		granted: number,
 	) => {
 		const { leases, leasesOf } = await readers();
 		const lent = leasesOf(consumer).flatMap(({ keys }) => keys);
@@ -164,7 +179,7 @@ export function createMetricBuffer(parts: {
 		const skip = new Set([...lent, ...handed]);
 		const { keys, samples } = await select(consumer, limits, skip);
 		if (keys.length === 0) return undefined;
-		const { lease, write } = leases.create({ consumer, keys, expiresAt });
+		const { lease, write } = leases.create({ consumer, keys, granted });
 		await database.write([write]);
 		leases.enter(lease);
 		return { lease, samples };
@@ -213,13 +228,11 @@ export function createMetricBuffer(parts: {
 				async () => (await select(consumer, limits, new Set())).samples,
 			),
 		lease: (consumer, limits, milliseconds) =>
-			exclusive(async () => {
-				const expiresAt = now() + milliseconds;
-				return (
-					(await lendAgain(consumer, expiresAt)) ??
-					(await lendNew(consumer, limits, expiresAt))
-				);
-			}),
+			exclusive(
+				async () =>
+					(await lendAgain(consumer, milliseconds)) ??
+					(await lendNew(consumer, limits, milliseconds)),
+			),
 		acknowledge: (batchId, consumer) =>
 			exclusive(async () => {
 				const { leases, markTaken } = await readers();

@@ -4,12 +4,19 @@ import {
 } from "./acknowledgements.ts";
 import type { Database, Write } from "./database.ts";
 import { leaseKey } from "./keys.ts";
-import { type Lease, type LeaseBook, openLeaseBook } from "./lease-book.ts";
+import {
+	type Lease,
+	type LeaseBook,
+	type LeaseClocks,
+	openLeaseBook,
+} from "./lease-book.ts";
 
 /** What the store remembers of those who read metrics. */
 export interface Readers {
 	leases: LeaseBook;
 	acknowledged: Acknowledgements;
+	/** Leases of all consumers that still run. */
+	running(): Lease[];
 	/** Leases of a consumer, oldest data first; those that still run, or that ran out. */
 	leasesOf(consumer: string, running?: boolean): Lease[];
 	/** A consumer has these entries for good; the leases are done with. */
@@ -38,13 +45,14 @@ async function forgetRemoved(
 	for (const { batchId } of orphans) leases.remove(batchId);
 }
 
-/** Reads it from the store; `now` in milliseconds decides which leases run. */
+/** Reads it from the store; the monotonic clock decides which leases run. */
 export async function openReaders(
 	database: Database,
 	consumers: readonly string[],
-	now: () => number,
+	clocks: LeaseClocks,
 ): Promise<Readers> {
-	const leases = await openLeaseBook(database);
+	const leases = await openLeaseBook(database, clocks);
+	const isRunning = ({ endsAt }: Lease) => endsAt > clocks.elapsed();
 	const acknowledged = await openAcknowledgements(database, consumers);
 	await forgetRemoved(database, consumers, leases, acknowledged);
 
@@ -60,12 +68,13 @@ export async function openReaders(
 	return {
 		leases,
 		acknowledged,
+		running: () => [...leases.all()].filter(isRunning),
 		leasesOf: (consumer, running) =>
 			[...leases.all()]
 				.filter(
 					(lease) =>
 						lease.consumer === consumer &&
-						(running === undefined || lease.expiresAt > now() === running),
+						(running === undefined || isRunning(lease) === running),
 				)
 				.sort(({ keys: [a = ""] }, { keys: [b = ""] }) => (a < b ? -1 : 1)),
 		markTaken: async (keys, consumer, done) => {

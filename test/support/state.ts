@@ -28,6 +28,7 @@ export function aState(more: Partial<State> = {}): State {
 			properties: (names) =>
 				Object.fromEntries(names.map((name) => [name, `<${name}>`])),
 		},
+		retention: { doubt: undefined },
 		certificate: () => ({
 			file: "agent.pub",
 			subject: "CN=web01",

@@ -25,7 +25,8 @@ function open(
 	});
 	t.after(() => runs.close());
 	const saved: string[] = [];
-	const clock = { milliseconds: Date.UTC(2026, 10, 22, 10, 16, 46) };
+	const clock = { milliseconds: 0, set: 0 };
+	const start = Date.UTC(2026, 10, 22, 10, 16, 46);
 	const snapshots = createSnapshots({
 		commands,
 		runCommand: createRunner({
@@ -38,7 +39,8 @@ function open(
 			saved.push(text);
 		},
 		intervalSeconds,
-		now: () => clock.milliseconds,
+		now: () => start + clock.milliseconds + clock.set,
+		elapsed: () => clock.milliseconds,
 		log,
 	});
 	return { snapshots, saved, clock, lines };
@@ -85,6 +87,22 @@ test("never two at once, and not before the interval has passed", async (t) => {
 	await snapshots.settled();
 	assert.equal(saved.length, 1);
 	clock.milliseconds += 1;
+	snapshots.take();
+	await snapshots.settled();
+	assert.equal(saved.length, 2);
+});
+
+test("the interval does not depend on a clock that is set", async (t) => {
+	const { snapshots, saved, clock } = open(t, 3, ["w"]);
+	snapshots.take();
+	await snapshots.settled();
+	for (const set of [3_600_000, -3_600_000]) {
+		clock.set = set;
+		snapshots.take();
+		await snapshots.settled();
+		assert.equal(saved.length, 1, `set by ${set} ms`);
+	}
+	clock.milliseconds += 3_000;
 	snapshots.take();
 	await snapshots.settled();
 	assert.equal(saved.length, 2);

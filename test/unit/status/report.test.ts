@@ -46,7 +46,9 @@ test("the original's six fields come first, as clients of it know them", async (
 });
 
 test("ours are each in its place", async () => {
-	const report = await reportStatus(aState());
+	const report = await reportStatus(
+		aState({ retention: { doubt: "the clock is ahead" } }),
+	);
 	assert.equal(report.node_version, process.versions.node);
 	assert.equal(report.pid, process.pid);
 	assert.equal(report.started_at, 1_700_000_000);
@@ -65,6 +67,7 @@ test("ours are each in its place", async () => {
 		available: true,
 		reason: null,
 		disk_bytes: 4_096,
+		retention_waits: "the clock is ahead",
 	});
 	assert.equal(report.certificate?.subject, "CN=web01");
 });
@@ -96,6 +99,7 @@ test("a store that cannot be used: its reason, zeros, and all else", async () =>
 		available: false,
 		reason: "not a directory",
 		disk_bytes: 0,
+		retention_waits: null,
 	});
 	assert.equal(report.pid, process.pid);
 });

@@ -3,57 +3,21 @@ import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { type Database, openDatabase } from "../../../src/store/database.ts";
 import {
 	createMetricBuffer,
 	type MetricBuffer,
 } from "../../../src/store/metric-buffer.ts";
-import { recordingLog } from "../../support/agent.ts";
 import { eventually } from "../../support/eventually.ts";
+import {
+	all,
+	clocksOf,
+	keysOf,
+	numbers,
+	one,
+	openBuffer,
+	sample,
+} from "../../support/metric-buffer.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
-
-const sample = (n: number) => ({
-	hostname: "h",
-	timestamp: n,
-	metrics: { n },
-});
-const numbers = (samples: readonly { timestamp: number }[] | undefined) =>
-	samples?.map(({ timestamp }) => timestamp);
-const all = { seconds: 60, bytes: 8 * 1024 * 1024 };
-const one = { seconds: 1, bytes: all.bytes };
-
-/** A buffer on a real store, with a clock that the test sets, in seconds. */
-async function open(
-	t: TestContext,
-	options: {
-		directory?: string;
-		consumers?: string[];
-		maxLifetimeSeconds?: number;
-		seconds?: number;
-	} = {},
-) {
-	const directory =
-		options.directory ?? join(await temporaryDirectory(t), "db");
-	const { log, lines } = recordingLog();
-	const database = await openDatabase({ directory, log });
-	t.after(() => database.close());
-	const clock = { seconds: options.seconds ?? 1_500_000_000 };
-	const buffer = createMetricBuffer({
-		database,
-		consumers: options.consumers ?? ["default"],
-		maxLifetimeSeconds: options.maxLifetimeSeconds ?? 604_800,
-		now: () => clock.seconds * 1000,
-		log,
-	});
-	return { buffer, clock, database, directory, lines, log };
-}
-
-const keysOf = async (database: Database) => {
-	const keys: string[] = [];
-	for await (const key of database.keys({ from: "", before: "~" }))
-		keys.push(key);
-	return keys;
-};
 
 /** Takes and confirms until nothing is left. */
 async function drained(buffer: MetricBuffer) {
@@ -67,7 +31,7 @@ async function drained(buffer: MetricBuffer) {
 }
 
 test("keys: one a second, more in the same second have a number, none is rewritten", async (t) => {
-	const { buffer, clock, database, directory } = await open(t);
+	const { buffer, clock, database, directory } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	await buffer.append([sample(2)]);
 	clock.seconds++;
@@ -82,13 +46,13 @@ test("keys: one a second, more in the same second have a number, none is rewritt
 		"m-1500000001",
 	]);
 	await database.close();
-	const again = await open(t, { directory });
+	const again = await openBuffer(t, { directory });
 	await again.buffer.append([sample(5)]);
 	assert.deepEqual(await drained(again.buffer), [1, 2, 4, 5, 3]);
 });
 
 test("a take holds distinct seconds, oldest first, all of a second together", async (t) => {
-	const { buffer, clock } = await open(t);
+	const { buffer, clock } = await openBuffer(t);
 	for (let n = 0; n < 70; n++) {
 		await buffer.append([sample(n)]);
 		if (n % 2) clock.seconds++;
@@ -107,7 +71,7 @@ test("a take holds distinct seconds, oldest first, all of a second together", as
 });
 
 test("a take has at most so many bytes, but at least one entry", async (t) => {
-	const { buffer, clock } = await open(t);
+	const { buffer, clock } = await openBuffer(t);
 	for (let n = 0; n < 3; n++) {
 		await buffer.append([sample(n)]);
 		clock.seconds++;
@@ -117,7 +81,7 @@ test("a take has at most so many bytes, but at least one entry", async (t) => {
 });
 
 test("a large batch is stored in parts, whole, in order", async (t) => {
-	const { buffer, database } = await open(t);
+	const { buffer, database } = await openBuffer(t);
 	const many = Array.from({ length: 20_000 }, (_, n) => sample(n));
 	await buffer.append(many);
 	assert.ok((await keysOf(database)).length > 2);
@@ -129,7 +93,7 @@ test("a large batch is stored in parts, whole, in order", async (t) => {
 });
 
 test("two takes at once never get the same", async (t) => {
-	const { buffer, clock } = await open(t);
+	const { buffer, clock } = await openBuffer(t);
 	for (let n = 0; n < 6; n++) {
 		await buffer.append([sample(n)]);
 		clock.seconds++;
@@ -145,7 +109,7 @@ test("two takes at once never get the same", async (t) => {
 
 /** A buffer whose writes wait until the test lets them go, one after the other. */
 async function openHeld(t: TestContext) {
-	const { clock, database, log } = await open(t);
+	const { clock, database, log, retention } = await openBuffer(t);
 	const held: ((error?: Error) => void)[] = [];
 	const buffer = createMetricBuffer({
 		database: {
@@ -159,7 +123,8 @@ async function openHeld(t: TestContext) {
 		},
 		consumers: ["default"],
 		maxLifetimeSeconds: 604_800,
-		now: () => clock.seconds * 1000,
+		retention,
+		...clocksOf(clock),
 		log,
 	});
 	const done: number[] = [];
@@ -227,7 +192,7 @@ test("large appends are not written together", async (t) => {
 });
 
 test("a lease keeps data from others and comes back unchanged under its id", async (t) => {
-	const { buffer, clock, database, directory } = await open(t);
+	const { buffer, clock, database, directory } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	clock.seconds++;
 	await buffer.append([sample(2)]);
@@ -241,7 +206,7 @@ test("a lease keeps data from others and comes back unchanged under its id", asy
 	assert.deepEqual(numbers(await buffer.peek("default", all)), [1, 2]);
 
 	await database.close();
-	const again = await open(t, { directory, seconds: clock.seconds });
+	const again = await openBuffer(t, { directory, seconds: clock.seconds });
 	assert.equal(await again.buffer.lease("default", all, 1000), undefined);
 	again.clock.seconds += 11;
 	// later data of the same second is not in it
@@ -251,7 +216,7 @@ test("a lease keeps data from others and comes back unchanged under its id", asy
 });
 
 test("an acknowledgement deletes exactly its batch, once or many times", async (t) => {
-	const { buffer, database } = await open(t);
+	const { buffer, database } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	const batch = await buffer.lease("default", all, 10_000);
 	await buffer.append([sample(2)]); // in the same second
@@ -267,7 +232,7 @@ test("an acknowledgement deletes exactly its batch, once or many times", async (
 });
 
 test("a batch is acknowledged by the one who leased it", async (t) => {
-	const { buffer } = await open(t, { consumers: ["a", "b"] });
+	const { buffer } = await openBuffer(t, { consumers: ["a", "b"] });
 	await buffer.append([sample(1)]);
 	const batch = await buffer.lease("a", all, 10_000);
 	await assert.rejects(buffer.acknowledge(batch?.lease.batchId ?? "", "b"), {
@@ -277,7 +242,7 @@ test("a batch is acknowledged by the one who leased it", async (t) => {
 });
 
 test("a lease that ran out can be drained; its id is done then", async (t) => {
-	const { buffer, clock, database } = await open(t);
+	const { buffer, clock, database } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	await buffer.lease("default", all, 1000);
 	clock.seconds += 2;
@@ -290,7 +255,7 @@ test("a lease that ran out can be drained; its id is done then", async (t) => {
 });
 
 test("an acknowledgement that comes late takes what a drain has left of its batch", async (t) => {
-	const { buffer, clock } = await open(t);
+	const { buffer, clock } = await openBuffer(t);
 	for (let n = 0; n < 3; n++) {
 		await buffer.append([sample(n)]);
 		clock.seconds++;
@@ -306,7 +271,7 @@ test("an acknowledgement that comes late takes what a drain has left of its batc
 });
 
 test("an entry of very many samples is lent again", async (t) => {
-	const { buffer, clock, database } = await open(t);
+	const { buffer, clock, database } = await openBuffer(t);
 	const many = Array.from({ length: 200_000 }, (_, n) => sample(n));
 	await database.write([{ put: "m-1499999999", value: JSON.stringify(many) }]);
 	const large = { seconds: 60, bytes: 1 };
@@ -323,19 +288,19 @@ test("an entry of very many samples is lent again", async (t) => {
 
 test("what only a consumer of the past has not taken is gone at the next start", async (t) => {
 	const consumers = ["default", "old"];
-	const { buffer, database, directory } = await open(t, { consumers });
+	const { buffer, database, directory } = await openBuffer(t, { consumers });
 	await buffer.append([sample(1)]);
 	await buffer.lease("old", all, 1000);
 	assert.deepEqual(await drained(buffer), [1]);
 	await database.close();
-	const again = await open(t, { directory });
+	const again = await openBuffer(t, { directory });
 	await again.buffer.peek("default", all);
 	assert.deepEqual(await keysOf(again.database), []);
 });
 
 test("an acknowledgement marks nothing that is gone", async (t) => {
 	const consumers = ["default", "b"];
-	const { buffer, clock, database } = await open(t, { consumers });
+	const { buffer, clock, database } = await openBuffer(t, { consumers });
 	await buffer.append([sample(1)]);
 	const forB = await buffer.lease("b", all, 1000);
 	await buffer.acknowledge(forB?.lease.batchId ?? "", undefined);
@@ -349,13 +314,13 @@ test("an acknowledgement marks nothing that is gone", async (t) => {
 
 test("data goes when every consumer has it", async (t) => {
 	const consumers = ["default", "long-term"];
-	const { buffer, database, directory } = await open(t, { consumers });
+	const { buffer, database, directory } = await openBuffer(t, { consumers });
 	await buffer.append([sample(1)]);
 	assert.deepEqual(await drained(buffer), [1]);
 	assert.deepEqual(numbers(await buffer.peek("long-term", all)), [1]);
 	assert.deepEqual(await buffer.peek("default", all), []);
 	await database.close();
-	const again = await open(t, { consumers, directory });
+	const again = await openBuffer(t, { consumers, directory });
 	assert.deepEqual((await again.buffer.take(all)).samples, []);
 	const batch = await again.buffer.lease("long-term", all, 1000);
 	assert.deepEqual(numbers(batch?.samples), [1]);
@@ -364,7 +329,7 @@ test("data goes when every consumer has it", async (t) => {
 });
 
 test("retention: after a write, strictly older than the lifetime, whoever wants it", async (t) => {
-	const { buffer, clock, database, lines } = await open(t, {
+	const { buffer, clock, database, lines } = await openBuffer(t, {
 		consumers: ["default", "b"],
 		maxLifetimeSeconds: 10,
 	});
@@ -385,7 +350,7 @@ test("retention: after a write, strictly older than the lifetime, whoever wants 
 });
 
 test("retention: what arrived while the clock was back goes in its own time", async (t) => {
-	const { buffer, clock } = await open(t, { maxLifetimeSeconds: 10 });
+	const { buffer, clock } = await openBuffer(t, { maxLifetimeSeconds: 10 });
 	await buffer.append([sample(1)]);
 	clock.seconds -= 5;
 	await buffer.append([sample(2)]);
@@ -398,19 +363,20 @@ test("retention: what arrived while the clock was back goes in its own time", as
 });
 
 test("retention: the store is asked only when its oldest may be due", async (t) => {
-	const { clock, database, log } = await open(t);
+	const { clock, database, log, retention } = await openBuffer(t);
 	let asked = 0;
 	const buffer = createMetricBuffer({
 		database: {
 			...database,
-			clear: (range) => {
+			clear: (...range) => {
 				asked++;
-				return database.clear(range);
+				return database.clear(...range);
 			},
 		},
 		consumers: ["default"],
 		maxLifetimeSeconds: 10,
-		now: () => clock.seconds * 1000,
+		retention,
+		...clocksOf(clock),
 		log,
 	});
 	for (let n = 0; n < 22; n++) {
@@ -425,7 +391,7 @@ test("retention: the store is asked only when its oldest may be due", async (t) 
 });
 
 test("what cannot be read is moved away once and blocks nothing", async (t) => {
-	const { buffer, clock, database, lines } = await open(t);
+	const { buffer, clock, database, lines } = await openBuffer(t);
 	const bad = ["rubbish", "{}", '[{"hostname"', "\r\ufffd"];
 	for (const [n, value] of bad.entries())
 		await database.write([{ put: `m-14999999${90 + n}`, value }]);
@@ -447,7 +413,7 @@ test("a database of the original is drained in its order", async (t) => {
 	const { metric } = JSON.parse(
 		await readFile("test/fixtures/original-db.expected.json", "utf8"),
 	) as { metric: { metric_data: unknown[] } };
-	const { buffer, lines } = await open(t, {
+	const { buffer, lines } = await openBuffer(t, {
 		directory,
 		seconds: 1_795_342_700,
 	});

@@ -7,6 +7,7 @@ import {
 	type MetricBuffer,
 	plainConsumer,
 } from "../../../../src/store/metric-buffer.ts";
+import { createRetentionClock } from "../../../../src/store/retention-clock.ts";
 import { batchOf } from "../batch.ts";
 
 const [directory = "", ...numbers] = process.argv.slice(2);
@@ -27,11 +28,13 @@ async function drain(buffer: MetricBuffer) {
 
 const log = { info: complain, warning: complain, error: complain };
 const database = await openDatabase({ directory, log });
+const clocks = { now: Date.now, elapsed: () => performance.now() };
 const buffer = createMetricBuffer({
 	database,
+	...clocks,
+	retention: createRetentionClock({ database, ...clocks, log }),
 	consumers: [plainConsumer],
 	maxLifetimeSeconds: 7 * 24 * 60 * 60,
-	now: Date.now,
 	log,
 });
 // as they come out of a request

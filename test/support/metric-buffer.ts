@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { type Database, openDatabase } from "../../src/store/database.ts";
+import { createMetricBuffer } from "../../src/store/metric-buffer.ts";
+import { createRetentionClock } from "../../src/store/retention-clock.ts";
+import { recordingLog } from "./agent.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+export const sample = (n: number) => ({
+	hostname: "h",
+	timestamp: n,
+	metrics: { n },
+});
+export const numbers = (
+	samples: readonly { timestamp: number }[] | undefined,
+) => samples?.map(({ timestamp }) => timestamp);
+export const all = { seconds: 60, bytes: 8 * 1024 * 1024 };
+export const one = { seconds: 1, bytes: all.bytes };
+
+/** `seconds` pass for both clocks; the wall clock is `set` ahead, or back where it is negative. */
+export const clocksOf = (clock: { seconds: number; set: number }) => ({
+	now: () => (clock.seconds + clock.set) * 1000,
+	elapsed: () => clock.seconds * 1000,
+});
+
+/** A buffer on a real store, with clocks that the test sets, in seconds. */
+export async function openBuffer(
+	t: TestContext,
+	options: {
+		directory?: string;
+		consumers?: string[];
+		maxLifetimeSeconds?: number;
+		seconds?: number;
+	} = {},
+) {
+	const directory =
+		options.directory ?? join(await temporaryDirectory(t), "db");
+	const { log, lines } = recordingLog();
+	const database = await openDatabase({ directory, log });
+	t.after(() => database.close());
+	const clock = { seconds: options.seconds ?? 1_500_000_000, set: 0 };
+	const clocks = clocksOf(clock);
+	const retention = createRetentionClock({ database, ...clocks, log });
+	const buffer = createMetricBuffer({
+		database,
+		consumers: options.consumers ?? ["default"],
+		maxLifetimeSeconds: options.maxLifetimeSeconds ?? 604_800,
+		retention,
+		...clocks,
+		log,
+	});
+	return { buffer, clock, database, directory, lines, log, retention };
+}
+
+export const keysOf = async (database: Database) => {
+	const keys: string[] = [];
+	for await (const key of database.keys({ from: "", before: "~" }))
+		keys.push(key);
+	return keys;
+};
