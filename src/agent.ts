@@ -37,7 +37,7 @@ import { createMemoryStatus } from "./status/memory.ts";
 import { reportStatus } from "./status/report.ts";
 import { createRequestCounts } from "./status/request-counts.ts";
 import type { State } from "./status/state.ts";
-import { openDatabase } from "./store/database.ts";
+import { createDatabase } from "./store/database.ts";
 import { createMachineStates } from "./store/machine-states.ts";
 import { createMetricBuffer } from "./store/metric-buffer.ts";
 import { createRetentionClock } from "./store/retention-clock.ts";
@@ -144,10 +144,8 @@ export async function startAgent(parts: {
 	const elapsed = () => performance.now();
 	const startedAt = now();
 	const begun = performance.now();
-	const database = await openDatabase({ directory: settings.dbfile, log });
+	const database = createDatabase({ directory: settings.dbfile, log });
 	const retention = createRetentionClock({ database, now, elapsed, log });
-	// from here on it sees when the clock is set; a store that cannot be used is said elsewhere
-	await retention.time().catch(() => {});
 	const buffer = createMetricBuffer({
 		database,
 		consumers: settings["metric-consumers"],
@@ -308,12 +306,21 @@ export async function startAgent(parts: {
 			},
 			log,
 		});
-	server = await serve().catch(async (error) => {
+	/** Nothing in the store has changed when the port or the store is not ours. */
+	const giveUp = async (error: unknown): Promise<never> => {
 		memory.close();
 		loopDelay.close();
 		await database.close();
 		throw error;
+	};
+	server = await serve().catch(giveUp);
+	await database.open().catch(async (error) => {
+		await server.close(0);
+		return giveUp(error);
 	});
+	// from here on it sees when the clock is set; a store that cannot be used is said elsewhere
+	await retention.time().catch(() => {});
+	server.serve();
 	keyPairs = createKeyPairKeeper({
 		files: keyFiles,
 		initial: keyPair,

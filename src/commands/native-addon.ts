@@ -28,6 +28,11 @@ export interface NativeAddon {
 	 * @returns the bytes, undefined for none, and whether that was all there will ever be: then it has closed the pipe
 	 */
 	drain(fd: number): [bytes: Buffer | undefined, ended: boolean];
+	/**
+	 * Locks a file, without waiting, with fcntl and, if wanted, with flock.
+	 * @returns 0 or an error number, and the process that holds an fcntl lock, 0 if nobody can tell
+	 */
+	lockFile(fd: number, byFlock: boolean): [error: number, holder: number];
 	/** The C library keeps the first ones of the kernel's for itself. */
 	firstRealTimeSignal?: number;
 }

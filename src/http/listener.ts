@@ -5,6 +5,7 @@ import type { TlsOptions } from "node:tls";
 import { type Access, plainAddress } from "../access.ts";
 import type { Log } from "../log.ts";
 import { type Connections, gateConnections } from "./connections.ts";
+import { holdConnections } from "./held-connections.ts";
 
 /** Limits of connections: times in seconds, and how many at once. */
 export interface ListenerLimits {
@@ -21,6 +22,8 @@ export interface Listener {
 	readonly address: string;
 	readonly port: number;
 	readonly connections: Pick<Connections, "open" | "waiting">;
+	/** Connections wait, unread, until this is called. */
+	serve(): void;
 	/** New connections get this certificate, those that are open keep theirs. Throws for one that is unusable. */
 	renew(tls: TlsOptions): void;
 	/** Stops accepting, ends idle connections at once and the others after a time. */
@@ -60,8 +63,8 @@ export function createHttpsServer(
 }
 
 /**
- * Listens, with the gate in front; without a host on every address. Throws the
- * system's error when the port cannot be had.
+ * Takes the port and holds what connects, with the gate behind; without a host on
+ * every address. Throws the system's error when the port cannot be had.
  */
 export async function listen(
 	server: Server,
@@ -84,6 +87,7 @@ export async function listen(
 			`TLS handshake with ${plainAddress(socket.remoteAddress)}: ${error.message.trim()}`,
 		),
 	);
+	const held = holdConnections(server);
 	await new Promise<void>((resolve, reject) => {
 		server.once("error", reject);
 		server.listen(parts.where, resolve);
@@ -93,9 +97,11 @@ export async function listen(
 		address,
 		port,
 		connections,
+		serve: held.serve,
 		renew: (tls) => server.setSecureContext(tls),
 		close: async (graceMilliseconds) => {
 			const closed = new Promise((resolve) => server.close(resolve));
+			held.destroy();
 			const cut = setTimeout(() => connections.destroy(), graceMilliseconds);
 			await closed;
 			clearTimeout(cut);

@@ -61,7 +61,7 @@ function noRoute(contract: Contract, method: string, path: string): Problem {
 }
 
 /**
- * Serves the contract over HTTPS. The only user of Fastify: one route for each
+ * Serves the contract over HTTPS, once its `serve` is called. The only user of Fastify: one route for each
  * operation, all with the same way into the contract; the not-found handler
  * answers only 404 and 405.
  */

@@ -11,7 +11,8 @@ import {
 	type LevelIterator,
 	tableSizes,
 } from "./level.ts";
-import { openReopening, StoreLocked, StoreUnavailable } from "./reopening.ts";
+import { type LockFile, nativeLockFile, StoreLocked } from "./lock.ts";
+import { createReopening, StoreUnavailable } from "./reopening.ts";
 
 export { StoreLocked, StoreUnavailable };
 
@@ -59,6 +60,12 @@ export interface Database {
 	readonly directory: string;
 	/** Why it cannot be used now; after a failed write until one succeeds. */
 	readonly unavailable: string | undefined;
+	/**
+	 * Opens it before the first operation would. Throws StoreLocked when it is open
+	 * already, here or in another process, and has changed nothing then; resolves
+	 * in any other case, with `unavailable` set when it cannot be used yet.
+	 */
+	open(): Promise<void>;
 	/** Waits for writes; can be called again. */
 	close(): Promise<void>;
 }
@@ -98,29 +105,32 @@ function rest(range: Range, last: string, count: number): Range {
 	};
 }
 
-/**
- * Opens the database in a directory, which is made as needed with mode 0700.
- * Only damage is repaired, after a copy was put aside as
- * `<directory>.damaged-<time>`. Throws StoreLocked when it is open already, here
- * or in another process; resolves in any other case, with `unavailable` set when
- * it cannot be used yet.
- */
-export async function openDatabase(parts: {
+interface DatabaseParts {
 	directory: string;
 	log: Pick<Log, "info" | "warning" | "error">;
 	now?: () => Date;
-}): Promise<Database> {
+	/** undefined: there is no addon. */
+	lockFile?: LockFile | undefined;
+}
+
+/** A database as `createDatabase` makes it, opened. Throws StoreLocked. */
+export async function openDatabase(parts: DatabaseParts): Promise<Database> {
+	const database = createDatabase(parts);
+	await database.open();
+	return database;
+}
+
+/**
+ * The database of a directory, which is not touched before it is opened, and then
+ * made as needed with mode 0700. Only damage is repaired, after a copy was put
+ * aside as `<directory>.damaged-<time>`.
+ */
+export function createDatabase(parts: DatabaseParts): Database {
 	const directory = resolve(parts.directory);
 	const { log, now = () => new Date() } = parts;
-	// without this a new directory would have two names when a parent is a link
-	await mkdir(directory, { mode: 0o700 }).catch(() => undefined);
-	const place = await realpath(directory).catch(() => directory);
-	if (inUse.has(place)) throw new StoreLocked(directory);
-	inUse.add(place);
-	const store = await openReopening({ directory, log, now }).catch((error) => {
-		inUse.delete(place);
-		throw error;
-	});
+	const { lockFile } = { lockFile: nativeLockFile(), ...parts };
+	const store = createReopening({ directory, log, now, lockFile });
+	let place: string | undefined;
 
 	const turn = inTurn();
 	const flushing = createFlushing();
@@ -210,8 +220,22 @@ export async function openDatabase(parts: {
 		get unavailable() {
 			return store.unavailable;
 		},
+		open: async () => {
+			// without this a new directory would have two names when a parent is a link
+			await mkdir(directory, { mode: 0o700 }).catch(() => undefined);
+			const real = await realpath(directory).catch(() => directory);
+			if (inUse.has(real)) throw new StoreLocked(directory, "this process");
+			inUse.add(real);
+			await store.open().catch((error) => {
+				inUse.delete(real);
+				throw error;
+			});
+			place = real;
+		},
 		close: () => {
-			closed ??= turn(store.close).finally(() => inUse.delete(place));
+			closed ??= turn(store.close).finally(() => {
+				if (place !== undefined) inUse.delete(place);
+			});
 			return closed;
 		},
 	};

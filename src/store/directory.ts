@@ -5,7 +5,8 @@ import type { Log } from "../log.ts";
 /** What a directory holds, before LevelDB touches it. */
 export type Contents = "nothing" | "database" | "damaged database";
 
-async function make(directory: string): Promise<void> {
+/** Makes a directory for us alone, with those above it. Throws the system's error. */
+export async function makeDirectory(directory: string): Promise<void> {
 	try {
 		await mkdir(directory, { mode: 0o700 });
 	} catch (error) {
@@ -40,16 +41,15 @@ async function closeToOthers(
 }
 
 /**
- * Makes the directory as needed and closes it to others: with mode 0700 unless
- * it holds other things or belongs to someone else. A database without CURRENT
- * is a damaged one, which LevelDB does not see: it would delete the tables.
+ * Closes the directory to others: with mode 0700 unless it holds other things or
+ * belongs to someone else. A database without CURRENT is a damaged one, which
+ * LevelDB does not see: it would delete the tables.
  * Throws the system's error.
  */
 export async function prepareDirectory(
 	directory: string,
 	log: Pick<Log, "info" | "warning">,
 ): Promise<Contents> {
-	await make(directory);
 	const names = await readdir(directory);
 	const contents = names.includes("CURRENT")
 		? "database"

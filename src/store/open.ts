@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../log.ts";
-import { prepareDirectory } from "./directory.ts";
+import { makeDirectory, prepareDirectory } from "./directory.ts";
 import { everything, failureOf, type Level, openLevel } from "./level.ts";
+import type { DirectoryLock } from "./lock.ts";
 import { journalName, repairDatabase } from "./repair.ts";
 
 export interface Place {
@@ -11,18 +12,26 @@ export interface Place {
 	now: () => Date;
 }
 
+/** What opening needs: where, and the lock that comes before everything else. */
+export interface LockedPlace extends Place {
+	lock: DirectoryLock;
+}
+
 /**
  * Opens the database of a directory, made as needed. A damaged one, or one that
  * a read found to be (`damage` is that reason), is copied aside and repaired
- * first. Nothing is moved, deleted or repaired for any other reason. Throws what
- * LevelDB or the system threw.
+ * first. Nothing is moved, deleted or repaired for any other reason, and nothing
+ * at all before the lock is ours. Throws StoreLocked, or what LevelDB or the
+ * system threw.
  */
 export async function openOrRepair(
-	place: Place,
+	place: LockedPlace,
 	damage: string | undefined,
 	repaired: () => void,
 ): Promise<Level> {
-	const { directory, log } = place;
+	const { directory, log, lock } = place;
+	await makeDirectory(directory);
+	await lock.take();
 	const contents = await prepareDirectory(directory, log);
 	let why = damage;
 	if (contents === "damaged database") why = "CURRENT is missing";
@@ -35,6 +44,8 @@ export async function openOrRepair(
 			const failure = failureOf(error);
 			if (failure?.kind !== "damaged") throw error;
 			why = failure.reason;
+			// LevelDB has closed its descriptor of LOCK
+			await lock.take();
 		}
 	await repairDatabase({ ...place, why });
 	repaired();

@@ -1,6 +1,7 @@
 import { Problem } from "../problem.ts";
 import type { Level } from "./level.ts";
 import { type Failure, failureOf } from "./level.ts";
+import { createDirectoryLock, type LockFile, StoreLocked } from "./lock.ts";
 import { openOrRepair, type Place } from "./open.ts";
 
 /** Why the store cannot be used now: a path and a reason, in one line; a client is to try again. */
@@ -15,13 +16,6 @@ export class StoreUnavailable extends Problem {
 	}
 }
 
-/** Another process, or another part of this one, has the database open. */
-export class StoreLocked extends Error {
-	constructor(directory: string) {
-		super(`the store is in use by another process: ${directory}`);
-	}
-}
-
 type Kind = "read" | "write";
 
 /** A LevelDB that is closed after a failure and reopened by the next operation. */
@@ -31,14 +25,19 @@ export interface Reopening {
 	 * most: it must be one that may run twice. Throws StoreUnavailable.
 	 */
 	use<T>(kind: Kind, work: (level: Level) => Promise<T>): Promise<T>;
+	/** Throws StoreLocked; any other failure is for later. */
+	open(): Promise<void>;
 	readonly level: Level | undefined;
 	readonly unavailable: string | undefined;
 	close(): Promise<void>;
 }
 
-/** Opens the database. Throws StoreLocked; any other failure is for later. */
-export async function openReopening(place: Place): Promise<Reopening> {
+/** A database that nobody has opened yet; `lockFile` is undefined without the addon. */
+export function createReopening(
+	place: Place & { lockFile: LockFile | undefined },
+): Reopening {
 	const { directory, log } = place;
+	const lock = createDirectoryLock(directory, place.lockFile);
 	let level: Level | undefined;
 	let opening: Promise<Level> | undefined;
 	let closing: Promise<void> = Promise.resolve();
@@ -65,7 +64,7 @@ export async function openReopening(place: Place): Promise<Reopening> {
 
 	const open = async () => {
 		await closing;
-		level = await openOrRepair(place, damage, () => {
+		level = await openOrRepair({ ...place, lock }, damage, () => {
 			damage = undefined;
 		});
 		return level;
@@ -79,6 +78,7 @@ export async function openReopening(place: Place): Promise<Reopening> {
 	};
 
 	const notOpened = (kind: Kind, error: unknown): unknown => {
+		if (error instanceof StoreLocked) return failed(kind, error.message);
 		const failure = failureOf(error);
 		if (!failure) return error;
 		return failed(
@@ -132,15 +132,20 @@ export async function openReopening(place: Place): Promise<Reopening> {
 		}
 	};
 
-	try {
-		await attempt();
-	} catch (error) {
-		if (failureOf(error)?.kind === "locked") throw new StoreLocked(directory);
-		const unavailable = notOpened("read", error);
-		if (!(unavailable instanceof StoreUnavailable)) throw error;
-	}
-
 	return {
+		open: async () => {
+			try {
+				await attempt();
+			} catch (error) {
+				const isLocked =
+					error instanceof StoreLocked || failureOf(error)?.kind === "locked";
+				if (isLocked) await lock.release();
+				if (error instanceof StoreLocked) throw error;
+				if (isLocked) throw new StoreLocked(directory);
+				const unavailable = notOpened("read", error);
+				if (!(unavailable instanceof StoreUnavailable)) throw error;
+			}
+		},
 		use,
 		get level() {
 			return level;
@@ -155,6 +160,7 @@ export async function openReopening(place: Place): Promise<Reopening> {
 			const last = level;
 			level = undefined;
 			await last?.close();
+			await lock.release();
 		},
 	};
 }

@@ -66,7 +66,10 @@ async function keepCopy(directory: string, now: Date): Promise<string> {
 		await cp(directory, partial, {
 			recursive: true,
 			mode: constants.COPYFILE_FICLONE,
-			filter: (path) => path !== join(directory, journalName),
+			// reading LOCK would end LevelDB's kind of lock on it
+			filter: (path) =>
+				path !== join(directory, journalName) &&
+				path !== join(directory, "LOCK"),
 		});
 		await chmod(partial, 0o700);
 		for (const entry of await readdir(partial, { withFileTypes: true })) {

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { Agent } from "node:https";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { writeTestKeyPair } from "../support/agent.ts";
 import { run, startWithPlugins } from "../support/command-line.ts";
 import { program, startDaemon } from "../support/daemon.ts";
+import { stateOf } from "../support/directory-state.ts";
 import { eventually } from "../support/eventually.ts";
 import { post, send } from "../support/https.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -82,7 +84,8 @@ async function fill(file: string, left = 0) {
 test("a second daemon on the same store ends with one line, the first goes on", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const dbfile = join(directory, "db");
-	const { port } = await startDaemon(t, ["--dbfile", dbfile], { directory });
+	const first = await startDaemon(t, ["--dbfile", dbfile], { directory });
+	const { port } = first;
 	const pair = await writeTestKeyPair(join(directory, "other"));
 	const settings = {
 		port: "0",
@@ -99,7 +102,7 @@ test("a second daemon on the same store ends with one line, the first goes on", 
 	assert.equal(second.code, 1);
 	assert.equal(
 		second.stderr,
-		`happo-agent: the store is in use by another process: ${dbfile}\n`,
+		`happo-agent: the store is in use by process ${first.process.pid} (node happo-agent.js): ${dbfile}\n`,
 	);
 	assert.equal(second.stdout, "");
 	assert.deepEqual((await append(port, sample(1))).json, stored);
@@ -115,6 +118,46 @@ test("a second daemon on the same store ends with one line, the first goes on", 
 		).code,
 		1,
 	);
+});
+
+test("a port that is taken, or a database that another program has, leaves every file as it is", async (t) => {
+	const directory = await temporaryDirectory(t);
+	const dbfile = join(directory, "db");
+	const fixture = join(process.cwd(), "test/fixtures/original-db");
+	await cp(fixture, dbfile, { recursive: true });
+	await chmod(dbfile, 0o755);
+	const lock = join(dbfile, "LOCK");
+	const taken = createServer().listen(0, "127.0.0.1");
+	await once(taken, "listening");
+	t.after(() => taken.close());
+	const { port } = taken.address() as AddressInfo;
+	const pair = await writeTestKeyPair(join(directory, "pair"));
+	const start = (on: number) => {
+		const settings = { port: String(on), ...pair, dbfile };
+		const flags = Object.entries({ ...settings, logfile: "log" });
+		const given = flags.map(([name, value]) => `--${name}=${value}`);
+		const where = ["--listen-address", "127.0.0.1"];
+		return run(t, ["daemon", ...where, ...given], { directory });
+	};
+	const before = await stateOf(dbfile);
+	const refused = await start(port);
+	assert.equal(refused.code, 1);
+	assert.match(refused.stderr, new RegExp(`port ${port} .*in use`));
+	assert.deepEqual(await stateOf(dbfile), before);
+	// as LevelDB in Go holds it
+	await writeFile(lock, "");
+	const args = ["-n", lock, "sh", "-c", "echo held; cat"];
+	const holder = spawn("flock", args, { stdio: ["pipe", "pipe", "inherit"] });
+	t.after(() => holder.stdin.end());
+	await once(holder.stdout, "data");
+	const held = await stateOf(dbfile);
+	const locked = await start(0);
+	assert.equal(locked.code, 1);
+	assert.equal(
+		locked.stderr,
+		`happo-agent: the store is in use by process ${holder.pid} (flock): ${dbfile}\n`,
+	);
+	assert.deepEqual(await stateOf(dbfile), held);
 });
 
 test("a store below a regular file: the daemon runs, and uses it once it can", async (t) => {

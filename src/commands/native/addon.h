@@ -18,4 +18,7 @@ napi_value numbers(napi_env env, const int *values, uint32_t count);
 void export_function(
 	napi_env env, napi_value exports, const char *name, napi_callback call);
 
+/* What lock.c exports. */
+void export_lock(napi_env env, napi_value exports);
+
 #endif
