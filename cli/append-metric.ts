@@ -54,6 +54,7 @@ const appendSettings = {
 		help: "sent along; no agent compares it. As the variable HAPPO_AGENT_API_KEY it does not show in ps",
 	},
 	"dry-run": {
+		original: true,
 		short: "n",
 		kind: "switch",
 		default: false,

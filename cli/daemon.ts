@@ -66,6 +66,8 @@ async function run(
 		const format = settings["log-format"] as LogFormat;
 		const log = parts.openLog(settings.logfile, level, { format });
 		running.log = log;
+		// standard error may lead nowhere
+		for (const line of invocation.warnings) log.warning(line);
 		if (settings["cpu-profile"] !== "")
 			profile = parts.startCpuProfile(settings["cpu-profile"]);
 		const starting = parts.startAgent({ settings, environment, log });
@@ -78,7 +80,7 @@ async function run(
 		memory.stop();
 		if (cause !== "failure") log.info(`${cause}: stopping`);
 		return await endProcess({
-			...{ log, agent, watch },
+			...{ log, agent, watch, cause },
 			last: () => profile?.write(),
 		});
 	} catch (error) {

@@ -1,3 +1,4 @@
+import { version } from "../generated/version.ts";
 import type { Agent } from "../src/agent.ts";
 import type { Log } from "../src/log.ts";
 
@@ -105,9 +106,11 @@ export async function endProcess(parts: {
 	log: Log;
 	agent: Agent;
 	watch: Watch;
+	/** What the stop is for. */
+	cause: StopSignal | "failure";
 	last: () => void;
 }): Promise<never> {
-	const { log, agent, watch, last } = parts;
+	const { log, agent, watch, cause, last } = parts;
 	const deadline = setTimeout(() => {
 		log.error("still not stopped: ended at once");
 		agent.kill();
@@ -125,6 +128,9 @@ export async function endProcess(parts: {
 	await attempt(() => agent.close());
 	await attempt(last);
 	clearTimeout(deadline);
+	log.notice(
+		`happo-agent ${version} stopped: ${cause === "failure" ? "internal error" : cause}`,
+	);
 	log.close();
 	process.exit(isClean && !watch.hasFailed() ? 0 : failureStatus);
 }

@@ -35,6 +35,8 @@ export const hostSettings = {
 		help: "the host as its group knows it, any text; has to be given",
 	},
 	port: {
+		original: true,
+		strictRange: true,
 		short: "P",
 		kind: "integer",
 		minimum: 1,

@@ -18,6 +18,7 @@ const addSettings = {
 	proxy: {
 		short: "p",
 		kind: "list",
+		adds: true,
 		default: [],
 		placeholder: "HOST[:PORT],...",
 		help: "bastions in front of the host, nearest to the caller first; can be repeated",

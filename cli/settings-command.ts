@@ -4,10 +4,12 @@ import {
 	SettingsError,
 	type SettingTable,
 	type SettingValues,
+	variableName,
 } from "../src/setting-table.ts";
 import { type Flags, flagCommand } from "./flag-command.ts";
 import type { CommandHelp } from "./help.ts";
 import type { ProgramCommand } from "./program.ts";
+import { didYouMean } from "./suggestion.ts";
 
 /** Exit status for a wrong argument or setting. */
 const usageStatus = 2;
@@ -23,12 +25,28 @@ export interface Invocation {
 	complain(line: string): void;
 	/** Text on standard error as it is. */
 	stderr: Writable;
+	/** What was not taken as it was given, already said on standard error. */
+	warnings: readonly string[];
+}
+
+/** The settings of every command: one environment file serves them all. */
+const allTables: SettingTable[] = [];
+
+/** A line for each variable that looks like a setting and is none; its value may be a secret. */
+function unknownVariables(environment: Invocation["environment"]): string[] {
+	const known = allTables.flatMap(Object.keys).map(variableName);
+	return Object.keys(environment)
+		.filter((name) => /^HAPPO_AGENT_/i.test(name) && !known.includes(name))
+		.map(
+			(name) => `${name}: no such setting, ignored${didYouMean(name, known)}`,
+		);
 }
 
 /**
  * A command of happo-agent: it takes the settings of its help, as flags or as
- * variables, and no operands. Wrong settings, also those that `run` throws a
- * SettingsError for, are said on standard error, one line each: exit status 2.
+ * variables. Wrong settings, also those that `run` throws a SettingsError for, are
+ * said on standard error, one line each: exit status 2. What the original ignored
+ * is ignored, with a warning: operands, and variables that are no setting.
  */
 export function settingsCommand<const T extends SettingTable>(parts: {
 	name: string;
@@ -37,15 +55,25 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 }): ProgramCommand {
 	const { name, help, run } = parts;
 	const table = help.settings;
-	const command = flagCommand(name, [table], async ({ flags, context }) => {
+	allTables.push(table);
+	const command = flagCommand(name, [table], async (given) => {
+		const { flags, operands, context } = given;
 		const { stdin, stdout, stderr, env } = context;
 		const complain = (line: string) => {
 			stderr.write(`happo-agent: ${line}\n`);
 		};
+		const warnings: string[] = [];
+		const warn = (line: string) => {
+			warnings.push(line);
+			complain(`warning: ${line}`);
+		};
+		for (const operand of operands)
+			warn(`${name}: unexpected argument, ignored: ${operand}`);
+		for (const line of unknownVariables(env)) warn(line);
 		try {
-			const settings = resolveSettings(table, flags, env);
+			const settings = resolveSettings(table, flags, env, {}, warn);
 			return await run(settings, {
-				...{ flags, stdin, stdout, stderr, complain },
+				...{ flags, stdin, stdout, stderr, complain, warnings },
 				environment: env,
 			});
 		} catch (error) {
@@ -54,5 +82,6 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 			return usageStatus;
 		}
 	});
-	return { command, name, help };
+	const operands = { minimum: 0, maximum: Number.POSITIVE_INFINITY, name: "" };
+	return { command, name, help, operands };
 }

@@ -138,7 +138,7 @@ export async function startAgent(parts: {
 		certificateFile: settings["proxy-certificate"],
 		keyFile: settings["proxy-private-key"],
 	});
-	warnOfRisks({ settings, keyPair, trust, log });
+	await warnOfRisks({ settings, keyPair, trust, log });
 	const now = Date.now;
 	// what measures a duration must not go by a clock that is set
 	const elapsed = () => performance.now();
@@ -332,7 +332,9 @@ export async function startAgent(parts: {
 	keyPairs.start();
 	const supervisor = createSupervisor({ engine, environment, log });
 	if (!settings["disable-collect-metrics"]) collector.start();
-	log.info(`listening on ${server.address} port ${server.port}`);
+	log.notice(
+		`happo-agent ${version} started, listening on ${server.address} port ${server.port}, pid ${process.pid}, Node.js ${process.versions.node}`,
+	);
 	const ready = supervisor(
 		"READY=1",
 		`STATUS=listening on ${server.address} port ${server.port}`,

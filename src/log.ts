@@ -22,6 +22,8 @@ export interface Log {
 	info: Write;
 	warning: Write;
 	error: Write;
+	/** Writes at level info, whatever the least level is: for the few lines that every log must have. */
+	notice: Write;
 	/** Opens the file again under its name: log rotation has moved it away. */
 	reopen(): void;
 	close(): void;
@@ -112,9 +114,9 @@ export function openLog(
 		return true;
 	};
 	const write =
-		(of: LogLevel): Write =>
+		(of: LogLevel, isWanted = levels.indexOf(of) >= least): Write =>
 		(message, fields = {}) => {
-			if (isClosed || levels.indexOf(of) < least) return;
+			if (isClosed || !isWanted) return;
 			const said = `${lost} lines of the log could not be written`;
 			if (lost > 0 && putLine("warning", said, {})) lost = 0;
 			const told = typeof fields === "function" ? fields() : fields;
@@ -129,6 +131,7 @@ export function openLog(
 		info: write("info"),
 		warning: warn,
 		error: write("error"),
+		notice: write("info", true),
 		reopen: () => {
 			if (isClosed) return;
 			try {

@@ -40,6 +40,7 @@ const addressOrNothing = (text: string) =>
  */
 export const daemonSettings = {
 	"log-level": {
+		original: true,
 		kind: "choice",
 		choices: {
 			debug: "debug",
@@ -48,10 +49,19 @@ export const daemonSettings = {
 			warning: "warning",
 			error: "error",
 		},
+		nearest: {
+			trace: "debug",
+			notice: "info",
+			critical: "error",
+			fatal: "error",
+			panic: "error",
+		},
 		default: "warn",
 		help: "least important messages to log: debug, info, warn or error",
 	},
 	port: {
+		original: true,
+		strictRange: true,
 		short: "P",
 		kind: "integer",
 		minimum: 0,
@@ -60,6 +70,8 @@ export const daemonSettings = {
 		help: "port to listen on; 0 takes a free one",
 	},
 	"allowed-hosts": {
+		original: true,
+		adds: true,
 		short: "A",
 		kind: "list",
 		default: [],
@@ -67,6 +79,7 @@ export const daemonSettings = {
 		help: "addresses and networks that may connect, besides 127.0.0.1 and ::1",
 	},
 	"public-key": {
+		original: true,
 		check: notEmpty,
 		short: "B",
 		kind: "text",
@@ -75,6 +88,7 @@ export const daemonSettings = {
 		help: "certificate, PEM, with its chain if it has one",
 	},
 	"private-key": {
+		original: true,
 		check: notEmpty,
 		short: "R",
 		kind: "text",
@@ -83,6 +97,7 @@ export const daemonSettings = {
 		help: "private key of the certificate, PEM, may be encrypted",
 	},
 	"metric-config": {
+		original: true,
 		check: notEmpty,
 		short: "M",
 		kind: "text",
@@ -91,6 +106,7 @@ export const daemonSettings = {
 		help: "which metric plugins to run",
 	},
 	"cpu-profile": {
+		original: true,
 		short: "C",
 		kind: "text",
 		default: "",
@@ -98,6 +114,7 @@ export const daemonSettings = {
 		help: "write a CPU profile here on exit",
 	},
 	"max-connections": {
+		original: true,
 		short: "X",
 		kind: "integer",
 		minimum: 1,
@@ -106,6 +123,7 @@ export const daemonSettings = {
 		help: "connections served at once; more wait",
 	},
 	"command-timeout": {
+		original: true,
 		short: "T",
 		kind: "integer",
 		minimum: 1,
@@ -115,6 +133,7 @@ export const daemonSettings = {
 		help: "seconds a plugin or command may run; -1 is the default",
 	},
 	logfile: {
+		original: true,
 		check: notEmpty,
 		short: "l",
 		kind: "text",
@@ -129,6 +148,7 @@ export const daemonSettings = {
 		help: "lines of the log: text, as the original, or json",
 	},
 	dbfile: {
+		original: true,
 		check: notEmpty,
 		short: "d",
 		kind: "text",
@@ -137,6 +157,7 @@ export const daemonSettings = {
 		help: "store of metrics and machine states",
 	},
 	"metrics-max-lifetime-seconds": {
+		original: true,
 		kind: "integer",
 		minimum: 0,
 		maximum: 3650 * day,
@@ -144,6 +165,7 @@ export const daemonSettings = {
 		help: "seconds that metrics nobody takes are kept",
 	},
 	"machine-state-max-lifetime-seconds": {
+		original: true,
 		kind: "integer",
 		minimum: 0,
 		maximum: 3650 * day,
@@ -151,6 +173,7 @@ export const daemonSettings = {
 		help: "seconds that machine states are kept",
 	},
 	"proxy-timeout-seconds": {
+		original: true,
 		kind: "integer",
 		minimum: -longest,
 		maximum: longest,
@@ -158,6 +181,7 @@ export const daemonSettings = {
 		help: "seconds to wait for the next hop; 0 or less is no limit",
 	},
 	"error-log-interval-seconds": {
+		original: true,
 		kind: "integer",
 		minimum: -longest,
 		maximum: longest,
@@ -165,6 +189,7 @@ export const daemonSettings = {
 		help: "least seconds between two machine states; below 0 none is saved",
 	},
 	"nagios-plugin-paths": {
+		original: true,
 		kind: "list",
 		default: [
 			"/usr/local/hb-agent/bin",
@@ -177,17 +202,20 @@ export const daemonSettings = {
 		help: "directories of Nagios plugins, first match wins",
 	},
 	"sensu-plugin-paths": {
+		original: true,
 		kind: "list",
 		default: ["/usr/local/hb-agent/bin", "/usr/local/bin"],
 		check: someDirectory,
 		help: "directories of metric plugins, first match wins",
 	},
 	"enable-requeststatus-middleware": {
+		original: true,
 		kind: "switch",
 		default: false,
 		help: "count requests for /status/request",
 	},
 	"disable-collect-metrics": {
+		original: true,
 		kind: "switch",
 		default: false,
 		help: "do not run metric plugins",

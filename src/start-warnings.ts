@@ -1,23 +1,50 @@
+import { userInfo } from "node:os";
 import { validityWarning } from "./http/certificate.ts";
+import { exposedFiles } from "./http/exposed-files.ts";
 import type { KeyPair } from "./http/key-pair.ts";
 import type { Log } from "./log.ts";
 import type { Trust } from "./relay/trust.ts";
 import type { DaemonSettings } from "./settings.ts";
 
-/** Says at the start what an operator should know of a risky set-up. */
-export function warnOfRisks(parts: {
+/** The user that commands run as; a container's may have no name. */
+function userName(): string {
+	try {
+		return userInfo().username;
+	} catch {
+		return `user ${process.getuid?.()}`;
+	}
+}
+
+/** What a client can have the agent run, in one line; undefined if the settings leave it little. */
+function reachOfClients(settings: DaemonSettings): string | undefined {
+	const open = (["shell", "inventory", "config-update"] as const).filter(
+		(name) => settings[name],
+	);
+	if (settings.shell)
+		return `whoever may connect can run any command as ${userName()} (${open.join(", ")})`;
+	if (settings["config-update"])
+		return `whoever may connect can choose the metric plugins and their options, which run as ${userName()} (config-update)`;
+	return undefined;
+}
+
+/** Logs at the start what an operator should know of a risky set-up. */
+export async function warnOfRisks(parts: {
 	settings: DaemonSettings;
 	keyPair: KeyPair;
 	trust: Trust;
 	log: Pick<Log, "warning">;
-}): void {
+}): Promise<void> {
 	const { settings, keyPair, trust, log } = parts;
 	const validity = validityWarning(keyPair, new Date());
 	if (validity) log.warning(validity);
-	if (process.getuid?.() === 0 && settings.inventory)
-		log.warning(
-			"running as root with /inventory on: every allowed host has a root shell here (inventory, shell)",
-		);
+	const exposed = await exposedFiles([
+		{ what: "private key", file: settings["private-key"] },
+		{ what: "passphrase file", file: settings["private-key-passphrase-file"] },
+		{ what: "private key", file: settings["proxy-private-key"] },
+	]);
+	for (const line of exposed) log.warning(line);
+	const reach = reachOfClients(settings);
+	if (reach) log.warning(reach);
 	if (trust.isUnverified)
 		log.warning(
 			"certificates of next hops are not verified (proxy-ca-file, proxy-fingerprints)",

@@ -5,6 +5,7 @@ import { systemReason } from "../system-error.ts";
 import { createTicker, systemTimers, type Timers } from "../ticker.ts";
 import { inTurn } from "../turn.ts";
 import { loadKeyPair, validityWarning } from "./certificate.ts";
+import { exposedFiles } from "./exposed-files.ts";
 import { type KeyPair, KeyPairError } from "./key-pair.ts";
 
 export interface KeyPairKeeper {
@@ -48,7 +49,7 @@ export function createKeyPairKeeper({
 	intervalMilliseconds: number;
 	timers?: Timers;
 }): KeyPairKeeper {
-	const { certificateFile, privateKeyFile, passphraseFile } = files;
+	const { certificateFile, privateKeyFile, passphraseFile = "" } = files;
 	const paths = [
 		certificateFile,
 		privateKeyFile,
@@ -101,10 +102,16 @@ export function createKeyPairKeeper({
 		if (!isSame) warn();
 	};
 
-	const conclude = (found: KeyPair | Error, occasion: Occasion) => {
+	const conclude = async (found: KeyPair | Error, occasion: Occasion) => {
 		if (isStopped) return;
-		if (found instanceof Error) refuse(found.message, occasion);
-		else accept(found, occasion);
+		if (found instanceof Error) return refuse(found.message, occasion);
+		accept(found, occasion);
+		if (occasion === "again") return;
+		const exposed = await exposedFiles([
+			{ what: "private key", file: privateKeyFile },
+			{ what: "passphrase file", file: passphraseFile },
+		]);
+		if (!isStopped) for (const line of exposed) log.warning(line);
 	};
 
 	const look = async () => {
@@ -119,7 +126,7 @@ export function createKeyPairKeeper({
 		const occasion = version === read ? "again" : "changed";
 		read = version;
 		isSettled = true;
-		conclude(found, occasion);
+		await conclude(found, occasion);
 	};
 
 	const reload = async () => {
@@ -127,7 +134,7 @@ export function createKeyPairKeeper({
 		read = version;
 		// written a moment ago, they can be written again without a trace in their times
 		isSettled = false;
-		conclude(await load(irregular), "asked");
+		await conclude(await load(irregular), "asked");
 	};
 
 	const ticker = createTicker({

@@ -216,7 +216,6 @@ const misunderstood: [string[], RegExp][] = [
 	[["add", "-g"], /--group-name: needs a value/],
 	[["add", "-g", "G", "-i", "I", "-P", "x"], /--port: not a whole number: x/],
 	[["add", "-g", "G", "-i", "I", "-P", "0"], /--port: must be 1 to 65535: 0/],
-	[["add", "-g", "G", "-i", "I", "extra"], /add: unexpected argument: extra/],
 	[["is_added", "-g", "G", "-i", "I", "-H", "h"], /-H/],
 	[["remove", "-g", "G", "-i", "I", "--proxy", "p"], /--proxy/],
 	[["append_metric", "-b", "127.0.0.1"], /--bastion-endpoint: .*127\.0\.0\.1/],

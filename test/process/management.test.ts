@@ -139,6 +139,17 @@ async function sentBy(
 	return JSON.parse(body.toString("utf8")).hostdata;
 }
 
+test("words behind a command are ignored with a warning, as the original ignored them", async (t) => {
+	const server = await plainServer(t, (response) => response.end());
+	const exited = await run(t, ["add", "extra", "-e", at(server.port), ...host]);
+	assert.equal(exited.stdout, "Success.\n");
+	assert.equal(
+		exited.stderr,
+		"happo-agent: warning: add: unexpected argument, ignored: extra\n",
+	);
+	assert.equal(exited.code, 0);
+});
+
 test("every variable counts, an empty one does not, and a flag wins", async (t) => {
 	const environment = {
 		HAPPO_AGENT_GROUP_NAME: "VG",
@@ -170,7 +181,8 @@ test("every variable counts, an empty one does not, and a flag wins", async (t) 
 		),
 		{
 			...{ group_name: "G", ip: "i", hostname: "h", port: 1 },
-			proxies: ["a", "b", "c"],
+			// bastions add up, as in the original
+			proxies: ["p1", "p2:7000", "a", "b", "c"],
 		},
 	);
 	assert.deepEqual(

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { version } from "../../generated/version.ts";
 import { writeTestKeyPair } from "../support/agent.ts";
 import { freePort } from "../support/command-line.ts";
-import { startProgram } from "../support/daemon.ts";
+import { startDaemon, startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { send } from "../support/https.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -45,5 +46,24 @@ test("SIGHUP opens the log again under its name, and the agent goes on", async (
 	});
 	agent.process.kill("SIGTERM");
 	assert.equal((await agent.exited).code, 0);
-	assert.match(await lines(file), /\[info\] SIGTERM: stopping\n$/);
+	assert.match(
+		await lines(file),
+		/\[info\] SIGTERM: stopping\n\S+ \S+ \[info\] happo-agent \S+ stopped: SIGTERM\n$/,
+	);
 });
+
+for (const level of ["warn", "error"])
+	test(`at level ${level} the log has one line for the start and one for the stop`, async (t) => {
+		const daemon = await startDaemon(t, ["--log-level", level]);
+		const { stdout } = await daemon.stop();
+		const told = stdout.split("\n").filter((line) => line.includes("[info]"));
+		const text = `happo-agent ${version}`;
+		assert.equal(told.length, 2, stdout);
+		assert.match(
+			told[0] ?? "",
+			new RegExp(
+				`^\\S+ \\S+ \\[info\\] ${text} started, listening on 127\\.0\\.0\\.1 port ${daemon.port}, pid ${daemon.process.pid}, Node\\.js [0-9.]+$`,
+			),
+		);
+		assert.ok(told[1]?.endsWith(`[info] ${text} stopped: SIGTERM`), told[1]);
+	});

@@ -19,22 +19,14 @@ test("every bad setting is reported at once, by flag or variable and value", asy
 		t,
 		[
 			"daemon",
-			...[
-				"--log-level",
-				"loud",
-				"-P",
-				"70000",
-				"--allowed-hosts",
-				"10.0.0.0/33",
-			],
-			...["-T", "0", "--shell=maybe", "--max-commands", "many"],
+			...["-P", "70000", "--allowed-hosts", "10.0.0.0/33"],
+			...["-T", "ten", "--shell=maybe", "--max-commands", "many"],
 		],
 		{
 			environment: {
-				HAPPO_AGENT_MAX_CONNECTIONS: "-5",
 				HAPPO_AGENT_COMMAND_TIMEOUT: "the flag wins over this",
 				HAPPO_AGENT_INVENTORY: "perhaps",
-				HAPPO_AGENT_METRICS_MAX_LIFETIME_SECONDS: "010",
+				HAPPO_AGENT_LOG_FORMAT: "loud",
 			},
 		},
 	);
@@ -45,15 +37,54 @@ test("every bad setting is reported at once, by flag or variable and value", asy
 		},
 		2,
 		/^happo-agent: --allowed-hosts: .*10\.0\.0\.0\/33/,
-		/^happo-agent: --command-timeout: .*: 0$/,
-		/^happo-agent: --log-level: .*: loud$/,
+		/^happo-agent: --command-timeout: .*: ten$/,
 		/^happo-agent: --max-commands: .*: many$/,
 		/^happo-agent: --port: .*: 70000$/,
 		/^happo-agent: --shell: .*: maybe$/,
 		/^happo-agent: HAPPO_AGENT_INVENTORY: .*: perhaps$/,
-		/^happo-agent: HAPPO_AGENT_MAX_CONNECTIONS: .*: -5$/,
-		/^happo-agent: HAPPO_AGENT_METRICS_MAX_LIFETIME_SECONDS: .*: 010$/,
+		/^happo-agent: HAPPO_AGENT_LOG_FORMAT: .*: loud$/,
 	);
+});
+
+test("an old command line and environment file start, with warnings on standard error and in the log", async (t) => {
+	const daemon = await startWithPlugins(
+		t,
+		[
+			...["extra", "-A", "127.0.0.3", "--metrics-max-lifetime-seconds"],
+			"999999999",
+		],
+		{
+			environment: {
+				HAPPO_AGENT_ALLOWED_HOSTS: "127.0.0.2",
+				HAPPO_AGENT_COMAND_TIMEOUT: "a secret",
+				HAPPO_AGENT_GROUP_NAME: "WEB!FRONT",
+				HAPPO_AGENT_LOG_LEVEL: "fatal",
+			},
+		},
+	);
+	const warnings = [
+		"daemon: unexpected argument, ignored: extra",
+		"HAPPO_AGENT_COMAND_TIMEOUT: no such setting, ignored, did you mean 'HAPPO_AGENT_COMMAND_TIMEOUT'?",
+		"--metrics-max-lifetime-seconds: must be 0 to 315360000: 999999999; using 315360000",
+	];
+	const { settings } = (await send({ port: daemon.port, path: "/status" }))
+		.json as { settings: Record<string, string> };
+	assert.equal(settings["metrics-max-lifetime-seconds"], "315360000");
+	assert.equal(settings["allowed-hosts"], "127.0.0.2,127.0.0.3");
+	for (const localAddress of ["127.0.0.2", "127.0.0.3"])
+		assert.equal((await send({ port: daemon.port, localAddress })).text, "OK");
+	for (const line of warnings) {
+		assert.ok(
+			daemon.stderr().includes(`happo-agent: warning: ${line}\n`),
+			line,
+		);
+		assert.ok(daemon.stdout().includes(`[warning] ${line}\n`), line);
+	}
+	const lines = daemon
+		.stderr()
+		.split("\n")
+		.filter((line) => line !== "");
+	assert.equal(lines.length, warnings.length, daemon.stderr());
 });
 
 test("every entry of allowed-hosts that is none is named", async (t) => {
@@ -111,8 +142,8 @@ for (const flags of [
 		assert.equal((await check(daemon, "check_exit", "3")).status, 200);
 		// the value was read, not only let pass
 		const name = flags.map((flag) => flag.replace(/-1$|^5$/, "-7"));
-		const exited = await run(t, ["daemon", ...name]);
-		assertRefused(exited, 2, /--command-timeout: .*: -7$/);
+		const exited = await run(t, ["daemon", ...name, "-P", "70000"]);
+		assertRefused(exited, 2, /--command-timeout: .*: -7; using 1$/, /--port/);
 	});
 
 test("a timeout that was given is the one that applies", async (t) => {

@@ -44,6 +44,7 @@ export function recordingLog() {
 		info: write("info"),
 		warning: write("warning"),
 		error: write("error"),
+		notice: write("info"),
 		reopen: () => {},
 		close: () => {},
 	};

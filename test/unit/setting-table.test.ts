@@ -6,7 +6,18 @@ import { daemonSettings } from "../../src/settings.ts";
 const resolve = (
 	flags: Record<string, string[]> = {},
 	environment: Record<string, string> = {},
-) => resolveSettings(daemonSettings, flags, environment);
+	warn: (line: string) => void = () => {},
+) => resolveSettings(daemonSettings, flags, environment, {}, warn);
+
+/** The settings of a start, and its warnings. */
+function warned(
+	flags: Record<string, string[]>,
+	environment: Record<string, string> = {},
+) {
+	const warnings: string[] = [];
+	const settings = resolve(flags, environment, (line) => warnings.push(line));
+	return { settings, warnings };
+}
 
 /** The lines of the SettingsError that a start with these settings gives. */
 function complaints(...given: Parameters<typeof resolve>): readonly string[] {
@@ -66,36 +77,134 @@ test("a list in a variable is split and trimmed", () => {
 	assert.deepEqual(hosts, ["10.0.0.1", "10.0.0.0/8"]);
 });
 
-test("whole numbers: decimal and hexadecimal, no leading zeros, no fractions", () => {
+test("whole numbers: decimal and hexadecimal, a sign, no fractions", () => {
 	assert.equal(resolve({ port: ["0x1a79"] }).port, 6777);
+	assert.equal(resolve({ port: [" +6777 "] }).port, 6777);
 	assert.equal(
 		resolve({ "error-log-interval-seconds": ["-5"] })[
 			"error-log-interval-seconds"
 		],
 		-5,
 	);
-	for (const bad of [
-		"06777",
-		"1.5",
-		"1e3",
-		"x",
-		"6777s",
-		"99999999999999999999",
-	])
+	for (const bad of ["1.5", "1e3", "x", "6777s", "08", "0o17", "--5", "5 5"])
 		assert.deepEqual(complaints({ port: [bad] }), [
 			`--port: not a whole number: ${bad}`,
 		]);
+	assert.deepEqual(complaints({ "max-commands": ["010"] }), [
+		"--max-commands: not a whole number: 010",
+	]);
+	assert.deepEqual(complaints({ "max-commands": ["9".repeat(20)] }), [
+		`--max-commands: not a whole number: ${"9".repeat(20)}`,
+	]);
 });
 
-test("command-timeout: -1 is the default, 0 and less than -1 are errors", () => {
-	const timeout = (text: string) =>
-		resolve({ "command-timeout": [text] })["command-timeout"];
-	assert.equal(timeout("-1"), 10);
-	assert.equal(timeout("3"), 3);
-	for (const bad of ["0", "-2", "-5"])
-		assert.deepEqual(complaints({ "command-timeout": [bad] }), [
-			`--command-timeout: must be 1 to 2000000 or -1: ${bad}`,
+test("a leading zero is octal, as in the original, with a warning", () => {
+	const { settings, warnings } = warned(
+		{ "command-timeout": ["010"] },
+		{ HAPPO_AGENT_PORT: "06777" },
+	);
+	assert.equal(settings["command-timeout"], 8);
+	assert.equal(settings.port, 0o6777);
+	assert.deepEqual(warnings, [
+		"HAPPO_AGENT_PORT: a leading zero makes the number octal: 06777; using 3583",
+		"--command-timeout: a leading zero makes the number octal: 010; using 8",
+	]);
+});
+
+for (const [name, given, used, range] of [
+	["command-timeout", "0", 1, "1 to 2000000 or -1"],
+	["command-timeout", "-5", 1, "1 to 2000000 or -1"],
+	["command-timeout", "3000000", 2_000_000, "1 to 2000000 or -1"],
+	["max-connections", "0", 1, "1 to 100000"],
+	["max-connections", "-1", 1, "1 to 100000"],
+	["max-connections", "1000000", 100_000, "1 to 100000"],
+	["metrics-max-lifetime-seconds", "999999999", 315_360_000, "0 to 315360000"],
+	["metrics-max-lifetime-seconds", "-1", 0, "0 to 315360000"],
+	[
+		"machine-state-max-lifetime-seconds",
+		"9223372036854775807",
+		315_360_000,
+		"0 to 315360000",
+	],
+	["proxy-timeout-seconds", "99999999999", 2_000_000, "-2000000 to 2000000"],
+	["error-log-interval-seconds", "31536000", 2_000_000, "-2000000 to 2000000"],
+] as const)
+	test(`an original setting out of range is the nearest in range: --${name} ${given}`, () => {
+		const { settings, warnings } = warned({ [name]: [given] });
+		assert.equal(settings[name], used);
+		assert.deepEqual(warnings, [
+			`--${name}: must be ${range}: ${given}; using ${used}`,
 		]);
+		const variable = `HAPPO_AGENT_${name.replaceAll("-", "_").toUpperCase()}`;
+		const fromVariable = warned({}, { [variable]: given });
+		assert.equal(fromVariable.settings[name], used);
+		assert.deepEqual(fromVariable.warnings, [
+			`${variable}: must be ${range}: ${given}; using ${used}`,
+		]);
+	});
+
+test("command-timeout: -1 is the default, without a warning", () => {
+	const { settings, warnings } = warned({ "command-timeout": ["-1"] });
+	assert.equal(settings["command-timeout"], 10);
+	assert.deepEqual(warnings, []);
+});
+
+test("an original variable that the original could not read counts as not set, with a warning", () => {
+	const { settings, warnings } = warned(
+		{},
+		{
+			HAPPO_AGENT_COMMAND_TIMEOUT: "10s",
+			HAPPO_AGENT_DISABLE_COLLECT_METRICS: "disabled",
+		},
+	);
+	assert.equal(settings["command-timeout"], 10);
+	assert.equal(settings["disable-collect-metrics"], false);
+	assert.deepEqual(warnings, [
+		"HAPPO_AGENT_COMMAND_TIMEOUT: not a whole number: 10s; using 10",
+		"HAPPO_AGENT_DISABLE_COLLECT_METRICS: not yes or no: disabled; using no",
+	]);
+	assert.deepEqual(complaints({}, { HAPPO_AGENT_MAX_COMMANDS: "10s" }), [
+		"HAPPO_AGENT_MAX_COMMANDS: not a whole number: 10s",
+	]);
+});
+
+test("plugin directories without a directory are the default, with a warning", () => {
+	const { settings, warnings } = warned({ "sensu-plugin-paths": [","] });
+	assert.deepEqual(settings["sensu-plugin-paths"], [
+		"/usr/local/hb-agent/bin",
+		"/usr/local/bin",
+	]);
+	assert.deepEqual(warnings, [
+		"--sensu-plugin-paths: no directory; using /usr/local/hb-agent/bin,/usr/local/bin",
+	]);
+});
+
+test("-A adds to HAPPO_AGENT_ALLOWED_HOSTS, the flag of another list replaces its variable", () => {
+	const settings = resolve(
+		{
+			"allowed-hosts": ["10.0.0.2", "10.0.0.3"],
+			"proxy-destinations": ["web01"],
+			"nagios-plugin-paths": ["/a"],
+		},
+		{
+			HAPPO_AGENT_ALLOWED_HOSTS: "10.0.0.1,10.1.0.0/16",
+			HAPPO_AGENT_PROXY_DESTINATIONS: "web02",
+			HAPPO_AGENT_NAGIOS_PLUGIN_PATHS: "/b",
+		},
+	);
+	assert.deepEqual(settings["allowed-hosts"], [
+		...["10.0.0.1", "10.1.0.0/16", "10.0.0.2", "10.0.0.3"],
+	]);
+	assert.deepEqual(settings["proxy-destinations"], ["web01"]);
+	assert.deepEqual(settings["nagios-plugin-paths"], ["/a"]);
+	// a bad entry stops the start wherever it stands
+	assert.deepEqual(
+		complaints(
+			{ "allowed-hosts": ["10.0.0.2"] },
+			{ HAPPO_AGENT_ALLOWED_HOSTS: "web1" },
+		),
+		["--allowed-hosts: not an address or network: web1"],
+	);
 });
 
 test("switches take what Go's ParseBool takes, and yes, no, on, off", () => {
@@ -117,17 +226,33 @@ test("log levels: any letter case, warn is warning", () => {
 	assert.equal(level("WARNING"), "warning");
 });
 
+test("a log level that is none is the nearest one, with a warning", () => {
+	for (const [given, used, name] of [
+		["fatal", "error", "error"],
+		["Panic", "error", "error"],
+		["trace", "debug", "debug"],
+		["loud", "warning", "warning"],
+		["constructor", "warning", "warning"],
+	] as const) {
+		const { settings, warnings } = warned({}, { HAPPO_AGENT_LOG_LEVEL: given });
+		assert.equal(settings["log-level"], used);
+		assert.deepEqual(warnings, [
+			`HAPPO_AGENT_LOG_LEVEL: must be one of debug, info, warn, warning, error: ${given}; using ${name}`,
+		]);
+	}
+});
+
 test("every bad value is reported at once, by the name it was given under", () => {
 	assert.deepEqual(
 		complaints(
 			{ port: ["70000"], "allowed-hosts": ["10.0.0/8", "web1", "::1"] },
-			{ HAPPO_AGENT_MAX_CONNECTIONS: "0", HAPPO_AGENT_LOG_LEVEL: "loud" },
+			{ HAPPO_AGENT_MAX_COMMANDS: "0", HAPPO_AGENT_LOG_FORMAT: "loud" },
 		),
 		[
-			"HAPPO_AGENT_LOG_LEVEL: must be one of debug, info, warn, warning, error: loud",
 			"--port: must be 0 to 65535: 70000",
 			"--allowed-hosts: not an address or network: 10.0.0/8, web1",
-			"HAPPO_AGENT_MAX_CONNECTIONS: must be 1 to 100000: 0",
+			"HAPPO_AGENT_LOG_FORMAT: must be one of text, json: loud",
+			"HAPPO_AGENT_MAX_COMMANDS: must be 1 to 10000: 0",
 		],
 	);
 });

@@ -25,6 +25,9 @@ import { tlsOptions } from "../../../src/http/tls-options.ts";
 import { recordingLog } from "../../support/agent.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
+// a key that others can read is logged
+process.umask(0o077);
+
 const start = Date.parse("2026-11-22T12:00:00Z");
 const day = 86_400_000;
 

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { chmod, writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { loadKeyPair } from "../../src/http/certificate.ts";
+import { resolveSettings } from "../../src/setting-table.ts";
+import { type DaemonSettings, daemonSettings } from "../../src/settings.ts";
+import { warnOfRisks } from "../../src/start-warnings.ts";
+import { recordingLog, writeTestKeyPair } from "../support/agent.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+/** What a start with these settings warns of. */
+async function warnings(
+	t: TestContext,
+	given: Partial<DaemonSettings>,
+	keyMode = 0o600,
+) {
+	const directory = await temporaryDirectory(t);
+	const pair = await writeTestKeyPair(directory);
+	await chmod(pair["private-key"], keyMode);
+	const { log, lines } = recordingLog();
+	await warnOfRisks({
+		settings: resolveSettings(daemonSettings, {}, {}, { ...pair, ...given }),
+		keyPair: await loadKeyPair({
+			certificateFile: pair["public-key"],
+			privateKeyFile: pair["private-key"],
+		}),
+		trust: { tls: {}, fingerprint: () => undefined, isUnverified: false },
+		log,
+	});
+	return lines.map((line) =>
+		line.replaceAll(directory, "").replaceAll(userInfo().username, "USER"),
+	);
+}
+
+for (const [given, expected] of [
+	[{}, "any command as USER (shell, inventory, config-update)"],
+	[{ inventory: false }, "any command as USER (shell, config-update)"],
+	[{ "config-update": false }, "any command as USER (shell, inventory)"],
+	[
+		{ shell: false },
+		"choose the metric plugins and their options, which run as USER (config-update)",
+	],
+] as const)
+	test(`what whoever may connect can do: ${JSON.stringify(given)}`, async (t) => {
+		assert.deepEqual(await warnings(t, given), [
+			`warning whoever may connect can ${expected.startsWith("any") ? "run " : ""}${expected}`,
+		]);
+	});
+
+const quiet = { shell: false, "config-update": false };
+
+test("without a shell and config-update nothing is said", async (t) => {
+	assert.deepEqual(await warnings(t, quiet), []);
+	assert.deepEqual(await warnings(t, quiet, 0o640), []);
+});
+
+for (const [mode, what] of [
+	[0o644, "read"],
+	[0o602, "change"],
+] as const)
+	test(`a private key with mode 0${mode.toString(8)} is named`, async (t) => {
+		const key = "warning private key /agent.key: mode";
+		assert.deepEqual(await warnings(t, quiet, mode), [
+			`${key} 0${mode.toString(8)}, every user of this machine can ${what} it (chmod 600)`,
+		]);
+	});
+
+test("so are a passphrase file and the key for next hops", async (t) => {
+	const directory = await temporaryDirectory(t);
+	const passphrase = join(directory, "phrase");
+	const key = join(directory, "hop.key");
+	for (const file of [passphrase, key]) {
+		await writeFile(file, "x");
+		await chmod(file, 0o604);
+	}
+	assert.deepEqual(
+		await warnings(t, {
+			...quiet,
+			"private-key-passphrase-file": passphrase,
+			"proxy-private-key": key,
+		}),
+		[
+			`warning passphrase file ${passphrase}: mode 0604, every user of this machine can read it (chmod 600)`,
+			`warning private key ${key}: mode 0604, every user of this machine can read it (chmod 600)`,
+		],
+	);
+});
