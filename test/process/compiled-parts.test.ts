@@ -1,34 +1,13 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import { nodes, startDaemon } from "../support/daemon.ts";
+import { isTaken } from "../support/compiled-code.ts";
+import { ownNode, startDaemon } from "../support/daemon.ts";
 import { send } from "../support/https.ts";
 import { copyProgram } from "../support/program-copy.ts";
 
 const isCode = (file: string) => file.endsWith(".code");
-
-/** Whether V8 takes the compiled code that lies beside a built program; undefined: there is none. */
-function isTaken(
-	directory: string,
-	node = process.execPath,
-	...flags: string[]
-) {
-	const { stdout, stderr } = spawnSync(
-		node,
-		[
-			...flags,
-			...["--input-type=module", "-e"],
-			"const { script } = await import(process.argv[1]); console.log(script.cachedDataRejected);",
-			pathToFileURL(join(directory, "dist/compiled-parts.js")).href,
-		],
-		{ encoding: "utf8" },
-	);
-	assert.equal(stderr, "");
-	return { true: false, false: true, undefined: undefined }[stdout.trim()];
-}
 
 /** The daemon of a copy starts and answers. */
 async function answers(t: TestContext, program: string) {
@@ -41,15 +20,8 @@ test("the build keeps what V8 makes of the daemon, and a start takes it", () => 
 	assert.equal(isTaken(process.cwd()), true);
 });
 
-const [own, ...others] = nodes;
-
-test("another Node does without it", { skip: others.length === 0 }, () => {
-	for (const { name, path } of others)
-		assert.equal(isTaken(process.cwd(), path), false, name);
-});
-
 test("so does the same Node with other flags", () => {
-	assert.equal(isTaken(process.cwd(), own?.path, "--no-opt"), false);
+	assert.equal(isTaken(process.cwd(), ownNode.path, "--no-opt"), false);
 });
 
 test("without it the daemon starts and answers", async (t) => {

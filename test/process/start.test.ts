@@ -1,19 +1,11 @@
-import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { version } from "../../src/agent.ts";
 import { writeTestKeyPair } from "../support/agent.ts";
-import {
-	assertRefused,
-	freePort,
-	run,
-	startWithPlugins,
-} from "../support/command-line.ts";
-import { nodes, startProgram } from "../support/daemon.ts";
-import { post, send } from "../support/https.ts";
+import { assertRefused, freePort, run } from "../support/command-line.ts";
+import { ownNode } from "../support/daemon.ts";
+import { testStart } from "../support/node-cases.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 /** A directory with two key pairs, and a start that names its files. */
@@ -106,38 +98,4 @@ test("a log that cannot be written stops the start", async (t) => {
 	assertRefused(await start({ logfile: "folder/log" }), 1, /permission denied/);
 });
 
-for (const node of nodes)
-	test(`it starts, answers and stops with ${node.path}`, async (t) => {
-		const told = startProgram(t, ["--version"], { node: node.path });
-		assert.equal(
-			(await told.exited).stdout,
-			`happo-agent version ${version}\n`,
-		);
-		const daemon = await startWithPlugins(t, [], { node: node.path });
-		assert.equal((await send(daemon)).text, "OK");
-		const { port } = daemon;
-		const plugin = { plugin_name: "check_exit", plugin_option: "2" };
-		assert.deepEqual((await post(port, "/monitor", plugin)).json, {
-			return_value: 2,
-			message: "exit 2 says hello\n",
-		});
-		const command = { command: "echo", command_option: "a | cat" };
-		assert.deepEqual((await post(port, "/inventory", command)).json, {
-			return_code: 0,
-			return_value: "a\n",
-		});
-		assert.equal((await post(port, "/monitor", {})).status, 400);
-		const { code, stderr } = await daemon.stop();
-		assert.equal(stderr, "");
-		assert.equal(code, 0);
-	});
-
-const majors = nodes.map(
-	({ path }) =>
-		execFileSync(path, ["--version"], { encoding: "utf8" }).split(".", 1)[0],
-);
-
-for (const major of ["22", "24"])
-	if (!majors.includes(`v${major}`))
-		test(`it starts, answers and stops with node ${major}`, (t) =>
-			t.skip(`set HAPPO_TEST_NODES to a node ${major} binary`));
+testStart(ownNode);

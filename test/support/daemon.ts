@@ -10,20 +10,25 @@ import { temporaryDirectory } from "./temporary.ts";
 /** The built program. */
 export const program = join(process.cwd(), "dist/happo-agent.js");
 
-/**
- * The Node binaries the built program is tested with: this one, and those that
- * HAPPO_TEST_NODES names (paths, separated by colons).
- */
-export const nodes: readonly { name: string; path: string }[] = [
-	{ name: `node ${process.versions.node}`, path: process.execPath },
-	...(process.env.HAPPO_TEST_NODES ?? "")
-		.split(":")
-		.filter((path) => path !== "")
-		.map((path) => ({
-			name: basename(join(path, "../../../..")),
-			path,
-		})),
-];
+/** A Node that the built program is started with. */
+export interface NodeBinary {
+	name: string;
+	path: string;
+}
+
+/** The one the tests run with. */
+export const ownNode: NodeBinary = {
+	name: `node ${process.versions.node}`,
+	path: process.execPath,
+};
+
+/** Those that HAPPO_TEST_NODES names (paths, separated by colons). */
+export const otherNodes: readonly NodeBinary[] = (
+	process.env.HAPPO_TEST_NODES ?? ""
+)
+	.split(":")
+	.filter((path) => path !== "")
+	.map((path) => ({ name: basename(join(path, "../../../..")), path }));
 
 export interface Exited {
 	code: number | null;

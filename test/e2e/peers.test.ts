@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -7,18 +7,15 @@ import { promisify } from "node:util";
 import { fixtures } from "../support/agent.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { post } from "../support/https.ts";
+import { lacksPeer } from "../support/peer.ts";
 
 const run = promisify(execFile);
 
-/** Whether a program is there, asked for its version. */
-function has(name: string, argument = "--version"): boolean {
-	try {
-		execFileSync(name, [argument], { stdio: "ignore" });
-		return true;
-	} catch {
-		return false;
-	}
-}
+/** Why a program cannot be used; undefined if it answers when asked for its version. */
+const missing = (name: "curl" | "openssl" | "wget"): string | undefined =>
+	spawnSync(name, [name === "openssl" ? "version" : "--version"]).status === 0
+		? undefined
+		: `${name} is not installed`;
 
 const directories = ["/usr/lib64/nagios/plugins", "/usr/lib/nagios/plugins"];
 
@@ -32,8 +29,11 @@ describe("real monitoring plugins through /monitor", () => {
 		) => Promise<void>,
 	) =>
 		it(name, async (t) => {
-			if (!directories.some((directory) => existsSync(join(directory, name))))
-				return t.skip("monitoring-plugins-basic is not installed");
+			const found = directories.some((directory) =>
+				existsSync(join(directory, name)),
+			);
+			const reason = "monitoring-plugins-basic is not installed";
+			if (lacksPeer(t, found ? undefined : reason)) return;
 			const { port } = await startDaemon(t);
 			await run(async (option) => {
 				const { status, json } = await post(port, "/monitor", {
@@ -115,7 +115,7 @@ describe("the clients of the documentation", () => {
 	const uname = '{"apikey": "", "command": "uname", "command_option": "-s"}';
 
 	it("wget", async (t) => {
-		if (!has("wget")) return t.skip("wget is not installed");
+		if (lacksPeer(t, missing("wget"))) return;
 		const { port } = await startDaemon(t, flags);
 		const wget = async (path: string, ...more: string[]) => {
 			const { stdout } = await run("wget", [
@@ -134,7 +134,7 @@ describe("the clients of the documentation", () => {
 	});
 
 	it("curl --http1.0, which offers http/1.0 in its handshake", async (t) => {
-		if (!has("curl")) return t.skip("curl is not installed");
+		if (lacksPeer(t, missing("curl"))) return;
 		const { port } = await startDaemon(t);
 		const { stdout } = await run("curl", [
 			...["-s", "-S", "-k", "--max-time", "20", "--http1.0"],
@@ -144,7 +144,7 @@ describe("the clients of the documentation", () => {
 	});
 
 	it("curl", async (t) => {
-		if (!has("curl")) return t.skip("curl is not installed");
+		if (lacksPeer(t, missing("curl"))) return;
 		const { port } = await startDaemon(t, flags);
 		const curl = async (path: string, ...more: string[]) => {
 			const { stdout } = await run("curl", [
@@ -193,7 +193,7 @@ describe("openssl s_client", () => {
 	}
 	const attempt = (words: string, done: boolean, says: RegExp) =>
 		it(`${words}: ${done ? "connects" : "is refused by the server"}`, async (t) => {
-			if (!has("openssl", "version")) return t.skip("openssl is not installed");
+			if (lacksPeer(t, missing("openssl"))) return;
 			const shaken = await handshake(t, words);
 			assert.match(shaken.text, says);
 			assert.equal(shaken.done, done, shaken.text);

@@ -9,6 +9,7 @@ import { writeTestKeyPair } from "../support/agent.ts";
 import { run, startWithPlugins } from "../support/command-line.ts";
 import { eventually } from "../support/eventually.ts";
 import { post, send } from "../support/https.ts";
+import { lacksPeer } from "../support/peer.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const isThere = (program: string, argument: string) =>
@@ -19,6 +20,10 @@ const missing = !isThere("perl", "-v")
 	: !isThere("systemd-notify", "--version")
 		? "systemd-notify is not installed"
 		: undefined;
+
+const missingSocat = isThere("socat", "-V")
+	? undefined
+	: "socat is not installed";
 
 /** Prints what arrives, and lets go of the descriptor that systemd-notify waits for, as systemd does. */
 const letsGo = `
@@ -63,7 +68,7 @@ async function receive(
 }
 
 test("systemd is told when the agent answers, and when it stops", async (t) => {
-	if (missing) return t.skip(missing);
+	if (lacksPeer(t, missing)) return;
 	const { path, text } = await receive(t);
 	const daemon = await startWithPlugins(t, [], {
 		environment: { NOTIFY_SOCKET: path },
@@ -87,8 +92,8 @@ test("systemd is told when the agent answers, and when it stops", async (t) => {
 });
 
 test("a receiver that keeps systemd-notify waiting is told, too", async (t) => {
-	if (missing) return t.skip(missing);
-	if (!isThere("socat", "-V")) return t.skip("socat is not installed");
+	if (lacksPeer(t, missing)) return;
+	if (lacksPeer(t, missingSocat)) return;
 	const { path, text } = await receive(t, "socat");
 	const daemon = await startWithPlugins(t, [], {
 		environment: { NOTIFY_SOCKET: path },
@@ -102,7 +107,7 @@ test("a receiver that keeps systemd-notify waiting is told, too", async (t) => {
 });
 
 test("READY=1 comes when a connection is accepted, not before", async (t) => {
-	if (missing) return t.skip(missing);
+	if (lacksPeer(t, missing)) return;
 	const { path, text } = await receive(t);
 	const directory = await temporaryDirectory(t);
 	// stands before systemd-notify, and asks the agent at that moment
@@ -132,7 +137,7 @@ exec '${real}' "$@"
 });
 
 test("a start that fails is never READY", async (t) => {
-	if (missing) return t.skip(missing);
+	if (lacksPeer(t, missing)) return;
 	const { path, text, directory } = await receive(t);
 	const taken = createServer().listen(0, "127.0.0.1");
 	await once(taken, "listening");
@@ -152,7 +157,7 @@ test("a start that fails is never READY", async (t) => {
 });
 
 test("after an unexpected error systemd is told that it stops, too", async (t) => {
-	if (missing) return t.skip(missing);
+	if (lacksPeer(t, missing)) return;
 	const { path, text } = await receive(t);
 	const code = `process.on("SIGUSR2", () => { throw new Error("boom") })`;
 	const daemon = await startWithPlugins(t, [], {
@@ -211,7 +216,7 @@ test("without systemd-notify in PATH there are warnings, nothing else", async (t
 });
 
 test("with a socket that has gone there are warnings, nothing else", async (t) => {
-	if (missing) return t.skip(missing);
+	if (lacksPeer(t, missing)) return;
 	const { path, end } = await receive(t);
 	await end();
 	await assertGoesOn(t, { NOTIFY_SOCKET: path }, /: .{5,}/);
@@ -240,7 +245,7 @@ test("a systemd-notify that hangs delays start and stop by seconds only", async 
 });
 
 test("plugins and commands do not get systemd's socket", async (t) => {
-	if (missing) return t.skip(missing);
+	if (lacksPeer(t, missing)) return;
 	const { path } = await receive(t);
 	const daemon = await startWithPlugins(t, [], {
 		environment: { NOTIFY_SOCKET: path, WATCHDOG_PID: "1", KEPT: "yes" },

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freePort, startWithPlugins } from "../support/command-line.ts";
 import { missingNagios, startNagios } from "../support/nagios.ts";
+import { lacksPeer } from "../support/peer.ts";
 
 test("a real Nagios Core sees OK, WARNING and a dead agent", async (t) => {
-	if (missingNagios) return t.skip(missingNagios);
+	if (lacksPeer(t, missingNagios)) return;
 	const { port, stop } = await startWithPlugins(t);
 	const dead = await freePort();
 	const nagios = await startNagios(t, [

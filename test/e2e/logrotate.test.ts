@@ -10,10 +10,14 @@ import { writeTestKeyPair } from "../support/agent.ts";
 import { startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { send } from "../support/https.ts";
+import { lacksPeer } from "../support/peer.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const run = promisify(execFile);
 const logrotate = "/usr/sbin/logrotate";
+const missing = existsSync(logrotate)
+	? undefined
+	: "logrotate is not installed";
 const shipped = readFileSync("contrib/etc/logrotate.d/happo-agent", "utf8");
 const unit = readFileSync(
 	"contrib/usr/lib/systemd/system/happo-agent.service",
@@ -93,7 +97,7 @@ function startLoad(port: number) {
 }
 
 test("the real logrotate, with what we ship, under load: no request fails, and every line is there once", async (t) => {
-	if (!existsSync(logrotate)) return t.skip("logrotate is not installed");
+	if (lacksPeer(t, missing)) return;
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
 	const file = join(directory, "agent.log");

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { isTaken } from "../support/compiled-code.ts";
+import { otherNodes } from "../support/daemon.ts";
+import { testEngines, testSignals, testStart } from "../support/node-cases.ts";
+import { lacksPeer } from "../support/peer.ts";
+
+for (const node of otherNodes) {
+	testStart(node);
+	testSignals(node);
+	testEngines(node);
+	test(`${node.name} does without what V8 made for another version`, () => {
+		assert.equal(isTaken(process.cwd(), node.path), false);
+	});
+}
+
+const majors = otherNodes.map(
+	({ path }) =>
+		execFileSync(path, ["--version"], { encoding: "utf8" }).split(".", 1)[0],
+);
+
+for (const major of ["22", "24"])
+	if (!majors.includes(`v${major}`))
+		test(`it starts, answers and stops with node ${major}`, (t) => {
+			lacksPeer(t, `set HAPPO_TEST_NODES to a node ${major} binary`);
+		});
