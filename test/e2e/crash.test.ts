@@ -8,7 +8,7 @@ const seed = Number(
 );
 
 test("kill -9 in the middle of everything: nothing is lost, nothing comes back", async (t) => {
-	const rounds = 8;
+	const rounds = 30;
 	t.diagnostic(`HAPPO_CRASH_SEED=${seed}`);
 	const report = await crashRounds(t, { rounds, seed });
 	for (const line of crashFigures(report)) t.diagnostic(line);

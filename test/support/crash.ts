@@ -76,11 +76,17 @@ printf 'pass.id\\t%s\\t%s\\n' "$(date +%s%6N)" "$(date +%s)"
  * Kills the built daemon at random moments, round after round on one directory,
  * while writers append, a pass is collected every second, one reader drains and
  * one leases and acknowledges; takes all that is left in the end, and compares.
- * Throws when an answer is neither whole nor broken off by the kill.
+ * Throws when an answer is neither whole nor broken off by the kill, and when it is aborted.
  */
 export async function crashRounds(
 	t: Pick<TestContext, "after">,
-	parts: { rounds: number; seed: number; progress?: (line: string) => void },
+	parts: {
+		rounds: number;
+		seed: number;
+		progress?: (line: string) => void;
+		/** Ends it between two rounds. */
+		signal?: AbortSignal;
+	},
 ): Promise<CrashReport> {
 	const { rounds, seed } = parts;
 	const random = createRandom(seed);
@@ -253,6 +259,7 @@ export async function crashRounds(
 		await work(scope).finally(scope.end);
 	};
 	for (let number = 0; number < rounds; number++) {
+		parts.signal?.throwIfAborted();
 		await within((scope) => round(number, scope));
 		if ((number + 1) % 50 === 0) parts.progress?.(`${number + 1} rounds`);
 	}

@@ -1,0 +1,24 @@
+import type { Campaign } from "./campaign.ts";
+import { crash } from "./crash.ts";
+import { soak } from "./soak.ts";
+
+/** Every campaign, by the name it is called by. */
+const campaigns: Readonly<Record<string, Campaign>> = { crash, soak };
+
+/** The campaigns, one line each. */
+export const campaignList = (): string =>
+	Object.entries(campaigns)
+		.map(([name, { usage, summary }]) => `  ${name} ${usage}: ${summary}`)
+		.join("\n");
+
+/** The campaign of a name. Throws what says which ones there are. */
+export function campaignNamed(name: string | undefined): Campaign {
+	const campaign =
+		name !== undefined && Object.hasOwn(campaigns, name)
+			? campaigns[name]
+			: undefined;
+	if (campaign) return campaign;
+	const what =
+		name === undefined ? "no campaign named" : `no such campaign: ${name}`;
+	throw new Error(`${what}; there are\n${campaignList()}`);
+}
