@@ -1425,6 +1425,8 @@ export const contract = {
 							"available",
 							"reason",
 							"disk_bytes",
+							"full",
+							"refused_writes",
 							"retention_waits"
 						],
 						"properties": {
@@ -1441,6 +1443,15 @@ export const contract = {
 								]
 							},
 							"disk_bytes": {
+								"type": "integer"
+							},
+							"full": {
+								"type": [
+									"string",
+									"null"
+								]
+							},
+							"refused_writes": {
 								"type": "integer"
 							},
 							"retention_waits": {

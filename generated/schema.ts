@@ -180,6 +180,9 @@ export interface paths {
          * @description Stores the samples, all of them or none. `ok` means that they are on disk and survive a crash
          *     and a power loss. `metric_data` of `null` or `[]` answers `ok` and stores nothing (the original
          *     stored an empty entry).
+         *
+         *     While the store is full (`max-store-bytes`, `min-free-bytes`) the answer is 503 with
+         *     `Retry-After` and the limit in `detail`, and nothing is stored; all that takes metrics goes on.
          */
         post: operations["appendMetrics"];
         delete?: never;
@@ -783,6 +786,10 @@ export interface components {
                 reason: string | null;
                 /** @description Size of its files. */
                 disk_bytes: number;
+                /** @description Why new metrics and machine states are refused (`max-store-bytes`, `min-free-bytes`). `null` as a rule. */
+                full: string | null;
+                /** @description Writes refused for that reason since the start. */
+                refused_writes: number;
                 /** @description Why old data is kept longer: the clock was set ahead. `null` as a rule. */
                 retention_waits: string | null;
             };

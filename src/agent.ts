@@ -41,6 +41,7 @@ import { createDatabase } from "./store/database.ts";
 import { createMachineStates } from "./store/machine-states.ts";
 import { createMetricBuffer } from "./store/metric-buffer.ts";
 import { createRetentionClock } from "./store/retention-clock.ts";
+import { createRoom } from "./store/room.ts";
 
 /** The product's version, which is the contract's. */
 export const version: string = document.info.version;
@@ -146,11 +147,19 @@ export async function startAgent(parts: {
 	const begun = performance.now();
 	const database = createDatabase({ directory: settings.dbfile, log });
 	const retention = createRetentionClock({ database, now, elapsed, log });
+	const room = createRoom({
+		database,
+		maxBytes: settings["max-store-bytes"],
+		minFreeBytes: settings["min-free-bytes"],
+		elapsed,
+		log,
+	});
 	const buffer = createMetricBuffer({
 		database,
 		consumers: settings["metric-consumers"],
 		maxLifetimeSeconds: settings["metrics-max-lifetime-seconds"],
 		retention,
+		room,
 		now,
 		elapsed,
 		log,
@@ -198,6 +207,7 @@ export async function startAgent(parts: {
 		database,
 		maxLifetimeSeconds: settings["machine-state-max-lifetime-seconds"],
 		retention,
+		room,
 		now,
 		log,
 	});
@@ -247,6 +257,7 @@ export async function startAgent(parts: {
 		buffer,
 		database,
 		retention,
+		room,
 		certificate: () => shownCertificate(settings["public-key"], keyPairs),
 		settings,
 		table: daemonSettings,

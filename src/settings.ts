@@ -239,6 +239,20 @@ export const daemonSettings = {
 		check: consumerNames,
 		help: "readers of metrics; data is kept until all have taken it",
 	},
+	"max-store-bytes": {
+		kind: "integer",
+		minimum: 0,
+		maximum: Number.MAX_SAFE_INTEGER,
+		default: 1024 * mebibyte,
+		help: "largest size of the store's files; beyond it new metrics and machine states are refused; 0 is no limit",
+	},
+	"min-free-bytes": {
+		kind: "integer",
+		minimum: 0,
+		maximum: Number.MAX_SAFE_INTEGER,
+		default: 64 * mebibyte,
+		help: "free space that the store leaves on its file system; 0 is no limit",
+	},
 	"config-update": {
 		kind: "switch",
 		default: true,

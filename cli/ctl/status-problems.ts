@@ -18,6 +18,7 @@ export function statusProblems(status: Status, nowSeconds: number): string[] {
 	const problems: string[] = [];
 	if (store && !store.available)
 		problems.push(`store: ${store.reason ?? "not available"}`);
+	if (store?.full) problems.push(`store: full: ${store.full}`);
 	if (store?.retention_waits) problems.push(`store: ${store.retention_waits}`);
 	if (certificate) {
 		const days = certificateDays(certificate.not_after, nowSeconds);

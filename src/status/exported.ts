@@ -142,6 +142,18 @@ export async function exportedFamilies(parts: {
 			await diskBytes(state),
 		),
 		agent(
+			"store_full",
+			"gauge",
+			"Whether the store refuses writes because it is full: 1 or 0.",
+			state.room.full === undefined ? 0 : 1,
+		),
+		agent(
+			"store_refused_writes",
+			"counter",
+			"Writes refused because the store was full.",
+			state.room.refusals,
+		),
+		agent(
 			"retention_waits",
 			"gauge",
 			"Whether retention waits because the clock was set ahead: 1 or 0.",

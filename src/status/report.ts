@@ -69,6 +69,8 @@ export async function reportStatus(state: State): Promise<Status> {
 			available: unavailable === undefined,
 			reason: unavailable ?? null,
 			disk_bytes: (await diskBytes(state)) ?? 0,
+			full: state.room.full ?? null,
+			refused_writes: state.room.refusals,
 			retention_waits: state.retention.doubt ?? null,
 		},
 		certificate: state.certificate(),

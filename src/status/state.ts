@@ -30,6 +30,8 @@ export interface State {
 	};
 	/** Why retention waits: the clock was set ahead. */
 	retention: { readonly doubt: string | undefined };
+	/** Why the store refuses writes, and how many it has refused. */
+	room: { readonly full: string | undefined; readonly refusals: number };
 	certificate(): Status["certificate"];
 	settings: Readonly<Record<string, unknown>>;
 	table: SettingTable;

@@ -12,6 +12,7 @@ import {
 	tableSizes,
 } from "./level.ts";
 import { type LockFile, nativeLockFile, StoreLocked } from "./lock.ts";
+import { createReclaiming } from "./reclaiming.ts";
 import { createReopening, StoreUnavailable } from "./reopening.ts";
 
 export { StoreLocked, StoreUnavailable };
@@ -50,8 +51,14 @@ export interface Database {
 	 */
 	rows(range: Range): AsyncIterable<Row>;
 	keys(range: Range): AsyncIterable<string>;
-	/** Deletes a range, but for the keys to keep, and gives its disk space back; false: nothing was there to delete. */
+	/**
+	 * Deletes a range, but for the keys to keep, and gives its disk space back;
+	 * false: nothing was there to delete. While someone reads rows or keys from
+	 * before, the space is given back behind the last of them.
+	 */
 	clear(range: Range, keeps?: (key: string) => boolean): Promise<boolean>;
+	/** Gives the disk space back of a range whose entries were all deleted; as `clear` does. */
+	reclaim(range: Range): Promise<void>;
 	compact(): Promise<void>;
 	/** LevelDB's `leveldb.<name>`; `""` for unknown names, and while closed. */
 	properties(names: readonly string[]): Record<string, string>;
@@ -149,6 +156,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 	): AsyncGenerator<[string, Buffer]> {
 		let left = range;
 		let from: { level: Level; iterator: LevelIterator } | undefined;
+		const closed = reclaiming.opened();
 		try {
 			for (;;) {
 				const chunk = await store.use("read", async (level) => {
@@ -169,7 +177,11 @@ export function createDatabase(parts: DatabaseParts): Database {
 				left = rest(left, end[0], chunk.length);
 			}
 		} finally {
-			await from?.iterator.close();
+			try {
+				await from?.iterator.close();
+			} finally {
+				closed();
+			}
 		}
 	}
 
@@ -178,6 +190,16 @@ export function createDatabase(parts: DatabaseParts): Database {
 		// it reports nothing, but after a failed one LevelDB refuses to write
 		await write((level) => level.del(noKey, { sync: true }));
 	};
+
+	const reclaiming = createReclaiming({
+		compact,
+		sizeOf: (...range) =>
+			store.use("read", (level) => level.approximateSize(...range)),
+		deleteBoth: (...keys) =>
+			write((level) =>
+				level.batch(keys.map((key) => ({ type: "del", key }) as const)),
+			),
+	});
 
 	return {
 		write: (writes) =>
@@ -203,9 +225,10 @@ export function createDatabase(parts: DatabaseParts): Database {
 				const deleted = await deleteKeys(level, bounds(range), keeps);
 				found ||= deleted;
 			});
-			if (found) await compact(range.from, range.before);
+			if (found) await reclaiming.reclaim(range);
 			return found;
 		},
+		reclaim: reclaiming.reclaim,
 		compact: () => compact(...everything),
 		properties: (names) =>
 			Object.fromEntries(

@@ -2,10 +2,11 @@ import type { Log } from "../log.ts";
 import type { Database } from "./database.ts";
 import { kind, olderThan, secondOf } from "./keys.ts";
 import type { RetentionClock } from "./retention-clock.ts";
+import type { Room } from "./room.ts";
 
 /** Snapshots of the machine, as text. */
 export interface MachineStates {
-	/** Stores one under the second it is now, and removes those past their lifetime. */
+	/** Stores one under the second it is now, and removes those past their lifetime. Throws StoreFull. */
 	save(text: string): Promise<void>;
 	/** Their keys, oldest first. */
 	list(): Promise<string[]>;
@@ -18,10 +19,11 @@ export function createMachineStates(parts: {
 	database: Pick<Database, "keys" | "read" | "write" | "clear">;
 	maxLifetimeSeconds: number;
 	retention: Pick<RetentionClock, "time">;
+	room: Pick<Room, "need" | "refused">;
 	now: () => number;
 	log: Pick<Log, "warning">;
 }): MachineStates {
-	const { database, maxLifetimeSeconds, retention, now, log } = parts;
+	const { database, maxLifetimeSeconds, retention, room, now, log } = parts;
 
 	/** Retention is no part of a save's success. */
 	const retire = async () => {
@@ -37,10 +39,24 @@ export function createMachineStates(parts: {
 		}
 	};
 
+	/** Throws StoreFull where there is no room, not even after retention. */
+	const makeRoom = async (bytes: number) => {
+		try {
+			await room.need(bytes);
+		} catch {
+			await retire();
+			await room.need(bytes, true).catch((error) => {
+				room.refused();
+				throw error;
+			});
+		}
+	};
+
 	return {
 		save: async (value) => {
 			// what was stored before says how late it was
 			await retention.time().catch(() => {});
+			await makeRoom(Buffer.byteLength(value));
 			await database.write([{ put: `s-${secondOf(now())}`, value }]);
 			await retire();
 		},

@@ -10,6 +10,7 @@ import { decodeSamples, encodeSamples, type Sample } from "./metric-value.ts";
 import { openReaders, type Readers } from "./readers.ts";
 import { retireMetrics } from "./retention.ts";
 import type { RetentionClock } from "./retention-clock.ts";
+import type { Room } from "./room.ts";
 import { type BatchLimits, selectOldest } from "./selection.ts";
 
 /** Data handed to a reader; exactly one of the two is to be called. */
@@ -49,6 +50,9 @@ export interface MetricBuffer {
 /** After so long retention looks again whether a lease has ended that kept data. */
 const lookAgainMilliseconds = 60_000;
 
+/** Between two attempts of a full store to get space back. */
+const betweenAttemptsMilliseconds = 10_000;
+
 /** The consumer that plain drains are. */
 export const plainConsumer = "default";
 
@@ -63,13 +67,14 @@ export function createMetricBuffer(parts: {
 	consumers: readonly string[];
 	maxLifetimeSeconds: number;
 	retention: Pick<RetentionClock, "time">;
+	room: Pick<Room, "need" | "refused">;
 	/** Milliseconds since 1970. */
 	now: () => number;
 	/** Milliseconds of the monotonic clock. */
 	elapsed: () => number;
 	log: Pick<Log, "warning" | "error">;
 }): MetricBuffer {
-	const { database, consumers, retention, now, elapsed, log } = parts;
+	const { database, consumers, retention, room, now, elapsed, log } = parts;
 	const reserved = new Set<string>();
 	const exclusive = inTurn();
 	const keyMaker = createKeyMaker(database, now);
@@ -90,6 +95,12 @@ export function createMetricBuffer(parts: {
 		const range = { ...kind.metrics, reverse, limit: 1 };
 		for await (const key of database.keys(range)) return partsOf(key).seconds;
 		return 0;
+	};
+
+	const firstKey = async () => {
+		for await (const key of database.keys({ ...kind.metrics, limit: 1 }))
+			return key;
+		return undefined;
 	};
 
 	/**
@@ -117,7 +128,36 @@ export function createMetricBuffer(parts: {
 		}
 	};
 
+	/** When a full store tried to get space back, by the monotonic clock. */
+	let triedAt = Number.NEGATIVE_INFINITY;
+
+	/**
+	 * Throws StoreFull where there is no room, not even after retention and without
+	 * what readers have taken: LevelDB gives that back when something is written.
+	 */
+	const makeRoom = async (bytes: number) => {
+		try {
+			return await room.need(bytes);
+		} catch (error) {
+			if (elapsed() - triedAt < betweenAttemptsMilliseconds) throw error;
+			triedAt = elapsed();
+		}
+		await retire(Number.POSITIVE_INFINITY);
+		const first = await firstKey();
+		await database.reclaim({
+			...kind.metrics,
+			...(first && { before: first }),
+		});
+		await room.need(bytes, true);
+	};
+
 	const store = inGroups(exclusive, async (values) => {
+		await makeRoom(values.reduce((sum, { length }) => sum + length, 0)).catch(
+			(error) => {
+				room.refused();
+				throw error;
+			},
+		);
 		// before the write: what was stored before says how late it was
 		await retention.time().catch(() => {});
 		const keys = await keyMaker.next(values.length);

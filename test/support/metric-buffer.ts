@@ -3,6 +3,7 @@ import type { TestContext } from "node:test";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { createMetricBuffer } from "../../src/store/metric-buffer.ts";
 import { createRetentionClock } from "../../src/store/retention-clock.ts";
+import { createRoom } from "../../src/store/room.ts";
 import { recordingLog } from "./agent.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -31,6 +32,8 @@ export async function openBuffer(
 		consumers?: string[];
 		maxLifetimeSeconds?: number;
 		seconds?: number;
+		maxStoreBytes?: number;
+		minFreeBytes?: number;
 	} = {},
 ) {
 	const directory =
@@ -41,15 +44,35 @@ export async function openBuffer(
 	const clock = { seconds: options.seconds ?? 1_500_000_000, set: 0 };
 	const clocks = clocksOf(clock);
 	const retention = createRetentionClock({ database, ...clocks, log });
+	const disk = { free: 1e12 };
+	const room = createRoom({
+		database,
+		maxBytes: options.maxStoreBytes ?? 0,
+		minFreeBytes: options.minFreeBytes ?? 0,
+		freeBytes: async () => disk.free,
+		elapsed: clocks.elapsed,
+		log,
+	});
 	const buffer = createMetricBuffer({
 		database,
 		consumers: options.consumers ?? ["default"],
 		maxLifetimeSeconds: options.maxLifetimeSeconds ?? 604_800,
 		retention,
+		room,
 		...clocks,
 		log,
 	});
-	return { buffer, clock, database, directory, lines, log, retention };
+	return {
+		buffer,
+		clock,
+		database,
+		directory,
+		lines,
+		log,
+		retention,
+		room,
+		disk,
+	};
 }
 
 export const keysOf = async (database: Database) => {

@@ -29,6 +29,7 @@ export function aState(more: Partial<State> = {}): State {
 				Object.fromEntries(names.map((name) => [name, `<${name}>`])),
 		},
 		retention: { doubt: undefined },
+		room: { full: undefined, refusals: 9 },
 		certificate: () => ({
 			file: "agent.pub",
 			subject: "CN=web01",

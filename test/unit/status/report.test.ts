@@ -67,6 +67,8 @@ test("ours are each in its place", async () => {
 		available: true,
 		reason: null,
 		disk_bytes: 4_096,
+		full: null,
+		refused_writes: 9,
 		retention_waits: "the clock is ahead",
 	});
 	assert.equal(report.certificate?.subject, "CN=web01");
@@ -99,6 +101,8 @@ test("a store that cannot be used: its reason, zeros, and all else", async () =>
 		available: false,
 		reason: "not a directory",
 		disk_bytes: 0,
+		full: null,
+		refused_writes: 9,
 		retention_waits: null,
 	});
 	assert.equal(report.pid, process.pid);

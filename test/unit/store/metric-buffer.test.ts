@@ -109,7 +109,7 @@ test("two takes at once never get the same", async (t) => {
 
 /** A buffer whose writes wait until the test lets them go, one after the other. */
 async function openHeld(t: TestContext) {
-	const { clock, database, log, retention } = await openBuffer(t);
+	const { clock, database, log, retention, room } = await openBuffer(t);
 	const held: ((error?: Error) => void)[] = [];
 	const buffer = createMetricBuffer({
 		database: {
@@ -124,6 +124,7 @@ async function openHeld(t: TestContext) {
 		consumers: ["default"],
 		maxLifetimeSeconds: 604_800,
 		retention,
+		room,
 		...clocksOf(clock),
 		log,
 	});
@@ -363,7 +364,7 @@ test("retention: what arrived while the clock was back goes in its own time", as
 });
 
 test("retention: the store is asked only when its oldest may be due", async (t) => {
-	const { clock, database, log, retention } = await openBuffer(t);
+	const { clock, database, log, retention, room } = await openBuffer(t);
 	let asked = 0;
 	const buffer = createMetricBuffer({
 		database: {
@@ -376,6 +377,7 @@ test("retention: the store is asked only when its oldest may be due", async (t) 
 		consumers: ["default"],
 		maxLifetimeSeconds: 10,
 		retention,
+		room,
 		...clocksOf(clock),
 		log,
 	});

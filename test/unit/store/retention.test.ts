@@ -203,11 +203,13 @@ test("a lease ends after a restart at the latest after its granted length", asyn
 
 test("machine states: a clock that is wrong for a while deletes none", async (t) => {
 	for (const [what, set] of wrongClocks) {
-		const { clock, database, log, lines, retention } = await openBuffer(t);
+		const { clock, database, log, lines, retention, room } =
+			await openBuffer(t);
 		const states = createMachineStates({
 			database,
 			maxLifetimeSeconds: 3 * day,
 			retention,
+			room,
 			now: clocksOf(clock).now,
 			log,
 		});

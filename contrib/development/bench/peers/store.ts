@@ -32,6 +32,7 @@ const clocks = { now: Date.now, elapsed: () => performance.now() };
 const buffer = createMetricBuffer({
 	database,
 	...clocks,
+	room: { need: async () => {}, refused: () => {} },
 	retention: createRetentionClock({ database, ...clocks, log }),
 	consumers: [plainConsumer],
 	maxLifetimeSeconds: 7 * 24 * 60 * 60,
