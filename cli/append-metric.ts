@@ -4,16 +4,13 @@ import type { Readable } from "node:stream";
 import type { AgentClient } from "../src/client/agent-client.ts";
 import { AgentUnreachable } from "../src/client/failures.ts";
 import { OptionsError } from "../src/client/options.ts";
+import { latestTimestamp, longestLine } from "../src/metrics/sensu.ts";
 import type { SettingTable, SettingValues } from "../src/setting-table.ts";
 import { systemReason } from "../src/system-error.ts";
 import { createBadLines } from "./bad-lines.ts";
 import { CommandError, clientSettings } from "./client-settings.ts";
 import { counted } from "./counted.ts";
-import {
-	type Batch,
-	createSampleBatches,
-	longestLine,
-} from "./sample-batches.ts";
+import { type Batch, createSampleBatches } from "./sample-batches.ts";
 import {
 	badAgentUrl,
 	clientOf,
@@ -105,7 +102,8 @@ async function append(
 	const isDry = settings["dry-run"];
 	const { stream, source } = await openSource(settings.datafile, stdin);
 	const bad = createBadLines(complain, source);
-	const batches = createSampleBatches(settings.hostname, bad.add);
+	const latest = latestTimestamp(Date.now());
+	const batches = createSampleBatches(settings.hostname, latest, bad.add);
 	let stored = 0;
 	let lastLine = 0;
 	/** Set while nobody knows whether its figures are stored. */
@@ -187,8 +185,8 @@ export const appendMetricCommand = settingsCommand({
 		usage: "append_metric [OPTION...]",
 		summary: "hand figures to an agent, which keeps them as its own",
 		details: [
-			"Reads lines of NAME VALUE TIMESTAMP, as metric plugins print them; tabs or blanks stand between. Lines without three fields are free text and left out. One sample is made of all, with the latest timestamp; where a name comes again a new one begins. Large inputs are sent in requests of 5,000 figures.",
-			"A bad line (no number, NaN, no timestamp) is named on standard error; the good ones are sent all the same, and the exit status is 1. It is 1 as well if there are lines and none is a figure, and if a request fails: then it is said which lines had been stored before. Success. on standard output and exit status 0 mean that every figure is on the agent's disk. A wrong argument: 2.",
+			"Reads lines of NAME VALUE TIMESTAMP, as metric plugins print them; tabs or blanks stand between. Lines without three fields are free text and left out, lines that begin with # are comments. Every figure keeps its time; of one name at one time the last line counts. Large inputs are sent in requests of 5,000 figures, each in the order of time.",
+			"A bad line (no number, NaN, no timestamp, or one more than a day ahead of this machine's clock) is named on standard error; the good ones are sent all the same, and the exit status is 1. It is 1 as well if there are lines and none is a figure, and if a request fails: then it is said which lines had been stored before. Success. on standard output and exit status 0 mean that every figure is on the agent's disk. A wrong argument: 2.",
 			"Proxies are not used, redirects are not followed.",
 			"Every option can be given as an environment variable too: HAPPO_AGENT_ and its name in capitals, with underscores (HAPPO_AGENT_API_KEY). A flag wins over the variable.",
 		].join("\n"),

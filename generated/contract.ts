@@ -1206,6 +1206,7 @@ export const contract = {
 					"file",
 					"read_at",
 					"error",
+					"warnings",
 					"config"
 				],
 				"properties": {
@@ -1223,6 +1224,12 @@ export const contract = {
 							"string",
 							"null"
 						]
+					},
+					"warnings": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
 					},
 					"config": {
 						"$ref": "#/components/schemas/MetricConfig"
@@ -1342,6 +1349,9 @@ export const contract = {
 					"started_at": {
 						"type": "integer"
 					},
+					"now": {
+						"type": "integer"
+					},
 					"commands": {
 						"type": "object",
 						"required": [
@@ -1412,6 +1422,21 @@ export const contract = {
 						"properties": {
 							"enabled": {
 								"type": "boolean"
+							},
+							"interval_seconds": {
+								"type": "integer"
+							},
+							"config_error": {
+								"type": [
+									"string",
+									"null"
+								]
+							},
+							"config_warnings": {
+								"type": "array",
+								"items": {
+									"type": "string"
+								}
 							},
 							"last_pass": {
 								"$ref": "#/components/schemas/CollectionPass"
@@ -1784,6 +1809,9 @@ export const contract = {
 					"started_at": {
 						"type": "integer"
 					},
+					"age_seconds": {
+						"type": "integer"
+					},
 					"duration_seconds": {
 						"type": "number"
 					},
@@ -1826,6 +1854,9 @@ export const contract = {
 								},
 								"bad_lines": {
 									"type": "integer"
+								},
+								"first_bad_line": {
+									"type": "string"
 								}
 							}
 						}

@@ -298,7 +298,10 @@ export interface paths {
          *
          *     Field names match in any letter case, here only: clients in Go send `Metrics`, `Hostname`,
          *     `Plugin_Name`. The setting `config-update` turns the operation off (403). The version before
-         *     is kept beside the file, with `.previous` behind its name.
+         *     is kept beside the file, with `.previous` behind its name. A file that can be written but not
+         *     replaced (a directory that the agent may not write, a mount point) is written in place; the
+         *     version before is then kept as `<dbfile>.metric-config.previous`, and is put back at the next
+         *     start if a crash has cut the write short.
          */
         post: operations["updateMetricConfig"];
         delete?: never;
@@ -446,7 +449,8 @@ export interface paths {
          * Expose metrics to Prometheus
          * @description The agent's own figures, and in `happo_collected_metric` the latest value of every name that the
          *     metric plugins gave for a host, with the labels `host` and `metric`; at most 10,000 of them, and
-         *     none that is older than five minutes. Prometheus text format, or OpenMetrics when `Accept` asks for it. Not in
+         *     none that is older than five minutes or two and a half collection intervals, whichever is
+         *     longer. Of a name that comes with several times the value is that of the latest. Prometheus text format, or OpenMetrics when `Accept` asks for it. Not in
          *     the original (404 there).
          */
         get: operations["exposeMetrics"];
@@ -713,6 +717,8 @@ export interface components {
             read_at: number | null;
             /** @description Why the file as it is now cannot be used. */
             error: string | null;
+            /** @description What is odd in the version in force, with its line: a key that comes twice, an entry that was left out. */
+            warnings: string[];
             config: components["schemas"]["MetricConfig"];
         };
         /** @description The first six fields are the original's; agents of the original answer no others. */
@@ -740,6 +746,8 @@ export interface components {
             pid?: number;
             /** @description Seconds since 1970. */
             started_at?: number;
+            /** @description The agent's clock at this answer, seconds since 1970: all times here are by it. */
+            now?: number;
             /** @description Plugins and commands, those of the collection and of machine states included. */
             commands?: {
                 /**
@@ -776,6 +784,12 @@ export interface components {
             collection?: {
                 /** @description No where `disable-collect-metrics` is set. */
                 enabled: boolean;
+                /** @description Seconds between two passes (`collection-interval-seconds`). */
+                interval_seconds?: number;
+                /** @description Why the `metric-config` file as it is now cannot be used, as in `/metric/config`; `null` before the first pass, too. */
+                config_error?: string | null;
+                /** @description As in `/metric/config`. */
+                config_warnings?: string[];
                 last_pass: components["schemas"]["CollectionPass"];
             };
             store?: {
@@ -813,6 +827,8 @@ export interface components {
         CollectionPass: {
             /** @description Seconds since 1970. */
             started_at: number;
+            /** @description Seconds since its start, by a clock that nobody sets. */
+            age_seconds?: number;
             duration_seconds: number;
             /** @description Samples were stored; no too when there were none. */
             stored: boolean;
@@ -823,10 +839,12 @@ export interface components {
                 plugin_name: string;
                 /** @enum {string} */
                 result: "ok" | "failed" | "timeout" | "missing" | "empty";
-                /** @description Stored samples. */
+                /** @description Stored samples, one for each distinct time that the plugin printed. */
                 samples: number;
-                /** @description Lines that were left out. */
+                /** @description Lines that were left out: no usable value or time, a time more than a day in the future, or not three fields. */
                 bad_lines: number;
+                /** @description The first of them with its reason; absent without any. */
+                first_bad_line?: string;
             }[];
         } | null;
         /**
@@ -1641,6 +1659,7 @@ export interface operations {
                      *       "file": "/etc/happo/metrics.yaml",
                      *       "read_at": 1444028730,
                      *       "error": null,
+                     *       "warnings": [],
                      *       "config": {
                      *         "metrics": [
                      *           {

@@ -36,6 +36,7 @@ import { createLoopDelay } from "./status/loop-delay.ts";
 import { createMemoryStatus } from "./status/memory.ts";
 import { reportStatus } from "./status/report.ts";
 import { createRequestCounts } from "./status/request-counts.ts";
+import { staleSeconds } from "./status/stale.ts";
 import type { State } from "./status/state.ts";
 import { createDatabase } from "./store/database.ts";
 import { createMachineStates } from "./store/machine-states.ts";
@@ -61,17 +62,19 @@ export interface Agent {
 }
 
 /** A pass of the collection in the contract's words. */
-function shownPass(pass: PassResult | undefined) {
+function shownPass(pass: PassResult | undefined, ageMilliseconds = 0) {
 	if (!pass) return null;
 	const { startedAt, durationMilliseconds, stored, error, plugins } = pass;
 	return {
 		started_at: startedAt,
+		age_seconds: Math.floor(ageMilliseconds / 1000),
 		duration_seconds: Math.round(durationMilliseconds) / 1000,
 		stored,
 		...(error !== undefined && { error }),
-		plugins: plugins.map(({ badLines, ...plugin }) => ({
+		plugins: plugins.map(({ badLines, firstBadLine, ...plugin }) => ({
 			...plugin,
 			bad_lines: badLines,
+			...(firstBadLine !== undefined && { first_bad_line: firstBadLine }),
 		})),
 	};
 }
@@ -94,6 +97,13 @@ function shownCertificate(file: string, keyPairs: KeyPairKeeper) {
  * time it is looked at; saying it again does no harm. Milliseconds.
  */
 const readyAgainAfter = [2_000, 15_000];
+
+/**
+ * From the start to the first pass: soon, but after the start's own work, and not at the same moment on all the hosts
+ * that were updated together.
+ */
+const firstPassMilliseconds = (intervalSeconds: number) =>
+	Math.min(intervalSeconds * 1000, 2_000 + Math.random() * 8_000);
 
 /** Metric plugins that run at once. */
 const collectionCommands = 16;
@@ -185,10 +195,15 @@ export async function startAgent(parts: {
 		createPlugins({ directories, allowShell: settings.shell });
 	const metricConfigFile = createMetricConfigFile({
 		file: settings["metric-config"],
+		copies: `${settings.dbfile}.metric-config`,
 		log,
 		now,
 	});
-	const collected = createCollected({ now: elapsed });
+	const intervalSeconds = settings["collection-interval-seconds"];
+	const collected = createCollected({
+		now: elapsed,
+		lifetimeMilliseconds: staleSeconds(intervalSeconds) * 1000,
+	});
 	const collector = createCollector({
 		config: metricConfigFile,
 		plugins: pluginsIn(settings["sensu-plugin-paths"]),
@@ -201,7 +216,8 @@ export async function startAgent(parts: {
 		log,
 		now,
 		concurrency: collectionCommands,
-		intervalMilliseconds: settings["collection-interval-seconds"] * 1000,
+		intervalMilliseconds: intervalSeconds * 1000,
+		firstPassMilliseconds: firstPassMilliseconds(intervalSeconds),
 	});
 	const machineStates = createMachineStates({
 		database,
@@ -250,10 +266,16 @@ export async function startAgent(parts: {
 			return { open, waiting };
 		},
 		eventLoop: loopDelay.read,
-		collection: () => ({
-			enabled: !settings["disable-collect-metrics"],
-			last_pass: shownPass(collector.last()),
-		}),
+		collection: () => {
+			const { error, warnings } = metricConfigFile.status();
+			return {
+				enabled: !settings["disable-collect-metrics"],
+				interval_seconds: intervalSeconds,
+				config_error: error,
+				config_warnings: warnings,
+				last_pass: shownPass(collector.last(), collector.age()),
+			};
+		},
 		buffer,
 		database,
 		retention,

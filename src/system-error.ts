@@ -2,6 +2,7 @@ const words: Readonly<Record<string, string>> = {
 	EACCES: "permission denied",
 	EADDRINUSE: "already in use",
 	EADDRNOTAVAIL: "not an address of this machine",
+	EBUSY: "busy or a mount point",
 	EEXIST: "already exists",
 	EISDIR: "is a directory",
 	ENOENT: "no such file or directory",

@@ -13,17 +13,19 @@ export const systemTimers: Timers = {
 };
 
 /**
- * Does something at every interval after start(), the first time after one interval. The n-th time is due n intervals
- * after the start: no drift. While one is running no other begins, and those missed meanwhile are left out.
+ * Does something at every interval after start(), the first time after one interval unless another time is given. Each
+ * further time is due a whole number of intervals after the first: no drift. While one is running no other begins, and those missed meanwhile are left out.
  * @param parts.tick reports its failures itself
  */
 export function createTicker({
 	tick,
 	intervalMilliseconds,
+	firstMilliseconds = intervalMilliseconds,
 	timers = systemTimers,
 }: {
 	tick: () => Promise<unknown>;
 	intervalMilliseconds: number;
+	firstMilliseconds?: number;
 	timers?: Timers;
 }): {
 	/** Once only. */
@@ -33,12 +35,13 @@ export function createTicker({
 	let handle: unknown;
 	let isStarted = false;
 	let isStopped = false;
-	let startedAt = 0;
-	let count = 0;
+	/** When the first one is due. */
+	let firstAt = 0;
+	let count = -1;
 
 	const wait = () => {
 		if (isStopped) return;
-		const elapsed = timers.elapsed() - startedAt;
+		const elapsed = timers.elapsed() - firstAt;
 		// a timer may fire a moment early: never the same one again
 		count = Math.max(count + 1, Math.ceil(elapsed / intervalMilliseconds));
 		handle = timers.set(
@@ -53,7 +56,7 @@ export function createTicker({
 		start() {
 			if (isStarted) return;
 			isStarted = true;
-			startedAt = timers.elapsed();
+			firstAt = timers.elapsed() + firstMilliseconds;
 			wait();
 		},
 		stop() {

@@ -62,7 +62,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	// another machine's tool: it knows agents by their protocol only
 	{
 		from: /^cli\/(happo-ctl\.ts$|ctl\/)/,
-		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/relay\/(fingerprint|hop)\.ts$|^src\/metrics\/(metric-config|sensu|yaml-document)\.ts$|^src\/commands\/plugin\.ts$|^src\/status\/exposition\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/relay\/(fingerprint|hop)\.ts$|^src\/metrics\/(metric-config|sensu|yaml-document)\.ts$|^src\/commands\/plugin\.ts$|^src\/status\/(exposition|stale)\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^cli\//,
@@ -91,7 +91,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/metrics\//,
-		to: /^src\/metrics\/|^src\/commands\/|^src\/(file-version|log|problem|system-error|ticker|turn)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/metrics\/|^src\/commands\/|^src\/(file-version|log|log-repeats|problem|system-error|ticker|turn)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/status\//,

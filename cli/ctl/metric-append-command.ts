@@ -30,7 +30,7 @@ export const metricAppendCommand = createAgentCommand({
 	summary: "store metrics",
 	usage: "[FILE]",
 	details:
-		"Reads lines of the format that Sensu and Graphite share, NAME VALUE TIMESTAMP, from a file or standard input, and has every agent that is named store them. If a line is wrong, nothing is stored. Lines of more or fewer than three fields do not count.",
+		"Reads lines of the format that Sensu and Graphite share, NAME VALUE TIMESTAMP, from a file or standard input, and has every agent that is named store them. If a line is wrong (no number, NaN, no timestamp, or one more than a day ahead of this machine's clock), nothing is stored. Lines of more or fewer than three fields do not count, lines that begin with # are comments. Every value keeps its time; of one name at one time the last line counts.",
 	examples: [
 		'metric append -H web01 --hostname web01 <<< "backup.seconds 81 $(date +%s)"',
 		"metric append -H web01 figures.txt",
@@ -41,7 +41,7 @@ export const metricAppendCommand = createAgentCommand({
 	async run(call) {
 		const { settings, operands, stdin, say } = call;
 		const { name, text } = await readInput(operands[0] ?? "-", stdin);
-		const { samples, complaints, ignored } = readSensuSamples(
+		const { samples, complaints, ignored, firstIgnored } = readSensuSamples(
 			text,
 			settings.hostname || hostname(),
 		);
@@ -51,7 +51,10 @@ export const metricAppendCommand = createAgentCommand({
 			throw new UsageError(
 				`${name}: ${complaints.length} wrong lines, nothing was stored`,
 			);
-		if (ignored > 0) say(`${name}: ${ignored} lines are not three fields`);
+		if (ignored > 0)
+			say(
+				`${name}: lines that are not three fields: ${ignored}, the first is ${firstIgnored}`,
+			);
 		if (samples.length === 0)
 			throw new UsageError(`${name}: no line NAME VALUE TIMESTAMP`);
 		const values = samples.reduce(

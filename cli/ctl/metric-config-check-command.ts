@@ -7,7 +7,7 @@ export const metricConfigCheckCommand = createCommand({
 		usage: "metric config check FILE",
 		summary: "check a metrics.yaml without an agent",
 		details:
-			"Reads the file (- is standard input) exactly as an agent does. Exit status 1 if an agent would not take it. Plugins that an agent would leave out are said on standard error.",
+			"Reads the file (- is standard input) exactly as an agent does. Exit status 1 if an agent would not take it. What an agent would warn of is named on standard error: keys that come twice, entries and plugins that it would leave out.",
 		examples: ["metric config check metrics.yaml"],
 		settings: {},
 	},

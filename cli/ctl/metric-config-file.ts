@@ -11,7 +11,7 @@ import { readInput } from "./input-file.ts";
 export interface LocalMetricConfig {
 	name: string;
 	config: MetricConfig;
-	/** What an agent takes, and then leaves out: plugins that cannot be run. */
+	/** What an agent takes and warns of: keys that come twice, entries it leaves out, plugins that cannot be run. */
 	warnings: string[];
 	hosts: number;
 	plugins: number;
@@ -26,16 +26,17 @@ export async function readMetricConfig(
 	stdin: Readable,
 ): Promise<LocalMetricConfig> {
 	const { name, text } = await readInput(file, stdin);
-	const config = parseMetricConfig(text, name);
+	const odd: string[] = [];
+	const config = parseMetricConfig(text, name, (line) => odd.push(line));
 	const plugins = config.metrics.flatMap((host) => host.plugins);
-	const warnings = plugins.flatMap(({ plugin_name }) => {
+	const unusable = plugins.flatMap(({ plugin_name }) => {
 		const reason = checkPluginName(plugin_name);
 		return reason ? [`${name}: plugin ${plugin_name}: ${reason}`] : [];
 	});
 	return {
 		name,
 		config,
-		warnings,
+		warnings: [...odd, ...unusable],
 		hosts: config.metrics.length,
 		plugins: plugins.length,
 	};

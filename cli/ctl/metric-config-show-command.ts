@@ -20,9 +20,12 @@ export const metricConfigShowCommand = createAgentCommand({
 		const answers = await call.ask((client) =>
 			dataOf(client.GET("/metric/config"), "/metric/config"),
 		);
-		for (const answer of answers)
-			if (answer.ok && answer.data.error)
-				call.say(`${answer.host}: not in force: ${answer.data.error}`);
+		for (const answer of answers) {
+			if (!answer.ok) continue;
+			const { error, warnings = [] } = answer.data;
+			if (error) call.say(`${answer.host}: not in force: ${error}`);
+			for (const warning of warnings) call.say(`${answer.host}: ${warning}`);
+		}
 		return report(call, answers, {
 			table: (agents) =>
 				agents

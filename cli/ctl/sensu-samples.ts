@@ -1,39 +1,35 @@
 import type { Sample } from "../../src/client/index.ts";
-import { parseSensuLine } from "../../src/metrics/sensu.ts";
+import { latestTimestamp, parseSensuLines } from "../../src/metrics/sensu.ts";
+import { safeLine } from "./terminal-text.ts";
 
 /** What a text of Sensu lines holds. */
 export interface SensuSamples {
-	/** One for each time, in the order of their first lines. */
+	/** One for each time, in the order of time. */
 	samples: Sample[];
 	/** `line 3: the value is not a number: a b c` */
 	complaints: string[];
-	/** Lines that are neither empty nor three fields. */
+	/** Lines that are neither blank, nor comments, nor three fields. */
 	ignored: number;
+	/** The first of these, `line 3: a b`. */
+	firstIgnored: string;
 }
+
+const shortened = (text: string) =>
+	safeLine(text.length > 200 ? `${text.slice(0, 200)}...` : text);
 
 /** Reads `name value timestamp` lines; of a name that comes twice at one time the last counts. */
 export function readSensuSamples(text: string, hostname: string): SensuSamples {
-	const byTime = new Map<number, Map<string, number>>();
-	const complaints: string[] = [];
-	let ignored = 0;
-	for (const [at, line] of text.split("\n").entries()) {
-		const read = parseSensuLine(line);
-		if (!read) {
-			if (line.trim() !== "") ignored++;
-		} else if ("reason" in read)
-			complaints.push(`line ${at + 1}: ${read.reason}: ${line.slice(0, 200)}`);
-		else {
-			const metrics = byTime.get(read.timestamp) ?? new Map<string, number>();
-			byTime.set(read.timestamp, metrics.set(read.name, read.value));
-		}
-	}
+	const { samples, bad, unknown } = parseSensuLines(
+		text,
+		latestTimestamp(Date.now()),
+	);
+	const { count, first } = unknown;
 	return {
-		samples: [...byTime].map(([timestamp, metrics]) => ({
-			hostname,
-			timestamp,
-			metrics: Object.fromEntries(metrics),
-		})),
-		complaints,
-		ignored,
+		samples: samples.map((sample) => ({ hostname, ...sample })),
+		complaints: bad.map(
+			({ line, reason, text }) => `line ${line}: ${reason}: ${shortened(text)}`,
+		),
+		ignored: count,
+		firstIgnored: first ? `line ${first.line}: ${shortened(first.text)}` : "",
 	};
 }

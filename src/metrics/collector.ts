@@ -1,6 +1,7 @@
 import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { Log } from "../log.ts";
+import { createLogRepeats } from "../log-repeats.ts";
 import { createTicker, systemTimers, type Timers } from "../ticker.ts";
 import type { MetricConfig } from "./metric-config.ts";
 import {
@@ -8,6 +9,7 @@ import {
 	type PluginOutcome,
 	runMetricPlugin,
 	type Sample,
+	subjectOf,
 } from "./metric-plugin.ts";
 
 /** What one pass did. */
@@ -20,7 +22,10 @@ export interface PassResult {
 		plugin_name: string;
 		result: PluginOutcome["result"];
 		samples: number;
+		/** Lines that were left out. */
 		badLines: number;
+		/** `line 3: not three fields: missing.time 5`. */
+		firstBadLine?: string;
 	}[];
 	/** Samples were stored; false too when there were none. */
 	stored: boolean;
@@ -29,7 +34,7 @@ export interface PassResult {
 }
 
 export interface Collector {
-	/** Begins: the first pass is one interval from now, as in the original. Once only. */
+	/** Begins; see firstPassMilliseconds. Once only. */
 	start(): void;
 	/**
 	 * No pass begins any more, the plugins of a running one are stopped; what has ended by then is still stored. Resolves
@@ -40,18 +45,24 @@ export interface Collector {
 	pass(): Promise<PassResult>;
 	/** The last pass that ended. */
 	last(): PassResult | undefined;
+	/** Milliseconds since that pass began, by a clock that nobody sets. */
+	age(): number | undefined;
 }
+
+/** The subject of repeated lines about a pass as a whole; plugins are arrays of JSON. */
+const storing = "pass";
 
 /**
  * Runs the metric plugins of all hosts once a minute and stores what they print.
  *
- * The n-th pass is due n intervals after start(), whatever those before it took: no drift. Passes never overlap; ticks
- * that were missed are left out.
+ * Each pass is due a whole number of intervals after the first, whatever those before it took: no drift. Passes never
+ * overlap; ticks that were missed are left out.
  * @param parts.runCommand a runner of the collection's own
  * @param parts.concurrency plugins of one pass that run at once; the limit of the runner's slots, whose queue gives up
  * after a time limit. All at once unless given.
  * @param parts.store is called once a pass with all its samples
  * @param parts.now wall clock in milliseconds
+ * @param parts.firstPassMilliseconds from start() to the first pass; one interval unless given
  */
 export function createCollector(parts: {
 	config: { current(): MetricConfig; refresh(): Promise<void> };
@@ -63,12 +74,15 @@ export function createCollector(parts: {
 	now: () => number;
 	timers?: Timers | undefined;
 	intervalMilliseconds?: number | undefined;
+	firstPassMilliseconds?: number | undefined;
 }): Collector {
 	const { config, store, log, now, concurrency } = parts;
-	const { timers = systemTimers } = parts;
+	const { timers = systemTimers, intervalMilliseconds = 60_000 } = parts;
+	const repeats = createLogRepeats({ log, elapsed: timers.elapsed });
 	const stopping = new AbortController();
 	let running: Promise<PassResult> | undefined;
 	let last: PassResult | undefined;
+	let lastBegun = 0;
 
 	const runAll = async (planned: readonly MetricPlugin[]) => {
 		const outcomes: { plugin: MetricPlugin; outcome: PluginOutcome }[] = [];
@@ -79,6 +93,7 @@ export function createCollector(parts: {
 					plugin,
 					outcome: await runMetricPlugin(plugin, {
 						...parts,
+						repeats,
 						signal: stopping.signal,
 					}),
 				};
@@ -97,28 +112,39 @@ export function createCollector(parts: {
 			stored: false,
 		};
 		try {
-			const outcomes = await runAll(await plan());
+			const planned = await plan();
+			repeats.keep(new Set([storing, ...planned.map(subjectOf)]));
+			const outcomes = await runAll(planned);
 			result.plugins = outcomes.map(({ plugin, outcome }) => ({
 				hostname: plugin.hostname,
 				plugin_name: plugin.plugin_name,
 				result: outcome.result,
-				samples: outcome.sample ? 1 : 0,
+				samples: outcome.samples.length,
 				badLines: outcome.badLines,
+				...(outcome.firstBadLine !== undefined && {
+					firstBadLine: outcome.firstBadLine,
+				}),
 			}));
-			const samples = outcomes.flatMap(({ outcome }) => outcome.sample ?? []);
+			const samples = outcomes.flatMap(({ outcome }) => outcome.samples);
 			if (samples.length > 0) {
 				await store(samples);
 				result.stored = true;
+				repeats.right(storing, "metrics");
 				log.info(
 					`metrics stored: ${samples.length} samples of ${outcomes.length} plugins`,
 				);
 			}
 		} catch (error) {
 			result.error = error instanceof Error ? error.message : String(error);
-			log.error(`metrics of this pass are not stored: ${result.error}`);
+			repeats.wrong(storing, {
+				kind: result.error,
+				level: "error",
+				lines: [`metrics of this pass are not stored: ${result.error}`],
+			});
 		}
 		result.durationMilliseconds = timers.elapsed() - begun;
 		last = result;
+		lastBegun = begun;
 		return result;
 	};
 
@@ -144,7 +170,8 @@ export function createCollector(parts: {
 
 	const ticker = createTicker({
 		tick: pass,
-		intervalMilliseconds: parts.intervalMilliseconds ?? 60_000,
+		intervalMilliseconds,
+		firstMilliseconds: parts.firstPassMilliseconds ?? intervalMilliseconds,
 		timers,
 	});
 
@@ -157,5 +184,6 @@ export function createCollector(parts: {
 		},
 		pass,
 		last: () => last,
+		age: () => last && timers.elapsed() - lastBegun,
 	};
 }

@@ -4,6 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import type { components } from "../../generated/schema.ts";
 import { fileVersion } from "../file-version.ts";
 import type { Log } from "../log.ts";
+import { systemReason } from "../system-error.ts";
 import { inTurn } from "../turn.ts";
 import {
 	checkMetricConfig,
@@ -12,10 +13,18 @@ import {
 	MetricConfigError,
 	parseMetricConfig,
 } from "./metric-config.ts";
+import {
+	isIrreplaceable,
+	type OverwriteSteps,
+	overwriteFile,
+	restoreTorn,
+} from "./overwritten-file.ts";
 import { replaceFile } from "./replaced-file.ts";
 
 /** Parsing takes about a second a mebibyte, in which nothing else runs. */
 const mostBytes = 1024 * 1024;
+
+const mostLoggedWarnings = 20;
 
 /** A file written a moment ago can be written again without a trace in its times. */
 const settledMilliseconds = 2000;
@@ -30,7 +39,7 @@ export interface MetricConfigFile {
 	 */
 	refresh(): Promise<void>;
 	/**
-	 * Writes the file, see replaceFile, and puts the configuration in force.
+	 * Writes the file, see replaceFile and, where it cannot be replaced, overwriteFile, and puts the configuration in force.
 	 * @throws MetricConfigError for one that could not be read again
 	 * @throws the system's error when the file cannot be written; nothing has changed then
 	 */
@@ -39,28 +48,85 @@ export interface MetricConfigFile {
 
 /**
  * The file that says what is collected; read for the first time by the first refresh().
+ * @param parts.copies where copies go while a file is written that cannot be replaced: path and beginning of their names
  * @param parts.now wall clock in milliseconds
  */
 export function createMetricConfigFile({
 	file,
+	copies,
 	log,
 	now,
+	replace = replaceFile,
+	overwriteSteps,
 }: {
 	file: string;
+	copies: string;
+	replace?: typeof replaceFile;
+	overwriteSteps?: OverwriteSteps;
 	log: Pick<Log, "info" | "warning" | "error">;
 	now: () => number;
 }): MetricConfigFile {
 	let config: MetricConfig = { metrics: [] };
 	let readAt: number | null = null;
 	let error: string | null = null;
+	let warnings: readonly string[] = [];
 	let seen: string | undefined;
 	let read: { text: string; problem?: unknown } | undefined;
 
 	// a refresh must not read between the writing and the use of a new file
-	const exclusive = inTurn();
+	const inOrder = inTurn();
+	let isRestored = false;
 
-	const use = (next: MetricConfig) => {
+	/** Once, before anything else looks at the file: what a crash has torn is undone. */
+	const restore = async () => {
+		if (isRestored) return;
+		isRestored = true;
+		try {
+			if (await restoreTorn(file, copies))
+				log.warning(
+					`${file}: an update was interrupted, the version before it is restored`,
+				);
+		} catch (cause) {
+			log.error(
+				`${file}: an interrupted update cannot be undone: ${systemReason(cause)}; the version before it is ${copies}.previous`,
+			);
+		}
+	};
+	const exclusive = <T>(work: () => Promise<T>) =>
+		inOrder(async () => {
+			await restore();
+			return work();
+		});
+
+	const write = async (text: string) => {
+		try {
+			const notKept = await replace(file, text);
+			if (notKept)
+				log.warning(`${file}: no previous version kept: ${notKept.message}`);
+		} catch (cause) {
+			if (!isIrreplaceable(cause)) throw cause;
+			const notKept = await overwriteFile(
+				file,
+				text,
+				copies,
+				overwriteSteps,
+			).catch((error) => {
+				// there is no such file yet, and none can be made
+				throw (error as NodeJS.ErrnoException).code === "ENOENT"
+					? cause
+					: error;
+			});
+			log.warning(
+				notKept
+					? `${file}: cannot be replaced (${systemReason(cause)}), written in place without a copy: ${notKept.message}`
+					: `${file}: cannot be replaced (${systemReason(cause)}), written in place; the version before it is ${copies}.previous`,
+			);
+		}
+	};
+
+	const use = (next: MetricConfig, odd: readonly string[] = []) => {
 		config = next;
+		warnings = odd;
 		readAt = Math.floor(now() / 1000);
 		error = null;
 	};
@@ -83,10 +149,16 @@ export function createMetricConfigFile({
 			return;
 		}
 		try {
-			const next = parseMetricConfig(text, file);
+			const odd: string[] = [];
+			const next = parseMetricConfig(text, file, (line) => odd.push(line));
 			read = { text };
 			if (readAt !== null) log.info(`${file}: has changed, in force from now`);
-			use(next);
+			for (const line of odd.slice(0, mostLoggedWarnings)) log.warning(line);
+			if (odd.length > mostLoggedWarnings)
+				log.warning(
+					`${file}: and ${odd.length - mostLoggedWarnings} more warnings`,
+				);
+			use(next, odd);
 		} catch (problem) {
 			read = { text, problem };
 			throw problem;
@@ -95,7 +167,13 @@ export function createMetricConfigFile({
 
 	return {
 		current: () => config,
-		status: () => ({ file, read_at: readAt, error, config }),
+		status: () => ({
+			file,
+			read_at: readAt,
+			error,
+			warnings: [...warnings],
+			config,
+		}),
 		refresh: () =>
 			exclusive(async () => {
 				try {
@@ -115,9 +193,7 @@ export function createMetricConfigFile({
 				const text = formatMetricConfig(next);
 				if (Buffer.byteLength(text) > mostBytes)
 					throw new MetricConfigError(`larger than ${mostBytes} bytes`);
-				const notKept = await replaceFile(file, text);
-				if (notKept)
-					log.warning(`${file}: no previous version kept: ${notKept.message}`);
+				await write(text);
 				read = { text };
 				seen = undefined;
 				use(next);

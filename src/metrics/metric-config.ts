@@ -1,5 +1,5 @@
 import type { components } from "../../generated/schema.ts";
-import { openYaml, YamlError } from "./yaml-document.ts";
+import { openYaml, YamlError, type YamlPairs } from "./yaml-document.ts";
 import { formatYamlText } from "./yaml-text.ts";
 
 export type MetricConfig = components["schemas"]["MetricConfig"];
@@ -11,35 +11,46 @@ export class MetricConfigError extends Error {
 
 /**
  * Reads the text of a `metrics.yaml`, as tolerant as the original: every scalar is the text that stands there (`010`,
- * `yes`), nothing at all counts as empty, unknown keys do not count, nor do documents after the first. Stricter: a key
- * that comes twice and a plugin without a name are errors. Whether a plugin can be run is not asked here: a name that
- * cannot must not take the others with it.
- * @param file stands in the errors
+ * `yes`), nothing at all counts as empty, unknown keys do not count, nor do documents after the first; of a key that
+ * comes twice the last one counts, and an entry without a `plugin_name` is left out, both with a warning. Whether a
+ * plugin can be run is not asked here: a name that cannot must not take the others with it.
+ * @param file stands in the errors and warnings
+ * @param warn is told what is odd, `metrics.yaml line 4: plugin_name: comes twice, the last one counts`
  * @throws MetricConfigError
  */
 export function parseMetricConfig(
 	text: string,
 	file = "metrics.yaml",
+	warn: (warning: string) => void = () => {},
 ): MetricConfig {
 	try {
 		const yaml = openYaml(text);
-		return {
-			metrics: yaml.list(yaml.root(), "metrics").map((host) => {
+		/** The entries of a list that hold something. */
+		const entries = (of: YamlPairs, name: string) =>
+			yaml.list(of, name).filter((entry) => {
+				if (!yaml.isEmpty(entry)) return true;
+				yaml.warn(entry, `entry of ${name}: is empty, left out`);
+				return false;
+			});
+		const pluginOf = (entry: unknown) => {
+			const pairs = yaml.pairs(entry, "entry of plugins");
+			const plugin_name = yaml.text(pairs, "plugin_name");
+			const plugin_option = yaml.text(pairs, "plugin_option");
+			if (plugin_name !== "") return [{ plugin_name, plugin_option }];
+			yaml.warn(entry, "entry of plugins: has no plugin_name, left out");
+			return [];
+		};
+		const config = {
+			metrics: entries(yaml.root(), "metrics").map((host) => {
 				const pairs = yaml.pairs(host, "entry of metrics");
 				return {
 					hostname: yaml.text(pairs, "hostname"),
-					plugins: yaml.list(pairs, "plugins").map((plugin) => {
-						const pairs = yaml.pairs(plugin, "entry of plugins");
-						const plugin_name = yaml.text(pairs, "plugin_name");
-						if (plugin_name === "") yaml.fail(plugin, "plugin_name: is empty");
-						return {
-							plugin_name,
-							plugin_option: yaml.text(pairs, "plugin_option"),
-						};
-					}),
+					plugins: entries(pairs, "plugins").flatMap(pluginOf),
 				};
 			}),
 		};
+		for (const warning of yaml.warnings()) warn(`${file} ${warning}`);
+		return config;
 	} catch (cause) {
 		const reason =
 			cause instanceof YamlError

@@ -6,8 +6,8 @@ import {
 	type Plugins,
 } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
-import type { Log } from "../log.ts";
-import { parseSensuLines } from "./sensu.ts";
+import type { LogRepeats, Trouble } from "../log-repeats.ts";
+import { type BadLine, latestTimestamp, parseSensuLines } from "./sensu.ts";
 
 export type Sample = components["schemas"]["Sample"];
 
@@ -21,42 +21,69 @@ export interface MetricPlugin {
 /** What became of a plugin in one pass. */
 export interface PluginOutcome {
 	result: "ok" | "failed" | "timeout" | "missing" | "empty";
-	sample: Sample | undefined;
+	/** One for each distinct time that was printed, in the order of time. */
+	samples: Sample[];
+	/** Lines that were left out, those that are not three fields included. */
 	badLines: number;
+	/** `line 3: not three fields: missing.time 5`. */
+	firstBadLine?: string;
 }
 
 /** A plugin that goes wrong does so every minute, with every line. */
 const mostLoggedLines = 20;
 const mostLoggedCharacters = 200;
 
+/** What the log calls a plugin. */
+const labelOf = ({ plugin_name }: MetricPlugin) =>
+	`metric plugin ${cut(plugin_name)}`;
+
+/** A plugin of the configuration, and none other. */
+export const subjectOf = (plugin: MetricPlugin): string =>
+	JSON.stringify([plugin.hostname, plugin.plugin_name, plugin.plugin_option]);
+
 /**
  * Runs one plugin and reads what it printed. Never throws: whatever happens is an outcome and a line in the log.
  *
  * As the original: with an exit status other than 0 nothing is used, at the time limit all that was printed before it.
  * Unlike the original, which stored an empty element: without a usable line there is no sample.
+ * @param parts.now wall clock in milliseconds
  */
 export async function runMetricPlugin(
-	{ hostname, plugin_name, plugin_option }: MetricPlugin,
+	plugin: MetricPlugin,
 	parts: {
 		plugins: Pick<Plugins, "prepare">;
 		runCommand: RunCommand;
-		log: Pick<Log, "warning" | "error">;
+		repeats: LogRepeats;
+		now: () => number;
 		signal: AbortSignal;
 	},
 ): Promise<PluginOutcome> {
-	const { plugins, runCommand, log, signal } = parts;
-	const name = cut(plugin_name);
+	const { plugins, runCommand, repeats, now, signal } = parts;
+	const { hostname, plugin_name, plugin_option } = plugin;
+	const label = labelOf(plugin);
+	const troubles: Trouble[] = [];
+	/** `varying` is what differs each time. */
+	const warn = (
+		level: Trouble["level"],
+		reason: string,
+		varying: readonly string[] = [],
+	) => {
+		const [first = "", ...more] = varying;
+		const line = `${label}${reason}${first}`;
+		troubles.push({ kind: reason, level, lines: [line, ...more] });
+	};
 	const fail = (
 		result: PluginOutcome["result"],
 		reason: string,
+		detail = "",
 	): PluginOutcome => {
-		// what is stopped on purpose is no failure to report
-		if (!signal.aborted) log.error(`metric plugin ${name}: ${reason}`);
-		return { result, sample: undefined, badLines: 0 };
+		warn("error", `: ${reason}`, [detail]);
+		return { result, samples: [], badLines: 0 };
 	};
 	const failMissing = ({ missing, file }: MissingPlugin) =>
 		fail("missing", `${missing}: ${file}`);
-	try {
+
+	const run = async (): Promise<PluginOutcome> => {
 		const prepared = await plugins.prepare(plugin_name, plugin_option);
 		if ("missing" in prepared) return failMissing(prepared);
 		if ("refused" in prepared)
@@ -73,46 +100,78 @@ export async function runMetricPlugin(
 			throw error;
 		}
 		if (!ended.timedOut && ended.exitStatus !== 0)
-			return fail("failed", describeFailure(ended));
+			return fail("failed", howItEnded(ended), saidBy(ended));
 		if (ended.timedOut)
-			fail("timeout", `stopped at the time limit (command-timeout)`);
+			fail("timeout", "stopped at the time limit (command-timeout)");
 		const { bytes, kept } = ended.stdout;
 		if (ended.stdout.cut)
-			log.warning(
-				`metric plugin ${name}: printed ${bytes} bytes, only the first ${kept} are used (command-output-limit-bytes)`,
-			);
-		const { metrics, timestamp, bad } = parseSensuLines(completeLines(ended));
-		for (const { line, reason, text } of bad.slice(0, mostLoggedLines))
-			log.warning(
-				`metric plugin ${name} line ${line}: ${reason}: ${cut(text)}`,
-			);
+			warn("warning", ": printed ", [
+				`${bytes} bytes, only the first ${kept} are used (command-output-limit-bytes)`,
+			]);
+		const { samples, bad, unknown } = parseSensuLines(
+			completeLines(ended),
+			latestTimestamp(now()),
+		);
+		const lines = bad
+			.slice(0, mostLoggedLines)
+			.map((line) => `${label} ${describeLine(line)}`);
 		if (bad.length > mostLoggedLines)
-			log.warning(
-				`metric plugin ${name}: and ${bad.length - mostLoggedLines} more bad lines`,
+			lines.push(
+				`${label}: and ${bad.length - mostLoggedLines} more bad lines`,
 			);
-		const some = Object.keys(metrics).length > 0;
+		if (unknown.first)
+			lines.push(
+				unknown.count === 1
+					? `${label} ${describeLine(unknown.first)}`
+					: `${label}: ${unknown.count} lines are not three fields, the first is line ${unknown.first.line}: ${cut(unknown.first.text)}`,
+			);
+		if (lines.length > 0)
+			troubles.push({ kind: "bad lines", level: "warning", lines });
+		const [first] = [
+			...bad.slice(0, 1),
+			...(unknown.first ? [unknown.first] : []),
+		].sort((one, other) => one.line - other.line);
+		const some = samples.length > 0;
 		return {
 			result: ended.timedOut ? "timeout" : some ? "ok" : "empty",
-			sample: some ? { hostname, timestamp, metrics } : undefined,
-			badLines: bad.length,
+			samples: samples.map((sample) => ({ hostname, ...sample })),
+			badLines: bad.length + unknown.count,
+			...(first && { firstBadLine: describeLine(first) }),
 		};
-	} catch (error) {
-		return fail("failed", error instanceof Error ? error.message : `${error}`);
-	}
+	};
+
+	const outcome = await run().catch((error) =>
+		fail("failed", error instanceof Error ? error.message : `${error}`),
+	);
+	// what is stopped on purpose is no failure to report
+	if (signal.aborted) return outcome;
+	const subject = subjectOf(plugin);
+	if (troubles.length === 0) repeats.right(subject, label);
+	else
+		repeats.wrong(subject, {
+			kind: troubles.map(({ kind }) => kind).join("\n"),
+			level: troubles.some(({ level }) => level === "error")
+				? "error"
+				: "warning",
+			lines: troubles.flatMap(({ lines }) => lines),
+		});
+	return outcome;
 }
 
-function describeFailure({
-	exitStatus,
-	signal,
-	stdout,
-	stderr,
-}: CommandResult) {
-	const how =
-		exitStatus === undefined
-			? `ended by ${signal}`
-			: `exit status ${exitStatus}`;
+function describeLine({ line, reason, text }: BadLine) {
+	return `line ${line}: ${reason}: ${cut(text)}`;
+}
+
+function howItEnded({ exitStatus, signal }: CommandResult) {
+	return exitStatus === undefined
+		? `ended by ${signal}`
+		: `exit status ${exitStatus}`;
+}
+
+/** The first line of what it said, with a colon in front. */
+function saidBy({ stdout, stderr }: CommandResult) {
 	const said = stderr.text.trim() || stdout.text.trim();
-	return said === "" ? how : `${how}: ${cut(said.split("\n", 1)[0] ?? "")}`;
+	return said === "" ? "" : `: ${cut(said.split("\n", 1)[0] ?? "")}`;
 }
 
 /** The output limit may cut a line in the middle of a number, which would be another number. */
@@ -120,8 +179,9 @@ function completeLines({ stdout: { text, cut } }: CommandResult) {
 	return cut ? text.slice(0, text.lastIndexOf("\n") + 1) : text;
 }
 
+/** Shortened for the log, never in the middle of a character. */
 function cut(text: string) {
 	return text.length > mostLoggedCharacters
-		? `${text.slice(0, mostLoggedCharacters)}...`
+		? `${text.slice(0, mostLoggedCharacters).replace(/\p{Surrogate}$/u, "")}...`
 		: text;
 }

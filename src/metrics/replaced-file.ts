@@ -12,13 +12,13 @@ import {
 } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
-const newFileMode = 0o644;
+const newFileMode = 0o640;
 /** As many as Linux follows. */
 const mostLinks = 40;
 
 /**
  * Replaces a text file as a whole: at every moment, after a power cut too, the name stands for the old text or for the
- * new one. Mode and owner stay; a new file gets 0644. What was there before is kept as `<file>.previous`. A symbolic
+ * new one. Mode and owner stay; a new file gets 0640. What was there before is kept as `<file>.previous`. A symbolic
  * link stays and its target is replaced.
  * @returns why the previous text could not be kept, if so
  * @throws the system's error, and nothing has changed then: EACCES also for a file that may not be written, although its
@@ -30,10 +30,7 @@ export async function replaceFile(
 ): Promise<Error | undefined> {
 	const target = await followLinks(file);
 	const old = await stat(target).catch(unlessMissing);
-	if (old && !old.isFile())
-		throw Object.assign(new Error(`not a regular file: ${target}`), {
-			code: "EINVAL",
-		});
+	if (old && !old.isFile()) throw notRegular(target);
 	// renaming asks the directory only
 	if (old) await access(target, constants.W_OK);
 	const fresh = `${target}.new`;
@@ -65,7 +62,14 @@ export async function replaceFile(
 	return notKept;
 }
 
-async function followLinks(file: string) {
+function notRegular(target: string) {
+	return Object.assign(new Error(`not a regular file: ${target}`), {
+		code: "EINVAL",
+	});
+}
+
+/** The name that a path stands for; it need not exist. Throws ELOOP. */
+export async function followLinks(file: string) {
 	let path = file;
 	for (let links = 0; links < mostLinks; links++) {
 		// EINVAL: no link
@@ -106,7 +110,7 @@ function tryTo(act: Promise<void>): Promise<Error | undefined> {
 	);
 }
 
-async function syncDirectory(path: string) {
+export async function syncDirectory(path: string) {
 	const handle = await open(path, "r");
 	try {
 		await handle.sync();

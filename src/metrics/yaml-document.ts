@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import {
 	type Alias,
 	Composer,
@@ -17,6 +18,9 @@ export class YamlError extends Error {
 	override name = "YamlError";
 }
 
+/** Warnings of one document; a broken generator makes one for every entry. */
+const mostWarnings = 100;
+
 /** More than any file of a sensible size needs: aliases can make a small one endless. */
 const mostNodes = 300_000;
 const deepestMerge = 10;
@@ -32,9 +36,10 @@ export type YamlPairs = Map<string, { key: Node; value: unknown }>;
  */
 export function openYaml(text: string) {
 	const lineCounter = new LineCounter();
+	const lineOf = (offset: number) =>
+		Math.max(1, lineCounter.linePos(offset).line);
 	const failAt = (offset: number, reason: string): never => {
-		const line = Math.max(1, lineCounter.linePos(offset).line);
-		throw new YamlError(`line ${line}: ${reason}`);
+		throw new YamlError(`line ${lineOf(offset)}: ${reason}`);
 	};
 	const tokens = [...new Parser(lineCounter.addNewLine).parse(text)];
 	const deep = findTooDeep(tokens);
@@ -64,9 +69,16 @@ export function openYaml(text: string) {
 		},
 	});
 
+	// once each: an alias leads to the same place again
+	const warnings = new Set<string>();
+	const warn = (node: unknown, reason: string): void => {
+		if (warnings.size < mostWarnings)
+			warnings.add(`line ${lineOf(startOf(node))}: ${reason}`);
+	};
+
 	let nodes = 0;
 	const fail = (node: unknown, reason: string): never =>
-		failAt((node as Node | null | undefined)?.range?.[0] ?? 0, reason);
+		failAt(startOf(node), reason);
 	const spend = (node: unknown, count: number) => {
 		nodes += count;
 		if (nodes > mostNodes) fail(node, `more than ${mostNodes} entries`);
@@ -86,7 +98,7 @@ export function openYaml(text: string) {
 		for (const { key, value } of node.items) {
 			if (!isScalar(key)) continue;
 			const name = String(key.value);
-			if (own.has(name)) fail(key, `${name}: comes twice`);
+			if (own.has(name)) warn(key, `${name}: comes twice, the last one counts`);
 			own.set(name, { key, value });
 			if (name !== "<<" || key.type !== "PLAIN") continue;
 			if (depth === deepestMerge) fail(key, "<<: goes too deep");
@@ -96,8 +108,24 @@ export function openYaml(text: string) {
 		}
 		return new Map([...merged.reverse().flatMap((from) => [...from]), ...own]);
 	};
+	/** `!!binary` as Go reads it: the text that its bytes are. */
+	const textOfBinary = (key: Node | undefined, name: string, given: string) => {
+		const base64 = given.replace(/\s/g, "");
+		const bytes = Buffer.from(base64, "base64");
+		if (bytes.toString("base64") !== base64)
+			fail(key, `${name}: expected base64 after !!binary`);
+		if (!isUtf8(bytes)) fail(key, `${name}: expected text, got !!binary`);
+		warn(key, `${name}: is !!binary, taken as the text that it encodes`);
+		return bytes.toString();
+	};
 	return {
 		fail,
+		/** Something to be told that is no error; see warnings(). */
+		warn,
+		/** One line each, `line 4: ...`, in the order in which they were found. */
+		warnings: (): readonly string[] => [...warnings],
+		/** Whether nothing stands there. */
+		isEmpty: (node: unknown) => isNothing(follow(node)),
 		pairs,
 		root: () => pairs(document.contents, "file"),
 		/** The entries of the list under a key. */
@@ -118,10 +146,14 @@ export function openYaml(text: string) {
 			if (!isScalar(node))
 				return fail(key, `${name}: expected text, got ${kind(node)}`);
 			if (node.tag?.endsWith("binary"))
-				fail(key, `${name}: expected text, got !!binary`);
+				return textOfBinary(key, name, String(node.value));
 			return String(node.value);
 		},
 	};
+}
+
+function startOf(node: unknown) {
+	return (node as Node | null | undefined)?.range?.[0] ?? 0;
 }
 
 function isNothing(node: unknown) {

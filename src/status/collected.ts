@@ -5,7 +5,7 @@ type Sample = components["schemas"]["Sample"];
 
 /** The latest value of every metric that was collected, for scrapers. */
 export interface Collected {
-	/** Enters the samples of a pass; of a name that comes twice the last one. */
+	/** Enters the samples of a pass; of a name that comes twice the value of the latest time, of one time the last. */
 	enter(samples: readonly Sample[]): void;
 	/** Those that have not outlived their time, with the labels `host` and `metric`. */
 	series(): Series[];
@@ -21,7 +21,8 @@ const longestKey = 1024;
  * place; those whose value is older than their lifetime make it.
  * @param parts.now milliseconds since whenever, never set back
  * @param parts.mostSeries places (default 10,000)
- * @param parts.lifetimeMilliseconds from the arrival here, whatever timestamp a plugin printed (default five minutes)
+ * @param parts.lifetimeMilliseconds from the arrival here, whatever timestamp a plugin printed (default five minutes);
+ * see staleSeconds
  */
 export function createCollected({
 	now,
@@ -38,6 +39,7 @@ export function createCollected({
 		{
 			labels: { host: string; metric: string };
 			value: number;
+			timestamp: number;
 			arrivedAt: number;
 		}
 	>();
@@ -55,7 +57,7 @@ export function createCollected({
 		enter(samples) {
 			removeOld();
 			const arrivedAt = now();
-			for (const { hostname, metrics } of samples)
+			for (const { hostname, timestamp, metrics } of samples)
 				for (const [metric, value] of Object.entries(metrics)) {
 					// no key of JSON for what is too long in any case
 					if (hostname.length + metric.length > longestKey) {
@@ -64,12 +66,13 @@ export function createCollected({
 					}
 					const key = keyOf(hostname, metric);
 					const known = latest.get(key);
+					if (known && known.timestamp > timestamp) continue;
 					latest.delete(key);
 					if (!known && (key.length > longestKey || latest.size >= mostSeries))
 						dropped++;
 					else {
 						const labels = known?.labels ?? labelsOf(key);
-						latest.set(key, { labels, value, arrivedAt });
+						latest.set(key, { labels, value, timestamp, arrivedAt });
 					}
 				}
 		},

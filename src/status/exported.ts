@@ -166,6 +166,12 @@ export async function exportedFamilies(parts: {
 			pass?.started_at,
 		),
 		agent(
+			"collection_last_pass_age_seconds",
+			"gauge",
+			"Seconds since the start of the last pass of the metric plugins, by a clock that nobody sets.",
+			pass?.age_seconds,
+		),
+		agent(
 			"collection_last_pass_duration_seconds",
 			"gauge",
 			"How long the last pass of the metric plugins took.",
@@ -206,6 +212,12 @@ export async function exportedFamilies(parts: {
 			"gauge",
 			"How late a timer was at most over the last minute.",
 			loop.max_delay_ms / 1000,
+		),
+		agent(
+			"clock_timestamp_seconds",
+			"gauge",
+			"The agent's clock, seconds since 1970.",
+			state.now() / 1000,
 		),
 		family(
 			"process_cpu_seconds",
@@ -252,7 +264,7 @@ export async function exportedFamilies(parts: {
 		family(
 			"happo_collected_metric",
 			"gauge",
-			"Latest value of each metric that a metric plugin gave in the last five minutes.",
+			"Latest value of each metric that a metric plugin gave in the last five minutes, or in the last two and a half collection intervals where that is longer.",
 			collected.series(),
 		),
 	];

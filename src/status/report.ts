@@ -60,6 +60,7 @@ export async function reportStatus(state: State): Promise<Status> {
 		node_version: process.versions.node,
 		pid: process.pid,
 		started_at: Math.floor(startedAt / 1000),
+		now: Math.floor(state.now() / 1000),
 		commands: state.commands(),
 		connections: state.connections(),
 		event_loop: state.eventLoop(),

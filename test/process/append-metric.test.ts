@@ -47,11 +47,10 @@ async function drainAll(port: number) {
 
 const some =
 	"a.b\t1.5\t1444028730\nfree text of five words\nc d\t-2\t1444028731\n";
-const sampleOf = (hostname: string) => ({
-	hostname,
-	timestamp: 1_444_028_731,
-	metrics: { "a.b": 1.5, "c d": -2 },
-});
+const samplesOf = (hostname: string) => [
+	{ hostname, timestamp: 1_444_028_730, metrics: { "a.b": 1.5 } },
+	{ hostname, timestamp: 1_444_028_731, metrics: { "c d": -2 } },
+];
 
 test("a real agent keeps what comes from standard input, a file and the variables", async (t) => {
 	const { port } = await startDaemon(t);
@@ -81,29 +80,38 @@ test("a real agent keeps what comes from standard input, a file and the variable
 		assert.equal(exited.stdout, "Success.\n");
 		assert.equal(exited.code, 0);
 	}
-	assert.deepEqual(await drainAll(port), ["h1", "h2", "h3", ""].map(sampleOf));
+	assert.deepEqual(
+		await drainAll(port),
+		["h1", "h2", "h3", ""].flatMap(samplesOf),
+	);
 });
 
-test("no figure takes the place of another", async (t) => {
+test("every figure keeps its time, in the order of time; the last line of a name at a time wins", async (t) => {
 	const { port } = await startDaemon(t);
-	const stdin = "a 1 100\nb 2 100\na 3 160\nb 4 160\nb 5 160\n__proto__ 6 1\n";
+	const stdin =
+		"a 1 160\nb 2 100\n# c 9 9\na 3 100\nb 4 160\nb 5 160\n__proto__ 6 1\n";
 	assert.equal((await append(t, port, ["-H", "h"], { stdin })).code, 0);
-	const [first, second, third, ...more] = await drainAll(port);
-	assert.deepEqual(first, {
-		hostname: "h",
-		timestamp: 100,
-		metrics: { a: 1, b: 2 },
-	});
-	assert.deepEqual(second, {
-		hostname: "h",
-		timestamp: 160,
-		metrics: { a: 3, b: 4 },
-	});
-	assert.deepEqual(Object.entries(third?.metrics ?? {}), [
-		["b", 5],
-		["__proto__", 6],
-	]);
-	assert.deepEqual(more, []);
+	const all = await drainAll(port);
+	assert.deepEqual(
+		all.map(({ timestamp, metrics }) => [timestamp, Object.entries(metrics)]),
+		[
+			[1, [["__proto__", 6]]],
+			[
+				100,
+				[
+					["b", 2],
+					["a", 3],
+				],
+			],
+			[
+				160,
+				[
+					["a", 1],
+					["b", 5],
+				],
+			],
+		],
+	);
 });
 
 test("without a line there is an empty sample, as the original's", async (t) => {
@@ -142,6 +150,7 @@ test("bad lines are named, the good ones are stored", async (t) => {
 		...["good\t1\t5", "x\ty\t5", "x\tNaN\t5", "x\tInf\t5", "x\t1e400\t5"],
 		...["x\t1\t5.5", "\t1\t5", "x\t\u001b[31m\t5", "n\0l\t1\t5", "free text"],
 		...[`${"long".repeat(30_000)}\t1\t5`, "also\t2\t6"],
+		`ms\t1\t${Date.now()}`,
 	];
 	const exited = await append(t, port, ["-H", "h"], {
 		stdin: lines.join("\n"),
@@ -158,10 +167,12 @@ test("bad lines are named, the good ones are stored", async (t) => {
 		/line 8: the value is not a number: x\\x09\\x1b\[31m\\x095$/,
 		/line 9: the line has a NUL character: n\\x00l/,
 		/line 11: the line is longer than 65536 characters: (long){25}\.\.\.$/,
-		/9 bad lines left out, 2 figures stored$/,
+		/line 13: the timestamp is in milliseconds, not in seconds: ms\\x091/,
+		/10 bad lines left out, 2 figures stored$/,
 	);
 	assert.deepEqual(await drainAll(port), [
-		{ hostname: "h", timestamp: 6, metrics: { good: 1, also: 2 } },
+		{ hostname: "h", timestamp: 5, metrics: { good: 1 } },
+		{ hostname: "h", timestamp: 6, metrics: { also: 2 } },
 	]);
 });
 
@@ -206,7 +217,7 @@ test("--dry-run prints as the original does, a line each request", async (t) => 
 	for (const [stdin, printed] of [
 		[
 			"a.b\t1.5\t1444028730\nc\t1e21\t1444028735\nd\t2\t5\n",
-			"[{h1 1444028735 map[a.b:1.5 c:1e+21 d:2]}]\n",
+			"[{h1 5 map[d:2]} {h1 1444028730 map[a.b:1.5]} {h1 1444028735 map[c:1e+21]}]\n",
 		],
 		[
 			"z 999999 1\na 1000000 1\nm 0.0001 1\nk 0.00001234 1\n",

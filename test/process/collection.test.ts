@@ -116,8 +116,9 @@ test("one bad line, failing, hanging and missing plugins do not stop the others"
 		`metrics:\n- hostname: web01\n  plugins:\n${names.map(one).join("")}- hostname: web02\n  plugins:\n${one("metrics_ok")}`,
 	);
 	await until("web02", "ok.int");
-	const { metrics: ok } =
-		(await peek()).find(({ hostname }) => hostname === "web02") ?? {};
+	const ok: Record<string, number> = {};
+	for (const { hostname, metrics } of await peek())
+		if (hostname === "web02") Object.assign(ok, metrics);
 	assert.deepEqual(ok, {
 		"ok.exp": 1e21,
 		"ok.float": 1.5,
@@ -141,6 +142,7 @@ test("one bad line, failing, hanging and missing plugins do not stop the others"
 		/metric plugin metrics_fail: exit status 1/,
 		/metric plugin metrics_sleep: .*command-timeout/,
 		/metric plugin metrics_gone: .*metrics_gone/,
+		/metric plugin metrics_junk: 2 lines are not three fields, the first is line 2: two/,
 		/metric plugin \.\.\/metrics_ok: /,
 	])
 		assert.match(daemon.stdout(), line);

@@ -17,7 +17,13 @@ export function aState(more: Partial<State> = {}): State {
 		}),
 		connections: () => ({ open: 5, waiting: 6 }),
 		eventLoop: () => ({ mean_delay_ms: 7, max_delay_ms: 8 }),
-		collection: () => ({ enabled: true, last_pass: null }),
+		collection: () => ({
+			enabled: true,
+			interval_seconds: 60,
+			config_error: null,
+			config_warnings: [],
+			last_pass: null,
+		}),
 		buffer: {
 			span: async () => ({ oldest: 1_700_000_040, newest: 1_700_000_090 }),
 		},

@@ -10,7 +10,9 @@ import type { BadLine } from "../../../src/metrics/sensu.ts";
 function batchesOf(lines: Iterable<string>) {
 	const bad: BadLine[] = [];
 	const full: Batch[] = [];
-	const batches = createSampleBatches("h", (line) => bad.push(line));
+	const batches = createSampleBatches("h", 1_800_000_000, (line) =>
+		bad.push(line),
+	);
 	for (const line of lines) {
 		const batch = batches.add(line);
 		if (batch) full.push(batch);
@@ -18,27 +20,32 @@ function batchesOf(lines: Iterable<string>) {
 	return { full, rest: batches.rest(), bad, counts: batches.counts() };
 }
 
-test("one sample of all lines, with the latest timestamp", () => {
-	const { full, rest, bad, counts } = batchesOf(["a 1 9", "b 2 5", "", "c d"]);
+test("a sample for each time, in the order of time", () => {
+	const { full, rest, bad, counts } = batchesOf([
+		...["a 1 9", "b 2 5", "", "c d", "# x y z", "b 3 9", "c 4 -1"],
+	]);
 	assert.deepEqual(full, []);
 	assert.deepEqual(rest, {
-		samples: [{ hostname: "h", timestamp: 9, metrics: { a: 1, b: 2 } }],
-		metrics: 2,
+		samples: [
+			{ hostname: "h", timestamp: -1, metrics: { c: 4 } },
+			{ hostname: "h", timestamp: 5, metrics: { b: 2 } },
+			{ hostname: "h", timestamp: 9, metrics: { a: 1, b: 3 } },
+		],
+		metrics: 4,
 		firstLine: 1,
-		lastLine: 4,
+		lastLine: 7,
 	});
 	assert.deepEqual(bad, []);
-	assert.deepEqual(counts, { lines: 4, texts: 3, metrics: 2 });
+	assert.deepEqual(counts, { lines: 7, texts: 5, metrics: 4 });
 });
 
-test("a name that comes again begins a sample, with a timestamp of its own", () => {
-	const { rest } = batchesOf(["a 1 9", "b 1 9", "b 2 8", "a 2 7", "a 3 -1"]);
+test("of one name at one time the last line stays, and counts once", () => {
+	const { rest } = batchesOf(["a 1 9", "b 1 9", "b 2 8", "a 2 9"]);
 	assert.deepEqual(rest.samples, [
-		{ hostname: "h", timestamp: 9, metrics: { a: 1, b: 1 } },
-		{ hostname: "h", timestamp: 8, metrics: { b: 2, a: 2 } },
-		{ hostname: "h", timestamp: 0, metrics: { a: 3 } },
+		{ hostname: "h", timestamp: 8, metrics: { b: 2 } },
+		{ hostname: "h", timestamp: 9, metrics: { a: 2, b: 1 } },
 	]);
-	assert.equal(rest.metrics, 5);
+	assert.equal(rest.metrics, 3);
 });
 
 test("no line at all is one empty sample", () => {
@@ -84,4 +91,11 @@ test("bad lines are told with their number and reason, and do not end a batch", 
 		{ line: 3, text: "c\0 1 1", reason: "the line has a NUL character" },
 	]);
 	assert.equal(rest.metrics, 1);
+	assert.deepEqual(batchesOf(["a 1 1800000001"]).bad, [
+		{
+			line: 1,
+			text: "a 1 1800000001",
+			reason: "the timestamp is more than a day in the future",
+		},
+	]);
 });

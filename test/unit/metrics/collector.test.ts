@@ -159,7 +159,7 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 			rest.badLines,
 		]),
 		[
-			["h1", "metrics_ok", "ok", 1, 0],
+			["h1", "metrics_ok", "ok", 2, 0],
 			["h1", "metrics_bad", "empty", 0, 1],
 			["h1", "metrics_badts", "empty", 0, 1],
 			["h1", "metrics_big", "empty", 0, 1],
@@ -167,7 +167,7 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 			["h1", "metrics_empty", "empty", 0, 0],
 			["h1", "metrics_fail", "failed", 0, 0],
 			["h1", "metrics_inf", "ok", 1, 1],
-			["h1", "metrics_junk", "empty", 0, 1],
+			["h1", "metrics_junk", "empty", 0, 3],
 			["h1", "metrics_nan", "empty", 0, 1],
 			["h1", "metrics_stderr", "ok", 1, 0],
 			["h1", "metrics_args", "ok", 1, 0],
@@ -184,10 +184,9 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 	assert.deepEqual(
 		stored[0]?.map(({ hostname, metrics }) => [hostname, metrics]),
 		[
-			[
-				"h1",
-				{ "ok.int": 42, "ok.float": 1.5, "ok.exp": 1e21, "ok.neg": -0.25 },
-			],
+			// five seconds older than the others
+			["h1", { "ok.exp": 1e21 }],
+			["h1", { "ok.int": 42, "ok.float": 1.5, "ok.neg": -0.25 }],
 			["h1", { "crlf.x": 1 }],
 			["h1", { "inf.y": 1 }],
 			["h1", { "se.x": 7 }],
@@ -196,7 +195,7 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 		],
 	);
 	for (const { timestamp } of stored[0] ?? [])
-		assert.ok(timestamp >= before && timestamp <= before + 60);
+		assert.ok(timestamp >= before - 5 && timestamp <= before + 60);
 	const lines = logged.map((line) => line.replace(/\t1\d{9}$/, "\tNOW"));
 	assert.deepEqual(
 		lines.sort(),
@@ -209,9 +208,10 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 			"metric plugin metrics_fail: exit status 1: fail.x\t1\tNOW",
 			"metric plugin metrics_inf line 1: the value is infinite: inf.x\t+Inf\tNOW",
 			"metric plugin metrics_junk line 1: the value is not a number: just a sentence",
+			"metric plugin metrics_junk: 2 lines are not three fields, the first is line 2: two\tcols",
 			"metric plugin metrics_nan line 1: the value is NaN: nan.x\tNaN\tNOW",
 			`metric plugin no_such_plugin: not found: ${fixtures}/no_such_plugin`,
-			"metrics stored: 6 samples of 16 plugins",
+			"metrics stored: 7 samples of 16 plugins",
 		].map((line) => line.replace(/fail\.x\t1\t1\d{9}/, "fail.x\t1\tNOW")),
 	);
 });
@@ -288,6 +288,7 @@ test("bad lines are logged, shortened, twenty of a plugin at most", async (t) =>
 			result: "ok",
 			samples: 1,
 			badLines: 23,
+			firstBadLine: `line 1: the value is not a number: n${"0".repeat(199)}...`,
 		},
 	]);
 	assert.deepEqual(stored, [
@@ -299,6 +300,92 @@ test("bad lines are logged, shortened, twenty of a plugin at most", async (t) =>
 		`metric plugin many line 20: the value is not a number: n${"0".repeat(199)}...`,
 	);
 	assert.equal(logged[20], "metric plugin many: and 3 more bad lines");
+});
+
+test("every time that a plugin prints is a sample; lines without three fields are counted and named", async (t) => {
+	const directory = await temporaryDirectory(t);
+	await plugin(
+		directory,
+		"times",
+		"printf 'q.v\\t2\\t1000\\nq.v\\t1\\t880\\nmissing.time 5\\n# note\\nname with blank 1 5\\nq.v\\t3\\t1000\\nlate 1 1700000000000\\n'",
+	);
+	const { collector, logged, stored } = collect(
+		t,
+		{ h: ["times"] },
+		{ directory, now: () => 1_795_910_400_000 },
+	);
+	const { plugins } = await collector.pass();
+	assert.deepEqual(stored, [
+		[
+			{ hostname: "h", timestamp: 880, metrics: { "q.v": 1 } },
+			{ hostname: "h", timestamp: 1000, metrics: { "q.v": 3 } },
+		],
+	]);
+	assert.deepEqual(plugins, [
+		{
+			hostname: "h",
+			plugin_name: "times",
+			result: "ok",
+			samples: 2,
+			badLines: 3,
+			firstBadLine: "line 3: not three fields: missing.time 5",
+		},
+	]);
+	assert.deepEqual(logged.slice(0, 2), [
+		"metric plugin times line 7: the timestamp is in milliseconds, not in seconds: late 1 1700000000000",
+		"metric plugin times: 2 lines are not three fields, the first is line 3: missing.time 5",
+	]);
+});
+
+test("what goes wrong every minute is logged once, then every hour with a count, and once when it works again", async (t) => {
+	const directory = await temporaryDirectory(t);
+	const { timers, advanceTo } = fakeTimers();
+	let isFull = true;
+	const { collector, logged } = collect(
+		t,
+		{ h: ["gone", "says"] },
+		{
+			directory,
+			timers,
+			store: async () => {
+				if (isFull) throw new Error("no space left on device");
+			},
+		},
+	);
+	// what it says is new each time
+	await plugin(directory, "says", "echo good 1 5; echo a bad line $$");
+	for (let minute = 0; minute < 5; minute++) {
+		advanceTo(minute * 60_000);
+		await collector.pass();
+	}
+	const full = "metrics of this pass are not stored: no space left on device";
+	const gone = `metric plugin gone: not found: ${directory}/gone`;
+	const lines = logged.splice(0).map((line) => line.replace(/\d+$/, "N"));
+	assert.deepEqual(lines.sort(), [
+		gone,
+		"metric plugin says line 2: not three fields: a bad line N",
+		full,
+	]);
+	advanceTo(3_600_000);
+	await collector.pass();
+	const later = logged
+		.splice(0)
+		.map((line) => line.replace(/line \d+ \(/, "line N ("));
+	assert.deepEqual(later.sort(), [
+		`${gone} (5 times in the last 60 minutes)`,
+		"metric plugin says line 2: not three fields: a bad line N (5 times in the last 60 minutes)",
+		`${full} (5 times in the last 60 minutes)`,
+	]);
+	isFull = false;
+	await plugin(directory, "gone", "exit 3");
+	await plugin(directory, "says", "echo good 1 5");
+	await collector.pass();
+	assert.deepEqual(logged.splice(0).sort(), [
+		"metric plugin gone: exit status 3",
+		"metric plugin says: works again after 6 failures",
+		"metrics stored: 1 samples of 2 plugins",
+		"metrics: works again after 6 failures",
+	]);
 });
 
 test("a line that the output limit cuts is not used", async (t) => {
@@ -426,6 +513,27 @@ test("passes are due at whole intervals after the start, whatever each takes", a
 	}
 	await collector.stop();
 	assert.deepEqual(due(), []);
+});
+
+test("the first pass comes soon, the others whole intervals after it", async (t) => {
+	const { timers, due, advanceTo } = fakeTimers();
+	const { collector } = collect(
+		t,
+		{},
+		{ timers, intervalMilliseconds: 600_000, firstPassMilliseconds: 4_000 },
+	);
+	assert.equal(collector.age(), undefined);
+	collector.start();
+	assert.deepEqual(due(), [4_000]);
+	advanceTo(4_000);
+	await eventually("the next timer", () => due().length === 1);
+	assert.deepEqual(due(), [604_000]);
+	advanceTo(64_000);
+	// no clock that somebody sets: now() stands still here
+	assert.equal(collector.age(), 60_000);
+	advanceTo(604_001);
+	await eventually("the next timer", () => due().length === 1);
+	assert.deepEqual(due(), [1_204_000]);
 });
 
 test("a timer that fires early does not fire for the same tick again", async (t) => {

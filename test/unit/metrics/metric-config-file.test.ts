@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import type { FileHandle } from "node:fs/promises";
 import {
 	chmod,
 	chown,
@@ -29,7 +30,11 @@ const text = (hostname: string) =>
 const none: MetricConfig = { metrics: [] };
 
 /** A configuration in a directory of its own; `clock` is in milliseconds. */
-async function open(t: TestContext, name = "metrics.yaml") {
+async function open(
+	t: TestContext,
+	name = "metrics.yaml",
+	parts: Partial<Parameters<typeof createMetricConfigFile>[0]> = {},
+) {
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, name);
 	const logged: string[] = [];
@@ -39,6 +44,8 @@ async function open(t: TestContext, name = "metrics.yaml") {
 		file,
 		log: { info: push, warning: push, error: push },
 		now: () => clock.now,
+		copies: join(directory, "db.metric-config"),
+		...parts,
 	});
 	/** What was logged since the last call, with the directory left out. */
 	const news = () =>
@@ -52,6 +59,7 @@ test("a file that is not there is an empty configuration and an error, until it 
 		file,
 		read_at: null,
 		error: null,
+		warnings: [],
 		config: none,
 	});
 	await config.refresh();
@@ -61,6 +69,7 @@ test("a file that is not there is an empty configuration and an error, until it 
 		file,
 		read_at: null,
 		error: `${file}: does not exist`,
+		warnings: [],
 		config: none,
 	});
 	await writeFile(file, text("a"));
@@ -69,6 +78,7 @@ test("a file that is not there is an empty configuration and an error, until it 
 		file,
 		read_at: 1_700_000_000,
 		error: null,
+		warnings: [],
 		config: one("a"),
 	});
 	assert.deepEqual(config.current(), one("a"));
@@ -103,6 +113,7 @@ test("the last good version stays in force while the file is broken or gone", as
 		file,
 		read_at: 1_700_000_060,
 		error: null,
+		warnings: [],
 		config: one("b"),
 	});
 	await writeFile(file, "");
@@ -169,17 +180,18 @@ test("what is no text file is an error, and is not waited for", async (t) => {
 	assert.deepEqual(await readdir(directory), ["metrics.yaml"]);
 });
 
-test("a new file gets 0644 and is in force at once", async (t) => {
+test("a new file gets 0640 and is in force at once", async (t) => {
 	const { directory, file, config } = await open(t);
 	await config.replace(one("a"));
 	assert.deepEqual(config.status(), {
 		file,
 		read_at: 1_700_000_000,
 		error: null,
+		warnings: [],
 		config: one("a"),
 	});
 	assert.equal(await readFile(file, "utf8"), text("a"));
-	assert.equal((await stat(file)).mode & 0o7777, 0o644);
+	assert.equal((await stat(file)).mode & 0o7777, 0o640);
 	assert.deepEqual(await readdir(directory), ["metrics.yaml"]);
 	await config.refresh();
 	assert.deepEqual(config.current(), one("a"));
@@ -304,4 +316,176 @@ test("many at once happen one after the other", async (t) => {
 	assert.deepEqual(config.current(), one("h9"));
 	assert.equal(await readFile(file, "utf8"), text("h9"));
 	assert.equal(await readFile(`${file}.previous`, "utf8"), text("h8"));
+});
+
+test("what is odd in a file is logged once and in the status; the rest is in force", async (t) => {
+	const { file, config, news } = await open(t);
+	await writeFile(
+		file,
+		"metrics:\n- hostname: a\n  hostname: b\n  plugins:\n  - plugin_option: x\n",
+	);
+	await config.refresh();
+	await config.refresh();
+	const warnings = [
+		"line 5: entry of plugins: has no plugin_name, left out",
+		"line 3: hostname: comes twice, the last one counts",
+	].sort();
+	assert.deepEqual(
+		news().sort(),
+		warnings.map((line) => `metrics.yaml ${line}`),
+	);
+	const status = config.status();
+	assert.equal(status.error, null);
+	assert.deepEqual(
+		status.warnings.toSorted(),
+		warnings.map((line) => `${file} ${line}`),
+	);
+	assert.deepEqual(config.current(), one("b"));
+	await config.replace(one("c"));
+	assert.deepEqual(config.status().warnings, []);
+});
+
+/** Works as a user who is not root, who may write everywhere; nobody where the tests run as root. */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+	if (process.geteuid?.() !== 0) return work();
+	process.setegid?.(65_534);
+	process.seteuid?.(65_534);
+	try {
+		return await work();
+	} finally {
+		process.seteuid?.(0);
+		process.setegid?.(0);
+	}
+}
+
+test("a file of ours in a directory that may not be written is written in place, with a copy before", async (t) => {
+	const state = await temporaryDirectory(t);
+	const copies = join(state, "db.metric-config");
+	const { directory, file, config, news } = await open(t, "metrics.yaml", {
+		copies,
+	});
+	await writeFile(file, `${text("a")}# a longer text than the new one\n`);
+	await chmod(file, 0o640);
+	if (process.getuid?.() === 0)
+		for (const path of [file, state]) await chown(path, 65_534, 65_534);
+	await chmod(directory, 0o555);
+	const before = await stat(file);
+	await asNobody(async () => {
+		await config.refresh();
+		await config.replace(one("b"));
+	});
+	const after = await stat(file);
+	assert.equal(await readFile(file, "utf8"), text("b"));
+	assert.deepEqual(
+		[after.ino, after.mode, after.uid],
+		[before.ino, before.mode, before.uid],
+	);
+	assert.deepEqual(config.current(), one("b"));
+	assert.deepEqual(await readdir(directory), ["metrics.yaml"]);
+	assert.deepEqual(await readdir(state), ["db.metric-config.previous"]);
+	assert.match(
+		await readFile(`${copies}.previous`, "utf8"),
+		/hostname: a\n.*# a longer text/s,
+	);
+	assert.match(
+		news().join("\n"),
+		/metrics\.yaml: cannot be replaced \(permission denied\), written in place; the version before it is .*db\.metric-config\.previous/,
+	);
+	// what is missing cannot be made there
+	await rm(join(state, "db.metric-config.previous"));
+	await chmod(directory, 0o755);
+	await rm(file);
+	await chmod(directory, 0o555);
+	await assert.rejects(
+		asNobody(() => config.replace(one("c"))),
+		{ code: "EACCES" },
+	);
+	await chmod(directory, 0o755);
+	assert.deepEqual(config.current(), one("b"));
+});
+
+/** A rename over a mount point fails so. */
+const busy = async () => {
+	throw Object.assign(new Error("busy"), { code: "EBUSY" });
+};
+
+test("a file that is a mount point is written in place; without a place for copies it is as well", async (t) => {
+	const { file, config, news } = await open(t, "metrics.yaml", {
+		replace: busy,
+	});
+	await writeFile(file, text("a"));
+	await config.replace(one("a longer name"));
+	assert.equal(await readFile(file, "utf8"), text("a longer name"));
+	assert.match(news().join(), /busy or a mount point\), written in place; /);
+	const without = await open(t, "metrics.yaml", {
+		replace: busy,
+		copies: "/nonexistent/db",
+	});
+	await writeFile(without.file, text("a"));
+	await without.config.replace(one("b"));
+	assert.equal(await readFile(without.file, "utf8"), text("b"));
+	assert.match(
+		without.news().join(),
+		/written in place without a copy: ENOENT/,
+	);
+});
+
+test("a write in place that fails puts the old text back", async (t) => {
+	const { directory, file, config } = await open(t, "metrics.yaml", {
+		replace: busy,
+		overwriteSteps: {
+			write: async (handle: FileHandle, bytes: Buffer) => {
+				await handle.write(bytes, 0, 20, 0);
+				throw Object.assign(new Error("full"), { code: "ENOSPC" });
+			},
+		},
+	});
+	await writeFile(file, text("a"));
+	await config.refresh();
+	await assert.rejects(config.replace(one("quite another")), {
+		code: "ENOSPC",
+	});
+	assert.equal(await readFile(file, "utf8"), text("a"));
+	assert.deepEqual(config.current(), one("a"));
+	assert.deepEqual((await readdir(directory)).sort(), [
+		"db.metric-config.previous",
+		"metrics.yaml",
+	]);
+});
+
+test("a write that a crash has torn is undone at the next start, an edited file is not", async (t) => {
+	const old = text("old");
+	const fresh = text("a fresh one");
+	const longer = `${old}# more of it\n`;
+	const cases: [found: string, before: string, after: string][] = [
+		["", old, old],
+		[fresh.slice(0, 25), old, old],
+		[fresh.slice(0, 22) + longer.slice(22), longer, longer],
+		[fresh + longer.slice(fresh.length), longer, longer],
+		[`${fresh.slice(0, 22)}${"\0".repeat(8)}`, old, old],
+		[fresh, old, fresh],
+		[old, old, old],
+		[text("edited"), old, text("edited")],
+	];
+	for (const [found, before, after] of cases) {
+		const { directory, file, config, news } = await open(t);
+		await writeFile(file, found);
+		await writeFile(join(directory, "db.metric-config.previous"), before);
+		await writeFile(join(directory, "db.metric-config.new"), fresh);
+		await config.refresh();
+		assert.equal(await readFile(file, "utf8"), after, JSON.stringify(found));
+		assert.deepEqual((await readdir(directory)).sort(), [
+			"db.metric-config.previous",
+			"metrics.yaml",
+		]);
+		assert.deepEqual(
+			news(),
+			found === after
+				? []
+				: [
+						"metrics.yaml: an update was interrupted, the version before it is restored",
+					],
+		);
+		assert.equal(config.status().error, null);
+	}
 });

@@ -36,7 +36,6 @@ const readable: readonly [string, MetricConfig][] = [
 		"other: 1",
 		"---\n...\n",
 	].map((text): [string, MetricConfig] => [text, { metrics: [] }]),
-	["metrics:\n- ~\n", one("")],
 	[host("plugins: null"), one("")],
 	[host("hostname: ~\n  plugins: []"), one("")],
 	[host("hostname: 'null'"), one("null")],
@@ -82,13 +81,13 @@ const broken: readonly [string, string][] = [
 	],
 	[host("hostname: {a: b}"), "line 2: hostname: expected text, got a mapping"],
 	[
-		host("hostname: !!binary aGk="),
+		host("hostname: !!binary 'a-b'"),
+		"line 2: hostname: expected base64 after !!binary",
+	],
+	[
+		host("hostname: !!binary /w=="),
 		"line 2: hostname: expected text, got !!binary",
 	],
-	[host("hostname: a\n  hostname: b"), "line 3: hostname: comes twice"],
-	["metrics: []\nmetrics: []", "line 2: metrics: comes twice"],
-	[host("plugins:\n  - plugin_option: a\n"), "line 3: plugin_name: is empty"],
-	[host("plugins:\n  - ~\n"), "line 3: plugin_name: is empty"],
 	["metrics: *a", "line 1: no anchor &a"],
 	["metrics:\n- &a {<<: *a}", "line 2: <<: goes too deep"],
 	["\tmetrics: []", "line 1: not YAML: Tabs are not allowed as indentation"],
@@ -98,6 +97,71 @@ const broken: readonly [string, string][] = [
 		"line 2: not YAML: Plain value cannot start with reserved character @",
 	],
 ];
+
+const odd: readonly [string, MetricConfig, readonly string[]][] = [
+	[
+		host("hostname: a\n  plugins: []\n  hostname: b"),
+		one("b"),
+		["line 4: hostname: comes twice, the last one counts"],
+	],
+	[
+		"metrics:\n- hostname: a\nmetrics:\n- hostname: b\n",
+		one("b"),
+		["line 3: metrics: comes twice, the last one counts"],
+	],
+	[
+		host(
+			"plugins:\n  - plugin_name: a\n    plugin_name: b\n    plugin_option: x\n    plugin_option: y\n",
+		),
+		one("", ["b", "y"]),
+		[
+			"line 4: plugin_name: comes twice, the last one counts",
+			"line 6: plugin_option: comes twice, the last one counts",
+		],
+	],
+	[
+		host(
+			"plugins:\n  - plugin_option: a\n  - plugin_name: b\n  - plugin_name: ''\n  - {}\n",
+		),
+		one("", ["b", ""]),
+		[
+			"line 3: entry of plugins: has no plugin_name, left out",
+			"line 5: entry of plugins: has no plugin_name, left out",
+			"line 6: entry of plugins: has no plugin_name, left out",
+		],
+	],
+	[
+		"metrics:\n- ~\n- hostname: h\n  plugins:\n  -\n  - plugin_name: b\n  - null\n",
+		one("h", ["b", ""]),
+		[
+			"line 5: entry of plugins: is empty, left out",
+			"line 7: entry of plugins: is empty, left out",
+			"line 2: entry of metrics: is empty, left out",
+		],
+	],
+	[
+		host("hostname: !!binary |\n    aGk=\n  plugins: []"),
+		one("hi"),
+		["line 2: hostname: is !!binary, taken as the text that it encodes"],
+	],
+];
+
+test("what is odd is taken as the original took it, with a warning that names the line", () => {
+	for (const [text, expected, lines] of odd) {
+		const warnings: string[] = [];
+		const config = parseMetricConfig(text, "m.yaml", (w) => warnings.push(w));
+		assert.deepEqual(config, expected, JSON.stringify(text));
+		assert.deepEqual(
+			warnings.sort(),
+			lines.map((line) => `m.yaml ${line}`).sort(),
+		);
+	}
+	const many: string[] = [];
+	parseMetricConfig(`metrics: [${"~,".repeat(5000)}]`, "m", (w) =>
+		many.push(w),
+	);
+	assert.ok(many.length <= 100, `${many.length} warnings`);
+});
 
 test("an error is one line that names the file, the line and the key", () => {
 	for (const [text, reason] of broken)

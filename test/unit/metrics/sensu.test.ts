@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseGoFloat } from "../../../src/metrics/go-number.ts";
-import { parseSensuLine, parseSensuLines } from "../../../src/metrics/sensu.ts";
+import {
+	latestTimestamp,
+	longestLine,
+	parseSensuLine,
+	parseSensuLines,
+} from "../../../src/metrics/sensu.ts";
+
+/** 2026-11-29, in seconds; a day later is the latest time of a line. */
+const now = 1_795_910_400;
+const latest = latestTimestamp(now * 1000);
+const unknown = { reason: "not three fields", isUnknown: true } as const;
 
 const good = (name: string, value: number, timestamp: number) => ({
 	name,
@@ -27,13 +37,40 @@ const lines: readonly [string, ReturnType<typeof parseSensuLine>][] = [
 	["a 1 -0", good("a", 1, 0)],
 	["a -0 5", good("a", 0, 5)],
 	["a 1e-400 5", good("a", 0, 5)],
-	["a 1 9007199254740991", good("a", 1, 9007199254740991)],
+	["a 1 -9007199254740991", good("a", 1, -9007199254740991)],
+	[`a 1 ${now + 86_400}`, good("a", 1, now + 86_400)],
+	["a#b 1 5", good("a#b", 1, 5)],
 	["", undefined],
 	["   ", undefined],
-	["two\tfields", undefined],
-	["four\t1\t2\t3", undefined],
-	["a line of many words", undefined],
-	["a 1 5 x", undefined],
+	["\r", undefined],
+	["# a comment of many words", undefined],
+	["#a\t1\t5", undefined],
+	[" \t# a 1 5", undefined],
+	["two\tfields", unknown],
+	["missing.time 5", unknown],
+	["four\t1\t2\t3", unknown],
+	["a line of many words", unknown],
+	["name with blank 1 5", unknown],
+	["a 1 5 x", unknown],
+	["a 1 5\rb 2 6", unknown],
+	["servers.web.load;tag=a", unknown],
+	[
+		`a 1 ${now + 86_401}`,
+		{ reason: "the timestamp is more than a day in the future" },
+	],
+	[
+		`a 1 ${now}000`,
+		{ reason: "the timestamp is in milliseconds, not in seconds" },
+	],
+	[
+		"a 1 9007199254740991",
+		{ reason: "the timestamp is more than a day in the future" },
+	],
+	["a\0b 1 5", { reason: "the line has a NUL character" }],
+	[
+		`${"x".repeat(longestLine)} 1 5`,
+		{ reason: "the line is longer than 65536 characters" },
+	],
 	["a NaN 5", { reason: "the value is NaN" }],
 	["a nan 5", { reason: "the value is NaN" }],
 	["a Inf 5", { reason: "the value is infinite" }],
@@ -55,7 +92,11 @@ const lines: readonly [string, ReturnType<typeof parseSensuLine>][] = [
 
 test("a line is a figure, free text, or bad with a reason", () => {
 	for (const [line, expected] of lines)
-		assert.deepEqual(parseSensuLine(line), expected, JSON.stringify(line));
+		assert.deepEqual(
+			parseSensuLine(line, latest),
+			expected,
+			JSON.stringify(line.slice(0, 100)),
+		);
 });
 
 // what Go's strconv.ParseFloat answers, asked of Go 1.19
@@ -122,24 +163,50 @@ test("numbers are those of Go", () => {
 test("a line of a million characters does no harm", () => {
 	for (const field of ["1", "1_", "0xa_", ".", "e1", "\t", " "]) {
 		const long = field.repeat(500_000);
-		parseSensuLines(`a\t${long}\t${long}\n${long}`);
+		parseSensuLines(`a\t${long}\t${long}\n${long}`, latest);
 	}
 });
 
-test("an output has the latest timestamp, and the last value of a name", () => {
+test("a clock that was never set refuses nothing but milliseconds", () => {
+	const unset = latestTimestamp(3_600_000);
+	assert.deepEqual(parseSensuLine(`a 1 ${now}`, unset), good("a", 1, now));
+	assert.deepEqual(parseSensuLine(`a 1 ${now}000`, unset), {
+		reason: "the timestamp is in milliseconds, not in seconds",
+	});
+	// an hour behind a line's time, as a time zone that was mixed up
+	const behind = latestTimestamp((now - 3600) * 1000);
+	assert.deepEqual(parseSensuLine(`a 1 ${now}`, behind), good("a", 1, now));
+});
+
+test("a sample for each distinct time, in the order of time; the last line of a name at a time wins", () => {
 	assert.deepEqual(
-		parseSensuLines("a 1 7\r\nhello\nb\t2\t9\r\na\t3\t8\n\nc x 99\n"),
+		parseSensuLines(
+			"q.v 2 7\r\nhello\n# note\nb\t2\t9\r\nq.v 1 -5\nq.v\t3\t7\n\nc x 99\nmissing.time 5\n",
+			latest,
+		),
 		{
-			metrics: { a: 3, b: 2 },
-			timestamp: 9,
-			bad: [{ line: 6, text: "c x 99", reason: "the value is not a number" }],
+			samples: [
+				{ timestamp: -5, metrics: { "q.v": 1 } },
+				{ timestamp: 7, metrics: { "q.v": 3 } },
+				{ timestamp: 9, metrics: { b: 2 } },
+			],
+			bad: [{ line: 8, text: "c x 99", reason: "the value is not a number" }],
+			unknown: {
+				count: 2,
+				first: { line: 2, text: "hello", reason: "not three fields" },
+			},
 		},
 	);
-	assert.deepEqual(parseSensuLines(""), { metrics: {}, timestamp: 0, bad: [] });
-	assert.equal(parseSensuLines("a 1 -5").timestamp, 0);
+	assert.deepEqual(parseSensuLines("", latest), {
+		samples: [],
+		bad: [],
+		unknown: { count: 0, first: undefined },
+	});
 	assert.equal(
-		JSON.stringify(parseSensuLines("__proto__ 1 5\nconstructor 2 5").metrics),
-		'{"__proto__":1,"constructor":2}',
+		JSON.stringify(
+			parseSensuLines("__proto__ 1 5\nconstructor 2 5", latest).samples,
+		),
+		'[{"timestamp":5,"metrics":{"__proto__":1,"constructor":2}}]',
 	);
 });
 
@@ -155,27 +222,28 @@ const anyText = fc.oneof(
 	fc.array(pieces, { maxLength: 80 }).map((parts) => parts.join("")),
 );
 
-test("any text: nothing is thrown, each bad line is named, and all fits into JSON", () => {
+test("any text: nothing is thrown, each line that is left out is counted, and all fits into JSON", () => {
 	fc.assert(
 		fc.property(anyText, (text) => {
-			const output = parseSensuLines(text);
+			const output = parseSensuLines(text, latest);
 			const printed = text.split("\n");
 			for (const { line, text, reason } of output.bad) {
 				assert.equal(printed[line - 1]?.replace(/\r$/, ""), text);
-				assert.deepEqual(parseSensuLine(text), { reason });
+				assert.deepEqual(parseSensuLine(text, latest), { reason });
 			}
-			const bad = new Set(output.bad.map(({ line }) => line));
-			for (const [index, line] of printed.entries()) {
-				const read = parseSensuLine(line);
-				assert.equal(
-					bad.has(index + 1),
-					read !== undefined && "reason" in read,
-				);
-			}
-			assert.ok(
-				Number.isSafeInteger(output.timestamp) && output.timestamp >= 0,
+			const reasons = printed
+				.map((line) => parseSensuLine(line, latest))
+				.filter((read) => read !== undefined && "reason" in read);
+			assert.equal(reasons.length, output.bad.length + output.unknown.count);
+			const times = output.samples.map(({ timestamp }) => timestamp);
+			assert.deepEqual(
+				times,
+				[...new Set(times)].sort((one, other) => one - other),
 			);
-			assert.deepEqual(JSON.parse(JSON.stringify(output)), output);
+			assert.deepEqual(
+				JSON.parse(JSON.stringify(output.samples)),
+				output.samples,
+			);
 		}),
 		{ numRuns: 2000 },
 	);
@@ -183,15 +251,15 @@ test("any text: nothing is thrown, each bad line is named, and all fits into JSO
 
 const name = fc
 	.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 20 })
-	.filter((text) => text === text.trim() && text !== "");
+	.filter((text) => text === text.trim() && /^[^#]/.test(text));
 const figure = fc.record({
 	name,
 	value: fc.double({ noNaN: true, noDefaultInfinity: true }),
-	timestamp: fc.maxSafeNat(),
+	timestamp: fc.oneof(fc.nat({ max: latest }), fc.nat({ max: 3 })),
 });
 const figures = fc.array(figure, { minLength: 1, maxLength: 20 });
 
-test("what is well formed comes back, whatever stands between", () => {
+test("what is well formed comes back at its time, whatever stands between", () => {
 	const noise = fc.constantFrom(
 		undefined,
 		"some free text here",
@@ -208,14 +276,21 @@ test("what is well formed comes back, whatever stands between", () => {
 				const line = between.next().value;
 				if (line !== undefined) printed.push(line);
 			}
-			const output = parseSensuLines(`${printed.join("\n")}\n`);
+			const output = parseSensuLines(`${printed.join("\n")}\n`, latest);
+			const expected = new Map<number, Map<string, number>>();
+			for (const { name, value, timestamp } of given)
+				expected.set(
+					timestamp,
+					(expected.get(timestamp) ?? new Map()).set(name, value || 0),
+				);
 			assert.deepEqual(
-				output.metrics,
-				Object.fromEntries(given.map(({ name, value }) => [name, value || 0])),
-			);
-			assert.equal(
-				output.timestamp,
-				Math.max(...given.map(({ timestamp }) => timestamp)),
+				new Map(
+					output.samples.map(({ timestamp, metrics }) => [
+						timestamp,
+						new Map(Object.entries(metrics)),
+					]),
+				),
+				expected,
 			);
 			assert.equal(
 				output.bad.length,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createCollected } from "../../../src/status/collected.ts";
+import { staleSeconds } from "../../../src/status/stale.ts";
 
 const sample = (hostname: string, metrics: Record<string, number>) => ({
 	hostname,
@@ -95,4 +96,36 @@ test("a name that is too long has none", () => {
 	collected.enter([sample("h", { ["x".repeat(2000)]: 1, y: 2 })]);
 	assert.deepEqual(read(), ["h y 2"]);
 	assert.equal(collected.dropped, 1);
+});
+
+test("of a name that comes with several times the latest counts, in whatever order they come", () => {
+	const { collected, read } = collecting();
+	const at = (timestamp: number, value: number) => ({
+		...sample("web01", { a: value }),
+		timestamp,
+	});
+	collected.enter([at(100, 1), at(220, 3), at(160, 2)]);
+	assert.deepEqual(read(), ["web01 a 3"]);
+	collected.enter([at(160, 4)]);
+	assert.deepEqual(read(), ["web01 a 3"]);
+	collected.enter([at(220, 5)]);
+	assert.deepEqual(read(), ["web01 a 5"]);
+});
+
+test("a late value keeps nobody waiting for longer than its lifetime", () => {
+	const { clock, collected, read } = collecting();
+	collected.enter([{ ...sample("web01", { a: 1 }), timestamp: 3600 }]);
+	// the clock of the plugin was set back
+	clock.now = 300_000;
+	collected.enter([{ ...sample("web01", { a: 2 }), timestamp: 60 }]);
+	assert.deepEqual(read(), ["web01 a 1"]);
+	clock.now = 300_001;
+	collected.enter([{ ...sample("web01", { a: 2 }), timestamp: 61 }]);
+	assert.deepEqual(read(), ["web01 a 2"]);
+});
+
+test("two and a half intervals make a value old, but never less than five minutes", () => {
+	assert.equal(staleSeconds(60), 300);
+	assert.equal(staleSeconds(120), 300);
+	assert.equal(staleSeconds(600), 1500);
 });

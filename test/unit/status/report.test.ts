@@ -61,7 +61,14 @@ test("ours are each in its place", async () => {
 	});
 	assert.deepEqual(report.connections, { open: 5, waiting: 6 });
 	assert.deepEqual(report.event_loop, { mean_delay_ms: 7, max_delay_ms: 8 });
-	assert.deepEqual(report.collection, { enabled: true, last_pass: null });
+	assert.equal(report.now, 1_700_000_100);
+	assert.deepEqual(report.collection, {
+		enabled: true,
+		interval_seconds: 60,
+		config_error: null,
+		config_warnings: [],
+		last_pass: null,
+	});
 	assert.deepEqual(report.store, {
 		directory: "/var/lib/happo-agent",
 		available: true,
