@@ -11,6 +11,8 @@ type AgentPath =
 	| "/metric/append"
 	| "/metric/lease"
 	| "/metric/ack"
+	| "/metric/leases"
+	| "/metric/release"
 	| "/metric/peek"
 	| "/metric/config"
 	| "/metric/config/update"

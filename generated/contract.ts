@@ -446,6 +446,89 @@ export const contract = {
 				}
 			}
 		},
+		"/metric/leases": {
+			"get": {
+				"operationId": "listLeases",
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/LeaseList"
+								}
+							}
+						}
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/metric/release": {
+			"post": {
+				"operationId": "releaseLease",
+				"requestBody": {
+					"required": true,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/ReleaseRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"type": "object",
+									"required": [
+										"status",
+										"message",
+										"released"
+									],
+									"properties": {
+										"status": {
+											"type": "string",
+											"const": "ok"
+										},
+										"message": {
+											"type": "string"
+										},
+										"released": {
+											"type": "boolean"
+										}
+									}
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
 		"/metric/peek": {
 			"post": {
 				"operationId": "peekMetrics",
@@ -1138,6 +1221,7 @@ export const contract = {
 				"required": [
 					"batch_id",
 					"expires_at",
+					"seconds",
 					"metric_data",
 					"message"
 				],
@@ -1149,6 +1233,12 @@ export const contract = {
 						]
 					},
 					"expires_at": {
+						"type": [
+							"integer",
+							"null"
+						]
+					},
+					"seconds": {
 						"type": [
 							"integer",
 							"null"
@@ -1183,6 +1273,71 @@ export const contract = {
 					},
 					"consumer": {
 						"$ref": "#/components/schemas/Consumer"
+					}
+				}
+			},
+			"LeaseList": {
+				"type": "object",
+				"required": [
+					"leases"
+				],
+				"properties": {
+					"leases": {
+						"type": "array",
+						"items": {
+							"type": "object",
+							"required": [
+								"batch_id",
+								"consumer",
+								"seconds",
+								"seconds_left",
+								"expires_at",
+								"entries",
+								"oldest_timestamp",
+								"newest_timestamp"
+							],
+							"properties": {
+								"batch_id": {
+									"type": "string"
+								},
+								"consumer": {
+									"type": "string"
+								},
+								"seconds": {
+									"type": "integer"
+								},
+								"seconds_left": {
+									"type": "integer"
+								},
+								"expires_at": {
+									"type": "integer"
+								},
+								"entries": {
+									"type": "integer"
+								},
+								"oldest_timestamp": {
+									"type": "integer"
+								},
+								"newest_timestamp": {
+									"type": "integer"
+								}
+							}
+						}
+					}
+				}
+			},
+			"ReleaseRequest": {
+				"type": "object",
+				"required": [
+					"batch_id"
+				],
+				"properties": {
+					"apikey": {
+						"$ref": "#/components/schemas/ApiKey"
+					},
+					"batch_id": {
+						"type": "string",
+						"minLength": 1
 					}
 				}
 			},

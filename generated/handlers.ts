@@ -114,6 +114,10 @@ export interface Handlers {
 	leaseMetrics: Handler<"leaseMetrics">;
 	/** Say that a leased batch is safe: `POST /metric/ack`. */
 	acknowledgeMetrics: Handler<"acknowledgeMetrics">;
+	/** List the leases: `GET /metric/leases`. */
+	listLeases: Handler<"listLeases">;
+	/** End a lease: `POST /metric/release`. */
+	releaseLease: Handler<"releaseLease">;
 	/** Look at the oldest metrics: `POST /metric/peek`. */
 	peekMetrics: Handler<"peekMetrics">;
 	/** Show the collection's configuration in force: `GET /metric/config`. */

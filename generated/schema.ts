@@ -206,6 +206,9 @@ export interface paths {
          *     of other leases and drains for `seconds`. They are deleted by `/metric/ack` only. After the
          *     lease has run out, before or after a restart, the same batch comes back unchanged under the same
          *     id, except for what retention or a plain drain has removed meanwhile; `limit` counts for new batches only.
+         *     A lease ends by the time that passes, not by the clock. It is granted for
+         *     `metric-max-lease-seconds` at most: a request for more is granted that, and the answer's
+         *     `seconds` says what was granted. `GET /metric/leases` lists leases, `/metric/release` ends them.
          *     Not in the original, which answers 404: a client must not fall back to `/metric`, which deletes.
          */
         post: operations["leaseMetrics"];
@@ -231,6 +234,50 @@ export interface paths {
          *     not known was acknowledged before. Not in the original (404 there).
          */
         post: operations["acknowledgeMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the leases
+         * @description Answers every batch that was lent and not acknowledged, oldest metrics first: those whose lease
+         *     still runs, and those that come back to the next reader (`seconds_left` 0).
+         *     Not in the original (404 there).
+         */
+        get: operations["listLeases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metric/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a lease
+         * @description Ends the lease of `batch_id` now, so that the batch is lent to the next reader or drained. Its
+         *     data stays, and the reader that had it may still acknowledge it. An id that is not known, or
+         *     whose lease has ended, changes nothing: `released` says so. Not in the original (404 there).
+         */
+        post: operations["releaseLease"];
         delete?: never;
         options?: never;
         head?: never;
@@ -665,17 +712,43 @@ export interface components {
         BatchLimit: number | null;
         LeaseRequest: {
             apikey?: components["schemas"]["ApiKey"];
-            /** @description How long the batch is kept for this reader, in seconds. */
+            /** @description How long the batch is kept for this reader, in seconds; `metric-max-lease-seconds` at most. */
             seconds: number;
             limit?: components["schemas"]["BatchLimit"];
             consumer?: components["schemas"]["Consumer"];
         };
         LeasedMetrics: {
             batch_id: string | null;
-            /** @description When the lease runs out, in seconds since 1970. */
+            /** @description When the lease runs out by the clock of now, in seconds since 1970. */
             expires_at: number | null;
+            /** @description How long the lease was granted for. */
+            seconds: number | null;
             metric_data: components["schemas"]["StoredSample"][] | null;
             message: string;
+        };
+        LeaseList: {
+            leases: {
+                batch_id: string;
+                /** @description The reader, one of `metric-consumers`. */
+                consumer: string;
+                /** @description How long the lease was granted for. */
+                seconds: number;
+                /** @description Until it ends, by the time that passes; 0: it has ended. */
+                seconds_left: number;
+                /** @description When it ends or has ended, by the clock at the grant; seconds since 1970. */
+                expires_at: number;
+                /** @description Entries of the store in the batch, appends as a rule. */
+                entries: number;
+                /** @description Arrival of the oldest metrics in it, seconds since 1970. */
+                oldest_timestamp: number;
+                /** @description Arrival of the newest metrics in it, seconds since 1970. */
+                newest_timestamp: number;
+            }[];
+        };
+        ReleaseRequest: {
+            apikey?: components["schemas"]["ApiKey"];
+            /** @description As `/metric/lease` or `/metric/leases` answered it. */
+            batch_id: string;
         };
         AcknowledgeRequest: {
             apikey?: components["schemas"]["ApiKey"];
@@ -1546,6 +1619,7 @@ export interface operations {
                      * @example {
                      *       "batch_id": "5f2b8a90c1d34e6f7a8b9c0d",
                      *       "expires_at": 1444029030,
+                     *       "seconds": 300,
                      *       "metric_data": [
                      *         {
                      *           "hostname": "web01",
@@ -1603,6 +1677,92 @@ export interface operations {
                         /** @constant */
                         status: "ok";
                         message: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    listLeases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The leases; none is an empty list. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "leases": [
+                     *         {
+                     *           "batch_id": "5f2b8a90c1d34e6f7a8b9c0d",
+                     *           "consumer": "default",
+                     *           "seconds": 300,
+                     *           "seconds_left": 120,
+                     *           "expires_at": 1444029030,
+                     *           "entries": 60,
+                     *           "oldest_timestamp": 1444025130,
+                     *           "newest_timestamp": 1444028730
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LeaseList"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    releaseLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "batch_id": "5f2b8a90c1d34e6f7a8b9c0d"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReleaseRequest"];
+            };
+        };
+        responses: {
+            /** @description No lease of this batch runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "message": "",
+                     *       "released": true
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        status: "ok";
+                        message: string;
+                        /** @description Whether a lease ran until now. */
+                        released: boolean;
                     };
                 };
             };

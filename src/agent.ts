@@ -294,6 +294,7 @@ export async function startAgent(parts: {
 		},
 		buffer,
 		consumers: settings["metric-consumers"],
+		maxLeaseSeconds: settings["metric-max-lease-seconds"],
 		metricConfigFile,
 		allowConfigUpdate: settings["config-update"],
 		machineStates,

@@ -239,6 +239,13 @@ export const daemonSettings = {
 		check: consumerNames,
 		help: "readers of metrics; data is kept until all have taken it",
 	},
+	"metric-max-lease-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: day,
+		default: 3600,
+		help: "longest lease of metrics; a reader that asks for more is granted this",
+	},
 	"max-store-bytes": {
 		kind: "integer",
 		minimum: 0,

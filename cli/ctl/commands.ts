@@ -11,6 +11,7 @@ import { metricCommand } from "./metric-command.ts";
 import { metricConfigCheckCommand } from "./metric-config-check-command.ts";
 import { metricConfigShowCommand } from "./metric-config-show-command.ts";
 import { metricConfigUpdateCommand } from "./metric-config-update-command.ts";
+import { metricLeasesCommand } from "./metric-leases-command.ts";
 import { monitorCommand } from "./monitor-command.ts";
 import { statusCommand } from "./status-command.ts";
 import { statusMemoryCommand } from "./status-memory-command.ts";
@@ -22,6 +23,7 @@ const visible: readonly ProgramCommand[] = [
 	statusRequestCommand,
 	metricCommand,
 	metricAppendCommand,
+	metricLeasesCommand,
 	metricConfigShowCommand,
 	metricConfigCheckCommand,
 	metricConfigUpdateCommand,

@@ -22,6 +22,7 @@ export function createHandlers(parts: {
 	inventoryRules: InventoryRules;
 	buffer: MetricBuffer;
 	consumers: readonly string[];
+	maxLeaseSeconds: number;
 	metricConfigFile: MetricConfigFile;
 	allowConfigUpdate: boolean;
 	machineStates: MachineStates;

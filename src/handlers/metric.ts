@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Body, Handlers } from "../../generated/handlers.ts";
 import { Problem } from "../problem.ts";
+import { partsOf } from "../store/keys.ts";
+import type { Lease } from "../store/lease-book.ts";
 import { type MetricBuffer, plainConsumer } from "../store/metric-buffer.ts";
 import type { BatchLimits } from "../store/selection.ts";
 
@@ -41,11 +43,28 @@ async function checkFinite(
 	}
 }
 
+/** A lease in the contract's words. */
+function shownLease({ lease, left }: { lease: Lease; left: number }) {
+	const seconds = lease.keys.map((key) => partsOf(key).seconds);
+	return {
+		batch_id: lease.batchId,
+		consumer: lease.consumer,
+		seconds: Math.round(lease.granted / 1000),
+		seconds_left: Math.ceil(left / 1000),
+		expires_at: Math.floor(lease.expiresAt / 1000),
+		entries: lease.keys.length,
+		oldest_timestamp: seconds[0] ?? 0,
+		newest_timestamp: seconds.at(-1) ?? 0,
+	};
+}
+
 type MetricHandlers = Pick<
 	Handlers,
 	| "drainMetrics"
 	| "appendMetrics"
 	| "leaseMetrics"
+	| "listLeases"
+	| "releaseLease"
 	| "acknowledgeMetrics"
 	| "peekMetrics"
 	| "getMetricStatus"
@@ -56,8 +75,10 @@ export function createMetric(parts: {
 	buffer: MetricBuffer;
 	/** Setting `metric-consumers`. */
 	consumers: readonly string[];
+	/** Setting `metric-max-lease-seconds`. */
+	maxLeaseSeconds: number;
 }): MetricHandlers {
-	const { buffer, consumers } = parts;
+	const { buffer, consumers, maxLeaseSeconds } = parts;
 
 	/** A consumer that is set up; Problem 400 for any other. */
 	const known = (name: string | null | undefined): string => {
@@ -93,16 +114,25 @@ export function createMetric(parts: {
 			const batch = await buffer.lease(
 				known(consumer),
 				limits(limit),
-				seconds * 1000,
+				Math.min(seconds, maxLeaseSeconds) * 1000,
 			);
 			return {
 				status: 200,
 				body: {
 					batch_id: batch?.lease.batchId ?? null,
 					expires_at: batch ? Math.floor(batch.lease.expiresAt / 1000) : null,
+					seconds: batch ? batch.lease.granted / 1000 : null,
 					...answered(batch?.samples ?? []),
 				},
 			};
+		},
+		listLeases: async () => {
+			const leases = await buffer.leases();
+			return { status: 200, body: { leases: leases.map(shownLease) } };
+		},
+		releaseLease: async (_params, { batch_id }) => {
+			const released = await buffer.release(batch_id);
+			return { status: 200, body: { status: "ok", message: "", released } };
 		},
 		acknowledgeMetrics: async (_params, { batch_id, consumer }) => {
 			const named = consumer === null ? undefined : consumer;

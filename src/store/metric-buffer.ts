@@ -7,7 +7,7 @@ import { createKeyMaker } from "./key-maker.ts";
 import { kind, partsOf } from "./keys.ts";
 import type { Lease } from "./lease-book.ts";
 import { decodeSamples, encodeSamples, type Sample } from "./metric-value.ts";
-import { openReaders, type Readers } from "./readers.ts";
+import { byOldest, openReaders, type Readers } from "./readers.ts";
 import { retireMetrics } from "./retention.ts";
 import type { RetentionClock } from "./retention-clock.ts";
 import type { Room } from "./room.ts";
@@ -43,6 +43,10 @@ export interface MetricBuffer {
 		limits: BatchLimits,
 		milliseconds: number,
 	): Promise<LeasedBatch | undefined>;
+	/** Every batch that is lent or comes back, oldest data first, with the milliseconds that its lease still runs. */
+	leases(): Promise<{ lease: Lease; left: number }[]>;
+	/** Ends a lease; its batch comes back unchanged. False where none of that id runs. */
+	release(batchId: string): Promise<boolean>;
 	/** The batch is taken by its consumer; a batch that is unknown was acknowledged before. */
 	acknowledge(batchId: string, consumer: string | undefined): Promise<void>;
 }
@@ -273,6 +277,27 @@ export function createMetricBuffer(parts: {
 					(await lendAgain(consumer, milliseconds)) ??
 					(await lendNew(consumer, limits, milliseconds)),
 			),
+		leases: () =>
+			exclusive(async () => {
+				const { leasesOf } = await readers();
+				return consumers
+					.flatMap((consumer) => leasesOf(consumer))
+					.sort(byOldest)
+					.map((lease) => ({
+						lease,
+						left: Math.max(0, lease.endsAt - elapsed()),
+					}));
+			}),
+		release: (batchId) =>
+			exclusive(async () => {
+				const { leases, running } = await readers();
+				const old = running().find((lease) => lease.batchId === batchId);
+				if (!old) return false;
+				const { lease, write } = leases.extend(old, 0);
+				await database.write([write]);
+				leases.enter(lease);
+				return true;
+			}),
 		acknowledge: (batchId, consumer) =>
 			exclusive(async () => {
 				const { leases, markTaken } = await readers();

@@ -45,6 +45,12 @@ async function forgetRemoved(
 	for (const { batchId } of orphans) leases.remove(batchId);
 }
 
+/** Sorts leases by their oldest data. */
+export const byOldest = (
+	{ keys: [a = ""] }: Lease,
+	{ keys: [b = ""] }: Lease,
+): number => (a < b ? -1 : 1);
+
 /** Reads it from the store; the monotonic clock decides which leases run. */
 export async function openReaders(
 	database: Database,
@@ -76,7 +82,7 @@ export async function openReaders(
 						lease.consumer === consumer &&
 						(running === undefined || isRunning(lease) === running),
 				)
-				.sort(({ keys: [a = ""] }, { keys: [b = ""] }) => (a < b ? -1 : 1)),
+				.sort(byOldest),
 		markTaken: async (keys, consumer, done) => {
 			const forgotten = done.map(
 				({ batchId }): Write => ({ delete: leaseKey(batchId) }),

@@ -376,6 +376,8 @@ describe("the contract", () => {
 			"appendMetrics",
 			"peekMetrics",
 			"leaseMetrics",
+			"listLeases",
+			"releaseLease",
 			"acknowledgeMetrics",
 		]) {
 			const declared = operation(id);

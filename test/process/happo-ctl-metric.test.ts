@@ -298,3 +298,34 @@ test("metric config update of an agent of the original", async (t) => {
 		Metrics: [{ Hostname: "h", Plugins: [] }],
 	});
 });
+
+test("metric leases lists what is lent and ends it", async (t) => {
+	const { agent, host } = await withSamples(t);
+	const none = await ctl(t, ["metric", "leases", "-H", host]);
+	assert.equal(none.stdout, "");
+	assert.match(none.stderr, /: nothing is lent\n/);
+	const { json } = await post(agent.port, "/metric/lease", { seconds: 3000 });
+	const { batch_id } = json as { batch_id: string };
+	const list = await ctl(t, ["metric", "leases", "-H", host]);
+	assert.match(
+		list.stdout,
+		new RegExp(
+			`^${host} +${batch_id} +default +50m +(50|49)m.* 1 +\\d{4}-`,
+			"m",
+		),
+	);
+	const wrong = await ctl(t, ["metric", "leases", "-H", host, "--end", "abc"]);
+	assert.match(wrong.stderr, /no lease of a batch abc runs/);
+	assert.equal(wrong.code, 1);
+	const ended = await ctl(t, [
+		...["metric", "leases", "-H", host, "--end", batch_id, "-o", "json"],
+	]);
+	assert.equal(ended.code, 0, ended.stderr);
+	assert.match(
+		ended.stderr,
+		new RegExp(`lease of batch ${batch_id} has ended`),
+	);
+	assert.equal(JSON.parse(ended.stdout)[0].data[0].seconds_left, 0);
+	const again = await post(agent.port, "/metric/lease", { seconds: 5 });
+	assert.equal((again.json as { batch_id: string }).batch_id, batch_id);
+});
