@@ -17,11 +17,12 @@ import {
 } from "./help.ts";
 import { selectCommand } from "./selection.ts";
 
-/** Where a program reads from and writes to. */
-export interface Streams {
+/** Where a program reads from and writes to, and what it is told by variables. */
+export interface Surroundings {
 	stdin: Readable;
 	stdout: Writable;
 	stderr: Writable;
+	env: Record<string, string | undefined>;
 }
 
 /** The words behind a command that are no options. */
@@ -85,10 +86,10 @@ function helpFor(program: Program, path: readonly string[]): string {
 export async function runProgram(
 	program: Program,
 	args: readonly string[],
-	streams: Streams,
+	surroundings: Surroundings,
 ): Promise<number> {
 	const { name, version, commands } = program;
-	const { stdin, stdout, stderr } = streams;
+	const { stdin, stdout, stderr, env } = surroundings;
 	const print = (text: string) => {
 		stdout.write(text);
 		return 0;
@@ -141,7 +142,7 @@ export async function runProgram(
 				...(operands.length > 0 ? ["--"] : []),
 				...operands,
 			],
-			{ stdin, stdout, stderr, env: process.env, colorDepth: 1 },
+			{ stdin, stdout, stderr, env, colorDepth: 1 },
 		);
 		return (await instance.execute()) ?? 0;
 	} catch (error) {

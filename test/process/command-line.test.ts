@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { contract } from "../../generated/contract.ts";
 import { version } from "../../generated/version.ts";
 import { daemonSettings } from "../../src/settings.ts";
-import { assertRefused, run } from "../support/command-line.ts";
+import { assertRefused, run, runProcess } from "../support/command-line.ts";
 import { readRecorded } from "../support/conformance.ts";
 import { startProgram } from "../support/daemon.ts";
 import type { Arrived } from "../support/next-hop.ts";
@@ -74,7 +74,7 @@ for (const line of recorded)
 			["127.0.0.1:18443", `127.0.0.1:${servers.secure}`],
 			["@DATAFILE@", datafile],
 		]);
-		const exited = await run(
+		const exited = await runProcess(
 			t,
 			line.args.map((arg) => placed(arg, places)),
 			{ environment: env, stdin, directory },
@@ -91,7 +91,7 @@ for (const line of recorded)
 /** Bytes of our programs that a command loads. */
 async function loadedBytes(t: TestContext, ...args: string[]) {
 	const directory = await temporaryDirectory(t);
-	await run(t, args, { environment: { NODE_V8_COVERAGE: directory } });
+	await runProcess(t, args, { environment: { NODE_V8_COVERAGE: directory } });
 	const [report = ""] = await readdir(directory);
 	const text = await readFile(join(directory, report), "utf8");
 	const { result } = JSON.parse(text) as { result: { url: string }[] };

@@ -10,12 +10,34 @@ import {
 	startDaemon,
 	startProgram,
 } from "./daemon.ts";
+import { happoAgent, runHere } from "./run-here.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 type Test = Pick<TestContext, "after">;
 
-/** Runs the built program to its end, in a directory of its own; it may take 20 seconds unless more is given. */
+/**
+ * Runs a command of happo-agent to its end; it may take 20 seconds unless more is
+ * given. The daemon, and whatever needs a directory or a Node of its own, is the
+ * built program in a process; other commands run in this one.
+ */
 export async function run(
+	t: Test,
+	args: readonly string[],
+	options: StartOptions & { milliseconds?: number } = {},
+): Promise<Exited> {
+	const { node, directory, nodeFlags, program, ...here } = options;
+	const isProcess =
+		args.includes("daemon") ||
+		[node, directory, nodeFlags, program].some(
+			(value) => value !== undefined,
+		) ||
+		process.env.HAPPO_TEST_NODE !== undefined;
+	if (isProcess) return runProcess(t, args, options);
+	return runHere(happoAgent, args, { milliseconds: 20_000, ...here });
+}
+
+/** Runs the built program to its end, in a directory of its own; it may take 20 seconds unless more is given. */
+export async function runProcess(
 	t: Test,
 	args: readonly string[],
 	options: StartOptions & { milliseconds?: number } = {},

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { dirname, join } from "node:path";
 import { after, type TestContext } from "node:test";
 import { type Exited, program } from "./daemon.ts";
+import { happoCtl, runHere } from "./run-here.ts";
 import { createScope } from "./scope.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -23,20 +24,29 @@ export interface CtlOptions {
 	closesOutput?: boolean;
 }
 
-/** Runs happo-ctl to its end; it may take 30 seconds. */
+/**
+ * Runs happo-ctl to its end; it may take 30 seconds. Where a signal or a closed
+ * pipe is part of it, that is the built program in a process.
+ */
 export async function ctl(
 	t: Pick<TestContext, "after">,
 	args: readonly string[],
 	options: CtlOptions = {},
 ): Promise<Exited> {
 	const home = options.home ?? (await temporaryDirectory(t));
+	const { onOutput, closesOutput, input = "", environment = {} } = options;
+	if (!onOutput && !closesOutput && !process.env.HAPPO_TEST_NODE)
+		return runHere(happoCtl, args, {
+			stdin: input,
+			environment: { HOME: home, ...environment },
+		});
 	const child = spawn(testNode, [ctlProgram, ...args], {
 		stdio: ["pipe", "pipe", "pipe"],
 		env: {
 			PATH: process.env.PATH,
 			HOME: home,
 			LANG: "C",
-			...options.environment,
+			...environment,
 		},
 		timeout: 30_000,
 		killSignal: "SIGKILL",
@@ -45,15 +55,15 @@ export async function ctl(
 	let stderr = "";
 	child.stdout.setEncoding("utf8").on("data", (text: string) => {
 		stdout += text;
-		if (options.closesOutput) child.stdout.destroy();
-		const signal = options.onOutput?.(stdout);
+		if (closesOutput) child.stdout.destroy();
+		const signal = onOutput?.(stdout);
 		if (signal) child.kill(signal);
 	});
 	child.stderr.setEncoding("utf8").on("data", (text: string) => {
 		stderr += text;
 	});
 	child.stdin.on("error", () => {});
-	child.stdin.end(options.input ?? "");
+	child.stdin.end(input);
 	const [code, signal] = (await once(child, "close")) as [
 		number | null,
 		NodeJS.Signals | null,
