@@ -103,7 +103,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/relay\//,
-		to: /^src\/relay\/|^src\/(access|log|problem|system-error)\.ts$/,
+		to: /^src\/relay\/|^src\/commands\/native-addon\.ts$|^src\/(access|log|problem|system-error)\.ts$/,
 	},
 	{
 		from: /^src\/settings\.ts$/,

@@ -8,6 +8,7 @@ import {
 import { unescape as decoded } from "node:querystring";
 import type { Duplex } from "node:stream";
 import { hopText } from "../relay/hop.ts";
+import { lookupName } from "../relay/name-lookup.ts";
 import { relayError } from "../relay/relay-error.ts";
 
 /** Options of a request that may go through a tunnel. */
@@ -70,6 +71,7 @@ class TunnelAgent extends Agent {
 			path: place,
 			headers: { host: place, ...proxyHeaders(proxy) },
 			agent: false,
+			lookup: lookupName,
 			...(options.tunnelSignal && { signal: options.tunnelSignal }),
 		});
 		const name = `proxy ${proxy.host}`;
@@ -99,7 +101,7 @@ export function poolOf(
 	proxy: URL | undefined,
 	tls: Pick<AgentOptions, "ca">,
 ): PlainAgent {
-	const kept = { keepAlive: true, timeout: 60_000 };
+	const kept = { keepAlive: true, timeout: 60_000, lookup: lookupName };
 	const secure = { ...kept, ...tls, minVersion: "TLSv1.2" as const };
 	if (endpoint.protocol === "https:")
 		return proxy ? new TunnelAgent(proxy, secure) : new Agent(secure);

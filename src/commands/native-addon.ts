@@ -33,6 +33,12 @@ export interface NativeAddon {
 	 * @returns 0 or an error number, and the process that holds an fcntl lock, 0 if nobody can tell
 	 */
 	lockFile(fd: number, byFlock: boolean): [error: number, holder: number];
+	/**
+	 * Looks a host name up as the system does (getaddrinfo), on a thread of its own.
+	 * @param found is called in a later turn with the addresses in their order, at least one, or with the code of an error
+	 * @returns false if no thread can be had: nothing is called then
+	 */
+	lookup(host: string, found: (answer: string[] | string) => void): boolean;
 	/** The C library keeps the first ones of the kernel's for itself. */
 	firstRealTimeSignal?: number;
 }

@@ -2,6 +2,7 @@ import { Agent, type AgentOptions, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Hop } from "./hop.ts";
+import { lookupName } from "./name-lookup.ts";
 import type { Trust } from "./trust.ts";
 
 type Created = (error: Error | null, socket: Duplex) => void;
@@ -64,6 +65,7 @@ const idleMilliseconds = 60_000;
 export function createAgent(trust: Trust): Agent {
 	return new TrustingAgent(trust, {
 		...trust.tls,
+		lookup: lookupName,
 		minVersion: "TLSv1.2",
 		keepAlive: true,
 		// the connection used last is the one least likely to have been closed

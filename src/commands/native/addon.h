@@ -21,4 +21,7 @@ void export_function(
 /* What lock.c exports. */
 void export_lock(napi_env env, napi_value exports);
 
+/* What lookup.c exports. */
+void export_lookup(napi_env env, napi_value exports);
+
 #endif

@@ -452,6 +452,7 @@ NAPI_MODULE_INIT()
 	export_function(env, exports, "reap", reap);
 	export_function(env, exports, "drain", drain);
 	export_lock(env, exports);
+	export_lookup(env, exports);
 #ifdef SIGRTMIN
 	/* not a constant: the C library keeps some for itself */
 	napi_set_named_property(

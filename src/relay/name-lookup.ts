@@ -1,0 +1,164 @@
+import { lookup as systemLookup } from "node:dns";
+import { isIPv6, type LookupFunction } from "node:net";
+import { loadNativeAddon, type NativeAddon } from "../commands/native-addon.ts";
+
+/** What the system says of a name: its addresses in their order, at least one, or an error with the code of `dns.lookup`. */
+export type Resolve = (
+	host: string,
+	found: (answer: string[] | NodeJS.ErrnoException) => void,
+) => void;
+
+interface Limits {
+	/** Look-ups that run at once. */
+	most: number;
+	/** Those of names whose last look-up failed: fewer, so that others always find room. */
+	mostDoubtful: number;
+}
+
+/** A failure is remembered this long: who asks again at once must not wait again. */
+const failureMilliseconds = 5_000;
+
+/** Names remembered at most; clients choose them. */
+const mostNames = 10_000;
+
+function lookupError(code: string, host: string): NodeJS.ErrnoException {
+	return Object.assign(new Error(`getaddrinfo ${code} ${host}`), {
+		code,
+		syscall: "getaddrinfo",
+		hostname: host,
+	});
+}
+
+/** A name whose last look-up failed. */
+interface Failure {
+	error: NodeJS.ErrnoException;
+	/** Milliseconds of the clock. */
+	at: number;
+}
+
+/**
+ * A `lookup` for connections. All who want a name at the same time share one
+ * look-up, a failure is answered again for five seconds, and names that failed last
+ * time cannot take all the room: a good name does not wait for dead ones.
+ * @param parts.now a clock in milliseconds
+ */
+export function createNameLookup(parts: {
+	resolve: Resolve;
+	limits: Limits;
+	now: () => number;
+}): LookupFunction {
+	const { resolve, limits, now } = parts;
+	type Waiting = (answer: string[] | NodeJS.ErrnoException) => void;
+	/** Who waits for a name that is being looked up, or will be. */
+	const wanted = new Map<string, Waiting[]>();
+	const failures = new Map<string, Failure>();
+	const queues = { fresh: [] as string[], doubtful: [] as string[] };
+	let running = 0;
+	let runningDoubtful = 0;
+
+	const remember = (host: string, error: NodeJS.ErrnoException) => {
+		failures.delete(host);
+		failures.set(host, { error, at: now() });
+		const [oldest] = failures.keys();
+		if (failures.size > mostNames && oldest !== undefined)
+			failures.delete(oldest);
+	};
+
+	const start = (host: string, isDoubtful: boolean) => {
+		running++;
+		if (isDoubtful) runningDoubtful++;
+		resolve(host, (answer) => {
+			running--;
+			if (isDoubtful) runningDoubtful--;
+			if (answer instanceof Error) remember(host, answer);
+			else failures.delete(host);
+			const waiting = wanted.get(host) ?? [];
+			wanted.delete(host);
+			startNext();
+			for (const tell of waiting) tell(answer);
+		});
+	};
+
+	const startNext = () => {
+		while (running < limits.most) {
+			const fresh = queues.fresh.shift();
+			if (fresh !== undefined) {
+				start(fresh, false);
+				continue;
+			}
+			if (runningDoubtful >= limits.mostDoubtful) return;
+			const doubtful = queues.doubtful.shift();
+			if (doubtful === undefined) return;
+			start(doubtful, true);
+		}
+	};
+
+	const addressesOf = (host: string, tell: Waiting) => {
+		const waiting = wanted.get(host);
+		if (waiting) {
+			waiting.push(tell);
+			return;
+		}
+		const failure = failures.get(host);
+		if (failure && now() - failure.at < failureMilliseconds) {
+			// never before this function has returned
+			setImmediate(tell, failure.error);
+			return;
+		}
+		wanted.set(host, [tell]);
+		queues[failure ? "doubtful" : "fresh"].push(host);
+		startNext();
+	};
+
+	return (hostname, options, callback) =>
+		addressesOf(hostname, (answer) => {
+			if (answer instanceof Error) return callback(answer, []);
+			const family = Number(String(options.family ?? 0).replace("IPv", ""));
+			const addresses = answer
+				.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }))
+				.filter((one) => family === 0 || one.family === family);
+			const [first] = addresses;
+			if (!first) return callback(lookupError("ENOTFOUND", hostname), []);
+			if (options.all) return callback(null, addresses);
+			callback(null, first.address, first.family);
+		});
+}
+
+/** Through libuv, which runs two look-ups at once. */
+const resolveOnPool: Resolve = (host, found) =>
+	systemLookup(host, { all: true }, (error, addresses) =>
+		found(error ?? addresses.map(({ address }) => address)),
+	);
+
+/** Through the addon, each look-up on a thread of its own. */
+const resolveOnThreads =
+	(addon: NativeAddon): Resolve =>
+	(host, found) => {
+		const isStarted = addon.lookup(host, (answer) =>
+			found(typeof answer === "string" ? lookupError(answer, host) : answer),
+		);
+		if (!isStarted) resolveOnPool(host, found);
+	};
+
+let shared: LookupFunction | undefined;
+
+/** The look-up that all connections of this process share. */
+export const lookupName: LookupFunction = (hostname, options, callback) => {
+	if (!shared) {
+		const addon = loadNativeAddon();
+		const now = () => performance.now();
+		shared =
+			"reason" in addon
+				? createNameLookup({
+						resolve: resolveOnPool,
+						limits: { most: 2, mostDoubtful: 1 },
+						now,
+					})
+				: createNameLookup({
+						resolve: resolveOnThreads(addon),
+						limits: { most: 128, mostDoubtful: 64 },
+						now,
+					});
+	}
+	shared(hostname, options, callback);
+};
