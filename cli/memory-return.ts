@@ -32,7 +32,7 @@ export interface Heap {
 }
 
 /** V8's heap, and Node's event loop. */
-function processHeap(): Heap {
+export function processHeap(): Heap {
 	let last = performance.eventLoopUtilization();
 	return {
 		size: () => getHeapStatistics().total_heap_size,
@@ -61,8 +61,12 @@ function processHeap(): Heap {
  * seconds. V8 keeps what it once needed, most of it garbage and free pages, until
  * it needs memory again, which the others on this machine may do first. While the
  * daemon works V8 collects as it likes, so that nothing takes longer.
+ * @param lookEvery milliseconds between two looks
  */
-export function returnMemory(heap: Heap = processHeap()): { stop(): void } {
+export function returnMemory(
+	heap: Heap = processHeap(),
+	lookEvery = lookMilliseconds,
+): { stop(): void } {
 	/** After the last collection, or less where V8 gave some back by itself. */
 	let settled = 0;
 	let isCollecting = false;
@@ -89,6 +93,6 @@ export function returnMemory(heap: Heap = processHeap()): { stop(): void } {
 			settled = heap.size();
 		});
 	};
-	const timer = setInterval(look, lookMilliseconds).unref();
+	const timer = setInterval(look, lookEvery).unref();
 	return { stop: () => clearInterval(timer) };
 }

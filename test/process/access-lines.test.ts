@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it, type TestContext, test } from "node:test";
+import { after, describe, it, type TestContext, test } from "node:test";
 import { fixtures, writeTestKeyPair } from "../support/agent.ts";
 import {
 	freePort,
@@ -10,6 +10,7 @@ import {
 } from "../support/command-line.ts";
 import { type StartedDaemon, startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { wholeFile } from "../support/happo-ctl.ts";
 import { post, type Sent, send } from "../support/https.ts";
 import { answering, listening } from "../support/next-hop.ts";
 import { local, relay, relayBody } from "../support/relaying.ts";
@@ -25,11 +26,48 @@ const linesOf = ({ stdout }: Pick<StartedDaemon, "stdout">): Line[] =>
 		.slice(0, -1)
 		.map((line) => JSON.parse(line));
 
-/** A daemon that logs in JSON, and its access lines. */
+/** A daemon that logs in JSON, used by one test after another. */
+interface Logging {
+	daemon: StartedDaemon;
+	/** Access lines that its tests have accounted for. */
+	seen: number;
+}
+
+/** Those that no test uses right now, by their flags. */
+const idle = new Map<string, Logging[]>();
+
+const accessLines = (daemon: StartedDaemon) =>
+	linesOf(daemon).filter(({ message }) => message === "Access");
+
+/** Nobody was logged twice, not even late. */
+const assertAccounted = ({ daemon, seen }: Logging) =>
+	assert.equal(accessLines(daemon).length, seen, daemon.stdout());
+
+after(async () => {
+	for (const logging of [...idle.values()].flat()) {
+		assert.equal((await logging.daemon.stop()).code, 0);
+		assertAccounted(logging);
+	}
+});
+
+// behind the hook that looks at what they logged: hooks run in this order
+const file = wholeFile();
+
+/** A daemon that logs in JSON, and the access lines of this test. */
 async function startLogging(t: TestContext, flags: readonly string[] = []) {
-	const daemon = await startWithPlugins(t, ["--log-format=json", ...flags]);
-	const access = () =>
-		linesOf(daemon).filter(({ message }) => message === "Access");
+	const key = flags.join(" ");
+	const logging = idle.get(key)?.pop() ?? {
+		daemon: await startWithPlugins(file, ["--log-format=json", ...flags]),
+		seen: 0,
+	};
+	assertAccounted(logging);
+	const { daemon, seen: before } = logging;
+	t.after(() => {
+		logging.seen = accessLines(daemon).length;
+		if (daemon.process.exitCode === null)
+			idle.set(key, [...(idle.get(key) ?? []), logging]);
+	});
+	const access = () => accessLines(daemon).slice(before);
 	/** Waits until so many requests were logged. */
 	const logged = async (count: number) => {
 		await eventually(
@@ -37,6 +75,13 @@ async function startLogging(t: TestContext, flags: readonly string[] = []) {
 			() => access().length >= count,
 		).catch((error) => assert.fail(`${error}: ${daemon.stdout()}`));
 		return access();
+	};
+	const assertLines = async (count: number) => {
+		// what comes after it was logged after it
+		await send({ port: daemon.port, path: "/the-last" });
+		const lines = await logged(count + 1);
+		assert.equal(lines.length, count + 1, daemon.stdout());
+		assert.equal(lines.at(-1)?.path, "/the-last", daemon.stdout());
 	};
 	return {
 		...daemon,
@@ -48,8 +93,10 @@ async function startLogging(t: TestContext, flags: readonly string[] = []) {
 			await ask();
 			return (await logged(before + 1))[before] ?? assert.fail();
 		},
+		/** Nobody was logged twice. */
+		assertLines,
 		/** Stops it: nobody is logged twice, not even at the end. */
-		assertLines: async (count: number) => {
+		assertLinesAtTheEnd: async (count: number) => {
 			assert.equal((await daemon.stop()).code, 0);
 			assert.equal(access().length, count, daemon.stdout());
 		},
@@ -614,7 +661,7 @@ describe("each request has exactly one line", () => {
 	});
 
 	it("requests that run when the agent stops", async (t) => {
-		const { port, assertLines, access } = await startLogging(t);
+		const { port, assertLinesAtTheEnd, access } = await startLogging(t);
 		const answer = post(port, "/monitor", {
 			plugin_name: "check_sleep",
 			plugin_option: "30.77005",
@@ -623,7 +670,7 @@ describe("each request has exactly one line", () => {
 			"it sleeps",
 			async () => (await processesWith("sleep\x0030.77005")).length > 0,
 		);
-		await assertLines(1);
+		await assertLinesAtTheEnd(1);
 		assert.equal(await answer, 503);
 		const [line] = access();
 		assert.equal(line?.status, 503);

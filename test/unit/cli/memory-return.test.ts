@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { getHeapStatistics } from "node:v8";
-import { returnMemory } from "../../../cli/memory-return.ts";
+import { processHeap, returnMemory } from "../../../cli/memory-return.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const mebibyte = 1024 * 1024;
@@ -126,10 +127,27 @@ test("V8's own heap: what was garbage is given back", async (t) => {
 	assert.ok(garbage.length > 0);
 	const before = getHeapStatistics().total_heap_size;
 	garbage = undefined;
-	const { stop } = returnMemory();
+	// quiet whatever else the machine does, and no ten seconds
+	const { stop } = returnMemory({ ...processHeap(), busyShare: () => 0 }, 5);
 	t.after(stop);
 	await eventually(
 		"given back",
 		() => getHeapStatistics().total_heap_size < before - 8 * mebibyte,
 	);
+});
+
+test("Node's own event loop: at work while it does not turn, quiet while it waits", async () => {
+	const { busyShare } = processHeap();
+	await eventually("a busy moment", async () => {
+		await pause(1);
+		busyShare();
+		const end = performance.now() + 20;
+		while (performance.now() < end);
+		await pause(0);
+		return busyShare() > 0.5;
+	});
+	await eventually("a quiet moment", async () => {
+		await pause(50);
+		return busyShare() < 0.1;
+	});
 });
