@@ -7,6 +7,23 @@ import { systemReason } from "../src/system-error.ts";
 import { endProcess, type Running, watchProcess } from "./lifecycle.ts";
 import { type Invocation, settingsCommand } from "./settings-command.ts";
 
+/** The plugins that the package ships; the built program lies in dist, beside contrib. */
+const ownPlugins = fileURLToPath(
+	new URL("../contrib/plugins", import.meta.url),
+);
+
+/** The search paths end with the package's own plugins, unless the operator names the paths. */
+const pluginPaths = {
+	"nagios-plugin-paths": [
+		...daemonSettings["nagios-plugin-paths"].default,
+		ownPlugins,
+	],
+	"sensu-plugin-paths": [
+		...daemonSettings["sensu-plugin-paths"].default,
+		ownPlugins,
+	],
+};
+
 /** Exit status for everything but a wrong argument or setting. */
 const failureStatus = 1;
 
@@ -38,10 +55,10 @@ function quickStartSettings(
 	{ flags, environment }: Invocation,
 	{ quickStartDefaults }: Parts,
 ): DaemonSettings {
-	// the built program lies in dist, the example plugins beside it
-	const plugins = fileURLToPath(new URL("../contrib/plugins", import.meta.url));
-	const defaults = quickStartDefaults(directory, plugins);
-	return resolveSettings(daemonSettings, flags, environment, defaults);
+	return resolveSettings(daemonSettings, flags, environment, {
+		...pluginPaths,
+		...quickStartDefaults(directory),
+	});
 }
 
 /** `happo-agent daemon`: runs the agent until a signal stops it. */
@@ -70,7 +87,10 @@ async function run(
 		for (const line of invocation.warnings) log.warning(line);
 		if (settings["cpu-profile"] !== "")
 			profile = parts.startCpuProfile(settings["cpu-profile"]);
-		const starting = parts.startAgent({ settings, environment, log });
+		const starting = parts.startAgent({
+			...{ settings, environment, log },
+			ownPlugins,
+		});
 		const agent = await Promise.race([starting, watch.failed]);
 		running.agent = agent;
 		watch.catchUp();
@@ -96,6 +116,7 @@ async function run(
 export const daemonCommand = settingsCommand({
 	name: "daemon",
 	run,
+	defaults: pluginPaths,
 	help: {
 		usage: "daemon [OPTION...]",
 		summary: "run the agent",

@@ -3,13 +3,9 @@ import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { createKeyPairFiles } from "../src/http/key-pair-files.ts";
 import type { DaemonSettings } from "../src/settings.ts";
-import { daemonSettings } from "../src/settings.ts";
 
 /** Defaults that keep everything of an agent in one directory. */
-export function quickStartDefaults(
-	directory: string,
-	examplePlugins: string,
-): Partial<DaemonSettings> {
+export function quickStartDefaults(directory: string): Partial<DaemonSettings> {
 	const inside = (name: string) => join(resolve(directory), name);
 	return {
 		"public-key": inside("happo-agent.pub"),
@@ -17,14 +13,6 @@ export function quickStartDefaults(
 		"metric-config": inside("metrics.yaml"),
 		dbfile: inside("happo-agent.db"),
 		logfile: "-",
-		"nagios-plugin-paths": [
-			...daemonSettings["nagios-plugin-paths"].default,
-			examplePlugins,
-		],
-		"sensu-plugin-paths": [
-			...daemonSettings["sensu-plugin-paths"].default,
-			examplePlugins,
-		],
 	};
 }
 

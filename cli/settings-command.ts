@@ -51,9 +51,11 @@ function unknownVariables(environment: Invocation["environment"]): string[] {
 export function settingsCommand<const T extends SettingTable>(parts: {
 	name: string;
 	help: CommandHelp & { settings: T };
+	/** Defaults that take the place of the table's. */
+	defaults?: Partial<SettingValues<T>>;
 	run(settings: SettingValues<T>, invocation: Invocation): Promise<number>;
 }): ProgramCommand {
-	const { name, help, run } = parts;
+	const { name, help, run, defaults } = parts;
 	const table = help.settings;
 	allTables.push(table);
 	const command = flagCommand(name, [table], async (given) => {
@@ -71,7 +73,7 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 			warn(`${name}: unexpected argument, ignored: ${operand}`);
 		for (const line of unknownVariables(env)) warn(line);
 		try {
-			const settings = resolveSettings(table, flags, env, {}, warn);
+			const settings = resolveSettings(table, flags, env, defaults, warn);
 			return await run(settings, {
 				...{ flags, stdin, stdout, stderr, complain, warnings },
 				environment: env,

@@ -127,6 +127,8 @@ export async function startAgent(parts: {
 	settings: DaemonSettings;
 	environment: NodeJS.ProcessEnv;
 	log: Log;
+	/** Directory of the plugins that come with the agent. */
+	ownPlugins?: string;
 	checkReply?: (operationId: string, reply: Replied) => void;
 }): Promise<Agent> {
 	const { settings, environment, log } = parts;
@@ -192,7 +194,11 @@ export async function startAgent(parts: {
 		});
 	};
 	const pluginsIn = (directories: readonly string[]) =>
-		createPlugins({ directories, allowShell: settings.shell });
+		createPlugins({
+			directories,
+			allowShell: settings.shell,
+			...(parts.ownPlugins !== undefined && { ownPlugins: parts.ownPlugins }),
+		});
 	const metricConfigFile = createMetricConfigFile({
 		file: settings["metric-config"],
 		copies: `${settings.dbfile}.metric-config`,

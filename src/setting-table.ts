@@ -7,6 +7,8 @@ interface Named {
 	help: string;
 	/** Where the setting can be given; a secret has no flag, `ps` would show it. */
 	from?: "environment";
+	/** Value for an agent that runs as a service, which the environment file gives. */
+	installed?: string;
 	/** What help, README and the environment file call a value. */
 	placeholder?: string;
 	/**

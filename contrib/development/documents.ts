@@ -4,15 +4,20 @@ import { daemonSettings } from "../../src/settings.ts";
 
 const settings: [string, Setting][] = Object.entries(daemonSettings);
 
-/** The environment file of the daemon: every variable, commented out. */
+/** The environment file of the daemon: every variable, commented out unless a service needs another value than the default. */
 export function environmentFile(): string {
-	const entries = settings.map(
-		([name, setting]) =>
-			`\n# ${setting.help}\n#${variableName(name)}=${shownDefault(setting)}\n`,
-	);
+	const entries = settings.map(([name, setting]) => {
+		const { installed } = setting;
+		const line =
+			installed === undefined
+				? `#${variableName(name)}=${shownDefault(setting)}`
+				: `${variableName(name)}=${installed}`;
+		return `\n# ${setting.help}\n${line}\n`;
+	});
 	return `# Settings of happo-agent, read by its systemd unit and its upstart job.
 # Written by \`npm run generate\` from src/settings.ts. What is commented out is
-# the default. Name files by absolute paths: the daemon's directory is not yours.
+# the default; the other lines are the paths that README's installation uses. Name
+# files by absolute paths: a relative path is below the daemon's working directory.
 ${entries.join("")}`;
 }
 

@@ -38,27 +38,31 @@ export interface Plugins {
 
 /**
  * @param parts.directories searched in this order
+ * @param parts.ownPlugins the directory of the agent's own plugins; what is missing is not reported as missing there
  * @param parts.allowShell whether an option that only a shell understands may be given to one
  */
 export function createPlugins({
 	directories,
 	allowShell,
+	ownPlugins,
 }: {
 	directories: readonly string[];
 	allowShell: boolean;
+	ownPlugins?: string;
 }): Plugins {
 	// a bare name would be looked for in PATH when it is run
 	const paths = directories.map((directory) => resolve(directory));
+	// operators put their plugins into a directory of the settings, not into the package
+	const named = paths.findLast((path) => path !== ownPlugins) ?? ownPlugins;
 	const locate: Plugins["locate"] = (name) => {
-		let file = name;
 		for (const directory of paths) {
-			file = join(directory, name);
+			const file = join(directory, name);
 			const found = look(file);
 			if (!found) continue;
 			if (found.isFile() && (found.mode & ANY_EXECUTE) !== 0) return { file };
 			return { missing: "not executable", file };
 		}
-		return { missing: "not found", file };
+		return { missing: "not found", file: join(named ?? "", name) };
 	};
 
 	return {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { resolveSettings } from "../../src/setting-table.ts";
 import { daemonSettings } from "../../src/settings.ts";
@@ -8,7 +9,7 @@ import {
 	run,
 	startWithPlugins,
 } from "../support/command-line.ts";
-import type { StartedDaemon } from "../support/daemon.ts";
+import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
 import { post, send } from "../support/https.ts";
 
 const check = ({ port }: StartedDaemon, plugin_name: string, option = "") =>
@@ -178,4 +179,43 @@ test("MARTINI_ENV of old environment files is accepted", async (t) => {
 		assert.equal((await send(daemon)).text, "OK");
 		assert.equal((await daemon.stop()).code, 0);
 	}
+});
+
+test("the plugins of the package are found by default, after all others", async (t) => {
+	const daemon = await startDaemon(t);
+	const { return_value, message } = JSON.parse(
+		(await check(daemon, "check_load_average", "-w 900,900,900 -c 900,900,900"))
+			.text,
+	);
+	assert.equal(return_value, 0, message);
+	const { settings } = JSON.parse(
+		(await send({ port: daemon.port, path: "/status" })).text,
+	);
+	for (const name of ["nagios-plugin-paths", "sensu-plugin-paths"] as const)
+		assert.equal(
+			settings[name],
+			[
+				...daemonSettings[name].default,
+				join(process.cwd(), "contrib/plugins"),
+			].join(","),
+		);
+	assert.deepEqual(JSON.parse((await check(daemon, "check_none")).text), {
+		return_value: 127,
+		message:
+			"stdout=, stderr=/bin/sh: 1: /usr/local/bin/check_none: not found\n",
+	});
+});
+
+test("plugin paths that the operator names are the only ones", async (t) => {
+	const daemon = await startDaemon(t, [], {
+		environment: { HAPPO_AGENT_NAGIOS_PLUGIN_PATHS: "/nonexistent" },
+	});
+	assert.deepEqual(
+		JSON.parse((await check(daemon, "check_load_average")).text),
+		{
+			return_value: 127,
+			message:
+				"stdout=, stderr=/bin/sh: 1: /nonexistent/check_load_average: not found\n",
+		},
+	);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import {
 	checkPluginName,
@@ -67,15 +67,16 @@ test("what needs a shell is given to one as the original did", () => {
 	assert.equal(pluginCommand("/p/a\\b", "$x").line.args[1], "'/p/a\\b' $x");
 });
 
+async function plugin(file: string, mode = 0o755) {
+	await mkdir(dirname(file), { recursive: true });
+	await writeFile(file, "#!/bin/sh\n");
+	await chmod(file, mode);
+}
+
 test("looks plugins up in the order of the directories", async (t) => {
 	const root = await temporaryDirectory(t);
 	const [first, second] = [join(root, "first"), join(root, "second dir")];
 	await mkdir(join(first, "folder"), { recursive: true });
-	await mkdir(join(second, "contrib"), { recursive: true });
-	const plugin = async (file: string, mode = 0o755) => {
-		await writeFile(file, "#!/bin/sh\n");
-		await chmod(file, mode);
-	};
 	await plugin(join(first, "both"));
 	await plugin(join(second, "both"));
 	await plugin(join(second, "only"));
@@ -110,6 +111,40 @@ test("looks plugins up in the order of the directories", async (t) => {
 	assert.deepEqual(await locate("both/x"), {
 		missing: "not found",
 		file: join(second, "both/x"),
+	});
+});
+
+test("the agent's own plugins come last, and nothing is missing there", async (t) => {
+	const root = await temporaryDirectory(t);
+	const [operators, own] = [join(root, "operators"), join(root, "own")];
+	await plugin(join(operators, "both"));
+	await plugin(join(own, "both"));
+	await plugin(join(own, "only"));
+	const { locate } = createPlugins({
+		directories: [operators, own],
+		allowShell: true,
+		ownPlugins: own,
+	});
+	assert.deepEqual(locate("both"), { file: join(operators, "both") });
+	assert.deepEqual(locate("only"), { file: join(own, "only") });
+	// clients know the last directory of the settings from this message
+	assert.deepEqual(locate("nothing"), {
+		missing: "not found",
+		file: join(operators, "nothing"),
+	});
+});
+
+test("own plugins are found only where the directories name them", async (t) => {
+	const root = await temporaryDirectory(t);
+	await plugin(join(root, "own/only"));
+	const { locate } = createPlugins({
+		directories: [join(root, "operators")],
+		allowShell: true,
+		ownPlugins: join(root, "own"),
+	});
+	assert.deepEqual(locate("only"), {
+		missing: "not found",
+		file: join(root, "operators/only"),
 	});
 });
 
