@@ -224,6 +224,15 @@ test("the unit and the job take their settings from the environment file only", 
 	const unit = read("contrib/usr/lib/systemd/system/happo-agent.service");
 	assert.match(unit, /^EnvironmentFile=-?\/etc\/default\/happo-agent\.env$/m);
 	assert.match(unit, /^ExecStart=\S*(?: happo-agent)? daemon$/m);
+	// SIGTERM for the agent alone: it gives running plugins their three seconds
+	assert.match(unit, /^KillMode=mixed$/m);
+	// a start that keeps failing is given up within the interval
+	const value = (name: string) =>
+		Number(new RegExp(`^${name}=(\\d+)$`, "m").exec(unit)?.[1]);
+	assert.ok(
+		value("RestartSec") * value("StartLimitBurst") <
+			value("StartLimitIntervalSec") / 2,
+	);
 	const job = read("contrib/etc/init/happo-agent.conf");
 	assert.match(job, /\/etc\/default\/happo-agent\.env/);
 	assert.doesNotMatch(job, /daemon\s+-/);

@@ -1,12 +1,37 @@
 import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
 import { test } from "node:test";
-import { startWithPlugins } from "../support/command-line.ts";
+import { processesWith, startWithPlugins } from "../support/command-line.ts";
 import { ownNode, startProgram } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { post } from "../support/https.ts";
 import { testSignals } from "../support/node-cases.ts";
 import { startSleepingChecks } from "../support/sleeping-checks.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 testSignals(ownNode);
+
+test("a plugin that runs when SIGTERM arrives ends by itself, and its result is sent", async (t) => {
+	const daemon = await startWithPlugins(t);
+	const marker = `1.${randomInt(1e9, 1e10)}`;
+	const answer = post(daemon.port, "/monitor", {
+		plugin_name: "check_sleep",
+		plugin_option: marker,
+	});
+	await eventually(
+		"the plugin sleeps",
+		async () => (await processesWith(`sleep\0${marker}`)).length === 1,
+	);
+	// as systemd does with KillMode=mixed: to the agent alone
+	daemon.process.kill("SIGTERM");
+	const { status, text } = await answer;
+	assert.equal(status, 200, text);
+	assert.deepEqual(JSON.parse(text), {
+		return_value: 0,
+		message: `before sleep\nslept ${marker}\n`,
+	});
+	assert.equal((await daemon.exited).code, 0);
+});
 
 for (const signal of ["SIGINT", "SIGTERM"] as const)
 	test(`${signal} at the moment it says that it runs is obeyed, too`, async (t) => {
