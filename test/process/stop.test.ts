@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
-import { processesWith, startWithPlugins } from "../support/command-line.ts";
-import { ownNode, startProgram } from "../support/daemon.ts";
+import { startWithPlugins } from "../support/command-line.ts";
+import { ownNode, startDaemon, startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/https.ts";
 import { testSignals } from "../support/node-cases.ts";
@@ -12,23 +14,31 @@ import { temporaryDirectory } from "../support/temporary.ts";
 testSignals(ownNode);
 
 test("a plugin that runs when SIGTERM arrives ends by itself, and its result is sent", async (t) => {
-	const daemon = await startWithPlugins(t);
-	const marker = `1.${randomInt(1e9, 1e10)}`;
+	const directory = await temporaryDirectory(t);
+	await writeFile(
+		join(directory, "check_waiting"),
+		'#!/bin/sh\ncd "$(dirname "$0")"\n: >started\nuntil [ -e go ]; do sleep 0.05; done\necho finished\n',
+		{ mode: 0o755 },
+	);
+	const daemon = await startDaemon(t, [
+		...["--nagios-plugin-paths", directory],
+		...["--log-level", "info"],
+	]);
 	const answer = post(daemon.port, "/monitor", {
-		plugin_name: "check_sleep",
-		plugin_option: marker,
+		plugin_name: "check_waiting",
 	});
-	await eventually(
-		"the plugin sleeps",
-		async () => (await processesWith(`sleep\0${marker}`)).length === 1,
+	await eventually("the plugin runs", () =>
+		existsSync(join(directory, "started")),
 	);
 	// as systemd does with KillMode=mixed: to the agent alone
 	daemon.process.kill("SIGTERM");
+	await daemon.printed(/SIGTERM: stopping/);
+	await writeFile(join(directory, "go"), "");
 	const { status, text } = await answer;
 	assert.equal(status, 200, text);
 	assert.deepEqual(JSON.parse(text), {
 		return_value: 0,
-		message: `before sleep\nslept ${marker}\n`,
+		message: "finished\n",
 	});
 	assert.equal((await daemon.exited).code, 0);
 });
