@@ -10,11 +10,11 @@ import {
 } from "../support/command-line.ts";
 import { type StartedDaemon, startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
-import { wholeFile } from "../support/happo-ctl.ts";
 import { post, type Sent, send } from "../support/https.ts";
 import { answering, listening } from "../support/next-hop.ts";
 import { local, relay, relayBody } from "../support/relaying.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { wholeFile } from "../support/whole-file.ts";
 import { openWire, requestText, sendBytes } from "../support/wire.ts";
 
 type Line = Record<string, unknown>;

@@ -6,8 +6,9 @@ import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { freePort } from "../support/command-line.ts";
 import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
-import { ctl, ctlProgram, testNode, wholeFile } from "../support/happo-ctl.ts";
+import { ctl, ctlProgram, testNode } from "../support/happo-ctl.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { wholeFile } from "../support/whole-file.ts";
 
 const run = promisify(execFile);
 const file = wholeFile();

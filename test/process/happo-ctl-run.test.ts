@@ -3,8 +3,9 @@ import { before, test } from "node:test";
 import { freePort, startWithPlugins } from "../support/command-line.ts";
 import type { StartedDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
-import { ctl, wholeFile } from "../support/happo-ctl.ts";
+import { ctl } from "../support/happo-ctl.ts";
 import { answering, json } from "../support/next-hop.ts";
+import { wholeFile } from "../support/whole-file.ts";
 
 let agent: StartedDaemon;
 let host: string;

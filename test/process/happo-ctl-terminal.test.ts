@@ -4,9 +4,10 @@ import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { freePort } from "../support/command-line.ts";
 import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
-import { ctlProgram, testNode, wholeFile } from "../support/happo-ctl.ts";
+import { ctlProgram, testNode } from "../support/happo-ctl.ts";
 import { answering } from "../support/next-hop.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { wholeFile } from "../support/whole-file.ts";
 
 const run = promisify(execFile);
 const present = await run("script", ["--version"]).then(

@@ -5,9 +5,10 @@ import { before, test } from "node:test";
 import { version } from "../../generated/version.ts";
 import { freePort, startWithPlugins } from "../support/command-line.ts";
 import type { StartedDaemon } from "../support/daemon.ts";
-import { ctl, wholeFile } from "../support/happo-ctl.ts";
+import { ctl } from "../support/happo-ctl.ts";
 import { answering, json } from "../support/next-hop.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { wholeFile } from "../support/whole-file.ts";
 
 let one: StartedDaemon;
 let other: StartedDaemon;

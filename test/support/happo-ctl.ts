@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
-import { after, type TestContext } from "node:test";
+import type { TestContext } from "node:test";
 import { type Exited, program } from "./daemon.ts";
 import { happoCtl, runHere } from "./run-here.ts";
-import { createScope } from "./scope.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 /** The built program. */
@@ -69,11 +68,4 @@ export async function ctl(
 		NodeJS.Signals | null,
 	];
 	return { code, signal, stdout, stderr };
-}
-
-/** What lasts as long as the tests of a file; a hook's own `after` would come at once. */
-export function wholeFile(): Pick<TestContext, "after"> {
-	const scope = createScope();
-	after(scope.end);
-	return scope;
 }
