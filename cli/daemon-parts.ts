@@ -2,15 +2,18 @@ import { startAgent } from "../src/agent.ts";
 import { startCpuProfile } from "../src/cpu-profile.ts";
 import { KeyPairError } from "../src/http/key-pair.ts";
 import { openLog } from "../src/log.ts";
+import { ExportError, exportOriginal } from "../src/store/original-export.ts";
 import { greeting } from "./greeting.ts";
 import { returnMemory } from "./memory-return.ts";
 import { prepareQuickStart, quickStartDefaults } from "./quick-start.ts";
 
 /**
- * What only the daemon needs: other commands of the program do not load it. In
+ * What only the daemon needs, and what works on its store: other commands do not load it. In
  * the built program `compiled-parts.ts` stands in the place of this file.
  */
 export const parts = {
+	exportOriginal,
+	ExportError,
 	startAgent,
 	startCpuProfile,
 	KeyPairError,

@@ -2,6 +2,7 @@
 import { version } from "../generated/version.ts";
 import { appendMetricCommand } from "./append-metric.ts";
 import { daemonCommand } from "./daemon.ts";
+import { exportOriginalCommand } from "./export-original.ts";
 import { main } from "./main.ts";
 import { addCommand, isAddedCommand, removeCommand } from "./management.ts";
 
@@ -14,5 +15,6 @@ await main({
 		isAddedCommand,
 		removeCommand,
 		appendMetricCommand,
+		exportOriginalCommand,
 	],
 });

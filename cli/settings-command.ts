@@ -8,7 +8,7 @@ import {
 } from "../src/setting-table.ts";
 import { type Flags, flagCommand } from "./flag-command.ts";
 import type { CommandHelp } from "./help.ts";
-import type { ProgramCommand } from "./program.ts";
+import type { Operands, ProgramCommand } from "./program.ts";
 import { didYouMean } from "./suggestion.ts";
 
 /** Exit status for a wrong argument or setting. */
@@ -17,6 +17,7 @@ const usageStatus = 2;
 /** What a command is run with. */
 export interface Invocation {
 	flags: Flags;
+	operands: readonly string[];
 	stdin: Readable;
 	/** Data, and nothing else. */
 	stdout: Writable;
@@ -53,9 +54,11 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 	help: CommandHelp & { settings: T };
 	/** Defaults that take the place of the table's. */
 	defaults?: Partial<SettingValues<T>>;
+	/** Without this, operands are ignored. */
+	operands?: Operands;
 	run(settings: SettingValues<T>, invocation: Invocation): Promise<number>;
 }): ProgramCommand {
-	const { name, help, run, defaults } = parts;
+	const { name, help, operands: taken, run, defaults } = parts;
 	const table = help.settings;
 	allTables.push(table);
 	const command = flagCommand(name, [table], async (given) => {
@@ -69,13 +72,13 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 			warnings.push(line);
 			complain(`warning: ${line}`);
 		};
-		for (const operand of operands)
+		for (const operand of taken ? [] : operands)
 			warn(`${name}: unexpected argument, ignored: ${operand}`);
 		for (const line of unknownVariables(env)) warn(line);
 		try {
 			const settings = resolveSettings(table, flags, env, defaults, warn);
 			return await run(settings, {
-				...{ flags, stdin, stdout, stderr, complain, warnings },
+				...{ flags, operands, stdin, stdout, stderr, complain, warnings },
 				environment: env,
 			});
 		} catch (error) {
@@ -84,6 +87,6 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 			return usageStatus;
 		}
 	});
-	const operands = { minimum: 0, maximum: Number.POSITIVE_INFINITY, name: "" };
-	return { command, name, help, operands };
+	const any = { minimum: 0, maximum: Number.POSITIVE_INFINITY, name: "" };
+	return { command, name, help, operands: taken ?? any };
 }

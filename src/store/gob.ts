@@ -197,3 +197,107 @@ export function decodeGobMetrics(bytes: Uint8Array): GobMetrics[] {
 	}
 	throw new GobError("no value");
 }
+
+/**
+ * The types of the original's values, byte for byte as happo-agent 1.1.0 wrote
+ * them: `[]MetricsData`, its struct, `map[string]float64`.
+ */
+const originalTypes = Buffer.from(
+	"0dff85020102ff860001ff82000041ff810301010b4d6574726963734461746101ff820001030108486f73744e616d65010c00010954696d657374616d7001040001074d65747269637301ff8400000022ff83040101126d61705b737472696e675d666c6f6174363401ff8400010c01080000",
+	"hex",
+);
+
+/** The number of the slice among them. */
+const originalSlice = 67;
+
+/** Bytes that grow as they are written. */
+class Writer {
+	#bytes = Buffer.allocUnsafe(64 * 1024);
+	#length = 0;
+	readonly #view = new DataView(new ArrayBuffer(8));
+
+	#need(count: number): void {
+		if (this.#length + count <= this.#bytes.length) return;
+		const size = Math.max(2 * this.#bytes.length, this.#length + count);
+		const larger = Buffer.allocUnsafe(size);
+		this.#bytes.copy(larger, 0, 0, this.#length);
+		this.#bytes = larger;
+	}
+
+	/** As `Reader.unsigned` reads it. */
+	unsigned(value: bigint): void {
+		this.#need(9);
+		if (value < 0x80n) {
+			this.#bytes[this.#length++] = Number(value);
+			return;
+		}
+		this.#view.setBigUint64(0, value);
+		let first = 0;
+		while (this.#view.getUint8(first) === 0) first++;
+		this.#bytes[this.#length++] = 256 - (8 - first);
+		for (; first < 8; first++)
+			this.#bytes[this.#length++] = this.#view.getUint8(first);
+	}
+
+	signed(value: number): void {
+		const big = BigInt(value);
+		this.unsigned(big < 0n ? (~big << 1n) | 1n : big << 1n);
+	}
+
+	string(value: string): void {
+		const size = Buffer.byteLength(value);
+		this.unsigned(BigInt(size));
+		this.#need(size);
+		this.#length += this.#bytes.write(value, this.#length);
+	}
+
+	float(value: number): void {
+		this.#view.setFloat64(0, value);
+		this.unsigned(this.#view.getBigUint64(0, true));
+	}
+
+	get written(): Buffer {
+		return this.#bytes.subarray(0, this.#length);
+	}
+}
+
+/** A struct: fields with Go's zero value are left out, numbers are steps from the last one. */
+function writeMetrics(writer: Writer, of: GobMetrics): void {
+	let step = 1n;
+	const field = (isThere: boolean, write: () => void) => {
+		if (!isThere) {
+			step++;
+			return;
+		}
+		writer.unsigned(step);
+		write();
+		step = 1n;
+	};
+	field(of.hostname !== "", () => writer.string(of.hostname));
+	field(of.timestamp !== 0, () => writer.signed(of.timestamp));
+	field(of.metrics !== null, () => {
+		const entries = Object.entries(of.metrics ?? {});
+		writer.unsigned(BigInt(entries.length));
+		for (const [name, value] of entries) {
+			writer.string(name);
+			writer.float(value);
+		}
+	});
+	writer.unsigned(0n);
+}
+
+/**
+ * Writes a value as happo-agent 1.1.0 does: the same bytes, but for the order of
+ * the metrics of a sample, which Go changes at every writing. `decodeGobMetrics`
+ * reads it. Timestamps are whole numbers that JSON can hold.
+ */
+export function encodeGobMetrics(all: readonly GobMetrics[]): Buffer {
+	const writer = new Writer();
+	writer.signed(originalSlice);
+	writer.unsigned(0n);
+	writer.unsigned(BigInt(all.length));
+	for (const one of all) writeMetrics(writer, one);
+	const length = new Writer();
+	length.unsigned(BigInt(writer.written.length));
+	return Buffer.concat([originalTypes, length.written, writer.written]);
+}
