@@ -2,8 +2,12 @@ import { mkdir, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Log } from "../log.ts";
 import { inTurn } from "../turn.ts";
+import type { Tally } from "./acknowledged-mark.ts";
+import type { Damages } from "./damages.ts";
 import { sizeOf } from "./directory.ts";
 import { createFlushing } from "./flushing.ts";
+import { writtenKey } from "./keys.ts";
+import { createLedger, isCounted } from "./ledger.ts";
 import {
 	deleteKeys,
 	everything,
@@ -14,6 +18,7 @@ import {
 import { type LockFile, nativeLockFile, StoreLocked } from "./lock.ts";
 import { createReclaiming } from "./reclaiming.ts";
 import { createReopening, StoreUnavailable } from "./reopening.ts";
+import { DamagedValue, openSealed, sealValue } from "./sealed-value.ts";
 
 export { StoreLocked, StoreUnavailable };
 
@@ -37,6 +42,8 @@ export interface Range {
 /**
  * One LevelDB directory. Every operation but `properties` throws
  * StoreUnavailable, and tries to open the database again when it is closed.
+ * Values have a checksum: one that is damaged is moved to `x-<key>`, which is
+ * logged, and is not there any more for `read` and `rows`.
  */
 export interface Database {
 	/**
@@ -65,6 +72,8 @@ export interface Database {
 	/** Size of its files; 0 when they cannot be looked at. */
 	diskBytes(): Promise<number>;
 	readonly directory: string;
+	/** What was found damaged since the start. */
+	readonly damages: Readonly<Damages>;
 	/** Why it cannot be used now; after a failed write until one succeeds. */
 	readonly unavailable: string | undefined;
 	/**
@@ -94,7 +103,7 @@ function bounds({ from, before, reverse = false, limit = -1 }: Range) {
 function operation(write: Write) {
 	if ("delete" in write) return { type: "del", key: write.delete } as const;
 	const { put: key, value } = write;
-	return { type: "put", key, value: Buffer.from(value as Uint8Array) } as const;
+	return { type: "put", key, value: sealValue(key, value) } as const;
 }
 
 /** Bytes of a write, about: keys are ASCII, and metrics nearly all. */
@@ -136,7 +145,18 @@ export function createDatabase(parts: DatabaseParts): Database {
 	const directory = resolve(parts.directory);
 	const { log, now = () => new Date() } = parts;
 	const { lockFile } = { lockFile: nativeLockFile(), ...parts };
-	const store = createReopening({ directory, log, now, lockFile });
+	const damages: Damages = { count: 0, lostEntries: 0 };
+	const ledger = createLedger({
+		directory,
+		log,
+		now,
+		lost: (entries) => {
+			damages.lostEntries += entries;
+		},
+	});
+	const store = createReopening({
+		...{ directory, log, now, lockFile, ledger, damages },
+	});
 	let place: string | undefined;
 
 	const turn = inTurn();
@@ -144,9 +164,30 @@ export function createDatabase(parts: DatabaseParts): Database {
 	let closed: Promise<void> | undefined;
 
 	/** One write at a time: none may be answered after one that failed. */
-	const write = async (work: (level: Level) => Promise<void>) => {
+	const write = async (work: (level: Level) => Promise<Tally | void>) => {
 		if (closed) throw new StoreUnavailable(`closed: ${directory}`);
-		await turn(() => store.use("write", work));
+		await turn(async () => {
+			const tally = await store.use("write", work);
+			if (tally) ledger.acknowledged(tally);
+		});
+	};
+
+	/** A value as it was stored; undefined: it is damaged, and was moved out of the way. */
+	const openValue = async (key: string, stored: Buffer) => {
+		try {
+			return key.startsWith("x-") ? stored : openSealed(key, stored);
+		} catch (error) {
+			if (!(error instanceof DamagedValue)) throw error;
+			const reason = `${key} is damaged, moved to x-${key}: ${error.message}`;
+			log.error(`store: ${reason}`);
+			damages.count++;
+			damages.last = { at: now().getTime(), reason };
+			const moved = { type: "put", key: `x-${key}`, value: stored } as const;
+			await write((level) =>
+				level.batch([moved, { type: "del", key }], { sync: true }),
+			);
+			return undefined;
+		}
 	};
 
 	/** The entries of a range; it goes on where it was when it is reopened. */
@@ -171,7 +212,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 						};
 					return from.iterator.nextv(1000);
 				});
-				yield* chunk;
+				for (const entry of chunk) if (entry[0] !== writtenKey) yield entry;
 				const end = chunk.at(-1);
 				if (!end) return;
 				left = rest(left, end[0], chunk.length);
@@ -204,26 +245,50 @@ export function createDatabase(parts: DatabaseParts): Database {
 	return {
 		write: (writes) =>
 			write(async (level) => {
-				await level.batch(writes.map(operation), { sync: true });
+				const { tally, value } = ledger.next(
+					writes.filter((one) => "put" in one && isCounted(one.put)).length,
+					writes.filter((one) => "delete" in one && isCounted(one.delete))
+						.length,
+				);
+				await level.batch(
+					[...writes, { put: writtenKey, value }].map(operation),
+					{ sync: true },
+				);
 				const sizes = writes.map(sizeOfWrite);
 				flushing.wrote(
 					level,
 					sizes.reduce((sum, size) => sum + size, 0),
 				);
+				return tally;
 			}),
-		read: (key) => store.use("read", (level) => level.get(key)),
+		read: async (key) => {
+			const stored = await store.use("read", (level) => level.get(key));
+			return stored && openValue(key, stored);
+		},
 		rows: async function* (range) {
-			for await (const [key, value] of entries(range, true))
-				yield { key, value };
+			for await (const [key, stored] of entries(range, true)) {
+				const value = await openValue(key, stored);
+				if (value) yield { key, value };
+			}
 		},
 		keys: async function* (range) {
 			for await (const [key] of entries(range, false)) yield key;
 		},
 		clear: async (range, keeps = () => false) => {
 			let found = false;
+			let removed = 0;
+			const keepsOrCounts = (key: string) => {
+				if (key === writtenKey || keeps(key)) return true;
+				if (isCounted(key)) removed++;
+				return false;
+			};
 			await write(async (level) => {
-				const deleted = await deleteKeys(level, bounds(range), keeps);
+				const deleted = await deleteKeys(level, bounds(range), keepsOrCounts);
 				found ||= deleted;
+				if (removed === 0) return undefined;
+				const { tally, value } = ledger.next(0, removed);
+				await level.batch([operation({ put: writtenKey, value })]);
+				return tally;
 			});
 			if (found) await reclaiming.reclaim(range);
 			return found;
@@ -240,6 +305,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 		diskBytes: async () =>
 			sizeOf(directory, store.level && tableSizes(store.level)),
 		directory,
+		damages,
 		get unavailable() {
 			return store.unavailable;
 		},

@@ -3,7 +3,7 @@
  * the original's. Ours besides: `m-<seconds>-<six digits>` for later writes of
  * one second, `l-<batch>` for leases, `c-<metric key>/<consumer>` for what a
  * consumer has acknowledged, `x-<key>` for values nobody can read, `t-retention`
- * for the time of the retention. Keys sort as text, which is by time as long as
+ * for the time of the retention, `t-written` for the count of what was written. Keys sort as text, which is by time as long as
  * seconds have ten digits: 2001 to 2286.
  */
 
@@ -50,6 +50,9 @@ export function partsOf(key: string): { seconds: number; nth: number } {
 	const [, seconds, nth] = key.split("-");
 	return { seconds: Number(seconds), nth: Number(nth ?? 0) };
 }
+
+/** How much was ever written, and removed. */
+export const writtenKey = "t-written";
 
 /** The time that retention went by, lately. */
 export const retentionKey = "t-retention";

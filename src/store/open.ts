@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../log.ts";
+import { readMark } from "./acknowledged-mark.ts";
 import { makeDirectory, prepareDirectory } from "./directory.ts";
+import { inspectDatabase } from "./inspection.ts";
 import { everything, failureOf, type Level, openLevel } from "./level.ts";
 import type { DirectoryLock } from "./lock.ts";
-import { journalName, repairDatabase } from "./repair.ts";
+import { journalName, repairDatabase, setAside } from "./repair.ts";
 
 export interface Place {
 	directory: string;
@@ -15,6 +17,8 @@ export interface Place {
 /** What opening needs: where, and the lock that comes before everything else. */
 export interface LockedPlace extends Place {
 	lock: DirectoryLock;
+	/** Hears of damage, and where the copy is. */
+	damaged: (reason: string, copy: string) => void;
 }
 
 /**
@@ -37,6 +41,18 @@ export async function openOrRepair(
 	if (contents === "damaged database") why = "CURRENT is missing";
 	else if (existsSync(join(directory, journalName)))
 		why ??= "a repair was interrupted";
+	if (why === undefined && contents === "database") {
+		const mark = await readMark(directory);
+		const found = await inspectDatabase(directory, mark?.log);
+		if (found?.repair) why = found.reason;
+		else if (found) {
+			const copy = await setAside(place, place.now());
+			log.error(
+				`the store is damaged (${found.reason}): what LevelDB can read of it is used, a copy of it as it was is kept in ${copy}`,
+			);
+			place.damaged(found.reason, copy);
+		}
+	}
 	if (why === undefined)
 		try {
 			return await openLevel(directory, contents === "nothing");
@@ -47,7 +63,7 @@ export async function openOrRepair(
 			// LevelDB has closed its descriptor of LOCK
 			await lock.take();
 		}
-	await repairDatabase({ ...place, why });
+	place.damaged(why, await repairDatabase({ ...place, why }));
 	repaired();
 	const level = await openLevel(directory, false);
 	// of overlapping tables LevelDB would read the wrong one first

@@ -1,8 +1,11 @@
 import { Problem } from "../problem.ts";
+import type { Damages } from "./damages.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Level } from "./level.ts";
-import { type Failure, failureOf } from "./level.ts";
+import { type Failure, failureOf, flushLevel } from "./level.ts";
 import { createDirectoryLock, type LockFile, StoreLocked } from "./lock.ts";
 import { openOrRepair, type Place } from "./open.ts";
+import { type Presence, watchPresence } from "./presence.ts";
 
 /** Why the store cannot be used now: a path and a reason, in one line; a client is to try again. */
 export class StoreUnavailable extends Problem {
@@ -34,11 +37,16 @@ export interface Reopening {
 
 /** A database that nobody has opened yet; `lockFile` is undefined without the addon. */
 export function createReopening(
-	place: Place & { lockFile: LockFile | undefined },
+	place: Place & {
+		lockFile: LockFile | undefined;
+		ledger: Ledger;
+		damages: Damages;
+	},
 ): Reopening {
-	const { directory, log } = place;
+	const { directory, log, ledger, damages } = place;
 	const lock = createDirectoryLock(directory, place.lockFile);
 	let level: Level | undefined;
+	let presence: Presence | undefined;
 	let opening: Promise<Level> | undefined;
 	let closing: Promise<void> = Promise.resolve();
 	let ended = false;
@@ -64,9 +72,27 @@ export function createReopening(
 
 	const open = async () => {
 		await closing;
-		level = await openOrRepair({ ...place, lock }, damage, () => {
-			damage = undefined;
-		});
+		const damaged = (reason: string, copy: string) => {
+			damages.count++;
+			damages.last = { at: place.now().getTime(), reason, copy };
+		};
+		const fresh = await openOrRepair(
+			{ ...place, lock, damaged },
+			damage,
+			() => {
+				damage = undefined;
+			},
+		);
+		try {
+			presence = watchPresence(directory, fresh, lock.isInPlace);
+			await ledger.opened(fresh);
+		} catch (error) {
+			const failure = failureOf(error);
+			if (failure?.kind === "damaged") damage = failure.reason;
+			await fresh.close().catch(() => {});
+			throw error;
+		}
+		level = fresh;
 		return level;
 	};
 
@@ -109,12 +135,23 @@ export function createReopening(
 		});
 	};
 
+	/** What was written to files that nobody finds again must not be acknowledged. */
+	const refuseIfGone = async (of: Level) => {
+		const reason = presence?.missing();
+		if (reason === undefined || of !== level) return;
+		// what is in memory still may get a table, where only the log is gone
+		if (presence?.isDirectory()) await flushLevel(of).catch(() => {});
+		drop(of, { kind: "unusable", reason });
+		throw failed("write", reason);
+	};
+
 	const use: Reopening["use"] = async (kind, work) => {
 		let first: Failure | undefined;
 		for (;;) {
 			const of = await opened(kind);
 			try {
 				const result = await work(of);
+				if (kind === "write") await refuseIfGone(of);
 				if (first && !down && first.kind !== "damaged")
 					log.warning(
 						`the store was reopened after a failed ${kind}: ${first.reason}`,
@@ -122,6 +159,7 @@ export function createReopening(
 				worked(kind);
 				return result;
 			} catch (error) {
+				if (error instanceof StoreUnavailable) throw error;
 				const failure = failureOf(error);
 				if (!failure) throw error;
 				if (failure.kind === "closed" && of !== level) continue;
@@ -160,6 +198,7 @@ export function createReopening(
 			const last = level;
 			level = undefined;
 			await last?.close();
+			if (last) await ledger.close();
 			await lock.release();
 		},
 	};

@@ -55,9 +55,47 @@ async function refuseIfRepairedLately(directory: string, now: Date) {
 		);
 }
 
+/** As many as one looks at; the oldest ones go. */
+const copiesAtMost = 3;
+
+/** Removes the oldest copies of a database. */
+async function removeOldCopies(
+	directory: string,
+	log: Pick<Log, "warning">,
+): Promise<void> {
+	const prefix = `${basename(directory)}.damaged-`;
+	const copies = (await readdir(dirname(directory)))
+		.filter((name) => name.startsWith(prefix))
+		.sort();
+	for (const name of copies.slice(0, -copiesAtMost)) {
+		const path = join(dirname(directory), name);
+		await rm(path, { recursive: true, force: true });
+		log.warning(
+			`the oldest copy of a damaged store is removed, ${copiesAtMost} are kept: ${path}`,
+		);
+	}
+}
+
+/**
+ * Copies a closed database aside, where opening it loses something that is still
+ * in the files. Throws an error with the reason when there is no room for it.
+ * @returns the copy's path
+ */
+export async function setAside(
+	parts: { directory: string; log: Pick<Log, "warning"> },
+	now: Date,
+): Promise<string> {
+	const directory = await realpath(parts.directory);
+	const kept = await keepCopy(directory, now);
+	await removeOldCopies(directory, parts.log);
+	return kept;
+}
+
 /** A complete copy, on disk, under a name that says when. */
 async function keepCopy(directory: string, now: Date): Promise<string> {
-	const kept = `${directory}.damaged-${stamp(now)}`;
+	// two within a second
+	let kept = `${directory}.damaged-${stamp(now)}`;
+	while (await stat(kept).catch(() => undefined)) kept += "+";
 	const partial = `${directory}.copying`;
 	await rm(partial, { recursive: true, force: true });
 	try {
@@ -92,13 +130,14 @@ async function keepCopy(directory: string, now: Date): Promise<string> {
  * there, with the copy that was taken before it. Throws an error with the reason
  * when there is no room or no permission (then nothing was changed), or when it
  * had to be repaired within the last ten minutes.
+ * @returns the copy's path
  */
 export async function repairDatabase(parts: {
 	directory: string;
 	why: string;
 	log: Pick<Log, "error" | "warning">;
 	now: () => Date;
-}): Promise<void> {
+}): Promise<string> {
 	const { why, log, now } = parts;
 	const directory = await realpath(parts.directory);
 	const journalPath = join(directory, journalName);
@@ -109,7 +148,7 @@ export async function repairDatabase(parts: {
 		kept = (await journal.get("kept"))?.toString();
 		if (kept === undefined) {
 			await refuseIfRepairedLately(directory, now());
-			kept = await keepCopy(directory, now());
+			kept = await setAside({ directory, log }, now());
 			await journal.put("kept", Buffer.from(kept), { sync: true });
 		}
 		await needRoom(directory, (await sizeOf(directory)) + 65_536);
@@ -127,4 +166,5 @@ export async function repairDatabase(parts: {
 	log.warning(
 		`the store is repaired; what could not be read any more is only in ${kept}`,
 	);
+	return kept;
 }

@@ -698,7 +698,9 @@ for (const [name, how] of Object.entries(broken)) {
 		breakTable(directory, how);
 		const { database, lines } = await opened(t, directory);
 		assert.equal(database.unavailable, undefined);
-		assert.deepEqual(lines, []);
+		// the size is compared with what MANIFEST says, the content is not
+		const isSeen = /end is gone|is empty/.test(name);
+		assert.equal(lines.length, isSeen ? 2 : 0);
 		const there = await keysOf(database);
 		assert.deepEqual(there, [...new Set(there)].sort());
 		assert.ok(there.length > 500 && there.length < 3001, `${there.length}`);

@@ -1,0 +1,49 @@
+/** CRC-32C tables for four bytes at a time. */
+const tables = Array.from({ length: 4 }, () => new Uint32Array(256));
+const [t0, t1, t2, t3] = tables as [
+	Uint32Array,
+	Uint32Array,
+	Uint32Array,
+	Uint32Array,
+];
+
+for (let byte = 0; byte < 256; byte++) {
+	let value = byte;
+	for (let bit = 0; bit < 8; bit++)
+		value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1;
+	t0[byte] = value;
+}
+for (let byte = 0; byte < 256; byte++)
+	for (let n = 1; n < 4; n++) {
+		const before = tables[n - 1]?.[byte] ?? 0;
+		const table = tables[n];
+		if (table) table[byte] = (before >>> 8) ^ (t0[before & 0xff] ?? 0);
+	}
+
+/** CRC-32C (Castagnoli), which LevelDB's files have and Node's zlib has not. */
+export function crc32c(bytes: Uint8Array): number {
+	let crc = 0xffffffff;
+	const words = bytes.length & ~3;
+	let at = 0;
+	for (; at < words; at += 4) {
+		crc ^=
+			(bytes[at] as number) |
+			((bytes[at + 1] as number) << 8) |
+			((bytes[at + 2] as number) << 16) |
+			((bytes[at + 3] as number) << 24);
+		crc =
+			(t3[crc & 0xff] as number) ^
+			(t2[(crc >>> 8) & 0xff] as number) ^
+			(t1[(crc >>> 16) & 0xff] as number) ^
+			(t0[crc >>> 24] as number);
+	}
+	for (; at < bytes.length; at++)
+		crc = (crc >>> 8) ^ (t0[(crc ^ (bytes[at] as number)) & 0xff] as number);
+	return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** As LevelDB stores it, so that a checksum of checksums is one too. */
+export function maskedCrc32c(bytes: Uint8Array): number {
+	const crc = crc32c(bytes);
+	return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}
