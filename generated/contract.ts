@@ -1607,7 +1607,10 @@ export const contract = {
 							"disk_bytes",
 							"full",
 							"refused_writes",
-							"retention_waits"
+							"retention_waits",
+							"damages",
+							"lost_entries",
+							"last_damage"
 						],
 						"properties": {
 							"directory": {
@@ -1639,6 +1642,37 @@ export const contract = {
 									"string",
 									"null"
 								]
+							},
+							"damages": {
+								"type": "integer"
+							},
+							"lost_entries": {
+								"type": "integer"
+							},
+							"last_damage": {
+								"type": [
+									"object",
+									"null"
+								],
+								"required": [
+									"at",
+									"reason",
+									"copy"
+								],
+								"properties": {
+									"at": {
+										"type": "integer"
+									},
+									"reason": {
+										"type": "string"
+									},
+									"copy": {
+										"type": [
+											"string",
+											"null"
+										]
+									}
+								}
 							}
 						}
 					},

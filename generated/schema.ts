@@ -879,6 +879,17 @@ export interface components {
                 refused_writes: number;
                 /** @description Why old data is kept longer: the clock was set ahead. `null` as a rule. */
                 retention_waits: string | null;
+                /** @description How often damage was found in its files or values since the start. */
+                damages: number;
+                /** @description Entries that were acknowledged and found missing since the start. */
+                lost_entries: number;
+                last_damage: {
+                    /** @description When it was found; unix seconds. */
+                    at: number;
+                    reason: string;
+                    /** @description The copy that was taken before anything was repaired; `null` for a single value. */
+                    copy: string | null;
+                } | null;
             };
             certificate?: {
                 file: string;

@@ -157,7 +157,11 @@ export async function startAgent(parts: {
 	const elapsed = () => performance.now();
 	const startedAt = now();
 	const begun = performance.now();
-	const database = createDatabase({ directory: settings.dbfile, log });
+	const database = createDatabase({
+		directory: settings.dbfile,
+		maxCopiesBytes: settings["max-store-bytes"],
+		log,
+	});
 	const retention = createRetentionClock({ database, now, elapsed, log });
 	const room = createRoom({
 		database,

@@ -19,6 +19,12 @@ export function statusProblems(status: Status, nowSeconds: number): string[] {
 	if (store && !store.available)
 		problems.push(`store: ${store.reason ?? "not available"}`);
 	if (store?.full) problems.push(`store: full: ${store.full}`);
+	if (store?.last_damage)
+		problems.push(
+			`store: damaged: ${store.last_damage.reason}${store.last_damage.copy === null ? "" : `, copy in ${store.last_damage.copy}`}`,
+		);
+	if (store && store.lost_entries > 0)
+		problems.push(`store: ${store.lost_entries} entries lost`);
 	if (store?.retention_waits) problems.push(`store: ${store.retention_waits}`);
 	if (certificate) {
 		const days = certificateDays(certificate.not_after, nowSeconds);

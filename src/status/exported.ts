@@ -136,6 +136,18 @@ export async function exportedFamilies(parts: {
 			database.unavailable === undefined ? 1 : 0,
 		),
 		agent(
+			"store_damages",
+			"counter",
+			"Damage found in the store's files or values.",
+			database.damages.count,
+		),
+		agent(
+			"store_lost_entries",
+			"counter",
+			"Entries of the store that were acknowledged and found missing.",
+			database.damages.lostEntries,
+		),
+		agent(
 			"store_disk_bytes",
 			"gauge",
 			"Size of the store's files.",

@@ -1,6 +1,6 @@
 import type { components } from "../../generated/schema.ts";
 import type { SettingTable } from "../setting-table.ts";
-import { bufferSpan, diskBytes, type State } from "./state.ts";
+import { bufferSpan, type Damages, diskBytes, type State } from "./state.ts";
 
 type Status = components["schemas"]["Status"];
 
@@ -41,6 +41,21 @@ function properties(database: State["database"]): Record<string, string> {
 	);
 }
 
+/** Damage in the contract's words. */
+function shownDamages({ count, lostEntries, last }: Damages) {
+	return {
+		damages: count,
+		lost_entries: lostEntries,
+		last_damage: last
+			? {
+					at: Math.floor(last.at / 1000),
+					reason: last.reason,
+					copy: last.copy ?? null,
+				}
+			: null,
+	};
+}
+
 /** The agent's state, every figure as it is now. */
 export async function reportStatus(state: State): Promise<Status> {
 	const { startedAt, database, settings, table } = state;
@@ -73,6 +88,7 @@ export async function reportStatus(state: State): Promise<Status> {
 			full: state.room.full ?? null,
 			refused_writes: state.room.refusals,
 			retention_waits: state.retention.doubt ?? null,
+			...shownDamages(database.damages),
 		},
 		certificate: state.certificate(),
 		settings: shownSettings(table, settings),

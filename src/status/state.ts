@@ -3,6 +3,14 @@ import type { SettingTable } from "../setting-table.ts";
 
 type Status = Required<components["schemas"]["Status"]>;
 
+/** Damage that the store found since the start. */
+export interface Damages {
+	readonly count: number;
+	readonly lostEntries: number;
+	/** `at` in milliseconds since 1970. */
+	readonly last?: { at: number; reason: string; copy?: string };
+}
+
 /** What the agent is made of, as far as its status is concerned. */
 export interface State {
 	version: string;
@@ -25,6 +33,7 @@ export interface State {
 	database: {
 		readonly directory: string;
 		readonly unavailable: string | undefined;
+		readonly damages: Damages;
 		diskBytes(): Promise<number>;
 		properties(names: readonly string[]): Record<string, string>;
 	};

@@ -22,7 +22,8 @@ export async function openAcknowledgements(
 	const taken = new Map<string, Set<string>>();
 	const mark = (key: string, consumer: string) =>
 		taken.set(key, (taken.get(key) ?? new Set()).add(consumer));
-	for await (const entry of database.keys(kind.acknowledged)) {
+	// with their values, whose checksum is of the key too
+	for await (const { key: entry } of database.rows(kind.acknowledged)) {
 		const [key = "", consumer = ""] = entry.slice(2).split("/", 2);
 		mark(key, consumer);
 	}

@@ -69,6 +69,8 @@ export interface Database {
 	compact(): Promise<void>;
 	/** LevelDB's `leveldb.<name>`; `""` for unknown names, and while closed. */
 	properties(names: readonly string[]): Record<string, string>;
+	/** Moves a value that is damaged to `x-<key>`, which is logged and counted. */
+	moveAside(key: string, value: Uint8Array, reason: string): Promise<void>;
 	/** Size of its files; 0 when they cannot be looked at. */
 	diskBytes(): Promise<number>;
 	readonly directory: string;
@@ -125,6 +127,8 @@ interface DatabaseParts {
 	directory: string;
 	log: Pick<Log, "info" | "warning" | "error">;
 	now?: () => Date;
+	/** Largest size of all copies of it that are put aside when it is damaged; 0 is no limit. */
+	maxCopiesBytes?: number;
 	/** undefined: there is no addon. */
 	lockFile?: LockFile | undefined;
 }
@@ -143,7 +147,7 @@ export async function openDatabase(parts: DatabaseParts): Promise<Database> {
  */
 export function createDatabase(parts: DatabaseParts): Database {
 	const directory = resolve(parts.directory);
-	const { log, now = () => new Date() } = parts;
+	const { log, now = () => new Date(), maxCopiesBytes = 0 } = parts;
 	const { lockFile } = { lockFile: nativeLockFile(), ...parts };
 	const damages: Damages = { count: 0, lostEntries: 0 };
 	const ledger = createLedger({
@@ -155,7 +159,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 		},
 	});
 	const store = createReopening({
-		...{ directory, log, now, lockFile, ledger, damages },
+		...{ directory, log, now, lockFile, ledger, damages, maxCopiesBytes },
 	});
 	let place: string | undefined;
 
@@ -164,11 +168,34 @@ export function createDatabase(parts: DatabaseParts): Database {
 	let closed: Promise<void> | undefined;
 
 	/** One write at a time: none may be answered after one that failed. */
-	const write = async (work: (level: Level) => Promise<Tally | void>) => {
+	const writeCounted = async (
+		work: (level: Level) => Promise<Tally | undefined>,
+	) => {
 		if (closed) throw new StoreUnavailable(`closed: ${directory}`);
 		await turn(async () => {
 			const tally = await store.use("write", work);
 			if (tally) ledger.acknowledged(tally);
+		});
+	};
+
+	const write = (work: (level: Level) => Promise<void>) =>
+		writeCounted(async (level) => {
+			await work(level);
+			return undefined;
+		});
+
+	const moveAside: Database["moveAside"] = async (key, value, why) => {
+		const reason = `${key} is damaged, moved to x-${key}: ${why}`;
+		log.error(`store: ${reason}`);
+		damages.count++;
+		damages.last = { at: now().getTime(), reason };
+		const moved = {
+			type: "put",
+			key: `x-${key}`,
+			value: Buffer.from(value),
+		} as const;
+		await write(async (level) => {
+			await level.batch([moved, { type: "del", key }], { sync: true });
 		});
 	};
 
@@ -178,14 +205,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 			return key.startsWith("x-") ? stored : openSealed(key, stored);
 		} catch (error) {
 			if (!(error instanceof DamagedValue)) throw error;
-			const reason = `${key} is damaged, moved to x-${key}: ${error.message}`;
-			log.error(`store: ${reason}`);
-			damages.count++;
-			damages.last = { at: now().getTime(), reason };
-			const moved = { type: "put", key: `x-${key}`, value: stored } as const;
-			await write((level) =>
-				level.batch([moved, { type: "del", key }], { sync: true }),
-			);
+			await moveAside(key, stored, error.message);
 			return undefined;
 		}
 	};
@@ -244,7 +264,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 
 	return {
 		write: (writes) =>
-			write(async (level) => {
+			writeCounted(async (level) => {
 				const { tally, value } = ledger.next(
 					writes.filter((one) => "put" in one && isCounted(one.put)).length,
 					writes.filter((one) => "delete" in one && isCounted(one.delete))
@@ -282,7 +302,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 				if (isCounted(key)) removed++;
 				return false;
 			};
-			await write(async (level) => {
+			await writeCounted(async (level) => {
 				const deleted = await deleteKeys(level, bounds(range), keepsOrCounts);
 				found ||= deleted;
 				if (removed === 0) return undefined;
@@ -304,6 +324,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 			),
 		diskBytes: async () =>
 			sizeOf(directory, store.level && tableSizes(store.level)),
+		moveAside,
 		directory,
 		damages,
 		get unavailable() {

@@ -51,6 +51,15 @@ export async function inspectDatabase(
 				reason: `${fileName(logNumber, "log")}, which ${current} names, is missing: it was removed, or ${current} was cut`,
 				repair: true,
 			};
+		if (
+			acknowledged &&
+			numberOf(acknowledged.name) >= logNumber &&
+			!logs.includes(acknowledged.name)
+		)
+			return {
+				reason: `${acknowledged.name} is missing, and ${acknowledged.bytes} bytes of it were acknowledged`,
+				repair: true,
+			};
 		const cut = await Promise.all(
 			[...tables].map(async ([number, bytes]) => {
 				const name = fileName(number, "ldb");

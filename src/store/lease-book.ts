@@ -45,6 +45,32 @@ const record = (lease: Lease) => ({
 	},
 });
 
+/** A lease as it is stored. */
+interface LeaseRecord {
+	consumer: string;
+	keys: string[];
+	expires_at: number;
+	granted?: number;
+}
+
+/** The record in a value; undefined if there is none. */
+function recordIn(value: Buffer): LeaseRecord | undefined {
+	try {
+		const found: unknown = JSON.parse(value.toString());
+		const { consumer, keys, expires_at, granted } = (found ??
+			{}) as Partial<LeaseRecord>;
+		const isRecord =
+			typeof consumer === "string" &&
+			Array.isArray(keys) &&
+			keys.every((key) => typeof key === "string") &&
+			Number.isSafeInteger(expires_at) &&
+			(granted === undefined || Number.isSafeInteger(granted));
+		return isRecord ? (found as LeaseRecord) : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
 /** Clocks of leases, in milliseconds. */
 export interface LeaseClocks {
 	/** Since 1970. */
@@ -64,14 +90,13 @@ export async function openLeaseBook(
 ): Promise<LeaseBook> {
 	const leases = new Map<string, Lease>();
 	for await (const { key, value } of database.rows(kind.leases)) {
-		const { consumer, keys, expires_at, granted } = JSON.parse(
-			value.toString(),
-		) as {
-			consumer: string;
-			keys: string[];
-			expires_at: number;
-			granted?: number;
-		};
+		const stored = recordIn(value);
+		if (!stored) {
+			// an earlier version's, which has no checksum: its data is lent anew
+			await database.moveAside(key, value, "it is no lease");
+			continue;
+		}
+		const { consumer, keys, expires_at, granted } = stored;
 		const batchId = key.slice(kind.leases.from.length);
 		const longest = granted ?? 86_400_000;
 		const left = Math.min(Math.max(0, expires_at - now()), longest);

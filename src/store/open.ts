@@ -12,6 +12,8 @@ export interface Place {
 	directory: string;
 	log: Pick<Log, "info" | "warning" | "error">;
 	now: () => Date;
+	/** Largest size of all copies that are put aside; 0 is no limit. */
+	maxCopiesBytes: number;
 }
 
 /** What opening needs: where, and the lock that comes before everything else. */

@@ -62,16 +62,25 @@ const copiesAtMost = 3;
 async function removeOldCopies(
 	directory: string,
 	log: Pick<Log, "warning">,
+	maxBytes: number,
 ): Promise<void> {
 	const prefix = `${basename(directory)}.damaged-`;
 	const copies = (await readdir(dirname(directory)))
 		.filter((name) => name.startsWith(prefix))
-		.sort();
-	for (const name of copies.slice(0, -copiesAtMost)) {
-		const path = join(dirname(directory), name);
+		.sort()
+		.map((name) => join(dirname(directory), name));
+	const sizes = await Promise.all(copies.map(sizeOf));
+	let bytes = sizes.reduce((sum, size) => sum + size, 0);
+	let left = copies.length;
+	for (const [nth, path] of copies.entries()) {
+		const isTooLarge = maxBytes > 0 && bytes > maxBytes;
+		// the newest one stays
+		if (left === 1 || (left <= copiesAtMost && !isTooLarge)) return;
 		await rm(path, { recursive: true, force: true });
+		left--;
+		bytes -= sizes[nth] ?? 0;
 		log.warning(
-			`the oldest copy of a damaged store is removed, ${copiesAtMost} are kept: ${path}`,
+			`the oldest copy of a damaged store is removed, at most ${copiesAtMost} are kept, within max-store-bytes: ${path}`,
 		);
 	}
 }
@@ -82,12 +91,16 @@ async function removeOldCopies(
  * @returns the copy's path
  */
 export async function setAside(
-	parts: { directory: string; log: Pick<Log, "warning"> },
+	parts: {
+		directory: string;
+		log: Pick<Log, "warning">;
+		maxCopiesBytes: number;
+	},
 	now: Date,
 ): Promise<string> {
 	const directory = await realpath(parts.directory);
 	const kept = await keepCopy(directory, now);
-	await removeOldCopies(directory, parts.log);
+	await removeOldCopies(directory, parts.log, parts.maxCopiesBytes);
 	return kept;
 }
 
@@ -137,6 +150,7 @@ export async function repairDatabase(parts: {
 	why: string;
 	log: Pick<Log, "error" | "warning">;
 	now: () => Date;
+	maxCopiesBytes: number;
 }): Promise<string> {
 	const { why, log, now } = parts;
 	const directory = await realpath(parts.directory);
@@ -148,7 +162,7 @@ export async function repairDatabase(parts: {
 		kept = (await journal.get("kept"))?.toString();
 		if (kept === undefined) {
 			await refuseIfRepairedLately(directory, now());
-			kept = await setAside({ directory, log }, now());
+			kept = await setAside({ ...parts, directory }, now());
 			await journal.put("kept", Buffer.from(kept), { sync: true });
 		}
 		await needRoom(directory, (await sizeOf(directory)) + 65_536);

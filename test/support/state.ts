@@ -30,6 +30,11 @@ export function aState(more: Partial<State> = {}): State {
 		database: {
 			directory: "/var/lib/happo-agent",
 			unavailable: undefined,
+			damages: {
+				count: 10,
+				lostEntries: 11,
+				last: { at: 1_700_000_050_700, reason: "a bit", copy: "/copy" },
+			},
 			diskBytes: async () => 4_096,
 			properties: (names) =>
 				Object.fromEntries(names.map((name) => [name, `<${name}>`])),

@@ -40,6 +40,8 @@ test("every figure of the state is there under its name", async () => {
 		metric_buffer_newest_timestamp_seconds: 1_700_000_090,
 		metric_buffer_age_seconds: 60,
 		store_available: 1,
+		store_damages: 10,
+		store_lost_entries: 11,
 		store_disk_bytes: 4_096,
 		certificate_expiry_timestamp_seconds: 1_800_000_000,
 		collected_metrics_dropped: 0,

@@ -77,6 +77,9 @@ test("ours are each in its place", async () => {
 		full: null,
 		refused_writes: 9,
 		retention_waits: "the clock is ahead",
+		damages: 10,
+		lost_entries: 11,
+		last_damage: { at: 1_700_000_050, reason: "a bit", copy: "/copy" },
 	});
 	assert.equal(report.certificate?.subject, "CN=web01");
 });
@@ -111,6 +114,9 @@ test("a store that cannot be used: its reason, zeros, and all else", async () =>
 		full: null,
 		refused_writes: 9,
 		retention_waits: null,
+		damages: 10,
+		lost_entries: 11,
+		last_damage: { at: 1_700_000_050, reason: "a bit", copy: "/copy" },
 	});
 	assert.equal(report.pid, process.pid);
 });
