@@ -183,7 +183,12 @@ test("a full disk at the start: the daemon runs, and stores once there is room",
 	const { dbfile, ballast } = disk;
 	try {
 		await fill(ballast);
-		const daemon = await startWithPlugins(t, ["--dbfile", dbfile]);
+		const daemon = await startWithPlugins(t, [
+			"--dbfile",
+			dbfile,
+			"--min-free-bytes",
+			"0",
+		]);
 		const { port } = daemon;
 		await assertNoStore(port, /no space left/i);
 		await rm(`${ballast}.more`);
@@ -200,7 +205,12 @@ test("a disk that fills up: what is accepted before and after survives kill -9",
 	if (!disk) return;
 	const { dbfile, ballast } = disk;
 	try {
-		const daemon = await startWithPlugins(t, ["--dbfile", dbfile]);
+		const daemon = await startWithPlugins(t, [
+			"--dbfile",
+			dbfile,
+			"--min-free-bytes",
+			"0",
+		]);
 		const { port } = daemon;
 		const accepted: unknown[] = [];
 		const next = async (timestamp: number) => {
@@ -226,7 +236,12 @@ test("a disk that fills up: what is accepted before and after survives kill -9",
 		assert.match(daemon.stdout(), /the store works again/);
 		daemon.process.kill("SIGKILL");
 		await daemon.exited;
-		const again = await startWithPlugins(t, ["--dbfile", dbfile]);
+		const again = await startWithPlugins(t, [
+			"--dbfile",
+			dbfile,
+			"--min-free-bytes",
+			"0",
+		]);
 		const there = new Set(
 			(await drainAll(again.port)).map((s) => JSON.stringify(s)),
 		);
