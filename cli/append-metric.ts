@@ -15,6 +15,7 @@ import {
 	badAgentUrl,
 	clientOf,
 	type Deliver,
+	isPlain,
 	printing,
 	sending,
 } from "./sample-delivery.ts";
@@ -35,7 +36,7 @@ const appendSettings = {
 		default: "https://127.0.0.1:6777",
 		placeholder: "URL",
 		check: badAgentUrl,
-		help: "the agent that keeps the figures; the port is 443 where none is given",
+		help: "the agent that keeps the figures; the port is 443 (http: 80) where none is given",
 	},
 	datafile: {
 		kind: "text",
@@ -161,10 +162,15 @@ async function run(
 	settings: AppendSettings,
 	invocation: Invocation,
 ): Promise<number> {
-	let client: AgentClient | undefined;
+	let client: Pick<AgentClient, "POST" | "close"> | undefined;
 	try {
 		if (settings["dry-run"])
 			return await append(settings, invocation, printing(invocation.stdout));
+		const endpoint = settings["bastion-endpoint"];
+		if (isPlain(endpoint))
+			invocation.complain(
+				`${endpoint}: not encrypted, figures and api key can be read on the way; https is`,
+			);
 		client = await clientOf(settings);
 		return await append(settings, invocation, sending(client, settings));
 	} catch (error) {

@@ -4,6 +4,7 @@ import {
 	type AgentClient,
 	createAgentClient,
 } from "../src/client/agent-client.ts";
+import { createPlainClient } from "../src/client/plain-client.ts";
 import { answerText } from "./answer-text.ts";
 import { CommandError, readCa } from "./client-settings.ts";
 import { goSamples } from "./go-print.ts";
@@ -18,14 +19,17 @@ interface DeliverySettings {
 }
 
 /** Of an endpoint, the agent: scheme, name or address, and port. */
-const agentUrl = /^https:\/\/([^/?#@\s]+?)(?::(\d+))?\/?$/i;
+const agentUrl = /^(https?):\/\/([^/?#@\s]+?)(?::(\d+))?\/?$/i;
+
+/** Whether the way to an endpoint is not encrypted. */
+export const isPlain = (endpoint: string): boolean => /^http:/i.test(endpoint);
 
 /** Why a text names no agent; undefined if it does. */
 export const badAgentUrl = (text: string) => {
-	const port = Number(agentUrl.exec(text)?.[2] ?? 443);
+	const port = Number(agentUrl.exec(text)?.[3] ?? 443);
 	return agentUrl.test(text) && port >= 1 && port <= 65_535
 		? undefined
-		: `not https://HOST:PORT: ${text}`;
+		: `not https://HOST:PORT or http://HOST:PORT: ${text}`;
 };
 
 /** Where batches go; throws if it fails, and nothing is known to be done then. */
@@ -41,7 +45,7 @@ export const printing =
 
 /** Has the agent store them. */
 export function sending(
-	client: AgentClient,
+	client: Pick<AgentClient, "POST">,
 	settings: DeliverySettings,
 ): Deliver {
 	const { "api-key": apikey, "bastion-endpoint": endpoint } = settings;
@@ -61,13 +65,16 @@ export function sending(
 /** A client for the agent; close it. Throws CommandError and OptionsError. */
 export async function clientOf(
 	settings: DeliverySettings,
-): Promise<AgentClient> {
-	const [, host = "", port = "443"] =
-		agentUrl.exec(settings["bastion-endpoint"]) ?? [];
+): Promise<Pick<AgentClient, "POST" | "close">> {
+	const endpoint = settings["bastion-endpoint"];
+	const timeoutMilliseconds = settings["timeout-seconds"] * 1000;
+	if (isPlain(endpoint))
+		return createPlainClient({ endpoint, timeoutMilliseconds });
+	const [, , host = "", port = "443"] = agentUrl.exec(endpoint) ?? [];
 	const { ca } = await readCa(settings["ca-file"]);
 	return createAgentClient({
 		agent: `${host}:${port}`,
 		trust: ca ? { ca } : "unverified",
-		timeoutMilliseconds: settings["timeout-seconds"] * 1000,
+		timeoutMilliseconds,
 	});
 }

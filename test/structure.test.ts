@@ -75,7 +75,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{
 		from: /^src\/http\//,
-		to: /^src\/http\/|^src\/(access|answered|file-version|log|problem|system-error|ticker|turn)\.ts$|^generated\/(contract|handlers)\.ts$/,
+		to: /^src\/http\/|^src\/(access|answered|file-version|log|problem|strict-json|system-error|ticker|turn)\.ts$|^generated\/(contract|handlers)\.ts$/,
 	},
 	{
 		from: /^src\/handlers\//,
@@ -99,7 +99,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/store\//,
-		to: /^src\/store\/|^src\/commands\/native-addon\.ts$|^src\/(log|problem|system-error|turn)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/store\/|^src\/commands\/native-addon\.ts$|^src\/(log|problem|strict-json|system-error|turn)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/relay\//,

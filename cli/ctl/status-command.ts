@@ -6,7 +6,12 @@ import { durationText } from "./quantity.ts";
 import { dataOf } from "./refusal.ts";
 import { report } from "./report.ts";
 import type { Screen } from "./screen.ts";
-import { bufferAge, statusFigures } from "./status-figures.ts";
+import {
+	type Asked,
+	bufferAge,
+	passAge,
+	statusFigures,
+} from "./status-figures.ts";
 import {
 	certificateDays,
 	isEndingSoon,
@@ -27,9 +32,9 @@ const columns: readonly Column[] = [
 	{ title: "PROBLEMS", align: "right" },
 ];
 
-function certificateCell({ certificate }: Status, now: number): Cell {
+function certificateCell({ certificate }: Status, { after }: Asked): Cell {
 	if (!certificate) return dash;
-	const days = certificateDays(certificate.not_after, now);
+	const days = certificateDays(certificate.not_after, after);
 	if (days < 0) return { text: "expired", colour: "red" };
 	return {
 		text: `${days} days`,
@@ -37,14 +42,15 @@ function certificateCell({ certificate }: Status, now: number): Cell {
 	};
 }
 
-function collectedCell({ collection }: Status, now: number): Cell {
+function collectedCell(status: Status, asked: Asked): Cell {
+	const { collection } = status;
 	if (!collection) return dash;
 	const { enabled, last_pass } = collection;
 	if (!enabled) return "off";
 	if (!last_pass) return "not yet";
 	const failed = last_pass.plugins.some(({ result }) => result !== "ok");
 	return {
-		text: `${durationText(now - last_pass.started_at)} ago`,
+		text: `${durationText(passAge(status, asked) ?? 0)} ago`,
 		colour: failed || last_pass.error ? "yellow" : undefined,
 	};
 }
@@ -59,9 +65,9 @@ function loopCell({ event_loop }: Status): Cell {
 	};
 }
 
-function row(host: string, status: Status, now: number): Cell[] {
-	const age = bufferAge(status, now);
-	const problems = statusProblems(status, now).length;
+function row(host: string, status: Status, asked: Asked): Cell[] {
+	const age = bufferAge(status, asked);
+	const problems = statusProblems(status, asked).length;
 	// agents of the original have no field that problems are found in
 	const isOriginal = status.store === undefined;
 	return [
@@ -70,8 +76,8 @@ function row(host: string, status: Status, now: number): Cell[] {
 		durationText(status.uptime_seconds),
 		age === undefined ? "empty" : durationText(age),
 		status.commands ? String(status.commands.running) : dash,
-		collectedCell(status, now),
-		certificateCell(status, now),
+		collectedCell(status, asked),
+		certificateCell(status, asked),
 		loopCell(status),
 		problems > 0
 			? { text: String(problems), colour: "red" }
@@ -85,11 +91,11 @@ function row(host: string, status: Status, now: number): Cell[] {
 export function statusText(
 	agents: readonly { host: string; data: Status }[],
 	screen: Screen,
-	nowSeconds: number,
+	askedOf: (status: Status) => Asked,
 ): string {
-	const rows = agents.map(({ host, data }) => row(host, data, nowSeconds));
+	const rows = agents.map(({ host, data }) => row(host, data, askedOf(data)));
 	const problems = agents.flatMap(({ host, data }) =>
-		statusProblems(data, nowSeconds).map(
+		statusProblems(data, askedOf(data)).map(
 			(problem) =>
 				`${screen.paint(safeLine(`${host}: ${problem}`), "yellow")}\n`,
 		),
@@ -101,7 +107,7 @@ export function statusText(
 export const statusCommand = createAgentCommand({
 	name: "status",
 	summary: "show how agents are",
-	details: `One line an agent. BUFFER is the age of the oldest metrics that no backend has taken yet, LOOP the longest delay of the event loop in the last minute. What agents of the original do not tell is a dash.`,
+	details: `One line an agent. BUFFER is the age of the oldest metrics that no backend has taken yet, LOOP the longest delay of the event loop in the last minute. Ages are by the agent's own clock; a clock that is more than 30 seconds off this machine's is a problem. What agents of the original do not tell is a dash.`,
 	examples: [
 		"status",
 		"status -H web01,web02 -H db01:6778",
@@ -111,19 +117,25 @@ export const statusCommand = createAgentCommand({
 	settings: {},
 	formats: ["table", "json", "yaml", "prometheus", "graphite"],
 	async run(call) {
-		const answers = await call.ask((client) =>
-			dataOf(client.GET("/status"), "/status"),
-		);
+		const clocks = new Map<Status, Asked>();
+		const answers = await call.ask(async (client) => {
+			const before = Date.now() / 1000;
+			const status = await dataOf(client.GET("/status"), "/status");
+			clocks.set(status, { before, after: Date.now() / 1000 });
+			return status;
+		});
 		const now = Date.now() / 1000;
+		const askedOf = (status: Status): Asked =>
+			clocks.get(status) ?? { before: now, after: now };
 		const values = (agents: readonly { host: string; data: Status }[]) =>
 			agents.flatMap(({ host, data }) =>
 				statusFigures.flatMap(({ name, help, value }) => {
-					const figure = value(data, Math.floor(now));
+					const figure = value(data, askedOf(data));
 					return figure === undefined ? [] : [{ host, name, help, figure }];
 				}),
 			);
 		return report(call, answers, {
-			table: (agents) => statusText(agents, call.screen, now),
+			table: (agents) => statusText(agents, call.screen, askedOf),
 			prometheus: (agents) =>
 				expositionText([
 					...answers.map(({ host, ok }) => ({

@@ -107,7 +107,14 @@ export function createMetric(parts: {
 		appendMetrics: async (_params, body) => {
 			const samples = body.metric_data ?? [];
 			await checkFinite(samples);
-			await buffer.append(samples);
+			// unknown fields are ignored, as everywhere
+			await buffer.append(
+				samples.map(({ hostname, timestamp, metrics }) => ({
+					hostname,
+					timestamp,
+					metrics,
+				})),
+			);
 			return { status: 200, body: { status: "ok", message: "" } };
 		},
 		leaseMetrics: async (_params, { seconds, limit, consumer }) => {

@@ -2,6 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Problem, problemBody } from "../problem.ts";
+import { strictJson } from "../strict-json.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Answer } from "./reply.ts";
 
@@ -13,7 +14,7 @@ export function refusal(problem: Problem, path: string): Answer {
 			"content-type": "application/problem+json",
 			...problem.headers,
 		},
-		payload: JSON.stringify(problemBody(problem, path)),
+		payload: strictJson(problemBody(problem, path)),
 	};
 }
 

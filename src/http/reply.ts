@@ -1,4 +1,5 @@
 import type { Operation } from "openapi-backend";
+import { strictJson } from "../strict-json.ts";
 
 /** What a handler answered; the contract's types hold for each operation. */
 export interface Replied {
@@ -63,7 +64,7 @@ function withType(
 }
 
 function payloadOf(body: unknown, { isJson }: Form): string {
-	if (isJson) return JSON.stringify(body);
+	if (isJson) return strictJson(body);
 	return typeof body === "string" ? body : String(body ?? "");
 }
 

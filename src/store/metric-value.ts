@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { components } from "../../generated/schema.ts";
+import { strictJson } from "../strict-json.ts";
 import { decodeGobMetrics } from "./gob.ts";
 
 export type Sample = components["schemas"]["StoredSample"];
@@ -45,7 +46,7 @@ export async function encodeSamples(
 		bytes = 0;
 	};
 	for (const slice of slicesOf(samples)) {
-		const text = JSON.stringify(slice).slice(1, -1);
+		const text = strictJson(slice).slice(1, -1);
 		if (bytes + text.length > valueBytes) finish();
 		part.push(text);
 		bytes += text.length;
@@ -63,5 +64,10 @@ export function decodeSamples(value: Buffer): Sample[] {
 	if (value.subarray(0, 2).equals(gobStart)) return decodeGobMetrics(value);
 	const samples: unknown = JSON.parse(value.toString("utf8"));
 	if (!Array.isArray(samples)) throw new Error("not a list of samples");
-	return samples as Sample[];
+	// nothing but the contract's fields, whatever an earlier version has stored
+	return (samples as Sample[]).map(({ hostname, timestamp, metrics }) => ({
+		hostname,
+		timestamp,
+		metrics,
+	}));
 }

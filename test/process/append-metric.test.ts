@@ -8,6 +8,7 @@ import { assertRefused, freePort, run } from "../support/command-line.ts";
 import { type StartOptions, startDaemon } from "../support/daemon.ts";
 import { post } from "../support/https.ts";
 import { answering, createPair, json, listening } from "../support/next-hop.ts";
+import { plainServer } from "../support/stub-servers.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 interface Sample {
@@ -111,6 +112,37 @@ test("every figure keeps its time, in the order of time; the last line of a name
 				],
 			],
 		],
+	);
+});
+
+test("to http:// it posts, and says that nothing is encrypted", async (t) => {
+	const server = await plainServer(t, (response) => {
+		response.end(server.arrived.length > 1 ? "ok" : "");
+	});
+	const endpoint = `http://127.0.0.1:${server.port}`;
+	const { code, stdout, stderr } = await run(
+		t,
+		["append_metric", "-H", "h", "-b", endpoint, "-a", "KEY"],
+		{ stdin: "a 1 5\n", environment: { http_proxy: "http://127.0.0.1:1" } },
+	);
+	assert.deepEqual([code, stdout], [0, "Success.\n"]);
+	assert.match(
+		stderr,
+		/^happo-agent: http:\S+: not encrypted, figures and api key can be read on the way; [^\n]*\n$/,
+	);
+	const [{ method, path, body } = assert.fail("nothing arrived")] =
+		server.arrived;
+	assert.deepEqual([method, path], ["POST", "/metric/append"]);
+	assert.deepEqual(JSON.parse(body.toString("utf8")), {
+		apikey: "KEY",
+		metric_data: [{ hostname: "h", timestamp: 5, metrics: { a: 1 } }],
+	});
+	const gone = `http://127.0.0.1:${await freePort()}`;
+	assertRefused(
+		await run(t, ["append_metric", "-b", gone], { stdin: "a 1 5\n" }),
+		1,
+		/not encrypted/,
+		/connection refused/,
 	);
 });
 

@@ -219,10 +219,7 @@ const misunderstood: [string[], RegExp][] = [
 	[["is_added", "-g", "G", "-i", "I", "-H", "h"], /-H/],
 	[["remove", "-g", "G", "-i", "I", "--proxy", "p"], /--proxy/],
 	[["append_metric", "-b", "127.0.0.1"], /--bastion-endpoint: .*127\.0\.0\.1/],
-	[
-		["append_metric", "-b", "http://127.0.0.1:1"],
-		/--bastion-endpoint: .*http:/,
-	],
+	[["append_metric", "-b", "ftp://127.0.0.1:1"], /--bastion-endpoint: .*ftp:/],
 	[["append_metric", "-b", "https://h:65536"], /--bastion-endpoint: .*65536/],
 	[["append_metric", "-b", "https://h:1/path"], /--bastion-endpoint: .*path/],
 	[["append_metric", "--dry-run=maybe"], /--dry-run: not yes or no: maybe/],
