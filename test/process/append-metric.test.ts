@@ -143,6 +143,7 @@ test("to http:// it posts, and says that nothing is encrypted", async (t) => {
 		1,
 		/not encrypted/,
 		/connection refused/,
+		/nothing was stored/,
 	);
 });
 
@@ -255,7 +256,7 @@ test("--dry-run prints as the original does, a line each request", async (t) => 
 			"z 999999 1\na 1000000 1\nm 0.0001 1\nk 0.00001234 1\n",
 			"[{h1 1 map[a:1e+06 k:1.234e-05 m:0.0001 z:999999]}]\n",
 		],
-		["x -1 -5\n", "[{h1 0 map[x:-1]}]\n"],
+		["x -1 -5\n", "[{h1 -5 map[x:-1]}]\n"],
 		["", "[{h1 0 map[]}]\n"],
 	] as const) {
 		const { code, stdout, stderr } = await dry(stdin, "-H", "h1");

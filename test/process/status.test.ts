@@ -218,7 +218,8 @@ test("the last collection pass, with what each plugin did", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const config = join(directory, "metrics.yaml");
 	const plugins = {
-		metrics_ok: { result: "ok", samples: 1, bad_lines: 0 },
+		// it prints two times
+		metrics_ok: { result: "ok", samples: 2, bad_lines: 0 },
 		metrics_fail: { result: "failed", samples: 0, bad_lines: 0 },
 		// what it printed before its time was over is kept
 		metrics_sleep: { result: "timeout", samples: 1, bad_lines: 0 },
@@ -255,20 +256,32 @@ test("the last collection pass, with what each plugin did", async (t) => {
 	assert.equal(pass.stored, true);
 	assert.equal("error" in pass, false);
 	assert.deepEqual(
-		pass.plugins,
+		pass.plugins.map(({ first_bad_line: _, ...what }) => what),
 		Object.entries(plugins).map(([plugin_name, what]) => ({
 			hostname: "web01",
 			plugin_name,
 			...what,
 		})),
 	);
+	const firstOf = (name: string) =>
+		pass.plugins.find(({ plugin_name }) => plugin_name === name)
+			?.first_bad_line;
+	assert.equal(firstOf("metrics_ok"), undefined);
+	assert.match(
+		firstOf("metrics_bad") ?? "",
+		/^line 1: the value is not a number: bad\.x/,
+	);
+	assert.ok(pass.age_seconds !== undefined && pass.age_seconds >= 1);
 	assert.ok((await statusOf(port)).commands.timeouts >= 1);
 });
 
 test("a collection that is off has no pass", async (t) => {
 	const { port } = await startWithPlugins(t, ["--disable-collect-metrics"]);
 	const { collection } = await statusOf(port);
-	assert.deepEqual(collection, { enabled: false, last_pass: null });
+	assert.deepEqual(collection, {
+		...{ enabled: false, interval_seconds: 60, last_pass: null },
+		...{ config_error: null, config_warnings: [] },
+	});
 });
 
 /** Bytes of the files in a directory. */
