@@ -589,7 +589,6 @@ export const contract = {
 		"/metric/config/update": {
 			"post": {
 				"operationId": "updateMetricConfig",
-				"x-any-letter-case": true,
 				"requestBody": {
 					"required": true,
 					"content": {
@@ -1024,7 +1023,7 @@ export const contract = {
 					},
 					"request_type": {
 						"type": "string",
-						"pattern": "^(get/|[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)$"
+						"pattern": "^/?[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*/?$"
 					},
 					"request_json": {
 						"type": [

@@ -343,8 +343,7 @@ export interface paths {
          *     (the original wiped the file and answered `OK`). A file that cannot be written is status 200
          *     with `status` `NG`, as in the original, but with the reason.
          *
-         *     Field names match in any letter case, here only: clients in Go send `Metrics`, `Hostname`,
-         *     `Plugin_Name`. The setting `config-update` turns the operation off (403). The version before
+         *     Clients in Go send `Metrics`, `Hostname`, `Plugin_Name`. The setting `config-update` turns the operation off (403). The version before
          *     is kept beside the file, with `.previous` behind its name. A file that can be written but not
          *     replaced (a directory that the agent may not write, a mount point) is written in place; the
          *     version before is then kept as `<dbfile>.metric-config.previous`, and is put back at the next
@@ -671,8 +670,8 @@ export interface components {
              */
             proxy_hostport: string[];
             /**
-             * @description Path of the operation without its leading slash, `monitor` or `metric/append`; `get/` in
-             *     front of it for a `GET`, and alone for `GET /`.
+             * @description Path of the operation, `monitor` or `metric/append`; `get/` in front of it for a `GET`, and
+             *     alone for `GET /`. A slash before and behind it makes no difference.
              */
             request_type: string;
             /** @description The body to deliver, as base64 or as JSON text. Absent is an empty body. */
@@ -810,7 +809,7 @@ export interface components {
             };
             /** @description What the event loop waits for, one kind of handle or request an entry, such as `TLSSocketWrap` (Go's goroutine stacks in the original). */
             callers: string[];
-            /** @description The store's own report, keys as in the original; empty where this LevelDB has no such figure. */
+            /** @description The store's own report, keys as in the original. What is a number there is a number here: `openedtables` is the number of tables, 0 stands for figures that this LevelDB does not have. `blockpool` is empty. */
             leveldb_properties: {
                 [key: string]: string;
             };

@@ -47,7 +47,7 @@ function parsePlace(given: string): Place | undefined {
 	const hop = parseHop(given);
 	if (!hop) return undefined;
 	const isAddress6 = given.indexOf(":") !== given.lastIndexOf(":");
-	const host = given.split(":", 1)[0];
+	const host = given.trim().split(":", 1)[0];
 	return { ...hop, text: isAddress6 ? hopText(hop) : `${host}:${hop.port}` };
 }
 
@@ -63,7 +63,7 @@ function targetOf(host: string, port: string | undefined): Place {
 	const place = parsePlace(host);
 	if (!place) throw new UsageError(`--host: not a name or an address: ${host}`);
 	if (port === undefined) return place;
-	if (/\]:|^[^:]*:[^:]*$/.test(host))
+	if (/\]:.|^[^:]*:[^:]+$/.test(host.trim()))
 		throw new UsageError(`--host and --port: two ports: ${host} and ${port}`);
 	const own = wholeNumber("port", port, 1, 65_535);
 	return { ...place, port: own, text: place.text.replace(/\d+$/, String(own)) };

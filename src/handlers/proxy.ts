@@ -47,7 +47,11 @@ function hopsOf(request: RelayRequest, passed: number): Hop[] {
 
 /** What goes to the next hop: the request itself, or a relay with one hop less. */
 function nextRequest(request: RelayRequest, bytes: Buffer) {
-	const { proxy_hostport, request_type } = request;
+	const { proxy_hostport } = request;
+	// the original put it into a URL as it was; `get/` alone is GET /
+	const request_type = request.request_type
+		.replace(/^\//, "")
+		.replace(/(?<!^get)\/$/, "");
 	if (proxy_hostport.length > 1)
 		return {
 			method: "POST" as const,

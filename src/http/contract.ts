@@ -63,8 +63,8 @@ function bodyFor(operation: Operation, body: unknown): unknown {
 	// anything else openapi-backend would parse once more
 	if (typeof body !== "object")
 		throw new Problem(400, `body: expected an object, got a ${typeof body}`);
-	if (!("x-any-letter-case" in operation)) return body;
-	return matchLetterCase(body, declared.content["application/json"].schema);
+	matchLetterCase(body, declared.content["application/json"].schema);
+	return body;
 }
 
 /**

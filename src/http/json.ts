@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Problem } from "../problem.ts";
 import { parseInSlices, parseText } from "./document.ts";
 import { outlineOf } from "./outline.ts";
+import { withReplacements } from "./utf8.ts";
 
 /** No request has more levels than a few; what walks a body may recurse this deep. */
 const deepest = 100;
@@ -60,15 +61,21 @@ function findNul(value: unknown, steps: string[] = []): string[] | undefined {
 }
 
 /**
- * A request body as JSON: UTF-8, one document, nothing behind it. An empty
+ * A request body as JSON: one document, nothing behind it. Bytes that are not UTF-8
+ * are read as U+FFFD, and `onReplaced` hears of it. An empty
  * body and `null` are undefined. Problem 400 for everything else that is no
  * JSON, for more than a hundred levels, and for a NUL character in any string:
  * no path, no argument and no metric name can hold one. Other requests have their
  * turn between the steps of a large one.
  */
-export async function parseBody(bytes: Buffer): Promise<unknown> {
-	if (bytes.length === 0) return undefined;
-	if (!isUtf8(bytes)) throw new Problem(400, "body: not UTF-8");
+export async function parseBody(
+	given: Buffer,
+	onReplaced: () => void = () => {},
+): Promise<unknown> {
+	if (given.length === 0) return undefined;
+	const isText = isUtf8(given);
+	const bytes = isText ? given : await withReplacements(given);
+	if (!isText) onReplaced();
 	const { depth, list } = await outlineOf(bytes, deepest);
 	if (depth > deepest)
 		throw new Problem(400, `body: more than ${deepest} levels deep`);

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:https";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
-import type { Access } from "../access.ts";
+import { type Access, plainAddress } from "../access.ts";
 import type { Answered } from "../answered.ts";
 import type { Log } from "../log.ts";
 import { Problem, toProblem } from "../problem.ts";
@@ -24,6 +24,7 @@ import { createRecords, type Place } from "./records.ts";
 import { accessDenied, endWith, refusal, refuseConnection } from "./refusal.ts";
 import type { Answer } from "./reply.ts";
 import { askedPath, originForm } from "./target.ts";
+import { createUtf8Warnings } from "./utf8.ts";
 
 /** The path of the route, or what was asked for where there is none. */
 const pathOf = (request: FastifyRequest) =>
@@ -53,7 +54,9 @@ function answerDirectly(
 /** 405 where another method has an operation, otherwise 404. */
 function noRoute(contract: Contract, method: string, path: string): Problem {
 	const methods = contract.methodsAt(path).join(", ");
-	return methods === ""
+	// an escaped slash, or one too many: the path only looks like one of these
+	const isHere = contract.methodsAt(path).includes(method);
+	return methods === "" || isHere
 		? new Problem(404, `${path}: no such path`)
 		: new Problem(405, `${path}: no ${method}, only ${methods}`, {
 				headers: { allow: methods },
@@ -81,6 +84,7 @@ export async function startServer(parts: {
 	const deliveries = createDeliveries();
 	const bodies = createBodies(parts.bodyLimits, exchanges);
 	const records = createRecords(exchanges, parts.onAnswered);
+	const warnOfUtf8 = createUtf8Warnings({ log, now: () => performance.now() });
 	const endReadingLimit = limitReading(
 		limits.idleTimeoutSeconds * 1000,
 		exchanges,
@@ -206,7 +210,12 @@ export async function startServer(parts: {
 				);
 				exchange.reading = hasBody;
 				const body = hasBody
-					? await parseBody(await bodies.read(raw, reply.raw))
+					? await parseBody(await bodies.read(raw, reply.raw), () =>
+							warnOfUtf8(
+								plainAddress(raw.socket.remoteAddress),
+								route.operationId,
+							),
+						)
 					: undefined;
 				exchange.reading = false;
 				const request = { params, headers: raw.headers, body };

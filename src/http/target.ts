@@ -9,12 +9,12 @@ export function originForm(target: string): string {
 	return absolute[1]?.startsWith("/") ? absolute[1] : `/${absolute[1]}`;
 }
 
-/** The path that was asked for, its escapes undone. */
+/** The path that was asked for, its escapes undone, but for that of a slash: `%2F` separates nothing. */
 export function askedPath(url: string): string {
 	if (!/[?#%]/.test(url)) return url;
 	const [path = "/"] = url.split(/[?#]/, 1);
 	try {
-		return decodeURIComponent(path);
+		return decodeURIComponent(path.replace(/%(?=2f)/gi, "%25"));
 	} catch {
 		return path;
 	}

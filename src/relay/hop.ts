@@ -21,9 +21,10 @@ const name =
 // such a "name" is an address in another spelling: 0x7f.1, 127.1
 const looksNumeric = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
 
+/** As the original reads it: none behind the colon is the default, a sign and zeros in front count for nothing. */
 function portOf(text: string | undefined): number | undefined {
-	if (text === undefined) return defaultPort;
-	const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
+	if (text === undefined || text === "") return defaultPort;
+	const port = /^\+?0*[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
 	return port >= 1 && port <= 65_535 ? port : undefined;
 }
 
@@ -40,10 +41,11 @@ function canonical(host: string): string {
 
 /**
  * A hop as clients write it: a name, an IPv4 address, a bare or bracketed IPv6
- * address, with an optional port (6777). Undefined for anything else: no
- * credentials, no paths, no blanks, no port out of range.
+ * address, with an optional port (6777), and blanks around it. Undefined for
+ * anything else: no credentials, no paths, no blanks inside, no port out of range.
  */
-export function parseHop(text: string): Hop | undefined {
+export function parseHop(given: string): Hop | undefined {
+	const text = given.replace(/^[ \t]+|[ \t]+$/g, "");
 	if (isIP(text) === 6 && !text.includes("%"))
 		return { host: canonical(text), port: defaultPort };
 	const bracketed = /^\[([0-9A-Fa-f:.]+)\](?::(.*))?$/.exec(text);

@@ -34,10 +34,20 @@ function shownSettings(
 	return Object.fromEntries(shown);
 }
 
+/** The store's figures; where it has none, a text of the kind that scripts make numbers of. */
 function properties(database: State["database"]): Record<string, string> {
 	const known = database.properties(propertyNames);
+	const tables = known.sstables?.match(/^ \d+:\d+\[/gm)?.length ?? 0;
+	const instead = (name: string) => {
+		if (name === "openedtables") return String(tables);
+		if (name === "writedelay") return "DelayN:0 Delay:0s Paused:false";
+		return /^(alive|cachedblock$|num-files)/.test(name) ? "0" : "";
+	};
 	return Object.fromEntries(
-		Object.entries(known).map(([name, text]) => [`leveldb.${name}`, text]),
+		Object.entries(known).map(([name, text]) => [
+			`leveldb.${name}`,
+			text || instead(name),
+		]),
 	);
 }
 

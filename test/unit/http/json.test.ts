@@ -49,10 +49,14 @@ test("what is no JSON document is refused without quoting it", async () => {
 		assert.doesNotMatch(await refusal(text), /sec/);
 	}
 	assert.match(await refusal('{"a":1}}'), /\(at character 7\)/);
-	assert.equal(
-		await refusal(Buffer.from([0x22, 0xff, 0x22])),
-		"body: not UTF-8",
-	);
+});
+
+test("bytes that are not UTF-8 are read as U+FFFD, and said", async () => {
+	let times = 0;
+	const text = Buffer.from([0x22, 0xff, 0x22]);
+	assert.equal(await parseBody(text, () => times++), "\u{fffd}");
+	await parseBody(Buffer.from('"\u{fffd}"'), () => times++);
+	assert.equal(times, 1);
 });
 
 test("a NUL in any string or name is refused by its place", async () => {

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { matchLetterCase } from "../../../src/http/letter-case.ts";
+import {
+	matchLetterCase as matchInPlace,
+	type NamedSchema,
+} from "../../../src/http/letter-case.ts";
+
+/** The value after it was matched. */
+function matchLetterCase(value: unknown, schema: NamedSchema): unknown {
+	matchInPlace(value, schema);
+	return value;
+}
 
 const schema = {
 	properties: {
@@ -22,13 +31,21 @@ test("names get the schema's spelling, values and unknown names stay", () => {
 	);
 });
 
-test("of two spellings the last wins, as in Go", () => {
-	assert.deepEqual(matchLetterCase({ config: 1, Config: 2 }, schema), {
-		config: 2,
-	});
-	assert.deepEqual(matchLetterCase({ Config: 2, config: 1 }, schema), {
-		config: 1,
-	});
+test("of several spellings the exact one wins, otherwise the last", () => {
+	for (const [value, expected] of [
+		[{ config: 1, Config: 2 }, 1],
+		[{ Config: 2, config: 1 }, 1],
+		[{ CONFIG: 1, Config: 2 }, 2],
+	])
+		assert.deepEqual(matchLetterCase(value, schema), { config: expected });
+});
+
+test("the names of a map are values, they keep their letter case", () => {
+	const map = { properties: { metrics: {} } };
+	assert.deepEqual(
+		matchLetterCase({ METRICS: { Load: 1, load: 2, Metrics: 3 } }, map),
+		{ metrics: { Load: 1, load: 2, Metrics: 3 } },
+	);
 });
 
 test("what is no object stays", () => {
