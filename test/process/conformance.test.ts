@@ -12,7 +12,9 @@ import {
 	type Step,
 } from "../support/conformance.ts";
 import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertExpected } from "../support/expectations.ts";
+import { post, send } from "../support/https.ts";
 import { sendRecorded } from "../support/recorded-request.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { ownLoopback, startStub, unreachable } from "../support/upstream.ts";
@@ -183,6 +185,34 @@ const refusesToStart = (t: TestContext, recording: RecordedCase) =>
 const assertStops = async (daemon: StartedDaemon) =>
 	assert.equal((await daemon.stop()).code, 0, "exit status after SIGTERM");
 
+/**
+ * It wants a daemon on which nothing has happened. Where that is a matter of the
+ * store and of metrics.yaml only, one that is emptied before each case will do.
+ */
+const wantsEmpty = (recording: RecordedCase) =>
+	recording.fresh_daemon === true &&
+	!recording.slow &&
+	!waits(recording) &&
+	recording.daemon_flags == null &&
+	recording.daemon_env === undefined &&
+	recording.daemon_files === undefined;
+
+/** Takes everything out of the store and of metrics.yaml. */
+async function empty({ port, directory }: StartedDaemon) {
+	const ask = async (path: string) => {
+		const { json } = await post(port, path, {});
+		return (json as { metric_data: unknown }).metric_data;
+	};
+	await eventually(
+		"the store is empty",
+		async () =>
+			(await ask("/metric")) === null && (await ask("/metric/peek")) === null,
+	);
+	const { text } = await send({ port, path: "/machine-state" });
+	assert.match(text, /"keys":\[\]/);
+	await writeFile(join(directory, "metrics.yaml"), "");
+}
+
 /** Cases that one daemon can serve, by what that daemon needs. */
 function grouped(cases: readonly RecordedCase[]): Map<string, RecordedCase[]> {
 	const groups = new Map<string, RecordedCase[]>();
@@ -190,8 +220,9 @@ function grouped(cases: readonly RecordedCase[]): Map<string, RecordedCase[]> {
 		const { id, request, daemon_env = {}, daemon_files = {} } = recording;
 		const flags = recording.daemon_flags ?? [];
 		const own = recording.fresh_daemon || recording.expect.daemon_start_error;
+		const name = wantsEmpty(recording) ? "empty" : own ? id : "";
 		const key = JSON.stringify([
-			...[own ? id : "", flags, daemon_env, daemon_files],
+			...[name, flags, daemon_env, daemon_files],
 			request.host ?? "",
 		]);
 		groups.set(key, [...(groups.get(key) ?? []), recording]);
@@ -218,6 +249,7 @@ test("the recorded cases", { concurrency: slowToo ? 8 : 1 }, async (t) => {
 			const daemon = isTimed ? undefined : await startFor(t, first);
 			for (const recording of [first, ...others])
 				await t.test(`${recording.id} (${recording.verdict})`, async (t) => {
+					if (daemon && wantsEmpty(recording)) await empty(daemon);
 					if (daemon) return runCase(t, recording, daemon);
 					return assertStops(await runTimedCase(t, recording));
 				});
