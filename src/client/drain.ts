@@ -7,7 +7,7 @@ import { AgentRefused } from "./failures.ts";
 export interface DrainOptions {
 	/** Name of the reader, one of the agent's setting `metric-consumers`; `default` where it is left out. */
 	consumer?: string | undefined;
-	/** How long a batch is kept for this reader, in seconds: 1 to 86,400, default 300. */
+	/** How long a batch is kept for this reader, in seconds: 1 to 86,400, default 300; the agent grants `metric-max-lease-seconds` at most. */
 	leaseSeconds?: number | undefined;
 	/** Distinct seconds of arrival in a batch at most: 1 to 3600, default 60. */
 	limit?: number | undefined;
