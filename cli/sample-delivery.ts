@@ -3,8 +3,8 @@ import type { Writable } from "node:stream";
 import {
 	type AgentClient,
 	createAgentClient,
+	createPlainClient,
 } from "../src/client/agent-client.ts";
-import { createPlainClient } from "../src/client/plain-client.ts";
 import { answerText } from "./answer-text.ts";
 import { CommandError, readCa } from "./client-settings.ts";
 import { goSamples } from "./go-print.ts";

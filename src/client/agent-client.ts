@@ -6,6 +6,7 @@ import {
 import { createAgentFetch } from "./agent-fetch.ts";
 import { type DrainOptions, drainMetrics, type MetricBatch } from "./drain.ts";
 import { AgentUnreachable } from "./failures.ts";
+import { createManagementFetch } from "./management-fetch.ts";
 import type { AgentOptions } from "./options.ts";
 
 /** The operations of an agent. `/proxy` is what the option `via` is for. */
@@ -81,4 +82,19 @@ export function createAgentClient(options: AgentOptions): AgentClient {
 		close,
 	} as AgentClient;
 	return client;
+}
+
+/**
+ * A client for what speaks an agent's protocol over plain HTTP, such as a terminator of TLS or a receiver of one's own:
+ * agents themselves speak HTTPS only. No proxy, no redirects, no retries. Its calls reject with AgentUnreachable.
+ * @param options.endpoint `http://HOST:PORT`
+ * @throws OptionsError
+ */
+export function createPlainClient(options: {
+	endpoint: string;
+	timeoutMilliseconds: number;
+}): Pick<AgentClient, "POST" | "close"> {
+	const { baseUrl, fetch, close } = createManagementFetch(options);
+	const { POST } = createCalls({ baseUrl, fetch });
+	return { POST, close };
 }
