@@ -47,6 +47,7 @@ const appendSettings = {
 	"api-key": {
 		short: "a",
 		kind: "text",
+		isSecret: true,
 		default: "",
 		placeholder: "KEY",
 		help: "sent along; no agent compares it. As the variable HAPPO_AGENT_API_KEY it does not show in ps",

@@ -10,6 +10,7 @@ import { type Flags, flagCommand } from "./flag-command.ts";
 import type { CommandHelp } from "./help.ts";
 import type { Operands, ProgramCommand } from "./program.ts";
 import { didYouMean } from "./suggestion.ts";
+import { wipeVariables } from "./wiped-variables.ts";
 
 /** Exit status for a wrong argument or setting. */
 const usageStatus = 2;
@@ -63,7 +64,9 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 	allTables.push(table);
 	const command = flagCommand(name, [table], async (given) => {
 		const { flags, operands, context } = given;
-		const { stdin, stdout, stderr, env } = context;
+		const { stdin, stdout, stderr } = context;
+		// a copy: secrets are wiped from the process, and may be asked for again
+		const env = { ...context.env };
 		const complain = (line: string) => {
 			stderr.write(`happo-agent: ${line}\n`);
 		};
@@ -75,6 +78,9 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 		for (const operand of taken ? [] : operands)
 			warn(`${name}: unexpected argument, ignored: ${operand}`);
 		for (const line of unknownVariables(env)) warn(line);
+		const stillThere = wipeVariables(context.env, secretVariables(table));
+		if (stillThere)
+			warn(`secrets can still be read in /proc/PID/environ: ${stillThere}`);
 		try {
 			const settings = resolveSettings(table, flags, env, defaults, warn);
 			return await run(settings, {
@@ -90,3 +96,9 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 	const any = { minimum: 0, maximum: Number.POSITIVE_INFINITY, name: "" };
 	return { command, name, help, operands: taken ?? any };
 }
+
+/** Variables of settings that nobody else may read. */
+const secretVariables = (table: SettingTable) =>
+	Object.keys(table)
+		.filter((name) => table[name]?.isSecret)
+		.map(variableName);

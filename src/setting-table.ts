@@ -9,6 +9,8 @@ interface Named {
 	from?: "environment";
 	/** Value for an agent that runs as a service, which the environment file gives. */
 	installed?: string;
+	/** Its variable is wiped from the process once it has been read. */
+	isSecret?: true;
 	/** What help, README and the environment file call a value. */
 	placeholder?: string;
 	/**

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { badNetworks } from "./access.ts";
+import { badVariableNames } from "./commands/environment.ts";
 import { badDestinations } from "./relay/destinations.ts";
 import { badPins } from "./relay/trust.ts";
 import type { SettingTable, SettingValues } from "./setting-table.ts";
@@ -28,6 +29,9 @@ const consumerNames = (names: readonly string[]) => {
 		return `not a name of letters, digits, _ . -: ${bad.join(", ")}`;
 	return names.length > 0 ? undefined : "no consumer";
 };
+const localeName = (text: string) =>
+	/^[\w.@-]*$/.test(text) ? undefined : `not the name of a locale: ${text}`;
+
 const notEmpty = (text: string) => (text === "" ? "empty" : undefined);
 
 const addressOrNothing = (text: string) =>
@@ -319,6 +323,7 @@ export const daemonSettings = {
 		kind: "text",
 		default: "",
 		from: "environment",
+		isSecret: true,
 		help: "passphrase of an encrypted private key",
 	},
 	"private-key-passphrase-file": {
@@ -367,6 +372,26 @@ export const daemonSettings = {
 		},
 		default: "auto",
 		help: "how commands are started: native (fast), child_process, or auto: native where it can be loaded",
+	},
+	"plugin-environment": {
+		kind: "list",
+		default: ["*"],
+		check: badVariableNames,
+		help: "variables that plugins and commands get: names, patterns (ORACLE_*); what looks like a secret has to be named, * is all else",
+	},
+	"plugin-locale": {
+		kind: "text",
+		default: "",
+		check: localeName,
+		placeholder: "LOCALE",
+		help: "LC_ALL of plugins; empty is C for numbers and messages, inherit is the agent's own",
+	},
+	"plugin-open-files": {
+		kind: "integer",
+		minimum: 0,
+		maximum: 1_000_000_000,
+		default: 0,
+		help: "soft limit of open files (ulimit -Sn) of plugins; 0 is the one the agent was started with",
 	},
 	"command-output-limit-bytes": {
 		kind: "integer",
