@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "../src/no-debugger.ts";
 import { version } from "../generated/version.ts";
 import { appendMetricCommand } from "./append-metric.ts";
 import { daemonCommand } from "./daemon.ts";

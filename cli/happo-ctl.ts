@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "../src/no-debugger.ts";
 import { version } from "../generated/version.ts";
 import { commands, epilogue, families } from "./ctl/commands.ts";
 import { main } from "./main.ts";

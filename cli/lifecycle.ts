@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { version } from "../generated/version.ts";
 import type { Agent } from "../src/agent.ts";
 import type { Log } from "../src/log.ts";
@@ -27,6 +28,15 @@ const failureStatus = 1;
 
 const mostLogged = 10;
 
+/**
+ * Signals that end a process unless it says otherwise, and that mean nothing here: a wrong word in a logrotate file must
+ * not end the agent and leave its plugins. SIGUSR1 would open Node's debugger; SIGPROF is the CPU profiler's.
+ */
+const ignoredSignals = [
+	...["SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGALRM", "SIGVTALRM", "SIGIO"],
+	...["SIGPWR", "SIGSTKFLT", "SIGXCPU", "SIGXFSZ", "SIGTRAP", "SIGSYS"],
+].filter((name) => name in constants.signals) as NodeJS.Signals[];
+
 /** Longer than every part of an orderly stop together, shorter than systemd's patience. */
 const mostStoppingMilliseconds = 20_000;
 
@@ -39,7 +49,7 @@ function stackOf(error: unknown): string {
 /**
  * Obeys signals: SIGHUP opens the log again and has the agent read its files
  * again; SIGINT and SIGTERM stop it, a second one ends the process at once, after
- * it has ended what the agent started. Hears of errors that nobody caught, a
+ * it has ended what the agent started. Other signals are logged once, and change nothing. Hears of errors that nobody caught, a
  * promise's included.
  */
 export function watchProcess(
@@ -77,6 +87,14 @@ export function watchProcess(
 		fail(error);
 		stop("failure");
 	});
+	for (const signal of ignoredSignals) {
+		let isKnown = false;
+		process.on(signal, () => {
+			const line = `${signal}: ignored (SIGHUP opens the log again, SIGTERM stops)`;
+			isKnown ? running.log?.debug(line) : running.log?.warning(line);
+			isKnown = true;
+		});
+	}
 	let asked = false;
 	for (const signal of ["SIGINT", "SIGTERM"] as const)
 		process.on(signal, () => {

@@ -52,7 +52,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^contrib\/examples\//, to: /^$/ },
 	{
 		from: /^contrib\/management-server\//,
-		to: /^contrib\/management-server\/|^cli\/help\.ts$|^generated\/|^src\/(access|log|problem|setting-table|system-error|turn)\.ts$|^src\/http\/(certificate|json|key-pair|validation)\.ts$/,
+		to: /^contrib\/management-server\/|^cli\/help\.ts$|^generated\/|^src\/(access|log|no-debugger|problem|setting-table|system-error|turn)\.ts$|^src\/http\/(certificate|json|key-pair|validation)\.ts$/,
 	},
 	// started for every check: no more than it needs
 	{
@@ -62,11 +62,11 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	// another machine's tool: it knows agents by their protocol only
 	{
 		from: /^cli\/(happo-ctl\.ts$|ctl\/)/,
-		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/relay\/(fingerprint|hop)\.ts$|^src\/metrics\/(metric-config|sensu|yaml-document)\.ts$|^src\/commands\/plugin\.ts$|^src\/status\/(exposition|stale)\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(no-debugger|setting-table|system-error)\.ts$|^src\/relay\/(fingerprint|hop)\.ts$|^src\/metrics\/(metric-config|sensu|yaml-document)\.ts$|^src\/commands\/plugin\.ts$|^src\/status\/(exposition|stale)\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^cli\//,
-		to: /^cli\/|^src\/(agent|cpu-profile|log|settings|setting-table|system-error)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|settings|setting-table|system-error)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^src\/client\//,
@@ -107,7 +107,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/settings\.ts$/,
-		to: /^src\/[^/]+\.ts$|^src\/relay\/(destinations|trust)\.ts$/,
+		to: /^src\/[^/]+\.ts$|^src\/relay\/(destinations|trust)\.ts$|^src\/commands\/environment\.ts$/,
 	},
 	{ from: /^src\/start-warnings\.ts$/, to: /^src\// },
 	{

@@ -1,4 +1,5 @@
 /** A management server to try the contract with, and to start one's own from. */
+import "../../src/no-debugger.ts";
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import { commandHelp } from "../../cli/help.ts";
