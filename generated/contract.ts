@@ -1513,7 +1513,8 @@ export const contract = {
 							"running",
 							"waiting",
 							"timeouts",
-							"survivors"
+							"survivors",
+							"survivors_total"
 						],
 						"properties": {
 							"engine": {
@@ -1533,6 +1534,9 @@ export const contract = {
 								"type": "integer"
 							},
 							"survivors": {
+								"type": "integer"
+							},
+							"survivors_total": {
 								"type": "integer"
 							}
 						}

@@ -638,7 +638,8 @@ export interface components {
             apikey?: components["schemas"]["ApiKey"];
             /**
              * @description File name of the plugin, below one of the directories of `nagios-plugin-paths`. It cannot
-             *     leave them (`..`, an absolute path) and has no blanks, control or shell characters.
+             *     leave them (`..`, an absolute path) and has no control or shell characters. Blanks around it and
+             *     `./` are left out. Options behind it stand before `plugin_option`, if no plugin has the whole name.
              */
             plugin_name: string;
             /** @description The option line, words and quotes as in a shell. */
@@ -833,8 +834,10 @@ export interface components {
                 waiting: number;
                 /** @description Stopped at the time limit since the start. */
                 timeouts: number;
-                /** @description Still there one second after SIGKILL, since the start. */
+                /** @description There now, though they got SIGKILL more than a second ago. */
                 survivors: number;
+                /** @description Still there one second after SIGKILL, since the start. */
+                survivors_total: number;
             };
             connections?: {
                 /** @description Served now, this one included. */

@@ -4,6 +4,8 @@ import { createAccessLog } from "./access-log.ts";
 import { createCommands } from "./commands/command.ts";
 import { chooseEngine, type WantedEngine } from "./commands/engine.ts";
 import { childEnvironment } from "./commands/environment.ts";
+import { createLookups } from "./commands/lookups.ts";
+import { startingOpenFiles } from "./commands/open-files.ts";
 import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
 import { createSlots, type Slots } from "./commands/slots.ts";
@@ -133,11 +135,26 @@ export async function startAgent(parts: {
 }): Promise<Agent> {
 	const { settings, environment, log } = parts;
 	const access = parseAllowedHosts(settings["allowed-hosts"]);
-	const commandEnvironment = childEnvironment(environment);
+	const { variables: commandEnvironment, heldBack } = childEnvironment(
+		environment,
+		{
+			passed: settings["plugin-environment"],
+			locale: settings["plugin-locale"],
+		},
+	);
+	if (heldBack.length > 0)
+		log.warning(
+			`plugins do not get what looks like a secret: ${heldBack.join(", ")} (plugin-environment)`,
+		);
 	const engine = chooseEngine(settings["command-engine"] as WantedEngine, {
 		environment: commandEnvironment,
 		log,
+		openFiles: settings["plugin-open-files"] || startingOpenFiles(),
 	});
+	if (engine.name === "child_process" && process.pid === 1)
+		log.warning(
+			"this is process 1 and cannot wait for orphans without its native code: processes that plugins leave behind stay as zombies (docker run --init)",
+		);
 	const keyFiles = {
 		certificateFile: settings["public-key"],
 		privateKeyFile: settings["private-key"],
@@ -197,11 +214,15 @@ export async function startAgent(parts: {
 			timeoutSeconds: settings["command-timeout"],
 		});
 	};
+	// of both lists: a directory that hangs takes one thread
+	const lookups = createLookups();
 	const pluginsIn = (directories: readonly string[]) =>
 		createPlugins({
 			directories,
 			allowShell: settings.shell,
 			...(parts.ownPlugins !== undefined && { ownPlugins: parts.ownPlugins }),
+			lookups,
+			timeoutMilliseconds: settings["command-timeout"] * 1000,
 		});
 	const metricConfigFile = createMetricConfigFile({
 		file: settings["metric-config"],
@@ -240,6 +261,7 @@ export async function startAgent(parts: {
 	const snapshots = createSnapshots({
 		commands: settings["machine-state-commands"],
 		runCommand: runnerOf(1),
+		timeoutSeconds: settings["command-timeout"],
 		save: machineStates.save,
 		intervalSeconds: settings["error-log-interval-seconds"],
 		now,
@@ -270,6 +292,7 @@ export async function startAgent(parts: {
 			waiting: allSlots.reduce((sum, { waiting }) => sum + waiting, 0),
 			timeouts: commands.timeouts,
 			survivors: commands.survivors,
+			survivors_total: commands.survivorsTotal,
 		}),
 		connections: () => {
 			const { open, waiting } = server.connections;

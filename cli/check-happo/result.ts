@@ -6,6 +6,9 @@ export interface Result {
 	status: number;
 }
 
+/** How agents word that a plugin printed nothing on either output. */
+const nothingPrinted = "stdout=, stderr=";
+
 const critical = 2;
 const unknown = 3;
 
@@ -62,5 +65,12 @@ export function resultOf({ status, body }: HttpAnswer): Result {
 		return ownError(
 			"the answer has no whole number return_value, or no text message",
 		);
-	return { output: message, status: exitStatus(value as number) };
+	return {
+		// OK for ever, of a plugin that does nothing, must not look like any other OK
+		output:
+			value === 0 && message === nothingPrinted
+				? `${message} (the plugin printed nothing)\n`
+				: message,
+		status: exitStatus(value as number),
+	};
 }

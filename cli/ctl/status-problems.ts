@@ -99,7 +99,7 @@ export function statusProblems(status: Status, asked: Asked): string[] {
 	problems.push(...collectionProblems(status, asked));
 	if (commands && commands.survivors > 0)
 		problems.push(
-			`commands: ${commands.survivors} were still there after SIGKILL`,
+			`commands: ${commands.survivors} are still there after SIGKILL`,
 		);
 	if (commands && commands.waiting > 0)
 		problems.push(`commands: ${commands.waiting} wait (max-commands)`);

@@ -8,17 +8,31 @@ const UNKNOWN = 3;
 const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
 
-/** What dash, the original's /bin/sh, said and answered for a plugin that cannot be run. */
+/** What a shell says, and answers, for a plugin that cannot be run. */
+const refusals: Readonly<
+	Record<MissingPlugin["missing"], { exitCode: number; words: string }>
+> = {
+	"not found": { exitCode: NOT_FOUND, words: "not found" },
+	"not executable": { exitCode: NOT_EXECUTABLE, words: "Permission denied" },
+	empty: { exitCode: NOT_EXECUTABLE, words: "the file is empty" },
+	busy: {
+		exitCode: NOT_EXECUTABLE,
+		words: "Text file busy (another program is writing it)",
+	},
+	"not permitted": {
+		exitCode: NOT_EXECUTABLE,
+		words:
+			"Operation not permitted (most likely the file has a capability that the agent's unit or container takes away: getcap, CapabilityBoundingSet=)",
+	},
+};
+
+/** What dash, the original's /bin/sh, said and answered for a plugin that cannot be run, with a reason where it gave none. */
 export function missingAnswer({ missing, file }: MissingPlugin) {
-	return missing === "not found"
-		? {
-				exitCode: NOT_FOUND,
-				message: `stdout=, stderr=/bin/sh: 1: ${file}: not found\n`,
-			}
-		: {
-				exitCode: NOT_EXECUTABLE,
-				message: `stdout=, stderr=/bin/sh: 1: ${file}: Permission denied\n`,
-			};
+	const { exitCode, words } = refusals[missing];
+	return {
+		exitCode,
+		message: `stdout=, stderr=/bin/sh: 1: ${file}: ${words}\n`,
+	};
 }
 
 /**

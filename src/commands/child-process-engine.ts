@@ -17,20 +17,23 @@ import type { Engine, Started } from "./started.ts";
  * Starts processes through node:child_process, and a shell that closes descriptors. Three things are beyond it: the
  * outputs are sockets, a death by a real-time signal looks like exit status 0, and a start blocks for milliseconds.
  * @param parts.environment of the search for that shell
+ * @param parts.openFiles soft limit of open files that the processes get; this process's own unless given
  */
 export function createChildProcessEngine({
 	environment,
 	log,
+	openFiles,
 }: {
 	environment: Readonly<Record<string, string>>;
 	log: { warning(message: string): void };
+	openFiles?: number | undefined;
 }): Engine {
 	const shell = findClosingShell(environment);
 	if (!shell)
 		log.warning(
 			"no shell found that can close descriptors: plugins may inherit open files of this process",
 		);
-	const throughCloser = createCloser(shell);
+	const throughCloser = createCloser(shell, openFiles);
 	return {
 		name: "child_process",
 		startsBlock: true,
@@ -42,8 +45,22 @@ export function createChildProcessEngine({
 				commandEnvironment,
 			);
 		},
+		startFailure: ({ file, merged }, { exitStatus, stdout, stderr }) => {
+			if (exitStatus !== 126) return undefined;
+			const said = merged ? stdout.text : stderr.text;
+			if (!said.startsWith(`${SHELL_NAME}: `) || !said.includes(`${file}: `))
+				return undefined;
+			const [line = ""] = said.split("\n", 1);
+			return [...shellReasons].find(([words]) => line.endsWith(words))?.[1];
+		},
 	};
 }
+
+/** How the shell in front of a program ends its complaint, by the C library. */
+const shellReasons: ReadonlyMap<string, string> = new Map([
+	[": Text file busy", "ETXTBSY"],
+	[": Operation not permitted", "EPERM"],
+]);
 
 /** Throws what keeps a file from being run. */
 async function checkFile(file: string) {

@@ -21,13 +21,17 @@ export interface Children {
  * all are asked. libuv waits for its own children only, so the two do not take each other's.
  *
  * The listener is there before the first child and as long as there is one; it does not keep the process alive.
+ *
+ * @param peek where orphans become children of this process: gives one that has ended. They are waited for, too.
  */
 export function createChildren(
 	reap: NativeAddon["reap"],
 	signals: Pick<NodeJS.EventEmitter, "on" | "off"> = process,
+	peek?: NativeAddon["peek"],
 ): Children {
 	const running = new Map<number, (end: End) => void>();
-	let starting = 0;
+	const starting = new Set<Promise<unknown>>();
+	let isReapingOrphans = false;
 	let listening = false;
 	let planned = false;
 
@@ -39,7 +43,23 @@ export function createChildren(
 			running.delete(pid);
 			ended(end);
 		}
+		if (peek && !isReapingOrphans) void reapOrphans(peek);
 		stopWhenAlone();
+	};
+	/**
+	 * A child that has ended and that is not known may be one whose start has not told its number yet. After the starts of
+	 * the moment it is known, or an orphan.
+	 */
+	const reapOrphans = async (look: NativeAddon["peek"]) => {
+		isReapingOrphans = true;
+		for (let pid = look(); pid > 0; pid = look()) {
+			if (!running.has(pid) && starting.size > 0)
+				await Promise.allSettled(starting);
+			// the next SIGCHLD, or the plan of its start, is on its way
+			if (running.has(pid)) break;
+			reap(pid);
+		}
+		isReapingOrphans = false;
 	};
 	/** Hundreds may end in one turn: asked once, behind the last signal of it. */
 	const plan = () => {
@@ -53,23 +73,30 @@ export function createChildren(
 		signals.on("SIGCHLD", plan);
 	};
 	const stopWhenAlone = () => {
-		if (running.size > 0 || starting > 0) return;
+		if (peek || running.size > 0 || starting.size > 0) return;
 		listening = false;
 		signals.off("SIGCHLD", plan);
 	};
 
+	if (peek) {
+		listen();
+		plan();
+	}
 	return {
 		async start(start, ended) {
 			listen();
-			starting++;
-			try {
-				const child = await start();
+			const started = start().then((child) => {
 				running.set(child[0], ended);
+				return child;
+			});
+			starting.add(started);
+			try {
+				const child = await started;
 				// it may have ended before it was known of
 				plan();
 				return child;
 			} finally {
-				starting--;
+				starting.delete(started);
 				stopWhenAlone();
 			}
 		},

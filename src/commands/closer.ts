@@ -61,10 +61,12 @@ export interface SpawnLine {
  * Variables that the shell exports and that `environment` has not are unset. One cannot be: bash leaves `SHLVL=0`.
  *
  * @param shell one that passed the PROBE; undefined when there is none: then nothing is closed
+ * @param openFiles soft limit of open files to set
  * @returns what to start in place of a command line that is to have this environment
  */
 export function createCloser(
 	shell: Shell | undefined,
+	openFiles?: number,
 ): (
 	line: CommandLine,
 	environment: Readonly<Record<string, string>>,
@@ -76,6 +78,7 @@ export function createCloser(
 		const added = SHELL_VARIABLES.filter((name) => !(name in environment));
 		const script = [
 			...(shell ? [CLOSE_DESCRIPTORS] : []),
+			...(openFiles === undefined ? [] : [`ulimit -S -n ${openFiles}`]),
 			...(added.length > 0 ? [`unset ${added.join(" ")}`] : []),
 			`exec "$@"${line.merged ? " 2>&1" : ""}`,
 		].join("; ");

@@ -4,12 +4,12 @@ import {
 } from "node:timers/promises";
 import {
 	type CommandResult,
-	cancelledBeforeStart,
 	type Execution,
 	followCommand,
+	notStarted,
 } from "./execution.ts";
 import type { Kill } from "./process-group.ts";
-import type { CommandLine, Engine } from "./started.ts";
+import type { CommandLine, Engine, Started } from "./started.ts";
 
 export type { CommandResult } from "./execution.ts";
 export type { Captured } from "./output.ts";
@@ -29,6 +29,13 @@ export class CommandStartError extends Error {
 	}
 }
 
+/** A file that somebody writes cannot be run; a deployment is done with it in this time. */
+const BUSY_MILLISECONDS = 100;
+const BUSY_RETRY_MILLISECONDS = 10;
+
+/** A start that takes longer than this, and than the time limit, waits for a file system that hangs. */
+const LEAST_START_MILLISECONDS = 5000;
+
 export interface Commands {
 	/**
 	 * Runs a program to its end, in a session and process group of its own, with /dev/null as standard input.
@@ -43,8 +50,10 @@ export interface Commands {
 	readonly running: number;
 	/** Commands that were stopped at their time limit, counted since the start. */
 	readonly timeouts: number;
-	/** Commands that outlived SIGKILL, counted since the start. */
+	/** Commands that outlived SIGKILL and are still there. */
 	readonly survivors: number;
+	/** Commands that outlived SIGKILL, counted since the start. */
+	readonly survivorsTotal: number;
 	/**
 	 * Starts nothing any more and stops all that is still there, what answered commands left behind included. Commands
 	 * without an answer yet have some patience (none by default) to end by themselves; then SIGTERM, and SIGKILL after the
@@ -81,7 +90,8 @@ export function createCommands({
 	const executions = new Set<Execution>();
 	const starts = new Set<Promise<unknown>>();
 	let running = 0;
-	let survivors = 0;
+	const survivors = new Set<Execution>();
+	let survivorsTotal = 0;
 	let timeouts = 0;
 	let closing = false;
 	let lastStart: Promise<unknown> = Promise.resolve();
@@ -95,41 +105,81 @@ export function createCommands({
 		return lastStart;
 	};
 
-	const start = async (line: CommandLine, signal: AbortSignal | undefined) => {
+	/** A start that is no longer wanted is undefined; "late" when its file system hangs, which must not keep the caller. */
+	const start = async (
+		line: CommandLine,
+		timeoutMilliseconds: number,
+		signal: AbortSignal | undefined,
+	): Promise<Started | "late" | undefined> => {
 		try {
 			await (engine.startsBlock ? turn() : undefined);
 			// asked again, as that took a moment
 			if (closing || signal?.aborted) return undefined;
-			return await engine.startProcess(line, environment);
+			return await inTime(
+				engine.startProcess(line, environment),
+				Math.max(timeoutMilliseconds, LEAST_START_MILLISECONDS),
+			);
 		} catch (cause) {
 			throw new CommandStartError(line.file, cause);
 		}
 	};
 
-	const run: Commands["run"] = async (
-		line,
-		{ timeoutMilliseconds, signal },
-	) => {
-		if (closing || signal?.aborted) return cancelledBeforeStart();
-		const starting = start(line, signal);
-		starts.add(starting);
-		const started = await starting.finally(() => starts.delete(starting));
-		if (!started) return cancelledBeforeStart();
+	const inTime = (starting: Promise<Started>, milliseconds: number) =>
+		new Promise<Started | "late">((resolve, reject) => {
+			let isLate = false;
+			const timer = setTimeout(() => {
+				isLate = true;
+				resolve("late");
+			}, milliseconds);
+			starting
+				.then((started) => {
+					// nobody waits for it any more
+					if (isLate) follow(started, 0);
+					else resolve(started);
+				}, reject)
+				.finally(() => clearTimeout(timer));
+		});
+
+	const follow = (started: Started, timeoutMilliseconds: number) => {
 		const execution = followCommand(started, {
 			timeoutMilliseconds,
 			outputLimitBytes,
 			kill,
 		});
 		executions.add(execution);
-		execution.ended.then(() => executions.delete(execution));
+		void execution.ended.then(() => executions.delete(execution));
+		if (closing) execution.cancel();
+		return execution;
+	};
+
+	const run: Commands["run"] = async (
+		line,
+		{ timeoutMilliseconds, signal },
+	) => {
+		if (closing || signal?.aborted) return notStarted("cancelled");
+		const begun = performance.now();
+		const starting = start(line, timeoutMilliseconds, signal);
+		starts.add(starting);
+		const started = await starting.finally(() => starts.delete(starting));
+		if (!started) return notStarted("cancelled");
+		if (started === "late") {
+			timeouts++;
+			return notStarted("timed out", performance.now() - begun);
+		}
+		const execution = follow(started, timeoutMilliseconds);
 		const cancel = () => execution.cancel();
-		if (closing || signal?.aborted) cancel();
+		if (signal?.aborted) cancel();
 		signal?.addEventListener("abort", cancel, { once: true });
 		const result = await execution.answered;
 		signal?.removeEventListener("abort", cancel);
+		const failure = engine.startFailure?.(line, result);
+		if (failure !== undefined)
+			throw new CommandStartError(line.file, { code: failure });
 		if (result.timedOut) timeouts++;
 		if (result.survived) {
-			survivors++;
+			survivorsTotal++;
+			survivors.add(execution);
+			void execution.exited.then(() => survivors.delete(execution));
 			log.error(
 				`command outlived SIGKILL: process ${started.pid}, ${line.file}`,
 			);
@@ -145,12 +195,24 @@ export function createCommands({
 			return timeouts;
 		},
 		get survivors() {
-			return survivors;
+			return survivors.size;
+		},
+		get survivorsTotal() {
+			return survivorsTotal;
 		},
 		async run(line, limits) {
 			running++;
+			const patientUntil = performance.now() + BUSY_MILLISECONDS;
 			try {
-				return await run(line, limits);
+				for (;;)
+					try {
+						return await run(line, limits);
+					} catch (error) {
+						const isBusy =
+							error instanceof CommandStartError && error.code === "ETXTBSY";
+						if (!isBusy || performance.now() >= patientUntil) throw error;
+						await sleep(BUSY_RETRY_MILLISECONDS);
+					}
 			} finally {
 				running--;
 			}
@@ -158,7 +220,12 @@ export function createCommands({
 		async close({ patienceMilliseconds = 0, graceMilliseconds = 1000 } = {}) {
 			closing = true;
 			// what is on its way is followed, and stopped, as all else
-			await Promise.allSettled(starts);
+			await Promise.race([
+				Promise.allSettled(starts),
+				sleep(patienceMilliseconds + graceMilliseconds, undefined, {
+					ref: false,
+				}),
+			]);
 			await nextTurn();
 			const answers = [...executions].map(({ answered }) => answered);
 			const patience = new AbortController();

@@ -9,6 +9,7 @@ export type WantedEngine = "auto" | Engine["name"];
 /**
  * Chooses how processes are started. Throws, with the reason, when the native engine is wanted and cannot be loaded.
  * @param parts.environment of commands
+ * @param parts.openFiles soft limit of open files of commands; this process's own unless given
  * @param parts.load gives the native engine's addon; tests have their own
  */
 export function chooseEngine(
@@ -16,21 +17,23 @@ export function chooseEngine(
 	{
 		environment,
 		log,
+		openFiles,
 		load = loadNativeAddon,
 	}: {
 		environment: Readonly<Record<string, string>>;
 		log: { warning(message: string): void };
+		openFiles?: number | undefined;
 		load?: typeof loadNativeAddon;
 	},
 ): Engine {
 	if (wanted !== "child_process") {
 		const addon = load();
-		if (!("reason" in addon)) return createNativeEngine(addon);
+		if (!("reason" in addon)) return createNativeEngine(addon, openFiles);
 		if (wanted === "native")
 			throw new Error(`command-engine native: ${addon.reason}`);
 		log.warning(
 			`commands are started through node:child_process, which takes longer: ${addon.reason}`,
 		);
 	}
-	return createChildProcessEngine({ environment, log });
+	return createChildProcessEngine({ environment, log, openFiles });
 }

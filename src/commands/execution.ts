@@ -15,6 +15,8 @@ export interface CommandResult extends Exit {
 	stderr: Captured;
 	/** It ran into the time limit; it may have answered SIGTERM with an exit status of its own. */
 	timedOut: boolean;
+	/** It ran; false when its time was over, or nobody wanted it any more, before it had started. */
+	started: boolean;
 	/** Stopped, or not even started, because of the abort signal or close(). */
 	cancelled: boolean;
 	/** Still there one second after SIGKILL. */
@@ -26,6 +28,8 @@ export interface Execution {
 	answered: Promise<CommandResult>;
 	/** Nothing of the command is left, or nothing more can be done about it. */
 	ended: Promise<void>;
+	/** The process has been waited for, perhaps long after the end. */
+	exited: Promise<void>;
 	/** SIGTERM to the group now, SIGKILL after the grace, three seconds by default. */
 	cancel(graceMilliseconds?: number): void;
 	/** SIGKILL to the group now, when there is no time for anything else. */
@@ -61,6 +65,10 @@ export function followCommand(
 	let isEnded = false;
 	let giveAnswer: (result: CommandResult) => void;
 	let giveEnd: () => void;
+	let giveExit: () => void;
+	const exited = new Promise<void>((resolve) => {
+		giveExit = resolve;
+	});
 	const answered = new Promise<CommandResult>((resolve) => {
 		giveAnswer = resolve;
 	});
@@ -84,6 +92,7 @@ export function followCommand(
 			...(exit ?? { exitStatus: undefined, signal: undefined }),
 			stdout: stdout.take(),
 			stderr: stderr.take(),
+			started: true,
 			timedOut: stoppedBy === "time limit",
 			cancelled: stoppedBy === "cancel",
 			survived: exit === undefined,
@@ -155,6 +164,7 @@ export function followCommand(
 		// now, while the number is fresh: a group that has gone is never asked for again
 		group.exists();
 		exit = ended;
+		giveExit();
 		if (isEnded) return;
 		closed();
 		// setImmediate: after a busy spell a timer is served before the exits and outputs that are there to be noticed
@@ -164,23 +174,28 @@ export function followCommand(
 	return {
 		answered,
 		ended,
+		exited,
 		cancel: (graceMilliseconds = KILL_AFTER_MILLISECONDS) =>
 			stop("cancel", graceMilliseconds),
 		kill: () => group.signal("SIGKILL"),
 	};
 }
 
-/** The result of a command that nobody wanted any more before it was started. */
-export function cancelledBeforeStart(): CommandResult {
+/** The result of a command that was never started: nobody wanted it any more, or its start took too long. */
+export function notStarted(
+	why: "cancelled" | "timed out",
+	durationMilliseconds = 0,
+): CommandResult {
 	const nothing = { text: "", bytes: 0, kept: 0, cut: false };
 	return {
 		exitStatus: undefined,
 		signal: undefined,
 		stdout: nothing,
 		stderr: nothing,
-		timedOut: false,
-		cancelled: true,
+		started: false,
+		timedOut: why === "timed out",
+		cancelled: why === "cancelled",
 		survived: false,
-		durationMilliseconds: 0,
+		durationMilliseconds,
 	};
 }

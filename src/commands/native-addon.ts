@@ -8,6 +8,7 @@ export interface NativeAddon {
 	 * Starts a program without blocking; the first three are blocks: strings in UTF-8, each with a NUL at its end.
 	 * @param started is called in a later turn with the process id and the reading ends of its outputs, the second -1 when
 	 * merged; or with an error number
+	 * @param openFiles soft limit of open files to give it, at most the hard one; 0 or nothing leaves it
 	 */
 	spawn(
 		file: Uint8Array,
@@ -17,7 +18,12 @@ export interface NativeAddon {
 		started: (
 			answer: [pid: number, stdout: number, stderr: number] | number,
 		) => void,
+		openFiles?: number,
 	): void;
+	/** A child that has ended and that nobody has waited for; 0 if there is none. It is not waited for. */
+	peek(): number;
+	/** Whether orphans below this process become its children: it is the first of its container, or has asked for them. */
+	isReaper(): boolean;
 	/**
 	 * Waits for a child without blocking: undefined while it runs, then once its end, of which one is -1; both when
 	 * somebody else has waited for it. `left` is 0 when nobody of the child's group is left.

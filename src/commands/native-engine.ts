@@ -1,11 +1,12 @@
 import { constants } from "node:os";
-import { inTurn } from "../turn.ts";
+import { dirname } from "node:path";
 import { createChildren } from "./children.ts";
 import type { NativeAddon } from "./native-addon.ts";
 import { createNativePipe } from "./native-pipe.ts";
 import { closedPipe } from "./pipe.ts";
 import { atProgram } from "./program-paths.ts";
 import { signalName } from "./signal-name.ts";
+import { createStartLanes } from "./start-lanes.ts";
 import type { Engine, Exit, Started } from "./started.ts";
 
 /** Most checks have ended by then, and their outputs need not be watched. One that fills a pipe (64 KiB) waits so long. */
@@ -17,12 +18,21 @@ const STARTS_AT_ONCE = 2;
 /** What runs a file that the kernel cannot, as in execvp. */
 const SHELL = "/bin/sh";
 
-/** Starts processes through the addon, in a fraction of the time that node:child_process takes. */
-export function createNativeEngine(addon: NativeAddon): Engine {
-	const children = createChildren(addon.reap);
+/**
+ * Starts processes through the addon, in a fraction of the time that node:child_process takes.
+ * @param openFiles soft limit of open files that they get; this process's own unless given
+ */
+export function createNativeEngine(
+	addon: NativeAddon,
+	openFiles?: number,
+): Engine {
+	const children = createChildren(
+		addon.reap,
+		process,
+		addon.isReaper() ? addon.peek : undefined,
+	);
 	const environments = new WeakMap<object, Uint8Array>();
-	const lanes = Array.from({ length: STARTS_AT_ONCE }, inTurn);
-	let starts = 0;
+	const lanes = createStartLanes({ atOnce: STARTS_AT_ONCE });
 
 	const environmentBlock = (environment: Readonly<Record<string, string>>) => {
 		const known = environments.get(environment);
@@ -41,15 +51,21 @@ export function createNativeEngine(addon: NativeAddon): Engine {
 	) => {
 		const fileBlock = blockOf([file]);
 		const argvBlock = blockOf(argv);
-		const lane = lanes[starts++ % STARTS_AT_ONCE] as (typeof lanes)[number];
-		return lane(
+		return lanes(
+			dirname(file),
 			() =>
 				new Promise<[pid: number, stdout: number, stderr: number]>(
 					(resolve, reject) =>
-						addon.spawn(fileBlock, argvBlock, envp, merged, (answer) =>
-							typeof answer === "number"
-								? reject(systemError(errorName(answer), file))
-								: resolve(answer),
+						addon.spawn(
+							fileBlock,
+							argvBlock,
+							envp,
+							merged,
+							(answer) =>
+								typeof answer === "number"
+									? reject(systemError(errorName(answer), file))
+									: resolve(answer),
+							openFiles,
 						),
 				),
 		);

@@ -1,19 +1,28 @@
-import { constants, type Stats, statSync } from "node:fs";
-import { access } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type CommandLine, CommandStartError } from "./command.ts";
+import { createLookups, type Lookups } from "./lookups.ts";
 import { splitWords } from "./words.ts";
 
 export interface PluginCommand {
 	kind: "direct" | "shell";
 	/** The plugin itself, which the shell may stand in front of. */
 	file: string;
+	/** All its options, those that stood behind its name included. */
+	option: string;
 	line: CommandLine;
 }
 
 export interface MissingPlugin {
-	missing: "not found" | "not executable";
+	missing: "not found" | "not executable" | "empty" | "busy" | "not permitted";
 	file: string;
+}
+
+/** A plugin that may be in a directory that does not answer. */
+export interface HangingPlugin {
+	/** The directory. */
+	hanging: string;
+	file: string;
+	option: string;
 }
 
 /** Of the owner, the group or others. */
@@ -22,16 +31,23 @@ const ANY_EXECUTE = 0o111;
 export interface Plugins {
 	/**
 	 * Looks a checked name up in the directories, in their order; the first that has it decides. Whether this user may
-	 * run it is left to the start.
+	 * run it is left to the start. A directory that does not answer is passed over; if no other one has the plugin, its
+	 * answer is waited for.
+	 * @param milliseconds to wait, at most
 	 */
-	locate(name: string): { file: string } | MissingPlugin;
+	locate(
+		name: string,
+		milliseconds?: number,
+	): Promise<{ file: string } | MissingPlugin | Omit<HangingPlugin, "option">>;
 	/** All that comes before running: `refused` says why nothing may be run, and which of the two was at fault. */
 	prepare(
 		name: string,
 		option: string,
+		milliseconds?: number,
 	): Promise<
 		| PluginCommand
 		| MissingPlugin
+		| HangingPlugin
 		| { refused: "plugin_name" | "plugin_option"; reason: string }
 	>;
 }
@@ -40,48 +56,91 @@ export interface Plugins {
  * @param parts.directories searched in this order
  * @param parts.ownPlugins the directory of the agent's own plugins; what is missing is not reported as missing there
  * @param parts.allowShell whether an option that only a shell understands may be given to one
+ * @param parts.timeoutMilliseconds that a look-up may take; a caller may have less
  */
 export function createPlugins({
 	directories,
 	allowShell,
 	ownPlugins,
+	lookups = createLookups(),
+	timeoutMilliseconds = 10_000,
 }: {
 	directories: readonly string[];
 	allowShell: boolean;
 	ownPlugins?: string;
+	lookups?: Lookups;
+	timeoutMilliseconds?: number;
 }): Plugins {
 	// a bare name would be looked for in PATH when it is run
 	const paths = directories.map((directory) => resolve(directory));
 	// operators put their plugins into a directory of the settings, not into the package
 	const named = paths.findLast((path) => path !== ownPlugins) ?? ownPlugins;
-	const locate: Plugins["locate"] = (name) => {
-		for (const directory of paths) {
-			const file = join(directory, name);
-			const found = look(file);
-			if (!found) continue;
-			if (found.isFile() && (found.mode & ANY_EXECUTE) !== 0) return { file };
-			return { missing: "not executable", file };
+
+	const locate: Plugins["locate"] = async (
+		name,
+		milliseconds = timeoutMilliseconds,
+	) => {
+		const deadline =
+			performance.now() + Math.min(milliseconds, timeoutMilliseconds);
+		for (;;) {
+			let late: string | undefined;
+			for (const directory of paths) {
+				const file = join(directory, name);
+				const found = await lookups.look(file);
+				if (found === "late") late ??= file;
+				if (typeof found === "string") continue;
+				if (!found.isFile() || (found.mode & ANY_EXECUTE) === 0)
+					return { missing: "not executable", file };
+				return found.size === 0 ? { missing: "empty", file } : { file };
+			}
+			if (late === undefined)
+				return { missing: "not found", file: join(named ?? "", name) };
+			const left = deadline - performance.now();
+			if (left <= 0) return { hanging: dirname(late), file: late };
+			await lookups.settled(dirname(late), left);
 		}
-		return { missing: "not found", file: join(named ?? "", name) };
+	};
+
+	/** The name as a file's; else, as a shell takes it, its first word with options behind it. */
+	const locateCalled = async (
+		called: CalledPlugin,
+		option: string,
+		milliseconds: number | undefined,
+	) => {
+		const whole = await locate(called.whole, milliseconds);
+		if (called.options === "" || !("missing" in whole))
+			return { found: whole, option };
+		if (whole.missing !== "not found") return { found: whole, option };
+		return {
+			found: await locate(called.name, milliseconds),
+			option: option === "" ? called.options : `${called.options} ${option}`,
+		};
 	};
 
 	return {
 		locate,
-		async prepare(name, option) {
+		async prepare(name, givenOption, milliseconds) {
 			const reason = checkPluginName(name);
 			if (reason) return { refused: "plugin_name", reason };
+			const { found, option } = await locateCalled(
+				calledPlugin(name),
+				givenOption,
+				milliseconds,
+			);
 			if (!allowShell && !splitWords(option))
 				return {
 					refused: "plugin_option",
 					reason: "needs a shell, which the setting shell does not allow",
 				};
-			const found = locate(name);
 			if ("missing" in found) return found;
-			const command = pluginCommand(found.file, option);
+			if ("hanging" in found) return { ...found, option };
+			const { file } = found;
+			const command = pluginCommand(file, option);
+			if (command.kind === "direct") return command;
 			// a shell would start, and say in its own words what it cannot
-			return command.kind === "direct" || (await isExecutable(found.file))
-				? command
-				: { missing: "not executable", file: found.file };
+			const answer = await lookups.mayRun(file);
+			if (answer === "late") return { hanging: dirname(file), file, option };
+			return answer === "yes" ? command : { missing: "not executable", file };
 		},
 	};
 }
@@ -96,48 +155,62 @@ export function missingPlugin(
 ): MissingPlugin | undefined {
 	if (!(error instanceof CommandStartError) || kind === "shell")
 		return undefined;
-	if (error.code === "EACCES") return { missing: "not executable", file };
-	return error.code === "ENOENT" || error.code === "ENOTDIR"
-		? { missing: "not found", file }
-		: undefined;
+	const missing = startFailures.get(error.code);
+	return missing && { missing, file };
 }
+
+const startFailures: ReadonlyMap<string, MissingPlugin["missing"]> = new Map([
+	["EACCES", "not executable"],
+	["ENOENT", "not found"],
+	["ENOTDIR", "not found"],
+	["EPERM", "not permitted"],
+	["ETXTBSY", "busy"],
+] as const);
+
+/** A name as a request gives it, in the parts that it can mean. */
+export interface CalledPlugin {
+	/** All of it. */
+	whole: string;
+	/** Its first word. */
+	name: string;
+	/** What stands behind that word. */
+	options: string;
+}
+
+/** Leaves out the blanks around a name, and the `.` and empty segments of its path, as the original did. */
+export function calledPlugin(given: string): CalledPlugin {
+	const name = trimmed(given);
+	const [first = ""] = name.split(/[ \t]/, 1);
+	return {
+		whole: cleaned(name),
+		name: cleaned(first),
+		options: trimmed(name.slice(first.length)),
+	};
+}
+
+const trimmed = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, "");
+
+const cleaned = (path: string) =>
+	path
+		.split("/")
+		.filter((segment) => segment !== "" && segment !== ".")
+		.join("/");
 
 /**
- * undefined for what is not there; unreadable counts as not there, as it did in the original. A thread of the pool
- * would take thirty times as long to ask, and where a file system hangs they hang all.
+ * Gives the reason why a name is refused: it must stay inside the plugin directories and mean nothing to a shell. Blanks
+ * around it, and options behind it, are none.
  */
-function look(file: string): Stats | undefined {
-	try {
-		return statSync(file, { throwIfNoEntry: false });
-	} catch {
-		return undefined;
-	}
-}
-
-async function isExecutable(file: string) {
-	try {
-		await access(file, constants.X_OK);
-		return true;
-	} catch {
-		return false;
-	}
-}
-
-/** Gives the reason why a name is refused: it must stay inside the plugin directories and mean nothing to a shell. */
-export function checkPluginName(name: string): string | undefined {
+export function checkPluginName(given: string): string | undefined {
+	const name = trimmed(given);
 	if (name === "") return "is empty";
 	if (name.startsWith("/")) return "is an absolute path";
 	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-	if (/[\x00-\x1f\x7f]/.test(name)) return "has a control character";
-	if (/\s/.test(name)) return "has a blank";
+	if (/[\x00-\x08\x0a-\x1f\x7f]/.test(name)) return "has a control character";
+	if (/[^\S \t]/.test(name)) return "has a blank that is neither space nor tab";
 	const special = /[|&;<>()$`\\"'*?[\]#~{}!]/.exec(name);
 	if (special) return `has the shell character ${special[0]}`;
-	for (const segment of name.split("/")) {
-		if (segment === "") return "has an empty path segment";
-		if (segment === "." || segment === "..")
-			return `has the path segment ${segment}`;
-	}
-	return undefined;
+	if (name.split(/[/ \t]/).includes("..")) return "has the path segment ..";
+	return calledPlugin(name).name === "" ? "names no file" : undefined;
 }
 
 /**
@@ -146,7 +219,7 @@ export function checkPluginName(name: string): string | undefined {
  */
 export function pluginCommand(file: string, option: string): PluginCommand {
 	const args = splitWords(option);
-	if (args) return { kind: "direct", file, line: { file, args } };
+	if (args) return { kind: "direct", file, option, line: { file, args } };
 	// the file comes from our settings and is one word, whatever is in it; the option is the shell's to read
 	const plain = splitWords(file);
 	const word =
@@ -156,6 +229,7 @@ export function pluginCommand(file: string, option: string): PluginCommand {
 	return {
 		kind: "shell",
 		file,
+		option,
 		line: { file: "/bin/sh", args: ["-c", `${word} ${option}`] },
 	};
 }

@@ -47,4 +47,15 @@ export interface Engine {
 		line: CommandLine,
 		environment: Readonly<Record<string, string>>,
 	): Promise<Started>;
+	/**
+	 * The system's name for the reason why a program that seemed to start did not, ETXTBSY or EPERM; undefined when it ran.
+	 * For an engine that has a shell in front of the program, which says it.
+	 */
+	startFailure?(
+		line: CommandLine,
+		result: { exitStatus: number | undefined } & Record<
+			"stdout" | "stderr",
+			{ text: string }
+		>,
+	): string | undefined;
 }

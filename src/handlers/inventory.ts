@@ -50,6 +50,8 @@ function lineOf(
 const shellStatus: Readonly<Record<string, number>> = {
 	ENOENT: 127,
 	EACCES: 126,
+	EPERM: 126,
+	ETXTBSY: 126,
 };
 
 /** POST /inventory: runs a command and answers what it wrote. */

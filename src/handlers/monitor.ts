@@ -2,6 +2,7 @@ import type { Handlers } from "../../generated/handlers.ts";
 import { checkMessage, exitCode, missingAnswer } from "../commands/answer.ts";
 import { CommandStartError } from "../commands/command.ts";
 import {
+	calledPlugin,
 	type MissingPlugin,
 	missingPlugin,
 	type Plugins,
@@ -23,9 +24,15 @@ export function createMonitor(parts: {
 	const run: Handlers["runCheck"] = async (_params, body, call) => {
 		const name = body.plugin_name;
 		const option = body.plugin_option ?? "";
-		const prepared = await parts.plugins.prepare(name, option);
+		const prepared = await parts.plugins.prepare(
+			name,
+			option,
+			call.millisecondsLeft,
+		);
+		const called = calledPlugin(name).name;
 		// options may stand behind a name that is refused
-		if (/^\S{1,200}$/.test(name)) call.note({ plugin: name });
+		if (/^\S{1,200}$/.test("refused" in prepared ? name : called))
+			call.note({ plugin: "refused" in prepared ? name : called });
 		if ("refused" in prepared)
 			throw prepared.refused === "plugin_name"
 				? new Problem(400, `plugin_name: ${prepared.reason}: ${name}`, {
@@ -41,20 +48,26 @@ export function createMonitor(parts: {
 			call.note({ exitStatus: status, reason });
 			return { status: 200, body: { return_value: status, message } } as const;
 		};
+		const answerTimeout = (message: string) =>
+			({
+				status: 500,
+				type: "application/json",
+				body: { return_value: 2, message: `Exec timeout: ${message}` },
+			}) as const;
 		if ("missing" in prepared) return answerMissing(prepared);
+		if ("hanging" in prepared) {
+			const reason = `plugin directory does not answer: ${prepared.hanging}`;
+			call.note({ timedOut: true, reason });
+			return answerTimeout(`${prepared.file} ${prepared.option}: ${reason}`);
+		}
 		try {
 			call.note({ pluginFound: true });
 			const result = await parts.runCommand(prepared.line, call);
 			noteResult(result, call);
 			return result.timedOut
-				? {
-						status: 500,
-						type: "application/json",
-						body: {
-							return_value: 2,
-							message: `Exec timeout: ${prepared.file} ${option}`,
-						},
-					}
+				? answerTimeout(
+						`${prepared.file} ${prepared.option}${result.started ? "" : ": the plugin could not be started in time, its file system may hang"}`,
+					)
 				: {
 						status: 200,
 						body: {

@@ -1,3 +1,5 @@
+import { outputText } from "../commands/answer.ts";
+import type { CommandResult } from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { splitWords } from "../commands/words.ts";
 import type { Log } from "../log.ts";
@@ -26,7 +28,7 @@ function localTime(time: Date): string {
 }
 
 /**
- * @param parts.commands lines of plain words, run one after the other; what is missing or fails is left out
+ * @param parts.commands lines of plain words, run one after the other; what cannot be started is left out
  * @param parts.intervalSeconds least time between two snapshots; below 0 none is ever taken, as in the original
  * @param parts.now milliseconds since 1970
  * @param parts.elapsed milliseconds of the monotonic clock: the interval must not depend on a clock that is set
@@ -36,34 +38,45 @@ export function createSnapshots(parts: {
 	runCommand: RunCommand;
 	save: (text: string) => Promise<void>;
 	intervalSeconds: number;
+	/** Time limit of each command, for the text. */
+	timeoutSeconds: number;
 	now: () => number;
 	elapsed: () => number;
 	log: Pick<Log, "info" | "warning" | "error">;
 }): Snapshots {
 	const { commands, runCommand, save, intervalSeconds, now, elapsed, log } =
 		parts;
+	const { timeoutSeconds } = parts;
 	const never = new AbortController().signal;
 	let lastTaken = Number.NEGATIVE_INFINITY;
 	let running: Promise<void> | undefined;
 
-	/** A command's output under its heading, in the original's form; empty if it failed. */
+	/**
+	 * A command's output under its heading, in the original's form, and what went wrong behind it; empty if it could not be
+	 * started.
+	 */
 	const section = async (command: string, time: string): Promise<string> => {
 		const [file = "", ...args] = splitWords(command) ?? [];
 		try {
 			const limits = { millisecondsLeft: undefined, signal: never };
 			const result = await runCommand({ file, args }, limits);
-			if (result.exitStatus === 0 && !result.timedOut)
-				return `********** ${file} ${args.join(" ")} (${time}) **********\n${result.stdout.text}\n\n`;
-			const why = result.timedOut
-				? "timeout"
-				: `exit status ${result.exitStatus ?? result.signal}`;
-			log.info(`machine state: ${command} left out: ${why}`);
+			const failure = failureOf(result);
+			if (failure) log.info(`machine state: ${command}: ${failure}`);
+			return `********** ${file} ${args.join(" ")} (${time}) **********\n${sectionText(result, failure)}\n\n`;
 		} catch (error) {
 			log.info(
 				`machine state: ${command} left out: ${(error as Error).message}`,
 			);
 		}
 		return "";
+	};
+
+	const failureOf = ({ timedOut, exitStatus, signal }: CommandResult) => {
+		if (timedOut) return `timed out after ${timeoutSeconds} s`;
+		if (exitStatus === 0) return undefined;
+		return exitStatus === undefined
+			? `terminated by ${signal}`
+			: `exit status ${exitStatus}`;
 	};
 
 	const run = async () => {
@@ -88,4 +101,15 @@ export function createSnapshots(parts: {
 		},
 		settled: async () => running,
 	};
+}
+
+/** Standard output as the original kept it; of a command that failed also what it complained of, and how it ended. */
+function sectionText(result: CommandResult, failure: string | undefined) {
+	const { stdout, stderr } = result;
+	const text = outputText({ stdout, signal: undefined });
+	if (!failure) return text;
+	const lines = [text, stderr.text].map((part) =>
+		part === "" || part.endsWith("\n") ? part : `${part}\n`,
+	);
+	return `${lines.join("")}(${failure})\n`;
 }

@@ -86,6 +86,11 @@ export async function runMetricPlugin(
 	const run = async (): Promise<PluginOutcome> => {
 		const prepared = await plugins.prepare(plugin_name, plugin_option);
 		if ("missing" in prepared) return failMissing(prepared);
+		if ("hanging" in prepared)
+			return fail(
+				"timeout",
+				`plugin directory does not answer: ${prepared.hanging}`,
+			);
 		if ("refused" in prepared)
 			return fail("failed", `${prepared.refused} ${prepared.reason}`);
 		let ended: CommandResult;

@@ -97,7 +97,7 @@ export async function exportedFamilies(parts: {
 			"command_survivors",
 			"counter",
 			"Plugins and commands that were still there one second after SIGKILL.",
-			commands.survivors,
+			commands.survivors_total,
 		),
 		agent(
 			"connections_open",

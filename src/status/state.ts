@@ -25,6 +25,7 @@ export interface State {
 		waiting: number;
 		timeouts: number;
 		survivors: number;
+		survivors_total: number;
 	};
 	connections(): { open: number; waiting: number };
 	eventLoop(): { mean_delay_ms: number; max_delay_ms: number };

@@ -145,7 +145,14 @@ test("commands: running, waiting and those over their time", async (t) => {
 	]);
 	const commands = async () => (await statusOf(port)).commands;
 	const { engine } = await commands();
-	const none = { engine, running: 0, waiting: 0, timeouts: 0, survivors: 0 };
+	const none = {
+		engine,
+		running: 0,
+		waiting: 0,
+		timeouts: 0,
+		survivors: 0,
+		survivors_total: 0,
+	};
 	assert.deepEqual(await commands(), none);
 	const first = post(port, "/monitor", check("30.82001"));
 	await eventually(

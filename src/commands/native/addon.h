@@ -24,4 +24,7 @@ void export_lock(napi_env env, napi_value exports);
 /* What lookup.c exports. */
 void export_lookup(napi_env env, napi_value exports);
 
+/* What orphans.c exports. */
+void export_orphans(napi_env env, napi_value exports);
+
 #endif

@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,8 +139,8 @@ static int mark_descriptors(void)
  * number if that fails. Until then the child works in our memory, on the stack
  * of this thread, so it makes system calls and nothing else.
  */
-static int become(
-	const char *file, char **argv, char **envp, const int standard[3])
+static int become(const char *file, char **argv, char **envp,
+	const int standard[3], const struct rlimit64 *open_files)
 {
 	/* as large as the kernel's: all of it 0 is the default action */
 	static const uint64_t by_default[4];
@@ -153,6 +154,8 @@ static int become(
 		if (dup2(standard[fd], fd) < 0)
 			return errno;
 	syscall(SYS_close_range, 3U, ~0U, 0U);
+	if (open_files->rlim_cur > 0)
+		syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, open_files, NULL);
 	block_signals(&none, NULL);
 	execve(file, argv, envp);
 	return errno;
@@ -164,7 +167,7 @@ static int become(
  * for each child: unmapping it interrupts every processor that the daemon runs on.
  */
 static int start(pid_t *pid, const char *file, char **argv, char **envp,
-	const int standard[3])
+	const int standard[3], uint32_t open_files)
 {
 	const uint64_t all = ~(uint64_t)0;
 	uint64_t before = 0;
@@ -173,12 +176,20 @@ static int start(pid_t *pid, const char *file, char **argv, char **envp,
 	int unmarked = can_close ? 0 : mark_descriptors();
 	if (unmarked != 0)
 		return unmarked;
+	/* Node has raised our own soft limit; 0 leaves it */
+	struct rlimit64 limit = {0, 0};
+	if (open_files > 0 &&
+		syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0)
+		limit.rlim_cur =
+			open_files < limit.rlim_max ? open_files : limit.rlim_max;
+	else
+		limit.rlim_cur = 0;
 	/* the child writes it, and this thread goes on when the child is done */
 	volatile int reason = 0;
 	block_signals(&all, &before);
 	pid_t child = vfork();
 	if (child == 0) {
-		reason = become(file, argv, envp, standard);
+		reason = become(file, argv, envp, standard, &limit);
 		_exit(127);
 	}
 	if (child < 0)
@@ -209,10 +220,11 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	return reason;
 }
 
-/* As above. */
+/* As above; the limit of open files stays ours. */
 static int start(pid_t *pid, const char *file, char **argv, char **envp,
-	const int standard[3])
+	const int standard[3], uint32_t open_files)
 {
+	(void)open_files;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int reason = posix_spawn_file_actions_init(&actions);
@@ -272,6 +284,7 @@ struct request {
 	napi_ref started;
 	char **file, **argv, **envp;
 	bool merged;
+	uint32_t open_files;
 	/* what comes of it: 0 or an error number, and the reading ends, of which -1 is none */
 	int reason, out, err;
 	pid_t pid;
@@ -293,7 +306,7 @@ static void start_requested(napi_env env, void *data)
 	if (reason == 0) {
 		int standard[3] = {null, out[1], request->merged ? out[1] : err[1]};
 		reason = start(&request->pid, request->file[0], request->argv,
-			request->envp, standard);
+			request->envp, standard, request->open_files);
 	}
 	close_open(null);
 	close_open(out[1]);
@@ -330,14 +343,15 @@ static void tell_started(napi_env env, napi_status status, void *data)
 }
 
 /*
- * spawn(file, argv, envp, merged, started): blocks, and whether standard error
- * goes where standard output goes. Calls `started`, in a later turn, with [pid,
+ * spawn(file, argv, envp, merged, started, open_files): blocks, whether standard
+ * error goes where standard output goes, and the soft limit of open files, 0 or
+ * nothing for our own. Calls `started`, in a later turn, with [pid,
  * stdout, stderr], stderr -1 when merged, or with an error number.
  */
 static napi_value spawn(napi_env env, napi_callback_info info)
 {
-	size_t count = 5;
-	napi_value given[5], name;
+	size_t count = 6;
+	napi_value given[6], name;
 	struct block file, argv, envp;
 	bool merged = false;
 	napi_get_cb_info(env, info, &count, given, NULL, NULL);
@@ -362,6 +376,8 @@ static napi_value spawn(napi_env env, napi_callback_info info)
 	request->argv = copy_strings(&argv, &next, &text);
 	request->envp = copy_strings(&envp, &next, &text);
 	request->merged = merged;
+	/* stays 0 for what is no number */
+	napi_get_value_uint32(env, given[5], &request->open_files);
 	napi_create_string_latin1(env, "spawn", NAPI_AUTO_LENGTH, &name);
 	if (napi_create_reference(env, given[4], 1, &request->started) != napi_ok ||
 		napi_create_async_work(env, NULL, name, start_requested,
@@ -453,6 +469,7 @@ NAPI_MODULE_INIT()
 	export_function(env, exports, "drain", drain);
 	export_lock(env, exports);
 	export_lookup(env, exports);
+	export_orphans(env, exports);
 #ifdef SIGRTMIN
 	/* not a constant: the C library keeps some for itself */
 	napi_set_named_property(

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { missingAnswer } from "../../../src/commands/answer.ts";
 import {
 	checkPluginName,
 	createPlugins,
@@ -19,6 +20,12 @@ test("a plugin name stays inside its directories and means nothing to a shell", 
 		"check..",
 		"check@1,2+3=4:5%",
 		"チェック",
+		" check_x\t",
+		"./x",
+		"a//b",
+		"a/",
+		"check_x -w 5 -c 10",
+		"check_x\t-w\t5",
 	])
 		assert.equal(checkPluginName(name), undefined, name);
 	for (const name of [
@@ -30,11 +37,17 @@ test("a plugin name stays inside its directories and means nothing to a shell", 
 		"../x",
 		"a/../b",
 		"a/..",
-		"./x",
-		"a//b",
-		"a/",
+		" ../x",
+		"./../x",
+		"check_x ../x",
+		"check_x -f ../x",
+		" /bin/echo",
+		"./",
+		" ",
+		"nope;echo pwned #",
+		"check_x `id`",
 		..."|&;<>()$`\\\"'*?[]#~{}!".split("").map((character) => `a${character}b`),
-		..." \t\n\r\v\f\0\x01\x1f\x7f\u00a0\u2028"
+		..."\n\r\v\f\0\x01\x1f\x7f\u00a0\u2028"
 			.split("")
 			.map((character) => `a${character}b`),
 	])
@@ -45,11 +58,13 @@ test("an option of plain words is run without a shell", () => {
 	assert.deepEqual(pluginCommand("/p/check", "-w 5 'a b'"), {
 		kind: "direct",
 		file: "/p/check",
+		option: "-w 5 'a b'",
 		line: { file: "/p/check", args: ["-w", "5", "a b"] },
 	});
 	assert.deepEqual(pluginCommand("/p/check", ""), {
 		kind: "direct",
 		file: "/p/check",
+		option: "",
 		line: { file: "/p/check", args: [] },
 	});
 });
@@ -58,6 +73,7 @@ test("what needs a shell is given to one as the original did", () => {
 	assert.deepEqual(pluginCommand("/p/check", "a | tr a b"), {
 		kind: "shell",
 		file: "/p/check",
+		option: "a | tr a b",
 		line: { file: "/bin/sh", args: ["-c", "/p/check a | tr a b"] },
 	});
 	assert.deepEqual(
@@ -170,15 +186,66 @@ test("says before running what may not be run", async (t) => {
 	assert.deepEqual(await strict.prepare("check", "a 'b | c'"), {
 		kind: "direct",
 		file,
+		option: "a 'b | c'",
 		line: { file, args: ["a", "b | c"] },
 	});
 	assert.deepEqual(await open.prepare("check", "a | b"), {
 		kind: "shell",
 		file,
+		option: "a | b",
 		line: { file: "/bin/sh", args: ["-c", `${file} a | b`] },
 	});
 	assert.deepEqual(await open.prepare("nothing", "; id"), {
 		missing: "not found",
 		file: join(directory, "nothing"),
+	});
+});
+
+test("blanks, ./ and options in a name are taken as the original's shell took them", async (t) => {
+	const directory = await temporaryDirectory(t);
+	for (const name of ["check", "my check"])
+		await writeFile(join(directory, name), "#!/bin/sh\n", { mode: 0o755 });
+	const { prepare } = createPlugins({
+		directories: [directory],
+		allowShell: true,
+	});
+	const run = async (name: string, option = "") => {
+		const prepared = await prepare(name, option);
+		assert.ok("line" in prepared, JSON.stringify(prepared));
+		return [prepared.file, ...prepared.line.args];
+	};
+	const file = join(directory, "check");
+	for (const name of ["check", " check ", "./check", "\t./check", "check/"])
+		assert.deepEqual(await run(name, "-w 5"), [file, "-w", "5"], name);
+	assert.deepEqual(await run("check -w 5", "-c 9"), [
+		...[file, "-w", "5", "-c", "9"],
+	]);
+	assert.deepEqual(await run("./check\t-w  5"), [file, "-w", "5"]);
+	// a file of the whole name comes first
+	assert.deepEqual(await run("my check", "-w 5"), [
+		...[join(directory, "my check"), "-w", "5"],
+	]);
+	assert.deepEqual(await prepare("none -w 5", ""), {
+		missing: "not found",
+		file: join(directory, "none"),
+	});
+});
+
+test("an empty file is no plugin", async (t) => {
+	const directory = await temporaryDirectory(t);
+	const file = join(directory, "check");
+	await writeFile(file, "", { mode: 0o755 });
+	const { prepare } = createPlugins({
+		directories: [directory],
+		allowShell: true,
+	});
+	for (const option of ["", "| cat"])
+		assert.deepEqual(await prepare("check", option), {
+			missing: "empty",
+			file,
+		});
+	assert.deepEqual(missingAnswer({ missing: "empty", file }), {
+		exitCode: 126,
+		message: `stdout=, stderr=/bin/sh: 1: ${file}: the file is empty\n`,
 	});
 });

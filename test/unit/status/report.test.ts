@@ -57,7 +57,8 @@ test("ours are each in its place", async () => {
 		running: 1,
 		waiting: 2,
 		timeouts: 3,
-		survivors: 4,
+		survivors: 1,
+		survivors_total: 4,
 	});
 	assert.deepEqual(report.connections, { open: 5, waiting: 6 });
 	assert.deepEqual(report.event_loop, { mean_delay_ms: 7, max_delay_ms: 8 });

@@ -1,0 +1,49 @@
+/*
+ * Children that are not ours: in a container the agent may be the first process,
+ * and what plugins leave behind becomes its children when they end.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "addon.h"
+
+/*
+ * peek(): the process id of a child that has ended and that nobody has waited for,
+ * 0 if there is none. It stays there to be waited for.
+ */
+static napi_value peek(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	siginfo_t found;
+	found.si_pid = 0;
+	if (waitid(P_ALL, 0, &found, WEXITED | WNOHANG | WNOWAIT) != 0)
+		found.si_pid = 0;
+	return number(env, found.si_pid);
+}
+
+/* isReaper(): whether orphans below this process become its children. */
+static napi_value is_reaper(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	int reaper = getpid() == 1;
+#ifdef PR_GET_CHILD_SUBREAPER
+	int asked_for = 0;
+	if (prctl(PR_GET_CHILD_SUBREAPER, &asked_for, 0, 0, 0) == 0)
+		reaper = reaper || asked_for != 0;
+#endif
+	napi_value result = NULL;
+	napi_get_boolean(env, reaper, &result);
+	return result;
+}
+
+void export_orphans(napi_env env, napi_value exports)
+{
+	export_function(env, exports, "peek", peek);
+	export_function(env, exports, "isReaper", is_reaper);
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+	closeSync,
+	constants,
+	copyFileSync,
+	openSync,
+	readFileSync,
+} from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { createCommands } from "../../../src/commands/command.ts";
+import { chooseEngine } from "../../../src/commands/engine.ts";
+import { startingOpenFiles } from "../../../src/commands/open-files.ts";
+import { missingPlugin, pluginCommand } from "../../../src/commands/plugin.ts";
+import { engines } from "../../support/engine.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+
+const limits = { timeoutMilliseconds: 60_000 };
+
+for (const { name, skip } of engines)
+	describe(`the engine ${name}`, { skip: skip ?? false }, () => {
+		const open = (
+			t: Parameters<typeof temporaryDirectory>[0],
+			openFiles?: number,
+		) => {
+			const environment = { PATH: process.env.PATH ?? "" };
+			const commands = createCommands({
+				engine: chooseEngine(name, {
+					environment,
+					log: { warning: assert.fail },
+					openFiles,
+				}),
+				outputLimitBytes: 1 << 20,
+				environment,
+				log: { error: assert.fail },
+			});
+			t.after(() => commands.close());
+			return commands;
+		};
+
+		test("a plugin that is being written is started when it is done, or is busy", async (t) => {
+			const commands = open(t);
+			const file = join(await temporaryDirectory(t), "check");
+			copyFileSync("/bin/true", file);
+			await chmod(file, 0o755);
+			const line = { file, args: [] };
+			const writer = openSync(file, constants.O_WRONLY);
+			try {
+				const error = await commands.run(line, limits).then(
+					() => undefined,
+					(reason: unknown) => reason,
+				);
+				assert.deepEqual(missingPlugin(error, pluginCommand(file, "")), {
+					missing: "busy",
+					file,
+				});
+				const later = commands.run(line, limits);
+				closeSync(writer);
+				assert.equal((await later).exitStatus, 0);
+			} catch (error) {
+				closeSync(writer);
+				throw error;
+			}
+		});
+
+		test("what a program says of itself is no failed start", async (t) => {
+			const file = join(await temporaryDirectory(t), "check");
+			await writeFile(
+				file,
+				`#!/bin/sh\necho "check: $0: Text file busy" >&2; exit 126\n`,
+				{ mode: 0o755 },
+			);
+			const result = await open(t).run({ file, args: [] }, limits);
+			assert.equal(result.exitStatus, 126);
+		});
+
+		test("gives the soft limit of open files that it is told", async (t) => {
+			const line = { file: "/bin/sh", args: ["-c", "ulimit -Sn; ulimit -Hn"] };
+			const hard = openFiles().hard;
+			assert.equal(
+				(await open(t, 77).run(line, limits)).stdout.text,
+				`77\n${hard}\n`,
+			);
+			assert.equal(
+				(await open(t).run(line, limits)).stdout.text,
+				`${openFiles().soft}\n${hard}\n`,
+			);
+		});
+
+		test("leaves a command what a shell leaves it", async (t) => {
+			const facts = [
+				"grep -E '^(Sig(Blk|Ign|Cgt)|Umask|CoreDumping|NoNewPrivs|Seccomp):' /proc/self/status",
+				"nice",
+				"cat /proc/self/oom_score_adj /proc/self/coredump_filter",
+				"grep -v -E 'open files|pending signals' /proc/self/limits",
+			].join("; ");
+			const shell = spawnSync("/bin/sh", ["-c", facts], { encoding: "utf8" });
+			assert.equal(shell.status, 0);
+			const { stdout } = await open(t).run(
+				{ file: "/bin/sh", args: ["-c", facts] },
+				limits,
+			);
+			assert.equal(stdout.text, shell.stdout);
+		});
+	});
+
+function openFiles() {
+	const text = readFileSync("/proc/self/limits", "utf8");
+	const [, soft, hard] = /^Max open files +(\d+) +(\d+)/m.exec(text) ?? [];
+	return { soft: Number(soft), hard: Number(hard) };
+}
+
+test("the soft limit that the agent was started with is its parent's, 1024 behind systemd", () => {
+	const limit = (soft: number, hard: number) =>
+		`Limit Soft Hard Units\nMax open files            ${soft}                ${hard}                files\n`;
+	const read = (files: Record<string, string>) => (file: string) => {
+		const text = files[file];
+		if (text === undefined) throw new Error(`no ${file}`);
+		return text;
+	};
+	const self = { "/proc/self/limits": limit(20_000, 20_000) };
+	const shell = {
+		...self,
+		"/proc/7/limits": limit(1500, 20_000),
+		"/proc/7/comm": "bash\n",
+	};
+	assert.equal(startingOpenFiles(7, read(shell)), 1500);
+	const systemd = {
+		...self,
+		"/proc/1/limits": limit(1_048_576, 1_048_576),
+		"/proc/1/comm": "systemd\n",
+	};
+	assert.equal(startingOpenFiles(1, read(systemd)), 1024);
+	// the first process of a container has no parent
+	assert.equal(startingOpenFiles(0, read(self)), 1024);
+	const small = { "/proc/self/limits": limit(500, 500) };
+	assert.equal(startingOpenFiles(0, read(small)), 500);
+	assert.equal(startingOpenFiles(7, read({})), undefined);
+});

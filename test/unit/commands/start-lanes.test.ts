@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createStartLanes } from "../../../src/commands/start-lanes.ts";
+import { eventually } from "../../support/eventually.ts";
+
+test("a start that hangs gives its place to others, and keeps its directory waiting", async () => {
+	const lane = createStartLanes({ atOnce: 2, lateMilliseconds: 20 });
+	const release: (() => void)[] = [];
+	const begun: string[] = [];
+	const start = (directory: string, name: string) =>
+		lane(directory, () => {
+			begun.push(name);
+			return directory === "bad"
+				? new Promise<string>((resolve) => {
+						release.push(() => resolve(name));
+					})
+				: Promise.resolve(name);
+		});
+	const hanging = start("bad", "first");
+	await start("good", "beside it");
+	await eventually("it is late", async () => {
+		const both = Promise.all([start("good", "a"), start("good", "b")]);
+		await both;
+		return begun.length >= 4;
+	});
+	// late by now: two in the same directory would take both places
+	await new Promise((resolve) => setTimeout(resolve, 40));
+	const second = start("bad", "second");
+	assert.equal(await start("good", "after"), "after");
+	assert.ok(!begun.includes("second"));
+	for (const let_go of release.splice(0)) let_go();
+	assert.equal(await hanging, "first");
+	await eventually("the second begins", () => begun.includes("second"));
+	for (const let_go of release.splice(0)) let_go();
+	assert.equal(await second, "second");
+});
+
+test("starts are made in the order of asking, a few at once; a failed one gives its place back", async () => {
+	const lane = createStartLanes({ atOnce: 2 });
+	let now = 0;
+	let most = 0;
+	const order: number[] = [];
+	const results = Array.from({ length: 20 }, (_, n) =>
+		lane("d", async () => {
+			order.push(n);
+			most = Math.max(most, ++now);
+			await new Promise((resolve) => setImmediate(resolve));
+			now--;
+			if (n === 3) throw new Error("refused");
+			return n;
+		}),
+	);
+	const settled = await Promise.allSettled(results);
+	assert.equal(settled.filter(({ status }) => status === "rejected").length, 1);
+	assert.deepEqual(
+		order,
+		[...order].sort((a, b) => a - b),
+	);
+	assert.equal(most, 2);
+});
