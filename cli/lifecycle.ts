@@ -100,6 +100,7 @@ export function watchProcess(
 		process.on(signal, () => {
 			if (asked) {
 				running.agent?.kill();
+				running.agent?.exit?.(failureStatus);
 				process.exit(failureStatus);
 			}
 			asked = true;
@@ -132,6 +133,7 @@ export async function endProcess(parts: {
 	const deadline = setTimeout(() => {
 		log.error("still not stopped: ended at once");
 		agent.kill();
+		agent.exit?.(failureStatus);
 		process.exit(failureStatus);
 	}, mostStoppingMilliseconds);
 	let isClean = true;
@@ -150,5 +152,8 @@ export async function endProcess(parts: {
 		`happo-agent ${version} stopped: ${cause === "failure" ? "internal error" : cause}`,
 	);
 	log.close();
-	process.exit(isClean && !watch.hasFailed() ? 0 : failureStatus);
+	const status = isClean && !watch.hasFailed() ? 0 : failureStatus;
+	// process.exit() would wait for look-ups that hang
+	agent.exit?.(status);
+	process.exit(status);
 }

@@ -61,6 +61,8 @@ export interface Agent {
 	close(): Promise<void>;
 	/** Ends what was started outside this process, when there is no time to close. */
 	kill(): void;
+	/** Ends this process, though threads of it hang in a file system; undefined where that cannot be done. */
+	exit?: ((status: number) => void) | undefined;
 }
 
 /** A pass of the collection in the contract's words. */
@@ -436,5 +438,6 @@ export async function startAgent(parts: {
 			await database.close();
 		},
 		kill: () => commands.kill(),
+		exit: engine.exit,
 	};
 }

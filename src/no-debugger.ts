@@ -6,7 +6,7 @@
 import inspector from "node:inspector";
 
 const isAskedFor = process.execArgv.some((option) =>
-	option.startsWith("--inspect"),
+	/^--inspect(-brk|-wait)?(=|$)/.test(option),
 );
 
 const close = () => {

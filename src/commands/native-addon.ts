@@ -24,6 +24,8 @@ export interface NativeAddon {
 	peek(): number;
 	/** Whether orphans below this process become its children: it is the first of its container, or has asked for them. */
 	isReaper(): boolean;
+	/** Ends the process at once, without waiting for the threads of libuv's pool. */
+	exit(status: number): never;
 	/**
 	 * Waits for a child without blocking: undefined while it runs, then once its end, of which one is -1; both when
 	 * somebody else has waited for it. `left` is 0 when nobody of the child's group is left.

@@ -117,6 +117,7 @@ export function createNativeEngine(
 	return {
 		name: "native",
 		startsBlock: false,
+		exit: addon.exit,
 		startProcess: ({ file, args, merged = false }, environment) =>
 			atProgram(file, environment, async (path) => {
 				const envp = environmentBlock(environment);

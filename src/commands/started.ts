@@ -48,6 +48,11 @@ export interface Engine {
 		environment: Readonly<Record<string, string>>,
 	): Promise<Started>;
 	/**
+	 * Ends this process at once, even if threads of it hang in a file system, which process.exit() waits for. Where an
+	 * engine has none, only SIGKILL does.
+	 */
+	exit?(status: number): void;
+	/**
 	 * The system's name for the reason why a program that seemed to start did not, ETXTBSY or EPERM; undefined when it ran.
 	 * For an engine that has a shell in front of the program, which says it.
 	 */

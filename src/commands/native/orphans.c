@@ -1,6 +1,7 @@
 /*
  * Children that are not ours: in a container the agent may be the first process,
- * and what plugins leave behind becomes its children when they end.
+ * and what plugins leave behind becomes its children when they end. And the end of
+ * this process, which the threads of others must not keep.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -42,8 +43,23 @@ static napi_value is_reaper(napi_env env, napi_callback_info info)
 	return result;
 }
 
+/*
+ * exit(status): ends the process at once. The usual way waits for the threads of
+ * libuv's pool, which may hang in a file system.
+ */
+static napi_value exit_now(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value given;
+	int32_t status = 1;
+	napi_get_cb_info(env, info, &count, &given, NULL, NULL);
+	napi_get_value_int32(env, given, &status);
+	_exit(status);
+}
+
 void export_orphans(napi_env env, napi_value exports)
 {
 	export_function(env, exports, "peek", peek);
 	export_function(env, exports, "isReaper", is_reaper);
+	export_function(env, exports, "exit", exit_now);
 }
