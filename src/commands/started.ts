@@ -48,7 +48,7 @@ export interface Engine {
 		environment: Readonly<Record<string, string>>,
 	): Promise<Started>;
 	/**
-	 * Ends this process at once, even if threads of it hang in a file system, which process.exit() waits for. Where an
+	 * Ends this process at once, even if threads of it hang in a file system, which the usual end waits for. Where an
 	 * engine has none, only SIGKILL does.
 	 */
 	exit?(status: number): void;

@@ -141,10 +141,10 @@ test("the agent's own plugins come last, and nothing is missing there", async (t
 		allowShell: true,
 		ownPlugins: own,
 	});
-	assert.deepEqual(locate("both"), { file: join(operators, "both") });
-	assert.deepEqual(locate("only"), { file: join(own, "only") });
+	assert.deepEqual(await locate("both"), { file: join(operators, "both") });
+	assert.deepEqual(await locate("only"), { file: join(own, "only") });
 	// clients know the last directory of the settings from this message
-	assert.deepEqual(locate("nothing"), {
+	assert.deepEqual(await locate("nothing"), {
 		missing: "not found",
 		file: join(operators, "nothing"),
 	});
@@ -158,7 +158,7 @@ test("own plugins are found only where the directories name them", async (t) => 
 		allowShell: true,
 		ownPlugins: join(root, "own"),
 	});
-	assert.deepEqual(locate("only"), {
+	assert.deepEqual(await locate("only"), {
 		missing: "not found",
 		file: join(root, "operators/only"),
 	});

@@ -173,7 +173,7 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 			["h1", "metrics_args", "ok", 1, 0],
 			["", "no_such_plugin", "missing", 0, 0],
 			["", "../metrics_ok", "failed", 0, 0],
-			["", "a b", "failed", 0, 0],
+			["", "a b", "missing", 0, 0],
 			["", "metrics_args", "ok", 1, 0],
 		],
 	);
@@ -201,7 +201,7 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 		lines.sort(),
 		[
 			"metric plugin ../metrics_ok: plugin_name has the path segment ..",
-			"metric plugin a b: plugin_name has a blank",
+			`metric plugin a b: not found: ${join(fixtures, "sensu/a")}`,
 			"metric plugin metrics_bad line 1: the value is not a number: bad.x\tnotanumber\tNOW",
 			"metric plugin metrics_badts line 1: the timestamp is not a whole number of seconds: bad.ts\t1\t12.5",
 			"metric plugin metrics_big line 1: the value is out of range: big.x\t1e400\tNOW",
