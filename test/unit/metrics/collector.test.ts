@@ -201,7 +201,7 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 		lines.sort(),
 		[
 			"metric plugin ../metrics_ok: plugin_name has the path segment ..",
-			`metric plugin a b: not found: ${join(fixtures, "sensu/a")}`,
+			`metric plugin a b: not found: ${join(fixtures, "a")}`,
 			"metric plugin metrics_bad line 1: the value is not a number: bad.x\tnotanumber\tNOW",
 			"metric plugin metrics_badts line 1: the timestamp is not a whole number of seconds: bad.ts\t1\t12.5",
 			"metric plugin metrics_big line 1: the value is out of range: big.x\t1e400\tNOW",
