@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -7,67 +6,12 @@ import { fixtures } from "../support/agent.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { post, send } from "../support/https.ts";
+import { processesOf, stubbornPlugin } from "../support/stubborn-plugin.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-
-/** Ids of the processes that have a variable in their environment, which children inherit. */
-function processesWith(variable: string): number[] {
-	return readdirSync("/proc")
-		.filter((name) => /^\d+$/.test(name))
-		.filter((pid) => {
-			try {
-				const environment = readFileSync(`/proc/${pid}/environ`, "latin1");
-				return environment.split("\0").includes(variable);
-			} catch {
-				return false; // ended in between, or not ours to read
-			}
-		})
-		.map(Number);
-}
-
-// neither the plugin nor what it forks can be ended but by SIGKILL
-const stubborn = `#!/bin/sh
-trap '' TERM INT HUP
-sh -c 'trap "" TERM; sleep 300; sleep 300' &
-sleep 300
-sleep 300
-`;
 
 const plugins = ["--nagios-plugin-paths", join(fixtures, "plugins")];
 
 describe("the built program under load", () => {
-	it("200 checks at once with a plugin that ignores SIGTERM and forks: all answered, no process left", async (t) => {
-		const directory = await temporaryDirectory(t);
-		await writeFile(join(directory, "check_stubborn"), stubborn);
-		await chmod(join(directory, "check_stubborn"), 0o755);
-		const marker = `LOAD_TEST_MARKER=${directory}`;
-		const daemon = await startDaemon(
-			t,
-			["--nagios-plugin-paths", directory, "--command-timeout", "1"],
-			{ environment: { LOAD_TEST_MARKER: directory } },
-		);
-		const left = () =>
-			processesWith(marker).filter((pid) => pid !== daemon.process.pid);
-		const checks = Array.from({ length: 200 }, () =>
-			post(daemon.port, "/monitor", { plugin_name: "check_stubborn" }),
-		);
-		await eventually("checks run", () => left().length > 20, 30_000);
-		// it answers others in between
-		assert.equal((await send({ port: daemon.port })).text, "OK");
-		const answers = await Promise.all(checks);
-		for (const { status, json } of answers) {
-			assert.equal(status, 500);
-			assert.deepEqual(json, {
-				return_value: 2,
-				message: `Exec timeout: ${directory}/check_stubborn `,
-			});
-		}
-		await eventually("no process is left", () => left().length === 0, 15_000);
-		assert.equal((await send({ port: daemon.port })).text, "OK");
-		const { code, stderr } = await daemon.stop();
-		assert.equal(code, 0);
-		assert.equal(stderr, "");
-	});
-
 	it("64 quick checks at once, each with its own answer", async (t) => {
 		const { port } = await startDaemon(t, plugins);
 		const answers = await Promise.all(
@@ -127,7 +71,7 @@ describe("the built program under load", () => {
 
 	it("stops within its grace while checks run, and leaves none of their processes", async (t) => {
 		const directory = await temporaryDirectory(t);
-		await writeFile(join(directory, "check_stubborn"), stubborn);
+		await writeFile(join(directory, "check_stubborn"), stubbornPlugin);
 		await chmod(join(directory, "check_stubborn"), 0o755);
 		const marker = `LOAD_TEST_MARKER=${directory}`;
 		const daemon = await startDaemon(
@@ -142,7 +86,7 @@ describe("the built program under load", () => {
 		);
 		await eventually(
 			"all run",
-			() => processesWith(marker).length >= 1 + 20 * 3,
+			() => processesOf(marker).length >= 1 + 20 * 3,
 			30_000,
 		);
 		const from = performance.now();
@@ -150,6 +94,6 @@ describe("the built program under load", () => {
 		assert.equal(code, 0);
 		assert.ok(performance.now() - from < 10_000);
 		await Promise.all(checks);
-		await eventually("none is left", () => processesWith(marker).length === 0);
+		await eventually("none is left", () => processesOf(marker).length === 0);
 	});
 });

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { checkHappoProgram } from "./check-happo.ts";
+import { eventually } from "./eventually.ts";
+import { programDirectory } from "./program-directory.ts";
+
+const program = "/usr/sbin/icinga2";
+
+/** Why a test cannot run. */
+export const missingIcinga =
+	spawnSync(program, ["--version"]).error === undefined
+		? undefined
+		: "icinga2 is not installed";
+
+/** A service of the one host: what check_happo is asked for. */
+export interface IcingaService {
+	name: string;
+	port: number;
+	plugin: string;
+	option: string;
+}
+
+/** What Icinga made of a service's check. */
+export interface IcingaResult {
+	name: string;
+	/** 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
+	state: number;
+	/** The text without performance data. */
+	output: string;
+	performance: string;
+}
+
+const text = (value: string) =>
+	`"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+
+/** Everything below one directory, nothing that reaches out. */
+const configuration = (
+	directory: string,
+	services: readonly IcingaService[],
+) => `include <itl>
+library "checker"
+object CheckerComponent "checker" {
+}
+library "perfdata"
+object PerfdataWriter "results" {
+	service_perfdata_path = ${text(join(directory, "results"))}
+	service_temp_path = ${text(join(directory, "unfinished"))}
+	host_perfdata_path = ${text(join(directory, "hosts"))}
+	host_temp_path = ${text(join(directory, "unfinished-hosts"))}
+	rotation_interval = 1s
+	service_format_template = "$service.name$\\t$service.state_id$\\t$service.output$\\t$service.perfdata$"
+}
+object CheckCommand "happo" {
+	command = [ ${text(process.execPath)}, ${text(checkHappoProgram)}, "monitor" ]
+	arguments = {
+		"-H" = "$address$"
+		"-P" = "$happo_port$"
+		"-p" = "$happo_plugin$"
+		"-o" = "$happo_option$"
+	}
+}
+object Host "web01" {
+	address = "127.0.0.1"
+	check_command = "dummy"
+	enable_active_checks = false
+}
+${services
+	.map(
+		({ name, port, plugin, option }) => `object Service ${text(name)} {
+	host_name = "web01"
+	check_command = "happo"
+	check_interval = 2s
+	retry_interval = 2s
+	max_check_attempts = 1
+	vars.happo_port = ${port}
+	vars.happo_plugin = ${text(plugin)}
+	vars.happo_option = ${text(option)}
+}
+`,
+	)
+	.join("")}`;
+
+/** Starts a real Icinga 2 in a directory of its own with the built check_happo; gives the first result of every service. */
+export async function resultsOfIcinga(
+	t: Pick<TestContext, "after">,
+	services: readonly IcingaService[],
+): Promise<IcingaResult[]> {
+	const { directory, owns } = await programDirectory(t);
+	const at = (name: string) => join(directory, name);
+	for (const name of ["cache", "data", "log", "run", "spool"])
+		await mkdir(at(name));
+	await writeFile(at("icinga2.conf"), configuration(directory, services));
+	const { username, gid } = userInfo();
+	const group =
+		spawnSync("id", ["-gn"], { encoding: "utf8" }).stdout.trim() || `${gid}`;
+	const constants = {
+		RunAsUser: username,
+		RunAsGroup: group,
+		ConfigDir: directory,
+		DataDir: at("data"),
+		CacheDir: at("cache"),
+		LogDir: at("log"),
+		InitRunDir: at("run"),
+		SpoolDir: at("spool"),
+		PidPath: at("run/pid"),
+		VarsPath: at("cache/vars"),
+		StatePath: at("data/state"),
+		ObjectsPath: at("cache/objects"),
+		ModAttrPath: at("data/modified.conf"),
+	};
+	const started = spawn(
+		program,
+		[
+			...["daemon", "-c", at("icinga2.conf")],
+			...Object.entries(constants).map(([name, value]) => `-D${name}=${value}`),
+		],
+		{ stdio: ["ignore", "pipe", "pipe"], cwd: directory },
+	);
+	owns(started);
+	let said = "";
+	for (const stream of [started.stdout, started.stderr])
+		stream.setEncoding("utf8").on("data", (more: string) => {
+			said += more;
+		});
+	const results = new Map<string, IcingaResult>();
+	await eventually(
+		"every service has been checked",
+		async () => {
+			assert.equal(started.exitCode, null, said);
+			for (const name of await readdir(directory)) {
+				if (!name.startsWith("results")) continue;
+				for (const line of (await readFile(at(name), "utf8")).split("\n")) {
+					const [service = "", state, output = "", performance = ""] =
+						line.split("\t");
+					if (state !== undefined && !results.has(service))
+						results.set(service, {
+							name: service,
+							state: Number(state),
+							...{ output, performance },
+						});
+				}
+			}
+			return results.size === services.length;
+		},
+		60_000,
+	).catch((error) => assert.fail(`${error}; icinga2: ${said}`));
+	// its workers end with it
+	started.kill("SIGTERM");
+	await eventually("it has ended", () => started.exitCode !== null, 30_000);
+	return [...results.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}

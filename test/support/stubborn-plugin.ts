@@ -1,0 +1,24 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Ids of the processes that have a variable in their environment, which children inherit. */
+export function processesOf(variable: string): number[] {
+	return readdirSync("/proc")
+		.filter((name) => /^\d+$/.test(name))
+		.filter((pid) => {
+			try {
+				const environment = readFileSync(`/proc/${pid}/environ`, "latin1");
+				return environment.split("\0").includes(variable);
+			} catch {
+				return false; // ended in between, or not ours to read
+			}
+		})
+		.map(Number);
+}
+
+// neither the plugin nor what it forks can be ended but by SIGKILL
+export const stubbornPlugin = `#!/bin/sh
+trap '' TERM INT HUP
+sh -c 'trap "" TERM; sleep 300; sleep 300' &
+sleep 300
+sleep 300
+`;
