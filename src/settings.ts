@@ -131,6 +131,8 @@ export const daemonSettings = {
 	},
 	"command-timeout": {
 		original: true,
+		// with 0 no check could ever end in time
+		strictRange: true,
 		short: "T",
 		kind: "integer",
 		minimum: 1,
