@@ -1,0 +1,278 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, statfsSync } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { promisify } from "node:util";
+import { eventually } from "./eventually.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+type Test = Pick<TestContext, "after">;
+
+const execute = promisify(execFile);
+
+/** A command's outputs, both in one text, and its exit status. */
+export interface Outcome {
+	output: string;
+	status: number;
+}
+
+/** A freshly installed Debian with systemd as its first process, in namespaces of its own. */
+export interface DebianMachine {
+	/** The host's own addresses, which the machine has, too: commands that are online see the same. */
+	readonly addresses: readonly string[];
+	/**
+	 * Runs a bash script as root. Its network is the machine's own, which reaches nothing outside; with `online` it is
+	 * the network of this host, where packages come from.
+	 */
+	bash(script: string, options?: { online?: boolean }): Promise<Outcome>;
+	/** Starts a program of this host in the machine's network, for clients that the machine lacks. */
+	client(file: string, args: readonly string[]): Promise<Outcome>;
+	/** Writes a file in the machine. */
+	write(path: string, content: string | Buffer): Promise<void>;
+	/** Unpacks the files of this repository, as a clone has them. */
+	addClone(path: string): Promise<void>;
+}
+
+/** What keeps such a machine from being made here; undefined if nothing does. */
+export async function missingForDebian(): Promise<string | undefined> {
+	if (process.getuid?.() !== 0) return "not root";
+	for (const program of ["debootstrap", "unshare", "nsenter", "ip", "tar"])
+		try {
+			await execute("sh", ["-c", `command -v ${program}`]);
+		} catch {
+			return `not installed: ${program}`;
+		}
+	return controlGroups() === undefined ? "no control groups (v2)" : undefined;
+}
+
+/** Magic number of a cgroup2 file system. */
+const cgroup2 = 0x63677270;
+
+/** Where control groups of version 2 are mounted; beside those of version 1 they are in `unified`. */
+const controlGroups = () =>
+	["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].find(
+		(path) => existsSync(path) && statfsSync(path).type === cgroup2,
+	);
+
+/**
+ * Installs Debian into memory, says "booting", and becomes systemd. All of it is gone when the process ends.
+ * Arguments: the control group, an empty directory, the mirror, the host name, and the addresses.
+ */
+const install = `
+group=$1 root=$2 mirror=$3 name=$4
+shift 4
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 tmpfs "$root"
+debootstrap --variant=minbase --include=systemd-sysv,dbus,ca-certificates bookworm "$root" "$mirror"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+# as Debian's installer does
+echo "\${name%%.*}" >"$root/etc/hostname"
+printf '127.0.0.1 localhost\\n127.0.1.1 %s %s\\n::1 localhost\\n' "$name" "\${name%%.*}" >"$root/etc/hosts"
+echo 0 >"$group/cgroup.procs"
+exec unshare --cgroup --mount --pid --uts --ipc --net --fork --kill-child sh -ec "$boot" boot "$root" "\${name%%.*}" "$@"`;
+
+const boot = `
+root=$1 name=$2
+shift 2
+cd "$root"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs tmpfs run
+mount -t tmpfs -o mode=755 tmpfs dev
+for device in null zero full random urandom tty; do
+	touch "dev/$device"
+	mount --bind "/dev/$device" "dev/$device"
+done
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
+mount -t tmpfs tmpfs dev/shm
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+ln -s /proc/self/fd/0 dev/stdin
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
+hostname "$name"
+ip link set lo up
+for address; do ip address add "$address" dev lo; done
+mkdir host
+pivot_root . host
+umount -l /host
+rmdir /host
+echo booting
+exec env -i container=other PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
+	/lib/systemd/systemd`;
+
+/** The mirror that this host has its own packages from. */
+async function mirror() {
+	const { stdout } = await execute("apt-get", [
+		"indextargets",
+		...["--format", "$(REPO_URI)"],
+		...["Identifier: Packages", "Codename: bookworm", "Component: main"],
+	]);
+	const [uri] = stdout.split("\n");
+	if (!uri) throw new Error("apt knows no source of Debian 12 (bookworm)");
+	return uri;
+}
+
+/** How this host's npm reaches its registry, for a file that only exists in the machine. */
+async function npmSettings(certificates: string) {
+	const names = ["registry", "https-proxy", "noproxy", "strict-ssl"];
+	const lines: string[] = [];
+	for (const name of names) {
+		const { stdout } = await execute("npm", ["config", "get", name]);
+		const value = stdout.trim();
+		if (value !== "" && value !== "null") lines.push(`${name}=${value}`);
+	}
+	const { stdout } = await execute("npm", ["config", "get", "cafile"]);
+	const file = stdout.trim();
+	if (file === "" || file === "null") return { lines, content: undefined };
+	return {
+		lines: [...lines, `cafile=${certificates}`],
+		content: await readFile(file),
+	};
+}
+
+async function outcomeOf(
+	file: string,
+	args: readonly string[],
+	input?: string,
+): Promise<Outcome> {
+	const child = spawn(file, args, {
+		stdio: ["pipe", "pipe", "pipe"],
+		env: { PATH: process.env.PATH },
+	});
+	let output = "";
+	for (const stream of [child.stdout, child.stderr])
+		stream.setEncoding("utf8").on("data", (text: string) => {
+			output += text;
+		});
+	// a script that fails does not read all of it
+	child.stdin.on("error", () => {}).end(input);
+	const [code, signal] = await once(child, "close");
+	return { output, status: code ?? signal };
+}
+
+/** Ends a control group and those below it, once their processes have gone. */
+async function removeGroup(path: string): Promise<void> {
+	const entries = await readdir(path, { withFileTypes: true });
+	for (const entry of entries)
+		if (entry.isDirectory()) await removeGroup(join(path, entry.name));
+	await rmdir(path);
+}
+
+/** Installs and boots a machine; it is gone when the test ends. Takes a minute. */
+export async function bootDebian(
+	t: Test,
+	{ name }: { name: string },
+): Promise<DebianMachine> {
+	const directory = await temporaryDirectory(t);
+	const { stdout: listed } = await execute("hostname", ["-I"]);
+	const addresses = listed.split(/\s+/).filter((address) => address !== "");
+	const group = join(
+		controlGroups() ?? "",
+		`happo-agent-test-${process.pid}-${hostname()}`,
+	);
+	await mkdir(group);
+	t.after(() =>
+		eventually("the machine's processes have gone", () =>
+			removeGroup(group).then(
+				() => true,
+				() => false,
+			),
+		),
+	);
+	const child = spawn(
+		"unshare",
+		[
+			...["--mount", "sh", "-ec", install, "install"],
+			...[group, directory, await mirror(), name, ...addresses],
+		],
+		{
+			stdio: ["ignore", "pipe", "pipe"],
+			env: { ...process.env, boot, LC_ALL: "C" },
+			// a group of its own, so that an installation can be stopped
+			detached: true,
+		},
+	);
+	const closed = once(child, "close");
+	t.after(async () => {
+		if (child.pid !== undefined && child.exitCode === null)
+			process.kill(-child.pid, "SIGKILL");
+		await closed;
+	});
+	let said = "";
+	for (const stream of [child.stdout, child.stderr])
+		stream.setEncoding("utf8").on("data", (text: string) => {
+			said += text;
+		});
+	await eventually(
+		"Debian is installed",
+		() => {
+			if (child.exitCode !== null) throw new Error(said);
+			return /^booting$/m.test(said);
+		},
+		600_000,
+	);
+	const children = `/proc/${child.pid}/task/${child.pid}/children`;
+	const init = (await readFile(children, "utf8")).trim();
+	const enter = ["-t", init, "-m", "-p", "-u", "-i", "-C"];
+	const environment = [
+		"HOME=/root",
+		"TERM=dumb",
+		"LANG=C.UTF-8",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	];
+	const inside = (
+		args: readonly string[],
+		input: string,
+		network: readonly string[] = ["-n"],
+	) =>
+		outcomeOf(
+			"nsenter",
+			[...enter, ...network, "env", "-i", ...environment, ...args],
+			input,
+		);
+	const machine: DebianMachine = {
+		addresses,
+		bash: (script, { online = false } = {}) =>
+			inside(["bash", "-s"], script, online ? [] : undefined),
+		client: (file, args) =>
+			outcomeOf("nsenter", ["-t", init, "-n", file, ...args]),
+		write: (path, content) =>
+			writeFile(join("/proc", init, "root", path), content),
+		addClone: async (path) => {
+			const { status, output } = await outcomeOf("bash", [
+				"-ec",
+				`set -o pipefail
+				mkdir -p "$1"
+				git ls-files -z | tar --create --null --verbatim-files-from --files-from=- --owner=0 --group=0 |
+					tar --extract --directory="$1"`,
+				"bash",
+				join("/proc", init, "root", path),
+			]);
+			if (status !== 0) throw new Error(output);
+		},
+	};
+	await eventually(
+		"systemd has started everything",
+		async () =>
+			/^(running|degraded)$/m.test(
+				(await machine.bash("systemctl is-system-running")).output,
+			),
+		60_000,
+	);
+	const certificates = "/etc/ssl/npm-registry.pem";
+	const { lines, content } = await npmSettings(certificates);
+	await machine.write("/root/.npmrc", `${lines.join("\n")}\n`);
+	if (content) await machine.write(certificates, content);
+	const { stdout } = await execute("apt-config", ["dump", "Acquire"]);
+	const proxies = stdout
+		.split("\n")
+		.filter((line) => /^Acquire::https?::Proxy/i.test(line));
+	await machine.write("/etc/apt/apt.conf.d/90proxy", `${proxies.join("\n")}\n`);
+	return machine;
+}
