@@ -7,6 +7,8 @@ import {
 	type Execution,
 	followCommand,
 	notStarted,
+	type StopTimes,
+	stopTimes,
 } from "./execution.ts";
 import type { Kill } from "./process-group.ts";
 import type { CommandLine, Engine, Started } from "./started.ts";
@@ -73,6 +75,7 @@ export interface Commands {
  * @param parts.outputLimitBytes kept of each output stream, inclusive; the rest is read and dropped
  * @param parts.environment all that the programs get of the environment
  * @param parts.kill sends signals; process.kill unless a test says otherwise
+ * @param parts.times of a command that is stopped; shorter ones in tests
  */
 export function createCommands({
 	engine,
@@ -80,12 +83,14 @@ export function createCommands({
 	environment,
 	log,
 	kill = (pid, signal) => process.kill(pid, signal),
+	times = stopTimes,
 }: {
 	engine: Engine;
 	outputLimitBytes: number;
 	environment: Readonly<Record<string, string>>;
 	log: { error(message: string): void };
 	kill?: Kill;
+	times?: StopTimes;
 }): Commands {
 	const executions = new Set<Execution>();
 	const starts = new Set<Promise<unknown>>();
@@ -145,6 +150,7 @@ export function createCommands({
 			timeoutMilliseconds,
 			outputLimitBytes,
 			kill,
+			times,
 		});
 		executions.add(execution);
 		void execution.ended.then(() => executions.delete(execution));

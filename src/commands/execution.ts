@@ -2,8 +2,16 @@ import { type Captured, captureOutput } from "./output.ts";
 import { createProcessGroup, type Kill } from "./process-group.ts";
 import type { Exit, Started } from "./started.ts";
 
-const KILL_AFTER_MILLISECONDS = 3000;
-const GIVE_UP_AFTER_MILLISECONDS = 1000;
+/** How long a command that is stopped is waited for; in milliseconds. */
+export interface StopTimes {
+	/** From SIGTERM to SIGKILL. */
+	killAfter: number;
+	/** From SIGKILL to the answer that it survived. */
+	giveUpAfter: number;
+}
+
+export const stopTimes: StopTimes = { killAfter: 3000, giveUpAfter: 1000 };
+
 /** What a command wrote last may still be on its way when its exit is noticed. */
 const DRAIN_MILLISECONDS = 250;
 const WATCH_MILLISECONDS = 500;
@@ -49,7 +57,13 @@ export function followCommand(
 		timeoutMilliseconds,
 		outputLimitBytes,
 		kill,
-	}: { timeoutMilliseconds: number; outputLimitBytes: number; kill: Kill },
+		times = stopTimes,
+	}: {
+		timeoutMilliseconds: number;
+		outputLimitBytes: number;
+		kill: Kill;
+		times?: StopTimes;
+	},
 ): Execution {
 	const startedAt = performance.now();
 	const group = createProcessGroup(started.pid, kill);
@@ -138,12 +152,12 @@ export function followCommand(
 		killTimer = after(graceMilliseconds, () => {
 			group.signal("SIGKILL");
 			// setImmediate: see below
-			after(GIVE_UP_AFTER_MILLISECONDS, () => setImmediate(end));
+			after(times.giveUpAfter, () => setImmediate(end));
 		});
 		watchEvery(WATCH_STOPPING_MILLISECONDS);
 	};
 	const limitTimer = after(timeoutMilliseconds, () =>
-		stop("time limit", KILL_AFTER_MILLISECONDS),
+		stop("time limit", times.killAfter),
 	);
 
 	const drained = () => {
@@ -175,7 +189,7 @@ export function followCommand(
 		answered,
 		ended,
 		exited,
-		cancel: (graceMilliseconds = KILL_AFTER_MILLISECONDS) =>
+		cancel: (graceMilliseconds = times.killAfter) =>
 			stop("cancel", graceMilliseconds),
 		kill: () => group.signal("SIGKILL"),
 	};
