@@ -13,6 +13,7 @@ import { createSupervisor } from "./commands/supervisor.ts";
 import { createHandlers } from "./handlers/index.ts";
 import { loadKeyPair } from "./http/certificate.ts";
 import { createContract } from "./http/contract.ts";
+import type { DeliveryTimes } from "./http/delivery.ts";
 import type { KeyPair } from "./http/key-pair.ts";
 import {
 	createKeyPairKeeper,
@@ -134,6 +135,8 @@ export async function startAgent(parts: {
 	/** Directory of the plugins that come with the agent. */
 	ownPlugins?: string;
 	checkReply?: (operationId: string, reply: Replied) => void;
+	/** Other ones in tests. */
+	deliveryTimes?: DeliveryTimes;
 }): Promise<Agent> {
 	const { settings, environment, log } = parts;
 	const access = parseAllowedHosts(settings["allowed-hosts"]);
@@ -350,6 +353,7 @@ export async function startAgent(parts: {
 				...(checkReply && { checkReply }),
 			}),
 			access,
+			deliveryTimes: parts.deliveryTimes,
 			bodyLimits: {
 				maxBodyBytes: settings["max-body-bytes"],
 				maxBufferedBytes: settings["max-buffered-bytes"],

@@ -1,11 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** A reader that resets the connection does so within this time. */
-const quietMilliseconds = 3_000;
+/** What decides whether a reader has its answer; in milliseconds. */
+export interface DeliveryTimes {
+	/** A reader that resets the connection does so within this time. */
+	quiet: number;
+	/** A reader that takes longer than this to take an answer has not got it. */
+	slow: number;
+}
 
-/** A reader that takes longer than this to take an answer has not got it. */
-const slowMilliseconds = 60_000;
+export const deliveryTimes: DeliveryTimes = { quiet: 3_000, slow: 60_000 };
 
 /** Tells whether answers were delivered. */
 export interface Deliveries {
@@ -26,7 +30,7 @@ export interface Deliveries {
 }
 
 export function createDeliveries(
-	milliseconds = { quiet: quietMilliseconds, slow: slowMilliseconds },
+	milliseconds: DeliveryTimes = deliveryTimes,
 ): Deliveries {
 	const pending = new WeakMap<Socket, () => void>();
 	/** Answers of a connection that are watched; pipelined ones are several. */

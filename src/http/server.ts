@@ -9,7 +9,7 @@ import { Problem, toProblem } from "../problem.ts";
 import { createBodies } from "./body.ts";
 import { callOf } from "./call.ts";
 import type { Contract } from "./contract.ts";
-import { createDeliveries } from "./delivery.ts";
+import { createDeliveries, type DeliveryTimes } from "./delivery.ts";
 import { createExchanges } from "./exchange.ts";
 import { parseBody } from "./json.ts";
 import {
@@ -78,10 +78,12 @@ export async function startServer(parts: {
 	/** Hears of every request when it is over. */
 	onAnswered: (answered: Answered) => void;
 	log: Pick<Log, "info" | "warning" | "error">;
+	/** Other ones in tests. */
+	deliveryTimes?: DeliveryTimes | undefined;
 }): Promise<Listener> {
 	const { contract, access, limits, log } = parts;
 	const exchanges = createExchanges();
-	const deliveries = createDeliveries();
+	const deliveries = createDeliveries(parts.deliveryTimes);
 	const bodies = createBodies(parts.bodyLimits, exchanges);
 	const records = createRecords(exchanges, parts.onAnswered);
 	const warnOfUtf8 = createUtf8Warnings({ log, now: () => performance.now() });

@@ -48,9 +48,10 @@ async function programOf(pid: number): Promise<string> {
 	const read = (name: string) =>
 		readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
 	const name = (await read("comm")).trim();
-	const [interpreter = "", script = ""] = (await read("cmdline")).split("\0");
+	const [interpreter = "", ...words] = (await read("cmdline")).split("\0");
 	// Node names its main thread, not its program
 	if (!/^node(js)?$/.test(basename(interpreter))) return name;
+	const script = words.find((word) => !word.startsWith("-")) ?? "";
 	return ["node", basename(script)].filter((part) => part !== "").join(" ");
 }
 

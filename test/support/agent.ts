@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Agent, startAgent } from "../../src/agent.ts";
+import type { DeliveryTimes } from "../../src/http/delivery.ts";
 import { createSelfSigned } from "../../src/http/self-signed.ts";
 import { type Fields, fieldText, type Log } from "../../src/log.ts";
 import { resolveSettings } from "../../src/setting-table.ts";
@@ -66,6 +67,7 @@ export async function startTestAgent(
 	t: Pick<TestContext, "after">,
 	overrides: Partial<DaemonSettings> = {},
 	check = checkReply,
+	deliveryTimes?: DeliveryTimes,
 ): Promise<TestAgent> {
 	const directory = await temporaryDirectory(t);
 	const { log, lines } = recordingLog();
@@ -95,6 +97,7 @@ export async function startTestAgent(
 		environment: process.env,
 		log,
 		checkReply: check,
+		...(deliveryTimes && { deliveryTimes }),
 	});
 	t.after(() => agent.close());
 	return { ...agent, lines, directory };

@@ -51,7 +51,7 @@ describe("through bastions", () => {
 		const agent = await startTestAgent(t, { "command-timeout": 1 });
 		const bastion = await startTestAgent(t);
 		const far = clientOf(t, agent.port, { via: [local(bastion.port)] });
-		const bad = await far.POST("/monitor", { body: { plugin_name: "a b" } });
+		const bad = await far.POST("/monitor", { body: { plugin_name: "../a" } });
 		assert.equal(bad.response.status, 400);
 		const slow = await far.POST("/monitor", {
 			body: { plugin_name: "check_sleep", plugin_option: "30" },

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { Agent } from "node:https";
 import { describe, it, type TestContext } from "node:test";
+import {
+	type DeliveryTimes,
+	deliveryTimes,
+} from "../../../src/http/delivery.ts";
 import { startTestAgent } from "../../support/agent.ts";
 import { eventually } from "../../support/eventually.ts";
 import { post, send } from "../../support/https.ts";
@@ -8,9 +12,18 @@ import { openWire, requestText } from "../../support/wire.ts";
 
 const drain = requestText("POST /metric", "{}");
 
+/** However slow this machine is, quiet is not what decides. */
+const patient: DeliveryTimes = { quiet: 60_000, slow: 60_000 };
+
 /** An agent with one stored sample, padded to so many bytes. */
-async function agentWithData(t: TestContext, bytes = 10) {
-	const agent = await startTestAgent(t);
+async function agentWithData(
+	t: TestContext,
+	bytes = 10,
+	times: Partial<DeliveryTimes> = {},
+) {
+	const agent = await startTestAgent(t, {}, undefined, {
+		...{ ...patient, ...times },
+	});
 	const name = "x".repeat(1000);
 	const metrics: Record<string, number> = {};
 	for (let n = 0; n * 1000 < bytes; n++) metrics[`${name}${n}`] = n;
@@ -44,7 +57,7 @@ describe("a drain's data is gone once its reader has it", () => {
 		assert.match(answer.text, /"hostname":"h"/);
 		assert.equal(await isStored(port), true, "not before");
 		await send({ port, agent });
-		await eventually("gone", async () => !(await isStored(port)), 2000);
+		await eventually("gone", async () => !(await isStored(port)));
 	});
 
 	it("the reader closes in order", async (t) => {
@@ -53,7 +66,7 @@ describe("a drain's data is gone once its reader has it", () => {
 		wire.socket.write(drain);
 		await wire.until(/"hostname":"h"/);
 		wire.socket.end();
-		await eventually("gone", async () => !(await isStored(port)), 2000);
+		await eventually("gone", async () => !(await isStored(port)));
 	});
 
 	it("the reader asked for the connection to be closed", async (t) => {
@@ -61,15 +74,16 @@ describe("a drain's data is gone once its reader has it", () => {
 		// every request of its own connection says Connection: close
 		const answer = await post(port, "/metric", {});
 		assert.equal(answer.headers.connection, "close");
-		await eventually("gone", async () => !(await isStored(port)), 2000);
+		await eventually("gone", async () => !(await isStored(port)));
 	});
 
 	it("nothing is heard of the reader for three seconds", async (t) => {
-		const { port } = await agentWithData(t);
+		assert.equal(deliveryTimes.quiet, 3_000);
+		const { port } = await agentWithData(t, 10, { quiet: 300 });
 		const wire = openWire(t, { port });
 		wire.socket.write(drain);
 		await wire.until(/"hostname":"h"/);
-		await eventually("gone", async () => !(await isStored(port)), 6000);
+		await eventually("gone", async () => !(await isStored(port)));
 	});
 });
 
@@ -87,7 +101,7 @@ describe("a drain's data is put back when its reader vanishes", () => {
 			wire.socket.write(drain);
 			await wire.until(pattern);
 			wire.reset();
-			await eventually("free again", () => isFree(port), 2500);
+			await eventually("free again", () => isFree(port));
 			assert.equal(await isStored(port), true);
 		});
 
@@ -97,9 +111,9 @@ describe("a drain's data is put back when its reader vanishes", () => {
 		await wire.opened;
 		wire.socket.pause();
 		wire.socket.write(drain);
-		await eventually("handed out", async () => !(await isFree(port)), 5000);
+		await eventually("handed out", async () => !(await isFree(port)));
 		wire.reset();
-		await eventually("free again", () => isFree(port), 2500);
+		await eventually("free again", () => isFree(port));
 		assert.equal(await isStored(port), true);
 	});
 
@@ -109,8 +123,8 @@ describe("a drain's data is put back when its reader vanishes", () => {
 		await wire.opened;
 		wire.socket.pause();
 		wire.socket.write(drain + drain + drain);
-		await eventually("handed out", async () => !(await isFree(port)), 5000);
+		await eventually("handed out", async () => !(await isFree(port)));
 		wire.reset();
-		await eventually("free again", () => isFree(port), 2500);
+		await eventually("free again", () => isFree(port));
 	});
 });
