@@ -1,7 +1,8 @@
 import type { Server } from "node:https";
 import type { Socket } from "node:net";
-import type { Access } from "../access.ts";
+import { type Access, plainAddress } from "../access.ts";
 import type { Log } from "../log.ts";
+import { refusePlainHttp } from "./plain-http.ts";
 
 /** Figures of the connections of a server. */
 export interface Connections {
@@ -34,7 +35,9 @@ export function gateConnections(
 		access: Access;
 		maxConnections: number;
 		waitMilliseconds: number;
-		log: Pick<Log, "warning">;
+		/** Until the first bytes. */
+		handshakeMilliseconds: number;
+		log: Pick<Log, "info" | "warning">;
 	},
 ): Connections {
 	const { access, maxConnections, waitMilliseconds, log } = parts;
@@ -51,7 +54,14 @@ export function gateConnections(
 			into.delete(socket);
 			if (into === served) next();
 		});
-		serve?.call(server, socket);
+		// a socket that is closed has no address any more
+		const address = plainAddress(socket.remoteAddress);
+		refusePlainHttp(socket, {
+			waitMilliseconds: parts.handshakeMilliseconds,
+			serve: () => serve?.call(server, socket),
+			onRefused: (reason) =>
+				log.info(`TLS handshake with ${address}: ${reason}`),
+		});
 	};
 	const leave = (socket: Socket) => {
 		clearTimeout(waiting.get(socket));

@@ -80,6 +80,7 @@ export async function listen(
 		access: parts.access,
 		maxConnections: limits.maxConnections,
 		waitMilliseconds: milliseconds(limits.connectionWaitSeconds),
+		handshakeMilliseconds: milliseconds(limits.handshakeTimeoutSeconds),
 		log,
 	});
 	server.on("tlsClientError", (error, socket) =>

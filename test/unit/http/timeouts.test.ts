@@ -141,11 +141,13 @@ describe("what is no request", () => {
 		await below.until(/OK$/);
 	});
 
-	it("garbage and plain HTTP on the TLS port are closed, and the server goes on", async (t) => {
+	it("garbage on the TLS port is closed without an answer, and the server goes on", async (t) => {
 		const { port, lines } = await startTestAgent(t, second);
 		for (const bytes of [
 			"garbage garbage garbage\r\n\r\n",
-			requestText("GET /"),
+			"SSH-2.0-OpenSSH_9.2\r\n",
+			"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+			"POSTGRES\r\n",
 			Buffer.alloc(70_000, 0xff),
 			Buffer.from("8080010301005700000010", "hex"),
 			Buffer.from("15030100020228", "hex"),
