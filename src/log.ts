@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import { strictJson } from "./strict-json.ts";
 import { systemReason } from "./system-error.ts";
 
 const levels = ["debug", "info", "warning", "error"] as const;
@@ -64,7 +65,7 @@ const formats: Readonly<
 		`${timestamp(time)} [${level}] ${escapeControl(message + fieldText(fields))}`,
 	json: (time, level, message, fields) =>
 		escapeControl(
-			JSON.stringify({ time: time.toISOString(), level, message, ...fields }),
+			strictJson({ time: time.toISOString(), level, message, ...fields }),
 		),
 };
 

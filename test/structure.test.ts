@@ -99,7 +99,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/store\//,
-		to: /^src\/store\/|^src\/commands\/native-addon\.ts$|^src\/(log|problem|strict-json|system-error|turn)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/store\/|^src\/commands\/native-addon\.ts$|^src\/(log|log-repeats|problem|strict-json|system-error|turn)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/relay\//,

@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import { createLogRepeats } from "../log-repeats.ts";
 import type { Database } from "./database.ts";
 import { kind, olderThan, secondOf } from "./keys.ts";
 import type { RetentionClock } from "./retention-clock.ts";
@@ -21,9 +22,10 @@ export function createMachineStates(parts: {
 	retention: Pick<RetentionClock, "time">;
 	room: Pick<Room, "need" | "refused">;
 	now: () => number;
-	log: Pick<Log, "warning">;
+	log: Pick<Log, "warning" | "error">;
 }): MachineStates {
 	const { database, maxLifetimeSeconds, retention, room, now, log } = parts;
+	const repeats = createLogRepeats({ log });
 
 	/** Retention is no part of a save's success. */
 	const retire = async () => {
@@ -34,8 +36,14 @@ export function createMachineStates(parts: {
 				log.warning(
 					`machine states older than ${maxLifetimeSeconds} seconds removed (machine-state-max-lifetime-seconds)`,
 				);
+			repeats.right("retention", "retention of machine states");
 		} catch (error) {
-			log.warning(`retention of machine states: ${(error as Error).message}`);
+			const { message } = error as Error;
+			repeats.wrong("retention", {
+				kind: message,
+				level: "warning",
+				lines: [`retention of machine states: ${message}`],
+			});
 		}
 	};
 

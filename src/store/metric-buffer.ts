@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import { createLogRepeats } from "../log-repeats.ts";
 import { Problem } from "../problem.ts";
 import { inTurn } from "../turn.ts";
 import type { Database } from "./database.ts";
@@ -79,6 +80,7 @@ export function createMetricBuffer(parts: {
 	log: Pick<Log, "warning" | "error">;
 }): MetricBuffer {
 	const { database, consumers, retention, room, now, elapsed, log } = parts;
+	const repeats = createLogRepeats({ log, elapsed });
 	const reserved = new Set<string>();
 	const exclusive = inTurn();
 	const keyMaker = createKeyMaker(database, now);
@@ -127,8 +129,14 @@ export function createMetricBuffer(parts: {
 				);
 			oldest = await arrival(false);
 			if (found.lent) lookAt = elapsed() + lookAgainMilliseconds;
+			repeats.right("retention", "retention of metrics");
 		} catch (error) {
-			log.error(`retention of metrics: ${(error as Error).message}`);
+			const { message } = error as Error;
+			repeats.wrong("retention", {
+				kind: message,
+				level: "error",
+				lines: [`retention of metrics: ${message}`],
+			});
 		}
 	};
 

@@ -552,6 +552,15 @@ describe("with real agents", () => {
 					await check(edge.port, "-p", "check_exit", "-o", String(n)),
 					printed(`exit ${n} says hello\n`, n),
 				);
+			// options behind the name, as old command definitions have them
+			assert.deepEqual(
+				await check(edge.port, "-p", " ./check_exit 2 "),
+				printed("exit 2 says hello\n", 2),
+			);
+			assert.match(
+				(await check(edge.port, "-p", "check_nothing")).stdout,
+				/\(the plugin printed nothing\)/,
+			);
 			const large = await check(edge.port, "-p", "check_1mb");
 			assert.ok(large.stdout.length >= 1_000_000);
 			const down = await check(await freePort(), "-p", "check_exit");

@@ -151,3 +151,15 @@ test("json: a field cannot take the place of time, level or message", async (t) 
 	);
 	assert.equal(JSON.parse(text).level, "info");
 });
+
+test("json: half a character becomes U+FFFD, so that every parser takes the line", async (t) => {
+	const text = await written(t, "json", (log) =>
+		log.info("Access \ud83d", { path: "\udca9" }),
+	);
+	assert.doesNotMatch(text, /\\ud/i);
+	const { message, path } = JSON.parse(text);
+	assert.deepEqual(
+		{ message, path },
+		{ message: "Access \ufffd", path: "\ufffd" },
+	);
+});

@@ -228,3 +228,32 @@ test("machine states: a clock that is wrong for a while deletes none", async (t)
 		assert.match(lines.join("\n"), /machine states older than/);
 	}
 });
+
+test("retention of machine states that fails again and again is logged once, and once when it works again", async () => {
+	const lines: string[] = [];
+	let failure: Error | undefined = new Error("disk: No space left on device");
+	const say = (line: string) => lines.push(line);
+	const states = createMachineStates({
+		database: {
+			clear: async () => {
+				if (failure) throw failure;
+				return false;
+			},
+			write: async () => {},
+			read: async () => undefined,
+			keys: async function* () {},
+		},
+		maxLifetimeSeconds: day,
+		retention: { time: async () => 1_500_000_000_000 },
+		room: { need: async () => {}, refused: () => {} },
+		now: () => 1_500_000_000_000,
+		log: { warning: say, error: say },
+	});
+	for (let n = 0; n < 3; n++) await states.save("state");
+	failure = undefined;
+	await states.save("state");
+	assert.deepEqual(lines, [
+		"retention of machine states: disk: No space left on device",
+		"retention of machine states: works again after 3 failures",
+	]);
+});
