@@ -154,6 +154,14 @@ test("README's installation, pasted on a fresh Debian 12", async (t) => {
 		assert.match(await peek(), /^web01\.linux\.memory\.total \d+ \d+$/m);
 	});
 
+	await t.test("metrics.yaml can be changed through the agent", async () => {
+		await said(
+			`sed s/web01/web02/ /etc/happo/metrics.yaml >/root/metrics.yaml
+			happo-ctl metric config update /root/metrics.yaml
+			grep 'hostname: web02' /etc/happo/metrics.yaml`,
+		);
+	});
+
 	await t.test("allowed hosts are a line in the environment file", async () => {
 		const { output } = await machine.bash(
 			`check_happo monitor -H ${address} --ca-file ${certificate} -p check_dummy -o '0 x'`,
