@@ -47,6 +47,15 @@ export interface NativeAddon {
 	 * @returns false if no thread can be had: nothing is called then
 	 */
 	lookup(host: string, found: (answer: string[] | string) => void): boolean;
+	/**
+	 * Looks at a file (stat and access), on a thread of its own.
+	 * @param found is called in a later turn; with nothing for a file that is not there or cannot be read
+	 * @returns false if no thread can be had: nothing is called then
+	 */
+	look(
+		file: string,
+		found: (answer?: [mode: number, size: number, mayRun: boolean]) => void,
+	): boolean;
 	/** The C library keeps the first ones of the kernel's for itself. */
 	firstRealTimeSignal?: number;
 }

@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type CommandLine, CommandStartError } from "./command.ts";
 import { createLookups, type Lookups } from "./lookups.ts";
 import { splitWords } from "./words.ts";
@@ -25,20 +25,29 @@ export interface HangingPlugin {
 	option: string;
 }
 
+export interface LocatedPlugin {
+	file: string;
+	/** Whether this user may run it; a start says so in its own way. */
+	mayRun: boolean;
+}
+
+/** Names remembered at most, of plugins that a later directory has; clients choose them. */
+const MOST_REMEMBERED = 10_000;
+
 /** Of the owner, the group or others. */
 const ANY_EXECUTE = 0o111;
 
 export interface Plugins {
 	/**
-	 * Looks a checked name up in the directories, in their order; the first that has it decides. Whether this user may
-	 * run it is left to the start. A directory that does not answer is passed over; if no other one has the plugin, its
-	 * answer is waited for.
+	 * Looks a checked name up in the directories, in their order; the first that has it decides. A directory that does not
+	 * answer is waited for, as it may have the plugin; it is passed over only for a name that it did not have when it
+	 * last answered and that a later one has.
 	 * @param milliseconds to wait, at most
 	 */
 	locate(
 		name: string,
 		milliseconds?: number,
-	): Promise<{ file: string } | MissingPlugin | Omit<HangingPlugin, "option">>;
+	): Promise<LocatedPlugin | MissingPlugin | Omit<HangingPlugin, "option">>;
 	/** All that comes before running: `refused` says why nothing may be run, and which of the two was at fault. */
 	prepare(
 		name: string,
@@ -76,6 +85,16 @@ export function createPlugins({
 	// operators put their plugins into a directory of the settings, not into the package
 	const named = paths.findLast((path) => path !== ownPlugins) ?? ownPlugins;
 
+	/** Files that were not there when a later directory had the plugin. */
+	const absent = new Set<string>();
+	const remember = (files: readonly string[]) => {
+		for (const file of files) absent.add(file);
+		for (const oldest of absent) {
+			if (absent.size <= MOST_REMEMBERED) return;
+			absent.delete(oldest);
+		}
+	};
+
 	const locate: Plugins["locate"] = async (
 		name,
 		milliseconds = timeoutMilliseconds,
@@ -83,21 +102,30 @@ export function createPlugins({
 		const deadline =
 			performance.now() + Math.min(milliseconds, timeoutMilliseconds);
 		for (;;) {
-			let late: string | undefined;
+			const notThere: string[] = [];
+			let hanging: string | undefined;
 			for (const directory of paths) {
 				const file = join(directory, name);
-				const found = await lookups.look(file);
-				if (found === "late") late ??= file;
-				if (typeof found === "string") continue;
-				if (!found.isFile() || (found.mode & ANY_EXECUTE) === 0)
-					return { missing: "not executable", file };
-				return found.size === 0 ? { missing: "empty", file } : { file };
+				const found = await lookups.look(directory, name);
+				if (found === "nothing") notThere.push(file);
+				else if (found === "late") {
+					if (absent.has(file)) continue;
+					hanging = directory;
+					break;
+				} else {
+					absent.delete(file);
+					remember(notThere);
+					if (!found.isFile || (found.mode & ANY_EXECUTE) === 0)
+						return { missing: "not executable", file };
+					if (found.size === 0) return { missing: "empty", file };
+					return { file, mayRun: found.mayRun };
+				}
 			}
-			if (late === undefined)
+			if (hanging === undefined)
 				return { missing: "not found", file: join(named ?? "", name) };
 			const left = deadline - performance.now();
-			if (left <= 0) return { hanging: dirname(late), file: late };
-			await lookups.settled(dirname(late), left);
+			if (left <= 0) return { hanging, file: join(hanging, name) };
+			await lookups.settled(hanging, left);
 		}
 	};
 
@@ -134,13 +162,12 @@ export function createPlugins({
 				};
 			if ("missing" in found) return found;
 			if ("hanging" in found) return { ...found, option };
-			const { file } = found;
+			const { file, mayRun } = found;
 			const command = pluginCommand(file, option);
-			if (command.kind === "direct") return command;
 			// a shell would start, and say in its own words what it cannot
-			const answer = await lookups.mayRun(file);
-			if (answer === "late") return { hanging: dirname(file), file, option };
-			return answer === "yes" ? command : { missing: "not executable", file };
+			return command.kind === "direct" || mayRun
+				? command
+				: { missing: "not executable", file };
 		},
 	};
 }

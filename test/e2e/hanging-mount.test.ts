@@ -41,7 +41,7 @@ exec unshare --mount ${asRoot} /bin/sh -c '
 	const daemon = await startDaemon(
 		scope,
 		[
-			`--nagios-plugin-paths=${at("mount")},${at("good")}`,
+			`--nagios-plugin-paths=${at("good")},${at("mount")}`,
 			`--sensu-plugin-paths=${at("mount")}`,
 			...["--command-timeout", "3", "--log-level", "info"],
 		],

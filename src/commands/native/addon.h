@@ -6,6 +6,7 @@
 #define HAPPO_ADDON_H
 
 #include <node_api.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A JavaScript number. */
@@ -23,6 +24,23 @@ void export_lock(napi_env env, napi_value exports);
 
 /* What lookup.c exports. */
 void export_lookup(napi_env env, napi_value exports);
+
+/* What look.c exports. */
+void export_look(napi_env env, napi_value exports);
+
+/* A call that may hang: the first member of what malloc gave for it. */
+struct errand {
+	/* on a thread of its own, without signals */
+	void (*run)(struct errand *errand);
+	/* in the event loop, afterwards: what the callback gets */
+	napi_value (*answer)(napi_env env, struct errand *errand);
+	/* of errand.c */
+	struct door *door;
+	napi_ref callback;
+};
+
+/* Takes the errand, and frees it whatever happens; false if no thread can be had. */
+bool start_errand(napi_env env, struct errand *errand, napi_value callback);
 
 /* What orphans.c exports. */
 void export_orphans(napi_env env, napi_value exports);

@@ -469,6 +469,7 @@ NAPI_MODULE_INIT()
 	export_function(env, exports, "drain", drain);
 	export_lock(env, exports);
 	export_lookup(env, exports);
+	export_look(env, exports);
 	export_orphans(env, exports);
 #ifdef SIGRTMIN
 	/* not a constant: the C library keeps some for itself */

@@ -1,65 +1,125 @@
 import assert from "node:assert/strict";
-import type { Stats } from "node:fs";
-import { stat, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createLookups } from "../../../src/commands/lookups.ts";
+import {
+	createLookups,
+	type FoundFile,
+	lookByPool,
+} from "../../../src/commands/lookups.ts";
 import { createPlugins } from "../../../src/commands/plugin.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 /** Look-ups that hang below some directories until they are let go. */
-function hanging(directories: string[]) {
+function hanging(
+	directories: readonly string[],
+	mostHanging = Number.POSITIVE_INFINITY,
+) {
+	const hangs = new Set(directories);
 	const held: (() => void)[] = [];
 	const asked: string[] = [];
-	const ask = (file: string) => {
+	const look = (file: string) => {
 		asked.push(file);
-		return directories.some((directory) => file.startsWith(`${directory}/`))
-			? new Promise<Stats>((resolve, reject) => {
-					held.push(() => stat(file).then(resolve, reject));
+		return [...hangs].some((directory) => file.startsWith(`${directory}/`))
+			? new Promise<FoundFile | undefined>((resolve) => {
+					held.push(() => resolve(lookByPool(file)));
 				})
-			: stat(file);
+			: lookByPool(file);
 	};
 	return {
-		asked,
-		lookups: createLookups({ stat: ask, mayRun: async () => {} }, 20),
+		hangs,
+		/** How many look-ups hold a thread. */
+		held: () => held.length,
+		/** Look-ups that were made in a directory. */
+		askedIn: (directory: string) =>
+			asked.filter((file) => file.startsWith(`${directory}/`)).length,
+		lookups: createLookups({ look, mostHanging }, 20),
 		letGo: () => {
-			directories.length = 0;
+			hangs.clear();
 			for (const release of held.splice(0)) release();
 		},
 	};
 }
 
+/** Directories that each have these plugins. */
+async function directoriesWith(
+	t: Parameters<typeof temporaryDirectory>[0],
+	plugins: Record<string, readonly string[]>,
+) {
+	const root = await temporaryDirectory(t);
+	for (const [directory, names] of Object.entries(plugins)) {
+		await mkdir(join(root, directory));
+		for (const name of names)
+			await writeFile(join(root, directory, name), "#!/bin/sh\n", {
+				mode: 0o755,
+			});
+	}
+	return (name: string) => join(root, name);
+}
+
 test("a directory that hangs has one look-up; those of others go on", async (t) => {
-	const good = await temporaryDirectory(t);
-	const bad = await temporaryDirectory(t);
-	for (const directory of [good, bad])
-		await writeFile(join(directory, "check"), "#!/bin/sh\n", { mode: 0o755 });
-	const { lookups, asked, letGo } = hanging([bad]);
+	const at = await directoriesWith(t, { good: ["check"], bad: ["check"] });
+	const { lookups, askedIn, letGo } = hanging([at("bad")]);
 	const all = Array.from({ length: 20 }, () =>
-		lookups.look(join(bad, "check")),
+		lookups.look(at("bad"), "check"),
 	);
-	assert.notEqual(await lookups.look(join(good, "check")), "late");
+	assert.notEqual(await lookups.look(at("good"), "check"), "late");
 	assert.deepEqual(new Set(await Promise.all(all)), new Set(["late"]));
-	// at once: it is known
-	assert.equal(await lookups.look(join(bad, "check")), "late");
-	assert.equal(asked.filter((file) => file.startsWith(bad)).length, 1);
-	const back = lookups.settled(bad, 60_000);
+	// at once: it is suspect
+	assert.equal(await lookups.look(at("bad"), "check"), "late");
+	// neither do folders below it take threads of their own
+	assert.equal(await lookups.look(at("bad"), "folder/check"), "late");
+	assert.equal(askedIn(at("bad")), 1);
+	const back = lookups.settled(at("bad"), 60_000);
 	letGo();
 	await back;
-	assert.notEqual(await lookups.look(join(bad, "check")), "late");
-	assert.equal(await lookups.look(join(bad, "none")), "nothing");
+	assert.notEqual(await lookups.look(at("bad"), "check"), "late");
+	assert.equal(await lookups.look(at("bad"), "none"), "nothing");
 });
 
-test("a check in a directory that hangs is answered at its time limit, checks elsewhere at once", async (t) => {
-	const [bad, good] = [
-		await temporaryDirectory(t),
-		await temporaryDirectory(t),
-	];
-	await writeFile(join(good, "check"), "#!/bin/sh\n", { mode: 0o755 });
-	await writeFile(join(bad, "other"), "#!/bin/sh\n", { mode: 0o755 });
-	const { lookups, letGo } = hanging([bad]);
+test("three directories hang, the fourth goes on", async (t) => {
+	const at = await directoriesWith(t, { a: [], b: [], c: [], good: ["check"] });
+	const bad = ["a", "b", "c"].map(at);
+	const { lookups, held, askedIn } = hanging(bad);
+	for (let round = 0; round < 3; round++) {
+		for (const directory of bad)
+			assert.equal(await lookups.look(directory, "check"), "late");
+		const found = await lookups.look(at("good"), "check");
+		assert.equal(typeof found, "object", `round ${round}`);
+	}
+	assert.equal(held(), 3);
+	assert.equal(askedIn(at("good")), 3);
+});
+
+test("on the pool, two threads may hang before unknown directories are refused; known ones go on", async (t) => {
+	const at = await directoriesWith(t, {
+		a: [],
+		b: [],
+		c: [],
+		known: ["check"],
+	});
+	const { lookups, held, askedIn, letGo } = hanging(["a", "b", "c"].map(at), 2);
+	assert.equal(typeof (await lookups.look(at("known"), "check")), "object");
+	for (const name of ["a", "b", "c"])
+		assert.equal(await lookups.look(at(name), "check"), "late");
+	assert.equal(held(), 2);
+	assert.equal(askedIn(at("c")), 0);
+	assert.equal(typeof (await lookups.look(at("known"), "check")), "object");
+	// it waits for those that hold the threads, and does not ask again at once
+	const back = lookups.settled(at("c"), 60_000);
+	letGo();
+	await back;
+	assert.equal(await lookups.look(at("c"), "check"), "nothing");
+});
+
+test("a check that a directory which hangs may have is answered at its time limit", async (t) => {
+	const at = await directoriesWith(t, {
+		bad: ["other", "both"],
+		good: ["check", "both"],
+	});
+	const { lookups, hangs, letGo } = hanging([at("bad")]);
 	const { prepare } = createPlugins({
-		directories: [bad, good],
+		directories: [at("bad"), at("good")],
 		allowShell: true,
 		lookups,
 		timeoutMilliseconds: 60_000,
@@ -68,15 +128,47 @@ test("a check in a directory that hangs is answered at its time limit, checks el
 		const { file } = { file: undefined, ...(await prepared) };
 		return file;
 	};
-	// the directory that hangs comes first, and is passed over
-	assert.equal(await fileOf(prepare("check", "")), join(good, "check"));
-	assert.deepEqual(await prepare("other", "-w 1", 100), {
-		hanging: bad,
-		file: join(bad, "other"),
-		option: "-w 1",
-	});
+	// the first match wins: the one of a later directory is another plugin
+	for (const name of ["other", "both", "check"])
+		assert.deepEqual(await prepare(name, "-w 1", 100), {
+			hanging: at("bad"),
+			file: join(at("bad"), name),
+			option: "-w 1",
+		});
 	// one that comes back in time is heard
-	const waiting = prepare("other", "");
+	const waiting = prepare("both", "");
 	letGo();
-	assert.equal(await fileOf(waiting), join(bad, "other"));
+	assert.equal(await fileOf(waiting), join(at("bad"), "both"));
+	// it does not have this one, which is remembered when it hangs
+	assert.equal(await fileOf(prepare("check", "")), join(at("good"), "check"));
+	hangs.add(at("bad"));
+	assert.equal(await fileOf(prepare("check", "")), join(at("good"), "check"));
+	const { hanging: directory } = {
+		hanging: undefined,
+		...(await prepare("both", "", 100)),
+	};
+	assert.equal(directory, at("bad"));
+	// a plugin that has been put there meanwhile is no longer passed over
+	letGo();
+	await lookups.settled(at("bad"), 60_000);
+	await writeFile(join(at("bad"), "check"), "#!/bin/sh\n", { mode: 0o755 });
+	assert.equal(await fileOf(prepare("check", "")), join(at("bad"), "check"));
+	hangs.add(at("bad"));
+	assert.equal(
+		await fileOf(prepare("check", "", 100)),
+		join(at("bad"), "check"),
+	);
+});
+
+test("the addon and the pool see files alike", async (t) => {
+	const at = await directoriesWith(t, { d: ["check"] });
+	await writeFile(join(at("d"), "plain"), "text", { mode: 0o644 });
+	await mkdir(join(at("d"), "folder"));
+	const lookups = createLookups();
+	for (const name of ["check", "plain", "folder", "none", "check/none"])
+		assert.deepEqual(
+			await lookups.look(at("d"), name),
+			(await lookByPool(join(at("d"), name))) ?? "nothing",
+			name,
+		);
 });

@@ -106,11 +106,21 @@ test("looks plugins up in the order of the directories", async (t) => {
 		directories: [first, join(root, "missing"), second],
 		allowShell: true,
 	});
-	assert.deepEqual(await locate("both"), { file: join(first, "both") });
-	assert.deepEqual(await locate("only"), { file: join(second, "only") });
-	assert.deepEqual(await locate("linked"), { file: join(first, "linked") });
+	assert.deepEqual(await locate("both"), {
+		file: join(first, "both"),
+		mayRun: true,
+	});
+	assert.deepEqual(await locate("only"), {
+		file: join(second, "only"),
+		mayRun: true,
+	});
+	assert.deepEqual(await locate("linked"), {
+		file: join(first, "linked"),
+		mayRun: true,
+	});
 	assert.deepEqual(await locate("contrib/inner"), {
 		file: join(second, "contrib/inner"),
+		mayRun: true,
 	});
 	assert.deepEqual(await locate("plain"), {
 		missing: "not executable",
@@ -141,8 +151,14 @@ test("the agent's own plugins come last, and nothing is missing there", async (t
 		allowShell: true,
 		ownPlugins: own,
 	});
-	assert.deepEqual(await locate("both"), { file: join(operators, "both") });
-	assert.deepEqual(await locate("only"), { file: join(own, "only") });
+	assert.deepEqual(await locate("both"), {
+		file: join(operators, "both"),
+		mayRun: true,
+	});
+	assert.deepEqual(await locate("only"), {
+		file: join(own, "only"),
+		mayRun: true,
+	});
 	// clients know the last directory of the settings from this message
 	assert.deepEqual(await locate("nothing"), {
 		missing: "not found",
