@@ -226,6 +226,8 @@ test("the unit and the job take their settings from the environment file only", 
 	assert.match(unit, /^ExecStart=\S*(?: happo-agent)? daemon$/m);
 	// SIGTERM for the agent alone: it gives running plugins their three seconds
 	assert.match(unit, /^KillMode=mixed$/m);
+	// soft for plugins, as README says, and hard for the agent
+	assert.match(unit, /^LimitNOFILE=1024:65536$/m);
 	// a start that keeps failing is given up within the interval
 	const value = (name: string) =>
 		Number(new RegExp(`^${name}=(\\d+)$`, "m").exec(unit)?.[1]);
