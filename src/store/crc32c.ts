@@ -20,9 +20,12 @@ for (let byte = 0; byte < 256; byte++)
 		if (table) table[byte] = (before >>> 8) ^ (t0[before & 0xff] ?? 0);
 	}
 
-/** CRC-32C (Castagnoli), which LevelDB's files have and Node's zlib has not. */
-export function crc32c(bytes: Uint8Array): number {
-	let crc = 0xffffffff;
+/**
+ * CRC-32C (Castagnoli), which LevelDB's files have and Node's zlib has not.
+ * `before` is the checksum of the bytes in front of these.
+ */
+export function crc32c(bytes: Uint8Array, before = 0): number {
+	let crc = ~before;
 	const words = bytes.length & ~3;
 	let at = 0;
 	for (; at < words; at += 4) {
@@ -42,8 +45,9 @@ export function crc32c(bytes: Uint8Array): number {
 	return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** As LevelDB stores it, so that a checksum of checksums is one too. */
-export function maskedCrc32c(bytes: Uint8Array): number {
-	const crc = crc32c(bytes);
+/** A checksum as LevelDB stores it, so that a checksum of checksums is one too. */
+export function maskCrc32c(crc: number): number {
 	return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
+
+export const maskedCrc32c = (bytes: Uint8Array) => maskCrc32c(crc32c(bytes));

@@ -19,6 +19,7 @@ import { type LockFile, nativeLockFile, StoreLocked } from "./lock.ts";
 import { createReclaiming } from "./reclaiming.ts";
 import { createReopening, StoreUnavailable } from "./reopening.ts";
 import { DamagedValue, openSealed, sealValue } from "./sealed-value.ts";
+import { createTableCheck, type TableCheckTimes } from "./table-check.ts";
 
 export { StoreLocked, StoreUnavailable };
 
@@ -67,6 +68,13 @@ export interface Database {
 	/** Gives the disk space back of a range whose entries were all deleted; as `clear` does. */
 	reclaim(range: Range): Promise<void>;
 	compact(): Promise<void>;
+	/**
+	 * Checks every block of every table now, slowly, as is done a minute after each
+	 * opening and once a day; repairs the database when one is damaged. Resolves
+	 * early when the database is closed meanwhile. Throws nothing: the log and
+	 * `damages` say what was found.
+	 */
+	checkTables(): Promise<void>;
 	/** LevelDB's `leveldb.<name>`; `""` for unknown names, and while closed. */
 	properties(names: readonly string[]): Record<string, string>;
 	/** Moves a value that is damaged to `x-<key>`, which is logged and counted. */
@@ -131,6 +139,8 @@ interface DatabaseParts {
 	maxCopiesBytes?: number;
 	/** undefined: there is no addon. */
 	lockFile?: LockFile | undefined;
+	/** When its tables are checked. */
+	tableCheckTimes?: TableCheckTimes | undefined;
 }
 
 /** A database as `createDatabase` makes it, opened. Throws StoreLocked. */
@@ -160,6 +170,14 @@ export function createDatabase(parts: DatabaseParts): Database {
 	});
 	const store = createReopening({
 		...{ directory, log, now, lockFile, ledger, damages, maxCopiesBytes },
+		opened: () => tableCheck.opened(),
+	});
+	const tableCheck = createTableCheck({
+		directory,
+		log,
+		level: () => store.level,
+		damaged: store.damaged,
+		times: parts.tableCheckTimes,
 	});
 	let place: string | undefined;
 
@@ -315,6 +333,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 		},
 		reclaim: reclaiming.reclaim,
 		compact: () => compact(...everything),
+		checkTables: tableCheck.run,
 		properties: (names) =>
 			Object.fromEntries(
 				names.map((name) => [
@@ -343,7 +362,10 @@ export function createDatabase(parts: DatabaseParts): Database {
 			place = real;
 		},
 		close: () => {
-			closed ??= turn(store.close).finally(() => {
+			closed ??= turn(async () => {
+				await tableCheck.stop();
+				await store.close();
+			}).finally(() => {
 				if (place !== undefined) inUse.delete(place);
 			});
 			return closed;

@@ -1,3 +1,4 @@
+import { Fields } from "./fields.ts";
 import { readLogRecords } from "./log-records.ts";
 
 /** What a database's MANIFEST names. */
@@ -6,34 +7,6 @@ export interface Manifest {
 	logNumber: number;
 	/** Bytes of its tables by their number. */
 	tables: Map<number, number>;
-}
-
-class Fields {
-	readonly #bytes: Buffer;
-	#at = 0;
-
-	constructor(bytes: Buffer) {
-		this.#bytes = bytes;
-	}
-
-	get left(): number {
-		return this.#bytes.length - this.#at;
-	}
-
-	number(): number {
-		let value = 0;
-		for (let factor = 1; ; factor *= 128) {
-			const byte = this.#bytes[this.#at++];
-			if (byte === undefined) throw new RangeError("ends too early");
-			value += (byte & 127) * factor;
-			if (byte < 128) return value;
-		}
-	}
-
-	skip(): void {
-		const length = this.number();
-		this.#at += length;
-	}
 }
 
 /**

@@ -28,6 +28,11 @@ export interface Reopening {
 	 * most: it must be one that may run twice. Throws StoreUnavailable.
 	 */
 	use<T>(kind: Kind, work: (level: Level) => Promise<T>): Promise<T>;
+	/**
+	 * Closes a database in which damage was found, and repairs and reopens it; does
+	 * nothing when another one is open by now. Throws StoreUnavailable.
+	 */
+	damaged(of: Level, reason: string): Promise<void>;
 	/** Throws StoreLocked; any other failure is for later. */
 	open(): Promise<void>;
 	readonly level: Level | undefined;
@@ -41,6 +46,8 @@ export function createReopening(
 		lockFile: LockFile | undefined;
 		ledger: Ledger;
 		damages: Damages;
+		/** Hears of each database that is opened. */
+		opened: () => void;
 	},
 ): Reopening {
 	const { directory, log, ledger, damages } = place;
@@ -93,6 +100,7 @@ export function createReopening(
 			throw error;
 		}
 		level = fresh;
+		place.opened();
 		return level;
 	};
 
@@ -185,6 +193,11 @@ export function createReopening(
 			}
 		},
 		use,
+		damaged: async (of, reason) => {
+			if (of !== level) return;
+			drop(of, { kind: "damaged", reason });
+			await use("read", async () => {});
+		},
 		get level() {
 			return level;
 		},

@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import {
+	closeSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	writeFileSync,
+	writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { openDatabase } from "../../../src/store/database.ts";
+import { Fields } from "../../../src/store/fields.ts";
+import { everything, openLevel } from "../../../src/store/level.ts";
+import { uncompressSnappy } from "../../../src/store/snappy.ts";
+import { damageOfTable } from "../../../src/store/table-blocks.ts";
+import { eventually } from "../../support/eventually.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+
+const breathe = async () => {};
+/** No check but those that a test asks for, and those without pauses. */
+const times = { first: 1e9, between: 1e9, slice: 2, pauseFactor: 0 };
+
+const tablesIn = (directory: string) =>
+	readdirSync(directory)
+		.filter((name) => name.endsWith(".ldb"))
+		.map((name) => join(directory, name));
+
+/** One byte is changed in place: LevelDB maps its tables into memory. */
+function flipBit(path: string, at: number) {
+	const byte = (readFileSync(path)[at] ?? 0) ^ 1;
+	const file = openSync(path, "r+");
+	writeSync(file, Buffer.of(byte), 0, 1, at);
+	closeSync(file);
+}
+
+/** Where the blocks of a table are. */
+function blocksOf(path: string) {
+	const bytes = readFileSync(path);
+	const footer = new Fields(bytes.subarray(-48));
+	const [metaindex, , index, indexBytes] = [1, 2, 3, 4].map(() =>
+		footer.number(),
+	) as [number, number, number, number];
+	return {
+		data: 20,
+		filter: metaindex - 10,
+		metaindex: metaindex + 3,
+		index: index + 10,
+		footer: bytes.length - 20,
+		isIndexCompressed: bytes[index + indexBytes] === 1,
+	};
+}
+
+type Place = "data" | "filter" | "metaindex" | "index" | "footer";
+const places: Place[] = ["data", "filter", "metaindex", "index", "footer"];
+
+async function tableOf(t: TestContext, rows: Iterable<[string, Buffer]>) {
+	const directory = join(await temporaryDirectory(t), "db");
+	const level = await openLevel(directory, true);
+	for (const [key, value] of rows) await level.put(key, value);
+	await level.compactRange(...everything);
+	await level.close();
+	const [table = ""] = tablesIn(directory);
+	return table;
+}
+
+test("a flipped bit in any byte of a table is found", async (t) => {
+	const alike = Array.from({ length: 60 }, (_, row): [string, Buffer] => [
+		`m-common-beginning-of-long-keys-${1000 + row}-${"common".repeat(20)}`,
+		randomBytes(1500),
+	]);
+	const table = await tableOf(t, alike);
+	const bytes = readFileSync(table);
+	assert.ok(blocksOf(table).isIndexCompressed);
+	assert.equal(await damageOfTable(table, breathe), undefined);
+	const found = new Set<string>();
+	const changed = `${table}-changed`;
+	writeFileSync(changed, bytes);
+	// all of them but for the data blocks, which are large
+	const sparse = blocksOf(table).filter - 200;
+	for (let at = 0; at < bytes.length; at++) {
+		if (at < sparse && at % 997 > 0) continue;
+		flipBit(changed, at);
+		const damage = await damageOfTable(changed, breathe);
+		assert.ok(damage, `byte ${at}`);
+		found.add(/footer|data|filter|metaindex|index/.exec(damage)?.[0] ?? damage);
+		flipBit(changed, at);
+	}
+	assert.deepEqual([...found].sort(), [...places].sort());
+	assert.equal(await damageOfTable(changed, breathe), undefined);
+});
+
+test("a table without compression, and a block larger than what is read at once", async (t) => {
+	const rows = ["m-1"].map((key): [string, Buffer] => [
+		key,
+		randomBytes(400_000),
+	]);
+	const table = await tableOf(t, rows);
+	assert.equal(blocksOf(table).isIndexCompressed, false);
+	let breaths = 0;
+	const count = async () => {
+		breaths++;
+	};
+	assert.equal(await damageOfTable(table, count), undefined);
+	assert.ok(breaths >= 400_000 / 65_536, `${breaths}`);
+	flipBit(table, 150_000);
+	assert.match((await damageOfTable(table, breathe)) ?? "", /data block/);
+	for (const size of [0, 20, 48, 1000]) {
+		writeFileSync(table, readFileSync(table).subarray(0, size));
+		assert.ok(await damageOfTable(table, breathe));
+	}
+});
+
+test("tables of the original are whole", async () => {
+	const tables = tablesIn("test/fixtures/original-db");
+	assert.ok(tables.length > 5);
+	for (const table of tables)
+		assert.equal(await damageOfTable(table, breathe), undefined, table);
+});
+
+test("Snappy's elements, and what is none", () => {
+	const of = (...bytes: (number | string)[]) =>
+		uncompressSnappy(
+			Buffer.concat(
+				bytes.map((one) =>
+					typeof one === "string" ? Buffer.from(one) : Buffer.of(one),
+				),
+			),
+		).toString();
+	assert.equal(of(0), "");
+	assert.equal(of(3, 2 << 2, "abc"), "abc");
+	assert.equal(of(3, 60 << 2, 2, "abc"), "abc");
+	assert.equal(of(3, 61 << 2, 2, 0, "abc"), "abc");
+	// copies with offsets of 11, 16 and 32 bits, which overlap what they write
+	assert.equal(of(9, 1 << 2, "ab", 1 | (3 << 2), 2), "ababababa");
+	assert.equal(of(9, 1 << 2, "ab", 2 | (6 << 2), 2, 0), "ababababa");
+	assert.equal(of(9, 1 << 2, "ab", 3 | (6 << 2), 2, 0, 0, 0), "ababababa");
+	const wrong: (number | string)[][] = [
+		[],
+		[4, 2 << 2, "abc"],
+		[2, 2 << 2, "abc"],
+		[3, 2 << 2, "ab"],
+		[9, 1 << 2, "ab", 1 | (3 << 2), 3],
+		[9, 1 << 2, "ab", 1 | (3 << 2), 0],
+		[0xff, 0xff, 0xff, 0xff, 0x0f, 0],
+	];
+	for (const bytes of wrong)
+		assert.throws(() => of(...bytes), RangeError, bytes.join());
+});
+
+/** An open database of 300 rows in tables, and what it logs. */
+async function opened(t: TestContext, checks = times) {
+	const directory = join(await temporaryDirectory(t), "db");
+	const lines: string[] = [];
+	const say = (line: string) => lines.push(line);
+	const database = await openDatabase({
+		directory,
+		log: { info: say, warning: say, error: say },
+		tableCheckTimes: checks,
+	});
+	t.after(() => database.close());
+	const write = async (from: number) =>
+		database.write(
+			Array.from({ length: 300 }, (_, row) => ({
+				put: `m-${from + row}`,
+				value: `${from + row} `.repeat(60),
+			})),
+		);
+	await write(1000);
+	await database.compact();
+	const count = async () => {
+		let rows = 0;
+		for await (const { key, value } of database.rows({
+			from: "m-",
+			before: "m.",
+		})) {
+			assert.equal(String(value), `${key.slice(2)} `.repeat(60));
+			rows++;
+		}
+		return rows;
+	};
+	const copies = () =>
+		readdirSync(dirname(directory))
+			.filter((name) => name.includes(".damaged-"))
+			.map((name) => join(dirname(directory), name));
+	return { database, directory, lines, write, count, copies };
+}
+
+for (const place of places)
+	test(`damage in a table of a running store is found, copied, repaired and said once: ${place}`, async (t) => {
+		const { database, directory, lines, write, count, copies } =
+			await opened(t);
+		await database.checkTables();
+		assert.deepEqual(lines, []);
+		const [table = "", more] = tablesIn(directory);
+		assert.equal(more, undefined);
+		flipBit(table, blocksOf(table)[place]);
+		await database.checkTables();
+		const [copy = ""] = copies();
+		assert.match(
+			lines[0] ?? "",
+			new RegExp(
+				`^the store is damaged \\(${table.slice(-10)}: the .*${place}.*\\): repairing .* is kept in ${copy}$`,
+			),
+		);
+		assert.equal(database.damages.count, 1);
+		assert.equal(database.damages.last?.copy, copy);
+		assert.match(database.damages.last?.reason ?? "", /\d\.ldb: the /);
+		assert.equal(database.unavailable, undefined);
+		const left = await count();
+		assert.ok(left <= 300);
+		if (place === "filter" || place === "metaindex") assert.equal(left, 300);
+		await write(2000);
+		assert.equal(await count(), left + 300);
+		const said = lines.length;
+		await database.compact();
+		await database.checkTables();
+		assert.deepEqual(lines.slice(said), []);
+		assert.equal(copies().length, 1);
+	});
+
+test("tables are checked after the opening, and again and again", async (t) => {
+	const checks = { ...times, first: 1, between: 1 };
+	const { database, directory, lines } = await opened(t, checks);
+	const [table = ""] = tablesIn(directory);
+	flipBit(table, blocksOf(table).filter);
+	await eventually("the damage is found", () => database.damages.count === 1);
+	assert.match(lines[0] ?? "", /\.ldb: the checksum of the filter block/);
+});
+
+test("a check beside writes and compactions raises no alarm", async (t) => {
+	const { database, lines, write } = await opened(t);
+	for (let part = 2; part < 8; part++)
+		await Promise.all([
+			database.checkTables(),
+			write(part * 1000).then(() => database.compact()),
+			database.checkTables(),
+		]);
+	assert.deepEqual(lines, []);
+	assert.equal(database.damages.count, 0);
+});
+
+test("a check leaves a table that is missing to the next write", async (t) => {
+	const { database, directory, lines } = await opened(t);
+	for (const table of tablesIn(directory)) rmSync(table);
+	await database.checkTables();
+	assert.deepEqual(lines, []);
+	assert.equal(database.damages.count, 0);
+	await assert.rejects(
+		database.write([{ put: "s-1", value: "" }]),
+		/was removed or replaced/,
+	);
+});
+
+test("closing ends a check in its pause", async (t) => {
+	const checks = { ...times, slice: 0, pauseFactor: 1e6 };
+	const { database, lines } = await opened(t, checks);
+	const checking = database.checkTables();
+	await database.close();
+	await checking;
+	await database.checkTables();
+	assert.deepEqual(lines, []);
+});
