@@ -106,6 +106,25 @@ describe("what check_happo prints", () => {
 		});
 	});
 
+	it("says that an OK plugin printed nothing, and leaves every other message alone", () => {
+		const printed = (return_value: number, message: string) =>
+			resultOf({
+				status: 200,
+				body: Buffer.from(JSON.stringify({ return_value, message })),
+			});
+		assert.deepEqual(printed(0, "stdout=, stderr="), {
+			output: "stdout=, stderr= (the plugin printed nothing)\n",
+			status: 0,
+		});
+		for (const [status, message] of [
+			[2, "stdout=, stderr="],
+			[0, "stdout=, stderr=x\n"],
+			[0, "OK\n"],
+			[0, ""],
+		] as const)
+			assert.deepEqual(printed(status, message), { output: message, status });
+	});
+
 	it("is one line of an error, whatever is in it", () =>
 		assert.deepEqual(agentError("a\r\nOK\x1b[2J\u0085b\n"), {
 			output: "ERROR(happo-agent): a OK [2J b\n",

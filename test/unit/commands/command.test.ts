@@ -353,7 +353,9 @@ describe("commands", { concurrency: true }, () => {
 						timeoutMilliseconds: 1500,
 					});
 					const group = Number(result.stdout.text);
-					t.after(() => process.kill(-group, "SIGKILL"));
+					t.after(() => {
+						if (groupMembers(group).length > 0) process.kill(-group, "SIGKILL");
+					});
 					assert.equal(result.survived, true);
 					assert.equal(result.timedOut, true);
 					assert.equal(result.exitStatus, undefined);
@@ -361,10 +363,15 @@ describe("commands", { concurrency: true }, () => {
 					// and not after its 300
 					assert.ok(result.durationMilliseconds < 20_000);
 					assert.equal(commands.survivors, 1);
+					assert.equal(commands.survivorsTotal, 1);
 					assert.equal(commands.running, 0);
 					assert.deepEqual(commands.logged, [
 						`command outlived SIGKILL: process ${group}, /bin/sh`,
 					]);
+					// it ends after all: nothing is there now, and the count stays
+					process.kill(-group, "SIGKILL");
+					await until("none is there", () => commands.survivors === 0);
+					assert.equal(commands.survivorsTotal, 1);
 				});
 			});
 
