@@ -44,12 +44,13 @@ export function parseTally<T extends Tally>(text: string): T | undefined {
 export async function readMark(
 	directory: string,
 ): Promise<AcknowledgedMark | undefined> {
-	const text = await readFile(join(directory, markName), "utf8").catch(
-		() => "",
+	const bytes = await readFile(join(directory, markName)).catch(() =>
+		Buffer.alloc(0),
 	);
-	return text
-		.split("\n")
-		.flatMap((line) => {
+	// each by its place: the first place is NULs while only the second was written
+	return [0, slotBytes]
+		.flatMap((at) => {
+			const line = bytes.toString("utf8", at, at + slotBytes);
 			const [sum = "", json = ""] = line.trim().split(/ (.*)/s);
 			const mark = parseTally<AcknowledgedMark>(json);
 			return mark && sum === crc32(json).toString(16) ? [mark] : [];

@@ -187,7 +187,7 @@ export function createMetricBuffer(parts: {
 		const { acknowledged } = await readers();
 		const isTaken = (key: string) =>
 			skip.has(key) || acknowledged.has(key, consumer);
-		return selectOldest({ database, limits, isTaken, log });
+		return selectOldest({ database, limits, isTaken });
 	};
 
 	/** The samples of a lease as they were; what retention removed is gone. */

@@ -1,4 +1,3 @@
-import type { Log } from "../log.ts";
 import type { Database } from "./database.ts";
 import { kind, partsOf } from "./keys.ts";
 import { decodeSamples, type Sample } from "./metric-value.ts";
@@ -17,16 +16,15 @@ export interface Selection {
 
 /**
  * The oldest entries that are not taken, within the limits. A value that cannot
- * be read is moved out of the way once, under `x-`, and said in the log: it
+ * be read is moved out of the way once, under `x-`, logged and counted as damage: it
  * neither counts nor blocks.
  */
 export async function selectOldest(parts: {
 	database: Database;
 	limits: BatchLimits;
 	isTaken: (key: string) => boolean;
-	log: Pick<Log, "error">;
 }): Promise<Selection> {
-	const { database, limits, isTaken, log } = parts;
+	const { database, limits, isTaken } = parts;
 	const keys: string[] = [];
 	const samples: Sample[] = [];
 	const seconds = new Set<number>();
@@ -41,10 +39,11 @@ export async function selectOldest(parts: {
 		try {
 			for (const sample of decodeSamples(value)) samples.push(sample);
 		} catch (error) {
-			log.error(
-				`store: ${key} cannot be read, moved to x-${key}: ${(error as Error).message}`,
+			await database.moveAside(
+				key,
+				value,
+				`it cannot be read: ${(error as Error).message}`,
 			);
-			await database.write([{ put: `x-${key}`, value }, { delete: key }]);
 			continue;
 		}
 		seconds.add(second);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
 	cpSync,
 	existsSync,
+	mkdirSync,
 	readdirSync,
 	readFileSync,
 	renameSync,
@@ -11,6 +12,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import {
+	createMarkFile,
+	readMark,
+} from "../../../src/store/acknowledged-mark.ts";
 import { type Database, openDatabase } from "../../../src/store/database.ts";
 import { openLeaseBook } from "../../../src/store/lease-book.ts";
 import { openLevel } from "../../../src/store/level.ts";
@@ -271,6 +276,18 @@ test("a lease record that is damaged does not keep the others from being read", 
 		),
 	);
 	assert.equal(database.damages.count, 3);
+});
+
+test("the first mark of a store is read, whichever of its places it is in", async (t) => {
+	const directory = join(await temporaryDirectory(t), "db");
+	const mark = { written: 3, removed: 1, at: 5 };
+	const file = createMarkFile(directory);
+	for (const serial of [1, 2, 3]) {
+		mkdirSync(directory);
+		await file.write({ ...mark, serial });
+		assert.deepEqual(await readMark(directory), { ...mark, serial });
+		rmSync(directory, { recursive: true });
+	}
 });
 
 test("a mark that is damaged, missing or behind raises no alarm", async (t) => {

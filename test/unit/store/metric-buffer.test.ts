@@ -405,6 +405,8 @@ test("what cannot be read is moved away once and blocks nothing", async (t) => {
 		bad.map((_, n) => `x-m-14999999${90 + n}`),
 	);
 	assert.equal(lines.filter((line) => /cannot be read/.test(line)).length, 4);
+	assert.equal(database.damages.count, 4);
+	assert.match(database.damages.last?.reason ?? "", /^m-1499999993 is damaged/);
 	assert.deepEqual(await drained(buffer), []);
 	assert.equal(lines.filter((line) => /cannot be read/.test(line)).length, 4);
 });
