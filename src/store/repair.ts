@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import type { Log } from "../log.ts";
 import { openLevel, repairLevel } from "./level.ts";
+import { damageOfTable } from "./table-blocks.ts";
 
 /** Damage again so soon is a failing disk: copies of it must not fill it up. */
 const betweenRepairsMilliseconds = 10 * 60_000;
@@ -136,6 +137,27 @@ async function keepCopy(directory: string, now: Date): Promise<string> {
 	return kept;
 }
 
+/** A table that may be one block: a damaged one can look empty. */
+const smallTableBytes = 16 * 1024;
+
+/**
+ * Removes tables in which LevelDB may find no entry, and no error either: its
+ * repair ends the process then. They are in the copy.
+ */
+async function removeUnreadableTables(directory: string): Promise<void> {
+	for (const name of await readdir(directory)) {
+		if (!/^\d+\.(ldb|sst)$/.test(name)) continue;
+		const path = join(directory, name);
+		const damage = await damageOfTable(path, async () => {}).catch(
+			() => undefined,
+		);
+		if (damage === undefined) continue;
+		const isSmall = (await stat(path)).size < smallTableBytes;
+		if (/ index block/.test(damage) || (isSmall && / data block/.test(damage)))
+			await rm(path);
+	}
+}
+
 /**
  * Copies a damaged, closed database aside and repairs it where it is. A small
  * database inside is the lock against a second process (LevelDB's repair takes
@@ -169,6 +191,7 @@ export async function repairDatabase(parts: {
 		log.error(
 			`the store is damaged (${why}): repairing ${directory}, a copy of it as it was is kept in ${kept}`,
 		);
+		await removeUnreadableTables(directory);
 		await repairLevel(directory);
 		await rm(join(directory, "lost"), { recursive: true, force: true });
 		done = true;

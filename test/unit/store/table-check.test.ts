@@ -212,6 +212,8 @@ for (const place of places)
 		const left = await count();
 		assert.ok(left <= 300);
 		if (place === "filter" || place === "metaindex") assert.equal(left, 300);
+		// not given to LevelDB's repair: its entries are in the copy only
+		if (place === "index") assert.equal(left, 0);
 		await write(2000);
 		assert.equal(await count(), left + 300);
 		const said = lines.length;
