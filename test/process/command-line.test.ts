@@ -6,7 +6,12 @@ import { fileURLToPath } from "node:url";
 import { contract } from "../../generated/contract.ts";
 import { version } from "../../generated/version.ts";
 import { daemonSettings } from "../../src/settings.ts";
-import { assertRefused, run, runProcess } from "../support/command-line.ts";
+import {
+	answerTo,
+	assertRefused,
+	run,
+	runProcess,
+} from "../support/command-line.ts";
 import { readRecorded } from "../support/conformance.ts";
 import { startProgram } from "../support/daemon.ts";
 import type { Arrived } from "../support/next-hop.ts";
@@ -143,14 +148,14 @@ const originalFlags: Record<string, string> = {
 };
 
 for (const name of clients)
-	test(`help of ${name} names its flags, the same however it is asked for`, async (t) => {
+	test(`help of ${name} names its flags, the same however it is asked for`, async () => {
 		const [text = "", ...different] = new Set(
 			await Promise.all(
 				[
 					[name, "-h"],
 					[name, "--help"],
 					["help", name],
-				].map(async (args) => (await run(t, args)).stdout),
+				].map(async (args) => (await answerTo(args)).stdout),
 			),
 		);
 		assert.equal(different.length, 0);
@@ -164,9 +169,9 @@ for (const name of clients)
 			assert.ok(line.length <= 120, line);
 	});
 
-test("help is on standard output: no arguments, help, h, -h, --help", async (t) => {
+test("help is on standard output: no arguments, help, h, -h, --help", async () => {
 	for (const args of [[], ["help"], ["h"], ["-h"], ["--help"]]) {
-		const { code, stdout, stderr } = await run(t, args);
+		const { code, stdout, stderr } = await answerTo(args);
 		assert.equal(stderr, "");
 		for (const name of ["daemon", ...clients])
 			assert.match(stdout, new RegExp(`^  ${name} `, "m"));
@@ -174,7 +179,7 @@ test("help is on standard output: no arguments, help, h, -h, --help", async (t) 
 	}
 });
 
-test("help of the daemon names the flag of every setting and its short form", async (t) => {
+test("help of the daemon names the flag of every setting and its short form", async () => {
 	const texts = new Set<string>();
 	for (const args of [
 		["daemon", "-h"],
@@ -182,7 +187,7 @@ test("help of the daemon names the flag of every setting and its short form", as
 		["help", "daemon"],
 		["daemon", "-P", "1", "-h"],
 	]) {
-		const { code, stdout, stderr } = await run(t, args);
+		const { code, stdout, stderr } = await answerTo(args);
 		assert.equal(stderr, "");
 		assert.equal(code, 0);
 		texts.add(stdout);
@@ -228,8 +233,8 @@ const misunderstood: [string[], RegExp][] = [
 ];
 
 for (const [args, reason] of misunderstood)
-	test(`one line says what is wrong with: ${args.join(" ")}`, async (t) =>
-		assertRefused(await run(t, args), 2, reason));
+	test(`one line says what is wrong with: ${args.join(" ")}`, async () =>
+		assertRefused(await answerTo(args), 2, reason));
 
 test("a reader of standard error that is gone does not change the exit status", async (t) => {
 	const started = startProgram(t, ["is_added", "-g", "G"]);

@@ -52,22 +52,20 @@ describe("the built program under load", () => {
 		for (const { text } of answers) assert.equal(text, "OK");
 	});
 
-	for (const [name, body] of [
-		["100000 arrays", `${"[".repeat(100_000)}"\\u0000"${"]".repeat(100_000)}`],
-		[
-			"100000 objects",
+	it("a NUL in 100000 arrays, in 100000 objects and in 14 MB of numbers does not end it", async (t) => {
+		const { port } = await startDaemon(t, plugins, {
+			environment: { NODE_OPTIONS: "--max-old-space-size=256" },
+		});
+		for (const body of [
+			`${"[".repeat(100_000)}"\\u0000"${"]".repeat(100_000)}`,
 			`${'{"a":'.repeat(100_000)}"\\u0000"${"}".repeat(100_000)}`,
-		],
-		["14 MB of numbers", `[${"0,".repeat(7_000_000)}"\\u0000"]`],
-	] as const)
-		it(`a NUL in ${name} does not end it`, async (t) => {
-			const { port } = await startDaemon(t, plugins, {
-				environment: { NODE_OPTIONS: "--max-old-space-size=256" },
-			});
+			`[${"0,".repeat(7_000_000)}"\\u0000"]`,
+		]) {
 			const sent = { port, method: "POST", path: "/monitor", body };
 			assert.equal((await send(sent)).status, 400);
 			assert.equal((await send({ port })).text, "OK");
-		});
+		}
+	});
 
 	it("stops within its grace while checks run, and leaves none of their processes", async (t) => {
 		const directory = await temporaryDirectory(t);

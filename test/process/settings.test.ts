@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { resolveSettings } from "../../src/setting-table.ts";
 import { daemonSettings } from "../../src/settings.ts";
 import {
+	answerTo,
 	assertRefused,
 	freePort,
-	run,
 	startWithPlugins,
 } from "../support/command-line.ts";
 import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
@@ -15,20 +15,17 @@ import { post, send } from "../support/https.ts";
 const check = ({ port }: StartedDaemon, plugin_name: string, option = "") =>
 	post(port, "/monitor", { plugin_name, plugin_option: option });
 
-test("every bad setting is reported at once, by flag or variable and value", async (t) => {
-	const exited = await run(
-		t,
+test("every bad setting is reported at once, by flag or variable and value", async (_t) => {
+	const exited = await answerTo(
 		[
 			"daemon",
 			...["-P", "70000", "--allowed-hosts", "10.0.0.0/33"],
 			...["-T", "ten", "--shell=maybe", "--max-commands", "many"],
 		],
 		{
-			environment: {
-				HAPPO_AGENT_COMMAND_TIMEOUT: "the flag wins over this",
-				HAPPO_AGENT_INVENTORY: "perhaps",
-				HAPPO_AGENT_LOG_FORMAT: "loud",
-			},
+			HAPPO_AGENT_COMMAND_TIMEOUT: "the flag wins over this",
+			HAPPO_AGENT_INVENTORY: "perhaps",
+			HAPPO_AGENT_LOG_FORMAT: "loud",
 		},
 	);
 	assertRefused(
@@ -88,11 +85,11 @@ test("an old command line and environment file start, with warnings on standard 
 	assert.equal(lines.length, warnings.length, daemon.stderr());
 });
 
-test("every entry of allowed-hosts that is none is named", async (t) => {
+test("every entry of allowed-hosts that is none is named", async (_t) => {
 	const flags = ["daemon", "-A", "127.0.0.2,bogus", "-A", "1.2.3"];
-	assertRefused(await run(t, flags), 2, /allowed-hosts: .*bogus.*1\.2\.3/);
+	assertRefused(await answerTo(flags), 2, /allowed-hosts: .*bogus.*1\.2\.3/);
 	const environment = { HAPPO_AGENT_ALLOWED_HOSTS: "10.0.0.1;10.0.0.2" };
-	const exited = await run(t, ["daemon"], { environment });
+	const exited = await answerTo(["daemon"], environment);
 	assertRefused(exited, 2, /ALLOWED_HOSTS: .*10\.0\.0\.1;10\.0\.0\.2/);
 });
 
@@ -114,10 +111,13 @@ test("a flag wins over its variable, the variable over the default", async (t) =
 		const daemon = await startWithPlugins(t, flags, { environment });
 		return (await check(daemon, "check_args", "a | cat")).status;
 	};
-	assert.equal(await shell([]), 200);
-	assert.equal(await shell([], "no"), 403);
-	assert.equal(await shell(["--shell"], "no"), 200);
-	assert.equal(await shell(["--no-shell"], "yes"), 403);
+	const statuses = await Promise.all([
+		shell([]),
+		shell([], "no"),
+		shell(["--shell"], "no"),
+		shell(["--no-shell"], "yes"),
+	]);
+	assert.deepEqual(statuses, [200, 403, 200, 403]);
 });
 
 test("the port of the flag, not that of the variable", async (t) => {
@@ -143,7 +143,7 @@ for (const flags of [
 		assert.equal((await check(daemon, "check_exit", "3")).status, 200);
 		// the value was read, not only let pass
 		const name = flags.map((flag) => flag.replace(/-1$|^5$/, "-7"));
-		const exited = await run(t, ["daemon", ...name]);
+		const exited = await answerTo(["daemon", ...name]);
 		assertRefused(exited, 2, /--command-timeout: .*: -7$/);
 	});
 
@@ -154,9 +154,9 @@ test("a timeout that was given is the one that applies", async (t) => {
 	assert.match(text, /Exec timeout/);
 });
 
-test("an option takes the next argument whatever it begins with", async (t) => {
+test("an option takes the next argument whatever it begins with", async (_t) => {
 	for (const value of ["-w 5 -c 10", "--port", "-h"]) {
-		const exited = await run(t, ["daemon", "-A", value]);
+		const exited = await answerTo(["daemon", "-A", value]);
 		assertRefused(exited, 2, new RegExp(`allowed-hosts: .*${value}`));
 	}
 });

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startWithPlugins } from "../support/command-line.ts";
-import { ownNode, startDaemon, startProgram } from "../support/daemon.ts";
+import { ownNode, startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/https.ts";
 import { testSignals } from "../support/node-cases.ts";
@@ -42,25 +42,6 @@ test("a plugin that runs when SIGTERM arrives ends by itself, and its result is 
 	});
 	assert.equal((await daemon.exited).code, 0);
 });
-
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-	test(`${signal} at the moment it says that it runs is obeyed, too`, async (t) => {
-		const directory = await temporaryDirectory(t);
-		const args = ["--quick-start", "data", "-P", "0"];
-		// the moment is short: several starts, so that it is met
-		for (let start = 0; start < 5; start++) {
-			const started = startProgram(
-				t,
-				["daemon", ...args, "--listen-address", "127.0.0.1"],
-				{ directory },
-			);
-			started.process.stdout?.on("data", () => {
-				if (/is running/.test(started.stdout())) started.process.kill(signal);
-			});
-			const { code, signal: killedBy } = await started.exited;
-			assert.deepEqual({ code, killedBy }, { code: 0, killedBy: null });
-		}
-	});
 
 test("a second signal ends it at once, with a failure status", async (t) => {
 	const daemon = await startWithPlugins(t);

@@ -53,6 +53,16 @@ export async function runProcess(
 	return exited;
 }
 
+/**
+ * What a command line comes to that is refused or asks for help, in this process:
+ * no daemon may start of it.
+ */
+export const answerTo = (
+	args: readonly string[],
+	environment: Record<string, string> = {},
+): Promise<Exited> =>
+	runHere(happoAgent, args, { environment, milliseconds: 20_000 });
+
 /** A refusal: its exit status, and its reasons on standard error, one line each. */
 export function assertRefused(
 	{ code, signal, stdout, stderr }: Exited,

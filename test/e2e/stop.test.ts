@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startProgram } from "../support/daemon.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+	test(`${signal} at the moment it says that it runs is obeyed, too`, async (t) => {
+		const directory = await temporaryDirectory(t);
+		const args = ["--quick-start", "data", "-P", "0"];
+		// the moment is short: several starts, so that it is met
+		for (let start = 0; start < 5; start++) {
+			const started = startProgram(
+				t,
+				["daemon", ...args, "--listen-address", "127.0.0.1"],
+				{ directory },
+			);
+			started.process.stdout?.on("data", () => {
+				if (/is running/.test(started.stdout())) started.process.kill(signal);
+			});
+			const { code, signal: killedBy } = await started.exited;
+			assert.deepEqual({ code, killedBy }, { code: 0, killedBy: null });
+		}
+	});
