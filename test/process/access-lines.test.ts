@@ -103,6 +103,12 @@ async function startLogging(t: TestContext, flags: readonly string[] = []) {
 	};
 }
 
+/** Limits that more than one test wants to run into: one daemon serves them all. */
+const shortLimits = [
+	...["--command-timeout=1", "--proxy-timeout-seconds=1"],
+	...["--headers-timeout-seconds=1", "--request-timeout-seconds=1"],
+];
+
 const clientPattern = /^127\.0\.0\.1:\d+$/;
 
 describe("an access line", () => {
@@ -262,9 +268,10 @@ describe("what plugins and commands did", () => {
 		],
 	] as const)
 		it(`${name}`, async (t) => {
-			const { port, lineAbout, assertLines } = await startLogging(t, [
-				"--command-timeout=1",
-			]);
+			const { port, lineAbout, assertLines } = await startLogging(
+				t,
+				shortLimits,
+			);
 			const line = await lineAbout(() => post(port, path, body));
 			assert.equal(line.path, path);
 			const { reason, ...rest } = { reason: undefined, ...expected };
@@ -532,9 +539,7 @@ describe("a refused request says why", () => {
 		["half a body", half, { method: "POST", operation: "runCheck" }],
 	] as const)
 		it(`408: ${name} in time`, async (t) => {
-			const { port, logged, assertLines } = await startLogging(t, [
-				...["--headers-timeout-seconds=1", "--request-timeout-seconds=1"],
-			]);
+			const { port, logged, assertLines } = await startLogging(t, shortLimits);
 			const wire = openWire(t, { port });
 			await wire.opened;
 			wire.socket.write(bytes);
@@ -758,9 +763,10 @@ describe("relayed requests name the hop", () => {
 	] as const)
 		it(`failed: ${name}`, async (t) => {
 			const { port: hopPort } = await startHop(t);
-			const { port, lineAbout, assertLines } = await startLogging(t, [
-				"--proxy-timeout-seconds=1",
-			]);
+			const { port, lineAbout, assertLines } = await startLogging(
+				t,
+				shortLimits,
+			);
 			const line = await lineAbout(() =>
 				relay(port, [local(hopPort)], "monitor", { plugin_name: "x" }),
 			);
