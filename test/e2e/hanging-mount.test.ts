@@ -43,7 +43,7 @@ exec unshare --mount ${asRoot} /bin/sh -c '
 		[
 			`--nagios-plugin-paths=${at("good")},${at("mount")}`,
 			`--sensu-plugin-paths=${at("mount")}`,
-			...["--command-timeout", "3", "--log-level", "info"],
+			...["--command-timeout", "15", "--log-level", "info"],
 		],
 		{ node, directory },
 	);
