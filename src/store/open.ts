@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Log } from "../log.ts";
 import { readMark } from "./acknowledged-mark.ts";
 import { makeDirectory, prepareDirectory } from "./directory.ts";
-import { inspectDatabase } from "./inspection.ts";
+import { inspectDatabase, inspectTables } from "./inspection.ts";
 import { everything, failureOf, type Level, openLevel } from "./level.ts";
 import type { DirectoryLock } from "./lock.ts";
 import { journalName, repairDatabase, setAside } from "./repair.ts";
@@ -54,6 +54,8 @@ export async function openOrRepair(
 			);
 			place.damaged(found.reason, copy);
 		}
+		// written by another program: its values have no checksums of their own
+		if (!mark) why ??= await inspectTables(directory);
 	}
 	if (why === undefined)
 		try {

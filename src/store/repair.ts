@@ -14,7 +14,11 @@ import {
 import { basename, dirname, join } from "node:path";
 import type { Log } from "../log.ts";
 import { openLevel, repairLevel } from "./level.ts";
-import { damageOfTable } from "./table-blocks.ts";
+import {
+	damagesOfTable,
+	disableBlocks,
+	type TableDamage,
+} from "./table-blocks.ts";
 
 /** Damage again so soon is a failing disk: copies of it must not fill it up. */
 const betweenRepairsMilliseconds = 10 * 60_000;
@@ -137,24 +141,25 @@ async function keepCopy(directory: string, now: Date): Promise<string> {
 	return kept;
 }
 
-/** A table that may be one block: a damaged one can look empty. */
-const smallTableBytes = 16 * 1024;
-
 /**
- * Removes tables in which LevelDB may find no entry, and no error either: its
- * repair ends the process then. They are in the copy.
+ * Keeps from LevelDB's repair what it must not read: it verifies no checksum, so a
+ * damaged block would come back as an intact one, and it ends the process at a
+ * table in which it finds neither an entry nor an error, as a damaged index can
+ * make it do. All of it is in the copy.
  */
-async function removeUnreadableTables(directory: string): Promise<void> {
+async function removeDamage(directory: string): Promise<void> {
 	for (const name of await readdir(directory)) {
 		if (!/^\d+\.(ldb|sst)$/.test(name)) continue;
 		const path = join(directory, name);
-		const damage = await damageOfTable(path, async () => {}).catch(
-			() => undefined,
-		);
-		if (damage === undefined) continue;
-		const isSmall = (await stat(path)).size < smallTableBytes;
-		if (/ index block/.test(damage) || (isSmall && / data block/.test(damage)))
-			await rm(path);
+		const damages: TableDamage[] = [];
+		try {
+			for await (const damage of damagesOfTable(path)) damages.push(damage);
+		} catch {
+			// what cannot be read, LevelDB cannot read either
+			continue;
+		}
+		if (damages.some(({ part }) => part === "index")) await rm(path);
+		else if (damages.length > 0) await disableBlocks(path, damages);
 	}
 }
 
@@ -191,7 +196,7 @@ export async function repairDatabase(parts: {
 		log.error(
 			`the store is damaged (${why}): repairing ${directory}, a copy of it as it was is kept in ${kept}`,
 		);
-		await removeUnreadableTables(directory);
+		await removeDamage(directory);
 		await repairLevel(directory);
 		await rm(join(directory, "lost"), { recursive: true, force: true });
 		done = true;

@@ -18,8 +18,27 @@ interface Handle {
 	size: number;
 }
 
-/** What is wrong with a table, and where. */
-class TableDamage extends Error {}
+/** A part of a table. */
+export type TablePart = "footer" | "index" | "metaindex" | "filter" | "data";
+
+/** Damage of one part of a table. */
+export interface TableDamage {
+	part: TablePart;
+	/** What is wrong, and at which byte. */
+	reason: string;
+	/** Byte in the file of a block's type, where the block is within the table. */
+	typeAt: number | undefined;
+}
+
+/** Ends the reading of a part. */
+class DamagedPart extends Error {
+	readonly damage: TableDamage;
+
+	constructor(part: TablePart, reason: string, typeAt?: number) {
+		super(reason);
+		this.damage = { part, reason, typeAt };
+	}
+}
 
 /** A table's bytes, read in windows. */
 class TableFile {
@@ -50,7 +69,8 @@ class TableFile {
 					windowBytes,
 					from,
 				);
-				if (bytesRead === 0) throw new TableDamage(`ends at byte ${from}`);
+				if (bytesRead === 0)
+					throw new DamagedPart("footer", `ends at byte ${from}`);
 				this.#length = bytesRead;
 			}
 			const piece = this.#window.subarray(
@@ -79,18 +99,23 @@ function handleOf(fields: Fields): Handle {
 async function checkBlock(
 	table: TableFile,
 	{ offset, size }: Handle,
-	what: string,
+	part: TablePart,
 ): Promise<void> {
 	const end = offset + size + trailerBytes;
 	if (!(end <= table.size - footerBytes))
-		throw new TableDamage(`the ${what} block is said to be outside the table`);
+		throw new DamagedPart(
+			part,
+			`the ${part} block is said to be outside the table`,
+		);
 	let crc = 0;
 	for await (const piece of table.pieces(offset, size + 1))
 		crc = crc32c(piece, crc);
 	const stored = await table.bytes(end - 4, 4);
 	if (maskCrc32c(crc) !== stored.readUInt32LE())
-		throw new TableDamage(
-			`the checksum of the ${what} block at byte ${offset} is wrong`,
+		throw new DamagedPart(
+			part,
+			`the checksum of the ${part} block at byte ${offset} is wrong`,
+			offset + size,
 		);
 }
 
@@ -98,7 +123,7 @@ async function checkBlock(
 async function handlesIn(
 	table: TableFile,
 	{ offset, size }: Handle,
-	what: string,
+	part: TablePart,
 ): Promise<Handle[]> {
 	const stored = await table.bytes(offset, size + 1);
 	const raw = stored.subarray(0, size);
@@ -119,58 +144,119 @@ async function handlesIn(
 		return handles;
 	} catch (error) {
 		if (!(error instanceof RangeError)) throw error;
-		throw new TableDamage(
-			`the ${what} block at byte ${offset} cannot be read: ${error.message}`,
+		throw new DamagedPart(
+			part,
+			`the ${part} block at byte ${offset} cannot be read: ${error.message}`,
+			offset + size,
 		);
 	}
 }
 
-async function checkTable(table: TableFile): Promise<void> {
+const footerDamage = "the footer is damaged";
+
+/** Where the metaindex and the index are; the bytes behind that are zeros. */
+async function readFooter(
+	table: TableFile,
+): Promise<{ metaindex: Handle; index: Handle; isPadded: boolean }> {
 	if (table.size < footerBytes)
-		throw new TableDamage(`${table.size} bytes are no table`);
+		throw new DamagedPart("footer", `${table.size} bytes are no table`);
 	const footer = await table.bytes(table.size - footerBytes, footerBytes);
 	const fields = new Fields(footer.subarray(0, handlesBytes));
-	let metaindex: Handle;
-	let index: Handle;
 	try {
-		metaindex = handleOf(fields);
-		index = handleOf(fields);
-	} catch {
-		throw new TableDamage("the footer is damaged");
+		const metaindex = handleOf(fields);
+		const index = handleOf(fields);
+		const padding = fields.take(fields.left);
+		if (footer.readBigUInt64LE(handlesBytes) !== magic)
+			throw new RangeError("another end than that of a table");
+		return {
+			metaindex,
+			index,
+			isPadded: padding.every((byte) => byte === 0),
+		};
+	} catch (error) {
+		if (!(error instanceof RangeError)) throw error;
+		throw new DamagedPart("footer", footerDamage);
 	}
-	const padding = fields.take(fields.left);
-	if (
-		footer.readBigUInt64LE(handlesBytes) !== magic ||
-		padding.some((byte) => byte !== 0)
-	)
-		throw new TableDamage("the footer is damaged");
-	await checkBlock(table, index, "index");
-	await checkBlock(table, metaindex, "metaindex");
-	const data = await handlesIn(table, index, "index");
-	const meta = await handlesIn(table, metaindex, "metaindex");
-	for (const handle of data) await checkBlock(table, handle, "data");
-	for (const handle of meta) await checkBlock(table, handle, "filter");
+}
+
+/** Yields each part that is damaged; what a damaged index would lead to is not looked for. */
+async function* damagedParts(table: TableFile): AsyncGenerator<TableDamage> {
+	/** Yields the damage of one part, or of those it points to. */
+	async function* of(
+		work: () => Promise<Handle[]>,
+		part: TablePart,
+	): AsyncGenerator<TableDamage> {
+		try {
+			for (const handle of await work())
+				yield* of(async () => {
+					await checkBlock(table, handle, part);
+					return [];
+				}, part);
+		} catch (error) {
+			if (!(error instanceof DamagedPart)) throw error;
+			yield error.damage;
+		}
+	}
+	const pointedTo = (handle: Handle, part: TablePart) => async () => {
+		await checkBlock(table, handle, part);
+		return handlesIn(table, handle, part);
+	};
+	try {
+		const { metaindex, index, isPadded } = await readFooter(table);
+		if (!isPadded)
+			yield { part: "footer", reason: footerDamage, typeAt: undefined };
+		yield* of(pointedTo(index, "index"), "data");
+		yield* of(pointedTo(metaindex, "metaindex"), "filter");
+	} catch (error) {
+		if (!(error instanceof DamagedPart)) throw error;
+		yield error.damage;
+	}
 }
 
 /**
- * Checks every block of one of LevelDB's tables (footer, index, metaindex, filter
- * and data) against its checksum, and calls `breathe` before each 64 KiB that it
+ * Checks every block of one of LevelDB's tables (footer, index, metaindex, data
+ * and filter) against its checksum, and calls `breathe` before each 64 KiB that it
  * reads. Throws what `breathe` throws, and the system's error when the file cannot
  * be read.
- * @returns what is damaged, and where; undefined: nothing is
  */
+export async function* damagesOfTable(
+	path: string,
+	breathe: () => Promise<void> = async () => {},
+): AsyncGenerator<TableDamage> {
+	const file = await open(path);
+	try {
+		const { size } = await file.stat();
+		yield* damagedParts(new TableFile(file, size, breathe));
+	} finally {
+		await file.close();
+	}
+}
+
+/** The first damage of a table that `damagesOfTable` finds, as text; undefined: there is none. */
 export async function damageOfTable(
 	path: string,
 	breathe: () => Promise<void>,
 ): Promise<string | undefined> {
-	const file = await open(path);
+	for await (const { reason } of damagesOfTable(path, breathe)) return reason;
+	return undefined;
+}
+
+/**
+ * Keeps LevelDB's repair from taking damaged data blocks of a closed table for
+ * intact ones: it verifies no checksum, and would write what it reads into a new
+ * table whose checksums are right. Where other blocks are can be wrong itself, and
+ * the repair needs none of them. Throws the system's error.
+ */
+export async function disableBlocks(
+	path: string,
+	damages: readonly TableDamage[],
+): Promise<void> {
+	const file = await open(path, "r+");
 	try {
-		const { size } = await file.stat();
-		await checkTable(new TableFile(file, size, breathe));
-		return undefined;
-	} catch (error) {
-		if (error instanceof TableDamage) return error.message;
-		throw error;
+		// no compression has this number: LevelDB passes the block over
+		for (const { typeAt } of damages)
+			if (typeAt !== undefined) await file.write(Buffer.of(0xff), 0, 1, typeAt);
+		await file.sync();
 	} finally {
 		await file.close();
 	}

@@ -223,6 +223,53 @@ for (const place of places)
 		assert.equal(copies().length, 1);
 	});
 
+for (const [when, isKnown] of [
+	["the first opening", false],
+	["the check of a running store", true],
+] as const)
+	test(`${when} finds a damaged value without a checksum of its own, and the repair does not write it anew`, async (t) => {
+		const directory = join(await temporaryDirectory(t), "db");
+		const log = { info: () => {}, warning: () => {}, error: () => {} };
+		const open = () => openDatabase({ directory, log, tableCheckTimes: times });
+		// as the original and our first builds wrote values
+		const earlier = await openLevel(directory, true);
+		const rows = Array.from(
+			{ length: 20 },
+			(_, row) =>
+				[
+					`m-${1000 + row}`,
+					`VALUE-${row}-${randomBytes(2500).toString("hex")}`,
+				] as const,
+		);
+		for (const [key, value] of rows) await earlier.put(key, Buffer.from(value));
+		await earlier.compactRange(...everything);
+		await earlier.close();
+		if (isKnown) {
+			const once = await open();
+			await once.write([{ put: "s-1", value: "a state" }]);
+			await once.close();
+		}
+		const bytes = (table: string) => readFileSync(table);
+		const table = tablesIn(directory).find((of) =>
+			bytes(of).includes("VALUE-3-"),
+		);
+		assert.ok(table);
+		for (const row of [3, 11])
+			flipBit(table, bytes(table).indexOf(`VALUE-${row}-`) + 3);
+		const database = await open();
+		t.after(() => database.close());
+		if (isKnown) await database.checkTables();
+		assert.equal(database.damages.count, 1);
+		for (const [row, [key, value]] of rows.entries()) {
+			const read = await database.read(key);
+			assert.equal(
+				read && String(read),
+				row === 3 || row === 11 ? undefined : value,
+				key,
+			);
+		}
+	});
+
 test("tables are checked after the opening, and again and again", async (t) => {
 	const checks = { ...times, first: 1, between: 1 };
 	const { database, directory, lines } = await opened(t, checks);
