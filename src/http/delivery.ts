@@ -48,6 +48,7 @@ export function createDeliveries(
 
 			const settle = (ok: boolean) => {
 				clearTimeout(timer);
+				response.off("finish", finished);
 				socket.off("error", failed).off("close", closed).off("end", ended);
 				if (pending.get(socket) === arrived) pending.delete(socket);
 				const left = (watched.get(socket) ?? 1) - 1;
@@ -58,17 +59,18 @@ export function createDeliveries(
 				Reflect.deleteProperty(socket, "destroySoon");
 				if (socket.writableEnded) socket.destroy();
 			};
+			const finished = () => {
+				sent = true;
+				clearTimeout(timer);
+				timer = setTimeout(() => settle(true), milliseconds.quiet);
+				pending.set(socket, arrived);
+			};
 			const arrived = () => settle(true);
 			const failed = () => settle(false);
 			const closed = () => settle(false);
 			const ended = () => settle(sent);
 			socket.once("error", failed).once("close", closed).once("end", ended);
-			response.once("finish", () => {
-				sent = true;
-				clearTimeout(timer);
-				timer = setTimeout(() => settle(true), milliseconds.quiet);
-				pending.set(socket, arrived);
-			});
+			response.once("finish", finished);
 		},
 	};
 }
