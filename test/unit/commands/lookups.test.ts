@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import {
 	createLookups,
 	type FoundFile,
@@ -9,6 +11,19 @@ import {
 } from "../../../src/commands/lookups.ts";
 import { createPlugins } from "../../../src/commands/plugin.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
+
+/** Answers before any timer, however busy the machine is. */
+const lookAtOnce = async (file: string): Promise<FoundFile | undefined> => {
+	const found = statSync(file, { throwIfNoEntry: false });
+	return (
+		found && {
+			isFile: found.isFile(),
+			mode: found.mode,
+			size: found.size,
+			mayRun: (found.mode & 0o111) !== 0,
+		}
+	);
+};
 
 /** Look-ups that hang below some directories until they are let go. */
 function hanging(
@@ -22,9 +37,9 @@ function hanging(
 		asked.push(file);
 		return [...hangs].some((directory) => file.startsWith(`${directory}/`))
 			? new Promise<FoundFile | undefined>((resolve) => {
-					held.push(() => resolve(lookByPool(file)));
+					held.push(() => resolve(lookAtOnce(file)));
 				})
-			: lookByPool(file);
+			: lookAtOnce(file);
 	};
 	return {
 		hangs,
@@ -158,6 +173,43 @@ test("a check that a directory which hangs may have is answered at its time limi
 		await fileOf(prepare("check", "", 100)),
 		join(at("bad"), "check"),
 	);
+});
+
+test("those who wait for one file share a look-up, and a queue that moves is not late", async (t) => {
+	const at = await directoriesWith(t, { d: ["check", "other"] });
+	const asked: string[] = [];
+	const lookups = createLookups(
+		{
+			mostHanging: 1,
+			look: async (file) => {
+				asked.push(file);
+				// longer than the time limit for all of them together
+				await setTimeout(20);
+				return lookAtOnce(file);
+			},
+		},
+		100,
+	);
+	const names = Array.from({ length: 10 }, (_, n) => `none${n}`);
+	const all = [...names, "check", "check", "other", ...names, "check"];
+	const found = await Promise.all(
+		all.map((name) => lookups.look(at("d"), name)),
+	);
+	assert.equal(found.includes("late"), false);
+	assert.deepEqual(asked, [
+		...[...names, "check", "other"].map((name) => join(at("d"), name)),
+		// the first had begun before it was asked for again
+		join(at("d"), "none0"),
+	]);
+});
+
+test("an event loop that was held up has not heard the answer: that is not late", async (t) => {
+	const at = await directoriesWith(t, { d: ["check"] });
+	const lookups = createLookups({ mostHanging: 1, look: lookByPool }, 100);
+	const found = lookups.look(at("d"), "check");
+	const until = performance.now() + 300;
+	while (performance.now() < until);
+	assert.equal(typeof (await found), "object");
 });
 
 test("the addon and the pool see files alike", async (t) => {
