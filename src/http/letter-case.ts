@@ -4,32 +4,52 @@ export interface NamedSchema {
 	items?: NamedSchema;
 }
 
-/** The schema's names by their lower case: every request asks for them. */
-const spellings = new WeakMap<NamedSchema, Map<string, string>>();
+/** What a schema says of an object's names. */
+interface Names {
+	/** The names as the schema spells them. */
+	exact: ReadonlySet<string>;
+	/** The same by their lower case. */
+	spellings: ReadonlyMap<string, string>;
+	/** Those below which there are names, too. */
+	inner: readonly [string, NamedSchema][];
+}
 
-function spellingsOf(schema: NamedSchema): Map<string, string> {
-	const known = spellings.get(schema);
-	if (known) return known;
-	const names = Object.keys(schema.properties ?? {});
-	const made = new Map(names.map((name) => [name.toLowerCase(), name]));
-	spellings.set(schema, made);
+/** Every request asks for them, and an append for each of its 40,000 samples. */
+const known = new WeakMap<NamedSchema, Names>();
+
+function namesOf(
+	schema: NamedSchema,
+	properties: Record<string, NamedSchema>,
+): Names {
+	const before = known.get(schema);
+	if (before) return before;
+	const names = Object.keys(properties);
+	const made = {
+		exact: new Set(names),
+		spellings: new Map(names.map((name) => [name.toLowerCase(), name])),
+		inner: Object.entries(properties).filter(
+			([, { properties: fields, items }]) => fields ?? items,
+		),
+	};
+	known.set(schema, made);
 	return made;
 }
 
 /** Renames the fields of an object that the schema knows in another letter case. */
 function renameFields(
 	fields: Record<string, unknown>,
-	schema: NamedSchema,
+	{ exact, spellings }: Names,
 ): void {
-	const { properties = {} } = schema;
-	const found = new Map<string, unknown>();
+	let found: Map<string, unknown> | undefined;
 	for (const key of Object.keys(fields)) {
-		if (Object.hasOwn(properties, key)) continue;
-		const name = spellingsOf(schema).get(key.toLowerCase());
+		if (exact.has(key)) continue;
+		const name = spellings.get(key.toLowerCase());
 		if (name === undefined) continue;
+		found ??= new Map();
 		found.set(name, fields[key]);
 		delete fields[key];
 	}
+	if (!found) return;
 	for (const [name, value] of found)
 		if (!Object.hasOwn(fields, name)) fields[name] = value;
 }
@@ -47,9 +67,11 @@ export function matchLetterCase(value: unknown, schema: NamedSchema): void {
 		for (const item of value) matchLetterCase(item, schema.items);
 		return;
 	}
-	if (!schema.properties) return;
+	const { properties } = schema;
+	if (!properties) return;
 	const fields = value as Record<string, unknown>;
-	renameFields(fields, schema);
-	for (const [name, inner] of Object.entries(schema.properties))
+	const names = namesOf(schema, properties);
+	renameFields(fields, names);
+	for (const [name, inner] of names.inner)
 		if (Object.hasOwn(fields, name)) matchLetterCase(fields[name], inner);
 }

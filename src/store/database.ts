@@ -1,5 +1,6 @@
 import { mkdir, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import { inTurn } from "../turn.ts";
 import type { Tally } from "./acknowledged-mark.ts";
@@ -106,6 +107,9 @@ const inUse = new Set<string>();
 /** A key that nobody uses, for a write that only asks whether writing works. */
 const noKey = "\0";
 
+/** What is sealed between two turns of the event loop. */
+const BYTES_AT_ONCE = 1_048_576;
+
 function bounds({ from, before, reverse = false, limit = -1 }: Range) {
 	return { gte: from, lt: before, reverse, limit };
 }
@@ -114,6 +118,20 @@ function operation(write: Write) {
 	if ("delete" in write) return { type: "del", key: write.delete } as const;
 	const { put: key, value } = write;
 	return { type: "put", key, value: sealValue(key, value) } as const;
+}
+
+/** Values are sealed on the event loop: 10 MB at once would hold up everything else for 100 ms. */
+async function operationsOf(writes: readonly Write[]) {
+	const operations: ReturnType<typeof operation>[] = [];
+	let bytes = 0;
+	for (const write of writes) {
+		operations.push(operation(write));
+		bytes += sizeOfWrite(write);
+		if (bytes < BYTES_AT_ONCE) continue;
+		bytes = 0;
+		await nextTurn();
+	}
+	return operations;
 }
 
 /** Bytes of a write, about: keys are ASCII, and metrics nearly all. */
@@ -283,15 +301,14 @@ export function createDatabase(parts: DatabaseParts): Database {
 	return {
 		write: (writes) =>
 			writeCounted(async (level) => {
+				const operations = await operationsOf(writes);
 				const { tally, value } = ledger.next(
 					writes.filter((one) => "put" in one && isCounted(one.put)).length,
 					writes.filter((one) => "delete" in one && isCounted(one.delete))
 						.length,
 				);
-				await level.batch(
-					[...writes, { put: writtenKey, value }].map(operation),
-					{ sync: true },
-				);
+				operations.push(operation({ put: writtenKey, value }));
+				await level.batch(operations, { sync: true });
 				const sizes = writes.map(sizeOfWrite);
 				flushing.wrote(
 					level,
