@@ -1,4 +1,5 @@
 import { startAgent } from "../src/agent.ts";
+import { disarmSignals } from "../src/commands/native-addon.ts";
 import { startCpuProfile } from "../src/cpu-profile.ts";
 import { KeyPairError } from "../src/http/key-pair.ts";
 import { openLog } from "../src/log.ts";
@@ -15,6 +16,7 @@ export const parts = {
 	exportOriginal,
 	ExportError,
 	startAgent,
+	disarmSignals,
 	startCpuProfile,
 	KeyPairError,
 	openLog,

@@ -72,6 +72,7 @@ async function run(
 	// before anything says that the agent runs, a signal has to be obeyed
 	const watch = watchProcess(running, complain);
 	const { parts } = await import("./daemon-parts.ts");
+	parts.disarmSignals();
 	const directory = given["quick-start"];
 	const quick = directory !== "";
 	const settings = quick

@@ -66,7 +66,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^cli\//,
-		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|settings|setting-table|system-error)\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|settings|setting-table|system-error)\.ts$|^src\/commands\/native-addon\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^src\/client\//,

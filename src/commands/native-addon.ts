@@ -24,6 +24,8 @@ export interface NativeAddon {
 	peek(): number;
 	/** Whether orphans below this process become its children: it is the first of its container, or has asked for them. */
 	isReaper(): boolean;
+	/** Has real-time signals and SIGPROF change nothing from now on; programs that are started get the default action. */
+	disarmSignals(): void;
 	/** Ends the process at once, without waiting for the threads of libuv's pool. */
 	exit(status: number): never;
 	/**
@@ -91,4 +93,13 @@ export function loadNativeAddon(): NativeAddon | { reason: string } {
 		return { reason: line };
 	}
 	return module.exports as NativeAddon;
+}
+
+/**
+ * Has signals that end a process and that Node has no listener for, real-time signals and SIGPROF, change nothing from
+ * now on. Without the addon they keep their effect.
+ */
+export function disarmSignals(): void {
+	const addon = loadNativeAddon();
+	if (!("reason" in addon)) addon.disarmSignals();
 }

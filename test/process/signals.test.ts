@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { constants } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { startDaemon, startProgram } from "../support/daemon.ts";
+import { nativeMissing } from "../support/engine.ts";
 import { eventually } from "../support/eventually.ts";
-import { send } from "../support/https.ts";
+import { post } from "../support/https.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 /** Ports that a process listens on, by its descriptors. */
@@ -29,13 +33,31 @@ function listeningSockets(pid: number) {
 	);
 }
 
-test("signals that mean nothing are logged and change nothing; no debugger opens", async (t) => {
-	const daemon = await startDaemon(t, ["--disable-collect-metrics"], {
-		// a port of its own for the debugger, were there one
-		nodeFlags: ["--inspect-port=0"],
-	});
+/** Signals without a listener: the real-time ones that are not the C library's, and the CPU profiler's. */
+const silentSignals = [
+	...Array.from({ length: 30 }, (_, index) => 35 + index),
+	constants.signals.SIGPROF,
+];
+
+test("signals that mean nothing change nothing, here and in plugins; no debugger opens", async (t) => {
+	const plugins = await temporaryDirectory(t);
+	await writeFile(
+		join(plugins, "check_signals"),
+		"#!/bin/sh\nexec grep ^Sig /proc/self/status\n",
+		{ mode: 0o755 },
+	);
+	const daemon = await startDaemon(
+		t,
+		["--disable-collect-metrics", `--nagios-plugin-paths=${plugins}`],
+		{
+			// a port of its own for the debugger, were there one
+			nodeFlags: ["--inspect-port=0"],
+		},
+	);
 	const { pid } = daemon.process;
 	assert.ok(pid);
+	if (!nativeMissing())
+		for (const signal of silentSignals) process.kill(pid, signal);
 	for (const name of [
 		...["SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGALRM", "SIGVTALRM"],
 		...["SIGIO", "SIGPWR", "SIGXCPU", "SIGXFSZ", "SIGTRAP", "SIGSYS"],
@@ -48,7 +70,11 @@ test("signals that mean nothing are logged and change nothing; no debugger opens
 	// the second one is no news
 	process.kill(pid, "SIGUSR1");
 	process.kill(pid, "SIGUSR1");
-	assert.equal((await send({ port: daemon.port })).status, 200);
+	const { text } = await post(daemon.port, "/monitor", {
+		plugin_name: "check_signals",
+	});
+	for (const set of ["SigBlk", "SigIgn"])
+		assert.match(JSON.parse(text).message, new RegExp(`^${set}:\\s0+$`, "m"));
 	assert.deepEqual(listeningSockets(pid), [daemon.port]);
 	assert.equal(daemon.stdout().match(/SIGUSR1: ignored/g)?.length, 1);
 	assert.equal((await daemon.stop()).code, 0);

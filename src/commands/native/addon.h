@@ -45,4 +45,7 @@ bool start_errand(napi_env env, struct errand *errand, napi_value callback);
 /* What orphans.c exports. */
 void export_orphans(napi_env env, napi_value exports);
 
+/* What signals.c exports. */
+void export_signals(napi_env env, napi_value exports);
+
 #endif
