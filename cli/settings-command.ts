@@ -10,7 +10,7 @@ import { type Flags, flagCommand } from "./flag-command.ts";
 import type { CommandHelp } from "./help.ts";
 import type { Operands, ProgramCommand } from "./program.ts";
 import { didYouMean } from "./suggestion.ts";
-import { wipeVariables } from "./wiped-variables.ts";
+import { takeEnvironment } from "./wiped-variables.ts";
 
 /** Exit status for a wrong argument or setting. */
 const usageStatus = 2;
@@ -65,8 +65,10 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 	const command = flagCommand(name, [table], async (given) => {
 		const { flags, operands, context } = given;
 		const { stdin, stdout, stderr } = context;
-		// a copy: secrets are wiped from the process, and may be asked for again
-		const env = { ...context.env };
+		const { environment, warning } = takeEnvironment(
+			context.env,
+			ownVariables(),
+		);
 		const complain = (line: string) => {
 			stderr.write(`happo-agent: ${line}\n`);
 		};
@@ -77,15 +79,19 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 		};
 		for (const operand of taken ? [] : operands)
 			warn(`${name}: unexpected argument, ignored: ${operand}`);
-		for (const line of unknownVariables(env)) warn(line);
-		const stillThere = wipeVariables(context.env, secretVariables(table));
-		if (stillThere)
-			warn(`secrets can still be read in /proc/PID/environ: ${stillThere}`);
+		for (const line of unknownVariables(environment)) warn(line);
+		if (warning) warn(warning);
 		try {
-			const settings = resolveSettings(table, flags, env, defaults, warn);
+			const settings = resolveSettings(
+				table,
+				flags,
+				environment,
+				defaults,
+				warn,
+			);
 			return await run(settings, {
 				...{ flags, operands, stdin, stdout, stderr, complain, warnings },
-				environment: env,
+				environment,
 			});
 		} catch (error) {
 			if (!(error instanceof SettingsError)) throw error;
@@ -97,8 +103,13 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 	return { command, name, help, operands: taken ?? any };
 }
 
-/** Variables of settings that nobody else may read. */
-const secretVariables = (table: SettingTable) =>
-	Object.keys(table)
-		.filter((name) => table[name]?.isSecret)
-		.map(variableName);
+/** Variables of the settings of all commands, and whether nobody else may read them. */
+const ownVariables = () =>
+	new Map(
+		allTables.flatMap((table) =>
+			Object.entries(table).map(([name, { isSecret = false }]) => [
+				variableName(name),
+				isSecret,
+			]),
+		),
+	);

@@ -5,31 +5,52 @@ import {
 	readSync,
 	writeSync,
 } from "node:fs";
+import { hasPassword, looksSecret } from "../src/secret-variable.ts";
 
 /** Fields of /proc/self/stat behind the name of the program: the first and the last address of the initial environment. */
 const environmentStart = 47;
 const environmentEnd = 48;
 
+/** The environment of this process before its secrets were wiped. */
+export interface TakenEnvironment {
+	environment: Record<string, string | undefined>;
+	/** Why secrets can still be read in /proc/PID/environ, one line for people; undefined when they cannot. */
+	warning?: string;
+}
+
 /**
- * Takes variables out of this process, out of /proc/PID/environ too: that shows the memory in which the kernel laid the
- * environment at the start, which no change of a variable reaches.
+ * Takes what looks like a secret out of this process, out of /proc/PID/environ too: that shows the memory in which the
+ * kernel laid the environment at the start, which no change of a variable reaches. Where there is no /proc nothing needs
+ * to be done there.
  * @param environment of this process, as it is and not a copy
- * @returns why a value can still be read there, one line; undefined when it cannot, or where there is no /proc
+ * @param ownVariables whether the program's own variables, by their names, hold secrets: their names do not tell, they end
+ * in KEY for the path of a key
  */
-export function wipeVariables(
+export function takeEnvironment(
 	environment: Record<string, string | undefined>,
-	names: readonly string[],
-): string | undefined {
-	const present = names.filter((name) => environment[name] !== undefined);
-	if (present.length === 0) return undefined;
+	ownVariables: ReadonlyMap<string, boolean> = new Map(),
+): TakenEnvironment {
+	const taken = { ...environment };
+	const secrets = Object.entries(taken).flatMap(([name, value = ""]) => {
+		const isOwnSecret = ownVariables.get(name);
+		const isSecret =
+			isOwnSecret === undefined
+				? looksSecret(name, value)
+				: isOwnSecret || hasPassword(value);
+		return isSecret ? [name] : [];
+	});
+	if (secrets.length === 0) return { environment: taken };
+	for (const name of secrets) delete environment[name];
 	try {
-		wipeInitial(present);
-		return undefined;
+		wipeInitial(secrets);
+		return { environment: taken };
 	} catch (error) {
 		const { code, message } = error as NodeJS.ErrnoException;
-		return code === "ENOENT" ? undefined : message;
-	} finally {
-		for (const name of present) delete environment[name];
+		if (code === "ENOENT") return { environment: taken };
+		return {
+			environment: taken,
+			warning: `secrets can still be read in /proc/PID/environ: ${message}`,
+		};
 	}
 }
 

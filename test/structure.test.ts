@@ -66,7 +66,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^cli\//,
-		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|settings|setting-table|system-error)\.ts$|^src\/commands\/native-addon\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|secret-variable|settings|setting-table|system-error)\.ts$|^src\/commands\/native-addon\.ts$|^src\/http\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^src\/client\//,
@@ -83,7 +83,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/commands\//,
-		to: /^src\/commands\/|^src\/(log|problem|turn)\.ts$/,
+		to: /^src\/commands\/|^src\/(log|problem|secret-variable|turn)\.ts$/,
 	},
 	{
 		from: /^src\/machine-state\//,
@@ -238,4 +238,5 @@ test("the unit and the job take their settings from the environment file only", 
 	const job = read("contrib/etc/init/happo-agent.conf");
 	assert.match(job, /\/etc\/default\/happo-agent\.env/);
 	assert.doesNotMatch(job, /daemon\s+-/);
+	assert.match(job, /^limit nofile 1024 65536$/m);
 });

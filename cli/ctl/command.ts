@@ -9,6 +9,7 @@ import { UsageError } from "../argv.ts";
 import { type Flags, flagCommand } from "../flag-command.ts";
 import { type CommandHelp, helpTables } from "../help.ts";
 import type { Operands, ProgramCommand } from "../program.ts";
+import { takeEnvironment } from "../wiped-variables.ts";
 import { type Screen, screenOf } from "./screen.ts";
 import { safeLine } from "./terminal-text.ts";
 
@@ -59,17 +60,19 @@ export function createCommand(definition: CommandDefinition): ProgramCommand {
 	const { name, help, operands, isHidden, run } = definition;
 	const command = flagCommand(name, helpTables(help), async (given) => {
 		const { flags, context } = given;
-		const { stdin, stdout, stderr, env } = context;
+		const { stdin, stdout, stderr } = context;
+		const { environment, warning } = takeEnvironment(context.env);
 		const say = (line: string) =>
 			stderr.write(`${programName}: ${safeLine(line)}\n`);
+		if (warning) say(`warning: ${warning}`);
 		try {
 			return await run({
 				flags,
 				operands: given.operands,
-				environment: env,
+				environment,
 				stdin,
 				stderr,
-				screen: screenOf(stdout, env),
+				screen: screenOf(stdout, environment),
 				write: (text) => writeTo(stdout, text),
 				say,
 			});

@@ -1,3 +1,5 @@
+import { looksSecret } from "../secret-variable.ts";
+
 /** What decides which variables plugins and commands get; both are settings. */
 export interface EnvironmentRules {
 	/** Setting `plugin-environment`: names, or patterns with `*`, of the variables that are passed on. */
@@ -12,24 +14,6 @@ const NEVER =
 
 /** What steers this Node and this npm; a plugin in JavaScript has its own. */
 const STEERING = /^(?:NODE_|npm_|UV_)/;
-
-/** Names under which programs look for secrets: `DB_PASSWORD`, `PGPASSWORD`, `MYSQL_PWD`, `GITHUB_TOKEN`, `API_KEY`. */
-const SECRET_NAME =
-	/SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|TOKEN|API_?KEY|(?:_|^)(?:KEY|PASS)$|SSHPASS$|_PWD$|^AWS_/i;
-
-/** `http://user:password@proxy`, wherever it stands in a value. */
-const SECRET_URL = /[a-z][a-z0-9+.-]*:\/\/[^/\s@:]*:[^/\s@]+@/i;
-
-/** Proxies are written without a scheme, too. */
-const PROXY_NAME = /_proxy$/i;
-
-function looksSecret(name: string, value: string) {
-	return (
-		SECRET_NAME.test(name) ||
-		SECRET_URL.test(value) ||
-		(PROXY_NAME.test(name) && /:[^@]*@/.test(value))
-	);
-}
 
 /** Locale variables that reach further than one category, or that other libraries read before it. */
 const REPLACED_LOCALE = new Set(["LC_ALL", "LC_NUMERIC", "LC_MESSAGES"]);

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { writeTestKeyPair } from "../support/agent.ts";
 import { startDaemon, startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { ctlProgram } from "../support/happo-ctl.ts";
 import { post } from "../support/https.ts";
 import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -42,6 +45,9 @@ test("what plugins get of the agent's environment, and what stays readable in /p
 			environment: {
 				HAPPO_AGENT_PRIVATE_KEY_PASSPHRASE: "hush-hush",
 				HAPPO_AGENT_PLUGIN_ENVIRONMENT: "*,MYSQL_PWD",
+				HAPPO_AGENT_API_KEY: "hush-api",
+				HAPPO_AGENT_ENDPOINT: "https://shop:hush-shop@manage.example.net",
+				HAPPO_AGENT_PRIVATE_KEY: "agent.key",
 				AWS_SECRET_ACCESS_KEY: "hush-aws",
 				MYSQL_PWD: "known",
 				ORACLE_HOME: "/opt/oracle",
@@ -67,7 +73,12 @@ test("what plugins get of the agent's environment, and what stays readable in /p
 	const pid = daemon.process.pid;
 	const kept = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
 	assert.ok(kept.includes("ORACLE_HOME=/opt/oracle"));
-	assert.ok(!kept.some((entry) => entry.includes("hush-hush")));
+	// a path, whatever its name ends in
+	assert.ok(kept.includes("HAPPO_AGENT_PRIVATE_KEY=agent.key"));
+	assert.deepEqual(
+		kept.filter((entry) => /hush|known/.test(entry)),
+		[],
+	);
 	// the pair is still in use, and read again with its passphrase
 	daemon.process.kill("SIGHUP");
 	await daemon.printed(/SIGHUP: log opened again/);
@@ -75,22 +86,53 @@ test("what plugins get of the agent's environment, and what stays readable in /p
 	assert.doesNotMatch(daemon.stdout(), /passphrase/);
 });
 
-test("an api key is wiped while append_metric still reads", async (t) => {
+/** Waits until a program's secrets are blank in what others can read of its environment. */
+async function wiped(pid: number | undefined, names: readonly string[]) {
+	await eventually("the secrets are wiped", () => {
+		const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
+		return (
+			names.every((name) => environment.includes(`${name}=`)) &&
+			!environment.includes("hush")
+		);
+	});
+}
+
+test("secrets are wiped while append_metric still reads", async (t) => {
 	const stdin = new PassThrough();
+	const environment = {
+		HAPPO_AGENT_API_KEY: "hush-api",
+		// of another command: one environment file serves them all
+		HAPPO_AGENT_PRIVATE_KEY_PASSPHRASE: "hush-phrase",
+		https_proxy: "http://shop:hush-proxy@192.0.2.1:3128",
+	};
 	const { process: child, exited } = startProgram(
 		t,
 		["append_metric", "--dry-run"],
-		{ stdin, environment: { HAPPO_AGENT_API_KEY: "hush-hush" } },
+		{ stdin, environment },
 	);
-	const environment = () => readFileSync(`/proc/${child.pid}/environ`, "utf8");
-	await eventually(
-		"the key is gone",
-		() =>
-			environment().includes("HAPPO_AGENT_API_KEY=") &&
-			!environment().includes("hush-hush"),
-	);
+	await wiped(child.pid, Object.keys(environment));
 	stdin.end("a.b 1 5\n");
-	const { stdout, code } = await exited;
+	const { stdout, stderr, code } = await exited;
+	assert.equal(stderr, "");
 	assert.equal(code, 0);
 	assert.equal(stdout, "[{ 5 map[a.b:1]}]\n");
+});
+
+test("secrets are wiped while happo-ctl waits for an agent", async (t) => {
+	// accepts, and says nothing
+	const silent = createServer().listen(0, "127.0.0.1");
+	await once(silent, "listening");
+	t.after(() => silent.close());
+	const environment = {
+		HAPPO_CTL_API_KEY: "hush-api",
+		HAPPO_CTL_PRIVATE_KEY_PASSPHRASE: "hush-phrase",
+		HTTPS_PROXY: "shop:hush-proxy@192.0.2.1:3128",
+	};
+	const { process: child, stderr } = startProgram(
+		t,
+		["status", "-H", `127.0.0.1:${(silent.address() as AddressInfo).port}`],
+		{ program: ctlProgram, environment },
+	);
+	await wiped(child.pid, Object.keys(environment));
+	assert.equal(stderr(), "");
 });
