@@ -1,9 +1,10 @@
+import { abuse } from "./abuse.ts";
 import type { Campaign } from "./campaign.ts";
 import { crash } from "./crash.ts";
 import { soak } from "./soak.ts";
 
 /** Every campaign, by the name it is called by. */
-const campaigns: Readonly<Record<string, Campaign>> = { crash, soak };
+const campaigns: Readonly<Record<string, Campaign>> = { abuse, crash, soak };
 
 /** The campaigns, one line each. */
 export const campaignList = (): string =>

@@ -1,0 +1,156 @@
+import { tallyText } from "./tally.ts";
+
+/** How long one kind of question waited. */
+export interface Waits {
+	/** Milliseconds. */
+	longest: number;
+	/** When that question was sent, milliseconds since 1970. */
+	at: number;
+	/** Answers by status, or by the code of what came instead. */
+	answers: Record<string, number>;
+}
+
+/** What the other client saw. */
+export interface OtherClientReport {
+	/** `GET /` on a new connection each. */
+	fresh: Waits;
+	/** `GET /` on a connection that is kept. */
+	kept: Waits;
+	/** `GET /` on new connections to an agent that nobody attacks: what the machine costs. */
+	control: Waits;
+	check: Waits;
+	append: Waits;
+}
+
+/** What an agent has open. */
+export interface Holdings {
+	residentMebibytes: number;
+	descriptors: number;
+	/** Processes of its plugins. */
+	processes: number;
+}
+
+/** What was measured of one scenario. */
+export interface Played {
+	name: string;
+	peakMebibytes: number;
+	cpuSeconds: { own: number; children: number };
+	other: OtherClientReport;
+	/** What was being sent when the longest wait began. */
+	during: string;
+	attacker: string;
+	/** How the agent ended, if it did. */
+	death: string | undefined;
+	before: Holdings;
+	peak: Pick<Holdings, "descriptors" | "processes">;
+	after: Holdings;
+	/** KiB that the log grew by. */
+	logKibibytes: number;
+	/** What the scenario itself found wrong. */
+	unmet: readonly string[];
+}
+
+/** What must hold of every scenario. */
+export const limits = {
+	peakMebibytes: 400,
+	waitMilliseconds: 1000,
+	/** The other client's own, which come and go. */
+	descriptors: 16,
+};
+
+/** What did not hold; nothing if all did. */
+export function faults(played: Played): string[] {
+	const { other, before, after, peakMebibytes, death, unmet } = played;
+	const found = [...unmet];
+	if (death) found.push(`the agent ended: ${death}`);
+	if (peakMebibytes > limits.peakMebibytes)
+		found.push(`${Math.round(peakMebibytes)} MiB resident`);
+	for (const [what, { longest, at }] of [
+		["a new connection", other.fresh],
+		["a kept connection", other.kept],
+	] as const)
+		if (longest > limits.waitMilliseconds && at > 0)
+			found.push(
+				`GET / on ${what} waited ${Math.round(longest)} ms (control ${Math.round(other.control.longest)} ms)`,
+			);
+	for (const [what, { answers }] of [
+		["GET / on new connections", other.fresh],
+		["GET / on a kept connection", other.kept],
+		["checks", other.check],
+		["appends", other.append],
+	] as const) {
+		const bad = Object.entries(answers).filter(([status]) => status !== "200");
+		if (bad.length > 0)
+			found.push(
+				`the other client's ${what} got ${tallyText(Object.fromEntries(bad))}`,
+			);
+	}
+	if (death) return found;
+	if (after.descriptors > before.descriptors + limits.descriptors)
+		found.push(`${after.descriptors} descriptors stay open`);
+	if (after.processes > 0) found.push(`${after.processes} processes stay`);
+	return found;
+}
+
+const columns = [
+	["scenario", -58],
+	["peak MiB", 8],
+	["new ms", 7],
+	["kept ms", 7],
+	["control", 7],
+	["check ms", 8],
+	["append ms", 9],
+	["CPU s", 6],
+	["fds", 5],
+	["procs", 5],
+	["after MiB", 9],
+	["log KiB", 8],
+	["", -6],
+] as const;
+
+const row = (cells: readonly string[]) =>
+	columns
+		.map(([, width], index) => {
+			const cell = cells[index] ?? "";
+			return width < 0 ? cell.padEnd(-width) : cell.padStart(width);
+		})
+		.join("  ")
+		.trimEnd();
+
+/** The heading of the table. */
+export const heading = () => row(columns.map(([name]) => name));
+
+/** A scenario's line of the table: peaks, longest waits in ms, CPU seconds, what was open at most. */
+export function line(played: Played): string {
+	const { other, peak, after, death } = played;
+	return row([
+		played.name,
+		...[
+			played.peakMebibytes,
+			other.fresh.longest,
+			other.kept.longest,
+			other.control.longest,
+			other.check.longest,
+			other.append.longest,
+		].map((value) => value.toFixed(0)),
+		played.cpuSeconds.own.toFixed(1),
+		String(peak.descriptors),
+		String(peak.processes),
+		death ? "gone" : after.residentMebibytes.toFixed(0),
+		played.logKibibytes.toFixed(0),
+		faults(played).length > 0 ? "FAILED" : "",
+	]);
+}
+
+/** What else is to be known of a scenario, one line each. */
+export function details(played: Played): string[] {
+	const { other, during } = played;
+	const worst = Math.max(other.fresh.longest, other.kept.longest);
+	return [
+		`${played.name}: the attacker got ${played.attacker}`,
+		...(during !== "" && worst > limits.waitMilliseconds
+			? [`  longest wait during: ${during}`]
+			: []),
+		...faults(played).map((fault) => `  FAILED: ${fault}`),
+	];
+}

@@ -1,0 +1,45 @@
+/** Counts things by name. */
+export interface Tally {
+	count(what: string): void;
+	/** `200: 12, 503: 3`, the most frequent first; `nothing` without any. */
+	text(): string;
+	all(): Readonly<Record<string, number>>;
+}
+
+export function createTally(): Tally {
+	const counts = new Map<string, number>();
+	return {
+		count: (what) => counts.set(what, (counts.get(what) ?? 0) + 1),
+		text: () => tallyText(Object.fromEntries(counts)),
+		all: () => Object.fromEntries(counts),
+	};
+}
+
+/** The text of counts by name, the most frequent first. */
+export function tallyText(counts: Readonly<Record<string, number>>): string {
+	const parts = Object.entries(counts)
+		.sort(([, one], [, other]) => other - one)
+		.map(([what, number]) => `${what}: ${number}`);
+	return parts.join(", ") || "nothing";
+}
+
+/**
+ * Finds the statuses in the bytes of a connection, wherever they are cut. Bodies
+ * are not skipped: none that a scenario asks for holds the beginning of an answer.
+ */
+export function statusScanner(found: (status: string) => void) {
+	const start = "HTTP/1.1 ";
+	let rest = "";
+	return (chunk: Buffer) => {
+		const text = rest + chunk.toString("latin1");
+		let from = 0;
+		for (;;) {
+			const at = text.indexOf(start, from);
+			if (at < 0 || at + start.length + 3 > text.length) break;
+			from = at + start.length + 3;
+			found(text.slice(from - 3, from));
+		}
+		// as much as may be the beginning of one, and nothing that was counted
+		rest = text.slice(Math.max(from, text.length - start.length - 2));
+	};
+}
