@@ -54,8 +54,8 @@ export interface Played {
 export const limits = {
 	peakMebibytes: 400,
 	waitMilliseconds: 1000,
-	/** The other client's own, which come and go. */
-	descriptors: 16,
+	/** The other client's connections, and the 64 that a relay keeps to a next hop. */
+	descriptors: 96,
 };
 
 /** What did not hold; nothing if all did. */

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -12,7 +12,12 @@ import { send } from "../../../test/support/https.ts";
 import { createScope, type Scope } from "../../../test/support/scope.ts";
 import { temporaryDirectory } from "../../../test/support/temporary.ts";
 import { cpuOf, residentOf } from "../soak/process-figures.ts";
-import type { Holdings, OtherClientReport, Played } from "./judgement.ts";
+import {
+	type Holdings,
+	limits,
+	type OtherClientReport,
+	type Played,
+} from "./judgement.ts";
 import { writePlugins } from "./plugins.ts";
 import type { Attack, AttackerRequest, Scenario } from "./scenario.ts";
 import { createTally } from "./tally.ts";
@@ -251,6 +256,10 @@ function createAttack(
 const sizeOf = (path: string) =>
 	statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
+/** An outcome names no path of a machine. */
+const withoutDirectory = (text: string) =>
+	text.replace(/[^\s"]*\/happo-agent-test-\w+\//g, "");
+
 /** Waits until descriptors and processes have come back, memory too, or the time is over. */
 async function settle(
 	agent: StartedAgent,
@@ -261,7 +270,7 @@ async function settle(
 	for (;;) {
 		const now = holdingsOf(agent);
 		const isBack =
-			now.descriptors <= before.descriptors + 16 &&
+			now.descriptors <= before.descriptors + limits.descriptors &&
 			now.processes === 0 &&
 			now.residentMebibytes < before.residentMebibytes + 64;
 		if (isBack || agent.death() !== undefined || performance.now() > deadline)
@@ -276,14 +285,17 @@ export async function play(
 	given: { program: string; controlPort: number; signal: AbortSignal },
 ): Promise<Played> {
 	const { program, controlPort, signal } = given;
-	const { seconds = 15, settleSeconds = 15 } = scenario;
+	const { seconds = 15, settleSeconds = 8 } = scenario;
 	const scope = createScope();
 	const timeOver = new AbortController();
+	const over = AbortSignal.any([timeOver.signal, signal]);
+	// each connection and each wait listens
+	setMaxListeners(0, over);
 	try {
 		const agent = await startAgent(scope, program, scenario.flags);
 		const { attack, stepAt, end } = createAttack(
 			...([scope, agent, program] as const),
-			AbortSignal.any([timeOver.signal, signal]),
+			over,
 		);
 		await scenario.prepare?.(attack);
 		const stopOther = await startOtherClient(scope, agent.port, controlPort);
@@ -294,7 +306,7 @@ export async function play(
 		let unmet: readonly string[] = [];
 		const running = scenario.run(attack).then(
 			(found) => {
-				unmet = found ?? [];
+				unmet = (found ?? []).map(withoutDirectory);
 			},
 			(error: Error) => {
 				unmet = [`the scenario broke off: ${error.message}`];

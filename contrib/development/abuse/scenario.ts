@@ -47,7 +47,7 @@ export interface Scenario {
 	flags?: (plugins: string) => readonly string[];
 	/** The longest time of the attack in seconds; 15 unless told. */
 	seconds?: number;
-	/** How long after the attack descriptors and processes may stay, in seconds; 15 unless told. */
+	/** How long after the attack descriptors and processes may stay, in seconds; 8 unless told. */
 	settleSeconds?: number;
 	/** Runs before anything is measured. */
 	prepare?: (attack: Attack) => Promise<void>;

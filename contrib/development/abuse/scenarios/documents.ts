@@ -78,8 +78,7 @@ export const places: readonly (readonly [
 
 const shaped = (name: string, value: () => string): Scenario => ({
 	name: `bodies of 16 MiB with ${name}, every operation`,
-	seconds: 45,
-	settleSeconds: 8,
+	seconds: 30,
 	async run(attack) {
 		const text = value();
 		for (const [path, body] of places) {
