@@ -16,6 +16,7 @@ test("an unknown name is refused with the names there are", () => {
 			() => campaignNamed(name),
 			({ message }: Error) => {
 				assert.match(message, complaint);
+				assert.match(message, /^ {2}abuse \[--program FILE\]/m);
 				assert.match(message, /^ {2}crash \[ROUNDS \[SEED\]\]: /m);
 				assert.match(message, /^ {2}soak \[MINUTES\]: /m);
 				return true;

@@ -4,8 +4,12 @@ import type { Scenario } from "../scenario.ts";
 /** Just under the largest body that the default settings take. */
 const bodyBytes = 16 * 1_048_576 - 1024;
 
-/** As many of the pieces as fit, between two ends. */
+/** What a place adds to a value, at most. */
+const roomForPlace = 200;
+
+/** As many of the pieces as fit into so many bytes, between two ends. */
 function filled(
+	bytes: number,
 	begin: string,
 	piece: (number: number) => string,
 	end: string,
@@ -15,31 +19,33 @@ function filled(
 	for (let number = 0; ; number++) {
 		const next = `${number > 0 ? "," : ""}${piece(number)}`;
 		length += next.length;
-		if (length > bodyBytes - 200) break;
+		if (length > bytes) break;
 		parts.push(next);
 	}
 	parts.push(end);
 	return parts.join("");
 }
 
-const nested = (open: string, inner: string, close: string) => {
+const nested = (bytes: number, open: string, inner: string, close: string) => {
 	const depth = Math.floor(
-		(bodyBytes - 200 - inner.length) / (open.length + close.length),
+		(bytes - inner.length) / (open.length + close.length),
 	);
 	return open.repeat(depth) + inner + close.repeat(depth);
 };
 
-/** JSON values that cost more than their bytes. */
-export const values: Readonly<Record<string, () => string>> = {
-	"a million keys": () => filled("{", (number) => `"k${number}":0`, "}"),
-	"empty arrays": () => filled("[", () => "[]", "]"),
-	"empty objects": () => filled("[", () => "{}", "]"),
-	"nested arrays": () => nested("[", "", "]"),
-	"nested objects": () => nested('{"a":', "0", "}"),
-	"a million plugins": () => filled("[", () => '{"Plugin_Name":"a"}', "]"),
-	"one long name": () => `{"${"n".repeat(bodyBytes - 300)}":0}`,
-	"one long text of escapes": () =>
-		`"${"\\u00e9".repeat(Math.floor((bodyBytes - 300) / 6))}"`,
+/** JSON values of at most so many bytes that cost more than these. */
+export const values: Readonly<Record<string, (bytes: number) => string>> = {
+	"a million keys": (bytes) =>
+		filled(bytes, "{", (number) => `"k${number}":0`, "}"),
+	"empty arrays": (bytes) => filled(bytes, "[", () => "[]", "]"),
+	"empty objects": (bytes) => filled(bytes, "[", () => "{}", "]"),
+	"nested arrays": (bytes) => nested(bytes, "[", "", "]"),
+	"nested objects": (bytes) => nested(bytes, '{"a":', "0", "}"),
+	"a million plugins": (bytes) =>
+		filled(bytes, "[", () => '{"Plugin_Name":"a"}', "]"),
+	"one long name": (bytes) => `{"${"n".repeat(bytes - 6)}":0}`,
+	"one long text of escapes": (bytes) =>
+		`"${"\\u00e9".repeat(Math.floor((bytes - 2) / 6))}"`,
 };
 
 /** Where a value stands in the body of each operation. */
@@ -76,11 +82,11 @@ export const places: readonly (readonly [
 	["/metric/peek", (value) => `{"consumer":${value}}`],
 ];
 
-const shaped = (name: string, value: () => string): Scenario => ({
+const shaped = (name: string, value: (bytes: number) => string): Scenario => ({
 	name: `bodies of 16 MiB with ${name}, every operation`,
 	seconds: 30,
 	async run(attack) {
-		const text = value();
+		const text = value(bodyBytes - roomForPlace);
 		for (const [path, body] of places) {
 			if (attack.over.aborted) break;
 			attack.step(`POST ${path}`);
