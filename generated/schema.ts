@@ -347,7 +347,8 @@ export interface paths {
          *     is kept beside the file, with `.previous` behind its name. A file that can be written but not
          *     replaced (a directory that the agent may not write, a mount point) is written in place; the
          *     version before is then kept as `<dbfile>.metric-config.previous`, and is put back at the next
-         *     start if a crash has cut the write short.
+         *     start if a crash has cut the write short. Where the file system stops answering in the middle
+         *     of a write, the answer is `NG` after 5 s, and the write may still end once it answers.
          */
         post: operations["updateMetricConfig"];
         delete?: never;

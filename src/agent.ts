@@ -4,7 +4,7 @@ import { createAccessLog } from "./access-log.ts";
 import { createCommands } from "./commands/command.ts";
 import { chooseEngine, type WantedEngine } from "./commands/engine.ts";
 import { childEnvironment } from "./commands/environment.ts";
-import { createLookups } from "./commands/lookups.ts";
+import { createLookups, systemAsking } from "./commands/lookups.ts";
 import { startingOpenFiles } from "./commands/open-files.ts";
 import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
@@ -220,7 +220,8 @@ export async function startAgent(parts: {
 		});
 	};
 	// of both lists: a directory that hangs takes one thread
-	const lookups = createLookups();
+	const asking = systemAsking();
+	const lookups = createLookups(asking);
 	const pluginsIn = (directories: readonly string[]) =>
 		createPlugins({
 			directories,
@@ -232,6 +233,7 @@ export async function startAgent(parts: {
 	const metricConfigFile = createMetricConfigFile({
 		file: settings["metric-config"],
 		copies: `${settings.dbfile}.metric-config`,
+		look: asking.look,
 		log,
 		now,
 	});
@@ -396,6 +398,7 @@ export async function startAgent(parts: {
 	server.serve();
 	keyPairs = createKeyPairKeeper({
 		files: keyFiles,
+		look: asking.look,
 		initial: keyPair,
 		use: (pair) => server.renew(tlsOptions(pair)),
 		log,

@@ -75,7 +75,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{
 		from: /^src\/http\//,
-		to: /^src\/http\/|^src\/(access|answered|file-version|log|problem|strict-json|system-error|ticker|turn)\.ts$|^generated\/(contract|handlers)\.ts$/,
+		to: /^src\/http\/|^src\/(access|answered|file-turn|file-version|log|problem|strict-json|system-error|ticker)\.ts$|^generated\/(contract|handlers)\.ts$/,
 	},
 	{
 		from: /^src\/handlers\//,
@@ -91,7 +91,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/metrics\//,
-		to: /^src\/metrics\/|^src\/commands\/|^src\/(file-version|log|log-repeats|problem|system-error|ticker|turn)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/metrics\/|^src\/commands\/|^src\/(file-turn|file-version|log|log-repeats|problem|system-error|ticker)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/status\//,

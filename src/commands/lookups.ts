@@ -162,7 +162,7 @@ function afterTurns(milliseconds: number, callback: () => void): () => void {
 }
 
 /** By the addon; by libuv's pool where there is none, or no thread can be had. */
-function systemAsking(): Asking {
+export function systemAsking(): Asking {
 	const addon = loadNativeAddon();
 	if ("reason" in addon)
 		return { look: lookByPool, mostHanging: MOST_POOL_THREADS };

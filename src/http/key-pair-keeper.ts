@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
+import { createFileTurn, FileHangs } from "../file-turn.ts";
 import { fileVersion } from "../file-version.ts";
 import type { Log } from "../log.ts";
 import { systemReason } from "../system-error.ts";
 import { createTicker, systemTimers, type Timers } from "../ticker.ts";
-import { inTurn } from "../turn.ts";
 import { loadKeyPair, validityWarning } from "./certificate.ts";
 import { exposedFiles } from "./exposed-files.ts";
 import { type KeyPair, KeyPairError } from "./key-pair.ts";
@@ -28,12 +28,15 @@ type Occasion = "asked" | "changed" | "again";
  * Keeps the certificate of a server current: looks at its files at every interval, and reads them when they have
  * changed. Looking, because fs.watch misses what happens behind links (Kubernetes, certbot) and on network file systems.
  * Certificate and key are replaced one after the other: a change is taken up only when the next look finds nothing new.
+ * @param parts.look see createFileTurn
  * @param parts.initial what the files held a moment ago
  * @param parts.use puts a pair in force; when it throws, the old one must still be
  * @param parts.now wall clock in milliseconds
  */
 export function createKeyPairKeeper({
 	files,
+	look: ask,
+	lateMilliseconds,
 	initial,
 	use,
 	log,
@@ -42,6 +45,8 @@ export function createKeyPairKeeper({
 	timers = systemTimers,
 }: {
 	files: Parameters<typeof loadKeyPair>[0];
+	look: (file: string) => Promise<unknown>;
+	lateMilliseconds?: number;
 	initial: KeyPair;
 	use: (pair: KeyPair) => void;
 	log: Pick<Log, "info" | "warning" | "error">;
@@ -63,9 +68,6 @@ export function createKeyPairKeeper({
 	let isSettled = false;
 	let warnedOn = dayOf(now());
 	let isStopped = false;
-
-	// an older reading must not come after a newer one
-	const exclusive = inTurn();
 
 	const warn = () => {
 		warnedOn = dayOf(now());
@@ -95,10 +97,12 @@ export function createKeyPairKeeper({
 			const reason = `certificate ${certificateFile}: cannot be used: ${message}`;
 			return refuse(reason, occasion);
 		}
+		// as visible as the trouble was
+		const say = problem === undefined ? log.info : log.warning;
 		problem = undefined;
 		pair = next;
 		const result = isSame ? "unchanged" : "in force from now";
-		log.info(`certificate ${certificateFile}: ${result}: ${describe(next)}`);
+		say(`certificate ${certificateFile}: ${result}: ${describe(next)}`);
 		if (!isSame) warn();
 	};
 
@@ -137,13 +141,27 @@ export function createKeyPairKeeper({
 		await conclude(await load(irregular), "asked");
 	};
 
+	// an older reading must not come after a newer one
+	const inOrder = createFileTurn({
+		files: paths,
+		look: ask,
+		lateMilliseconds,
+	});
+	const attempt = async (occasion: Occasion, work: () => Promise<void>) => {
+		try {
+			await inOrder(work);
+		} catch (error) {
+			if (!(error instanceof FileHangs)) throw error;
+			if (!isStopped) refuse(`${error.file}: ${error.message}`, occasion);
+		}
+	};
+
 	const ticker = createTicker({
-		tick: () =>
-			exclusive(async () => {
-				await look();
-				// what the start said is forgotten when it matters
-				if (!isStopped && dayOf(now()) !== warnedOn) warn();
-			}),
+		tick: async () => {
+			await attempt("again", look);
+			// what the start said is forgotten when it matters
+			if (!isStopped && dayOf(now()) !== warnedOn) warn();
+		},
 		intervalMilliseconds,
 		timers,
 	});
@@ -152,7 +170,7 @@ export function createKeyPairKeeper({
 		get problem() {
 			return problem;
 		},
-		reload: () => exclusive(reload),
+		reload: () => attempt("asked", reload),
 		start: ticker.start,
 		stop() {
 			isStopped = true;

@@ -2,10 +2,10 @@ import { isUtf8 } from "node:buffer";
 import type { BigIntStats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import type { components } from "../../generated/schema.ts";
+import { createFileTurn, FileHangs } from "../file-turn.ts";
 import { fileVersion } from "../file-version.ts";
 import type { Log } from "../log.ts";
 import { systemReason } from "../system-error.ts";
-import { inTurn } from "../turn.ts";
 import {
 	checkMetricConfig,
 	formatMetricConfig,
@@ -34,14 +34,16 @@ export interface MetricConfigFile {
 	current(): MetricConfig;
 	status(): components["schemas"]["MetricConfigStatus"];
 	/**
-	 * Reads the file again if it has changed. Never throws: what cannot be used, a file that has gone too, is reported in
-	 * the status and once in the log, while the last good version stays in force. To collect nothing, empty the file.
+	 * Reads the file again if it has changed. Never throws: what cannot be used, a file that has gone or that hangs too, is
+	 * reported in the status and once in the log, while the last good version stays in force. To collect nothing, empty the
+	 * file.
 	 */
 	refresh(): Promise<void>;
 	/**
 	 * Writes the file, see replaceFile and, where it cannot be replaced, overwriteFile, and puts the configuration in force.
 	 * @throws MetricConfigError for one that could not be read again
 	 * @throws the system's error when the file cannot be written; nothing has changed then
+	 * @throws FileHangs when its file system does not answer; a write that had begun may still be done when it does
 	 */
 	replace(config: MetricConfig): Promise<void>;
 }
@@ -49,18 +51,23 @@ export interface MetricConfigFile {
 /**
  * The file that says what is collected; read for the first time by the first refresh().
  * @param parts.copies where copies go while a file is written that cannot be replaced: path and beginning of their names
+ * @param parts.look see createFileTurn
  * @param parts.now wall clock in milliseconds
  */
 export function createMetricConfigFile({
 	file,
 	copies,
+	look,
 	log,
 	now,
+	lateMilliseconds,
 	replace = replaceFile,
 	overwriteSteps,
 }: {
 	file: string;
 	copies: string;
+	look: (file: string) => Promise<unknown>;
+	lateMilliseconds?: number;
 	replace?: typeof replaceFile;
 	overwriteSteps?: OverwriteSteps;
 	log: Pick<Log, "info" | "warning" | "error">;
@@ -74,7 +81,7 @@ export function createMetricConfigFile({
 	let read: { text: string; problem?: unknown } | undefined;
 
 	// a refresh must not read between the writing and the use of a new file
-	const inOrder = inTurn();
+	const inOrder = createFileTurn({ files: [file], look, lateMilliseconds });
 	let isRestored = false;
 
 	/** Once, before anything else looks at the file: what a crash has torn is undone. */
@@ -144,7 +151,8 @@ export function createMetricConfigFile({
 		seen = isSettled(found, now()) ? version : undefined;
 		if (text === read?.text) {
 			if (read.problem) throw read.problem;
-			if (error !== null) log.info(`${file}: usable again, unchanged`);
+			// as visible as the trouble was
+			if (error !== null) log.warning(`${file}: usable again, unchanged`);
 			error = null;
 			return;
 		}
@@ -152,7 +160,8 @@ export function createMetricConfigFile({
 			const odd: string[] = [];
 			const next = parseMetricConfig(text, file, (line) => odd.push(line));
 			read = { text };
-			if (readAt !== null) log.info(`${file}: has changed, in force from now`);
+			const say = error === null ? log.info : log.warning;
+			if (readAt !== null) say(`${file}: has changed, in force from now`);
 			for (const line of odd.slice(0, mostLoggedWarnings)) log.warning(line);
 			if (odd.length > mostLoggedWarnings)
 				log.warning(
@@ -174,19 +183,20 @@ export function createMetricConfigFile({
 			warnings: [...warnings],
 			config,
 		}),
-		refresh: () =>
-			exclusive(async () => {
-				try {
-					await refresh();
-				} catch (cause) {
-					const reason = explain(file, cause);
-					if (reason === error) return;
-					error = reason;
-					log.error(
-						readAt === null ? reason : `${reason}; the last good version stays`,
-					);
-				}
-			}),
+		refresh: async () => {
+			try {
+				await exclusive(refresh);
+			} catch (cause) {
+				// to be read when it answers again, or the error would stay
+				if (cause instanceof FileHangs) seen = undefined;
+				const reason = explain(file, cause);
+				if (reason === error) return;
+				error = reason;
+				log.error(
+					readAt === null ? reason : `${reason}; the last good version stays`,
+				);
+			}
+		},
 		replace: (given) =>
 			exclusive(async () => {
 				const next = checkMetricConfig(given);

@@ -1,60 +1,82 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
-import { startDaemon } from "../support/daemon.ts";
+import { type TestContext, test } from "node:test";
+import type { components } from "../../generated/schema.ts";
+import { writeTestKeyPair } from "../support/agent.ts";
+import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
-import { post } from "../support/https.ts";
+import { post, send } from "../support/https.ts";
+import { nodeWithMounts } from "../support/node-with-mounts.ts";
 import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-const source = join(process.cwd(), "test/fixtures/silent-mount.c");
+const program = join(process.cwd(), "test/fixtures/silent-mount.c");
 
-test("a plugin directory on a mount that never answers costs the checks in it, nothing else", async (t) => {
+/**
+ * A directory with a mount that a daemon will see, `mount`, and plugins that are fine, `good`. The mount shows what is in
+ * `source` as long as it answers; without `files`, it never does.
+ * @param files laid into `source`
+ */
+async function layOut(
+	t: TestContext,
+	files?: (source: string) => Promise<void>,
+) {
 	const scope = createScope();
 	t.after(() => scope.end());
 	const directory = await temporaryDirectory(scope);
 	const at = (name: string) => join(directory, name);
-	execFileSync("cc", ["-Wall", "-o", at("silent-mount"), source]);
-	for (const name of ["mount", "good"]) mkdirSync(at(name));
-	for (const name of ["check_good", "metrics_good"]) {
-		await writeFile(at(`good/${name}`), "#!/bin/sh\necho fine\n");
+	execFileSync("cc", ["-Wall", "-o", at("silent-mount"), program]);
+	for (const name of ["mount", "good", "source"]) mkdirSync(at(name));
+	for (const [name, line] of [
+		["check_good", "echo fine"],
+		["metrics_good", 'echo "good.value 1 $(date +%s)"'],
+	] as const) {
+		await writeFile(at(`good/${name}`), `#!/bin/sh\n${line}\n`);
 		await chmod(at(`good/${name}`), 0o755);
 	}
-	// a mount that nobody else sees, and that ends with this agent
-	const node = at("node");
-	const asRoot = process.getuid?.() === 0 ? "" : "--map-root-user";
-	await writeFile(
-		node,
-		`#!/bin/sh
-exec unshare --mount ${asRoot} /bin/sh -c '
-	"$0/silent-mount" "$0/mount" >/dev/null 2>&1 & echo $! >"$0/pid"
-	until grep -q fuse.silent /proc/self/mounts; do sleep 0.05; done
-	exec "$@"' '${directory}' '${process.execPath}' "$@"
-`,
+	await files?.(at("source"));
+	const node = await nodeWithMounts(
+		directory,
+		`"$0/silent-mount" "$0/mount" ${files ? '"$0/source" 0' : ""} >/dev/null 2>&1 & echo $! >"$0/pid"
+	until grep -q fuse.silent /proc/self/mounts; do sleep 0.05; done`,
 	);
-	await chmod(node, 0o755);
-	const endMount = () =>
-		process.kill(Number(readFileSync(at("pid"), "utf8")), "SIGKILL");
-	const daemon = await startDaemon(
-		scope,
-		[
-			`--nagios-plugin-paths=${at("good")},${at("mount")}`,
-			`--sensu-plugin-paths=${at("mount")}`,
-			...["--command-timeout", "15", "--log-level", "info"],
-		],
-		{ node, directory },
-	);
-	// before the daemon is waited for, which it would keep
-	scope.after(() => {
-		try {
-			endMount();
-		} catch {
-			// it has ended
-		}
-	});
+	const signalMount = (signal: NodeJS.Signals) =>
+		process.kill(Number(readFileSync(at("pid"), "utf8")), signal);
+	return {
+		at,
+		signalMount,
+		start: async (flags: readonly string[]) => {
+			const daemon = await startDaemon(scope, flags, { node, directory });
+			// before the daemon is waited for, which it would keep
+			scope.after(() => {
+				try {
+					signalMount("SIGKILL");
+				} catch {
+					// it has ended
+				}
+			});
+			return daemon;
+		},
+	};
+}
+
+/** Whether all of it is done, though the kernel may keep the process until threads that hang come back. */
+function hasEnded({ process: { pid, exitCode } }: StartedDaemon) {
+	if (exitCode !== null) return true;
+	const status = readFileSync(`/proc/${pid}/status`, "utf8");
+	return /^State:\s*Z/m.test(status);
+}
+
+test("a plugin directory on a mount that never answers costs the checks in it, nothing else", async (t) => {
+	const { at, signalMount, start } = await layOut(t);
+	const daemon = await start([
+		`--nagios-plugin-paths=${at("good")},${at("mount")}`,
+		`--sensu-plugin-paths=${at("mount")}`,
+		...["--command-timeout", "15"],
+	]);
 	const check = (plugin_name: string) =>
 		post(daemon.port, "/monitor", { plugin_name });
 	const answered: string[] = [];
@@ -86,13 +108,114 @@ exec unshare --mount ${asRoot} /bin/sh -c '
 		);
 	}
 	assert.equal((await check("check_good")).status, 200);
-	// all is done, though the kernel keeps the process until the thread that hangs comes back
 	const stopped = daemon.stop();
-	const state = () =>
-		/^State:\s*(\w)/m.exec(
-			readFileSync(`/proc/${daemon.process.pid}/status`, "utf8"),
-		)?.[1];
-	await eventually("the agent has ended", () => state() === "Z");
-	endMount();
+	await eventually("the agent has ended", () => hasEnded(daemon));
+	signalMount("SIGKILL");
+	assert.equal((await stopped).code, 0);
+});
+
+test("metrics.yaml and the certificate on a mount that hangs keep nothing from going on, and are read when it answers", async (t) => {
+	const configOf = (hostname: string) =>
+		`metrics:\n- hostname: ${hostname}\n  plugins:\n  - plugin_name: metrics_good\n`;
+	const { at, signalMount, start } = await layOut(t, async (source) => {
+		await writeTestKeyPair(source);
+		await writeFile(join(source, "metrics.yaml"), configOf("before"));
+	});
+	const daemon = await start([
+		...["--public-key", at("mount/agent.pub")],
+		...["--private-key", at("mount/agent.key")],
+		...["--metric-config", at("mount/metrics.yaml")],
+		`--nagios-plugin-paths=${at("good")}`,
+		`--sensu-plugin-paths=${at("good")}`,
+		...["--certificate-check-seconds", "1"],
+		...["--collection-interval-seconds", "1"],
+	]);
+	const { port } = daemon;
+	const status = async () => {
+		const { json } = await send({ port, path: "/status" });
+		return json as components["schemas"]["Status"];
+	};
+	const passes = async (count: number) => {
+		const startedAt = async () =>
+			(await status()).collection?.last_pass?.started_at;
+		for (let n = 0; n < count; n++) {
+			const last = await startedAt();
+			await eventually("a pass", async () => (await startedAt()) !== last);
+		}
+	};
+	const problems = async () => {
+		const { certificate, collection } = await status();
+		return [certificate?.problem, collection?.config_error];
+	};
+	const hanging = [
+		`${at("mount/agent.pub")}: the file system does not answer`,
+		`${at("mount/metrics.yaml")}: cannot be read: the file system does not answer`,
+	];
+	const hang = async () => {
+		signalMount("SIGSTOP");
+		await eventually(
+			"both are known to hang",
+			async () => (await problems()).join() === hanging.join(),
+			20_000,
+		);
+	};
+	const threads = () => readdirSync(`/proc/${daemon.process.pid}/task`).length;
+	await passes(2);
+	assert.deepEqual(await problems(), [undefined, null]);
+	const threadsBefore = threads();
+
+	await hang();
+	// more than libuv's pool has threads, and several looks at the files
+	for (let n = 0; n < 5; n++) {
+		assert.equal((await send({ port, path: "/" })).status, 200);
+		const { json } = await post(port, "/monitor", {
+			plugin_name: "check_good",
+		});
+		assert.deepEqual(json, { return_value: 0, message: "fine\n" });
+		const appended = await post(port, "/metric/append", {
+			metric_data: [{ hostname: "h", timestamp: n, metrics: { "a.b": 1 } }],
+		});
+		assert.equal(appended.status, 200);
+		const shown = await send({ port, path: "/metric/config" });
+		assert.match(shown.text, /does not answer".*"hostname":"before"/);
+		await passes(1);
+	}
+	const { collection } = await status();
+	assert.equal(collection?.last_pass?.stored, true);
+	await eventually(
+		"two looks hang at most",
+		() => threads() <= threadsBefore + 2,
+	);
+	const updated = await post(port, "/metric/config/update", {
+		config: { Metrics: [] },
+	});
+	assert.deepEqual(updated.json, {
+		status: "NG",
+		message: `${at("mount/metrics.yaml")}: the file system does not answer`,
+	});
+	assert.equal(daemon.stdout().split("does not answer").length - 1, 2);
+
+	await writeFile(at("source/metrics.yaml"), configOf("after"));
+	signalMount("SIGCONT");
+	await eventually("both are read again", async () =>
+		(await problems()).every((problem) => !problem),
+	);
+	assert.match(
+		(await send({ port, path: "/metric/config" })).text,
+		/"hostname":"after"/,
+	);
+	assert.match(
+		daemon.stdout(),
+		/\[warning\] .*metrics\.yaml: has changed, in force from now\n/,
+	);
+	assert.match(
+		daemon.stdout(),
+		/\[warning\] certificate .*: unchanged: CN=test/,
+	);
+
+	await hang();
+	const stopped = daemon.stop();
+	await eventually("the agent has ended", () => hasEnded(daemon));
+	signalMount("SIGKILL");
 	assert.equal((await stopped).code, 0);
 });

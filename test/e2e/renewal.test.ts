@@ -148,12 +148,12 @@ for (const { title, seconds, isSignalled } of [
 			});
 			return problem;
 		};
-		const inForce = ({
-			commonName,
-			fingerprint256,
-		}: ReturnType<typeof newPair>) =>
+		const inForce = (
+			{ commonName, fingerprint256 }: ReturnType<typeof newPair>,
+			level = "info",
+		) =>
 			new RegExp(
-				`\\[info\\] certificate ${certificateFile}: in force from now: CN=${commonName}, expires on .*, SHA-256 ${fingerprint256}\n`,
+				`\\[${level}\\] certificate ${certificateFile}: in force from now: CN=${commonName}, expires on .*, SHA-256 ${fingerprint256}\n`,
 			);
 
 		const { fingerprint: first } = await ask({ port });
@@ -197,12 +197,16 @@ for (const { title, seconds, isSignalled } of [
 
 		// as certbot and most tools do it
 		const third = newPair("third");
-		await change(async () => {
-			await writeFile(`${privateKeyFile}.new`, third.privateKey);
-			await writeFile(`${certificateFile}.new`, third.certificate);
-			await rename(`${privateKeyFile}.new`, privateKeyFile);
-			await rename(`${certificateFile}.new`, certificateFile);
-		}, inForce(third));
+		await change(
+			async () => {
+				await writeFile(`${privateKeyFile}.new`, third.privateKey);
+				await writeFile(`${certificateFile}.new`, third.certificate);
+				await rename(`${privateKeyFile}.new`, privateKeyFile);
+				await rename(`${certificateFile}.new`, certificateFile);
+				// as visible as the trouble before
+			},
+			inForce(third, "warning"),
+		);
 		assert.equal(await assertInUse(third), undefined);
 		await more();
 

@@ -23,6 +23,8 @@ import { createKeyPairKeeper } from "../../../src/http/key-pair-keeper.ts";
 import { createSelfSigned } from "../../../src/http/self-signed.ts";
 import { tlsOptions } from "../../../src/http/tls-options.ts";
 import { recordingLog } from "../../support/agent.ts";
+import { eventually } from "../../support/eventually.ts";
+import { hangingFiles } from "../../support/hanging-files.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 // a key that others can read is logged
@@ -68,6 +70,8 @@ interface Options {
 	days?: number;
 	/** Called before a pair counts as put in force. */
 	beforeUse?: () => void;
+	/** After so long without an answer the files hang; 5 s unless given. */
+	lateMilliseconds?: number;
 	/** Contents of a passphrase file; none without. */
 	passphrase?: string;
 }
@@ -96,6 +100,7 @@ async function keep(t: TestContext, options: Options = {}) {
 	const clock = { now: start };
 	const used: KeyPair[] = [];
 	const { timers, waiting, fire } = handTimers();
+	const { look: answered, asked, hang } = hangingFiles();
 	const keeper = createKeyPairKeeper({
 		files: {
 			...files,
@@ -110,6 +115,10 @@ async function keep(t: TestContext, options: Options = {}) {
 				return undefined;
 			},
 		},
+		look: answered,
+		...(options.lateMilliseconds && {
+			lateMilliseconds: options.lateMilliseconds,
+		}),
 		initial: await loadKeyPair(files),
 		use: (pair) => {
 			options.beforeUse?.();
@@ -139,7 +148,7 @@ async function keep(t: TestContext, options: Options = {}) {
 	const subjects = () => used.map(({ subject }) => subject);
 	return {
 		...{ directory, file, files, write, first, clock },
-		...{ keeper, news, look, subjects, waiting, readings },
+		...{ keeper, news, look, subjects, waiting, readings, asked, hang },
 	};
 }
 
@@ -243,12 +252,52 @@ test("what cannot be used is said once for each change, and the old pair stays",
 	await write(first);
 	await look(3);
 	assert.deepEqual(news(), [
-		`info certificate agent.pub: unchanged: CN=first, ${until}`,
+		`warning certificate agent.pub: unchanged: CN=first, ${until}`,
 	]);
 	assert.equal(keeper.problem, undefined);
 	assert.deepEqual(subjects(), []);
 	await write(made("second"));
 	await look(3);
+	assert.deepEqual(subjects(), ["CN=second"]);
+});
+
+test("files that hang are asked for once and named once; the old pair stays, and its end is warned of", async (t) => {
+	const { keeper, clock, file, write, look, news, subjects, asked, hang } =
+		await keep(t, { days: 10, lateMilliseconds: 300 });
+	await look(2);
+	const answer = hang();
+	asked.splice(0);
+	await look(5);
+	await keeper.reload();
+	const problem = `${file("agent.pub")}: the file system does not answer`;
+	assert.equal(keeper.problem, problem);
+	assert.deepEqual(asked, [file("agent.pub")]);
+	const [said, again, ...more] = news();
+	assert.match(
+		said ?? "",
+		/^error agent\.pub: the file system does not answer; the old one stays in use: CN=first, /,
+	);
+	// a reload always says what it found
+	assert.equal(again, said);
+	assert.deepEqual(more, []);
+	clock.now += day;
+	await look();
+	assert.match(
+		news().join(),
+		/^warning certificate CN=first: expires in 9 days/,
+	);
+	answer();
+	await eventually("it is asked again", async () => {
+		await look();
+		return keeper.problem === undefined;
+	});
+	assert.match(
+		news().join(),
+		/^warning certificate agent\.pub: unchanged: CN=first, /,
+	);
+	assert.deepEqual(subjects(), []);
+	await write(made("second"));
+	await look(2);
 	assert.deepEqual(subjects(), ["CN=second"]);
 });
 
@@ -343,7 +392,7 @@ test("a reload reads at once and always says what it found", async (t) => {
 	await keeper.reload();
 	assert.deepEqual(subjects(), ["CN=second"]);
 	assert.deepEqual(news(), [
-		`info certificate agent.pub: in force from now: CN=second, ${until}`,
+		`warning certificate agent.pub: in force from now: CN=second, ${until}`,
 	]);
 	assert.equal(keeper.problem, undefined);
 	await look(3);
@@ -512,6 +561,7 @@ test("a server goes over to the new pair, connections that are there stay", asyn
 	const { port } = server.address() as AddressInfo;
 	const keeper = createKeyPairKeeper({
 		files,
+		look: hangingFiles().look,
 		initial,
 		use: (pair) => server.setSecureContext(tlsOptions(pair)),
 		log: recordingLog().log,

@@ -18,8 +18,12 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { lookByPool } from "../../../src/commands/lookups.ts";
+import { FileHangs } from "../../../src/file-turn.ts";
 import type { MetricConfig } from "../../../src/metrics/metric-config.ts";
 import { createMetricConfigFile } from "../../../src/metrics/metric-config-file.ts";
+import { eventually } from "../../support/eventually.ts";
+import { hangingFiles } from "../../support/hanging-files.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const one = (hostname: string): MetricConfig => ({
@@ -42,6 +46,7 @@ async function open(
 	const clock = { now: 1_700_000_000_500 };
 	const config = createMetricConfigFile({
 		file,
+		look: lookByPool,
 		log: { info: push, warning: push, error: push },
 		now: () => clock.now,
 		copies: join(directory, "db.metric-config"),
@@ -316,6 +321,38 @@ test("many at once happen one after the other", async (t) => {
 	assert.deepEqual(config.current(), one("h9"));
 	assert.equal(await readFile(file, "utf8"), text("h9"));
 	assert.equal(await readFile(`${file}.previous`, "utf8"), text("h8"));
+});
+
+test("a file that hangs is asked for once and named once; what is in force stays, and no write is done later", async (t) => {
+	const { look, asked, hang } = hangingFiles();
+	const { file, config, clock, news } = await open(t, "metrics.yaml", {
+		look,
+		lateMilliseconds: 300,
+	});
+	clock.now = Date.now() + 60_000;
+	await writeFile(file, text("a"));
+	await config.refresh();
+	await config.refresh();
+	asked.splice(0);
+	const answer = hang();
+	await Promise.all(Array.from({ length: 5 }, () => config.refresh()));
+	await config.refresh();
+	await assert.rejects(config.replace(one("b")), FileHangs);
+	assert.deepEqual(asked, [file]);
+	assert.deepEqual(news(), [
+		"metrics.yaml: cannot be read: the file system does not answer; the last good version stays",
+	]);
+	assert.match(config.status().error ?? "", /does not answer$/);
+	assert.deepEqual(config.current(), one("a"));
+	answer();
+	await eventually("it is asked again", async () => {
+		await config.refresh();
+		return config.status().error === null;
+	});
+	assert.deepEqual(news(), ["metrics.yaml: usable again, unchanged"]);
+	assert.equal(await readFile(file, "utf8"), text("a"));
+	await config.replace(one("c"));
+	assert.deepEqual(config.current(), one("c"));
 });
 
 test("what is odd in a file is logged once and in the status; the rest is in force", async (t) => {
