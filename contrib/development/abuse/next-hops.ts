@@ -45,6 +45,24 @@ export function answeringHop(
 	return listen(scope, server, host);
 }
 
+/** A next hop that begins an answer and goes on with a byte a second. */
+export function slowHop(
+	scope: Pick<Scope, "after">,
+	host: string,
+): Promise<string> {
+	const { certificate: cert, privateKey: key } = createPair([host]);
+	const server = createTls({ cert, key }, (socket) => {
+		socket.on("error", () => {});
+		socket.once("data", () => {
+			socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+			const timer = setInterval(() => socket.write(" "), 1000);
+			socket.once("close", () => clearInterval(timer));
+		});
+	});
+	server.on("tlsClientError", () => {});
+	return listen(scope, server, host);
+}
+
 /** A next hop that accepts connections and never says a word. */
 export const silentHop = (scope: Pick<Scope, "after">, host: string) =>
 	listen(scope, createTcp({ pauseOnConnect: true }), host);

@@ -298,6 +298,7 @@ export async function play(
 			over,
 		);
 		await scenario.prepare?.(attack);
+		attack.tally.clear();
 		const stopOther = await startOtherClient(scope, agent.port, controlPort);
 		await pause(1000);
 		const before = holdingsOf(agent);

@@ -3,7 +3,7 @@ export interface Tally {
 	count(what: string): void;
 	/** `200: 12, 503: 3`, the most frequent first; `nothing` without any. */
 	text(): string;
-	all(): Readonly<Record<string, number>>;
+	clear(): void;
 }
 
 export function createTally(): Tally {
@@ -11,7 +11,7 @@ export function createTally(): Tally {
 	return {
 		count: (what) => counts.set(what, (counts.get(what) ?? 0) + 1),
 		text: () => tallyText(Object.fromEntries(counts)),
-		all: () => Object.fromEntries(counts),
+		clear: () => counts.clear(),
 	};
 }
 

@@ -29,6 +29,32 @@ const bodies = (path: string): Scenario => ({
 	},
 });
 
+/** Bytes around a body that belong to no body, without an end. */
+const around = (
+	name: string,
+	begin: string,
+	piece: (number: number) => string,
+): Scenario => ({
+	name: `8 bodies with ${name} and no end`,
+	async run(attack) {
+		await Promise.all(
+			Array.from({ length: 8 }, async () => {
+				while (!attack.over.aborted) {
+					const wire = attack.wire();
+					if (!(await wire.opened)) continue;
+					wire.socket.write(`${chunkedHead("/metric/append")}${begin}`);
+					for (let number = 0; !wire.socket.destroyed; number++) {
+						if (attack.over.aborted) break;
+						await pour(wire, [piece(number)]);
+					}
+					await wire.closed;
+				}
+			}),
+		);
+		return undefined;
+	},
+});
+
 /** Asks through a hop, several at once, and reads the answers. */
 async function askThrough(attack: Attack, hop: string, atOnce: number) {
 	const ask = () => attack.ask({ path: "/proxy", body: relayed([hop]) });
@@ -74,10 +100,27 @@ const answers: Scenario[] = [
 			return askThrough(attack, hop, 64);
 		},
 	},
+	{
+		name: "64 answers of early hints and no end",
+		async run(attack) {
+			const hint =
+				"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n".repeat(
+					500,
+				);
+			const hop = await answeringHop(attack.scope, "127.0.0.7", function* () {
+				while (!attack.over.aborted) yield hint;
+			});
+			return askThrough(attack, hop, 64);
+		},
+	},
 ];
 
 export const chunkScenarios: readonly Scenario[] = [
 	bodies("/metric/append"),
 	bodies("/monitor"),
+	around("an extension of a chunk", "1;x=", () => "e".repeat(16_384)),
+	around("trailers", "0\r\n", (number) =>
+		`X-${number}: ${"t".repeat(1000)}\r\n`.repeat(10),
+	),
 	...answers,
 ];

@@ -1,4 +1,4 @@
-import { fullHop, silentHop } from "../next-hops.ts";
+import { fullHop, silentHop, slowHop } from "../next-hops.ts";
 import { check, getText, postHead, postText, relayed } from "../requests.ts";
 import type { Attack, Scenario } from "../scenario.ts";
 import { dribble, pour } from "../wires.ts";
@@ -209,10 +209,6 @@ const slowChecks: Scenario = {
 const deadHops = (name: string, start: typeof silentHop): Scenario => ({
 	name: `800 relays to 8 hops that ${name}`,
 	seconds: 20,
-	async prepare(attack) {
-		// a live hop beside them answers through the bastion
-		await attack.ask({ path: "/" });
-	},
 	async run(attack) {
 		const live = await attack.anotherAgent();
 		const hops = await Promise.all(
@@ -253,6 +249,20 @@ const deadHops = (name: string, start: typeof silentHop): Scenario => ({
 	},
 });
 
+/** One request that becomes sixteen, each of which the agent asks of itself. */
+const throughItself: Scenario = {
+	name: "200 relays of 15 hops that are all the agent itself",
+	seconds: 20,
+	async run(attack) {
+		const itself = `127.0.0.1:${attack.port}`;
+		const hops = Array.from({ length: 15 }, () => itself);
+		const body = relayed(hops, "monitor", check("check_sleep", "5"));
+		const ask = () => attack.ask({ path: "/proxy", body });
+		await Promise.all(Array.from({ length: 200 }, ask));
+		return undefined;
+	},
+};
+
 export const placeScenarios: readonly Scenario[] = [
 	...deniedScenarios,
 	half("TCP connections without a handshake", 500, false),
@@ -270,4 +280,6 @@ export const placeScenarios: readonly Scenario[] = [
 	slowChecks,
 	deadHops("accept and never answer", silentHop),
 	deadHops("have a full backlog", fullHop),
+	deadHops("answer a byte a second", slowHop),
+	throughItself,
 ];
