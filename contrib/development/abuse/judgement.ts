@@ -54,6 +54,8 @@ export interface Played {
 export const limits = {
 	peakMebibytes: 400,
 	waitMilliseconds: 1000,
+	/** For a small check or append, which may wait for its turn among others. */
+	workMilliseconds: 5000,
 	/** The other client's connections, and the 64 that a relay keeps to a next hop. */
 	descriptors: 96,
 };
@@ -73,6 +75,12 @@ export function faults(played: Played): string[] {
 			found.push(
 				`GET / on ${what} waited ${Math.round(longest)} ms (control ${Math.round(other.control.longest)} ms)`,
 			);
+	for (const [what, { longest }] of [
+		["check", other.check],
+		["append", other.append],
+	] as const)
+		if (longest > limits.workMilliseconds)
+			found.push(`the other client's ${what} waited ${Math.round(longest)} ms`);
 	for (const [what, { answers }] of [
 		["GET / on new connections", other.fresh],
 		["GET / on a kept connection", other.kept],

@@ -66,7 +66,8 @@ export const abuse: Campaign = {
 				...(values.note !== undefined && { note: values.note }),
 			},
 			figures: [
-				`Right: at most ${limits.peakMebibytes} MiB resident, no GET / of another client waits over ${limits.waitMilliseconds} ms.`,
+				`Right: at most ${limits.peakMebibytes} MiB resident; no GET / of another client waits over ${limits.waitMilliseconds} ms,`,
+				`no small check or append over ${limits.workMilliseconds} ms, and all of them are answered 200.`,
 				"Columns: peak of resident memory; longest waits of the other client, GET / on new",
 				"connections, on a kept one, and of an agent that nobody attacks (control); the agent's",
 				"own CPU seconds; most descriptors and plugin processes at once; memory afterwards; log.",

@@ -73,6 +73,10 @@ test("each limit that is exceeded is a fault of its own", () => {
 			{ other: { ...quiet, append: waited(30, { ECONNRESET: 1 }) } },
 			"the other client's appends got ECONNRESET: 1",
 		],
+		[
+			{ other: { ...quiet, append: waited(5001) } },
+			"the other client's append waited 5001 ms",
+		],
 		[{ death: "SIGABRT" }, "the agent ended: SIGABRT"],
 		[
 			{ after: { ...harmless.after, descriptors: 200 } },
