@@ -30,6 +30,8 @@ const scope = createScope();
 try {
 	const campaign = campaignNamed(name);
 	const began = new Date();
+	// before it runs: somebody may commit meanwhile
+	const source = commit();
 	const outcome = await campaign.run({
 		...{ scope, args, signal: stop.signal, progress: print },
 	});
@@ -40,7 +42,7 @@ try {
 		"contrib/development/outcomes",
 		{
 			...{ name: name ?? "", began, ended: new Date() },
-			version: `${version}, ${commit()}`,
+			version: `${version}, ${source}`,
 			machine: `${process.platform} on ${process.arch}, ${availableParallelism()} cores, ${gibibytes} GiB, node ${process.versions.node}`,
 		},
 		outcome,

@@ -58,6 +58,8 @@ export const limits = {
 	workMilliseconds: 5000,
 	/** The other client's connections, and the 64 that a relay keeps to a next hop. */
 	descriptors: 96,
+	/** Of log in one scenario: lines about the same peer and the same matter are counted, not repeated. */
+	logKibibytes: 1024,
 };
 
 /** What did not hold; nothing if all did. */
@@ -93,6 +95,8 @@ export function faults(played: Played): string[] {
 				`the other client's ${what} got ${tallyText(Object.fromEntries(bad))}`,
 			);
 	}
+	if (played.logKibibytes > limits.logKibibytes)
+		found.push(`${Math.round(played.logKibibytes)} KiB of log`);
 	if (death) return found;
 	if (after.descriptors > before.descriptors + limits.descriptors)
 		found.push(`${after.descriptors} descriptors stay open`);

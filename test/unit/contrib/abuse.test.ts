@@ -83,6 +83,7 @@ test("each limit that is exceeded is a fault of its own", () => {
 			"200 descriptors stay open",
 		],
 		[{ after: { ...harmless.after, processes: 3 } }, "3 processes stay"],
+		[{ logKibibytes: 1025 }, "1025 KiB of log"],
 		[{ unmet: ["128 of 200"] }, "128 of 200"],
 	];
 	for (const [change, fault] of cases) {

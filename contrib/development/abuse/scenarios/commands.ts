@@ -1,6 +1,9 @@
 import { check, postText } from "../requests.ts";
 import type { Attack, Scenario } from "../scenario.ts";
 
+/** More than any limit of what plugins may leave behind would sensibly allow. */
+const mostLeft = 512;
+
 /** Checks that leave a child behind, as fast as they are answered. */
 const leaving = (name: string, plugin: string): Scenario => ({
 	name: `800 checks that leave a child, its output ${name}`,
@@ -15,12 +18,25 @@ const leaving = (name: string, plugin: string): Scenario => ({
 					await attack.ask({ path: "/monitor", body: check(plugin) });
 			}),
 		);
-		const { text = "{}" } = (await attack.ask({ path: "/status" })) ?? {};
-		const { commands } = JSON.parse(text) as { commands?: object };
+		const answer = await attack.ask({ path: "/status" });
+		if (!answer) return ["/status was not answered"];
+		const { commands } = JSON.parse(answer.text) as {
+			commands?: Record<string, unknown>;
+		};
+		const there = attack.processes();
 		attack.tally.count(
-			`/status with ${attack.processes()} processes there: ${JSON.stringify(commands)}`,
+			`/status with ${there} processes there: ${JSON.stringify(commands)}`,
 		);
-		return undefined;
+		const counted = Object.values(commands ?? {})
+			.filter(Number)
+			.map(Number);
+		return [
+			...(there > mostLeft ? [`${there} processes left behind at once`] : []),
+			// some end between the answer and the look
+			...(counted.some((number) => number >= there / 2)
+				? []
+				: [`/status counts no processes while ${there} are left behind`]),
+		];
 	},
 });
 
