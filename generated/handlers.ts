@@ -37,6 +37,8 @@ export interface Facts {
 	ranMilliseconds?: number;
 	/** Where the request was relayed to. */
 	hop?: string;
+	/** The answer is that agent's, whatever it says. */
+	hopAnswered?: boolean;
 	/** Why the answer is not what was asked for. */
 	reason?: string;
 }

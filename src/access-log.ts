@@ -1,5 +1,6 @@
 import type { Answered } from "./answered.ts";
 import type { Fields, Log } from "./log.ts";
+import { createLogRepeats, type LogRepeats } from "./log-repeats.ts";
 
 /** Paths come from clients, who may send sixteen kilobytes of them. */
 const mostCharacters = 200;
@@ -40,13 +41,41 @@ function fieldsOf(answered: Answered): Fields {
 	};
 }
 
+/** A hop that answers again within this time comes and goes. */
+const leastOutageMilliseconds = 60_000;
+
+const hopSubject = (hop: string) => JSON.stringify([cut(hop)]);
+
+/** Who is the matter: a next hop that does not answer, for all clients, or else the client with its operation. */
+function subjectOf({ client, operationId = "", facts, refusal }: Answered) {
+	return facts.hop === undefined || facts.hopAnswered || refusal !== undefined
+		? JSON.stringify([client, operationId])
+		: hopSubject(facts.hop);
+}
+
+/** The same for what is refused or fails for the same reason, whatever the figures in it. */
+function causeOf(answered: Answered) {
+	const { facts, status, target, operationId } = answered;
+	const names = [facts.hop, facts.plugin, facts.command, operationId ?? target];
+	const reason = reasonOf(answered)?.replace(/\d+(\.\d+)?/g, "0");
+	return JSON.stringify([
+		status,
+		...names.map((name) => cut(name ?? "")),
+		reason,
+	]);
+}
+
 /**
  * Writes a line for each request that is over: at `info`, or at `warning` when it
- * was refused or failed. A denied peer has its own line at `error`. Options of
- * plugins and commands, which may be passwords, are shown at `debug` only.
+ * was refused or failed. Of requests that are refused or fail again and again for the
+ * same reason the first one alone is a warning, and once an hour a line says how many
+ * there were. A denied peer has its own line at `error`. Options of plugins and
+ * commands, which may be passwords, are shown at `debug` only.
+ * @param repeats keeps what lasts from filling the log
  */
 export function createAccessLog(
-	log: Pick<Log, "debug" | "info" | "warning">,
+	log: Pick<Log, "debug" | "info" | "warning" | "error">,
+	repeats: LogRepeats = createLogRepeats({ log }),
 ): (answered: Answered) => void {
 	return (answered) => {
 		const { facts, refusal, status = 0, isDenied } = answered;
@@ -54,8 +83,23 @@ export function createAccessLog(
 		const isSilent = status === 408 && answered.method === "";
 		const failed =
 			(refusal !== undefined && !isDenied && !isSilent) || status >= 500;
-		log[failed ? "warning" : "info"]("Access", () => fieldsOf(answered));
-		const { option, plugin, command } = facts;
+		const { option, plugin, command, hop, hopAnswered } = facts;
+		if (hop !== undefined && hopAnswered)
+			repeats.right(
+				hopSubject(hop),
+				`relay to ${cut(hop)}`,
+				leastOutageMilliseconds,
+			);
+		const fields = () => fieldsOf(answered);
+		const isNews =
+			failed &&
+			repeats.wrong(subjectOf(answered), {
+				kind: causeOf(answered),
+				level: "warning",
+				lines: ["Access"],
+				fields,
+			});
+		if (!isNews) log.info("Access", fields);
 		if (option !== undefined)
 			log.debug("Options", {
 				client: address(answered),

@@ -75,7 +75,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{
 		from: /^src\/http\//,
-		to: /^src\/http\/|^src\/(access|answered|file-turn|file-version|log|problem|strict-json|system-error|ticker)\.ts$|^generated\/(contract|handlers)\.ts$/,
+		to: /^src\/http\/|^src\/(access|answered|file-turn|file-version|log|log-repeats|problem|strict-json|system-error|ticker)\.ts$|^generated\/(contract|handlers)\.ts$/,
 	},
 	{
 		from: /^src\/handlers\//,
@@ -83,11 +83,11 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/commands\//,
-		to: /^src\/commands\/|^src\/(log|problem|secret-variable|turn)\.ts$/,
+		to: /^src\/commands\/|^src\/(log|log-repeats|problem|secret-variable|turn)\.ts$/,
 	},
 	{
 		from: /^src\/machine-state\//,
-		to: /^src\/commands\/|^src\/log\.ts$/,
+		to: /^src\/commands\/|^src\/(log|log-repeats)\.ts$/,
 	},
 	{
 		from: /^src\/metrics\//,

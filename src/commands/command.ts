@@ -2,6 +2,8 @@ import {
 	setImmediate as nextTurn,
 	setTimeout as sleep,
 } from "node:timers/promises";
+import type { Log } from "../log.ts";
+import { createLogRepeats } from "../log-repeats.ts";
 import {
 	type CommandResult,
 	type Execution,
@@ -88,10 +90,11 @@ export function createCommands({
 	engine: Engine;
 	outputLimitBytes: number;
 	environment: Readonly<Record<string, string>>;
-	log: { error(message: string): void };
+	log: Pick<Log, "warning" | "error">;
 	kill?: Kill;
 	times?: StopTimes;
 }): Commands {
+	const repeats = createLogRepeats({ log });
 	const executions = new Set<Execution>();
 	const starts = new Set<Promise<unknown>>();
 	let running = 0;
@@ -186,9 +189,13 @@ export function createCommands({
 			survivorsTotal++;
 			survivors.add(execution);
 			void execution.exited.then(() => survivors.delete(execution));
-			log.error(
-				`command outlived SIGKILL: process ${started.pid}, ${line.file}`,
-			);
+			repeats.wrong(line.file, {
+				kind: "outlived",
+				level: "error",
+				lines: [
+					`command outlived SIGKILL: process ${started.pid}, ${line.file}`,
+				],
+			});
 		}
 		return result;
 	};

@@ -122,6 +122,7 @@ export function createProxy(parts: {
 				throw new RelayError(
 					`${hopText(hop)}: answered with status ${answer.status}`,
 				);
+			call.note({ hopAnswered: true });
 			if (answer.status >= 500)
 				call.note({ reason: `${hopText(hop)}: answered ${answer.status}` });
 			return {

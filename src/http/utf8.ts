@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Log } from "../log.ts";
+import { createLogRepeats } from "../log-repeats.ts";
 
 /** Bytes looked at before other work has its turn. */
 const turnBytes = 1024 * 1024;
@@ -46,36 +47,31 @@ export async function withReplacements(bytes: Buffer): Promise<Buffer> {
 	return Buffer.concat(parts);
 }
 
-/** The same client and operation are named once in this time. */
-const quietMilliseconds = 3_600_000;
-
-/** Clients and operations remembered at most. */
-const mostRemembered = 1_000;
+/** Clients and their operations that are told apart. */
+const most = 1_000;
 
 /**
  * Logs that a client sends bodies that are not UTF-8: once an hour for each of its
- * operations, with the number of those in between.
+ * operations, with the number of times.
  * @param parts.now a clock in milliseconds
  */
 export function createUtf8Warnings(parts: {
-	log: Pick<Log, "warning">;
+	log: Pick<Log, "warning" | "error">;
 	now: () => number;
 }): (client: string, operation: string) => void {
-	const seen = new Map<string, { since: number; more: number }>();
+	const repeats = createLogRepeats({
+		log: parts.log,
+		elapsed: parts.now,
+		most,
+	});
 	return (client, operation) => {
-		const key = `${operation} from ${client}`;
-		const known = seen.get(key);
-		if (known && parts.now() - known.since < quietMilliseconds) {
-			known.more++;
-			return;
-		}
-		const more = known?.more ?? 0;
-		seen.delete(key);
-		seen.set(key, { since: parts.now(), more: 0 });
-		const [oldest] = seen.keys();
-		if (seen.size > mostRemembered && oldest !== undefined) seen.delete(oldest);
-		parts.log.warning(
-			`${key}: the body is not UTF-8, its other bytes were replaced by U+FFFD${more > 0 ? ` (${more} more since the last such line)` : ""}`,
-		);
+		const subject = `${operation} from ${client}`;
+		repeats.wrong(subject, {
+			kind: "not UTF-8",
+			level: "warning",
+			lines: [
+				`${subject}: the body is not UTF-8, its other bytes were replaced by U+FFFD`,
+			],
+		});
 	};
 }

@@ -3,6 +3,7 @@ import type { CommandResult } from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { splitWords } from "../commands/words.ts";
 import type { Log } from "../log.ts";
+import { createLogRepeats } from "../log-repeats.ts";
 
 /** Snapshots of the machine, taken when a check has failed. */
 export interface Snapshots {
@@ -14,6 +15,9 @@ export interface Snapshots {
 	/** Resolves when none is being taken. */
 	settled(): Promise<void>;
 }
+
+/** The subject of repeated lines. */
+const saving = "saving";
 
 /** `2026-11-22T10:16:46+09:00`, local time (RFC 3339). */
 function localTime(time: Date): string {
@@ -47,6 +51,7 @@ export function createSnapshots(parts: {
 	const { commands, runCommand, save, intervalSeconds, now, elapsed, log } =
 		parts;
 	const { timeoutSeconds } = parts;
+	const repeats = createLogRepeats({ log, elapsed });
 	const never = new AbortController().signal;
 	let lastTaken = Number.NEGATIVE_INFINITY;
 	let running: Promise<void> | undefined;
@@ -92,8 +97,14 @@ export function createSnapshots(parts: {
 			if (elapsed() - lastTaken < intervalSeconds * 1000) return;
 			lastTaken = elapsed();
 			running = run()
-				.catch((error: Error) =>
-					log.error(`machine state is not saved: ${error.message}`),
+				.then(
+					() => void repeats.right(saving, "machine state"),
+					({ message }: Error) =>
+						void repeats.wrong(saving, {
+							kind: message,
+							level: "error",
+							lines: [`machine state is not saved: ${message}`],
+						}),
 				)
 				.finally(() => {
 					running = undefined;

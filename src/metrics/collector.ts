@@ -78,7 +78,12 @@ export function createCollector(parts: {
 }): Collector {
 	const { config, store, log, now, concurrency } = parts;
 	const { timers = systemTimers, intervalMilliseconds = 60_000 } = parts;
-	const repeats = createLogRepeats({ log, elapsed: timers.elapsed });
+	const repeats = createLogRepeats({
+		log,
+		elapsed: timers.elapsed,
+		// those of the configuration, see keep()
+		most: Number.POSITIVE_INFINITY,
+	});
 	const stopping = new AbortController();
 	let running: Promise<PassResult> | undefined;
 	let last: PassResult | undefined;

@@ -5,6 +5,7 @@ import type { components } from "../../generated/schema.ts";
 import { createFileTurn, FileHangs } from "../file-turn.ts";
 import { fileVersion } from "../file-version.ts";
 import type { Log } from "../log.ts";
+import { createLogRepeats } from "../log-repeats.ts";
 import { systemReason } from "../system-error.ts";
 import {
 	checkMetricConfig,
@@ -73,6 +74,7 @@ export function createMetricConfigFile({
 	log: Pick<Log, "info" | "warning" | "error">;
 	now: () => number;
 }): MetricConfigFile {
+	const repeats = createLogRepeats({ log });
 	let config: MetricConfig = { metrics: [] };
 	let readAt: number | null = null;
 	let error: string | null = null;
@@ -123,11 +125,16 @@ export function createMetricConfigFile({
 					? cause
 					: error;
 			});
-			log.warning(
-				notKept
-					? `${file}: cannot be replaced (${systemReason(cause)}), written in place without a copy: ${notKept.message}`
-					: `${file}: cannot be replaced (${systemReason(cause)}), written in place; the version before it is ${copies}.previous`,
-			);
+			const why = `${file}: cannot be replaced (${systemReason(cause)}), written in place`;
+			repeats.wrong(file, {
+				kind: `${why} ${notKept?.message}`,
+				level: "warning",
+				lines: [
+					notKept
+						? `${why} without a copy: ${notKept.message}`
+						: `${why}; the version before it is ${copies}.previous`,
+				],
+			});
 		}
 	};
 

@@ -33,9 +33,13 @@ export function createMachineStates(parts: {
 			const kept = (await retention.time()) / 1000 - maxLifetimeSeconds;
 			const old = olderThan(kind.machineStates, Math.floor(kept));
 			if (old && (await database.clear(old)))
-				log.warning(
-					`machine states older than ${maxLifetimeSeconds} seconds removed (machine-state-max-lifetime-seconds)`,
-				);
+				repeats.wrong("age", {
+					kind: "removed",
+					level: "warning",
+					lines: [
+						`machine states older than ${maxLifetimeSeconds} seconds removed (machine-state-max-lifetime-seconds)`,
+					],
+				});
 			repeats.right("retention", "retention of machine states");
 		} catch (error) {
 			const { message } = error as Error;

@@ -124,9 +124,13 @@ export function createMetricBuffer(parts: {
 			if (elapsed() < lookAt) return;
 			const found = await retireMetrics(database, await readers(), kept);
 			if (found.deleted)
-				log.warning(
-					`metrics older than ${parts.maxLifetimeSeconds} seconds removed (metrics-max-lifetime-seconds)`,
-				);
+				repeats.wrong("age", {
+					kind: "removed",
+					level: "warning",
+					lines: [
+						`metrics older than ${parts.maxLifetimeSeconds} seconds removed (metrics-max-lifetime-seconds)`,
+					],
+				});
 			oldest = await arrival(false);
 			if (found.lent) lookAt = elapsed() + lookAgainMilliseconds;
 			repeats.right("retention", "retention of metrics");

@@ -1,3 +1,4 @@
+import { createLogRepeats } from "../log-repeats.ts";
 import { Problem } from "../problem.ts";
 import type { Damages } from "./damages.ts";
 import type { Ledger } from "./ledger.ts";
@@ -20,6 +21,9 @@ export class StoreUnavailable extends Problem {
 }
 
 type Kind = "read" | "write";
+
+/** A store that works again within this time comes and goes. */
+const leastOutageMilliseconds = 60_000;
 
 /** A LevelDB that is closed after a failure and reopened by the next operation. */
 export interface Reopening {
@@ -51,6 +55,7 @@ export function createReopening(
 	},
 ): Reopening {
 	const { directory, log, ledger, damages } = place;
+	const repeats = createLogRepeats({ log });
 	const lock = createDirectoryLock(directory, place.lockFile);
 	let level: Level | undefined;
 	let presence: Presence | undefined;
@@ -63,10 +68,14 @@ export function createReopening(
 	let down: { reason: string; write: boolean } | undefined;
 
 	const failed = (kind: Kind, reason: string) => {
-		if (!down)
-			log.error(
+		repeats.wrong(directory, {
+			// the names of tables differ
+			kind: reason.replace(/\d+/g, "0"),
+			level: "error",
+			lines: [
 				`the store cannot be used: ${reason}; nothing was moved or deleted, the next request tries again`,
-			);
+			],
+		});
 		down = { reason, write: down?.write === true || kind === "write" };
 		return new StoreUnavailable(reason);
 	};
@@ -74,7 +83,12 @@ export function createReopening(
 	const worked = (kind: Kind) => {
 		if (!down || (down.write && kind === "read")) return;
 		down = undefined;
-		log.info(`the store works again: ${directory}`);
+		const said = repeats.right(
+			directory,
+			`the store ${directory}`,
+			leastOutageMilliseconds,
+		);
+		if (!said) log.info(`the store works again: ${directory}`);
 	};
 
 	const open = async () => {
@@ -161,9 +175,13 @@ export function createReopening(
 				const result = await work(of);
 				if (kind === "write") await refuseIfGone(of);
 				if (first && !down && first.kind !== "damaged")
-					log.warning(
-						`the store was reopened after a failed ${kind}: ${first.reason}`,
-					);
+					repeats.wrong("reopened", {
+						kind: `${kind} ${first.reason}`,
+						level: "warning",
+						lines: [
+							`the store was reopened after a failed ${kind}: ${first.reason}`,
+						],
+					});
 				worked(kind);
 				return result;
 			} catch (error) {

@@ -35,7 +35,7 @@ test("a real plugin reads -w 0.5 on a German machine as on any other", {
 				{ PATH: process.env.PATH, LOCPATH, ...language },
 				{ passed: ["*"], locale },
 			).variables,
-			log: { error: assert.fail },
+			log: { error: assert.fail, warning: assert.fail },
 		});
 		t.after(() => commands.close());
 		const args = ["-H", "127.0.0.1", "-p", String(address.port)];

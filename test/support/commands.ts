@@ -34,7 +34,7 @@ export function commandsOf(
 		engine: testEngine(engineName, environment),
 		outputLimitBytes,
 		environment,
-		log: { error: (message) => logged.push(message) },
+		log: { error: (message) => logged.push(message), warning: assert.fail },
 		...parts,
 	});
 	t.after(() => commands.close());

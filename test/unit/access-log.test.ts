@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createAccessLog } from "../../src/access-log.ts";
 import type { Answered } from "../../src/answered.ts";
 import type { Fields } from "../../src/log.ts";
+import { createLogRepeats } from "../../src/log-repeats.ts";
 
 const base: Answered = {
 	client: "192.0.2.7",
@@ -17,9 +18,10 @@ const base: Answered = {
 	facts: {},
 };
 
-/** What is logged of a request: level, message and the fields that are there. */
-function logged(more: Partial<Answered>) {
+/** Requests that are logged with a clock that the test sets, and the lines: level, message and the fields that are there. */
+function logging() {
 	const lines: [string, string, Fields][] = [];
+	const clock = { now: 0 };
 	const write =
 		(level: string) =>
 		(message: string, fields: Fields | (() => Fields) = {}) => {
@@ -27,12 +29,29 @@ function logged(more: Partial<Answered>) {
 			const there = Object.entries(told).filter(([, v]) => v !== undefined);
 			lines.push([level, message, Object.fromEntries(there)]);
 		};
-	createAccessLog({
+	const log = {
 		debug: write("debug"),
 		info: write("info"),
 		warning: write("warning"),
-	})({ ...base, ...more });
-	return lines;
+		error: write("error"),
+	};
+	const repeats = createLogRepeats({ log, elapsed: () => clock.now });
+	const tell = createAccessLog(log, repeats);
+	return {
+		clock,
+		answered: (more: Partial<Answered>) => tell({ ...base, ...more }),
+		/** Those since the last look. */
+		news: () => lines.splice(0),
+		/** Those of the default level. */
+		warnings: () => lines.splice(0).filter(([level]) => level !== "info"),
+	};
+}
+
+/** What is logged of one request. */
+function logged(more: Partial<Answered>) {
+	const { answered, news } = logging();
+	answered(more);
+	return news();
 }
 
 const common = {
@@ -140,4 +159,140 @@ test("options are shown at debug only, in a line of their own", () => {
 		"Options",
 		{ client: "192.0.2.7:51234", ...facts },
 	]);
+});
+
+const minute = 60_000;
+
+const relay = (hop: string, reason: string): Partial<Answered> => ({
+	target: "/proxy",
+	path: "/proxy",
+	operationId: "relayRequest",
+	status: 500,
+	facts: { hop, reason: `${hop}: ${reason}` },
+});
+
+const dead = (hop: string) => relay(hop, "connection refused");
+
+const alive = (hop: string, status = 200): Partial<Answered> => ({
+	...relay(hop, `answered ${status}`),
+	status,
+	facts: {
+		hop,
+		hopAnswered: true,
+		...(status >= 500 && { reason: `${hop}: answered ${status}` }),
+	},
+});
+
+test("a dead next hop is a warning once, then once an hour with a count, whoever asks; info has every request", () => {
+	const { clock, answered, news, warnings } = logging();
+	answered(dead("10.0.0.5:6777"));
+	assert.deepEqual(
+		news().map(([level, message]) => [level, message]),
+		[["warning", "Access"]],
+	);
+	for (let n = 1; n < 120; n++) {
+		clock.now = n * minute * 0.5;
+		answered({ ...dead("10.0.0.5:6777"), client: `192.0.2.${n}` });
+	}
+	const lines = news();
+	assert.equal(lines.length, 119);
+	assert.ok(lines.every(([level]) => level === "info"));
+	clock.now = 60 * minute;
+	answered({ ...dead("10.0.0.5:6777"), milliseconds: 7 });
+	const [[level, message, fields] = assert.fail(), ...more] = warnings();
+	assert.deepEqual([level, message, more], ["warning", "Access repeated", []]);
+	assert.deepEqual(
+		{ ...fields },
+		{
+			...common,
+			path: "/proxy",
+			operation: "relayRequest",
+			status: 500,
+			ms: 7,
+			hop: "10.0.0.5:6777",
+			reason: "10.0.0.5:6777: connection refused",
+			times: 120,
+			minutes: 60,
+		},
+	);
+});
+
+test("another hop, another reason and another client's refusal are warnings of their own", () => {
+	const { answered, warnings } = logging();
+	const refused = { status: 400, refusal: "plugin_name: required" };
+	const failing = (plugin: string) => ({
+		status: 500,
+		facts: { plugin, reason: "stopped at the time limit" },
+	});
+	for (const more of [
+		dead("10.0.0.5:6777"),
+		dead("10.0.0.6:6777"),
+		relay("10.0.0.5:6777", "certificate has expired"),
+		refused,
+		{ ...refused, client: "192.0.2.8" },
+		{ ...refused, refusal: "plugin_option: too long" },
+		failing("check_disk1"),
+		failing("check_disk2"),
+	]) {
+		answered(more);
+		assert.equal(warnings().length, 1, JSON.stringify(more));
+		answered(more);
+		assert.deepEqual(warnings(), [], JSON.stringify(more));
+	}
+});
+
+test("reasons that differ in their figures only are the same", () => {
+	const { answered, warnings } = logging();
+	for (const seconds of [2.9, 3, 1.25])
+		answered(relay("10.0.0.5:6777", `no answer within ${seconds} seconds`));
+	assert.equal(warnings().length, 1);
+});
+
+test("a hop that answers again after more than a minute is one line, and dead again is news", () => {
+	const { clock, answered, warnings } = logging();
+	for (let n = 0; n < 61; n++) {
+		clock.now = n * minute;
+		answered(dead("10.0.0.5:6777"));
+	}
+	warnings();
+	// whatever it says: it is there
+	answered(alive("10.0.0.5:6777", 500));
+	assert.deepEqual(
+		warnings().map(([level, message]) => [level, message]),
+		[
+			["warning", "relay to 10.0.0.5:6777: works again after 61 failures"],
+			["warning", "Access"],
+		],
+	);
+	answered(alive("10.0.0.5:6777"));
+	assert.deepEqual(warnings(), []);
+	answered(dead("10.0.0.5:6777"));
+	assert.equal(warnings().length, 1);
+});
+
+test("a hop that comes and goes does not fill the log", () => {
+	const { clock, answered, warnings } = logging();
+	for (let n = 0; n < 600; n++) {
+		clock.now = n * 1_000;
+		answered(n % 3 === 0 ? alive("10.0.0.5:6777") : dead("10.0.0.5:6777"));
+	}
+	assert.deepEqual(
+		warnings().map(([, message]) => message),
+		["Access"],
+	);
+});
+
+test("a client that is refused for ever new reasons has a hundred lines, and one for the rest", () => {
+	const { answered, warnings } = logging();
+	const letters = (n: number) =>
+		[...String(n)].map((digit) => "abcdefghij"[Number(digit)]).join("");
+	for (let n = 0; n < 1_000; n++)
+		answered({
+			target: `/${letters(n)}`,
+			path: undefined,
+			operationId: undefined,
+			status: 404,
+			refusal: `/${letters(n)}: no such path`,
+		});
+	assert.equal(warnings().length, 101);
 });

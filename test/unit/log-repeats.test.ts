@@ -5,8 +5,9 @@ import { createLogRepeats, type Trouble } from "../../src/log-repeats.ts";
 const minute = 60_000;
 
 /** Repeats with a clock that the test sets, and what they have logged since the last look. */
-function repeating() {
-	const clock = { now: 0 };
+function repeating(limits: { most?: number } = {}) {
+	const clock = { now: 0, wakeAt: undefined as number | undefined };
+	let woken = () => {};
 	const logged: string[] = [];
 	const repeats = createLogRepeats({
 		log: {
@@ -14,8 +15,32 @@ function repeating() {
 			error: (line) => void logged.push(`error ${line}`),
 		},
 		elapsed: () => clock.now,
+		timers: {
+			set: (callback, milliseconds) => {
+				woken = callback;
+				clock.wakeAt = clock.now + milliseconds;
+			},
+			clear: () => {
+				clock.wakeAt = undefined;
+			},
+		},
+		...limits,
 	});
-	return { clock, repeats, news: () => logged.splice(0) };
+	return {
+		clock,
+		repeats,
+		news: () => logged.splice(0),
+		/** Time passes, and what was to happen then happens. */
+		pass: (milliseconds: number) => {
+			const end = clock.now + milliseconds;
+			while (clock.wakeAt !== undefined && clock.wakeAt <= end) {
+				clock.now = clock.wakeAt;
+				clock.wakeAt = undefined;
+				woken();
+			}
+			clock.now = end;
+		},
+	};
 }
 
 const trouble = (kind: string, ...lines: string[]): Trouble => ({
@@ -93,4 +118,59 @@ test("what is not looked at any more is forgotten without a line", () => {
 	assert.deepEqual(news(), []);
 	repeats.right("b", "plugin b");
 	assert.deepEqual(news(), ["warning plugin b: works again after 1 failure"]);
+});
+
+test("the number is logged although it has stopped, and only if there is one", () => {
+	const { repeats, news, pass } = repeating();
+	repeats.wrong("a", trouble("k", "a: broken 1", "a: more"));
+	pass(10 * minute);
+	repeats.wrong("b", trouble("k", "b: broken"));
+	repeats.wrong("b", trouble("k", "b: broken"));
+	pass(10 * minute);
+	repeats.wrong("a", trouble("k", "a: broken 2"));
+	repeats.wrong("a", trouble("k", "a: broken 3"));
+	news();
+	pass(24 * 60 * minute);
+	assert.deepEqual(news(), [
+		"error a: broken 3 (2 times in the last 60 minutes)",
+		"error b: broken (once in the last 60 minutes)",
+	]);
+	repeats.wrong("a", trouble("k", "a: broken 4", "a: more"));
+	assert.deepEqual(news(), ["error a: broken 4", "error a: more"]);
+});
+
+test("two kinds of trouble by turns are two lines", () => {
+	const { repeats, news } = repeating();
+	for (let n = 0; n < 10; n++)
+		repeats.wrong("a", trouble(n % 2 ? "late" : "dead", `a: ${n % 2}`));
+	assert.deepEqual(news(), ["error a: 0", "error a: 1"]);
+});
+
+test("what comes and goes within the least time is not at its end", () => {
+	const { repeats, news, pass } = repeating();
+	repeats.wrong("a", trouble("k", "a: broken"));
+	pass(minute - 1);
+	assert.equal(repeats.right("a", "a", minute), false);
+	repeats.wrong("a", trouble("k", "a: broken"));
+	repeats.wrong("a", trouble("k", "a: broken"));
+	assert.deepEqual(news(), ["error a: broken"]);
+	pass(minute);
+	assert.equal(repeats.right("a", "a", minute), true);
+	assert.deepEqual(news(), ["warning a: works again after 2 failures"]);
+	assert.equal(repeats.right("a", "a", minute), false);
+});
+
+test("memory is bounded: what cannot be told apart has one line in common, until there is room again", () => {
+	const { repeats, news, pass } = repeating({ most: 10 });
+	for (let n = 0; n < 1_000; n++)
+		repeats.wrong(`${n}`, trouble("k", `${n}: broken`));
+	const lines = news();
+	assert.equal(lines.length, 11);
+	assert.equal(lines.at(-1), "error 10: broken");
+	pass(60 * minute);
+	assert.deepEqual(news(), [
+		"error 999: broken (989 times in the last 60 minutes, with others like it)",
+	]);
+	repeats.wrong("1000", trouble("k", "1000: broken"));
+	assert.deepEqual(news(), ["error 1000: broken"]);
 });

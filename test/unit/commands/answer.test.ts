@@ -87,7 +87,7 @@ test("the exit code is the status, 128 and the signal, or unknown", () => {
 });
 
 test("the recorded plugins answer what the original answered", async () => {
-	const log = { error: assert.fail };
+	const log = { error: assert.fail, warning: assert.fail };
 	const commands = createCommands({
 		engine: testEngine(),
 		outputLimitBytes: 1 << 20,

@@ -372,6 +372,16 @@ describe("commands", { concurrency: true }, () => {
 					process.kill(-group, "SIGKILL");
 					await until("none is there", () => commands.survivors === 0);
 					assert.equal(commands.survivorsTotal, 1);
+					// the next one of that file is no news
+					const next = await commands.run(sh("echo $$; sleep 300"), {
+						timeoutMilliseconds: 200,
+					});
+					assert.equal(next.survived, true);
+					assert.equal(commands.survivorsTotal, 2);
+					assert.equal(commands.logged.length, 1);
+					if (next.stdout.text !== "")
+						process.kill(-Number(next.stdout.text), "SIGKILL");
+					await until("none is there", () => commands.survivors === 0);
 				});
 			});
 

@@ -31,7 +31,7 @@ function open(
 		engine,
 		outputLimitBytes: 1 << 20,
 		environment,
-		log: { error: assert.fail },
+		log: { error: assert.fail, warning: assert.fail },
 	});
 	t.after(() => commands.close());
 	return {

@@ -34,7 +34,7 @@ for (const { name, skip } of engines)
 				}),
 				outputLimitBytes: 1 << 20,
 				environment,
-				log: { error: assert.fail },
+				log: { error: assert.fail, warning: assert.fail },
 			});
 			t.after(() => commands.close());
 			return commands;

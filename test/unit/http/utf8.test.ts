@@ -36,6 +36,6 @@ test("a client is named once an hour for each operation, with the number in betw
 	assert.deepEqual(lines, [
 		`warning runCheck from 192.0.2.1: ${text}`,
 		`warning runCheck from 192.0.2.2: ${text}`,
-		`warning runCheck from 192.0.2.1: ${text} (2 more since the last such line)`,
+		`warning runCheck from 192.0.2.1: ${text} (3 times in the last 60 minutes)`,
 	]);
 });

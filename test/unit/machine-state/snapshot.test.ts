@@ -28,6 +28,7 @@ function open(
 	});
 	t.after(() => runs.close());
 	const saved: string[] = [];
+	const disk: { failure?: Error | undefined } = {};
 	const clock = { milliseconds: 0, set: 0 };
 	const start = Date.UTC(2026, 10, 22, 10, 16, 46);
 	const snapshots = createSnapshots({
@@ -39,6 +40,7 @@ function open(
 			timeoutSeconds: 1,
 		}),
 		save: async (text) => {
+			if (disk.failure) throw disk.failure;
 			saved.push(text);
 		},
 		intervalSeconds,
@@ -47,7 +49,7 @@ function open(
 		elapsed: () => clock.milliseconds,
 		log,
 	});
-	return { snapshots, saved, clock, lines };
+	return { snapshots, saved, clock, lines, disk };
 }
 
 test("the original's form; how a command failed stands behind what it printed", async (t) => {
@@ -128,4 +130,18 @@ test("below 0 none is taken", async (t) => {
 	snapshots.take();
 	await snapshots.settled();
 	assert.deepEqual(saved, []);
+});
+
+test("a store that takes none is logged once, and once when it works again", async (t) => {
+	const { snapshots, lines, disk } = open(t, 0, ["w"]);
+	disk.failure = new Error("the store is full");
+	for (let n = 0; n < 3; n++) {
+		if (n === 2) disk.failure = undefined;
+		snapshots.take();
+		await snapshots.settled();
+	}
+	assert.deepEqual(lines, [
+		"error machine state is not saved: the store is full",
+		"warning machine state: works again after 2 failures",
+	]);
 });

@@ -454,6 +454,9 @@ test("a file that is a mount point is written in place; without a place for copi
 	await config.replace(one("a longer name"));
 	assert.equal(await readFile(file, "utf8"), text("a longer name"));
 	assert.match(news().join(), /busy or a mount point\), written in place; /);
+	await config.replace(one("c"));
+	assert.equal(await readFile(file, "utf8"), text("c"));
+	assert.doesNotMatch(news().join(), /written in place/);
 	const without = await open(t, "metrics.yaml", {
 		replace: busy,
 		copies: "/nonexistent/db",

@@ -427,11 +427,21 @@ test("without permission nothing happens until there is", async (t) => {
 test("a path that cannot be a directory is a reason too", async (t) => {
 	const directory = join(await temporary(t), "db");
 	writeFileSync(directory, "");
-	const { database } = await opened(t, directory);
+	const { database, lines } = await opened(t, directory);
 	assert.match(database.unavailable ?? "", /not a directory/);
 	rmSync(directory);
 	await database.write([{ put: "a", value: "b" }]);
 	assert.equal(database.unavailable, undefined);
+	// one that comes and goes is an error once for each reason
+	for (let n = 0; n < 3; n++) {
+		rmSync(directory, { recursive: true });
+		await assert.rejects(database.write([{ put: "a", value: "c" }]));
+		await database.write([{ put: "a", value: "d" }]);
+	}
+	const errors = lines.filter((line) => line.startsWith("error"));
+	assert.equal(errors.length, 2, lines.join("\n"));
+	assert.match(errors[0] ?? "", /not a directory/);
+	assert.match(errors[1] ?? "", /was removed or replaced/);
 });
 
 test("a store that someone else opened meanwhile is waited for", async (t) => {

@@ -257,3 +257,18 @@ test("retention of machine states that fails again and again is logged once, and
 		"retention of machine states: works again after 3 failures",
 	]);
 });
+
+test("what is removed every minute is a line once, then once an hour with a count", async (t) => {
+	const { buffer, clock, lines } = await openBuffer(t, {
+		maxLifetimeSeconds: 2 * minute,
+	});
+	const removed = () => lines.filter((line) => /removed/.test(line));
+	for (let n = 0; n < 64; n++) {
+		await buffer.append([sample(n)]);
+		clock.seconds += minute;
+	}
+	assert.deepEqual(removed(), [
+		"warning metrics older than 120 seconds removed (metrics-max-lifetime-seconds)",
+		"warning metrics older than 120 seconds removed (metrics-max-lifetime-seconds) (60 times in the last 60 minutes)",
+	]);
+});
