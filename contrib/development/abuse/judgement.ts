@@ -41,6 +41,7 @@ export interface Played {
 	attacker: string;
 	/** How the agent ended, if it did. */
 	death: string | undefined;
+	/** With what it may keep. */
 	before: Holdings;
 	peak: Pick<Holdings, "descriptors" | "processes">;
 	after: Holdings;
@@ -100,7 +101,8 @@ export function faults(played: Played): string[] {
 	if (death) return found;
 	if (after.descriptors > before.descriptors + limits.descriptors)
 		found.push(`${after.descriptors} descriptors stay open`);
-	if (after.processes > 0) found.push(`${after.processes} processes stay`);
+	if (after.processes > before.processes)
+		found.push(`${after.processes} processes stay`);
 	return found;
 }
 

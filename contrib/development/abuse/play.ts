@@ -271,7 +271,7 @@ async function settle(
 		const now = holdingsOf(agent);
 		const isBack =
 			now.descriptors <= before.descriptors + limits.descriptors &&
-			now.processes === 0 &&
+			now.processes <= before.processes &&
 			now.residentMebibytes < before.residentMebibytes + 64;
 		if (isBack || agent.death() !== undefined || performance.now() > deadline)
 			return now;
@@ -301,7 +301,13 @@ export async function play(
 		attack.tally.clear();
 		const stopOther = await startOtherClient(scope, agent.port, controlPort);
 		await pause(1000);
-		const before = holdingsOf(agent);
+		const had = holdingsOf(agent);
+		const { descriptors = 0, processes = 0 } = scenario.keeps ?? {};
+		const before = {
+			...had,
+			descriptors: had.descriptors + descriptors,
+			processes: had.processes + processes,
+		};
 		const logBefore = sizeOf(agent.log);
 		const seen = watch(agent);
 		let unmet: readonly string[] = [];

@@ -49,6 +49,8 @@ export interface Scenario {
 	seconds?: number;
 	/** How long after the attack descriptors and processes may stay, in seconds; 8 unless told. */
 	settleSeconds?: number;
+	/** What the agent rightly keeps beyond what it had before the attack. */
+	keeps?: { descriptors?: number; processes?: number };
 	/** Runs before anything is measured. */
 	prepare?: (attack: Attack) => Promise<void>;
 	/** The attack; gives what did not hold that must hold beyond memory and waits. */

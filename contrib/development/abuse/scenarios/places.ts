@@ -252,6 +252,8 @@ const deadHops = (name: string, start: typeof silentHop): Scenario => ({
 /** One request that becomes sixteen, each of which the agent asks of itself. */
 const throughItself: Scenario = {
 	name: "200 relays of 15 hops that are all the agent itself",
+	// both ends of what it keeps to itself
+	keeps: { descriptors: 128 },
 	seconds: 20,
 	async run(attack) {
 		const itself = `127.0.0.1:${attack.port}`;
