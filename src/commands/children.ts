@@ -1,4 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NativeAddon } from "./native-addon.ts";
+
+/** A start tells its number sooner, unless it hangs. */
+const LATE_MILLISECONDS = 1000;
 
 /** How a child ended, as the addon tells it. */
 type End = readonly [status: number, signal: number, left: number];
@@ -28,6 +32,7 @@ export function createChildren(
 	reap: NativeAddon["reap"],
 	signals: Pick<NodeJS.EventEmitter, "on" | "off"> = process,
 	peek?: NativeAddon["peek"],
+	lateMilliseconds = LATE_MILLISECONDS,
 ): Children {
 	const running = new Map<number, (end: End) => void>();
 	const starting = new Set<Promise<unknown>>();
@@ -48,16 +53,20 @@ export function createChildren(
 	};
 	/**
 	 * A child that has ended and that is not known may be one whose start has not told its number yet. After the starts of
-	 * the moment it is known, or an orphan.
+	 * the moment it is known, or an orphan. A start that hangs is not waited for: its child has not ended.
 	 */
 	const reapOrphans = async (look: NativeAddon["peek"]) => {
 		isReapingOrphans = true;
 		for (let pid = look(); pid > 0; pid = look()) {
 			if (!running.has(pid) && starting.size > 0)
-				await Promise.allSettled(starting);
+				await Promise.race([
+					Promise.allSettled(starting),
+					sleep(lateMilliseconds, undefined, { ref: false }),
+				]);
 			// the next SIGCHLD, or the plan of its start, is on its way
 			if (running.has(pid)) break;
-			reap(pid);
+			// its start may have told, and its end been heard, meanwhile
+			if (look() === pid) reap(pid);
 		}
 		isReapingOrphans = false;
 	};

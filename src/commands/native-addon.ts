@@ -9,6 +9,8 @@ export interface NativeAddon {
 	 * @param started is called in a later turn with the process id and the reading ends of its outputs, the second -1 when
 	 * merged; or with an error number
 	 * @param openFiles soft limit of open files to give it, at most the hard one; 0 or nothing leaves it
+	 * @param ownThread on a thread of its own, which does not keep this process alive, in place of one of libuv's pool;
+	 * throws EAGAIN if none can be had
 	 */
 	spawn(
 		file: Uint8Array,
@@ -19,6 +21,7 @@ export interface NativeAddon {
 			answer: [pid: number, stdout: number, stderr: number] | number,
 		) => void,
 		openFiles?: number,
+		ownThread?: boolean,
 	): void;
 	/** A child that has ended and that nobody has waited for; 0 if there is none. It is not waited for. */
 	peek(): number;

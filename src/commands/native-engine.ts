@@ -12,7 +12,7 @@ import type { Engine, Exit, Started } from "./started.ts";
 /** Most checks have ended by then, and their outputs need not be watched. One that fills a pipe (64 KiB) waits so long. */
 const WATCH_AFTER_MILLISECONDS = 20;
 
-/** Threads of libuv's pool, which has four, that starts may hold: the store and the file system need the others. */
+/** Starts at once, and threads of libuv's pool, which has four, that they hold: the store and the file system need the others. */
 const STARTS_AT_ONCE = 2;
 
 /** What runs a file that the kernel cannot, as in execvp. */
@@ -53,7 +53,7 @@ export function createNativeEngine(
 		const argvBlock = blockOf(argv);
 		return lanes(
 			dirname(file),
-			() =>
+			(ownThread) =>
 				new Promise<[pid: number, stdout: number, stderr: number]>(
 					(resolve, reject) =>
 						addon.spawn(
@@ -66,6 +66,7 @@ export function createNativeEngine(
 									? reject(systemError(errorName(answer), file))
 									: resolve(answer),
 							openFiles,
+							ownThread,
 						),
 				),
 		);

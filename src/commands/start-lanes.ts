@@ -1,8 +1,8 @@
 /** A start takes a millisecond, on a busy machine tens; one that takes longer waits for a file system that hangs. */
 const LATE_MILLISECONDS = 1000;
 
-/** Threads that hanging starts may hold beyond those of the others. */
-const MOST_HANGING = 1;
+/** Starts that may hang before others have to wait for them: each keeps its thread. */
+const MOST_HANGING = 64;
 
 interface Waiting {
 	directory: string;
@@ -11,8 +11,9 @@ interface Waiting {
 
 /**
  * Lets a few starts be made at once, the others in the order of asking. A start that hangs, because its file system
- * does, gives its place to the next one; what is to be started from its directory waits until it has come back.
- * @param parts.atOnce threads that starts may hold
+ * does, gives its place to the next one; what is to be started from its directory waits until it has come back. While
+ * one hangs, others are told to take threads of their own, so that never more than `atOnce` of libuv's pool hang.
+ * @param parts.atOnce starts that are made at once
  */
 export function createStartLanes({
 	atOnce,
@@ -20,7 +21,10 @@ export function createStartLanes({
 }: {
 	atOnce: number;
 	lateMilliseconds?: number;
-}): <T>(directory: string, start: () => Promise<T>) => Promise<T> {
+}): <T>(
+	directory: string,
+	start: (ownThread: boolean) => Promise<T>,
+) => Promise<T> {
 	const waiting = new Set<Waiting>();
 	/** The directories of starts that hang, one entry for each. */
 	const hanging: string[] = [];
@@ -37,7 +41,10 @@ export function createStartLanes({
 		}
 	};
 
-	const run = async <T>(directory: string, start: () => Promise<T>) => {
+	const run = async <T>(
+		directory: string,
+		start: (ownThread: boolean) => Promise<T>,
+	) => {
 		let isLate = false;
 		let gavePlace = false;
 		const late = setTimeout(() => {
@@ -50,7 +57,7 @@ export function createStartLanes({
 			beginNext();
 		}, lateMilliseconds);
 		try {
-			return await start();
+			return await start(hanging.length > 0);
 		} finally {
 			clearTimeout(late);
 			if (isLate) hanging.splice(hanging.indexOf(directory), 1);

@@ -19,10 +19,12 @@ const program = join(process.cwd(), "test/fixtures/silent-mount.c");
  * A directory with a mount that a daemon will see, `mount`, and plugins that are fine, `good`. The mount shows what is in
  * `source` as long as it answers; without `files`, it never does.
  * @param files laid into `source`
+ * @param cachedSeconds for which the kernel answers looks itself, as it does for network mounts
  */
 async function layOut(
 	t: TestContext,
 	files?: (source: string) => Promise<void>,
+	cachedSeconds = 0,
 ) {
 	const scope = createScope();
 	t.after(() => scope.end());
@@ -40,7 +42,7 @@ async function layOut(
 	await files?.(at("source"));
 	const node = await nodeWithMounts(
 		directory,
-		`"$0/silent-mount" "$0/mount" ${files ? '"$0/source" 0' : ""} >/dev/null 2>&1 & echo $! >"$0/pid"
+		`"$0/silent-mount" "$0/mount" ${files ? `"$0/source" ${cachedSeconds}` : ""} >/dev/null 2>&1 & echo $! >"$0/pid"
 	until grep -q fuse.silent /proc/self/mounts; do sleep 0.05; done`,
 	);
 	const signalMount = (signal: NodeJS.Signals) =>
@@ -112,6 +114,63 @@ test("a plugin directory on a mount that never answers costs the checks in it, n
 	await eventually("the agent has ended", () => hasEnded(daemon));
 	signalMount("SIGKILL");
 	assert.equal((await stopped).code, 0);
+});
+
+test("plugins that hang when they are started, though looks at them are answered, cost the checks in their directories", async (t) => {
+	const directories = ["a", "b", "c", "d"];
+	const { at, signalMount, start } = await layOut(
+		t,
+		async (source) => {
+			for (const directory of directories) {
+				mkdirSync(join(source, directory));
+				const file = join(source, directory, "check");
+				await writeFile(file, "#!/bin/sh\necho fine\n", { mode: 0o755 });
+			}
+		},
+		3600,
+	);
+	const daemon = await start([
+		`--nagios-plugin-paths=${at("mount")},${at("good")}`,
+		...["--command-timeout", "8", "--no-shell"],
+	]);
+	const ask = (plugin_name: string, plugin_option = "") =>
+		post(daemon.port, "/monitor", { plugin_name, plugin_option });
+	const check = async (name: string) => (await ask(name)).json;
+	const fine = { return_value: 0, message: "fine\n" };
+	const plugins = directories.map((directory) => `${directory}/check`);
+	// looked at, and not run: the kernel would ask for the attributes of what was read
+	for (const name of plugins) assert.equal((await ask(name, "$x")).status, 403);
+	// that it is not in the mount is known as well
+	assert.deepEqual(await check("check_good"), fine);
+
+	signalMount("SIGSTOP");
+	const hanging = plugins.flatMap((name) =>
+		Array.from({ length: 4 }, () => check(name)),
+	);
+	// what is asked for after them waits until the first are known to hang
+	for (let n = 0; n < 5; n++) {
+		assert.deepEqual(await check("check_good"), fine);
+		const appended = await post(daemon.port, "/metric/append", {
+			metric_data: [{ hostname: "h", timestamp: n, metrics: { "a.b": 1 } }],
+		});
+		assert.equal(appended.status, 200);
+	}
+	for (const answer of await Promise.all(hanging)) {
+		const { return_value, message } = answer as Record<string, unknown>;
+		assert.equal(return_value, 2);
+		assert.match(
+			String(message),
+			/^Exec timeout: \S+\/mount\/[abcd]\/check : the plugin could not be started in time/,
+		);
+	}
+	assert.deepEqual(await check("check_good"), fine);
+	signalMount("SIGCONT");
+	for (const name of plugins)
+		await eventually(`${name} runs again`, async () => {
+			const { return_value } = (await check(name)) as Record<string, unknown>;
+			return return_value === 0;
+		});
+	assert.equal((await daemon.stop()).code, 0);
 });
 
 test("metrics.yaml and the certificate on a mount that hangs keep nothing from going on, and are read when it answers", async (t) => {

@@ -280,6 +280,9 @@ static bool block_of(napi_env env, napi_value value, struct block *block)
 
 /* A start that is asked for; its strings lie behind it. */
 struct request {
+	/* where it has a thread of its own */
+	struct errand errand;
+	/* else */
 	napi_async_work work;
 	napi_ref started;
 	char **file, **argv, **envp;
@@ -320,7 +323,21 @@ static void start_requested(napi_env env, void *data)
 	request->err = err[0];
 }
 
-/* On the event loop again. */
+/* On the event loop again: [pid, stdout, stderr], or an error number. */
+static napi_value answer_of(napi_env env, struct errand *errand)
+{
+	struct request *request = (struct request *)errand;
+	if (request->reason != 0)
+		return number(env, request->reason);
+	return numbers(env, (int[]){request->pid, request->out, request->err}, 3);
+}
+
+static void run_start(struct errand *errand)
+{
+	start_requested(NULL, errand);
+}
+
+/* On the event loop, after the pool. */
 static void tell_started(napi_env env, napi_status status, void *data)
 {
 	struct request *request = data;
@@ -329,11 +346,7 @@ static void tell_started(napi_env env, napi_status status, void *data)
 	if (status == napi_ok) {
 		napi_get_global(env, &this);
 		napi_get_reference_value(env, request->started, &call);
-		answer = request->reason != 0
-			? number(env, request->reason)
-			: numbers(env,
-				  (int[]){request->pid, request->out, request->err},
-				  3);
+		answer = answer_of(env, &request->errand);
 		/* an exception stays pending, and Node makes an uncaught one of it */
 		napi_call_function(env, this, call, 1, &answer, NULL);
 	}
@@ -343,17 +356,18 @@ static void tell_started(napi_env env, napi_status status, void *data)
 }
 
 /*
- * spawn(file, argv, envp, merged, started, open_files): blocks, whether standard
- * error goes where standard output goes, and the soft limit of open files, 0 or
- * nothing for our own. Calls `started`, in a later turn, with [pid,
- * stdout, stderr], stderr -1 when merged, or with an error number.
+ * spawn(file, argv, envp, merged, started, open_files, own_thread): blocks, whether
+ * standard error goes where standard output goes, the soft limit of open files, 0 or
+ * nothing for our own, and whether the start is made on a thread of its own and not
+ * of the pool. Calls `started`, in a later turn, with [pid, stdout, stderr], stderr -1
+ * when merged, or with an error number.
  */
 static napi_value spawn(napi_env env, napi_callback_info info)
 {
-	size_t count = 6;
-	napi_value given[6], name;
+	size_t count = 7;
+	napi_value given[7], name;
 	struct block file, argv, envp;
-	bool merged = false;
+	bool merged = false, own_thread = false;
 	napi_get_cb_info(env, info, &count, given, NULL, NULL);
 	if (!block_of(env, given[0], &file) || !block_of(env, given[1], &argv) ||
 		!block_of(env, given[2], &envp))
@@ -378,6 +392,14 @@ static napi_value spawn(napi_env env, napi_callback_info info)
 	request->merged = merged;
 	/* stays 0 for what is no number */
 	napi_get_value_uint32(env, given[5], &request->open_files);
+	napi_get_value_bool(env, given[6], &own_thread);
+	if (own_thread) {
+		request->errand.run = run_start;
+		request->errand.answer = answer_of;
+		if (!start_errand(env, &request->errand, given[4]))
+			napi_throw_error(env, "EAGAIN", "no thread for a start");
+		return NULL;
+	}
 	napi_create_string_latin1(env, "spawn", NAPI_AUTO_LENGTH, &name);
 	if (napi_create_reference(env, given[4], 1, &request->started) != napi_ok ||
 		napi_create_async_work(env, NULL, name, start_requested,

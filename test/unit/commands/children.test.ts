@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createChildren } from "../../../src/commands/children.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** Children whose ends a test decides about. */
 function open() {
@@ -90,4 +91,42 @@ test("a child may be started when another has ended", async () => {
 	signals.emit("SIGCHLD");
 	await nextTurn();
 	assert.deepEqual(ends, ["12 0,-1,0"]);
+});
+
+test("orphans are waited for although a start hangs, and no start's child is taken for one", async () => {
+	const zombies = [21, 22];
+	const signals = new EventEmitter();
+	const children = createChildren(
+		(pid) => {
+			const at = zombies.indexOf(pid);
+			if (at < 0) return undefined;
+			zombies.splice(at, 1);
+			return [pid, -1, 0];
+		},
+		signals,
+		() => zombies[0] ?? 0,
+		20,
+	);
+	let tell: (child: readonly [number]) => void = () => {};
+	const hanging = children.start(
+		() => new Promise<readonly [number]>((resolve) => (tell = resolve)),
+		() => {},
+	);
+	await eventually("both are waited for", () => zombies.length === 0);
+	// another start tells its number after its child has ended
+	zombies.push(11, 23);
+	signals.emit("SIGCHLD");
+	const ends: number[] = [];
+	await children.start(
+		async () => {
+			await nextTurn();
+			await nextTurn();
+			return [11] as const;
+		},
+		([status]) => ends.push(status),
+	);
+	await eventually("the third is waited for", () => zombies.length === 0);
+	assert.deepEqual(ends, [11]);
+	tell([31]);
+	await hanging;
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { closeSync, openSync, readdirSync } from "node:fs";
+import { chmod, mkdir, open as openFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { promisify } from "node:util";
@@ -11,6 +11,7 @@ import {
 	createCommands,
 } from "../../../src/commands/command.ts";
 import { loadNativeAddon } from "../../../src/commands/native-addon.ts";
+import { createNativeEngine } from "../../../src/commands/native-engine.ts";
 import type { Engine } from "../../../src/commands/started.ts";
 import { nativeMissing, testEngine } from "../../support/engine.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -301,6 +302,40 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 				() => addon.spawn(file, block("x"), block(), true, neverStarted),
 				TypeError,
 			);
+	});
+
+	test("a start on a thread of its own needs none of libuv's pool, and tells of its end as any other", async (t) => {
+		const addon = loadNativeAddon();
+		assert.ok(!("reason" in addon));
+		const { run } = open(
+			t,
+			{ PATH: "" },
+			createNativeEngine({
+				...addon,
+				spawn: (file, argv, envp, merged, started) =>
+					addon.spawn(file, argv, envp, merged, started, 0, true),
+			}),
+		);
+		const fifo = join(await temporaryDirectory(t), "fifo");
+		spawnSync("mkfifo", [fifo]);
+		// each holds a thread of the pool until somebody writes
+		const held = Array.from({ length: 8 }, () => openFile(fifo, "r"));
+		try {
+			const before = descriptors();
+			for (let n = 0; n < 20; n++) {
+				const { stdout, exitStatus } = await run(
+					"/bin/sh",
+					...["-c", `echo ${n}; exit ${n}`],
+				);
+				assert.deepEqual([stdout.text, exitStatus], [`${n}\n`, n]);
+				await assert.rejects(run("/nonexistent/program"), { code: "ENOENT" });
+			}
+			assert.equal(descriptors(), before);
+		} finally {
+			const writer = openSync(fifo, "r+");
+			for (const handle of held) await (await handle).close();
+			closeSync(writer);
+		}
 	});
 
 	test("works with standard descriptors closed in the daemon", () => {

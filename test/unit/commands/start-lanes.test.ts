@@ -35,6 +35,33 @@ test("a start that hangs gives its place to others, and keeps its directory wait
 	assert.equal(await second, "second");
 });
 
+test("many directories that hang keep two threads of the pool, and the others go on", async () => {
+	const lane = createStartLanes({ atOnce: 2, lateMilliseconds: 20 });
+	const release: (() => void)[] = [];
+	let inPool = 0;
+	let hanging = 0;
+	const hang = (directory: string) =>
+		lane(directory, async (ownThread) => {
+			if (!ownThread) inPool++;
+			hanging++;
+			await new Promise<void>((resolve) => release.push(resolve));
+		});
+	const good = () => lane("good", async (ownThread) => ownThread);
+	assert.equal(await good(), false);
+	const starts = ["a", "a", "a", "b", "b", "c", "d"].map(hang);
+	await eventually("each directory has one that hangs", () => hanging >= 5);
+	// all but the first two are told that the pool is not theirs
+	for (let n = 0; n < 5; n++) assert.equal(await good(), true);
+	assert.equal(inPool, 2);
+	await eventually("all have come back", async () => {
+		for (const end of release.splice(0)) end();
+		return hanging === starts.length;
+	});
+	for (const end of release.splice(0)) end();
+	await Promise.all(starts);
+	assert.equal(await good(), false);
+});
+
 test("starts are made in the order of asking, a few at once; a failed one gives its place back", async () => {
 	const lane = createStartLanes({ atOnce: 2 });
 	let now = 0;
