@@ -15,7 +15,7 @@ import { post } from "../support/https.ts";
 import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-test("what plugins get of the agent's environment, and what stays readable in /proc", async (t) => {
+test("what plugins get of the agent's environment and limits, and what stays readable in /proc", async (t) => {
 	const scope = createScope();
 	t.after(() => scope.end());
 	const directory = await temporaryDirectory(scope);
@@ -28,8 +28,13 @@ test("what plugins get of the agent's environment, and what stays readable in /p
 		...["-out", encrypted],
 	]);
 	const plugin = join(directory, "check_environment");
-	await writeFile(plugin, "#!/bin/sh\nexec env\n");
+	await writeFile(
+		plugin,
+		'#!/bin/sh\necho "OPEN_FILES=$(ulimit -Sn)"\nexec env\n',
+	);
 	await chmod(plugin, 0o755);
+	// Node has raised it, as it raises the agent's own
+	execFileSync("prlimit", [`--pid=${process.pid}`, "--nofile=777:"]);
 	const daemon = await startDaemon(
 		scope,
 		[
@@ -64,6 +69,7 @@ test("what plugins get of the agent's environment, and what stays readable in /p
 	for (const line of [
 		"MYSQL_PWD=known",
 		"ORACLE_HOME=/opt/oracle",
+		"OPEN_FILES=777",
 		"LC_NUMERIC=C",
 		"LC_CTYPE=de_DE.UTF-8",
 	])

@@ -17,21 +17,35 @@ import { missingPlugin, pluginCommand } from "../../../src/commands/plugin.ts";
 import { engines } from "../../support/engine.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
+/** What a test does differently. */
+interface Parts {
+	openFiles?: number;
+	/** Called before each attempt to start something. */
+	beforeStart?: () => void;
+}
+
 const limits = { timeoutMilliseconds: 60_000 };
 
 for (const { name, skip } of engines)
 	describe(`the engine ${name}`, { skip: skip ?? false }, () => {
 		const open = (
 			t: Parameters<typeof temporaryDirectory>[0],
-			openFiles?: number,
+			{ openFiles, beforeStart = () => {} }: Parts = {},
 		) => {
 			const environment = { PATH: process.env.PATH ?? "" };
+			const engine = chooseEngine(name, {
+				environment,
+				log: { warning: assert.fail },
+				openFiles,
+			});
 			const commands = createCommands({
-				engine: chooseEngine(name, {
-					environment,
-					log: { warning: assert.fail },
-					openFiles,
-				}),
+				engine: {
+					...engine,
+					startProcess: (...given) => {
+						beforeStart();
+						return engine.startProcess(...given);
+					},
+				},
 				outputLimitBytes: 1 << 20,
 				environment,
 				log: { error: assert.fail, warning: assert.fail },
@@ -41,28 +55,29 @@ for (const { name, skip } of engines)
 		};
 
 		test("a plugin that is being written is started when it is done, or is busy", async (t) => {
-			const commands = open(t);
+			let starts = 0;
+			const commands = open(t, {
+				beforeStart: () => {
+					starts--;
+					if (starts === 0) closeSync(writer);
+				},
+			});
 			const file = join(await temporaryDirectory(t), "check");
 			copyFileSync("/bin/true", file);
 			await chmod(file, 0o755);
 			const line = { file, args: [] };
 			const writer = openSync(file, constants.O_WRONLY);
-			try {
-				const error = await commands.run(line, limits).then(
-					() => undefined,
-					(reason: unknown) => reason,
-				);
-				assert.deepEqual(missingPlugin(error, pluginCommand(file, "")), {
-					missing: "busy",
-					file,
-				});
-				const later = commands.run(line, limits);
-				closeSync(writer);
-				assert.equal((await later).exitStatus, 0);
-			} catch (error) {
-				closeSync(writer);
-				throw error;
-			}
+			const error = await commands.run(line, limits).then(
+				() => undefined,
+				(reason: unknown) => reason,
+			);
+			assert.deepEqual(missingPlugin(error, pluginCommand(file, "")), {
+				missing: "busy",
+				file,
+			});
+			// written to its end while it is tried again
+			starts = 2;
+			assert.equal((await commands.run(line, limits)).exitStatus, 0);
 		});
 
 		test("what a program says of itself is no failed start", async (t) => {
@@ -80,7 +95,7 @@ for (const { name, skip } of engines)
 			const line = { file: "/bin/sh", args: ["-c", "ulimit -Sn; ulimit -Hn"] };
 			const hard = openFiles().hard;
 			assert.equal(
-				(await open(t, 77).run(line, limits)).stdout.text,
+				(await open(t, { openFiles: 77 }).run(line, limits)).stdout.text,
 				`77\n${hard}\n`,
 			);
 			assert.equal(
