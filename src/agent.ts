@@ -10,6 +10,7 @@ import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
 import { createSlots, type Slots } from "./commands/slots.ts";
 import { createSupervisor } from "./commands/supervisor.ts";
+import { untilAnswered } from "./file-turn.ts";
 import { createHandlers } from "./handlers/index.ts";
 import { loadKeyPair } from "./http/certificate.ts";
 import { createContract } from "./http/contract.ts";
@@ -166,12 +167,25 @@ export async function startAgent(parts: {
 		passphrase: settings["private-key-passphrase"],
 		passphraseFile: settings["private-key-passphrase-file"],
 	};
-	const keyPair = await loadKeyPair(keyFiles);
-	const trust = await loadTrust({
+	const trustFiles = {
 		caFile: settings["proxy-ca-file"],
-		pins: settings["proxy-fingerprints"],
 		certificateFile: settings["proxy-certificate"],
 		keyFile: settings["proxy-private-key"],
+	};
+	const asking = systemAsking();
+	const { certificateFile, privateKeyFile, passphraseFile } = keyFiles;
+	await untilAnswered({
+		files: [
+			...[certificateFile, privateKeyFile, passphraseFile],
+			...Object.values(trustFiles),
+		],
+		look: asking.look,
+		log,
+	});
+	const keyPair = await loadKeyPair(keyFiles);
+	const trust = await loadTrust({
+		...trustFiles,
+		pins: settings["proxy-fingerprints"],
 	});
 	await warnOfRisks({ settings, keyPair, trust, log });
 	const now = Date.now;
@@ -220,7 +234,6 @@ export async function startAgent(parts: {
 		});
 	};
 	// of both lists: a directory that hangs takes one thread
-	const asking = systemAsking();
 	const lookups = createLookups(asking);
 	const pluginsIn = (directories: readonly string[]) =>
 		createPlugins({

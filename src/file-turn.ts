@@ -1,3 +1,4 @@
+import type { Log } from "./log.ts";
 import { inTurn } from "./turn.ts";
 
 /** A busy disk answers a look within a second, and writes a small file within a few. */
@@ -64,4 +65,30 @@ export function createFileTurn({
 		});
 
 	return (work) => inOrder(() => inTime(work));
+}
+
+/**
+ * Waits until the file systems of files have answered, and says in the log which one does not: what is read at the start
+ * has nothing that could take its place.
+ * @param parts.files empty ones are left out
+ * @param parts.look see createFileTurn
+ */
+export async function untilAnswered(parts: {
+	files: readonly string[];
+	look: (file: string) => Promise<unknown>;
+	log: Pick<Log, "error">;
+	lateMilliseconds?: number;
+}): Promise<void> {
+	const { look, log, lateMilliseconds = LATE_MILLISECONDS } = parts;
+	for (const file of parts.files) {
+		if (file === "") continue;
+		let isSaid = false;
+		// again and again: a look does not keep the process alive
+		const late = setInterval(() => {
+			if (!isSaid)
+				log.error(`${file}: ${new FileHangs(file).message}, the start waits`);
+			isSaid = true;
+		}, lateMilliseconds);
+		await look(file).finally(() => clearInterval(late));
+	}
 }

@@ -6,7 +6,11 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { components } from "../../generated/schema.ts";
 import { writeTestKeyPair } from "../support/agent.ts";
-import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
+import {
+	type StartedProgram,
+	startDaemon,
+	startProgram,
+} from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { post, send } from "../support/https.ts";
 import { nodeWithMounts } from "../support/node-with-mounts.ts";
@@ -47,26 +51,38 @@ async function layOut(
 	);
 	const signalMount = (signal: NodeJS.Signals) =>
 		process.kill(Number(readFileSync(at("pid"), "utf8")), signal);
+	/** Before the program is waited for, which it would keep. */
+	const endMountAfterwards = () =>
+		scope.after(() => {
+			try {
+				signalMount("SIGKILL");
+			} catch {
+				// it has ended
+			}
+		});
 	return {
 		at,
 		signalMount,
 		start: async (flags: readonly string[]) => {
 			const daemon = await startDaemon(scope, flags, { node, directory });
-			// before the daemon is waited for, which it would keep
-			scope.after(() => {
-				try {
-					signalMount("SIGKILL");
-				} catch {
-					// it has ended
-				}
-			});
+			endMountAfterwards();
 			return daemon;
+		},
+		/** Starts a daemon that may never be ready. */
+		launch: (flags: readonly string[]) => {
+			const started = startProgram(
+				scope,
+				["daemon", "-P", "0", "-l", "-", ...flags],
+				{ node, directory },
+			);
+			endMountAfterwards();
+			return started;
 		},
 	};
 }
 
 /** Whether all of it is done, though the kernel may keep the process until threads that hang come back. */
-function hasEnded({ process: { pid, exitCode } }: StartedDaemon) {
+function hasEnded({ process: { pid, exitCode } }: StartedProgram) {
 	if (exitCode !== null) return true;
 	const status = readFileSync(`/proc/${pid}/status`, "utf8");
 	return /^State:\s*Z/m.test(status);
@@ -277,4 +293,21 @@ test("metrics.yaml and the certificate on a mount that hangs keep nothing from g
 	await eventually("the agent has ended", () => hasEnded(daemon));
 	signalMount("SIGKILL");
 	assert.equal((await stopped).code, 0);
+});
+
+test("a start whose certificate is on a mount that hangs says so and waits; a second signal ends it", async (t) => {
+	const { at, signalMount, launch } = await layOut(t);
+	const started = launch([
+		...["--public-key", at("mount/agent.pub")],
+		...["--private-key", at("mount/agent.key")],
+	]);
+	await started.printed(
+		/\[error\] \S+\/mount\/agent\.pub: the file system does not answer, the start waits\n/,
+	);
+	// of the same kind the second might be lost
+	for (const signal of ["SIGINT", "SIGTERM"] as const)
+		started.process.kill(signal);
+	await eventually("it has ended", () => hasEnded(started));
+	signalMount("SIGKILL");
+	assert.equal((await started.exited).code, 1);
 });

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createFileTurn, FileHangs } from "../../src/file-turn.ts";
+import {
+	createFileTurn,
+	FileHangs,
+	untilAnswered,
+} from "../../src/file-turn.ts";
+import { recordingLog } from "../support/agent.ts";
 import { eventually } from "../support/eventually.ts";
 import { hangingFiles } from "../support/hanging-files.ts";
 
@@ -70,4 +75,26 @@ test("work that fails in time fails as it is, and the next is done", async () =>
 	const next = inOrder(async () => "done");
 	await assert.rejects(failed, /^Error: unreadable$/);
 	assert.equal(await next, "done");
+});
+
+test("a start waits for files that hang, and names each once", async () => {
+	const { look, asked, hang } = hangingFiles();
+	const { log, lines } = recordingLog();
+	const answer = hang();
+	let isOver = false;
+	const waiting = untilAnswered({
+		files: ["/a.pub", "", "/a.key"],
+		...{ look, log, lateMilliseconds: 20 },
+	}).then(() => {
+		isOver = true;
+	});
+	await eventually("it is named", () => lines.length > 0);
+	assert.deepEqual(lines, [
+		"error /a.pub: the file system does not answer, the start waits",
+	]);
+	assert.ok(!isOver);
+	answer();
+	await waiting;
+	assert.deepEqual(asked, ["/a.pub", "/a.key"]);
+	assert.equal(lines.length, 1);
 });
