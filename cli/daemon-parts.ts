@@ -1,9 +1,9 @@
 import { startAgent } from "../src/agent.ts";
 import { disarmSignals } from "../src/commands/native-addon.ts";
 import { startCpuProfile } from "../src/cpu-profile.ts";
-import { KeyPairError } from "../src/http/key-pair.ts";
 import { openLog } from "../src/log.ts";
 import { ExportError, exportOriginal } from "../src/store/original-export.ts";
+import { KeyPairError } from "../src/tls/key-pair.ts";
 import { greeting } from "./greeting.ts";
 import { returnMemory } from "./memory-return.ts";
 import { prepareQuickStart, quickStartDefaults } from "./quick-start.ts";

@@ -1,8 +1,8 @@
 import { access, mkdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { createKeyPairFiles } from "../src/http/key-pair-files.ts";
 import type { DaemonSettings } from "../src/settings.ts";
+import { createKeyPairFiles } from "../src/tls/key-pair-files.ts";
 
 /** Defaults that keep everything of an agent in one directory. */
 export function quickStartDefaults(directory: string): Partial<DaemonSettings> {

@@ -113,6 +113,7 @@ export const contract = {
 					}
 				],
 				"requestBody": {
+					"x-max-bytes": 4194304,
 					"required": true,
 					"content": {
 						"application/json": {
@@ -170,6 +171,7 @@ export const contract = {
 					}
 				],
 				"requestBody": {
+					"x-max-bytes": 4194304,
 					"required": true,
 					"content": {
 						"application/json": {
@@ -265,6 +267,7 @@ export const contract = {
 			"post": {
 				"operationId": "drainMetrics",
 				"requestBody": {
+					"x-max-bytes": 65536,
 					"required": false,
 					"content": {
 						"application/json": {
@@ -355,6 +358,7 @@ export const contract = {
 			"post": {
 				"operationId": "leaseMetrics",
 				"requestBody": {
+					"x-max-bytes": 65536,
 					"required": true,
 					"content": {
 						"application/json": {
@@ -396,6 +400,7 @@ export const contract = {
 			"post": {
 				"operationId": "acknowledgeMetrics",
 				"requestBody": {
+					"x-max-bytes": 65536,
 					"required": true,
 					"content": {
 						"application/json": {
@@ -475,6 +480,7 @@ export const contract = {
 			"post": {
 				"operationId": "releaseLease",
 				"requestBody": {
+					"x-max-bytes": 65536,
 					"required": true,
 					"content": {
 						"application/json": {
@@ -533,6 +539,7 @@ export const contract = {
 			"post": {
 				"operationId": "peekMetrics",
 				"requestBody": {
+					"x-max-bytes": 65536,
 					"required": true,
 					"content": {
 						"application/json": {
@@ -590,6 +597,7 @@ export const contract = {
 			"post": {
 				"operationId": "updateMetricConfig",
 				"requestBody": {
+					"x-max-bytes": 2097152,
 					"required": true,
 					"content": {
 						"application/json": {
@@ -1051,6 +1059,7 @@ export const contract = {
 			"CheckProblem": {
 				"type": "object",
 				"required": [
+					"type",
 					"title",
 					"status",
 					"detail",
@@ -1058,6 +1067,9 @@ export const contract = {
 					"message"
 				],
 				"properties": {
+					"type": {
+						"$ref": "#/components/schemas/ProblemType"
+					},
 					"title": {
 						"type": "string"
 					},
@@ -1136,6 +1148,7 @@ export const contract = {
 			"InventoryProblem": {
 				"type": "object",
 				"required": [
+					"type",
 					"title",
 					"status",
 					"detail",
@@ -1143,6 +1156,9 @@ export const contract = {
 					"return_value"
 				],
 				"properties": {
+					"type": {
+						"$ref": "#/components/schemas/ProblemType"
+					},
 					"title": {
 						"type": "string"
 					},
@@ -1825,11 +1841,15 @@ export const contract = {
 			"Problem": {
 				"type": "object",
 				"required": [
+					"type",
 					"title",
 					"status",
 					"detail"
 				],
 				"properties": {
+					"type": {
+						"$ref": "#/components/schemas/ProblemType"
+					},
 					"title": {
 						"type": "string"
 					},
@@ -1854,6 +1874,31 @@ export const contract = {
 						}
 					}
 				}
+			},
+			"ProblemType": {
+				"type": "string",
+				"enum": [
+					"urn:happo:problem:bad-http",
+					"urn:happo:problem:bad-body",
+					"urn:happo:problem:bad-request",
+					"urn:happo:problem:bad-relay",
+					"urn:happo:problem:forbidden",
+					"urn:happo:problem:destination-forbidden",
+					"urn:happo:problem:web-page",
+					"urn:happo:problem:no-such-path",
+					"urn:happo:problem:turned-off",
+					"urn:happo:problem:no-such-method",
+					"urn:happo:problem:request-timeout",
+					"urn:happo:problem:body-too-large",
+					"urn:happo:problem:headers-too-large",
+					"urn:happo:problem:internal",
+					"urn:happo:problem:not-started",
+					"urn:happo:problem:busy",
+					"urn:happo:problem:relay-busy",
+					"urn:happo:problem:stopping",
+					"urn:happo:problem:store-full",
+					"urn:happo:problem:store-unavailable"
+				]
 			},
 			"ApiKey": {
 				"type": [

@@ -45,6 +45,8 @@ export interface Facts {
 
 /** What a handler may know of a request besides its contents. */
 export interface Call {
+	/** Address of the client. */
+	client: string;
 	/** Aborted when the client has gone: nobody will read the answer. */
 	signal: AbortSignal;
 	/** What the caller will still wait, in milliseconds; undefined if it did not say. */
@@ -53,8 +55,6 @@ export interface Call {
 	hopsPassed: number;
 	/** Media types of the Accept header, best first; empty if there is none. */
 	accept: readonly string[];
-	/** Adds facts to those noted before. */
-	note(facts: Facts): void;
 }
 
 type Headers<T> = T extends { headers: infer H }
@@ -87,6 +87,8 @@ export type Reply<Op extends keyof operations> = {
 		status: Status<S>;
 		/** Told once whether the answer was delivered to the client. */
 		delivered?: (ok: boolean) => void;
+		/** For the log and the figures; no client sees them. */
+		facts?: Facts;
 	} & WithHeaders<operations[Op]["responses"][S]> &
 		WithBody<Media<Content<operations[Op]["responses"][S]>>>;
 }[keyof operations[Op]["responses"]];

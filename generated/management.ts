@@ -241,11 +241,15 @@ export const managementContract = {
 			"Problem": {
 				"type": "object",
 				"required": [
+					"type",
 					"title",
 					"status",
 					"detail"
 				],
 				"properties": {
+					"type": {
+						"$ref": "#/components/schemas/ProblemType"
+					},
 					"title": {
 						"type": "string"
 					},
@@ -256,6 +260,31 @@ export const managementContract = {
 						"type": "string"
 					}
 				}
+			},
+			"ProblemType": {
+				"type": "string",
+				"enum": [
+					"urn:happo:problem:bad-http",
+					"urn:happo:problem:bad-body",
+					"urn:happo:problem:bad-request",
+					"urn:happo:problem:bad-relay",
+					"urn:happo:problem:forbidden",
+					"urn:happo:problem:destination-forbidden",
+					"urn:happo:problem:web-page",
+					"urn:happo:problem:no-such-path",
+					"urn:happo:problem:turned-off",
+					"urn:happo:problem:no-such-method",
+					"urn:happo:problem:request-timeout",
+					"urn:happo:problem:body-too-large",
+					"urn:happo:problem:headers-too-large",
+					"urn:happo:problem:internal",
+					"urn:happo:problem:not-started",
+					"urn:happo:problem:busy",
+					"urn:happo:problem:relay-busy",
+					"urn:happo:problem:stopping",
+					"urn:happo:problem:store-full",
+					"urn:happo:problem:store-unavailable"
+				]
 			}
 		},
 		"responses": {

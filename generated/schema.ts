@@ -600,8 +600,37 @@ export interface components {
         ApiKey: string | null;
         /** @constant */
         AccessDenied: "Access Denied\n";
+        /**
+         * @description What kind of problem it is; clients decide by it, never by a text.
+         *
+         *     | `urn:happo:problem:` | status | meaning |
+         *     |---|---|---|
+         *     | `bad-http` | 400 | not HTTP, or a broken header or path |
+         *     | `bad-body` | 400 | the body is no JSON object, too deep, too complex or incomplete |
+         *     | `bad-request` | 400 | a field is not what this document or the agent's settings allow |
+         *     | `bad-relay` | 400 | a field of `/proxy` is wrong |
+         *     | `forbidden` | 403 | a setting of the agent forbids it |
+         *     | `destination-forbidden` | 403 | `proxy-destinations` forbids the next hop |
+         *     | `web-page` | 403 | a web page must not call an agent |
+         *     | `no-such-path` | 404 | no operation has this path |
+         *     | `turned-off` | 404 | a setting of the agent turns the operation off |
+         *     | `no-such-method` | 405 | the path has other methods (`Allow`) |
+         *     | `request-timeout` | 408 | the request did not arrive in time |
+         *     | `body-too-large` | 413 | the body is over the operation's limit |
+         *     | `headers-too-large` | 431 | the headers are over 16 KiB |
+         *     | `internal` | 500 | the agent failed; its log says why |
+         *     | `not-started` | 500 | the command could not be started |
+         *     | `busy` | 503 | too much is going on (`Retry-After`) |
+         *     | `relay-busy` | 503 | too many requests are on their way to the next hop, or in all |
+         *     | `stopping` | 503 | the agent is stopping |
+         *     | `store-full` | 503 | `max-store-bytes` or `min-free-bytes` is reached |
+         *     | `store-unavailable` | 503 | the store cannot be used now |
+         * @enum {string}
+         */
+        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:forbidden" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
+            type: components["schemas"]["ProblemType"];
             /** @description The status in words. */
             title: string;
             /** @description The HTTP status. */
@@ -611,6 +640,7 @@ export interface components {
         };
         /** @description A problem in the shape of a check result as well, for check clients that decode it. */
         CheckProblem: {
+            type: components["schemas"]["ProblemType"];
             title: string;
             status: number;
             detail: string;
@@ -624,6 +654,7 @@ export interface components {
         };
         /** @description A problem in the shape of an inventory result as well. */
         InventoryProblem: {
+            type: components["schemas"]["ProblemType"];
             title: string;
             status: number;
             detail: string;
@@ -1038,6 +1069,7 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "type": "urn:happo:problem:bad-body",
                  *       "title": "Bad Request",
                  *       "status": 400,
                  *       "detail": "body: expected an object, got 5"
@@ -1057,7 +1089,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is over `max-body-bytes`. */
+        /** @description The body is over `max-body-bytes`, or over what this operation needs (`x-max-bytes`). */
         TooLarge: {
             headers: {
                 [name: string]: unknown;
@@ -1065,6 +1097,7 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "type": "urn:happo:problem:body-too-large",
                  *       "title": "Payload Too Large",
                  *       "status": 413,
                  *       "detail": "body: over the limit of 16777216 bytes (max-body-bytes)"
@@ -1081,6 +1114,7 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "type": "urn:happo:problem:internal",
                  *       "title": "Internal Server Error",
                  *       "status": 500,
                  *       "detail": "internal error"
@@ -1098,6 +1132,7 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "type": "urn:happo:problem:busy",
                  *       "title": "Service Unavailable",
                  *       "status": 503,
                  *       "detail": "body: requests in memory are at the limit of 67108864 bytes (max-buffered-bytes)"
@@ -1114,6 +1149,7 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "type": "urn:happo:problem:bad-request",
                  *       "title": "Bad Request",
                  *       "status": 400,
                  *       "detail": "plugin_name: required",
@@ -1135,7 +1171,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["CheckProblem"];
             };
         };
-        /** @description The body is over `max-body-bytes`. */
+        /** @description The body is over `max-body-bytes`, or over what this operation needs (`x-max-bytes`). */
         CheckTooLarge: {
             headers: {
                 [name: string]: unknown;
@@ -1153,6 +1189,7 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "type": "urn:happo:problem:busy",
                  *       "title": "Service Unavailable",
                  *       "status": 503,
                  *       "detail": "256 commands are running (max-commands) and none ended within 10 seconds",
@@ -1453,6 +1490,7 @@ export interface operations {
                     "application/json": components["schemas"]["InventoryResult"];
                     /**
                      * @example {
+                     *       "type": "urn:happo:problem:bad-request",
                      *       "title": "Bad Request",
                      *       "status": 400,
                      *       "detail": "command: required",
@@ -1474,7 +1512,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["InventoryProblem"];
                 };
             };
-            /** @description The body is over `max-body-bytes`. */
+            /** @description The body is over `max-body-bytes`, or over what this operation needs (`x-max-bytes`). */
             413: {
                 headers: {
                     [name: string]: unknown;

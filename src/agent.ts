@@ -8,22 +8,14 @@ import { createLookups, systemAsking } from "./commands/lookups.ts";
 import { startingOpenFiles } from "./commands/open-files.ts";
 import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
-import { createSlots, type Slots } from "./commands/slots.ts";
 import { createSupervisor } from "./commands/supervisor.ts";
 import { untilAnswered } from "./file-turn.ts";
+import { createFairLimit, type FairLimit } from "./fair-limit.ts";
 import { createHandlers } from "./handlers/index.ts";
-import { loadKeyPair } from "./http/certificate.ts";
-import { createContract } from "./http/contract.ts";
-import type { DeliveryTimes } from "./http/delivery.ts";
-import type { KeyPair } from "./http/key-pair.ts";
-import {
-	createKeyPairKeeper,
-	type KeyPairKeeper,
-} from "./http/key-pair-keeper.ts";
-import type { Listener } from "./http/listener.ts";
+import { bindContract } from "./http/bind.ts";
+import type { DeliveryTimes } from "./http/connection.ts";
 import type { Replied } from "./http/reply.ts";
-import { startServer } from "./http/server.ts";
-import { tlsOptions } from "./http/tls-options.ts";
+import { type AgentServer, startServer } from "./http/server.ts";
 import type { Log } from "./log.ts";
 import { createSnapshots } from "./machine-state/snapshot.ts";
 import { createCollector, type PassResult } from "./metrics/collector.ts";
@@ -47,6 +39,13 @@ import { createMachineStates } from "./store/machine-states.ts";
 import { createMetricBuffer } from "./store/metric-buffer.ts";
 import { createRetentionClock } from "./store/retention-clock.ts";
 import { createRoom } from "./store/room.ts";
+import { loadKeyPair } from "./tls/certificate.ts";
+import type { KeyPair } from "./tls/key-pair.ts";
+import {
+	createKeyPairKeeper,
+	type KeyPairKeeper,
+} from "./tls/key-pair-keeper.ts";
+import { tlsOptions } from "./tls/tls-options.ts";
 
 /** The product's version, which is the contract's. */
 export const version: string = document.info.version;
@@ -222,13 +221,13 @@ export async function startAgent(parts: {
 		environment: commandEnvironment,
 		log,
 	});
-	const allSlots: Slots[] = [];
+	const allPlaces: FairLimit[] = [];
 	const runnerOf = (maxCommands: number) => {
-		const slots = createSlots({ limit: maxCommands });
-		allSlots.push(slots);
+		const places = createFairLimit({ limit: maxCommands });
+		allPlaces.push(places);
 		return createRunner({
 			commands,
-			slots,
+			places,
 			maxCommands,
 			timeoutSeconds: settings["command-timeout"],
 		});
@@ -299,7 +298,7 @@ export async function startAgent(parts: {
 		? createRequestCounts({ now: elapsed })
 		: undefined;
 	const accessLog = createAccessLog(log);
-	let server: Listener;
+	let server: AgentServer;
 	let keyPairs: KeyPairKeeper;
 	const state: State = {
 		version,
@@ -309,7 +308,7 @@ export async function startAgent(parts: {
 		commands: () => ({
 			engine: engine.name,
 			running: commands.running,
-			waiting: allSlots.reduce((sum, { waiting }) => sum + waiting, 0),
+			waiting: allPlaces.reduce((sum, { waiting }) => sum + waiting, 0),
 			timeouts: commands.timeouts,
 			survivors: commands.survivors,
 			survivors_total: commands.survivorsTotal,
@@ -363,20 +362,17 @@ export async function startAgent(parts: {
 	const { checkReply } = parts;
 	const serve = async () =>
 		startServer({
-			contract: await createContract({
-				handlers,
-				...(checkReply && { checkReply }),
-			}),
+			bound: await bindContract(document),
+			handlers,
+			...(checkReply && { checkReply }),
 			access,
 			deliveryTimes: parts.deliveryTimes,
-			bodyLimits: {
-				maxBodyBytes: settings["max-body-bytes"],
-				maxBufferedBytes: settings["max-buffered-bytes"],
-			},
 			tls: tlsOptions(keyPair),
 			limits: {
 				maxConnections: settings["max-connections"],
-				connectionWaitSeconds: settings["connection-wait-seconds"],
+				maxBodyBytes: settings["max-body-bytes"],
+				maxBufferedBytes: settings["max-buffered-bytes"],
+				waitSeconds: settings["connection-wait-seconds"],
 				handshakeTimeoutSeconds: settings["handshake-timeout-seconds"],
 				headersTimeoutSeconds: settings["headers-timeout-seconds"],
 				requestTimeoutSeconds: settings["request-timeout-seconds"],

@@ -414,7 +414,7 @@ export const daemonSettings = {
 		minimum: 1024,
 		maximum: 4096 * mebibyte,
 		default: 64 * mebibyte,
-		help: "request bodies in memory at once, all together",
+		help: "request bodies in memory at once; one client gets half of what others have left",
 	},
 	"handshake-timeout-seconds": {
 		kind: "integer",
@@ -449,7 +449,7 @@ export const daemonSettings = {
 		minimum: 1,
 		maximum: longest,
 		default: 10,
-		help: "seconds a connection over max-connections waits for its turn",
+		help: "seconds a connection waits for its place, and a request body for memory",
 	},
 	"quick-start": {
 		kind: "text",

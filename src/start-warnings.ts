@@ -1,10 +1,10 @@
 import { userInfo } from "node:os";
-import { validityWarning } from "./http/certificate.ts";
-import { exposedFiles } from "./http/exposed-files.ts";
-import type { KeyPair } from "./http/key-pair.ts";
 import type { Log } from "./log.ts";
 import type { Trust } from "./relay/trust.ts";
 import type { DaemonSettings } from "./settings.ts";
+import { validityWarning } from "./tls/certificate.ts";
+import { exposedFiles } from "./tls/exposed-files.ts";
+import type { KeyPair } from "./tls/key-pair.ts";
 
 /** The user that commands run as; a container's may have no name. */
 function userName(): string {

@@ -1,18 +1,15 @@
 import {
-	type Context,
-	type Document,
-	OpenAPIBackend,
-	type Request,
-} from "openapi-backend";
-import {
 	type ManagementHandlers,
 	managementContract,
 } from "../../generated/management.ts";
-import { type Violation, violation } from "../../src/http/validation.ts";
-import { Problem } from "../../src/problem.ts";
+import { AgentError } from "../../src/agent-error.ts";
+import { bindContract, type OperationRequest } from "../../src/http/bind.ts";
 
 /** A request as the contract takes it. */
-export type ContractRequest = Request;
+export interface ManagementRequest extends OperationRequest {
+	method: string;
+	path: string;
+}
 
 /** A handler's reply as the server sees it; its types hold for each operation. */
 export interface Reply {
@@ -20,38 +17,20 @@ export interface Reply {
 	body?: unknown;
 }
 
-const refuse = (status: number, detail: string) => (): never => {
-	throw new Problem(status, detail);
-};
+type Untyped = (body: unknown, query: unknown) => Reply | Promise<Reply>;
 
 /** Matches and validates requests by the contract, and has the handlers answer them. */
-export async function createContract(handlers: ManagementHandlers) {
-	const api = await new OpenAPIBackend({
-		// the constant has no descriptions, which the type asks for
-		definition: managementContract as unknown as Document,
-		quick: true,
-		strict: true,
-		ajvOpts: { strict: false, meta: false, validateSchema: false },
-		handlers: {
-			notFound: refuse(404, "no such operation"),
-			methodNotAllowed: refuse(405, "the operation has another method"),
-			validationFail: ({ validation, request }: Context) => {
-				const { requestBody, query } = request;
-				const errors = validation.errors as Violation[] | null | undefined;
-				const stranger = errors?.[0]?.params.additionalProperty;
-				if (stranger !== undefined)
-					throw new Problem(400, `${stranger}: no such query parameter`);
-				throw violation(errors, { requestBody, query });
-			},
-		},
-	}).init();
-	for (const [operationId, handler] of Object.entries(handlers))
-		api.register(operationId, ({ request }: Context) =>
-			(handler as (body: unknown, query: unknown) => unknown)(
-				request.requestBody,
-				request.query,
-			),
-		);
-	return (request: ContractRequest): Promise<Reply> =>
-		api.handleRequest(request);
+export async function createContract(given: ManagementHandlers) {
+	const handlers = given as unknown as Record<string, Untyped>;
+	const bound = await bindContract(managementContract);
+	return async (request: ManagementRequest): Promise<Reply> => {
+		const here = bound.at(request.path);
+		const operation = here.find(({ method }) => method === request.method);
+		if (!operation)
+			throw here.length > 0
+				? new AgentError("no-such-method", "the operation has another method")
+				: new AgentError("no-such-path", "no such operation");
+		const body = operation.accept(request);
+		return (handlers[operation.operationId] as Untyped)(body, request.query);
+	};
 }

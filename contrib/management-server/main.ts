@@ -3,14 +3,14 @@ import "../../src/no-debugger.ts";
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import { commandHelp } from "../../cli/help.ts";
-import { loadKeyPair } from "../../src/http/certificate.ts";
-import { KeyPairError } from "../../src/http/key-pair.ts";
 import {
 	resolveSettings,
 	SettingsError,
 	type SettingTable,
 } from "../../src/setting-table.ts";
 import { systemReason } from "../../src/system-error.ts";
+import { loadKeyPair } from "../../src/tls/certificate.ts";
+import { KeyPairError } from "../../src/tls/key-pair.ts";
 import { createManagementHandlers } from "./handlers.ts";
 import { openHosts } from "./hosts.ts";
 import { startManagementServer } from "./server.ts";

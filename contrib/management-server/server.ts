@@ -6,11 +6,12 @@ import {
 } from "node:http";
 import { createServer as createHttps, type ServerOptions } from "node:https";
 import type { ManagementHandlers } from "../../generated/management.ts";
+import { AgentError } from "../../src/agent-error.ts";
+import { problemAnswer } from "../../src/http/errors.ts";
 import { parseBody } from "../../src/http/json.ts";
-import { Problem, problemBody } from "../../src/problem.ts";
 import {
-	type ContractRequest,
 	createContract,
+	type ManagementRequest,
 	type Reply,
 } from "./contract.ts";
 
@@ -35,25 +36,33 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 		if (length <= largestBody) chunks.push(chunk);
 	}
 	if (length > largestBody)
-		throw new Problem(413, `body: over the limit of ${largestBody} bytes`);
-	return parseBody(Buffer.concat(chunks));
+		throw new AgentError(
+			"body-too-large",
+			`body: over the limit of ${largestBody} bytes`,
+		);
+	return parseBody(Buffer.concat(chunks), { maxBytes: largestBody });
 }
 
 /** A page in somebody's browser must not register hosts; only pages send these headers. */
 function refuseWebPages({ headers }: IncomingMessage) {
 	const site = headers["sec-fetch-site"] ?? "none";
 	if (headers.origin !== undefined || !["none", "same-origin"].includes(site))
-		throw new Problem(403, "no web page may call a management server");
+		throw new AgentError(
+			"web-page",
+			"no web page may call a management server",
+		);
 }
 
 /** The request as the contract takes it: JSON whatever Content-Type says. */
-async function toContract(request: IncomingMessage): Promise<ContractRequest> {
+async function toContract(
+	request: IncomingMessage,
+): Promise<ManagementRequest> {
 	refuseWebPages(request);
 	const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s, 2);
 	const { method = "" } = request;
 	const body = method === "POST" ? await readBody(request) : undefined;
 	if (method === "POST" && typeof body !== "object")
-		throw new Problem(400, "body: expected an object");
+		throw new AgentError("bad-body", "body: expected an object");
 	return {
 		method: method === "HEAD" ? "GET" : method,
 		// the original appends its path to an endpoint that may end with a slash
@@ -71,12 +80,10 @@ function write(response: ServerResponse, { status, body }: Reply) {
 	response.end(body === undefined ? undefined : JSON.stringify(body));
 }
 
-function writeProblem(response: ServerResponse, problem: Problem) {
-	response.writeHead(problem.status, {
-		"content-type": "application/problem+json",
-		...problem.headers,
-	});
-	response.end(JSON.stringify(problemBody(problem, "")));
+function writeProblem(response: ServerResponse, error: AgentError) {
+	const { status, headers, payload } = problemAnswer(error, "");
+	response.writeHead(status, headers);
+	response.end(payload);
 }
 
 function listening(server: Server, port: number, address: string) {
@@ -112,12 +119,12 @@ export async function startManagementServer(parts: {
 		try {
 			write(response, await answer(await toContract(request)));
 		} catch (error) {
-			const isProblem = error instanceof Problem;
-			why = isProblem ? error.logged : String((error as Error).stack);
+			const isExpected = error instanceof AgentError;
+			why = isExpected ? error.logged : String((error as Error).stack);
 			if (!response.headersSent)
 				writeProblem(
 					response,
-					isProblem ? error : new Problem(500, "internal error"),
+					isExpected ? error : new AgentError("internal", "internal error"),
 				);
 		}
 		const line = `${request.socket.remoteAddress} ${request.method} ${request.url} ${response.statusCode}`;

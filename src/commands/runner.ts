@@ -1,14 +1,16 @@
-import { busy, Problem } from "../problem.ts";
+import { AgentError } from "../agent-error.ts";
+import { type FairLimit, LimitReached } from "../fair-limit.ts";
 import {
 	type CommandLine,
 	type CommandResult,
 	CommandStartError,
 	type Commands,
 } from "./command.ts";
-import { NoSlotError, type Slots } from "./slots.ts";
 
 /** How long a request lets its command run. */
 export interface RunLimits {
+	/** Clients share the places. */
+	client: string;
 	/** What the caller will still wait; can only lower the agent's own limit. */
 	millisecondsLeft: number | undefined;
 	/** Aborted when the client has gone. */
@@ -16,8 +18,8 @@ export interface RunLimits {
 }
 
 /**
- * Runs a command when its turn comes. Problem 503 when none of the running
- * ones ended in time, or when the agent is stopping; 400 for a line longer than
+ * Runs a command when its turn comes. AgentError `busy` when none of the running
+ * ones ended in time, `stopping` when the agent is stopping, `bad-request` for a line longer than
  * the system takes; CommandStartError for whatever else keeps it from starting.
  */
 export type RunCommand = (
@@ -27,12 +29,12 @@ export type RunCommand = (
 
 export function createRunner(parts: {
 	commands: Pick<Commands, "run">;
-	slots: Slots;
+	places: FairLimit;
 	maxCommands: number;
 	timeoutSeconds: number;
 }): RunCommand {
-	const { commands, slots, maxCommands, timeoutSeconds } = parts;
-	return async (line, { millisecondsLeft, signal }) => {
+	const { commands, places, maxCommands, timeoutSeconds } = parts;
+	return async (line, { client, millisecondsLeft, signal }) => {
 		const askedAt = performance.now();
 		/** What is left of the agent's limit and of the caller's patience. */
 		const timeLeft = () =>
@@ -42,25 +44,28 @@ export function createRunner(parts: {
 					(performance.now() - askedAt),
 			);
 		const waitMilliseconds = Math.max(0, timeLeft());
-		const release = await slots
-			.acquire({ timeoutMilliseconds: waitMilliseconds, signal })
+		const release = await places
+			.acquire({ client, timeoutMilliseconds: waitMilliseconds, signal })
 			.catch((error) => {
-				if (!(error instanceof NoSlotError)) throw busy("the client has gone");
-				throw busy(
+				if (!(error instanceof LimitReached))
+					throw new AgentError("busy", "the client has gone");
+				throw new AgentError(
+					"busy",
 					error.reason === "too many waiting"
-						? `${maxCommands} commands are running (max-commands) and ${slots.waiting} requests are waiting`
+						? `${maxCommands} commands are running (max-commands) and ${places.waiting} requests are waiting`
 						: `${maxCommands} commands are running (max-commands) and none ended within ${waitMilliseconds / 1000} seconds`,
 				);
 			});
 		try {
 			const timeoutMilliseconds = Math.max(1, timeLeft());
 			const result = await commands.run(line, { timeoutMilliseconds, signal });
-			if (result.cancelled) throw busy("the agent is stopping");
+			if (result.cancelled)
+				throw new AgentError("stopping", "the agent is stopping");
 			return result;
 		} catch (error) {
 			if (error instanceof CommandStartError && error.code === "E2BIG")
-				throw new Problem(
-					400,
+				throw new AgentError(
+					"bad-request",
 					`command line of ${line.file}: longer than the system takes`,
 				);
 			throw error;

@@ -1,10 +1,16 @@
-import type { Handlers } from "../../generated/handlers.ts";
+import type {
+	Body,
+	Call,
+	Facts,
+	Handlers,
+	Reply,
+} from "../../generated/handlers.ts";
+import { AgentError } from "../agent-error.ts";
 import { exitCode, outputText } from "../commands/answer.ts";
 import { type CommandLine, CommandStartError } from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { splitWords } from "../commands/words.ts";
-import { Problem } from "../problem.ts";
-import { noteResult } from "./note-result.ts";
+import { factsOf, withFacts } from "./facts.ts";
 
 /** What /inventory may run. */
 export interface InventoryRules {
@@ -16,14 +22,14 @@ export interface InventoryRules {
 	commands: readonly string[];
 }
 
-/** The command line of a request; Problem 403 says which rule forbids it. */
+/** The command line of a request; AgentError `forbidden` says which rule forbids it. */
 function lineOf(
 	command: string,
 	option: string,
 	rules: InventoryRules,
 ): CommandLine {
 	if (!rules.allowed)
-		throw new Problem(403, "/inventory: turned off (inventory)");
+		throw new AgentError("forbidden", "/inventory: turned off (inventory)");
 	if (rules.allowShell)
 		return {
 			file: "/bin/sh",
@@ -31,15 +37,15 @@ function lineOf(
 			merged: true,
 		};
 	if (!rules.commands.includes(command))
-		throw new Problem(
-			403,
+		throw new AgentError(
+			"forbidden",
 			`command: not one of inventory-commands, and shell is off: ${command}`,
 			{ logged: "command: not one of inventory-commands, and shell is off" },
 		);
 	const args = splitWords(option);
 	if (!args)
-		throw new Problem(
-			403,
+		throw new AgentError(
+			"forbidden",
 			`command_option: needs a shell, and shell is off: ${option}`,
 			{ logged: "command_option: needs a shell, and shell is off" },
 		);
@@ -59,18 +65,20 @@ export function createInventory(parts: {
 	rules: InventoryRules;
 	runCommand: RunCommand;
 }): Handlers["runInventoryCommand"] {
-	return async (_params, body, call) => {
+	const run = async (
+		body: Body<"runInventoryCommand">,
+		call: Call,
+		facts: Facts,
+	): Promise<Reply<"runInventoryCommand">> => {
 		const option = body.command_option ?? "";
 		const [, program] = /^\s*([\w./+-]+)(?=\s|$)/.exec(body.command) ?? [];
-		call.note({
-			// what is no plain name may be a password in front of one
-			...(program !== undefined && { command: program }),
-			option: `${body.command} ${option}`,
-		});
+		// what is no plain name may be a password in front of one
+		if (program !== undefined) facts.command = program;
+		facts.option = `${body.command} ${option}`;
 		const line = lineOf(body.command, option, parts.rules);
 		try {
 			const result = await parts.runCommand(line, call);
-			noteResult(result, call);
+			Object.assign(facts, factsOf(result));
 			if (result.timedOut)
 				// the original's answer: it drops the output and the code
 				return { status: 417, body: { return_code: 0, return_value: "" } };
@@ -82,10 +90,12 @@ export function createInventory(parts: {
 		} catch (error) {
 			if (!(error instanceof CommandStartError)) throw error;
 			const code = shellStatus[error.code];
-			if (code === undefined) throw new Problem(500, error.message);
-			call.note({ exitStatus: code, reason: error.message });
+			if (code === undefined)
+				throw new AgentError("not-started", error.message);
+			Object.assign(facts, { exitStatus: code, reason: error.message });
 			const body = { return_code: code, return_value: `${error.message}\n` };
 			return { status: 400, type: "application/json", body };
 		}
 	};
+	return (_params, body, call) => withFacts((facts) => run(body, call, facts));
 }

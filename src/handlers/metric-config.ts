@@ -1,10 +1,10 @@
 import type { Body, Handlers } from "../../generated/handlers.ts";
+import { AgentError } from "../agent-error.ts";
 import {
 	type MetricConfig,
 	MetricConfigError,
 } from "../metrics/metric-config.ts";
 import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
-import { Problem } from "../problem.ts";
 import { systemReason } from "../system-error.ts";
 
 type Sent = Body<"updateMetricConfig">["config"];
@@ -34,8 +34,8 @@ export function createMetricConfig(parts: {
 		},
 		updateMetricConfig: async (_params, body) => {
 			if (!allowUpdate)
-				throw new Problem(
-					403,
+				throw new AgentError(
+					"forbidden",
 					"/metric/config/update: turned off (config-update)",
 				);
 			try {
@@ -43,7 +43,7 @@ export function createMetricConfig(parts: {
 				return { status: 200, body: { status: "OK", message: "" } };
 			} catch (error) {
 				if (error instanceof MetricConfigError)
-					throw new Problem(400, `config.${error.message}`);
+					throw new AgentError("bad-request", `config.${error.message}`);
 				const message = `${file.status().file}: ${systemReason(error)}`;
 				return { status: 200, body: { status: "NG", message } };
 			}

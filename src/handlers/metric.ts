@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Body, Handlers } from "../../generated/handlers.ts";
-import { Problem } from "../problem.ts";
+import { AgentError } from "../agent-error.ts";
 import { partsOf } from "../store/keys.ts";
 import type { Lease } from "../store/lease-book.ts";
 import { type MetricBuffer, plainConsumer } from "../store/metric-buffer.ts";
@@ -32,8 +32,8 @@ async function checkFinite(
 		for (const name of Object.keys(metrics)) {
 			sinceTurn++;
 			if (Number.isFinite(metrics[name])) continue;
-			throw new Problem(
-				400,
+			throw new AgentError(
+				"bad-request",
 				`metric_data[${index}].metrics.${name}: out of range`,
 			);
 		}
@@ -80,12 +80,12 @@ export function createMetric(parts: {
 }): MetricHandlers {
 	const { buffer, consumers, maxLeaseSeconds } = parts;
 
-	/** A consumer that is set up; Problem 400 for any other. */
+	/** A consumer that is set up; AgentError `bad-request` for any other. */
 	const known = (name: string | null | undefined): string => {
 		const consumer = name ?? plainConsumer;
 		if (consumers.includes(consumer)) return consumer;
-		throw new Problem(
-			400,
+		throw new AgentError(
+			"bad-request",
 			`consumer: not one of metric-consumers: ${consumer}`,
 		);
 	};

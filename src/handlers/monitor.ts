@@ -1,4 +1,11 @@
-import type { Handlers } from "../../generated/handlers.ts";
+import type {
+	Body,
+	Call,
+	Facts,
+	Handlers,
+	Reply,
+} from "../../generated/handlers.ts";
+import { AgentError } from "../agent-error.ts";
 import { checkMessage, exitCode, missingAnswer } from "../commands/answer.ts";
 import { CommandStartError } from "../commands/command.ts";
 import {
@@ -8,8 +15,7 @@ import {
 	type Plugins,
 } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
-import { Problem } from "../problem.ts";
-import { noteResult } from "./note-result.ts";
+import { factsOf, withFacts } from "./facts.ts";
 
 /**
  * POST /monitor: runs a plugin. Its result is the answer, whatever it is; the
@@ -21,7 +27,11 @@ export function createMonitor(parts: {
 	/** Called after every answer 200 that is not OK; must not throw or wait. */
 	onFailure: () => void;
 }): Handlers["runCheck"] {
-	const run: Handlers["runCheck"] = async (_params, body, call) => {
+	const run = async (
+		body: Body<"runCheck">,
+		call: Call,
+		facts: Facts,
+	): Promise<Reply<"runCheck">> => {
 		const name = body.plugin_name;
 		const option = body.plugin_option ?? "";
 		const prepared = await parts.plugins.prepare(
@@ -32,20 +42,28 @@ export function createMonitor(parts: {
 		const called = calledPlugin(name).name;
 		// options may stand behind a name that is refused
 		if (/^\S{1,200}$/.test("refused" in prepared ? name : called))
-			call.note({ plugin: "refused" in prepared ? name : called });
+			facts.plugin = "refused" in prepared ? name : called;
 		if ("refused" in prepared)
 			throw prepared.refused === "plugin_name"
-				? new Problem(400, `plugin_name: ${prepared.reason}: ${name}`, {
-						logged: `plugin_name: ${prepared.reason}`,
-					})
-				: new Problem(403, `plugin_option: ${prepared.reason}: ${option}`, {
-						logged: `plugin_option: ${prepared.reason}`,
-					});
-		if (option !== "") call.note({ option });
+				? new AgentError(
+						"bad-request",
+						`plugin_name: ${prepared.reason}: ${name}`,
+						{
+							logged: `plugin_name: ${prepared.reason}`,
+						},
+					)
+				: new AgentError(
+						"forbidden",
+						`plugin_option: ${prepared.reason}: ${option}`,
+						{
+							logged: `plugin_option: ${prepared.reason}`,
+						},
+					);
+		if (option !== "") facts.option = option;
 		const answerMissing = (missing: MissingPlugin) => {
 			const { exitCode: status, message } = missingAnswer(missing);
 			const reason = `${missing.missing}: ${missing.file}`;
-			call.note({ exitStatus: status, reason });
+			Object.assign(facts, { exitStatus: status, reason });
 			return { status: 200, body: { return_value: status, message } } as const;
 		};
 		const answerTimeout = (message: string) =>
@@ -57,13 +75,13 @@ export function createMonitor(parts: {
 		if ("missing" in prepared) return answerMissing(prepared);
 		if ("hanging" in prepared) {
 			const reason = `plugin directory does not answer: ${prepared.hanging}`;
-			call.note({ timedOut: true, reason });
+			Object.assign(facts, { timedOut: true, reason });
 			return answerTimeout(`${prepared.file} ${prepared.option}: ${reason}`);
 		}
 		try {
-			call.note({ pluginFound: true });
+			facts.pluginFound = true;
 			const result = await parts.runCommand(prepared.line, call);
-			noteResult(result, call);
+			Object.assign(facts, factsOf(result));
 			return result.timedOut
 				? answerTimeout(
 						`${prepared.file} ${prepared.option}${result.started ? "" : ": the plugin could not be started in time, its file system may hang"}`,
@@ -79,7 +97,7 @@ export function createMonitor(parts: {
 			const missing = missingPlugin(error, prepared);
 			if (missing) return answerMissing(missing);
 			if (!(error instanceof CommandStartError)) throw error;
-			call.note({ reason: error.message });
+			facts.reason = error.message;
 			return {
 				status: 500,
 				type: "application/json",
@@ -88,8 +106,8 @@ export function createMonitor(parts: {
 			};
 		}
 	};
-	return async (params, body, call) => {
-		const reply = await run(params, body, call);
+	return async (_params, body, call) => {
+		const reply = await withFacts((facts) => run(body, call, facts));
 		// a timeout is no 200: the original saves nothing then
 		if (reply.status === 200 && reply.body.return_value !== 0)
 			parts.onFailure();

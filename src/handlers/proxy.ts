@@ -1,10 +1,17 @@
-import type { Body, Call, Handlers } from "../../generated/handlers.ts";
-import { Problem } from "../problem.ts";
+import type {
+	Body,
+	Call,
+	Facts,
+	Handlers,
+	Reply,
+} from "../../generated/handlers.ts";
+import { AgentError } from "../agent-error.ts";
 import type { Destinations } from "../relay/destinations.ts";
 import { type Hop, hopText, parseHop } from "../relay/hop.ts";
 import type { HttpsFetch } from "../relay/https-fetch.ts";
 import { RelayError } from "../relay/relay-error.ts";
 import { toldMilliseconds } from "../relay/time-left.ts";
+import { withFacts } from "./facts.ts";
 
 type RelayRequest = Body<"relayRequest">;
 
@@ -23,7 +30,10 @@ function payload(text: string | null | undefined): Buffer {
 	if (/^\s*\{/.test(text)) return Buffer.from(text, "utf8");
 	const joined = text.replace(/[\r\n]/g, "");
 	if (!base64.test(joined))
-		throw new Problem(400, "request_json: neither base64 nor a JSON object");
+		throw new AgentError(
+			"bad-relay",
+			"request_json: neither base64 nor a JSON object",
+		);
 	return Buffer.from(joined, "base64");
 }
 
@@ -32,14 +42,14 @@ function hopsOf(request: RelayRequest, passed: number): Hop[] {
 	const hops = request.proxy_hostport.map((text, index) => {
 		const hop = parseHop(text);
 		if (hop) return hop;
-		throw new Problem(
-			400,
+		throw new AgentError(
+			"bad-relay",
 			`proxy_hostport[${index}]: not HOST, HOST:PORT or an address: ${text.slice(0, 100)}`,
 		);
 	});
 	if (passed + hops.length > mostHops)
-		throw new Problem(
-			400,
+		throw new AgentError(
+			"bad-relay",
 			`proxy_hostport: over ${mostHops} hops in all: ${passed} passed and ${hops.length} to go`,
 		);
 	return hops;
@@ -92,16 +102,20 @@ export function createProxy(parts: {
 		return Number.isFinite(least) ? least : undefined;
 	};
 
-	return async (_params, request, call) => {
+	const relay = async (
+		request: RelayRequest,
+		call: Call,
+		facts: Facts,
+	): Promise<Reply<"relayRequest">> => {
 		const [hop] = hopsOf(request, call.hopsPassed);
-		if (!hop) throw new Problem(400, "proxy_hostport: empty");
+		if (!hop) throw new AgentError("bad-relay", "proxy_hostport: empty");
 		const bytes = payload(request.request_json);
 		if (!parts.destinations.allows(hop))
-			throw new Problem(
-				403,
+			throw new AgentError(
+				"destination-forbidden",
 				`proxy_hostport[0]: not one of proxy-destinations: ${hopText(hop)}`,
 			);
-		call.note({ hop: hopText(hop) });
+		facts.hop = hopText(hop);
 		const left = timeLeft(call);
 		try {
 			const answer = await parts.fetch({
@@ -122,9 +136,9 @@ export function createProxy(parts: {
 				throw new RelayError(
 					`${hopText(hop)}: answered with status ${answer.status}`,
 				);
-			call.note({ hopAnswered: true });
+			facts.hopAnswered = true;
 			if (answer.status >= 500)
-				call.note({ reason: `${hopText(hop)}: answered ${answer.status}` });
+				facts.reason = `${hopText(hop)}: answered ${answer.status}`;
 			return {
 				status: answer.status,
 				type: answer.contentType ?? (answer.body.length > 0 ? unnamed : ""),
@@ -133,7 +147,7 @@ export function createProxy(parts: {
 			};
 		} catch (error) {
 			if (!(error instanceof RelayError)) throw error;
-			call.note({ reason: error.message });
+			facts.reason = error.message;
 			return {
 				status: error.isTimeout ? 504 : 500,
 				type: "application/json",
@@ -141,4 +155,6 @@ export function createProxy(parts: {
 			};
 		}
 	};
+	return (_params, request, call) =>
+		withFacts((facts) => relay(request, call, facts));
 }

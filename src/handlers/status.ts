@@ -1,6 +1,6 @@
 import type { Handlers } from "../../generated/handlers.ts";
 import type { components } from "../../generated/schema.ts";
-import { Problem } from "../problem.ts";
+import { AgentError } from "../agent-error.ts";
 
 type Schemas = components["schemas"];
 
@@ -19,8 +19,8 @@ export function createStatus(parts: {
 		getMemoryStatus: () => ({ status: 200, body: memory.read() }),
 		getRequestStatus: () => {
 			if (!requestCounts)
-				throw new Problem(
-					404,
+				throw new AgentError(
+					"turned-off",
 					"/status/request: turned off (enable-requeststatus-middleware)",
 				);
 			const body = {

@@ -1,12 +1,24 @@
 import { isUtf8 } from "node:buffer";
+import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Problem } from "../problem.ts";
-import { parseInSlices, parseText } from "./document.ts";
-import { outlineOf } from "./outline.ts";
+import { AgentError } from "../agent-error.ts";
+import { type DocumentLimits, type LargeList, outlineOf } from "./outline.ts";
 import { withReplacements } from "./utf8.ts";
 
-/** No request has more levels than a few; what walks a body may recurse this deep. */
-const deepest = 100;
+/** The default of max-body-bytes. */
+const largestBody = 16 * 1024 * 1024;
+
+/**
+ * No request has more levels than a few; what walks a body may recurse this deep. A
+ * sample of the usual kind has a value for every thirty bytes.
+ * @param maxBytes of the body
+ */
+const limitsOf = (maxBytes: number): DocumentLimits => ({
+	levels: 100,
+	values: Math.max(1_000, Math.floor(maxBytes / 24)),
+	valuesAtOnce: 100_000,
+	nameBytes: 4_096,
+});
 
 /** Names of fields come from clients. */
 const longestStep = 100;
@@ -60,32 +72,85 @@ function findNul(value: unknown, steps: string[] = []): string[] | undefined {
 	return undefined;
 }
 
+/** JSON text that begins at a byte of the body; AgentError `bad-body` where it is none. */
+function parseText(text: string, offset = 0): unknown {
+	try {
+		return JSON.parse(text);
+	} catch (error) {
+		// the parser's own words quote the body, where an api key may be
+		const position = /position (\d+)/.exec(String(error))?.[1];
+		const where = position
+			? ` (at character ${Number(position) + offset})`
+			: "";
+		throw new AgentError("bad-body", `body: not a JSON document${where}`);
+	}
+}
+
+/**
+ * A document with a large list, parsed in slices with a turn for others between
+ * them: JSON.parse takes the better part of a second for ten megabytes of names
+ * it has never seen. The document is parsed with a mark in the list's place, the
+ * slices as lists of their own.
+ */
+async function parseInSlices(
+	bytes: Buffer,
+	{ from, to, cuts }: LargeList,
+): Promise<unknown> {
+	const mark = randomUUID();
+	const rest = `${bytes.toString("utf8", 0, from)}"${mark}"${bytes.toString("utf8", to)}`;
+	const document = parseText(rest) as Record<string, unknown>;
+	const items: unknown[] = [];
+	let begin = from;
+	for (const end of [...cuts, to]) {
+		await nextTurn();
+		const text = `[${bytes.toString("utf8", begin, end)}]`;
+		const slice = parseText(text, begin - 1) as unknown[];
+		// two commas in a row, or one at the end
+		if (slice.length === 0)
+			throw new AgentError("bad-body", "body: not a JSON document");
+		for (const item of slice) items.push(item);
+		begin = end + 1;
+	}
+	for (const list of Object.values(document))
+		if (Array.isArray(list) && list[0] === mark) {
+			list.pop();
+			for (const item of items) list.push(item);
+		}
+	return document;
+}
+
 /**
  * A request body as JSON: one document, nothing behind it. Bytes that are not UTF-8
- * are read as U+FFFD, and `onReplaced` hears of it. An empty
- * body and `null` are undefined. Problem 400 for everything else that is no
- * JSON, for more than a hundred levels, and for a NUL character in any string:
- * no path, no argument and no metric name can hold one. Other requests have their
- * turn between the steps of a large one.
+ * are read as U+FFFD, and `onReplaced` hears of it. An empty body and `null` are
+ * undefined. Other requests have their turn between the steps of a large one.
+ * @param options.maxBytes the largest body of its kind, which decides how much it may hold
+ * @throws AgentError `bad-body` for everything else that is no JSON, for more than a
+ * hundred levels, for too many values or names that are too long; `bad-request` for a NUL character in any
+ * string: no path, no argument and no metric name can hold one
  */
 export async function parseBody(
 	given: Buffer,
-	onReplaced: () => void = () => {},
+	{
+		maxBytes = largestBody,
+		onReplaced = () => {},
+	}: { maxBytes?: number; onReplaced?: () => void } = {},
 ): Promise<unknown> {
 	if (given.length === 0) return undefined;
 	const isText = isUtf8(given);
 	const bytes = isText ? given : await withReplacements(given);
 	if (!isText) onReplaced();
-	const { depth, list } = await outlineOf(bytes, deepest);
-	if (depth > deepest)
-		throw new Problem(400, `body: more than ${deepest} levels deep`);
+	const { excess, list } = await outlineOf(bytes, limitsOf(maxBytes));
+	if (excess !== undefined) throw new AgentError("bad-body", `body: ${excess}`);
 	const value = list
 		? await parseInSlices(bytes, list)
 		: parseText(bytes.toString("utf8"));
 	if (bytes.includes("\\u0000")) {
 		const steps = findNul(value);
 		if (steps)
-			throw new Problem(400, `${fieldName(steps)}: contains a NUL character`);
+			throw new AgentError(
+				"bad-request",
+				`${fieldName(steps)}: contains a NUL character`,
+			);
 	}
 	if (list) await nextTurn();
 	return value ?? undefined;

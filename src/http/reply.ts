@@ -1,4 +1,5 @@
 import type { Operation } from "openapi-backend";
+import type { Facts } from "../../generated/handlers.ts";
 import { strictJson } from "../strict-json.ts";
 
 /** What a handler answered; the contract's types hold for each operation. */
@@ -9,6 +10,8 @@ export interface Replied {
 	type?: string;
 	headers?: Record<string, string>;
 	delivered?: (ok: boolean) => void;
+	/** For the log and the figures. */
+	facts?: Facts;
 }
 
 /** An answer as it goes to the wire. */

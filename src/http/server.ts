@@ -1,34 +1,79 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Server } from "node:https";
+import { createServer as createHttps, type Server } from "node:https";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import type { Handlers } from "../../generated/handlers.ts";
 import { type Access, plainAddress } from "../access.ts";
+import { AgentError } from "../agent-error.ts";
 import type { Answered } from "../answered.ts";
+import { createFairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
-import { Problem, toProblem } from "../problem.ts";
-import { createBodies } from "./body.ts";
-import { callOf } from "./call.ts";
-import type { Contract } from "./contract.ts";
-import { createDeliveries, type DeliveryTimes } from "./delivery.ts";
-import { createExchanges } from "./exchange.ts";
-import { parseBody } from "./json.ts";
+import { createLogRepeats } from "../log-repeats.ts";
+import type { Bound, BoundOperation } from "./bind.ts";
+import { readBody } from "./body.ts";
 import {
-	createHttpsServer,
-	type Listener,
-	type ListenerLimits,
-	listen,
-} from "./listener.ts";
-import { createObjections, type Objection } from "./objection.ts";
-import { limitReading } from "./reading-limit.ts";
-import { createRecords, type Place } from "./records.ts";
-import { accessDenied, endWith, refusal, refuseConnection } from "./refusal.ts";
-import type { Answer } from "./reply.ts";
+	type Connections,
+	createConnections,
+	type DeliveryTimes,
+	deliveryTimes,
+} from "./connection.ts";
+import { accessDenied, problemAnswer, toAgentError } from "./errors.ts";
+import { parseBody } from "./json.ts";
+import { endWith, refuseConnection, unwelcome } from "./refusal.ts";
+import { type Answer, createAnswers, type Replied } from "./reply.ts";
+import {
+	answeredOnSocket,
+	IncomingRequest,
+	type Objection,
+} from "./request.ts";
 import { askedPath, originForm } from "./target.ts";
 import { createUtf8Warnings } from "./utf8.ts";
 
-/** The path of the route, or what was asked for where there is none. */
-const pathOf = (request: FastifyRequest) =>
-	request.routeOptions?.url ?? askedPath(request.url);
+/** Limits of connections and requests; times in seconds. */
+export interface ServerLimits {
+	maxConnections: number;
+	/** How long a connection waits for its turn, and a request for memory. */
+	waitSeconds: number;
+	handshakeTimeoutSeconds: number;
+	headersTimeoutSeconds: number;
+	requestTimeoutSeconds: number;
+	idleTimeoutSeconds: number;
+	maxBodyBytes: number;
+	/** Bodies and answers in memory, all together. */
+	maxBufferedBytes: number;
+}
+
+export interface AgentServer {
+	/** `::` is every address, IPv4 and IPv6. */
+	readonly address: string;
+	readonly port: number;
+	readonly connections: Pick<Connections, "open" | "waiting">;
+	/** Connections wait, unread, until this is called. */
+	serve(): void;
+	/** New connections get this certificate, those that are open keep theirs. Throws for one that is unusable. */
+	renew(tls: TlsOptions): void;
+	/** Stops accepting, ends idle connections at once and the others after a time. */
+	close(graceMilliseconds: number): Promise<void>;
+}
+
+declare module "fastify" {
+	interface FastifyRequest {
+		/** The request as the agent knows it. */
+		incoming: IncomingRequest;
+	}
+	interface FastifyContextConfig {
+		operation?: BoundOperation;
+	}
+}
+
+type Untyped = (
+	params: unknown,
+	body: unknown,
+	call: IncomingRequest,
+) => Replied | Promise<Replied>;
+
+const milliseconds = (seconds: number) => seconds * 1000;
 
 /** A path of the contract as Fastify writes it: `/machine-state/:key`. */
 const routePath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");
@@ -41,203 +86,295 @@ function sendable(payload: string | Uint8Array) {
 		: Buffer.from(payload);
 }
 
-/** Answers without Fastify, which has not seen the request. */
-function answerDirectly(
-	response: ServerResponse,
-	{ status, headers, payload }: Answer,
-) {
-	const length = String(Buffer.byteLength(payload));
-	response.writeHead(status, { ...headers, "content-length": length });
-	response.end(payload);
+/** No operation has this method and path: 405 with the methods that it has, or 404. */
+function noRoute(bound: Bound, method: string, path: string) {
+	const methods = bound
+		.at(path)
+		.flatMap((one) => (one.method === "GET" ? ["GET", "HEAD"] : one.method));
+	// an escaped slash, or one too many: the path only looks like one of these
+	return methods.length === 0 || methods.includes(method)
+		? { error: new AgentError("no-such-path", `${path}: no such path`) }
+		: {
+				error: new AgentError(
+					"no-such-method",
+					`${path}: no ${method}, only ${methods.join(", ")}`,
+				),
+				headers: { allow: methods.join(", ") },
+			};
 }
 
-/** 405 where another method has an operation, otherwise 404. */
-function noRoute(contract: Contract, method: string, path: string): Problem {
-	const methods = contract.methodsAt(path).join(", ");
-	// an escaped slash, or one too many: the path only looks like one of these
-	const isHere = contract.methodsAt(path).includes(method);
-	return methods === "" || isHere
-		? new Problem(404, `${path}: no such path`)
-		: new Problem(405, `${path}: no ${method}, only ${methods}`, {
-				headers: { allow: methods },
-			});
+/** The HTTPS server with its time limits. It listens nowhere: connections are handed to it. */
+function createTlsServer(
+	listener: (request: IncomingMessage, response: ServerResponse) => void,
+	tls: TlsOptions,
+	limits: ServerLimits,
+): Server {
+	const server = createHttps(
+		{
+			...tls,
+			handshakeTimeout: milliseconds(limits.handshakeTimeoutSeconds),
+			headersTimeout: milliseconds(
+				Math.min(limits.headersTimeoutSeconds, limits.requestTimeoutSeconds),
+			),
+			requestTimeout: milliseconds(limits.requestTimeoutSeconds),
+			keepAliveTimeout: milliseconds(limits.idleTimeoutSeconds),
+			// refused after the access rule, with a body that says why
+			requireHostHeader: false,
+			// Node looks at the timeouts only this often, every 30 s by default
+			connectionsCheckingInterval: 1000,
+		},
+		listener,
+	);
+	// Node would answer these itself, before the access rule
+	server.on("checkContinue", listener);
+	server.on("checkExpectation", listener);
+	// a client may end its side after its request and still read the answer
+	Object.assign(server, { httpAllowHalfOpen: true });
+	// begins the check of the timeouts, which Node begins when a server listens
+	server.emit("listening");
+	return server;
 }
 
 /**
- * Serves the contract over HTTPS, once its `serve` is called. The only user of Fastify: one route for each
- * operation, all with the same way into the contract; the not-found handler
- * answers only 404 and 405.
+ * Serves the contract over HTTPS, once its `serve` is called. The only user of
+ * Fastify: one route for each operation, hooks for what all of them have in common.
+ * @throws the system's error when the port cannot be had
  */
 export async function startServer(parts: {
-	contract: Contract;
+	bound: Bound;
+	handlers: Handlers;
 	access: Access;
-	bodyLimits: Parameters<typeof createBodies>[0];
 	tls: TlsOptions;
-	limits: ListenerLimits;
+	limits: ServerLimits;
 	where: { port: number; host?: string };
 	/** Hears of every request when it is over. */
 	onAnswered: (answered: Answered) => void;
+	/** Sees every reply before it goes out and throws if it does not like it: tests hold replies to the contract. */
+	checkReply?: (operationId: string, reply: Replied) => void;
 	log: Pick<Log, "info" | "warning" | "error">;
 	/** Other ones in tests. */
 	deliveryTimes?: DeliveryTimes | undefined;
-}): Promise<Listener> {
-	const { contract, access, limits, log } = parts;
-	const exchanges = createExchanges();
-	const deliveries = createDeliveries(parts.deliveryTimes);
-	const bodies = createBodies(parts.bodyLimits, exchanges);
-	const records = createRecords(exchanges, parts.onAnswered);
+}): Promise<AgentServer> {
+	const { bound, access, limits, log, onAnswered } = parts;
+	const handlers = parts.handlers as unknown as Record<string, Untyped>;
+	const memory = createFairLimit({
+		limit: limits.maxBufferedBytes,
+		keptFor: 2,
+	});
+	const trouble = createLogRepeats({ log });
 	const warnOfUtf8 = createUtf8Warnings({ log, now: () => performance.now() });
-	const endReadingLimit = limitReading(
-		limits.idleTimeoutSeconds * 1000,
-		exchanges,
-	);
-	const operationIds = new Map(
-		contract.routes.map(({ method, path, operationId }) => [
-			`${method} ${path}`,
-			operationId,
-		]),
-	);
-
-	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
-		const { status, headers, payload } = answer;
-		records.sends(reply.request.raw, payload);
-		return reply.code(status).headers(headers).send(sendable(payload));
-	};
-
-	/** What the contract has where a request goes; HEAD is GET without the body. */
-	const placeOf = ({ method = "", url = "/" }: IncomingMessage): Place => {
-		const path = contract.pathAt(askedPath(url));
-		const verb = method === "HEAD" ? "GET" : method;
-		return { path, operationId: operationIds.get(`${verb} ${path}`) };
-	};
-
-	const objections = createObjections({ access, log });
+	let server: Server | undefined;
+	let connections: Connections | undefined;
+	const connectionOf = (socket: Socket) => connections?.of(socket);
 
 	/** The answer to a request that is refused. */
 	const refuse = (
-		request: IncomingMessage,
+		incoming: IncomingRequest,
 		why: Objection,
-		path: string,
+		headers?: Record<string, string>,
 	): Answer => {
-		if (why === "denied") {
-			records.denied(request);
-			return accessDenied;
-		}
-		records.refused(request, why);
-		return refusal(why, path);
+		incoming.refused(why);
+		return why === "denied"
+			? accessDenied
+			: problemAnswer(why, incoming.path, headers);
 	};
 
-	/**
-	 * What every request goes through before it is routed, so that a refusal costs
-	 * least. false: it is answered already.
-	 */
-	const arrives = (request: IncomingMessage, response: ServerResponse) => {
-		request.url = originForm(request.url ?? "/");
-		// any body is JSON, and Fastify would refuse a malformed type itself
-		request.headers["content-type"] = "application/json";
-		deliveries.nextRequest(request);
-		records.begin(request, response);
-		const why = objections.to(request);
-		if (!why) return true;
-		const place = placeOf(request);
-		records.goesTo(request, place);
-		const answer = refuse(request, why, place.path ?? "");
-		records.sends(request, answer.payload);
-		answerDirectly(response, answer);
-		return false;
+	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
+		const { status, headers, payload } = answer;
+		reply.request.incoming.answers(answer);
+		return reply.code(status).headers(headers).send(sendable(payload));
 	};
 
-	let server: Server | undefined;
+	/** Why a request is not even read. */
+	const objectionTo = ({ connection, raw }: IncomingRequest) =>
+		connection.isDenied ? "denied" : unwelcome(raw);
+
 	const app = fastify({
 		routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
+		rewriteUrl: ({ url = "/" }) => originForm(url),
 		clientErrorHandler: (error, socket) => {
-			const exchange = exchanges.first(socket);
-			const isDenied = objections.isDenied(socket);
-			const problem = refuseConnection(error, socket, exchange, isDenied);
+			const connection = connectionOf(socket);
+			if (!connection) return socket.destroy();
+			const { current, isDenied } = connection;
+			const problem = refuseConnection(error, socket, current, isDenied);
+			if (!problem) return;
 			const why = isDenied ? "denied" : problem;
-			if (problem && why)
-				records.answeredOnSocket(socket, why, exchange?.request);
+			if (current) current.answersOnSocket(why);
+			else onAnswered(answeredOnSocket(connection, why));
 		},
-		// a bad escape in the path: no route sees it
+		// a bad escape in the path: neither a hook nor a route sees it
 		frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => {
+			const incoming = incomingOf(request.raw);
+			request.incoming = incoming;
 			// Fastify's words quote the query, where an api key may be
-			const problem = new Problem(
-				400,
+			const problem = new AgentError(
+				"bad-http",
 				`path: a bad escape: ${askedPath(request.url)}`,
 			);
-			send(reply, refuse(request.raw, problem, ""));
+			send(reply, refuse(incoming, objectionTo(incoming) ?? problem));
 		},
 		serverFactory: (handler) => {
-			const listener = (request: IncomingMessage, response: ServerResponse) => {
-				if (arrives(request, response)) handler(request, response);
+			const listener = (raw: IncomingMessage, response: ServerResponse) => {
+				const connection = connectionOf(raw.socket);
+				// its connection ended while it was parsed
+				if (!connection) return raw.socket.destroy();
+				connection.arrive(
+					new IncomingRequest({
+						connection,
+						raw,
+						response,
+						run: () => handler(raw, response),
+						tell: onAnswered,
+					}),
+				);
 			};
-			server = createHttpsServer(listener, parts.tls, limits);
-			server.once("close", endReadingLimit);
+			server = createTlsServer(listener, parts.tls, limits);
 			// a method like any other, but Node gives it no response
-			server.on("connect", (request, socket) => {
-				const path = askedPath(request.url ?? "/");
-				const why =
-					objections.to(request) ?? noRoute(contract, "CONNECT", path);
-				const answer = refuse(request, why, path);
-				endWith(socket, answer);
-				records.answeredOnSocket(
-					request.socket,
-					why,
-					request,
-					placeOf(request),
+			server.on("connect", (raw, socket) => {
+				const connection = connectionOf(raw.socket);
+				if (!connection) return socket.destroy();
+				const path = askedPath(raw.url ?? "/");
+				const { error, headers } = noRoute(bound, "CONNECT", path);
+				const why = connection.isDenied ? "denied" : (unwelcome(raw) ?? error);
+				endWith(
+					socket,
+					why === "denied"
+						? accessDenied
+						: problemAnswer(why, bound.at(path)[0]?.path ?? "", headers),
+				);
+				onAnswered(
+					answeredOnSocket(connection, why, raw, bound.at(path)[0]?.path),
 				);
 			});
 			return server;
 		},
 	});
 
-	// the body stays unread until the operation is known to want it
-	app.removeAllContentTypeParsers();
-	app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+	/** One request of a connection runs at a time. */
+	const incomingOf = (raw: IncomingMessage): IncomingRequest => {
+		const incoming = connectionOf(raw.socket)?.current;
+		if (!incoming) throw new Error("a request without a connection");
+		return incoming;
+	};
 
-	for (const route of contract.routes) {
-		const { method, path, hasBody, answer: answerTo } = route;
+	app.decorateRequest("incoming");
+	app.addHook("onRequest", (request, reply, done) => {
+		const incoming = incomingOf(request.raw);
+		request.incoming = incoming;
+		const operation =
+			request.routeOptions.config.operation ??
+			bound.at(askedPath(request.url))[0];
+		if (request.routeOptions.config.operation)
+			incoming.goesTo(request.routeOptions.config.operation);
+		else incoming.goesTo({ path: operation?.path });
+		const why = objectionTo(incoming);
+		if (why) return void send(reply, refuse(incoming, why));
+		// any body is JSON, and Fastify would refuse a malformed type itself
+		request.raw.headers["content-type"] = "application/json";
+		done();
+	});
+
+	app.removeAllContentTypeParsers();
+	app.addContentTypeParser("*", async (request: FastifyRequest) => {
+		const { incoming, routeOptions } = request;
+		const { operation } = routeOptions.config;
+		if (operation?.maxBodyBytes === undefined) return undefined;
+		const maxBytes = Math.min(operation.maxBodyBytes, limits.maxBodyBytes);
+		incoming.isReading = true;
+		const bytes = await readBody(incoming, {
+			maxBytes,
+			...(maxBytes === limits.maxBodyBytes && { setting: "max-body-bytes" }),
+			memory,
+			waitMilliseconds: milliseconds(limits.waitSeconds),
+		});
+		incoming.isReading = false;
+		return parseBody(bytes, {
+			maxBytes,
+			onReplaced: () => warnOfUtf8(incoming.client, operation.operationId),
+		});
+	});
+
+	for (const operation of bound.operations) {
+		const { operationId, method, path } = operation;
+		const handler = handlers[operationId] as Untyped;
+		const toAnswer = createAnswers(operation.operation);
 		const hasParameters = path.includes("{");
 		app.route<{ Params: Record<string, string> }>({
 			method,
 			url: routePath(path),
-			handler: async ({ raw, params, url }, reply) => {
-				records.goesTo(raw, route);
+			config: { operation },
+			handler: async ({ incoming, params, headers, body, url }, reply) => {
 				// a second trailing slash looks like an empty parameter
 				if (hasParameters && Object.values(params).includes(""))
-					throw new Problem(404, `${askedPath(url)}: no such path`);
-				const exchange = exchanges.begin(raw, reply.raw, path);
-				const call = callOf(raw, reply.raw, exchanges, (facts) =>
-					records.note(raw, facts),
-				);
-				exchange.reading = hasBody;
-				const body = hasBody
-					? await parseBody(await bodies.read(raw, reply.raw), () =>
-							warnOfUtf8(
-								plainAddress(raw.socket.remoteAddress),
-								route.operationId,
-							),
-						)
-					: undefined;
-				exchange.reading = false;
-				const request = { params, headers: raw.headers, body };
-				const answer = await answerTo(request, call);
-				if (answer.delivered)
-					deliveries.watch(raw, reply.raw, answer.delivered);
-				return send(reply, answer);
+					throw new AgentError(
+						"no-such-path",
+						`${askedPath(url)}: no such path`,
+					);
+				const given = operation.accept({ params, headers, body });
+				const replied = await handler(params, given, incoming);
+				incoming.addFacts(replied.facts);
+				try {
+					parts.checkReply?.(operationId, replied);
+					return send(reply, toAnswer(replied));
+				} catch (error) {
+					replied.delivered?.(false);
+					throw error;
+				}
 			},
 		});
 	}
-	app.setErrorHandler((error, request, reply) =>
-		send(reply, refuse(request.raw, toProblem(error, log), pathOf(request))),
-	);
-	app.setNotFoundHandler((request, reply) => {
-		records.goesTo(request.raw, placeOf(request.raw));
-		const path = askedPath(request.url);
-		const problem = noRoute(contract, request.method, path);
-		return send(reply, refuse(request.raw, problem, path));
+	app.setErrorHandler((error, { incoming }, reply) => {
+		// Fastify closes the connection after a bad body; the rest of it is read and dropped here
+		reply.removeHeader("connection");
+		return send(reply, refuse(incoming, toAgentError(error, trouble)));
+	});
+	app.setNotFoundHandler(({ incoming, method, url }, reply) => {
+		const { error, headers } = noRoute(bound, method, askedPath(url));
+		return send(reply, refuse(incoming, error, headers));
 	});
 	await app.ready();
 	if (!server) throw new Error("Fastify made no server");
-	return listen(server, parts);
+	const tlsServer: Server = server;
+
+	connections = createConnections({
+		server: tlsServer,
+		access,
+		maxConnections: limits.maxConnections,
+		waitMilliseconds: milliseconds(limits.waitSeconds),
+		handshakeMilliseconds: milliseconds(limits.handshakeTimeoutSeconds),
+		idleMilliseconds: milliseconds(limits.idleTimeoutSeconds),
+		times: parts.deliveryTimes ?? deliveryTimes,
+		log,
+	});
+	tlsServer.on("tlsClientError", (error, socket) =>
+		log.info(
+			`TLS handshake with ${plainAddress(socket.remoteAddress)}: ${error.message.trim()}`,
+		),
+	);
+	const accepting = createServer(
+		{ pauseOnConnect: true, noDelay: true },
+		connections.accept,
+	);
+	await new Promise<void>((resolve, reject) => {
+		accepting.once("error", reject);
+		accepting.listen(parts.where, resolve);
+	});
+	const { address, port } = accepting.address() as AddressInfo;
+	const { serve, destroy, destroyWaiting } = connections;
+	return {
+		address,
+		port,
+		connections,
+		serve,
+		renew: (options) => tlsServer.setSecureContext(options),
+		close: async (graceMilliseconds) => {
+			const closed = new Promise((resolve) => accepting.close(resolve));
+			destroyWaiting();
+			tlsServer.closeIdleConnections();
+			const cut = setTimeout(destroy, graceMilliseconds);
+			await closed;
+			clearTimeout(cut);
+			tlsServer.emit("close");
+		},
+	};
 }

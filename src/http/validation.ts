@@ -1,4 +1,4 @@
-import { Problem } from "../problem.ts";
+import { AgentError } from "../agent-error.ts";
 import { fieldName, shown } from "./json.ts";
 
 /** What the validator says of one violation; Ajv's ErrorObject has it. */
@@ -54,9 +54,10 @@ function complaint(
 export function violation(
 	errors: readonly Violation[] | null | undefined,
 	request: Readonly<Record<string, unknown>>,
-): Problem {
+): AgentError {
 	const error = errors?.[0];
-	if (!error) return new Problem(400, "not what the contract says");
+	if (!error)
+		return new AgentError("bad-request", "not what the contract says");
 	const [part = "", ...steps] = error.instancePath
 		.split("/")
 		.slice(1)
@@ -72,7 +73,7 @@ export function violation(
 	const says = (show: (value: unknown) => string) =>
 		`${name}: ${complaint(error, value, show)}`;
 	const isSecret = name.toLowerCase() === "apikey";
-	return new Problem(400, says(isSecret ? kindOf : shown), {
+	return new AgentError("bad-request", says(isSecret ? kindOf : shown), {
 		logged: says(kindOf),
 	});
 }

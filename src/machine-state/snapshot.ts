@@ -63,7 +63,11 @@ export function createSnapshots(parts: {
 	const section = async (command: string, time: string): Promise<string> => {
 		const [file = "", ...args] = splitWords(command) ?? [];
 		try {
-			const limits = { millisecondsLeft: undefined, signal: never };
+			const limits = {
+				client: "machine-state",
+				millisecondsLeft: undefined,
+				signal: never,
+			};
 			const result = await runCommand({ file, args }, limits);
 			const failure = failureOf(result);
 			if (failure) log.info(`machine state: ${command}: ${failure}`);

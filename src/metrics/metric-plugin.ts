@@ -96,6 +96,7 @@ export async function runMetricPlugin(
 		let ended: CommandResult;
 		try {
 			ended = await runCommand(prepared.line, {
+				client: "collection",
 				millisecondsLeft: undefined,
 				signal,
 			});

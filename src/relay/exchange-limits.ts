@@ -1,9 +1,9 @@
-import { busy } from "../problem.ts";
+import { AgentError } from "../agent-error.ts";
 
 /** Bounds the requests on their way to other agents. */
 export interface ExchangeLimits {
 	/**
-	 * Counts a request in until the function it answers is called. Problem 503 at
+	 * Counts a request in until the function it answers is called. AgentError `relay-busy` at
 	 * once when there are too many. An agent may be its own next hop: requests
 	 * waiting for each other's connections would wait for ever, so that a nested one
 	 * is only let in while there is a connection left for it.
@@ -23,9 +23,15 @@ export function createExchangeLimits(limits: {
 		enter: (place, isNested = false) => {
 			const here = running.get(place) ?? 0;
 			if (here >= (isNested ? limits.eachNested : limits.each))
-				throw busy(`${place}: ${here} requests are on their way there`);
+				throw new AgentError(
+					"relay-busy",
+					`${place}: ${here} requests are on their way there`,
+				);
 			if (all >= limits.all)
-				throw busy(`${all} relayed requests are on their way`);
+				throw new AgentError(
+					"relay-busy",
+					`${all} relayed requests are on their way`,
+				);
 			running.set(place, here + 1);
 			all++;
 			let isIn = true;

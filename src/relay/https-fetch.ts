@@ -23,7 +23,7 @@ export interface Outgoing {
 
 /**
  * Sends a request to another agent and reads its answer. Throws RelayError, and
- * Problem 503 when too many are on their way.
+ * AgentError `relay-busy` when too many are on their way.
  */
 export type HttpsFetch = (outgoing: Outgoing) => Promise<Fetched>;
 

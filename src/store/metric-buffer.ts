@@ -1,6 +1,6 @@
+import { AgentError } from "../agent-error.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
-import { Problem } from "../problem.ts";
 import { inTurn } from "../turn.ts";
 import type { Database } from "./database.ts";
 import { inGroups } from "./groups.ts";
@@ -316,8 +316,8 @@ export function createMetricBuffer(parts: {
 				const lease = leases.find(batchId);
 				if (!lease) return;
 				if (consumer !== undefined && consumer !== lease.consumer)
-					throw new Problem(
-						400,
+					throw new AgentError(
+						"bad-request",
 						`consumer: batch ${batchId} was leased by ${lease.consumer}, not ${consumer}`,
 					);
 				await markTaken(lease.keys, lease.consumer, [lease]);

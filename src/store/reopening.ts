@@ -1,5 +1,5 @@
+import { AgentError } from "../agent-error.ts";
 import { createLogRepeats } from "../log-repeats.ts";
-import { Problem } from "../problem.ts";
 import type { Damages } from "./damages.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Level } from "./level.ts";
@@ -9,13 +9,11 @@ import { openOrRepair, type Place } from "./open.ts";
 import { type Presence, watchPresence } from "./presence.ts";
 
 /** Why the store cannot be used now: a path and a reason, in one line; a client is to try again. */
-export class StoreUnavailable extends Problem {
+export class StoreUnavailable extends AgentError {
 	readonly reason: string;
 
 	constructor(reason: string) {
-		super(503, `the store cannot be used: ${reason}`, {
-			headers: { "retry-after": "10" },
-		});
+		super("store-unavailable", `the store cannot be used: ${reason}`);
 		this.reason = reason;
 	}
 }

@@ -1,20 +1,15 @@
 import { statfs } from "node:fs/promises";
+import { AgentError } from "../agent-error.ts";
 import type { Log } from "../log.ts";
-import { Problem } from "../problem.ts";
 import type { Database } from "./database.ts";
 
 /** A size that was measured counts for so long. */
 const freshMilliseconds = 10_000;
 
-/** As long as a client that is refused had better wait: what readers take makes room. */
-const retryAfterSeconds = 60;
-
 /** The store has taken as much as it may; what is stored stays. */
-export class StoreFull extends Problem {
+export class StoreFull extends AgentError {
 	constructor(reason: string) {
-		super(503, `the store is full: ${reason}`, {
-			headers: { "retry-after": String(retryAfterSeconds) },
-		});
+		super("store-full", `the store is full: ${reason}`);
 	}
 }
 

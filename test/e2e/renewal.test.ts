@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import type { components } from "../../generated/schema.ts";
-import { createSelfSigned } from "../../src/http/self-signed.ts";
+import { createSelfSigned } from "../../src/tls/self-signed.ts";
 import { fixtures } from "../support/agent.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";

@@ -61,7 +61,7 @@ describe("the built program under load", () => {
 			`${'{"a":'.repeat(100_000)}"\\u0000"${"}".repeat(100_000)}`,
 			`[${"0,".repeat(7_000_000)}"\\u0000"]`,
 		]) {
-			const sent = { port, method: "POST", path: "/monitor", body };
+			const sent = { port, method: "POST", path: "/metric/append", body };
 			assert.equal((await send(sent)).status, 400);
 			assert.equal((await send({ port })).text, "OK");
 		}

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createHttps, type ServerOptions } from "node:https";
 import { createServer, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
-import { createSelfSigned } from "../../src/http/self-signed.ts";
+import { createSelfSigned } from "../../src/tls/self-signed.ts";
 
 type Test = Pick<TestContext, "after">;
 

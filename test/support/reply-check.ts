@@ -34,7 +34,9 @@ export interface Declared {
 	/** Replies by status, references resolved. */
 	replies: Map<string, { content: Record<string, Node>; headers: Node }>;
 	/** Schema of the JSON body, and whether it must be there. */
-	body: { schema: Node; required: boolean } | undefined;
+	body:
+		| { schema: Node; required: boolean; maxBytes: number | undefined }
+		| undefined;
 }
 
 /** Every operation an agent serves. */
@@ -45,7 +47,11 @@ export const declaredOperations: Declared[] = Object.entries(
 		const { operationId, responses, requestBody } = operation as {
 			operationId: string;
 			responses: Node;
-			requestBody?: { required: boolean; content: Record<string, Node> };
+			requestBody?: {
+				required: boolean;
+				"x-max-bytes"?: number;
+				content: Record<string, Node>;
+			};
 		};
 		return {
 			operationId,
@@ -63,6 +69,7 @@ export const declaredOperations: Declared[] = Object.entries(
 			body: requestBody && {
 				schema: resolved(requestBody.content["application/json"]?.schema),
 				required: requestBody.required,
+				maxBytes: requestBody["x-max-bytes"],
 			},
 		};
 	}),

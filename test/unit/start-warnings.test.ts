@@ -3,10 +3,10 @@ import { chmod, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { loadKeyPair } from "../../src/http/certificate.ts";
 import { resolveSettings } from "../../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../../src/settings.ts";
 import { warnOfRisks } from "../../src/start-warnings.ts";
+import { loadKeyPair } from "../../src/tls/certificate.ts";
 import { recordingLog, writeTestKeyPair } from "../support/agent.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

@@ -5,7 +5,8 @@ import { eventually } from "../../support/eventually.ts";
 import { send } from "../../support/https.ts";
 import { openWire, requestText } from "../../support/wire.ts";
 
-const limit = { "max-buffered-bytes": 4096 };
+/** One client gets half of it. */
+const limit = { "max-buffered-bytes": 8192, "connection-wait-seconds": 1 };
 
 /** A check with a body of so many bytes. */
 function checkOf(bytes: number) {
@@ -80,8 +81,8 @@ describe("max-buffered-bytes, all bodies together", () => {
 	it("is given back when a body does not arrive in time", async (t) => {
 		const { port } = await startTestAgent(t, {
 			...limit,
-			"headers-timeout-seconds": 1,
-			"request-timeout-seconds": 1,
+			"headers-timeout-seconds": 3,
+			"request-timeout-seconds": 3,
 		});
 		const { wire } = await halfSent(t, port, 3000);
 		await eventually("the budget is in use", () => refused(port));

@@ -198,3 +198,26 @@ describe("denied peers", () => {
 		assert.equal(other.status, 403);
 	});
 });
+
+describe("clients share the connections", () => {
+	it("an idle connection of the client that has most gives way", async (t) => {
+		const { port } = await startTestAgent(t, {
+			"max-connections": 4,
+			"allowed-hosts": ["127.0.0.0/8"],
+		});
+		const greedy = [];
+		for (let n = 0; n < 4; n++) greedy.push(await hold(t, port));
+		// one of them is busy, and stays
+		const [busy] = greedy;
+		busy?.socket.write(
+			requestText(
+				"POST /monitor",
+				JSON.stringify({ plugin_name: "check_sleep", plugin_option: "2" }),
+			),
+		);
+		const other = openWire(t, { port, localAddress: "127.0.0.3" });
+		other.socket.write(requestText("GET /"));
+		await other.until(/OK$/);
+		await busy?.until(/slept 2/);
+	});
+});

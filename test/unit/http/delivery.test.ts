@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
-import { IncomingMessage, ServerResponse } from "node:http";
 import { Agent } from "node:https";
-import { Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import {
-	createDeliveries,
 	type DeliveryTimes,
 	deliveryTimes,
-} from "../../../src/http/delivery.ts";
+} from "../../../src/http/connection.ts";
 import { startTestAgent } from "../../support/agent.ts";
 import { eventually } from "../../support/eventually.ts";
 import { post, send } from "../../support/https.ts";
@@ -131,20 +127,4 @@ describe("a drain's data is put back when its reader vanishes", () => {
 		wire.reset();
 		await eventually("free again", () => isFree(port));
 	});
-});
-
-it("an answer whose end is reported after its connection closed is judged once", async () => {
-	const socket = new Socket();
-	const request = new IncomingMessage(socket);
-	const response = new ServerResponse(request);
-	const heard: boolean[] = [];
-	createDeliveries({ quiet: 10, slow: 60_000 }).watch(
-		request,
-		response,
-		(isDelivered) => heard.push(isDelivered),
-	);
-	socket.emit("close", false);
-	response.emit("finish");
-	await setTimeout(50);
-	assert.deepEqual(heard, [false]);
 });

@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { AgentError } from "../../../src/agent-error.ts";
+import { statusOf } from "../../../src/http/errors.ts";
 import { fieldName, parseBody, shown } from "../../../src/http/json.ts";
-import { Problem } from "../../../src/problem.ts";
 
 /** The detail of the 400 that a body gives. */
 async function refusal(text: string | Buffer): Promise<string> {
 	try {
 		await parseBody(Buffer.from(text as string));
 	} catch (error) {
-		assert.ok(error instanceof Problem);
-		assert.equal(error.status, 400);
+		assert.ok(error instanceof AgentError);
+		assert.equal(statusOf(error.code), 400);
 		return error.message;
 	}
 	assert.fail(`accepted: ${text}`);
@@ -54,8 +55,11 @@ test("what is no JSON document is refused without quoting it", async () => {
 test("bytes that are not UTF-8 are read as U+FFFD, and said", async () => {
 	let times = 0;
 	const text = Buffer.from([0x22, 0xff, 0x22]);
-	assert.equal(await parseBody(text, () => times++), "\u{fffd}");
-	await parseBody(Buffer.from('"\u{fffd}"'), () => times++);
+	assert.equal(
+		await parseBody(text, { onReplaced: () => times++ }),
+		"\u{fffd}",
+	);
+	await parseBody(Buffer.from('"\u{fffd}"'), { onReplaced: () => times++ });
 	assert.equal(times, 1);
 });
 

@@ -226,3 +226,40 @@ describe("odd, but JSON", () => {
 		assert.equal((await send({ port })).text, "OK");
 	});
 });
+
+describe("how much a body may be", () => {
+	it("each operation takes what it needs, and no more", async (t) => {
+		const { port } = await startTestAgent(t);
+		for (const { method, path, body } of declaredOperations) {
+			if (!body) continue;
+			const largest = body.maxBytes ?? 16 * 1024 * 1024;
+			const padded = (bytes: number) => `{"pad":"${"x".repeat(bytes - 10)}"}`;
+			const over = await send({
+				port,
+				method,
+				path,
+				body: padded(largest + 1),
+			});
+			assert.equal(over.status, 413, path);
+			assert.equal(
+				detailOf(over.json),
+				`body: over the limit of ${largest} bytes${body.maxBytes ? "" : " (max-body-bytes)"}`,
+			);
+			const within = await send({ port, method, path, body: padded(largest) });
+			assert.notEqual(within.status, 413, path);
+		}
+	});
+
+	it("very many values, and very long names, are refused", async (t) => {
+		const { port } = await startTestAgent(t);
+		const many = "1,".repeat(200_000);
+		for (const [body, why] of [
+			[`{"a":[${many}1]}`, /more than \d+ values/],
+			[`{"${"n".repeat(5_000)}":1}`, /a field's name is over 4096 bytes/],
+		] as const) {
+			const { status, json } = await monitor(port, body);
+			assert.equal(status, 400);
+			assert.match(detailOf(json), why);
+		}
+	});
+});

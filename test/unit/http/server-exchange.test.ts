@@ -196,7 +196,7 @@ while :; do sleep 0.1; done
 		wire.socket.write(requestText("POST /monitor", check("check_slow", "")));
 		await eventually("the plugin runs", () => existsSync(begun));
 		const pid = (await readFile(begun, "utf8")).trim();
-		wire.socket.destroy();
+		wire.reset();
 		await eventually("the plugin got SIGTERM", () => existsSync(stopped));
 		await eventually("the plugin is gone", () => !existsSync(`/proc/${pid}`));
 		const next = await post(port, "/inventory", { command: "true" });
@@ -222,8 +222,8 @@ while :; do sleep 0.1; done
 				requestText("GET /"),
 		);
 		await second.opened;
-		second.socket.destroy();
-		first.socket.destroy();
+		second.reset();
+		first.reset();
 		await eventually("the plugin got SIGTERM", () => existsSync(stopped));
 		const next = await post(port, "/inventory", { command: "true" });
 		assert.equal(next.status, 200);

@@ -12,7 +12,11 @@ function assertShape(path: string, status: number, refused: Received) {
 		String(refused.headers["content-type"]).split(";")[0],
 		"application/problem+json",
 	);
-	const { title, detail, ...rest } = refused.json as Record<string, unknown>;
+	const { type, title, detail, ...rest } = refused.json as Record<
+		string,
+		unknown
+	>;
+	assert.match(String(type), /^urn:happo:problem:[a-z-]+$/);
 	assert.equal(typeof title, "string");
 	assert.ok(typeof detail === "string" && detail !== "");
 	assert.deepEqual(

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createCommands } from "../../../src/commands/command.ts";
 import { createRunner } from "../../../src/commands/runner.ts";
-import { createSlots } from "../../../src/commands/slots.ts";
+import { createFairLimit } from "../../../src/fair-limit.ts";
 import { createSnapshots } from "../../../src/machine-state/snapshot.ts";
 import { fixtures, recordingLog } from "../../support/agent.ts";
 import { testEngine } from "../../support/engine.ts";
@@ -35,7 +35,7 @@ function open(
 		commands,
 		runCommand: createRunner({
 			commands: runs,
-			slots: createSlots({ limit: 1 }),
+			places: createFairLimit({ limit: 1 }),
 			maxCommands: 1,
 			timeoutSeconds: 1,
 		}),

@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { createCommands } from "../../../src/commands/command.ts";
 import { createPlugins } from "../../../src/commands/plugin.ts";
 import { createRunner } from "../../../src/commands/runner.ts";
-import { createSlots } from "../../../src/commands/slots.ts";
+import { createFairLimit } from "../../../src/fair-limit.ts";
 import { createCollector } from "../../../src/metrics/collector.ts";
 import type { MetricConfig } from "../../../src/metrics/metric-config.ts";
 import type { Sample } from "../../../src/metrics/metric-plugin.ts";
@@ -68,7 +68,7 @@ function collect(
 		}),
 		runCommand: createRunner({
 			commands,
-			slots: createSlots({ limit }),
+			places: createFairLimit({ limit }),
 			maxCommands: limit,
 			timeoutSeconds,
 		}),

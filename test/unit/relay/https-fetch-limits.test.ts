@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { Problem } from "../../../src/problem.ts";
+import { AgentError } from "../../../src/agent-error.ts";
 import type { Fetched } from "../../../src/relay/https-fetch.ts";
 import { RelayError } from "../../../src/relay/relay-error.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -8,7 +8,7 @@ import { createFetching } from "../../support/fetching.ts";
 import { answering, json, listening } from "../../support/next-hop.ts";
 
 const isBusy = (error: unknown) =>
-	error instanceof Problem && error.status === 503;
+	error instanceof AgentError && error.code === "relay-busy";
 const isLate = (error: unknown) =>
 	error instanceof RelayError && error.isTimeout;
 

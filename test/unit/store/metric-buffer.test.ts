@@ -237,7 +237,7 @@ test("a batch is acknowledged by the one who leased it", async (t) => {
 	await buffer.append([sample(1)]);
 	const batch = await buffer.lease("a", all, 10_000);
 	await assert.rejects(buffer.acknowledge(batch?.lease.batchId ?? "", "b"), {
-		status: 400,
+		code: "bad-request",
 		message: /^consumer: batch \w+ was leased by a, not b$/,
 	});
 });

@@ -1,7 +1,7 @@
 // Fastify and nothing else: fastify.js PORT CERTIFICATE KEY
 import fastify from "fastify";
-import { loadKeyPair } from "../../../../src/http/certificate.ts";
-import { tlsOptions } from "../../../../src/http/tls-options.ts";
+import { loadKeyPair } from "../../../../src/tls/certificate.ts";
+import { tlsOptions } from "../../../../src/tls/tls-options.ts";
 
 const [port = "", certificateFile = "", privateKeyFile = ""] =
 	process.argv.slice(2);

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
-import { createSelfSigned } from "../../../src/http/self-signed.ts";
+import { createSelfSigned } from "../../../src/tls/self-signed.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const run = promisify(execFile);

@@ -1,0 +1,32 @@
+import type { Facts } from "../../generated/handlers.ts";
+import { AgentError } from "../agent-error.ts";
+import { exitCode } from "../commands/answer.ts";
+import type { CommandResult } from "../commands/command.ts";
+
+/**
+ * Does work that finds out facts about a request for the log and the figures. They
+ * go with the reply, and with an AgentError just the same.
+ */
+export async function withFacts<R extends object>(
+	work: (facts: Facts) => Promise<R>,
+): Promise<R & { facts: Facts }> {
+	const facts: Facts = {};
+	try {
+		return { ...(await work(facts)), facts };
+	} catch (error) {
+		if (error instanceof AgentError) Object.assign(error.facts, facts);
+		throw error;
+	}
+}
+
+/** How a plugin or command ended. */
+export function factsOf(result: CommandResult): Facts {
+	const { timedOut, durationMilliseconds } = result;
+	return {
+		timedOut,
+		ranMilliseconds: durationMilliseconds,
+		...(timedOut
+			? { reason: "stopped at the time limit" }
+			: { exitStatus: exitCode(result) }),
+	};
+}

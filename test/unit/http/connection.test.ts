@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer as createHttps, request } from "node:https";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import type { TLSSocket } from "node:tls";
+import {
+	Connection,
+	createConnections,
+	type DeliveryTimes,
+} from "../../../src/http/connection.ts";
+import { IncomingRequest } from "../../../src/http/request.ts";
+import { createSelfSigned } from "../../../src/tls/self-signed.ts";
+import { recordingLog } from "../../support/agent.ts";
+
+const { certificate, privateKey } = createSelfSigned({
+	commonName: "test",
+	names: ["127.0.0.1"],
+	now: new Date(),
+});
+
+/** A server behind a gate that serves nothing yet. */
+async function aServer(t: TestContext) {
+	let requests = 0;
+	const server = createHttps(
+		{ cert: certificate, key: privateKey },
+		(_request, response) => {
+			requests++;
+			response.end("OK");
+		},
+	);
+	const { log } = recordingLog();
+	const connections = createConnections({
+		server,
+		access: { allows: () => true },
+		maxConnections: 10,
+		waitMilliseconds: 1_000,
+		handshakeMilliseconds: 1_000,
+		idleMilliseconds: 1_000,
+		times: { quiet: 10, slow: 1_000 },
+		log,
+	});
+	const accepting = createServer({ pauseOnConnect: true }, connections.accept);
+	accepting.listen(0, "127.0.0.1");
+	await once(accepting, "listening");
+	t.after(() => {
+		connections.destroy();
+		accepting.close();
+	});
+	const { port } = accepting.address() as AddressInfo;
+	return { accepting, connections, port, requests: () => requests };
+}
+
+const ask = (port: number) =>
+	new Promise<string>((resolve, reject) => {
+		const asked = request(
+			{ host: "127.0.0.1", port, rejectUnauthorized: false, agent: false },
+			(response) => {
+				response.setEncoding("utf8").on("data", resolve);
+			},
+		);
+		asked.once("error", reject).end();
+	});
+
+test("connections wait unread until they are served, and later ones do not", async (t) => {
+	const { accepting, connections, port, requests } = await aServer(t);
+	const early = ask(port);
+	await once(accepting, "connection");
+	assert.equal(requests(), 0);
+	connections.serve();
+	assert.equal(await early, "OK");
+	assert.equal(await ask(port), "OK");
+	assert.equal(requests(), 2);
+});
+
+test("connections that are never served do not keep a server open", async (t) => {
+	const { accepting, connections, port } = await aServer(t);
+	const socket = connect(port, "127.0.0.1").on("error", () => {});
+	await once(accepting, "connection");
+	const closed = new Promise((resolve) => accepting.close(resolve));
+	connections.destroyWaiting();
+	await closed;
+	await once(socket, "close");
+});
+
+/** A connection that is secured, and its socket, which a test ends. */
+function secured(times: DeliveryTimes) {
+	const socket = Object.assign(new EventEmitter(), {
+		destroyed: false,
+		readableEnded: false,
+		writableEnded: false,
+		destroy: () => {
+			socket.destroyed = true;
+		},
+		end: () => {},
+	});
+	const peer = { remoteAddress: "192.0.2.7", remotePort: 1 };
+	const connection = new Connection(peer, false, times);
+	connection.secured(socket as unknown as TLSSocket);
+	const begun: number[] = [];
+	/** A request that arrives; `sent` ends it with its answer, `complete` is the answer on our side. */
+	const arrive = (payload = "", delivered?: (isDelivered: boolean) => void) => {
+		const response = Object.assign(new EventEmitter(), {
+			writableEnded: false,
+			writableFinished: false,
+			headersSent: true,
+			socket,
+		});
+		const index = begun.length;
+		const incoming = new IncomingRequest({
+			connection,
+			raw: { method: "GET", url: "/", headers: {} } as IncomingMessage,
+			response: response as unknown as ServerResponse,
+			run: () => begun.push(index),
+			tell: () => {},
+		});
+		connection.arrive(incoming);
+		const complete = () => {
+			incoming.answers({ status: 200, headers: {}, payload, delivered });
+			response.writableEnded = true;
+		};
+		const sent = () => {
+			complete();
+			response.writableFinished = true;
+			response.emit("close");
+		};
+		return { incoming, complete, sent };
+	};
+	return { connection, socket, begun, arrive };
+}
+
+test("the requests of a connection run one after the other", () => {
+	const { connection, begun, arrive } = secured({ quiet: 10, slow: 1_000 });
+	const first = arrive();
+	const second = arrive();
+	assert.equal(begun.length, 1);
+	assert.equal(connection.current, first.incoming);
+	first.sent();
+	assert.equal(begun.length, 2);
+	assert.equal(connection.current, second.incoming);
+	second.sent();
+	assert.equal(connection.current, undefined);
+});
+
+test("a client that sends hundreds of requests ahead loses its connection", () => {
+	const { socket, arrive } = secured({ quiet: 10, slow: 1_000 });
+	for (let n = 0; n < 100; n++) arrive();
+	assert.equal(socket.destroyed, false);
+	arrive();
+	assert.equal(socket.destroyed, true);
+});
+
+test("an answer that is not taken ends its connection, not before it had the time", () => {
+	const { connection, socket, arrive } = secured({ quiet: 10, slow: 1_000 });
+	const { complete } = arrive();
+	connection.sweep(performance.now() + 60_000);
+	assert.equal(socket.destroyed, false, "it is not complete");
+	complete();
+	connection.sweep(performance.now() + 900);
+	assert.equal(socket.destroyed, false);
+	connection.sweep(performance.now() + 1_100);
+	assert.equal(socket.destroyed, true);
+});
+
+test("a large answer has more time", () => {
+	const { connection, socket, arrive } = secured({ quiet: 10, slow: 1_000 });
+	arrive("x".repeat(256_000)).complete();
+	connection.sweep(performance.now() + 1_900);
+	assert.equal(socket.destroyed, false);
+	connection.sweep(performance.now() + 2_100);
+	assert.equal(socket.destroyed, true);
+});
+
+test("an answer is judged once, whatever comes after", async () => {
+	for (const [how, end, expected] of [
+		["the next request", ({ arrive }) => void arrive(), true],
+		["an orderly end", ({ socket }) => void socket.emit("end"), true],
+		["nothing", () => setTimeout(40), true],
+		["a reset", ({ socket }) => void socket.emit("error", new Error()), false],
+		["a close", ({ socket }) => void socket.emit("close"), false],
+	] as [string, (parts: ReturnType<typeof secured>) => unknown, boolean][]) {
+		const parts = secured({ quiet: 20, slow: 1_000 });
+		const heard: boolean[] = [];
+		parts.arrive("x", (isDelivered) => heard.push(isDelivered)).sent();
+		assert.deepEqual(heard, [], how);
+		await end(parts);
+		parts.socket.emit("close");
+		await setTimeout(40);
+		assert.deepEqual(heard, [expected], how);
+	}
+});
+
+test("an answer whose connection ended before it was sent is not delivered", () => {
+	const { socket, arrive } = secured({ quiet: 20, slow: 1_000 });
+	const heard: boolean[] = [];
+	arrive("x", (isDelivered) => heard.push(isDelivered)).complete();
+	socket.emit("close");
+	assert.deepEqual(heard, [false]);
+});

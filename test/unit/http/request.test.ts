@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { test } from "node:test";
+import { AgentError } from "../../../src/agent-error.ts";
+import type { Answered } from "../../../src/answered.ts";
+import { Connection } from "../../../src/http/connection.ts";
+import {
+	answeredOnSocket,
+	IncomingRequest,
+} from "../../../src/http/request.ts";
+
+const times = { quiet: 1_000, slow: 1_000 };
+
+const answer = (payload: string | Uint8Array) => ({
+	status: 200,
+	headers: {},
+	payload,
+});
+
+/** A request whose end a test decides on. */
+function setUp({
+	remoteAddress = "::ffff:192.0.2.7",
+	url = "/monitor?apikey=Xsecret",
+	isDenied = false,
+}: {
+	remoteAddress?: string;
+	url?: string;
+	isDenied?: boolean;
+} = {}) {
+	const told: Answered[] = [];
+	const socket = { remoteAddress, remotePort: 51234 };
+	const response = {
+		headersSent: false,
+		writableFinished: false,
+		statusCode: 200,
+		socket,
+	};
+	const request = new IncomingRequest({
+		connection: new Connection(socket, isDenied, times),
+		raw: { socket, method: "POST", url } as unknown as IncomingMessage,
+		response: response as unknown as ServerResponse,
+		run: () => {},
+		tell: (answered) => told.push(answered),
+	});
+	request.goesTo({ path: "/monitor", operationId: "runCheck" });
+	/** Ends the request, answered or not. */
+	const end = (status?: number) => {
+		response.headersSent = status !== undefined;
+		response.writableFinished = response.headersSent;
+		response.statusCode = status ?? 200;
+		request.over();
+		request.over();
+		assert.equal(told.length, 1, "told once");
+		return told[0] ?? assert.fail();
+	};
+	return { request, socket, told, end };
+}
+
+test("a request is told of when it is over, and not before", () => {
+	const { request, told, end } = setUp();
+	request.answers(answer("four"));
+	assert.deepEqual(told, []);
+	const { milliseconds, ...rest } = end(200);
+	assert.ok(milliseconds >= 0);
+	assert.deepEqual(rest, {
+		client: "192.0.2.7",
+		clientPort: 51234,
+		method: "POST",
+		target: "/monitor",
+		path: "/monitor",
+		operationId: "runCheck",
+		status: 200,
+		bytes: 4,
+		isCut: false,
+		refusal: undefined,
+		isDenied: false,
+		facts: {},
+	});
+});
+
+test("who and from which port is known after the connection has gone, too", () => {
+	const { socket, end } = setUp();
+	// what Node makes of a socket that was destroyed
+	Object.assign(socket, { remoteAddress: undefined, remotePort: undefined });
+	const { client, clientPort } = end();
+	assert.equal(client, "192.0.2.7");
+	assert.equal(clientPort, 51234);
+});
+
+test("without an answer there is neither status nor size, and the signal is aborted", () => {
+	const { request, end } = setUp();
+	const { signal } = request;
+	const { status, bytes } = end();
+	assert.deepEqual({ status, bytes }, { status: undefined, bytes: undefined });
+	assert.equal(signal.aborted, true);
+	assert.equal(setUp().request.signal.aborted, false);
+});
+
+test("a signal that is asked for after the end is aborted, unless the answer was sent", () => {
+	const cut = setUp();
+	cut.end();
+	assert.equal(cut.request.signal.aborted, true);
+	const sent = setUp();
+	sent.end(200);
+	assert.equal(sent.request.signal.aborted, false);
+});
+
+test("the size is that of the bytes, not of the characters", () => {
+	for (const [payload, bytes] of [
+		["", 0],
+		["日本", 6],
+		[new Uint8Array(5), 5],
+	] as const) {
+		const { request, end } = setUp();
+		request.answers(answer(payload));
+		assert.equal(end(200).bytes, bytes);
+	}
+});
+
+test("facts of a reply and of an error are told", () => {
+	const replied = setUp();
+	replied.request.addFacts({ plugin: "check_disk", exitStatus: 1 });
+	assert.deepEqual(replied.end(200).facts, {
+		plugin: "check_disk",
+		exitStatus: 1,
+	});
+	const refused = setUp();
+	refused.request.refused(
+		new AgentError("busy", "busy", { facts: { plugin: "check_disk" } }),
+	);
+	assert.deepEqual(refused.end(503).facts, { plugin: "check_disk" });
+});
+
+test("a refusal is told as the log may have it", () => {
+	const { request, end } = setUp();
+	request.refused(
+		new AgentError("forbidden", "option: no: Xsecret", {
+			logged: "option: no",
+		}),
+	);
+	const { refusal, status, isDenied } = end(403);
+	assert.deepEqual(
+		{ refusal, status, isDenied },
+		{ refusal: "option: no", status: 403, isDenied: false },
+	);
+});
+
+test("a denied peer is told as such", () => {
+	const { request, end } = setUp({ isDenied: true });
+	request.refused("denied");
+	const { refusal, isDenied } = end(403);
+	assert.equal(isDenied, true);
+	assert.equal(refusal, "Access Denied");
+});
+
+test("an answer on the socket is told of once, at the end of the request", () => {
+	const { request, told, end } = setUp();
+	const late = new AgentError("request-timeout", "did not arrive in time");
+	request.answersOnSocket(late);
+	assert.deepEqual(told, []);
+	const { status, refusal, operationId } = end();
+	assert.deepEqual(
+		{ status, refusal, operationId },
+		{ status: 408, refusal: late.message, operationId: "runCheck" },
+	);
+});
+
+test("an answer on the socket without a request has its connection's peer", () => {
+	const socket = { remoteAddress: "2001:db8::7", remotePort: 9 };
+	const noHttp = new AgentError("bad-http", "not HTTP");
+	const told = [
+		answeredOnSocket(new Connection(socket, false, times), noHttp),
+		answeredOnSocket(new Connection(socket, true, times), "denied"),
+	];
+	assert.deepEqual(
+		told.map(({ client, clientPort, status, refusal, isDenied, target }) => ({
+			client,
+			clientPort,
+			status,
+			refusal,
+			isDenied,
+			target,
+		})),
+		[
+			{ status: 400, refusal: "not HTTP", isDenied: false },
+			{ status: 403, refusal: "Access Denied", isDenied: true },
+		].map((line) => ({
+			client: "2001:db8::7",
+			clientPort: 9,
+			target: "",
+			...line,
+		})),
+	);
+});
+
+test("what a request holds is given back at its end, and at once after that", () => {
+	const { request, end } = setUp();
+	let held = 2;
+	request.holds(() => held--);
+	assert.equal(held, 2);
+	end(200);
+	assert.equal(held, 1);
+	request.holds(() => held--);
+	assert.equal(held, 0);
+});
