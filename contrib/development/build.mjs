@@ -1,8 +1,9 @@
 // Bundles what ships into dist/, without what is never used.
 //   node contrib/development/build.mjs [DIRECTORY]
-import { chmod, rm } from "node:fs/promises";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { build } from "esbuild";
+import { build as bundle } from "esbuild";
+import { writeBillOfMaterials } from "./bill-of-materials.mjs";
 import { writeDeclarations } from "./declarations.mjs";
 
 const [directory = "dist"] = process.argv.slice(2);
@@ -60,12 +61,20 @@ const compiledParts = {
 		})),
 };
 
+/** What esbuild tells of each bundle. */
+const metafiles = [];
+
+async function build(options) {
+	const { metafile } = await bundle({ ...shared, ...options, metafile: true });
+	metafiles.push(metafile);
+	return metafile;
+}
+
 // chunks of an earlier build would be shipped
 await rm(directory, { recursive: true, force: true });
 
 // what a command does not need lies in chunks that it does not load
 await build({
-	...shared,
 	entryPoints: ["cli/happo-agent.ts", "cli/happo-ctl.ts"],
 	outdir: directory,
 	splitting: true,
@@ -79,8 +88,7 @@ await build({
 });
 
 // CommonJS: V8's compiled code can be had of a script only
-const { metafile } = await build({
-	...shared,
+const daemonParts = await build({
 	entryPoints: ["cli/daemon-parts.ts"],
 	outdir: directory,
 	format: "cjs",
@@ -94,20 +102,17 @@ const { metafile } = await build({
 		js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;',
 	},
 	alias: neverReached,
-	metafile: true,
 });
 await build({
-	...shared,
 	entryPoints: ["cli/compiled-parts.ts"],
 	outdir: directory,
 	define: {
-		bundleName: JSON.stringify(basename(Object.keys(metafile.outputs)[0])),
+		bundleName: JSON.stringify(basename(Object.keys(daemonParts.outputs)[0])),
 	},
 });
 
 // started for every check: one small file, Node's own modules only
 await build({
-	...shared,
 	entryPoints: { check_happo: "cli/check-happo.ts" },
 	outdir: directory,
 	// CommonJS starts faster than a module, measured
@@ -119,12 +124,16 @@ await build({
 
 // the SDK; its types name openapi-fetch, which therefore is a dependency
 await build({
-	...shared,
 	entryPoints: { client: "src/client/index.ts" },
 	outdir: directory,
 	external: ["openapi-fetch"],
 });
 await writeDeclarations("src/client/index.ts", join(directory, "types"));
+
+writeBillOfMaterials(directory, metafiles);
+// for the test of the bill, which does not go by it
+await mkdir("build", { recursive: true });
+await writeFile("build/metafiles.json", JSON.stringify(metafiles));
 
 for (const program of ["happo-agent.js", "happo-ctl.js", "check_happo.cjs"])
 	await chmod(join(directory, program), 0o755);

@@ -67,6 +67,34 @@ export const trusting = () => createAgentClient({ agent: "h" });
 client.close();
 `;
 
+/** What the test reads of a CycloneDX document. */
+interface BillOfMaterials {
+	$schema: string;
+	bomFormat: string;
+	specVersion: string;
+	version: number;
+	metadata: { component: { "bom-ref": string; purl: string } };
+	components: {
+		"bom-ref": string;
+		type: string;
+		name: string;
+		version: string;
+		purl: string;
+		licenses: object[];
+		hashes: { content: string }[];
+		properties: { value: string }[];
+	}[];
+	dependencies: { ref: string; dependsOn: string[] }[];
+}
+
+/** What the test reads of esbuild's metafile. */
+interface Metafile {
+	outputs: Record<
+		string,
+		{ inputs: Record<string, { bytesInOutput: number }> }
+	>;
+}
+
 /** Whether a registry answers, for what the package depends on. */
 async function hasRegistry() {
 	try {
@@ -153,6 +181,110 @@ describe("the package, installed from npm pack", {
 			const { stdout } = await inProject(node, file, "--version");
 			assert.equal(stdout, `${name} version ${version}\n`);
 		}
+	});
+
+	installedIt("names every package that is in it", async () => {
+		const installed = join(project, "node_modules/happo-agent");
+		const names = ["happo-agent.cdx.json", "THIRD-PARTY-LICENSES"];
+		for (const name of names) assert.ok(packed.includes(`dist/${name}`), name);
+		const [text = "", licences = ""] = await Promise.all(
+			names.map((name) => readFile(join(installed, "dist", name), "utf8")),
+		);
+		const bill = JSON.parse(text) as BillOfMaterials;
+
+		// what the schema of CycloneDX requires, and no time or serial number
+		assert.equal(
+			bill.$schema,
+			"http://cyclonedx.org/schema/bom-1.6.schema.json",
+		);
+		assert.equal(bill.bomFormat, "CycloneDX");
+		assert.equal(bill.specVersion, "1.6");
+		assert.equal(bill.version, 1);
+		assert.doesNotMatch(text, /"(timestamp|serialNumber)"/);
+		const own = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+		assert.equal(
+			bill.metadata.component.purl,
+			`pkg:npm/happo-agent@${own.version}`,
+		);
+		const refs = bill.components.map((component) => component["bom-ref"]);
+		assert.equal(new Set(refs).size, refs.length, "references are unique");
+		const all = [...refs, bill.metadata.component["bom-ref"]].sort();
+		assert.deepEqual(bill.dependencies.map(({ ref }) => ref).sort(), all);
+		for (const { ref, dependsOn } of bill.dependencies)
+			for (const on of dependsOn) assert.ok(all.includes(on), `${ref}: ${on}`);
+
+		const assertNamed = async (directory: string, delivery: string) => {
+			const { name, version, license } = JSON.parse(
+				await readFile(join(directory, "package.json"), "utf8"),
+			);
+			const found = bill.components.find(
+				(component) => component.name === name && component.version === version,
+			);
+			assert.ok(found, `${name} ${version} is not in the bill`);
+			assert.equal(found.type, "library");
+			assert.deepEqual(found.licenses, [{ license: { id: license } }]);
+			assert.equal(
+				found.purl,
+				`pkg:npm/${name.replace("@", "%40")}@${version}`,
+			);
+			assert.match(found.hashes[0]?.content ?? "", /^[0-9a-f]{128}$/);
+			const deliveries = found.properties.map(({ value }) => value);
+			assert.ok(deliveries.includes(delivery), `${name}: ${deliveries}`);
+			assert.ok(
+				licences.includes(`\n${name} ${version} (${license})\n`),
+				`${name} ${version} is not in THIRD-PARTY-LICENSES`,
+			);
+			return `${name}@${version}`;
+		};
+		const metafiles = JSON.parse(
+			await readFile(join(root, "build/metafiles.json"), "utf8"),
+		) as Metafile[];
+		const bundled = new Set(
+			metafiles
+				.flatMap(({ outputs }) => Object.values(outputs))
+				.flatMap(({ inputs }) => Object.entries(inputs))
+				.filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+				.map(([input]) => input.split("/"))
+				.filter((path) => path.includes("node_modules"))
+				.map((path) => {
+					const at = path.lastIndexOf("node_modules") + 1;
+					const words = path[at]?.startsWith("@") ? 2 : 1;
+					return path.slice(0, at + words).join("/");
+				}),
+		);
+		// the bundles of the agent, of happo-ctl and of the client
+		for (const name of ["fastify", "ajv", "classic-level", "clipanion", "yaml"])
+			assert.ok(bundled.has(`node_modules/${name}`), name);
+		const named = new Set<string>();
+		for (const directory of bundled)
+			named.add(await assertNamed(join(root, directory), "bundled"));
+		// of what npm installs with it the versions may be newer by now
+		for (const name of Object.keys(own.dependencies).concat("abstract-level"))
+			named.add(
+				await assertNamed(join(root, "node_modules", name), "installed"),
+			);
+		for (const component of bill.components)
+			if (!named.has(component["bom-ref"]))
+				assert.deepEqual(
+					component.properties.map(({ value }) => value),
+					["installed"],
+					component["bom-ref"],
+				);
+		// a text, not a mention: the package's own copyright line
+		assert.match(licences, /Copyright \(c\) 2016-present The Fastify team/);
+	});
+
+	it("is described by the same bytes in every build", async () => {
+		const directory = await temporaryDirectory(scope);
+		await execute(node, ["contrib/development/build.mjs", directory], {
+			cwd: root,
+		});
+		for (const name of ["happo-agent.cdx.json", "THIRD-PARTY-LICENSES"])
+			assert.equal(
+				await readFile(join(directory, name), "utf8"),
+				await readFile(join(root, "dist", name), "utf8"),
+				name,
+			);
 	});
 
 	installedIt("ships nothing of its sources and tests", async () => {
