@@ -154,9 +154,12 @@ function exitOf(
 
 /** Strings as the addon takes them; EINVAL for one with a NUL, which would end it. */
 function blockOf(strings: readonly string[]): Uint8Array {
-	for (const string of strings)
-		if (string.includes("\0")) throw systemError("EINVAL", "a string with NUL");
-	return Buffer.from(strings.map((string) => `${string}\0`).join(""));
+	if (strings.length === 0) return Buffer.alloc(0);
+	const block = Buffer.from(`${strings.join("\0")}\0`);
+	let ends = 0;
+	for (let at = 0; at < block.length; at++) if (block[at] === 0) ends++;
+	if (ends !== strings.length) throw systemError("EINVAL", "a string with NUL");
+	return block;
 }
 
 /** Node's util.getSystemErrorName does not know ENOEXEC. */

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { type CommandLine, CommandStartError } from "./command.ts";
 import { createLookups, type Lookups } from "./lookups.ts";
-import { splitWords } from "./words.ts";
+import { refuseLongLine, splitWords } from "./words.ts";
 
 export interface PluginCommand {
 	kind: "direct" | "shell";
@@ -48,7 +48,10 @@ export interface Plugins {
 		name: string,
 		milliseconds?: number,
 	): Promise<LocatedPlugin | MissingPlugin | Omit<HangingPlugin, "option">>;
-	/** All that comes before running: `refused` says why nothing may be run, and which of the two was at fault. */
+	/**
+	 * All that comes before running: `refused` says why nothing may be run, and which of the two was at fault.
+	 * @throws AgentError `bad-request` for a name and options that are too long together
+	 */
 	prepare(
 		name: string,
 		option: string,
@@ -148,6 +151,7 @@ export function createPlugins({
 	return {
 		locate,
 		async prepare(name, givenOption, milliseconds) {
+			refuseLongLine("plugin_name and plugin_option", name, givenOption);
 			const reason = checkPluginName(name);
 			if (reason) return { refused: "plugin_name", reason };
 			const { found, option } = await locateCalled(
@@ -215,7 +219,15 @@ export function calledPlugin(given: string): CalledPlugin {
 	};
 }
 
-const trimmed = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, "");
+/** Without the blanks around it. A pattern for those at the end would begin anew at every blank inside. */
+function trimmed(text: string): string {
+	const isBlank = (at: number) => text[at] === " " || text[at] === "\t";
+	let from = 0;
+	let to = text.length;
+	while (from < to && isBlank(from)) from++;
+	while (to > from && isBlank(to - 1)) to--;
+	return text.slice(from, to);
+}
 
 const cleaned = (path: string) =>
 	path
@@ -236,7 +248,8 @@ export function checkPluginName(given: string): string | undefined {
 	if (/[^\S \t]/.test(name)) return "has a blank that is neither space nor tab";
 	const special = /[|&;<>()$`\\"'*?[\]#~{}!]/.exec(name);
 	if (special) return `has the shell character ${special[0]}`;
-	if (name.split(/[/ \t]/).includes("..")) return "has the path segment ..";
+	if (/(?:^|[/ \t])\.\.(?:[/ \t]|$)/.test(name))
+		return "has the path segment ..";
 	return calledPlugin(name).name === "" ? "names no file" : undefined;
 }
 

@@ -9,7 +9,7 @@ import { AgentError } from "../agent-error.ts";
 import { exitCode, outputText } from "../commands/answer.ts";
 import { type CommandLine, CommandStartError } from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
-import { splitWords } from "../commands/words.ts";
+import { refuseLongLine, splitWords } from "../commands/words.ts";
 import { factsOf, withFacts } from "./facts.ts";
 
 /** What /inventory may run. */
@@ -71,6 +71,7 @@ export function createInventory(parts: {
 		facts: Facts,
 	): Promise<Reply<"runInventoryCommand">> => {
 		const option = body.command_option ?? "";
+		refuseLongLine("command and command_option", body.command, option);
 		const [, program] = /^\s*([\w./+-]+)(?=\s|$)/.exec(body.command) ?? [];
 		// what is no plain name may be a password in front of one
 		if (program !== undefined) facts.command = program;

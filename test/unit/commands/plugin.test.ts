@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { missingAnswer } from "../../../src/commands/answer.ts";
 import {
+	calledPlugin,
 	checkPluginName,
 	createPlugins,
 	pluginCommand,
@@ -52,6 +53,44 @@ test("a plugin name stays inside its directories and means nothing to a shell", 
 			.map((character) => `a${character}b`),
 	])
 		assert.equal(typeof checkPluginName(name), "string", JSON.stringify(name));
+});
+
+/** The shortest of some runs, in milliseconds. */
+function shortest(work: () => void) {
+	const runs = Array.from({ length: 5 }, () => {
+		const begun = performance.now();
+		work();
+		return performance.now() - begun;
+	});
+	return Math.min(...runs);
+}
+
+test("a name with sixteen times the blanks takes no more than its share of time", () => {
+	const named = (blanks: number) => `check_x${" ".repeat(blanks)}-w`;
+	const [short, long] = [2_000, 32_000].map((blanks) =>
+		shortest(() => {
+			assert.deepEqual(calledPlugin(named(blanks)), {
+				whole: named(blanks),
+				name: "check_x",
+				options: "-w",
+			});
+			assert.equal(checkPluginName(named(blanks)), undefined);
+		}),
+	) as [number, number];
+	// 256 times if each blank were looked at from all before it
+	assert.ok(long < 100 * short, `${short} and ${long} ms`);
+});
+
+test("a name and options that no command line has room for are refused", async () => {
+	const plugins = createPlugins({ directories: [], allowShell: true });
+	for (const [name, option] of [
+		["check_x", "x".repeat(131_072)],
+		["x".repeat(131_073), ""],
+	] as const)
+		await assert.rejects(plugins.prepare(name, option), {
+			code: "bad-request",
+			message: /^plugin_name and plugin_option: \d+ characters/,
+		});
 });
 
 test("an option of plain words is run without a shell", () => {

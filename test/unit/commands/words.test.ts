@@ -5,7 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { splitWords } from "../../../src/commands/words.ts";
+import { refuseLongLine, splitWords } from "../../../src/commands/words.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const LINES = 5000;
@@ -110,6 +110,40 @@ test("splits plain words, quotes and backslashes", () => {
 test("leaves to a shell what only a shell can read", () => {
 	for (const line of shellOnly)
 		assert.equal(splitWords(line), undefined, JSON.stringify(line));
+});
+
+test("leaves more words to a shell than a check has", () => {
+	assert.equal(splitWords("a ".repeat(4096))?.length, 4096);
+	assert.equal(splitWords("a ".repeat(4098)), undefined);
+	assert.equal(splitWords(" ".repeat(100_000))?.length, 0);
+});
+
+test("a long word takes the memory of its characters", () => {
+	const characters = 100_000;
+	for (const [name, line, word] of [
+		["plain", "x".repeat(characters), "x".repeat(characters)],
+		["quoted", `'${"x".repeat(characters)}'`, "x".repeat(characters)],
+		["escaped", "\\x".repeat(characters / 2), "x".repeat(characters / 2)],
+		["of many parts", "'x'".repeat(characters / 4), "x".repeat(characters / 4)],
+	] as const) {
+		const before = process.memoryUsage().heapUsed;
+		const kept = Array.from({ length: 30 }, () => splitWords(line));
+		const taken = process.memoryUsage().heapUsed - before;
+		for (const words of kept) assert.deepEqual(words, [word], name);
+		// a string made of single characters takes 32 bytes for each of them
+		assert.ok(
+			taken < 30 * characters * 8,
+			`${name}: ${taken} bytes for ${kept.length} words`,
+		);
+	}
+});
+
+test("a line that no command line has room for is refused before it is read", () => {
+	refuseLongLine("a and b", "a".repeat(131_071), "b");
+	assert.throws(() => refuseLongLine("a and b", "a".repeat(131_071), "bc"), {
+		code: "bad-request",
+		message: "a and b: 131073 characters, a command line has room for 131072",
+	});
 });
 
 test("quoted text stays one word whatever is in it", () => {
