@@ -291,7 +291,7 @@ describe("the package, installed from npm pack", {
 		const shipped = await readdir(join(project, "node_modules/happo-agent"));
 		assert.deepEqual(
 			shipped.sort(),
-			"CHANGELOG.md LICENSE README.md contrib dist openapi.yaml package.json src".split(
+			"CHANGELOG.md CONTRIBUTING.md LICENSE README.md SECURITY.md UPGRADING.md contrib dist openapi.yaml package.json src".split(
 				" ",
 			),
 		);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -305,10 +305,17 @@ export { data, error };
 	);
 });
 
+const decisions = "contrib/development/decisions";
+
 for (const path of [
 	"README.md",
+	"CONTRIBUTING.md",
+	"SECURITY.md",
+	"UPGRADING.md",
 	"contrib/development/README.md",
+	"contrib/development/glossary.md",
 	"contrib/management-server/README.md",
+	...readdirSync(decisions).map((name) => `${decisions}/${name}`),
 ])
 	test(`what ${path} names exists`, () => {
 		// a command or a link may be broken at the end of a line
@@ -316,7 +323,8 @@ for (const path of [
 		const scripts = [
 			...text.matchAll(/\bnpm (?:run (?:-s )?([\w-]+)|(start|test)\b)/g),
 		].map((match) => match[1] ?? match[2] ?? "");
-		assert.ok(scripts.length > 0, "no npm run: are they still found?");
+		if (/^(README|CONTRIBUTING|contrib\/management-server)/.test(path))
+			assert.ok(scripts.length > 0, "no npm run: are they still found?");
 		for (const name of scripts)
 			assert.ok(manifest.scripts[name], `npm run ${name}: no such script`);
 
@@ -330,13 +338,35 @@ for (const path of [
 		const below = [...text.matchAll(places)].map(([place]) =>
 			place.replace(/\.$/, ""),
 		);
-		assert.ok(
-			links.length + below.length > 0,
-			"no paths: are they still found?",
-		);
+		if (!/SECURITY|glossary|decisions/.test(path))
+			assert.ok(
+				links.length + below.length > 0,
+				"no paths: are they still found?",
+			);
 		for (const place of below)
 			assert.ok(existsSync(place) || existsSync(beside(place)), place);
 		// a source that is named without its folder is beside the text
 		for (const [, name = ""] of text.matchAll(/`([\w-]+\.ts)`/g))
 			assert.ok(existsSync(beside(name)), name);
 	});
+
+test("every decision has its date and its parts, and the list names it", () => {
+	const list = read("contrib/development/README.md");
+	const names = readdirSync(decisions).sort();
+	assert.ok(names.length > 40);
+	for (const [index, name] of names.entries()) {
+		const number = String(index + 1).padStart(4, "0");
+		assert.match(name, new RegExp(`^${number}-[a-z0-9-]+\\.md$`));
+		const text = read(`${decisions}/${name}`);
+		assert.match(
+			text,
+			/^# \d+\. [^\n]+\n\n\d{4}-\d\d-\d\d\n\n## Context\n\n[\s\S]+?## Decision\n\n[\s\S]+?## Consequences\n\n[\s\S]+?$/,
+			name,
+		);
+		const [, title = ""] = /^# \d+\. (.*)$/m.exec(text) ?? [];
+		assert.ok(
+			list.includes(`- [${number}](decisions/${name}) ${title}\n`),
+			`${name} in contrib/development/README.md`,
+		);
+	}
+});
