@@ -1,14 +1,13 @@
-const codes = {
-	bold: 1,
-	dim: 2,
-	red: 31,
-	green: 32,
-	yellow: 33,
-	cyan: 36,
-	magenta: 35,
-} as const;
+import { styleText } from "node:util";
 
-export type Colour = keyof typeof codes;
+export type Colour =
+	| "bold"
+	| "dim"
+	| "red"
+	| "green"
+	| "yellow"
+	| "cyan"
+	| "magenta";
 
 /** Colours a text, or leaves it. */
 export type Paint = (text: string, colour: Colour | undefined) => string;
@@ -17,6 +16,7 @@ export type Paint = (text: string, colour: Colour | undefined) => string;
 export function createPaint(isColoured: boolean): Paint {
 	return (text, colour) =>
 		isColoured && colour && text !== ""
-			? `\x1b[${codes[colour]}m${text}\x1b[0m`
+			? // the caller has looked at the stream, which need not be standard output
+				styleText(colour, text, { validateStream: false })
 			: text;
 }

@@ -74,7 +74,7 @@ test("a table fits, the widest column gives way", () => {
 	assert.match(
 		table(columns, rows, { columns: 80, paint: createPaint(true) }),
 		// biome-ignore lint/suspicious/noControlCharactersInRegex: the colours
-		/\n\x1b\[31mdb\x1b\[0m {5}22/,
+		/\n\x1b\[31mdb\x1b\[39m {5}22/,
 	);
 	assert.equal(table(columns, [], { columns: 80, paint: plain }), "");
 });
