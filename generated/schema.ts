@@ -1233,9 +1233,11 @@ export interface components {
     };
     parameters: {
         /**
-         * @description How many milliseconds the caller will still wait, counted from now. It can only lower this
-         *     agent's own limits, so that an inner hop gives up before an outer one. Agents send it along a
-         *     relay chain; the original ignores and drops it.
+         * @description How many milliseconds the caller will still wait, counted from now. A request waits no longer
+         *     than that for its turn or for memory, and a relay gives up by then with status 504, the inner
+         *     one a little before the outer one. How long a plugin or command may run is the setting
+         *     `command-timeout` of the agent that runs it. Agents send the header along a relay chain; the
+         *     original ignores and drops it.
          * @example 9500
          */
         MillisecondsLeft: string;
@@ -1282,9 +1284,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description How many milliseconds the caller will still wait, counted from now. It can only lower this
-                 *     agent's own limits, so that an inner hop gives up before an outer one. Agents send it along a
-                 *     relay chain; the original ignores and drops it.
+                 * @description How many milliseconds the caller will still wait, counted from now. A request waits no longer
+                 *     than that for its turn or for memory, and a relay gives up by then with status 504, the inner
+                 *     one a little before the outer one. How long a plugin or command may run is the setting
+                 *     `command-timeout` of the agent that runs it. Agents send the header along a relay chain; the
+                 *     original ignores and drops it.
                  * @example 9500
                  */
                 "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
@@ -1369,9 +1373,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description How many milliseconds the caller will still wait, counted from now. It can only lower this
-                 *     agent's own limits, so that an inner hop gives up before an outer one. Agents send it along a
-                 *     relay chain; the original ignores and drops it.
+                 * @description How many milliseconds the caller will still wait, counted from now. A request waits no longer
+                 *     than that for its turn or for memory, and a relay gives up by then with status 504, the inner
+                 *     one a little before the outer one. How long a plugin or command may run is the setting
+                 *     `command-timeout` of the agent that runs it. Agents send the header along a relay chain; the
+                 *     original ignores and drops it.
                  * @example 9500
                  */
                 "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
@@ -1434,9 +1440,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description How many milliseconds the caller will still wait, counted from now. It can only lower this
-                 *     agent's own limits, so that an inner hop gives up before an outer one. Agents send it along a
-                 *     relay chain; the original ignores and drops it.
+                 * @description How many milliseconds the caller will still wait, counted from now. A request waits no longer
+                 *     than that for its turn or for memory, and a relay gives up by then with status 504, the inner
+                 *     one a little before the outer one. How long a plugin or command may run is the setting
+                 *     `command-timeout` of the agent that runs it. Agents send the header along a relay chain; the
+                 *     original ignores and drops it.
                  * @example 9500
                  */
                 "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];

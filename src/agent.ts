@@ -289,6 +289,7 @@ export async function startAgent(parts: {
 	});
 	const relay = createHttpsFetch({
 		trust,
+		limits: { each: 128, all: 512, eachSlow: 8, allSlow: 64 },
 		maxBodyBytes: settings["proxy-max-answer-bytes"],
 	});
 	const memory = createMemoryStatus();
@@ -371,7 +372,6 @@ export async function startAgent(parts: {
 			limits: {
 				maxConnections: settings["max-connections"],
 				maxBodyBytes: settings["max-body-bytes"],
-				maxBufferedBytes: settings["max-buffered-bytes"],
 				waitSeconds: settings["connection-wait-seconds"],
 				handshakeTimeoutSeconds: settings["handshake-timeout-seconds"],
 				headersTimeoutSeconds: settings["headers-timeout-seconds"],
@@ -382,6 +382,10 @@ export async function startAgent(parts: {
 				port: settings.port,
 				...(settings["listen-address"] && { host: settings["listen-address"] }),
 			},
+			memory: createFairLimit({
+				limit: settings["max-buffered-bytes"],
+				keptFor: 2,
+			}),
 			onAnswered: (answered) => {
 				accessLog(answered);
 				figures.count(answered);

@@ -20,19 +20,27 @@ export interface Wanted {
 	signal?: AbortSignal;
 }
 
+/** What a caller has of a limit. */
+export interface Taken {
+	readonly amount: number;
+	/** Gives a part back, so that this amount is left; never takes more. */
+	shrink(amount: number): void;
+	/** Gives all of it back; again it does nothing. */
+	release(): void;
+}
+
 /** A limit of places or bytes that clients share. */
 export interface FairLimit {
 	/**
 	 * Takes an amount, waiting for it if need be.
-	 * @returns gives it back; calling it again does nothing
 	 * @throws LimitReached after the time, or at once when too many wait or the amount is over the limit
 	 * @throws the signal's reason when it is aborted before
 	 */
-	acquire(wanted: Wanted): Promise<() => void>;
+	acquire(wanted: Wanted): Promise<Taken>;
 	/** Takes an amount at once; undefined if that is not possible. */
-	tryAcquire(
-		wanted: Pick<Wanted, "client" | "amount">,
-	): (() => void) | undefined;
+	tryAcquire(wanted: Pick<Wanted, "client" | "amount">): Taken | undefined;
+	/** What there is in all. */
+	readonly limit: number;
 	/** What is taken now. */
 	readonly taken: number;
 	/** Callers that wait. */
@@ -77,18 +85,26 @@ export function createFairLimit({
 		return own === 0 || own + amount <= left - Math.floor(left / keptFor);
 	};
 
-	const take = (client: string, amount: number) => {
-		taken += amount;
-		held.set(client, heldBy(client) + amount);
-		let isTaken = true;
-		return () => {
-			if (!isTaken) return;
-			isTaken = false;
-			taken -= amount;
-			const left = heldBy(client) - amount;
+	const take = (client: string, wanted: number): Taken => {
+		taken += wanted;
+		held.set(client, heldBy(client) + wanted);
+		let amount = wanted;
+		const shrink = (to: number) => {
+			if (to >= amount) return;
+			const back = amount - to;
+			amount = to;
+			taken -= back;
+			const left = heldBy(client) - back;
 			if (left > 0) held.set(client, left);
 			else held.delete(client);
 			serve();
+		};
+		return {
+			get amount() {
+				return amount;
+			},
+			shrink,
+			release: () => shrink(0),
 		};
 	};
 
@@ -118,6 +134,7 @@ export function createFairLimit({
 		fits(client, amount) ? take(client, amount) : undefined;
 
 	return {
+		limit,
 		get taken() {
 			return taken;
 		},
@@ -127,8 +144,8 @@ export function createFairLimit({
 		tryAcquire,
 		async acquire({ client, amount = 1, timeoutMilliseconds, signal }) {
 			signal?.throwIfAborted();
-			const release = tryAcquire({ client, amount });
-			if (release) return release;
+			const taken = tryAcquire({ client, amount });
+			if (taken) return taken;
 			if (amount > limit) throw new LimitReached("over the limit");
 			if (!mayWait(client)) throw new LimitReached("too many waiting");
 			return new Promise((resolve, reject) => {

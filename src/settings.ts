@@ -414,7 +414,7 @@ export const daemonSettings = {
 		minimum: 1024,
 		maximum: 4096 * mebibyte,
 		default: 64 * mebibyte,
-		help: "request bodies in memory at once; one client gets half of what others have left",
+		help: "request bodies and answers in memory at once; one client gets half of what others have left",
 	},
 	"handshake-timeout-seconds": {
 		kind: "integer",

@@ -75,7 +75,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{
 		from: /^src\/http\//,
-		to: /^src\/http\/|^src\/(access|agent-error|answered|fair-limit|log|log-repeats|strict-json)\.ts$|^generated\/handlers\.ts$/,
+		to: /^src\/http\/|^src\/(access|agent-error|answered|collect|fair-limit|log|log-repeats|strict-json)\.ts$|^generated\/handlers\.ts$/,
 	},
 	{
 		from: /^src\/tls\//,
@@ -107,7 +107,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/relay\//,
-		to: /^src\/relay\/|^src\/commands\/native-addon\.ts$|^src\/(access|agent-error|fair-limit|log|system-error)\.ts$/,
+		to: /^src\/relay\/|^src\/commands\/native-addon\.ts$|^src\/(access|agent-error|collect|fair-limit|log|system-error)\.ts$/,
 	},
 	{
 		from: /^src\/settings\.ts$/,

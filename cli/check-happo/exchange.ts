@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { connect as connectTcp, isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { relayError } from "../../src/relay/relay-error.ts";
 import { systemReason } from "../../src/system-error.ts";
@@ -27,17 +27,24 @@ function readCa(file: string): Buffer {
 }
 
 /** A connection; without a CA file its certificate is not verified, as in the original. */
-const open = ({ to }: CheckRequest, { caFile }: Trust): TLSSocket =>
-	connect({
+function open(
+	{ to }: CheckRequest,
+	{ caFile }: Trust,
+): { socket: TLSSocket; reset: () => void } {
+	// an empty list is not the same as none: to read the 150 roots that Node
+	// brings along takes longer than the whole check
+	const ca = caFile === undefined ? [] : readCa(caFile);
+	const tcp = connectTcp({ host: to.host, port: to.port });
+	const socket = connect({
+		socket: tcp,
 		host: to.host,
-		port: to.port,
 		...(isIP(to.host) === 0 && { servername: to.host }),
 		minVersion: "TLSv1.2",
 		rejectUnauthorized: caFile !== undefined,
-		// an empty list is not the same as none: to read the 150 roots that Node
-		// brings along takes longer than the whole check
-		ca: caFile === undefined ? [] : readCa(caFile),
+		ca,
 	});
+	return { socket, reset: () => tcp.resetAndDestroy() };
+}
 
 // costs milliseconds: only for those who want to know
 const fingerprintOf = (socket: TLSSocket) =>
@@ -63,7 +70,7 @@ export function exchange(
 ): Promise<HttpAnswer> {
 	const place = request.to.text;
 	note?.(`connecting to ${place}`);
-	const socket = open(request, trust);
+	const { socket, reset } = open(request, trust);
 	const reader = createAnswerReader();
 	return new Promise<HttpAnswer>((resolve, reject) => {
 		let isLate = false;
@@ -79,7 +86,9 @@ export function exchange(
 			socket.destroy();
 		};
 		const fail = (error: Error) => {
-			over();
+			clearTimeout(timer);
+			// an agent goes on for a client that only ends its side
+			reset();
 			reject(
 				relayError(
 					// an error without a code: its text is the reason

@@ -118,6 +118,11 @@ export interface Facts {
 export interface Call {
 	/** Address of the client. */
 	client: string;
+	/**
+	 * Waits until there is memory for so many bytes more of an answer, which count
+	 * until the client has it. Throws AgentError \`busy\` when there is none in time.
+	 */
+	reserve(bytes: number): Promise<void>;
 	/** Aborted when the client has gone: nobody will read the answer. */
 	signal: AbortSignal;
 	/** What the caller will still wait, in milliseconds; undefined if it did not say. */

@@ -69,7 +69,6 @@ export function createAgentFetch(options: AgentOptions): {
 	const [first = agent, ...rest] = [...bastions, agent];
 	const limit = timeLimit(options.timeoutMilliseconds);
 	const retries = countOf("retries", options.retries ?? 2);
-	const unlimited = Number.POSITIVE_INFINITY;
 	const out = createHttpsFetch({
 		trust: trustOf(options.trust),
 		maxBodyBytes: countOf(
@@ -77,8 +76,6 @@ export function createAgentFetch(options: AgentOptions): {
 			options.maxAnswerBytes ?? 67_108_864,
 		),
 		maxBodySetting: "maxAnswerBytes",
-		// a client waits for a connection, it has nobody to refuse
-		limits: { each: unlimited, all: unlimited, eachNested: unlimited },
 	});
 
 	/** One attempt; `left` is in milliseconds. */
@@ -99,6 +96,7 @@ export function createAgentFetch(options: AgentOptions): {
 			timeoutMilliseconds: left,
 			signal,
 			isNested: false,
+			client: "",
 		});
 		const failure =
 			rest.length > 0 ? relayFailure(answer, sent, first) : undefined;

@@ -11,7 +11,10 @@ import {
 export interface RunLimits {
 	/** Clients share the places. */
 	client: string;
-	/** What the caller will still wait; can only lower the agent's own limit. */
+	/**
+	 * What the caller will still wait. No command waits longer than that for its turn;
+	 * how long it may run is the agent's own limit, and who gives up says so.
+	 */
 	millisecondsLeft: number | undefined;
 	/** Aborted when the client has gone. */
 	signal: AbortSignal;
@@ -35,16 +38,12 @@ export function createRunner(parts: {
 }): RunCommand {
 	const { commands, places, maxCommands, timeoutSeconds } = parts;
 	return async (line, { client, millisecondsLeft, signal }) => {
-		const askedAt = performance.now();
-		/** What is left of the agent's limit and of the caller's patience. */
-		const timeLeft = () =>
-			Math.min(
-				timeoutSeconds * 1000,
-				(millisecondsLeft ?? Number.POSITIVE_INFINITY) -
-					(performance.now() - askedAt),
-			);
-		const waitMilliseconds = Math.max(0, timeLeft());
-		const release = await places
+		const timeoutMilliseconds = timeoutSeconds * 1000;
+		const waitMilliseconds = Math.min(
+			timeoutMilliseconds,
+			millisecondsLeft ?? Number.POSITIVE_INFINITY,
+		);
+		const place = await places
 			.acquire({ client, timeoutMilliseconds: waitMilliseconds, signal })
 			.catch((error) => {
 				if (!(error instanceof LimitReached))
@@ -57,7 +56,6 @@ export function createRunner(parts: {
 				);
 			});
 		try {
-			const timeoutMilliseconds = Math.max(1, timeLeft());
 			const result = await commands.run(line, { timeoutMilliseconds, signal });
 			if (result.cancelled)
 				throw new AgentError("stopping", "the agent is stopping");
@@ -70,7 +68,7 @@ export function createRunner(parts: {
 				);
 			throw error;
 		} finally {
-			release();
+			place.release();
 		}
 	};
 }

@@ -6,7 +6,8 @@ import type { Lease } from "../store/lease-book.ts";
 import { type MetricBuffer, plainConsumer } from "../store/metric-buffer.ts";
 import type { BatchLimits } from "../store/selection.ts";
 
-const mebibyte = 1024 * 1024;
+/** Of stored values in one answer; as JSON they have about as many. */
+const mostAnswerBytes = 8 * 1024 * 1024;
 
 /** Values looked at before other requests have their turn. */
 const valuesInTurn = 10_000;
@@ -14,7 +15,7 @@ const valuesInTurn = 10_000;
 /** What one answer holds at most; the original's sixty seconds of arrival. */
 const limits = (seconds: number | null | undefined): BatchLimits => ({
 	seconds: seconds ?? 60,
-	bytes: 8 * mebibyte,
+	bytes: mostAnswerBytes,
 });
 
 /** Samples as the original answers them: `null` when there are none. */
@@ -91,8 +92,9 @@ export function createMetric(parts: {
 	};
 
 	return {
-		drainMetrics: async () => {
+		drainMetrics: async (_params, _body, call) => {
 			known(plainConsumer);
+			await call.reserve(mostAnswerBytes);
 			const taken = await buffer.take(limits(undefined));
 			return {
 				status: 200,
@@ -117,9 +119,11 @@ export function createMetric(parts: {
 			);
 			return { status: 200, body: { status: "ok", message: "" } };
 		},
-		leaseMetrics: async (_params, { seconds, limit, consumer }) => {
+		leaseMetrics: async (_params, { seconds, limit, consumer }, call) => {
+			const name = known(consumer);
+			await call.reserve(mostAnswerBytes);
 			const batch = await buffer.lease(
-				known(consumer),
+				name,
 				limits(limit),
 				Math.min(seconds, maxLeaseSeconds) * 1000,
 			);
@@ -146,8 +150,10 @@ export function createMetric(parts: {
 			await buffer.acknowledge(batch_id, named && known(named));
 			return { status: 200, body: { status: "ok", message: "" } };
 		},
-		peekMetrics: async (_params, { limit, consumer }) => {
-			const samples = await buffer.peek(known(consumer), limits(limit));
+		peekMetrics: async (_params, { limit, consumer }, call) => {
+			const name = known(consumer);
+			await call.reserve(mostAnswerBytes);
+			const samples = await buffer.peek(name, limits(limit));
 			return { status: 200, body: answered(samples) };
 		},
 		// moved to /status, in the original already

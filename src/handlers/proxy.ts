@@ -130,6 +130,8 @@ export function createProxy(parts: {
 				},
 				timeoutMilliseconds: left && Math.max(1, left),
 				isNested: call.hopsPassed > 0,
+				client: call.client,
+				reserve: (bytes) => call.reserve(bytes),
 				signal: call.signal,
 			});
 			if (answer.status < 200 || answer.status > 599)

@@ -2,7 +2,7 @@ import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type Access, plainAddress } from "../access.ts";
-import { createFairLimit } from "../fair-limit.ts";
+import { createFairLimit, type Taken } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import { refusePlainHttp } from "./plain-http.ts";
@@ -232,15 +232,11 @@ export function createConnections(parts: {
 		secured.set(socket, connection);
 	});
 
-	const serveOne = (
-		socket: Socket,
-		connection: Connection,
-		release: () => void,
-	) => {
+	const serveOne = (socket: Socket, connection: Connection, place: Taken) => {
 		served.set(socket, connection);
 		socket.once("close", () => {
 			served.delete(socket);
-			release();
+			place.release();
 		});
 		admit(socket, connection);
 	};
@@ -275,13 +271,13 @@ export function createConnections(parts: {
 		const leave = () => gone.abort();
 		socket.on("error", ignore).once("close", leave);
 		try {
-			const release = await places.acquire({
+			const place = await places.acquire({
 				client: connection.client,
 				timeoutMilliseconds: parts.waitMilliseconds,
 				signal: gone.signal,
 			});
 			socket.off("error", ignore).off("close", leave);
-			serveOne(socket, connection, release);
+			serveOne(socket, connection, place);
 		} catch {
 			socket.destroy();
 		} finally {
@@ -321,8 +317,8 @@ export function createConnections(parts: {
 		const isDenied = !access.allows(socket.remoteAddress);
 		const connection = new Connection(socket, isDenied, times);
 		if (isDenied) return deny(socket, connection);
-		const release = places.tryAcquire(connection);
-		if (release) serveOne(socket, connection, release);
+		const place = places.tryAcquire(connection);
+		if (place) serveOne(socket, connection, place);
 		else void wait(socket, connection);
 	};
 

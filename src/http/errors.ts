@@ -94,16 +94,17 @@ export const accessDenied: Answer = {
 
 /**
  * Whatever was thrown, as an AgentError. Anything else is the agent's own fault:
- * it goes to the log with its stack, and tells the client nothing.
+ * it goes to the log with its stack, once an hour for a path, and tells the client nothing.
  */
 export function toAgentError(
 	error: unknown,
 	trouble: Pick<LogRepeats, "wrong">,
+	path: string,
 ): AgentError {
 	if (error instanceof AgentError) return error;
 	const kind = String(error);
 	const text = error instanceof Error ? (error.stack ?? kind) : kind;
-	trouble.wrong("internal error", {
+	trouble.wrong(`internal error at ${path}`, {
 		kind,
 		level: "error",
 		lines: [`internal error: ${text}`],

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Call, Facts } from "../../generated/handlers.ts";
-import type { AgentError } from "../agent-error.ts";
+import { AgentError } from "../agent-error.ts";
 import type { Answered } from "../answered.ts";
+import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
 import type { Connection } from "./connection.ts";
 import { statusOf } from "./errors.ts";
 import type { Answer } from "./reply.ts";
@@ -43,12 +44,16 @@ export class IncomingRequest implements Call {
 	#status: number | undefined;
 	#answeredAt = 0;
 	#bytes: number | undefined;
-	#releases: (() => void)[] = [];
+	readonly #memory: FairLimit;
+	readonly #waitMilliseconds: number;
+	#reserved: Taken[] = [];
 	#gone: AbortController | undefined;
 	#isRunning = false;
 	#isOver = false;
 
 	/**
+	 * @param parts.memory what the bytes of bodies and answers count in
+	 * @param parts.waitMilliseconds for memory, at most
 	 * @param parts.run answers it, when its turn has come
 	 * @param parts.tell hears of it once, when it is over; must not throw
 	 */
@@ -56,12 +61,16 @@ export class IncomingRequest implements Call {
 		connection: Connection;
 		raw: IncomingMessage;
 		response: ServerResponse;
+		memory: FairLimit;
+		waitMilliseconds: number;
 		run: () => void;
 		tell: (answered: Answered) => void;
 	}) {
 		this.connection = parts.connection;
 		this.raw = parts.raw;
 		this.response = parts.response;
+		this.#memory = parts.memory;
+		this.#waitMilliseconds = parts.waitMilliseconds;
 		this.#run = parts.run;
 		this.#tell = parts.tell;
 	}
@@ -104,6 +113,7 @@ export class IncomingRequest implements Call {
 		}
 		this.#answeredAt = performance.now();
 		this.#bytes = this.raw.method === "HEAD" ? 0 : Buffer.byteLength(payload);
+		this.#keepReserved(this.#bytes);
 		this.deliver = delivered;
 		if (delivered) this.connection.linger();
 	}
@@ -120,10 +130,41 @@ export class IncomingRequest implements Call {
 		return { since: this.#answeredAt, bytes: this.#bytes ?? 0 };
 	}
 
-	/** Gives something back when the request is over; at once if it is. */
-	holds(release: () => void): void {
-		if (this.#isOver) release();
-		else this.#releases.push(release);
+	async reserve(bytes: number, what = "answer"): Promise<void> {
+		const { client, signal } = this;
+		// a quarter of a small limit is what an answer can have; a body must fit
+		const amount =
+			what === "answer" ? Math.min(bytes, this.#memory.limit / 4) : bytes;
+		const timeoutMilliseconds = Math.min(
+			this.#waitMilliseconds,
+			this.millisecondsLeft ?? Number.POSITIVE_INFINITY,
+		);
+		const wanted = { client, amount, timeoutMilliseconds, signal };
+		const taken = await this.#memory.acquire(wanted).catch((cause) => {
+			throw new AgentError(
+				"busy",
+				cause instanceof LimitReached
+					? `${what}: ${this.#memory.taken} bytes of requests and answers are in memory (max-buffered-bytes)`
+					: "the client has gone",
+				{ cause },
+			);
+		});
+		if (this.#isOver) taken.release();
+		else this.#reserved.push(taken);
+	}
+
+	/** Of what was reserved, all but so many bytes is given back. */
+	#keepReserved(bytes: number) {
+		let left = bytes;
+		for (const taken of this.#reserved) {
+			taken.shrink(left);
+			left -= taken.amount;
+		}
+	}
+
+	/** Bytes that are reserved for this request. */
+	get reserved(): number {
+		return this.#reserved.reduce((sum, { amount }) => sum + amount, 0);
 	}
 
 	get client(): string {
@@ -154,7 +195,7 @@ export class IncomingRequest implements Call {
 		if (this.#isOver) return;
 		this.#isOver = true;
 		if (!this.response.writableFinished) this.#gone?.abort();
-		for (const release of this.#releases.splice(0)) release();
+		this.#keepReserved(0);
 		// what it was about is known when its handler has ended
 		if (!this.#isRunning) this.#report();
 	}

@@ -7,7 +7,7 @@ import type { Handlers } from "../../generated/handlers.ts";
 import { type Access, plainAddress } from "../access.ts";
 import { AgentError } from "../agent-error.ts";
 import type { Answered } from "../answered.ts";
-import { createFairLimit } from "../fair-limit.ts";
+import type { FairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { Bound, BoundOperation } from "./bind.ts";
@@ -40,8 +40,6 @@ export interface ServerLimits {
 	requestTimeoutSeconds: number;
 	idleTimeoutSeconds: number;
 	maxBodyBytes: number;
-	/** Bodies and answers in memory, all together. */
-	maxBufferedBytes: number;
 }
 
 export interface AgentServer {
@@ -72,6 +70,9 @@ type Untyped = (
 	body: unknown,
 	call: IncomingRequest,
 ) => Replied | Promise<Replied>;
+
+/** Answers up to this size are not worth counting. */
+const uncountedBytes = 65_536;
 
 const milliseconds = (seconds: number) => seconds * 1000;
 
@@ -146,6 +147,8 @@ export async function startServer(parts: {
 	access: Access;
 	tls: TlsOptions;
 	limits: ServerLimits;
+	/** What bodies and answers have, all together, in bytes. */
+	memory: FairLimit;
 	where: { port: number; host?: string };
 	/** Hears of every request when it is over. */
 	onAnswered: (answered: Answered) => void;
@@ -157,10 +160,6 @@ export async function startServer(parts: {
 }): Promise<AgentServer> {
 	const { bound, access, limits, log, onAnswered } = parts;
 	const handlers = parts.handlers as unknown as Record<string, Untyped>;
-	const memory = createFairLimit({
-		limit: limits.maxBufferedBytes,
-		keptFor: 2,
-	});
 	const trouble = createLogRepeats({ log });
 	const warnOfUtf8 = createUtf8Warnings({ log, now: () => performance.now() });
 	let server: Server | undefined;
@@ -223,6 +222,8 @@ export async function startServer(parts: {
 						connection,
 						raw,
 						response,
+						memory: parts.memory,
+						waitMilliseconds: milliseconds(limits.waitSeconds),
 						run: () => handler(raw, response),
 						tell: onAnswered,
 					}),
@@ -284,8 +285,6 @@ export async function startServer(parts: {
 		const bytes = await readBody(incoming, {
 			maxBytes,
 			...(maxBytes === limits.maxBodyBytes && { setting: "max-body-bytes" }),
-			memory,
-			waitMilliseconds: milliseconds(limits.waitSeconds),
 		});
 		incoming.isReading = false;
 		return parseBody(bytes, {
@@ -315,7 +314,11 @@ export async function startServer(parts: {
 				incoming.addFacts(replied.facts);
 				try {
 					parts.checkReply?.(operationId, replied);
-					return send(reply, toAnswer(replied));
+					const answer = toAnswer(replied);
+					// a large answer may be long in being read
+					const more = answer.payload.length - incoming.reserved;
+					if (more > uncountedBytes) await incoming.reserve(more);
+					return send(reply, answer);
 				} catch (error) {
 					replied.delivered?.(false);
 					throw error;
@@ -326,7 +329,10 @@ export async function startServer(parts: {
 	app.setErrorHandler((error, { incoming }, reply) => {
 		// Fastify closes the connection after a bad body; the rest of it is read and dropped here
 		reply.removeHeader("connection");
-		return send(reply, refuse(incoming, toAgentError(error, trouble)));
+		return send(
+			reply,
+			refuse(incoming, toAgentError(error, trouble, incoming.path)),
+		);
 	});
 	app.setNotFoundHandler(({ incoming, method, url }, reply) => {
 		const { error, headers } = noRoute(bound, method, askedPath(url));

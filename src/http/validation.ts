@@ -62,6 +62,12 @@ export function violation(
 		.split("/")
 		.slice(1)
 		.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+	// only the management server's operations have query parameters
+	if (part === "query" && error.keyword === "additionalProperties")
+		return new AgentError(
+			"bad-request",
+			`${fieldName([String(error.params.additionalProperty)])}: no such query parameter`,
+		);
 	const value = [part, ...steps].reduce<unknown>(
 		(inner, step) => (inner as Record<string, unknown> | undefined)?.[step],
 		request,

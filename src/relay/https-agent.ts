@@ -1,4 +1,5 @@
 import { Agent, type AgentOptions, type RequestOptions } from "node:https";
+import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Hop } from "./hop.ts";
@@ -6,6 +7,17 @@ import { lookupName } from "./name-lookup.ts";
 import type { Trust } from "./trust.ts";
 
 type Created = (error: Error | null, socket: Duplex) => void;
+
+/** The TCP connections below those of TLS. */
+const below = new WeakMap<Duplex, Socket>();
+
+/**
+ * Ends a connection with a reset, as whoever gives up an answer has to: the other
+ * agent goes on for a client that only ends its side.
+ */
+export function resetConnection(socket: Duplex | undefined): void {
+	if (socket) below.get(socket)?.resetAndDestroy();
+}
 
 /** The certificate of a pinned hop is another one. */
 export class FingerprintError extends Error {
@@ -31,15 +43,25 @@ class TrustingAgent extends Agent {
 	): Duplex | null | undefined {
 		const hop: Hop = { host: String(options.host), port: Number(options.port) };
 		const wanted = this.#trust.fingerprint(hop);
-		if (wanted === undefined) return super.createConnection(options, created);
+		const tcp = connect({ ...hop, lookup: lookupName });
+		if (wanted === undefined) {
+			const socket = super.createConnection(
+				{ ...options, socket: tcp } as RequestOptions,
+				created,
+			);
+			if (socket) below.set(socket, tcp);
+			return socket;
+		}
 		// the pin stands in the place of the chain; no session is resumed, for Node
 		// does not give the certificate of one
 		const unverified = {
 			...options,
+			socket: tcp,
 			rejectUnauthorized: false,
 			_agentKey: undefined,
 		};
 		const socket = super.createConnection(unverified) as TLSSocket;
+		below.set(socket, tcp);
 		// given to the pool at once, so that it counts and ends with its request,
 		// and holding back what is written to it
 		socket.cork();
@@ -56,22 +78,24 @@ class TrustingAgent extends Agent {
 	}
 }
 
-/** Connections to one hop at once; more requests wait for one. */
-export const connectionsEach = 64;
+/** Connections to one hop at once, if nothing else is asked for; more requests wait for one. */
+const defaultConnections = 64;
 
 /** Connections that nobody uses are closed after this time. */
 const idleMilliseconds = 60_000;
 
-export function createAgent(trust: Trust): Agent {
+export function createAgent(
+	trust: Trust,
+	maxSockets = defaultConnections,
+): Agent {
 	return new TrustingAgent(trust, {
 		...trust.tls,
-		lookup: lookupName,
 		minVersion: "TLSv1.2",
 		keepAlive: true,
 		// the connection used last is the one least likely to have been closed
 		scheduling: "lifo",
-		maxSockets: connectionsEach,
-		maxFreeSockets: connectionsEach,
+		maxSockets,
+		maxFreeSockets: maxSockets,
 		maxCachedSessions: 1000,
 		timeout: idleMilliseconds,
 	});

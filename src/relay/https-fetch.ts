@@ -1,7 +1,8 @@
 import { request } from "node:https";
-import { createExchangeLimits } from "./exchange-limits.ts";
 import { type Hop, hopText } from "./hop.ts";
-import { connectionsEach, createAgent } from "./https-agent.ts";
+import { createAgent } from "./https-agent.ts";
+import { RelayError } from "./relay-error.ts";
+import { createRelayPlaces, type RelayLimits } from "./relay-places.ts";
 import { createSender, type Fetched } from "./send.ts";
 import type { Trust } from "./trust.ts";
 
@@ -17,13 +18,17 @@ export interface Outgoing {
 	/** Until the answer's last byte; undefined is no limit. */
 	timeoutMilliseconds: number | undefined;
 	signal: AbortSignal;
-	/** It came through another agent, perhaps this one: it must not wait for a connection. */
+	/** It came through another agent, perhaps this one. */
 	isNested: boolean;
+	/** Who wants it: clients share the places. */
+	client: string;
+	/** Resolves when there is memory for so many bytes more of the answer; undefined: there always is. */
+	reserve?: (bytes: number) => Promise<void>;
 }
 
 /**
  * Sends a request to another agent and reads its answer. Throws RelayError, and
- * AgentError `relay-busy` when too many are on their way.
+ * AgentError `relay-busy` when too many are on their way and none of them ends in time.
  */
 export type HttpsFetch = (outgoing: Outgoing) => Promise<Fetched>;
 
@@ -33,29 +38,34 @@ export function createHttpsFetch(parts: {
 	maxBodyBytes: number;
 	/** What `maxBodyBytes` is called, `proxy-max-answer-bytes` if nothing else. */
 	maxBodySetting?: string;
-	/** Requests on their way at once, to one place and in all. */
-	limits?: { each: number; all: number; eachNested: number };
+	/** Requests on their way at once; without them a request waits for a connection only. */
+	limits?: RelayLimits;
 }): { fetch: HttpsFetch; close(): void } {
-	const agent = createAgent(parts.trust);
-	const limits = createExchangeLimits(
-		parts.limits ?? { each: 128, all: 512, eachNested: connectionsEach },
-	);
+	const agent = createAgent(parts.trust, parts.limits?.each);
+	const places = parts.limits && createRelayPlaces(parts.limits);
 	const send = createSender({
 		maxBodyBytes: parts.maxBodyBytes,
 		maxBodySetting: parts.maxBodySetting ?? "proxy-max-answer-bytes",
 	});
 
 	const fetch: HttpsFetch = async (outgoing) => {
-		const { hop, method, path, headers, body } = outgoing;
+		const { hop, method, path, headers, body, timeoutMilliseconds } = outgoing;
 		const place = hopText(hop);
 		const isName = /[A-Za-z]/.test(hop.host) && !hop.host.includes(":");
-		const leave = limits.enter(place, outgoing.isNested);
+		const begun = performance.now();
+		const journey = await places?.depart({ place, ...outgoing });
+		const left =
+			timeoutMilliseconds &&
+			Math.max(1, timeoutMilliseconds - (performance.now() - begun));
 		try {
-			return await send({
+			const answer = await send({
 				place,
 				body,
-				timeoutMilliseconds: outgoing.timeoutMilliseconds,
+				timeoutMilliseconds: left,
+				wholeMilliseconds: timeoutMilliseconds,
 				signal: outgoing.signal,
+				reserve: outgoing.reserve,
+				onConnected: () => journey?.connected(),
 				start: (signal) =>
 					request({
 						agent,
@@ -71,8 +81,12 @@ export function createHttpsFetch(parts: {
 						signal,
 					}),
 			});
-		} finally {
-			leave();
+			journey?.over("answered");
+			return answer;
+		} catch (error) {
+			const isLate = error instanceof RelayError && error.isTimeout;
+			journey?.over(isLate ? "late" : "failed");
+			throw error;
 		}
 	};
 	return { fetch, close: () => agent.destroy() };

@@ -5,6 +5,8 @@ import type {
 } from "node:http";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { collect, declaredLength } from "../collect.ts";
+import { resetConnection } from "./https-agent.ts";
 import { type AttemptError, RelayError, relayError } from "./relay-error.ts";
 
 /** What another agent answered, whole. */
@@ -24,7 +26,13 @@ export interface Sending {
 	body: Uint8Array;
 	/** Until the answer's last byte; undefined is no limit. */
 	timeoutMilliseconds: number | undefined;
+	/** The limit as messages name it, if a part of it is gone. */
+	wholeMilliseconds?: number | undefined;
 	signal: AbortSignal;
+	/** Resolves when there is memory for so many bytes more of the answer; undefined: there always is. */
+	reserve?: ((bytes: number) => Promise<void>) | undefined;
+	/** The other end has accepted the connection, or had before. */
+	onConnected?: () => void;
 }
 
 /** A connection that ends where an answer should be: Node says nothing then. */
@@ -47,38 +55,46 @@ export function createSender({
 	/** Sockets whose handshake is over: what is written to them leaves at once. */
 	const ready = new WeakSet<Socket>();
 
-	/** The whole body of an answer, or why there is none. */
-	const read = (response: IncomingMessage, place: string) =>
-		new Promise<Buffer>((resolve, reject) => {
-			const chunks: Buffer[] = [];
-			let bytes = 0;
-			response.on("data", (chunk: Buffer) => {
-				bytes += chunk.length;
-				chunks.push(chunk);
-				if (bytes <= maxBodyBytes) return;
-				response.destroy();
-				reject(
+	/** The whole body of an answer; it ends where it is too large, or there is no memory for it. */
+	const read = async (
+		response: IncomingMessage,
+		{ place, reserve }: Pick<Sending, "place" | "reserve">,
+	) => {
+		try {
+			return await collect(response, {
+				declared: declaredLength(response.headers),
+				maxBytes: maxBodyBytes,
+				tooLarge: () =>
 					new RelayError(
 						`${place}: the answer is over ${maxBodyBytes} bytes (${maxBodySetting})`,
 					),
-				);
+				reserve,
 			});
-			response.once("error", reject);
-			response.once("end", () => resolve(Buffer.concat(chunks)));
-		});
+		} finally {
+			if (!response.complete) response.destroy();
+		}
+	};
 
 	/**
 	 * One attempt. `isUnsent` of its error tells that nothing had been sent,
 	 * `isStale` that a kept connection had died before.
 	 */
-	const attempt = ({ place, start, body }: Sending, signal: AbortSignal) =>
+	const attempt = (given: Sending, signal: AbortSignal) =>
 		new Promise<Fetched>((resolve, reject) => {
+			const { place, start, body, onConnected } = given;
+			let connection: Socket | undefined;
+			// before Node's own listener, which would end the connection in order
+			signal.addEventListener("abort", () => resetConnection(connection), {
+				once: true,
+			});
 			const sending = start(signal);
 			let isUnsent = true;
 			let isHeld = false;
 			/** A new connection sends when its handshake is over. */
 			const watch = (socket: Socket) => {
+				connection = socket;
 				if (ready.has(socket)) {
+					onConnected?.();
 					isUnsent = false;
 					return;
 				}
@@ -87,6 +103,7 @@ export function createSender({
 					// its certificate was not the pinned one
 					if (socket.destroyed) return;
 					ready.add(socket);
+					onConnected?.();
 					isUnsent = false;
 				});
 			};
@@ -94,6 +111,8 @@ export function createSender({
 				if (!sending.reusedSocket) return watch(socket);
 				// one turn of the loop tells of a kept connection that has died
 				isHeld = true;
+				connection = socket;
+				onConnected?.();
 				socket.cork();
 				const release = () => {
 					isUnsent = false;
@@ -116,7 +135,7 @@ export function createSender({
 			});
 			sending.once("response", (response) => {
 				isAnswered = true;
-				read(response, place).then(
+				read(response, given).then(
 					(bytes) =>
 						resolve({
 							status: response.statusCode ?? 0,
@@ -155,7 +174,7 @@ export function createSender({
 		} catch (error) {
 			throw relayError(error as AttemptError, place, {
 				isLate,
-				timeoutMilliseconds,
+				timeoutMilliseconds: sending.wholeMilliseconds ?? timeoutMilliseconds,
 			});
 		} finally {
 			clearTimeout(timer);

@@ -143,6 +143,7 @@ test("the client of the SDK lists hosts for a crawler", async (t) => {
 		params: { query: { group: "" } },
 	});
 	assert.deepEqual(error, {
+		type: "urn:happo:problem:bad-request",
 		title: "Bad Request",
 		status: 400,
 		detail: "group: empty",

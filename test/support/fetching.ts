@@ -38,6 +38,7 @@ export async function createFetching(
 			timeoutMilliseconds: 10_000,
 			signal: new AbortController().signal,
 			isNested: false,
+			client: "127.0.0.1",
 			...more,
 		});
 }

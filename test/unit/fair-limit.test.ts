@@ -17,47 +17,47 @@ test("lets in as many as there are places, the others in the order of asking", a
 		places.acquire(wait),
 	]);
 	const waiters = [1, 2, 3].map(async (number) => {
-		const release = await places.acquire(wait);
+		const place = await places.acquire(wait);
 		order.push(number);
-		return release;
+		return place;
 	});
 	assert.deepEqual([places.taken, places.waiting], [2, 3]);
-	releases[0]?.();
-	(await waiters[0])?.();
-	(await waiters[1])?.();
-	(await waiters[2])?.();
+	releases[0]?.release();
+	(await waiters[0])?.release();
+	(await waiters[1])?.release();
+	(await waiters[2])?.release();
 	assert.deepEqual(order, [1, 2, 3]);
-	releases[1]?.();
+	releases[1]?.release();
 	assert.deepEqual([places.taken, places.waiting], [0, 0]);
 });
 
 test("giving a place back twice counts once", async () => {
 	const places = createFairLimit({ limit: 1 });
-	const release = await places.acquire(wait);
-	release();
-	release();
+	const place = await places.acquire(wait);
+	place.release();
+	place.release();
 	assert.equal(places.taken, 0);
 	const second = await places.acquire(wait);
-	release();
+	place.release();
 	assert.equal(places.taken, 1);
-	second();
+	second.release();
 });
 
 test("a place given back goes to the first in line, not to one who asks just then", async () => {
 	const places = createFairLimit({ limit: 1 });
-	const release = await places.acquire(wait);
+	const place = await places.acquire(wait);
 	const first = places.acquire(wait);
-	release();
+	place.release();
 	const late = places.acquire(wait);
 	assert.deepEqual([places.taken, places.waiting], [1, 1]);
-	(await first)();
-	(await late)();
+	(await first).release();
+	(await late).release();
 });
 
 test("gives up after the time to wait", async (t) => {
 	t.mock.timers.enable({ apis: ["setTimeout"] });
 	const places = createFairLimit({ limit: 1 });
-	const release = await places.acquire(wait);
+	const place = await places.acquire(wait);
 	const second = places.acquire(wait);
 	const patient = places.acquire({ ...wait, timeoutMilliseconds: 5000 });
 	t.mock.timers.tick(999);
@@ -65,34 +65,34 @@ test("gives up after the time to wait", async (t) => {
 	t.mock.timers.tick(1);
 	await assert.rejects(second, reached("waited too long"));
 	assert.equal(places.waiting, 1);
-	release();
-	(await patient)();
+	place.release();
+	(await patient).release();
 	t.mock.timers.tick(10_000);
 	assert.deepEqual([places.taken, places.waiting], [0, 0]);
 });
 
 test("refuses at once when too many are waiting", async () => {
 	const places = createFairLimit({ limit: 1, maxWaiting: 1 });
-	const release = await places.acquire(wait);
+	const place = await places.acquire(wait);
 	const second = places.acquire(wait);
 	await assert.rejects(places.acquire(wait), reached("too many waiting"));
-	release();
-	(await second)();
+	place.release();
+	(await second).release();
 });
 
 test("lets a thousand wait by default", async () => {
 	const places = createFairLimit({ limit: 1 });
-	const release = await places.acquire(wait);
+	const place = await places.acquire(wait);
 	const all = Array.from({ length: 1000 }, () => places.acquire(wait));
 	await assert.rejects(places.acquire(wait), reached("too many waiting"));
-	release();
-	for (const next of all) (await next)();
+	place.release();
+	for (const next of all) (await next).release();
 	assert.equal(places.taken, 0);
 });
 
 test("who is aborted leaves the line", async () => {
 	const places = createFairLimit({ limit: 1 });
-	const release = await places.acquire(wait);
+	const place = await places.acquire(wait);
 	const controller = new AbortController();
 	const { signal } = controller;
 	const second = places.acquire({ ...wait, signal });
@@ -102,21 +102,21 @@ test("who is aborted leaves the line", async () => {
 	await assert.rejects(second, reason);
 	assert.equal(places.waiting, 1);
 	await assert.rejects(places.acquire({ ...wait, signal }), reason);
-	release();
-	(await third)();
+	place.release();
+	(await third).release();
 	assert.equal(places.taken, 0);
 });
 
 test("an abort after the place was given changes nothing", async () => {
 	const places = createFairLimit({ limit: 1 });
-	const release = await places.acquire(wait);
+	const place = await places.acquire(wait);
 	const controller = new AbortController();
 	const second = places.acquire({ ...wait, signal: controller.signal });
-	release();
-	const releaseSecond = await second;
+	place.release();
+	const taken = await second;
 	controller.abort();
 	assert.equal(places.taken, 1);
-	releaseSecond();
+	taken.release();
 	assert.equal(places.taken, 0);
 });
 
@@ -147,20 +147,20 @@ test("of those that wait, the client that holds least is served first", async ()
 	const places = createFairLimit({ limit: 2 });
 	const order: string[] = [];
 	const ask = async (client: string) => {
-		const release = await places.acquire({ client, timeoutMilliseconds: 1000 });
+		const place = await places.acquire({ client, timeoutMilliseconds: 1000 });
 		order.push(client);
-		return release;
+		return place;
 	};
 	const first = await ask("busy");
 	const second = await ask("busy");
 	const waiting = [ask("busy"), ask("busy"), ask("other"), ask("busy")];
-	first();
+	first.release();
 	await waiting[2];
 	assert.deepEqual(order, ["busy", "busy", "other"]);
-	second();
+	second.release();
 	await waiting[0];
-	for (const release of [await waiting[2], await waiting[0]]) release?.();
-	for (const release of await Promise.all(waiting)) release();
+	for (const place of [await waiting[2], await waiting[0]]) place?.release();
+	for (const place of await Promise.all(waiting)) place.release();
 	assert.equal(places.taken, 0);
 });
 
@@ -170,18 +170,33 @@ test("an amount that does not fit waits while smaller ones are served", async ()
 	const large = places.acquire({ ...wait, client: "two", amount: 5 });
 	const small = await places.acquire({ ...wait, client: "three", amount: 2 });
 	assert.equal(places.waiting, 1);
-	held();
-	(await large)();
-	small();
+	held.release();
+	(await large).release();
+	small.release();
 	assert.equal(places.taken, 0);
 });
 
 test("one client cannot fill the queue for another", async () => {
 	const places = createFairLimit({ limit: 1, maxWaiting: 2 });
-	const release = await places.acquire(wait);
+	const place = await places.acquire(wait);
 	const own = [places.acquire(wait), places.acquire(wait)];
 	await assert.rejects(places.acquire(wait), reached("too many waiting"));
 	const other = places.acquire({ ...wait, client: "two" });
-	release();
-	for (const next of [...own, other]) (await next)();
+	place.release();
+	for (const next of [...own, other]) (await next).release();
+});
+
+test("a part can be given back, and goes to who waits", async () => {
+	const places = createFairLimit({ limit: 10 });
+	const first = await places.acquire({ ...wait, amount: 10 });
+	const second = places.acquire({ ...wait, client: "two", amount: 4 });
+	first.shrink(7);
+	assert.deepEqual([first.amount, places.taken, places.waiting], [7, 7, 1]);
+	first.shrink(9);
+	assert.equal(first.amount, 7);
+	first.shrink(6);
+	assert.equal((await second).amount, 4);
+	first.release();
+	first.release();
+	assert.equal(places.taken, 4);
 });

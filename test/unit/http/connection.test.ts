@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
+import { createFairLimit } from "../../../src/fair-limit.ts";
 import {
 	Connection,
 	createConnections,
@@ -113,6 +114,8 @@ function secured(times: DeliveryTimes) {
 			connection,
 			raw: { method: "GET", url: "/", headers: {} } as IncomingMessage,
 			response: response as unknown as ServerResponse,
+			memory: createFairLimit({ limit: 1_000_000 }),
+			waitMilliseconds: 1_000,
 			run: () => begun.push(index),
 			tell: () => {},
 		});

@@ -45,13 +45,15 @@ test("clients of checks and inventories find their own fields as well", () => {
 test("what is no AgentError is the agent's fault: logged with its stack, not told", () => {
 	const { log, lines } = recordingLog();
 	const trouble = createLogRepeats({ log });
-	const error = toAgentError(new TypeError("secret"), trouble);
+	const error = toAgentError(new TypeError("secret"), trouble, "/status");
 	assert.equal(error.code, "internal");
 	assert.equal(error.message, "internal error");
 	assert.match(lines.join("\n"), /^error internal error: TypeError: secret\n/);
 	assert.equal(lines.length, 1);
 	const busy = new AgentError("busy", "why");
-	assert.equal(toAgentError(busy, trouble), busy);
-	toAgentError(new TypeError("secret"), trouble);
+	assert.equal(toAgentError(busy, trouble, "/status"), busy);
+	toAgentError(new TypeError("secret"), trouble, "/status");
 	assert.equal(lines.length, 1);
+	toAgentError(new TypeError("secret"), trouble, "/metrics");
+	assert.equal(lines.length, 2);
 });

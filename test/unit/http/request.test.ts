@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { test } from "node:test";
 import { AgentError } from "../../../src/agent-error.ts";
 import type { Answered } from "../../../src/answered.ts";
+import { createFairLimit } from "../../../src/fair-limit.ts";
 import { Connection } from "../../../src/http/connection.ts";
 import {
 	answeredOnSocket,
@@ -35,9 +36,17 @@ function setUp({
 		statusCode: 200,
 		socket,
 	};
+	const memory = createFairLimit({ limit: 1_000, keptFor: 1_000 });
 	const request = new IncomingRequest({
+		memory,
+		waitMilliseconds: 50,
 		connection: new Connection(socket, isDenied, times),
-		raw: { socket, method: "POST", url } as unknown as IncomingMessage,
+		raw: {
+			socket,
+			method: "POST",
+			url,
+			headers: {},
+		} as unknown as IncomingMessage,
 		response: response as unknown as ServerResponse,
 		run: () => {},
 		tell: (answered) => told.push(answered),
@@ -53,7 +62,7 @@ function setUp({
 		assert.equal(told.length, 1, "told once");
 		return told[0] ?? assert.fail();
 	};
-	return { request, socket, told, end };
+	return { request, memory, socket, told, end };
 }
 
 test("a request is told of when it is over, and not before", () => {
@@ -193,13 +202,38 @@ test("an answer on the socket without a request has its connection's peer", () =
 	);
 });
 
-test("what a request holds is given back at its end, and at once after that", () => {
-	const { request, end } = setUp();
-	let held = 2;
-	request.holds(() => held--);
-	assert.equal(held, 2);
+test("memory counts until the answer is known, and then as much as it has until its end", async () => {
+	const { request, memory, end } = setUp();
+	await request.reserve(300, "body");
+	await request.reserve(200);
+	assert.deepEqual([request.reserved, memory.taken], [500, 500]);
+	request.answers(answer("x".repeat(350)));
+	assert.equal(memory.taken, 350);
 	end(200);
-	assert.equal(held, 1);
-	request.holds(() => held--);
-	assert.equal(held, 0);
+	assert.equal(memory.taken, 0);
+	// nobody is there to wait for it
+	await assert.rejects(request.reserve(2_000, "body"), { code: "busy" });
+	await request.reserve(10);
+	assert.equal(memory.taken, 0);
+});
+
+test("without memory in time it is busy, and when its client goes it waits no longer", async () => {
+	const { request, memory, end } = setUp();
+	const other = await memory.acquire({
+		client: "other",
+		amount: 990,
+		timeoutMilliseconds: 0,
+	});
+	await assert.rejects(request.reserve(20), {
+		code: "busy",
+		message: /^answer: 990 bytes of requests and answers are in memory/,
+	});
+	const waiting = assert.rejects(request.reserve(20), {
+		code: "busy",
+		message: "the client has gone",
+	});
+	end();
+	await waiting;
+	other.release();
+	assert.equal(memory.taken, 0);
 });

@@ -1,0 +1,143 @@
+import { AgentError } from "../agent-error.ts";
+import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
+
+/** How many requests may be on their way at once. */
+export interface RelayLimits {
+	/** To one hop. */
+	each: number;
+	/** In all. */
+	all: number;
+	/** To one hop that is slow to connect or did not answer, and to all of those. */
+	eachSlow: number;
+	allSlow: number;
+}
+
+/** A hop that takes longer to connect does not hold the places of others. */
+const slowMilliseconds = 1_000;
+
+/** Slow hops that are remembered while nothing is on its way to them. */
+const maxRemembered = 1_000;
+
+/** Who wants to send a request, and where. */
+export interface Departure {
+	/** The hop, as messages name it. */
+	place: string;
+	/** Clients share the places. */
+	client: string;
+	/** It came through another agent, perhaps this one: it must not wait for a place that another one gives back after it. */
+	isNested: boolean;
+	/** How long to wait for a place; undefined is no limit. */
+	timeoutMilliseconds: number | undefined;
+	signal: AbortSignal;
+}
+
+/** A request on its way. */
+export interface Journey {
+	/** The hop has accepted the connection. */
+	connected(): void;
+	/** It is over; a hop that did not answer in time is slow until it answers again. */
+	over(outcome: "answered" | "late" | "failed"): void;
+}
+
+interface HopPlaces {
+	usual: FairLimit;
+	slow: FairLimit;
+	isSlow: boolean;
+	/** Requests that wait for a place or have one. */
+	users: number;
+}
+
+/** Bounds the requests on their way to other agents. */
+export interface RelayPlaces {
+	/**
+	 * Waits for a place.
+	 * @throws AgentError `relay-busy` when there is none in time
+	 */
+	depart(departure: Departure): Promise<Journey>;
+}
+
+/** Hops that are dead or slow have places of their own, so that they do not take those of the others. */
+export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
+	const all = createFairLimit({ limit: limits.all });
+	const allSlow = createFairLimit({ limit: limits.allSlow });
+	const hops = new Map<string, HopPlaces>();
+
+	const hopAt = (place: string): HopPlaces => {
+		const known = hops.get(place) ?? {
+			usual: createFairLimit({ limit: limits.each }),
+			slow: createFairLimit({ limit: limits.eachSlow }),
+			isSlow: false,
+			users: 0,
+		};
+		hops.set(place, known);
+		return known;
+	};
+
+	const forget = (place: string, hop: HopPlaces) => {
+		if (hop.users > 0) return;
+		if (!hop.isSlow || hops.size > maxRemembered) hops.delete(place);
+	};
+
+	const take = async (
+		limit: FairLimit,
+		{ client, isNested, signal }: Departure,
+		deadline: number,
+	): Promise<Taken | undefined> => {
+		if (isNested) return limit.tryAcquire({ client });
+		const timeoutMilliseconds = Math.max(0, deadline - performance.now());
+		return limit
+			.acquire({ client, timeoutMilliseconds, signal })
+			.catch(() => undefined);
+	};
+
+	return {
+		async depart(departure) {
+			const { place, timeoutMilliseconds, client, signal } = departure;
+			// as long as a timer can run
+			const patience = Math.min(
+				timeoutMilliseconds ?? 2 ** 31 - 1,
+				2 ** 31 - 1,
+			);
+			const deadline = performance.now() + patience;
+			const hop = hopAt(place);
+			hop.users++;
+			const wasSlow = hop.isSlow;
+			const here = wasSlow ? hop.slow : hop.usual;
+			const pool = wasSlow ? allSlow : all;
+			const own = await take(here, departure, deadline);
+			let shared = own && (await take(pool, departure, deadline));
+			if (!own || !shared) {
+				own?.release();
+				hop.users--;
+				forget(place, hop);
+				signal.throwIfAborted();
+				throw new AgentError(
+					"relay-busy",
+					own
+						? `${pool.taken} relayed requests are on their way`
+						: `${place}: ${here.taken} requests are on their way there`,
+				);
+			}
+			const slowness = setTimeout(() => {
+				hop.isSlow = true;
+				if (wasSlow) return;
+				shared?.release();
+				shared = allSlow.tryAcquire({ client });
+			}, slowMilliseconds);
+			let isOver = false;
+			return {
+				connected: () => clearTimeout(slowness),
+				over: (outcome) => {
+					if (isOver) return;
+					isOver = true;
+					clearTimeout(slowness);
+					if (outcome !== "failed") hop.isSlow = outcome === "late";
+					own.release();
+					shared?.release();
+					hop.users--;
+					forget(place, hop);
+				},
+			};
+		},
+	};
+}
