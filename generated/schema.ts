@@ -149,7 +149,8 @@ export interface paths {
          *     nothing stored `metric_data` is `null`, not `[]`, as in the original.
          *
          *     Nothing is deleted before the answer was delivered: the client has sent its next request on the
-         *     connection, or closed it in order, or has not reset it for three seconds. Until then the data is
+         *     connection, or closed it in order, or has not reset it for three seconds. A client that ends its
+         *     side of the connection before the answer counts as one that has vanished. Until then the data is
          *     reserved, so that two drains at once never get the same, and otherwise it is put back. Over a
          *     crash or a stop of the agent a drain is at-least-once: the same data can be answered again. Through
          *     a relay the agent hears of the bastion only: when the bastion has the data, it is gone. A backend

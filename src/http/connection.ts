@@ -136,9 +136,10 @@ export class Connection {
 		};
 		const timer = setTimeout(() => settle(true), this.#times.quiet);
 		this.#delivery = settle;
-		// Node's `finish` says that the kernel has the answer; without it nobody has
-		if (!response.writableFinished || socket.destroyed) settle(false);
-		else if (socket.readableEnded) settle(true);
+		// Node's `finish` says that the kernel has the answer; without it nobody has. A
+		// client that ended its side before that may have vanished: better twice than lost
+		const isSent = response.writableFinished && !socket.destroyed;
+		if (!isSent || socket.readableEnded) settle(false);
 	}
 
 	/** Ends the connection if the reader of a complete answer takes it too slowly. */

@@ -164,6 +164,7 @@ export async function startServer(parts: {
 	const warnOfUtf8 = createUtf8Warnings({ log, now: () => performance.now() });
 	let server: Server | undefined;
 	let connections: Connections | undefined;
+	let isClosing = false;
 	const connectionOf = (socket: Socket) => connections?.of(socket);
 
 	/** The answer to a request that is refused. */
@@ -181,6 +182,7 @@ export async function startServer(parts: {
 	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
 		const { status, headers, payload } = answer;
 		reply.request.incoming.answers(answer);
+		if (isClosing) reply.header("connection", "close");
 		return reply.code(status).headers(headers).send(sendable(payload));
 	};
 
@@ -285,8 +287,9 @@ export async function startServer(parts: {
 		const bytes = await readBody(incoming, {
 			maxBytes,
 			...(maxBytes === limits.maxBodyBytes && { setting: "max-body-bytes" }),
+		}).finally(() => {
+			incoming.isReading = false;
 		});
-		incoming.isReading = false;
 		return parseBody(bytes, {
 			maxBytes,
 			onReplaced: () => warnOfUtf8(incoming.client, operation.operationId),
@@ -375,6 +378,7 @@ export async function startServer(parts: {
 		renew: (options) => tlsServer.setSecureContext(options),
 		close: async (graceMilliseconds) => {
 			const closed = new Promise((resolve) => accepting.close(resolve));
+			isClosing = true;
 			destroyWaiting();
 			tlsServer.closeIdleConnections();
 			const cut = setTimeout(destroy, graceMilliseconds);

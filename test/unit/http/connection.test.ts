@@ -195,6 +195,16 @@ test("an answer is judged once, whatever comes after", async () => {
 	}
 });
 
+test("a client that ended its side before the answer may have vanished", () => {
+	const { socket, arrive } = secured({ quiet: 20, slow: 1_000 });
+	const heard: boolean[] = [];
+	const { sent } = arrive("x", (isDelivered) => heard.push(isDelivered));
+	socket.readableEnded = true;
+	socket.emit("end");
+	sent();
+	assert.deepEqual(heard, [false]);
+});
+
 test("an answer whose connection ended before it was sent is not delivered", () => {
 	const { socket, arrive } = secured({ quiet: 20, slow: 1_000 });
 	const heard: boolean[] = [];

@@ -223,3 +223,29 @@ while :; do sleep 0.1; done
 		assert.equal(existsSync(marker), false);
 	});
 });
+
+describe("a client that ends its side after the request", () => {
+	it("gets its answer: a check, an append, a drain", async (t) => {
+		const { port } = await startTestAgent(t);
+		const ask = (line: string, body: string) => {
+			const wire = openWire(t, { port, allowHalfOpen: true });
+			wire.socket.end(requestText(line, body));
+			return wire.ended;
+		};
+		const checked = await ask("POST /monitor", check("check_sleep", "0.5"));
+		assert.match(checked.text, /^HTTP\/1\.1 200 [\s\S]*slept 0\.5/);
+		const sample = { hostname: "h", timestamp: 1, metrics: { a: 1 } };
+		const append = JSON.stringify({ metric_data: [sample] });
+		const appended = await ask("POST /metric/append", append);
+		assert.match(appended.text, /^HTTP\/1\.1 200 [\s\S]*"status":"ok"/);
+		const drained = await ask("POST /metric", "{}");
+		assert.match(drained.text, /^HTTP\/1\.1 200 [\s\S]*"hostname":"h"/);
+		// it may as well have vanished: the data is answered again
+		await eventually("it is there", async () => {
+			const { text } = await post(port, "/metric/peek", {});
+			return text.includes('"hostname":"h"');
+		});
+		const again = await post(port, "/metric", {});
+		assert.match(again.text, /"hostname":"h"/);
+	});
+});
