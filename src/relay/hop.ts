@@ -10,6 +10,9 @@ export interface Hop {
 
 const defaultPort = 6777;
 
+/** A name has 253 characters at most; blanks around it are few. */
+const maxCharacters = 1_000;
+
 /** How a hop is written: `web01:6777`, `[2001:db8::1]:6777`. */
 export const hopText = ({ host, port }: Hop) =>
 	`${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -45,6 +48,8 @@ function canonical(host: string): string {
  * anything else: no credentials, no paths, no blanks inside, no port out of range.
  */
 export function parseHop(given: string): Hop | undefined {
+	// before anything looks at all of it
+	if (given.length > maxCharacters) return undefined;
 	const text = given.replace(/^[ \t]+|[ \t]+$/g, "");
 	if (isIP(text) === 6 && !text.includes("%"))
 		return { host: canonical(text), port: defaultPort };

@@ -121,3 +121,11 @@ describe("a hop", () => {
 		);
 	});
 });
+
+test("what is far longer than any name is refused before it is read", () => {
+	assert.deepEqual(parseHop(`${" ".repeat(700)}web01${" ".repeat(200)}`), {
+		host: "web01",
+		port: 6777,
+	});
+	assert.equal(parseHop(`a${" ".repeat(1_000)}`), undefined);
+});
