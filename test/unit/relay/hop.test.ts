@@ -122,7 +122,7 @@ describe("a hop", () => {
 	});
 });
 
-test("what is far longer than any name is refused before it is read", () => {
+it("what is far longer than any name is refused before it is read", () => {
 	assert.deepEqual(parseHop(`${" ".repeat(700)}web01${" ".repeat(200)}`), {
 		host: "web01",
 		port: 6777,
