@@ -100,10 +100,10 @@ test("a metrics.yaml of the agent's user, in a directory that this user cannot w
 	const { directory, etc, file } = await layOut(t);
 	await chmod(etc, 0o555);
 	const node = join(directory, "node");
-	// root may write everywhere: it becomes somebody else
+	// root may write everywhere: it becomes somebody else, who may read this program wherever it lies
 	const become =
 		process.getuid?.() === 0
-			? `chown -R nobody '${directory}' && chown root '${etc}' && exec setpriv --reuid=nobody --regid=65534 --clear-groups`
+			? `chown -R nobody '${directory}' && chown root '${etc}' && exec setpriv --reuid=nobody --regid=65534 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search`
 			: "exec";
 	await writeFile(node, `#!/bin/sh\n${become} '${process.execPath}' "$@"\n`, {
 		mode: 0o755,
