@@ -95,7 +95,7 @@ export function createAgent(
 		// the connection used last is the one least likely to have been closed
 		scheduling: "lifo",
 		maxSockets,
-		maxFreeSockets: maxSockets,
+		maxFreeSockets: Math.min(maxSockets, defaultConnections),
 		maxCachedSessions: 1000,
 		timeout: idleMilliseconds,
 	});
