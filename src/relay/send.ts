@@ -5,6 +5,7 @@ import type {
 } from "node:http";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { AgentError } from "../agent-error.ts";
 import { collect, declaredLength } from "../collect.ts";
 import { resetConnection } from "./https-agent.ts";
 import { type AttemptError, RelayError, relayError } from "./relay-error.ts";
@@ -42,7 +43,7 @@ const closedError = (): AttemptError =>
 /**
  * Sends requests over kept connections and reads their answers. Twice where a
  * kept connection had died before a byte was written, otherwise once. What it
- * gives back throws RelayError.
+ * gives back throws RelayError, or what `reserve` throws.
  */
 export function createSender({
 	maxBodyBytes,
@@ -92,7 +93,6 @@ export function createSender({
 			let isHeld = false;
 			/** A new connection sends when its handshake is over. */
 			const watch = (socket: Socket) => {
-				connection = socket;
 				if (ready.has(socket)) {
 					onConnected?.();
 					isUnsent = false;
@@ -108,10 +108,10 @@ export function createSender({
 				});
 			};
 			sending.once("socket", (socket) => {
+				connection = socket;
 				if (!sending.reusedSocket) return watch(socket);
 				// one turn of the loop tells of a kept connection that has died
 				isHeld = true;
-				connection = socket;
 				onConnected?.();
 				socket.cork();
 				const release = () => {
@@ -172,6 +172,8 @@ export function createSender({
 				throw error;
 			});
 		} catch (error) {
+			// no memory for the answer: that is no fault of the hop
+			if (error instanceof AgentError) throw error;
 			throw relayError(error as AttemptError, place, {
 				isLate,
 				timeoutMilliseconds: sending.wholeMilliseconds ?? timeoutMilliseconds,
