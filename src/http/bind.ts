@@ -10,8 +10,6 @@ import { type Violation, violation } from "./validation.ts";
 
 /** A request to an operation, its body parsed. */
 export interface OperationRequest {
-	/** Parameters of the path, their escapes undone. */
-	params?: Record<string, string>;
 	query?: Record<string, string>;
 	headers?: Record<string, string | string[] | undefined>;
 	/** undefined is an absent body. */

@@ -81,8 +81,8 @@ export function problemAnswer(
 	};
 }
 
-/** The original's words, because clients look for them. */
-export const accessDenied: Answer = {
+/** v1's words, because clients look for them. */
+const accessDenied: Answer = {
 	status: 403,
 	headers: {
 		"content-type": "text/plain; charset=utf-8",
@@ -91,6 +91,23 @@ export const accessDenied: Answer = {
 	},
 	payload: "Access Denied\n",
 };
+
+/** Why a request is refused before anything is done: an error, or that its peer is not in allowed-hosts. */
+export type Objection = AgentError | "denied";
+
+/** An objection as an answer; parameters as for `problemAnswer`. */
+export const objectionAnswer = (
+	why: Objection,
+	path: string,
+	headers?: Record<string, string>,
+): Answer =>
+	why === "denied" ? accessDenied : problemAnswer(why, path, headers);
+
+/** An objection as the log and the figures want it. */
+export const objectionRecord = (why: Objection) =>
+	why === "denied"
+		? { status: accessDenied.status, refusal: "Access Denied" }
+		: { status: statusOf(why.code), refusal: why.logged };
 
 /**
  * Whatever was thrown, as an AgentError. Anything else is the agent's own fault:

@@ -2,7 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { AgentError } from "../agent-error.ts";
-import { accessDenied, problemAnswer } from "./errors.ts";
+import { type Objection, objectionAnswer } from "./errors.ts";
 import type { Answer } from "./reply.ts";
 import type { IncomingRequest } from "./request.ts";
 
@@ -52,7 +52,7 @@ export function endWith(
 
 /**
  * Not HTTP, or not in time. Answered on the socket, unless a request before it is
- * being answered there: these bytes would be taken for its answer. Gives the error
+ * being answered there: these bytes would be taken for its answer. Gives the objection
  * that was answered.
  */
 export function refuseConnection(
@@ -60,7 +60,7 @@ export function refuseConnection(
 	socket: Socket,
 	current: IncomingRequest | undefined,
 	isDenied: boolean,
-): AgentError | undefined {
+): Objection | undefined {
 	const isAnswering = current !== undefined && !current.isReading;
 	const isHttp =
 		error.code?.startsWith("HPE_") || error.code === "ERR_HTTP_REQUEST_TIMEOUT";
@@ -78,9 +78,7 @@ export function refuseConnection(
 						"headers: over the limit of 16384 bytes",
 					)
 				: new AgentError("bad-http", `not HTTP: ${error.message}`);
-	endWith(
-		socket,
-		isDenied ? accessDenied : problemAnswer(problem, current?.path ?? ""),
-	);
-	return problem;
+	const why = isDenied ? "denied" : problem;
+	endWith(socket, objectionAnswer(why, current?.path ?? ""));
+	return why;
 }

@@ -4,17 +4,12 @@ import { AgentError } from "../agent-error.ts";
 import type { Answered } from "../answered.ts";
 import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
 import type { Connection } from "./connection.ts";
-import { statusOf } from "./errors.ts";
+import { type Objection, objectionRecord } from "./errors.ts";
 import type { Answer } from "./reply.ts";
 import { askedPath } from "./target.ts";
 
 /** What the contract has where a request goes. */
 export type Place = Pick<Answered, "path" | "operationId">;
-
-/** Why a request may not even be looked at: an error, or that its peer is denied. */
-export type Objection = AgentError | "denied";
-
-const deniedText = "Access Denied";
 
 /** A header that the contract declares as a number; it refuses what is none. */
 const countIn = (header: string | string[] | undefined) =>
@@ -46,7 +41,7 @@ export class IncomingRequest implements Call {
 	#bytes: number | undefined;
 	readonly #memory: FairLimit;
 	readonly #waitMilliseconds: number;
-	#reserved: Taken[] = [];
+	readonly #reserved: Taken[] = [];
 	#gone: AbortController | undefined;
 	#isRunning = false;
 	#isOver = false;
@@ -96,7 +91,7 @@ export class IncomingRequest implements Call {
 		if (why !== "denied") this.addFacts(why.facts);
 		// what its handler says after the client has gone is no reason
 		if (this.#isOver || this.#status !== undefined) return;
-		this.#refusal = why === "denied" ? deniedText : why.logged;
+		this.#refusal = objectionRecord(why).refusal;
 	}
 
 	addFacts(facts: Facts | undefined): void {
@@ -121,7 +116,7 @@ export class IncomingRequest implements Call {
 	/** It is answered on the socket, where its response cannot be. */
 	answersOnSocket(why: Objection): void {
 		this.refused(why);
-		this.#status = why === "denied" ? 403 : statusOf(why.code);
+		this.#status = objectionRecord(why).status;
 	}
 
 	/** An answer that is complete on our side and that its reader has not taken: since when, and its size. */
@@ -247,9 +242,8 @@ export function answeredOnSocket(
 		method: request?.method ?? "",
 		target: askedPath(request?.url ?? ""),
 		path,
-		status: why === "denied" ? 403 : statusOf(why.code),
+		...objectionRecord(why),
 		milliseconds: 0,
-		refusal: why === "denied" ? deniedText : why.logged,
 		isDenied,
 		facts: {},
 	};

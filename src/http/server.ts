@@ -18,15 +18,11 @@ import {
 	type DeliveryTimes,
 	deliveryTimes,
 } from "./connection.ts";
-import { accessDenied, problemAnswer, toAgentError } from "./errors.ts";
+import { type Objection, objectionAnswer, toAgentError } from "./errors.ts";
 import { parseBody } from "./json.ts";
 import { endWith, refuseConnection, unwelcome } from "./refusal.ts";
 import { type Answer, createAnswers, type Replied } from "./reply.ts";
-import {
-	answeredOnSocket,
-	IncomingRequest,
-	type Objection,
-} from "./request.ts";
+import { answeredOnSocket, IncomingRequest } from "./request.ts";
 import { askedPath, originForm } from "./target.ts";
 import { createUtf8Warnings } from "./utf8.ts";
 
@@ -89,13 +85,19 @@ function sendable(payload: string | Uint8Array) {
 
 /** No operation has this method and path: 405 with the methods that it has, or 404. */
 function noRoute(bound: Bound, method: string, path: string) {
-	const methods = bound
-		.at(path)
-		.flatMap((one) => (one.method === "GET" ? ["GET", "HEAD"] : one.method));
+	const here = bound.at(path);
+	const methods = here.flatMap((one) =>
+		one.method === "GET" ? ["GET", "HEAD"] : one.method,
+	);
 	// an escaped slash, or one too many: the path only looks like one of these
+	const declared = here[0]?.path;
 	return methods.length === 0 || methods.includes(method)
-		? { error: new AgentError("no-such-path", `${path}: no such path`) }
+		? {
+				declared,
+				error: new AgentError("no-such-path", `${path}: no such path`),
+			}
 		: {
+				declared,
 				error: new AgentError(
 					"no-such-method",
 					`${path}: no ${method}, only ${methods.join(", ")}`,
@@ -174,9 +176,7 @@ export async function startServer(parts: {
 		headers?: Record<string, string>,
 	): Answer => {
 		incoming.refused(why);
-		return why === "denied"
-			? accessDenied
-			: problemAnswer(why, incoming.path, headers);
+		return objectionAnswer(why, incoming.path, headers);
 	};
 
 	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
@@ -197,9 +197,8 @@ export async function startServer(parts: {
 			const connection = connectionOf(socket);
 			if (!connection) return socket.destroy();
 			const { current, isDenied } = connection;
-			const problem = refuseConnection(error, socket, current, isDenied);
-			if (!problem) return;
-			const why = isDenied ? "denied" : problem;
+			const why = refuseConnection(error, socket, current, isDenied);
+			if (!why) return;
 			if (current) current.answersOnSocket(why);
 			else onAnswered(answeredOnSocket(connection, why));
 		},
@@ -237,17 +236,10 @@ export async function startServer(parts: {
 				const connection = connectionOf(raw.socket);
 				if (!connection) return socket.destroy();
 				const path = askedPath(raw.url ?? "/");
-				const { error, headers } = noRoute(bound, "CONNECT", path);
+				const { error, headers, declared } = noRoute(bound, "CONNECT", path);
 				const why = connection.isDenied ? "denied" : (unwelcome(raw) ?? error);
-				endWith(
-					socket,
-					why === "denied"
-						? accessDenied
-						: problemAnswer(why, bound.at(path)[0]?.path ?? "", headers),
-				);
-				onAnswered(
-					answeredOnSocket(connection, why, raw, bound.at(path)[0]?.path),
-				);
+				endWith(socket, objectionAnswer(why, declared ?? "", headers));
+				onAnswered(answeredOnSocket(connection, why, raw, declared));
 			});
 			return server;
 		},
@@ -264,12 +256,10 @@ export async function startServer(parts: {
 	app.addHook("onRequest", (request, reply, done) => {
 		const incoming = incomingOf(request.raw);
 		request.incoming = incoming;
-		const operation =
-			request.routeOptions.config.operation ??
-			bound.at(askedPath(request.url))[0];
-		if (request.routeOptions.config.operation)
-			incoming.goesTo(request.routeOptions.config.operation);
-		else incoming.goesTo({ path: operation?.path });
+		const { operation } = request.routeOptions.config;
+		incoming.goesTo(
+			operation ?? { path: bound.at(askedPath(request.url))[0]?.path },
+		);
 		const why = objectionTo(incoming);
 		if (why) return void send(reply, refuse(incoming, why));
 		// any body is JSON, and Fastify would refuse a malformed type itself
@@ -312,7 +302,7 @@ export async function startServer(parts: {
 						"no-such-path",
 						`${askedPath(url)}: no such path`,
 					);
-				const given = operation.accept({ params, headers, body });
+				const given = operation.accept({ headers, body });
 				const replied = await handler(params, given, incoming);
 				incoming.addFacts(replied.facts);
 				try {

@@ -429,7 +429,7 @@ describe("a refused request says why", () => {
 		await assertLines(refusals.length);
 	});
 
-	it("a denied peer: closed after its first request, the original's error once", async (t) => {
+	it("a denied peer: closed after its first request, v1's error line once", async (t) => {
 		const daemon = await startLogging(t, ["-A", "127.0.0.1"]);
 		const { port, logged, assertLines } = daemon;
 		const wire = openWire(t, { port, localAddress: "127.0.0.2" });
