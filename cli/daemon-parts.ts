@@ -1,7 +1,7 @@
 import { startAgent } from "../src/agent.ts";
-import { disarmSignals } from "../src/commands/native-addon.ts";
 import { startCpuProfile } from "../src/cpu-profile.ts";
 import { openLog } from "../src/log.ts";
+import { disarmSignals } from "../src/spawn/native-addon.ts";
 import { ExportError, exportOriginal } from "../src/store/original-export.ts";
 import { KeyPairError } from "../src/tls/key-pair.ts";
 import { greeting } from "./greeting.ts";

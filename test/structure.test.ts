@@ -66,7 +66,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^cli\//,
-		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|secret-variable|settings|setting-table|system-error)\.ts$|^src\/commands\/native-addon\.ts$|^src\/tls\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|secret-variable|settings|setting-table|system-error)\.ts$|^src\/spawn\/native-addon\.ts$|^src\/tls\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^src\/client\//,
@@ -85,9 +85,11 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 		from: /^src\/handlers\//,
 		to: /^src\/(handlers|commands|metrics|relay|status|store)\/|^src\/(agent-error|system-error)\.ts$|^generated\/(handlers|schema)\.ts$/,
 	},
+	// processes as such: no plugins, no log, no settings
+	{ from: /^src\/spawn\//, to: /^src\/spawn\// },
 	{
 		from: /^src\/commands\//,
-		to: /^src\/commands\/|^src\/(agent-error|fair-limit|log|log-repeats|secret-variable|turn)\.ts$/,
+		to: /^src\/(commands|spawn)\/|^src\/(agent-error|fair-limit|log|log-repeats|secret-variable|turn)\.ts$/,
 	},
 	{
 		from: /^src\/machine-state\//,
@@ -103,11 +105,11 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/store\//,
-		to: /^src\/store\/|^src\/commands\/native-addon\.ts$|^src\/(agent-error|log|log-repeats|strict-json|system-error|turn)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/store\/|^src\/spawn\/native-addon\.ts$|^src\/(agent-error|log|log-repeats|strict-json|system-error|turn)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/relay\//,
-		to: /^src\/relay\/|^src\/commands\/native-addon\.ts$|^src\/(access|agent-error|collect|fair-limit|log|system-error)\.ts$/,
+		to: /^src\/relay\/|^src\/spawn\/native-addon\.ts$|^src\/(access|agent-error|collect|fair-limit|log|system-error)\.ts$/,
 	},
 	{
 		from: /^src\/settings\.ts$/,
@@ -116,7 +118,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^src\/start-warnings\.ts$/, to: /^src\// },
 	{
 		from: /^src\/[^/]+\.ts$/,
-		to: /^src\/[^/]+\.ts$|^generated\/(handlers|schema)\.ts$/,
+		to: /^src\/[^/]+\.ts$|^src\/spawn\/|^generated\/(handlers|schema)\.ts$/,
 	},
 ];
 
@@ -151,7 +153,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	"openapi-backend": ["src/http/bind.ts"],
 	"openapi-fetch": ["generated/client.ts"],
 	clipanion: ["cli/flag-command.ts", "cli/program.ts"],
-	"node:child_process": ["src/commands/child-process-engine.ts"],
+	"node:child_process": ["src/spawn/child-process-engine.ts"],
 	"node:https": [
 		"contrib/management-server/server.ts",
 		"src/client/connections.ts",

@@ -1,4 +1,4 @@
-// How the C files in src/commands/native become dist/native/<platform>-<arch>/spawn.node.
+// How the C files in src/spawn/native become dist/native/<platform>-<arch>/spawn.node.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -13,14 +13,14 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = join(root, "src/commands/native");
+const folder = join(root, "src/spawn/native");
 const files = readdirSync(folder)
 	.filter((name) => /\.[ch]$/.test(name))
 	.sort()
 	.map((name) => join(folder, name));
 const sources = files.filter((file) => file.endsWith(".c"));
 
-/** Where src/commands/native-addon.ts looks for it. */
+/** Where src/spawn/native-addon.ts looks for it. */
 export const addonFile = (target = `${process.platform}-${process.arch}`) =>
 	join(root, "dist/native", target, "spawn.node");
 

@@ -1,5 +1,5 @@
+import type { Captured } from "../spawn/output.ts";
 import type { CommandResult } from "./command.ts";
-import type { Captured } from "./output.ts";
 import type { MissingPlugin } from "./plugin.ts";
 
 /** Nagios: UNKNOWN. */

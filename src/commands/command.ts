@@ -4,6 +4,8 @@ import {
 } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import type { Kill } from "../spawn/process-group.ts";
+import type { CommandLine, Engine, Started } from "../spawn/started.ts";
 import {
 	type CommandResult,
 	type Execution,
@@ -12,12 +14,10 @@ import {
 	type StopTimes,
 	stopTimes,
 } from "./execution.ts";
-import type { Kill } from "./process-group.ts";
-import type { CommandLine, Engine, Started } from "./started.ts";
 
+export type { Captured } from "../spawn/output.ts";
+export type { CommandLine } from "../spawn/started.ts";
 export type { CommandResult } from "./execution.ts";
-export type { Captured } from "./output.ts";
-export type { CommandLine } from "./started.ts";
 
 /** The command could not be started; `code` is the system's name for the reason: E2BIG, ENOENT, EACCES, EAGAIN ... */
 export class CommandStartError extends Error {

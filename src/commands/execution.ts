@@ -1,6 +1,6 @@
-import { type Captured, captureOutput } from "./output.ts";
-import { createProcessGroup, type Kill } from "./process-group.ts";
-import type { Exit, Started } from "./started.ts";
+import { type Captured, captureOutput } from "../spawn/output.ts";
+import { createProcessGroup, type Kill } from "../spawn/process-group.ts";
+import type { Exit, Started } from "../spawn/started.ts";
 
 /** How long a command that is stopped is waited for; in milliseconds. */
 export interface StopTimes {

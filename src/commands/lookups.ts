@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { loadNativeAddon } from "./native-addon.ts";
+import { loadNativeAddon } from "../spawn/native-addon.ts";
 
 /** A look-up that takes longer hangs; the fullest disk answers sooner. */
 const LATE_MILLISECONDS = 500;

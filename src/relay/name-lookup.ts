@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from "node:dns";
 import { isIPv6, type LookupFunction } from "node:net";
-import { loadNativeAddon, type NativeAddon } from "../commands/native-addon.ts";
+import { loadNativeAddon, type NativeAddon } from "../spawn/native-addon.ts";
 
 /** What the system says of a name: its addresses in their order, at least one, or an error with the code of `dns.lookup`. */
 export type Resolve = (

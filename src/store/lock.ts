@@ -2,7 +2,7 @@ import { constants, statSync } from "node:fs";
 import { type FileHandle, open, stat, statfs } from "node:fs/promises";
 import { constants as os } from "node:os";
 import { join } from "node:path";
-import { loadNativeAddon, type NativeAddon } from "../commands/native-addon.ts";
+import { loadNativeAddon, type NativeAddon } from "../spawn/native-addon.ts";
 import {
 	type FileNumbers,
 	type Holder,

@@ -309,10 +309,10 @@ describe("the package, installed from npm pack", {
 		assert.deepEqual(
 			(await readdir(join(installed, "src"), { recursive: true })).sort(),
 			[
-				"commands",
-				"commands/native",
-				...(await readdir("src/commands/native")).map(
-					(name) => `commands/native/${name}`,
+				"spawn",
+				"spawn/native",
+				...(await readdir("src/spawn/native")).map(
+					(name) => `spawn/native/${name}`,
 				),
 			].sort(),
 		);

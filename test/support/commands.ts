@@ -5,8 +5,8 @@ import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createCommands } from "../../src/commands/command.ts";
 import type { StopTimes } from "../../src/commands/execution.ts";
-import type { Kill } from "../../src/commands/process-group.ts";
-import type { Engine } from "../../src/commands/started.ts";
+import type { Kill } from "../../src/spawn/process-group.ts";
+import type { Engine } from "../../src/spawn/started.ts";
 import { testEngine } from "./engine.ts";
 
 const PLUGINS = join(process.cwd(), "test/fixtures/conformance/plugins");

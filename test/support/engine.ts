@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { chooseEngine, type WantedEngine } from "../../src/commands/engine.ts";
-import { loadNativeAddon } from "../../src/commands/native-addon.ts";
-import type { Engine } from "../../src/commands/started.ts";
+import { chooseEngine, type WantedEngine } from "../../src/spawn/engine.ts";
+import { loadNativeAddon } from "../../src/spawn/native-addon.ts";
+import type { Engine } from "../../src/spawn/started.ts";
 
 /** Why the native engine cannot be tested; undefined where it can. */
 export function nativeMissing(): string | undefined {

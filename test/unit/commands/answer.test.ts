@@ -8,8 +8,8 @@ import {
 	outputText,
 } from "../../../src/commands/answer.ts";
 import { createCommands } from "../../../src/commands/command.ts";
-import type { Captured } from "../../../src/commands/output.ts";
 import { createPlugins } from "../../../src/commands/plugin.ts";
+import type { Captured } from "../../../src/spawn/output.ts";
 import { testEngine } from "../../support/engine.ts";
 
 function captured(text: string, cut?: { kept: number; bytes: number }) {

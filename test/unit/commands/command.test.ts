@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from "node:test";
 import { ClassicLevel } from "classic-level";
 import { CommandStartError } from "../../../src/commands/command.ts";
 import { type StopTimes, stopTimes } from "../../../src/commands/execution.ts";
-import type { Engine } from "../../../src/commands/started.ts";
+import type { Engine } from "../../../src/spawn/started.ts";
 import {
 	commandsOf,
 	groupMembers,
@@ -27,11 +27,11 @@ const exists = (file: string) =>
 
 /** Opens `commands` in a program that a test runs with `node -e`. */
 function openThere(engineName: Engine["name"], outputLimitBytes: number) {
-	const module = (name: string) =>
-		JSON.stringify(import.meta.resolve(`../../../src/commands/${name}.js`));
+	const module = (path: string) =>
+		JSON.stringify(import.meta.resolve(`../../../src/${path}.js`));
 	return `
-		const { createCommands } = await import(${module("command")});
-		const { chooseEngine } = await import(${module("engine")});
+		const { createCommands } = await import(${module("commands/command")});
+		const { chooseEngine } = await import(${module("spawn/engine")});
 		const engine = chooseEngine("${engineName}", { environment: {}, log: {} });
 		const commands = createCommands({ engine, outputLimitBytes: ${outputLimitBytes}, environment: {}, log: {} });`;
 }

@@ -11,9 +11,9 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { createCommands } from "../../../src/commands/command.ts";
-import { chooseEngine } from "../../../src/commands/engine.ts";
-import { startingOpenFiles } from "../../../src/commands/open-files.ts";
 import { missingPlugin, pluginCommand } from "../../../src/commands/plugin.ts";
+import { chooseEngine } from "../../../src/spawn/engine.ts";
+import { startingOpenFiles } from "../../../src/spawn/open-files.ts";
 import { engines } from "../../support/engine.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 

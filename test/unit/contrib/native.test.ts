@@ -13,7 +13,7 @@ const addon = `dist/native/${process.platform}-${process.arch}/spawn.node`;
 /** A copy of what an installed package has of the native engine. */
 async function aPackage(t: TestContext, { compiled = false } = {}) {
 	const directory = await temporaryDirectory(t);
-	for (const path of ["contrib/native", "src/commands/native"])
+	for (const path of ["contrib/native", "src/spawn/native"])
 		cpSync(path, join(directory, path), { recursive: true });
 	await writeFile(join(directory, "package.json"), "{}");
 	if (compiled)
@@ -57,7 +57,7 @@ test("one that cannot be loaded, or is of another source, is not kept", async (t
 	if (missing) return t.skip(missing);
 	const other = await aPackage(t, { compiled: true });
 	await writeFile(
-		join(other.directory, "src/commands/native/spawn.c"),
+		join(other.directory, "src/spawn/native/spawn.c"),
 		"int changed;\n",
 	);
 	assert.match(other.install("no-such-compiler"), /^happo-agent: no native/);
@@ -95,7 +95,7 @@ function choiceIn(directory: string, wanted: string) {
 		[
 			"--input-type=module",
 			"-e",
-			`const { chooseEngine } = await import(${JSON.stringify(pathToFileURL(join(directory, "build/src/commands/engine.js")))});
+			`const { chooseEngine } = await import(${JSON.stringify(pathToFileURL(join(directory, "build/src/spawn/engine.js")))});
 			const log = { warning: console.log };
 			try { console.log(chooseEngine("${wanted}", { environment: {}, log }).name); } catch (error) { console.log(error.message); }`,
 		],

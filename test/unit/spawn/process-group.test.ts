@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createProcessGroup } from "../../../src/commands/process-group.ts";
+import { createProcessGroup } from "../../../src/spawn/process-group.ts";
 
 /** A kill that knows which ids exist (or belong to another user) and keeps what was sent. */
 function recordingKill(existing: Set<number>, foreign = new Set<number>()) {

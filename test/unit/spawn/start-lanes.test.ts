@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createStartLanes } from "../../../src/commands/start-lanes.ts";
+import { createStartLanes } from "../../../src/spawn/start-lanes.ts";
 import { eventually } from "../../support/eventually.ts";
 
 test("a start that hangs gives its place to others, and keeps its directory waiting", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { createChildren } from "../../../src/commands/children.ts";
+import { createChildren } from "../../../src/spawn/children.ts";
 import { eventually } from "../../support/eventually.ts";
 
 /** Children whose ends a test decides about. */

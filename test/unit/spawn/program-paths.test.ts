@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { atProgram } from "../../../src/commands/program-paths.ts";
+import { atProgram } from "../../../src/spawn/program-paths.ts";
 
 /** Looks a program up among places that fail with a code; what was tried, and what came of it. */
 async function look(

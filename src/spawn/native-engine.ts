@@ -5,7 +5,6 @@ import type { NativeAddon } from "./native-addon.ts";
 import { createNativePipe } from "./native-pipe.ts";
 import { closedPipe } from "./pipe.ts";
 import { atProgram } from "./program-paths.ts";
-import { signalName } from "./signal-name.ts";
 import { createStartLanes } from "./start-lanes.ts";
 import type { Engine, Exit, Started } from "./started.ts";
 
@@ -170,4 +169,26 @@ function errorName(number: number): string {
 
 function systemError(code: string, file: string) {
 	return Object.assign(new Error(`start of ${file}: ${code}`), { code });
+}
+
+/** Names of signals by their number. */
+const signalNames = new Map<number, string>();
+// IOT comes before ABRT, POLL before IO: the first name of a number is the usual one, but for these
+for (const [name, number] of Object.entries(constants.signals))
+	if (!signalNames.has(number) && name !== "SIGIOT" && name !== "SIGPOLL")
+		signalNames.set(number, name);
+
+/**
+ * The name of a signal. Node knows none for real-time signals: they are counted as in shells, `SIGRTMIN+3`.
+ * @param firstRealTimeSignal which depends on the C library
+ */
+export function signalName(
+	number: number,
+	firstRealTimeSignal = Number.POSITIVE_INFINITY,
+): string {
+	const name = signalNames.get(number);
+	if (name) return name;
+	const above = number - firstRealTimeSignal;
+	if (above < 0) return `signal ${number}`;
+	return above === 0 ? "SIGRTMIN" : `SIGRTMIN+${above}`;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { closeSync, openSync, readdirSync } from "node:fs";
 import { chmod, mkdir, open as openFile, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { promisify } from "node:util";
@@ -10,9 +11,12 @@ import {
 	CommandStartError,
 	createCommands,
 } from "../../../src/commands/command.ts";
-import { loadNativeAddon } from "../../../src/commands/native-addon.ts";
-import { createNativeEngine } from "../../../src/commands/native-engine.ts";
-import type { Engine } from "../../../src/commands/started.ts";
+import { loadNativeAddon } from "../../../src/spawn/native-addon.ts";
+import {
+	createNativeEngine,
+	signalName,
+} from "../../../src/spawn/native-engine.ts";
+import type { Engine } from "../../../src/spawn/started.ts";
 import { nativeMissing, testEngine } from "../../support/engine.ts";
 import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
@@ -46,16 +50,16 @@ const descriptors = () => readdirSync("/proc/self/fd").length;
 
 /** Runs a module of ours in a Node of its own; its standard output. */
 function inAnotherNode(program: string) {
-	const module = (name: string) =>
-		JSON.stringify(import.meta.resolve(`../../../src/commands/${name}.js`));
+	const module = (path: string) =>
+		JSON.stringify(import.meta.resolve(`../../../src/${path}.js`));
 	const { stdout, stderr, status } = spawnSync(
 		process.execPath,
 		[
 			"--input-type=module",
 			"-e",
 			`import * as fs from "node:fs";
-			const { createCommands } = await import(${module("command")});
-			const { chooseEngine } = await import(${module("engine")});
+			const { createCommands } = await import(${module("commands/command")});
+			const { chooseEngine } = await import(${module("spawn/engine")});
 			const environment = { PATH: "/usr/bin:/bin" };
 			const engine = chooseEngine("native", { environment, log: {} });
 			const commands = createCommands({ engine, outputLimitBytes: 1 << 20, environment, log: {} });
@@ -364,4 +368,18 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		assert.ok(pid > 1);
 		process.kill(-pid, "SIGKILL");
 	});
+});
+
+test("signals have Node's names", () => {
+	assert.equal(signalName(constants.signals.SIGKILL), "SIGKILL");
+	assert.equal(signalName(constants.signals.SIGABRT), "SIGABRT");
+	assert.equal(signalName(constants.signals.SIGIO), "SIGIO");
+});
+
+test("real-time signals are counted from the first", () => {
+	assert.equal(signalName(34, 34), "SIGRTMIN");
+	assert.equal(signalName(37, 34), "SIGRTMIN+3");
+	assert.equal(signalName(64, 35), "SIGRTMIN+29");
+	assert.equal(signalName(33, 34), "signal 33");
+	assert.equal(signalName(40), "signal 40");
 });

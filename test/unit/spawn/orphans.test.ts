@@ -3,15 +3,15 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { nativeMissing } from "../../support/engine.ts";
 
-const module = (name: string) =>
-	JSON.stringify(import.meta.resolve(`../../../src/commands/${name}.js`));
+const module = (path: string) =>
+	JSON.stringify(import.meta.resolve(`../../../src/${path}.js`));
 
 /** Runs a script with the native engine as `commands`, behind a program that makes its surroundings. */
 function inSurroundings(surroundings: readonly string[], script: string) {
 	const program = `import { readdirSync, readFileSync } from "node:fs";
-		const { createCommands } = await import(${module("command")});
-		const { chooseEngine } = await import(${module("engine")});
-		const { startingOpenFiles } = await import(${module("open-files")});
+		const { createCommands } = await import(${module("commands/command")});
+		const { chooseEngine } = await import(${module("spawn/engine")});
+		const { startingOpenFiles } = await import(${module("spawn/open-files")});
 		const environment = { PATH: "/usr/bin:/bin" };
 		const engine = chooseEngine("native", { environment, log: {}, openFiles: startingOpenFiles() });
 		const commands = createCommands({ engine, outputLimitBytes: 1 << 20, environment, log: {} });

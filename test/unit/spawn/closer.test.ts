@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { createCloser } from "../../../src/commands/closer.ts";
+import { createCloser } from "../../../src/spawn/closer.ts";
 
 const line = { file: "/bin/echo", args: ["a b", "$HOME"] };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chooseEngine } from "../../../src/commands/engine.ts";
+import { chooseEngine } from "../../../src/spawn/engine.ts";
 import { nativeMissing } from "../../support/engine.ts";
 
 function parts(reason?: string) {
