@@ -6,7 +6,7 @@ import {
 import { createAgentFetch } from "./agent-fetch.ts";
 import { type DrainOptions, drainMetrics, type MetricBatch } from "./drain.ts";
 import { AgentUnreachable } from "./failures.ts";
-import { createManagementFetch } from "./management-fetch.ts";
+import { createManagementFetch } from "./management-client.ts";
 import type { AgentOptions } from "./options.ts";
 
 /** The operations of an agent. `/proxy` is what the option `via` is for. */

@@ -5,9 +5,8 @@ import { createHttpsFetch, type Fetched } from "../relay/https-fetch.ts";
 import { RelayError } from "../relay/relay-error.ts";
 import { toldMilliseconds } from "../relay/time-left.ts";
 import { AgentUnreachable } from "./failures.ts";
-import { type AgentOptions, OptionsError } from "./options.ts";
+import { type AgentOptions, OptionsError, timeLimit } from "./options.ts";
 import { toResponse } from "./response.ts";
-import { timeLimit } from "./time-limit.ts";
 import { trustOf } from "./trust.ts";
 import { relayed, relayFailure, type Sent } from "./via.ts";
 

@@ -1,9 +1,122 @@
+import { Buffer } from "node:buffer";
 import {
 	type ManagementClient as Calls,
 	createManagementClient as createCalls,
 } from "../../generated/client.ts";
-import { createManagementFetch } from "./management-fetch.ts";
-import type { ManagementOptions } from "./options.ts";
+import { RelayError } from "../relay/relay-error.ts";
+import { createSender } from "../relay/send.ts";
+import {
+	credentialsOf,
+	hostOf,
+	poolOf,
+	proxyHeaders,
+	requestTo,
+	type TunnelledOptions,
+} from "./connections.ts";
+import { AgentUnreachable } from "./failures.ts";
+import {
+	type ManagementOptions,
+	OptionsError,
+	type Pem,
+	timeLimit,
+} from "./options.ts";
+import { proxyOf } from "./proxy-of.ts";
+import { toResponse } from "./response.ts";
+import { certificateOf, pem } from "./trust.ts";
+
+/** Largest answer of a management server. */
+const maxBodyBytes = 67_108_864;
+
+function endpointOf(text: string): URL {
+	const url = URL.canParse(text) ? new URL(text) : undefined;
+	if (url && /^https?:$/.test(url.protocol) && !url.search && !url.hash)
+		return url;
+	// what stands before an @ may be a password
+	const shown = text.includes("@") ? "" : `: ${text}`;
+	throw new OptionsError(`endpoint: not http(s)://HOST[:PORT][/PATH]${shown}`);
+}
+
+function caOf(ca: Pem | undefined) {
+	if (ca === undefined) return {};
+	certificateOf("ca", ca);
+	return { ca: pem(ca) };
+}
+
+/**
+ * A `fetch` for one management server. Redirects are answers; certificates are
+ * verified. Rejects with AgentUnreachable, or with the reason of an aborted
+ * signal. Throws OptionsError.
+ */
+export function createManagementFetch(options: ManagementOptions): {
+	baseUrl: string;
+	fetch: (request: Request) => Promise<Response>;
+	close(): void;
+} {
+	const endpoint = endpointOf(options.endpoint);
+	const limit = timeLimit(options.timeoutMilliseconds);
+	const proxy = proxyOf(endpoint, options.environment ?? {});
+	const agent = poolOf(endpoint, proxy, caOf(options.ca));
+	const send = createSender({ maxBodyBytes, maxBodySetting: "of the client" });
+	const isForwarded = proxy !== undefined && endpoint.protocol === "http:";
+	const place = isForwarded
+		? `${endpoint.host} through proxy ${proxy.host}`
+		: endpoint.host;
+	const credentials = credentialsOf(endpoint);
+
+	const fetch = async (request: Request): Promise<Response> => {
+		const { signal, method } = request;
+		signal.throwIfAborted();
+		const url = new URL(request.url);
+		const body = Buffer.from(await request.arrayBuffer());
+		const server = isForwarded ? proxy : url;
+		try {
+			const answer = await send({
+				place,
+				body,
+				timeoutMilliseconds: limit,
+				signal,
+				start: (signal) =>
+					requestTo(server)({
+						agent,
+						host: hostOf(server),
+						port: server.port || undefined,
+						method,
+						path: isForwarded ? url.href : `${url.pathname}${url.search}`,
+						headers: {
+							host: url.host,
+							"content-length": String(body.length),
+							...Object.fromEntries(request.headers),
+							...(credentials !== undefined && {
+								authorization: credentials,
+							}),
+							...(isForwarded && proxyHeaders(proxy)),
+						},
+						signal,
+						tunnelSignal: signal,
+					} as TunnelledOptions),
+			});
+			if (isForwarded && answer.status === 407)
+				throw new AgentUnreachable(
+					`${place}: the proxy wants another password`,
+				);
+			return toResponse(answer, place);
+		} catch (error) {
+			signal.throwIfAborted();
+			if (!(error instanceof RelayError)) throw error;
+			const { message, isTimeout, isUnsent, cause } = error;
+			throw new AgentUnreachable(message, { isTimeout, isUnsent, cause });
+		}
+	};
+	// credentials go into a header; Request refuses them in its URL
+	const base = new URL(endpoint);
+	base.username = "";
+	base.password = "";
+	return {
+		baseUrl: base.href.replace(/\/$/, ""),
+		fetch,
+		close: () => agent.destroy(),
+	};
+}
 
 /** The operations of a management server, with the types of the contract. */
 export interface ManagementClient extends Calls {

@@ -66,3 +66,13 @@ export interface ManagementOptions {
 export class OptionsError extends TypeError {
 	override name = "OptionsError";
 }
+
+const most = 999_999_999;
+
+/** Checks `timeoutMilliseconds`; throws OptionsError. */
+export function timeLimit(milliseconds = 60_000): number {
+	if (milliseconds >= 1 && milliseconds <= most) return milliseconds;
+	throw new OptionsError(
+		`timeoutMilliseconds: not between 1 and ${most}: ${milliseconds}`,
+	);
+}
