@@ -4,9 +4,12 @@ import { openLog } from "../src/log.ts";
 import { disarmSignals } from "../src/spawn/native-addon.ts";
 import { ExportError, exportOriginal } from "../src/store/original-export.ts";
 import { KeyPairError } from "../src/tls/key-pair.ts";
-import { greeting } from "./greeting.ts";
 import { returnMemory } from "./memory-return.ts";
-import { prepareQuickStart, quickStartDefaults } from "./quick-start.ts";
+import {
+	greeting,
+	prepareQuickStart,
+	quickStartDefaults,
+} from "./quick-start.ts";
 
 /**
  * What only the daemon needs, and what works on its store: other commands do not load it. In

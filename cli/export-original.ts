@@ -1,5 +1,5 @@
 import { daemonSettings } from "../src/settings.ts";
-import { counted } from "./counted.ts";
+import { counted } from "./message-text.ts";
 import { settingsCommand } from "./settings-command.ts";
 
 const exportSettings = {

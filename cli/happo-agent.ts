@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import "../src/no-debugger.ts";
 import { version } from "../generated/version.ts";
-import { appendMetricCommand } from "./append-metric.ts";
+import { appendMetricCommand } from "./append-metric/command.ts";
 import { daemonCommand } from "./daemon.ts";
 import { exportOriginalCommand } from "./export-original.ts";
 import { main } from "./main.ts";

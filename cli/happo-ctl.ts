@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import "../src/no-debugger.ts";
 import { version } from "../generated/version.ts";
-import { commands, epilogue, families } from "./ctl/commands.ts";
+import { commands, epilogue, families } from "./ctl/commands/index.ts";
 import { main } from "./main.ts";
 
 await main({ name: "happo-ctl", version, commands, families, epilogue });

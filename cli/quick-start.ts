@@ -1,6 +1,7 @@
-import { access, mkdir, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { type Agent, version } from "../src/agent.ts";
 import type { DaemonSettings } from "../src/settings.ts";
 import { createKeyPairFiles } from "../src/tls/key-pair-files.ts";
 
@@ -42,4 +43,50 @@ export async function prepareQuickStart(
 	);
 	if (!present) await writeFile(config, exampleConfig(), { flag: "wx" });
 	return made !== undefined;
+}
+
+/** Where a person on this machine reaches the agent. */
+function localUrl({ address, port }: Agent): string {
+	if (address === "::" || address === "0.0.0.0")
+		return `https://127.0.0.1:${port}`;
+	return `https://${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
+/** The plugins of the directories, first match wins as when they are run. */
+async function pluginsIn(directories: readonly string[]): Promise<Set<string>> {
+	const names = await Promise.all(
+		directories.map((path) => readdir(path).catch(() => [] as string[])),
+	);
+	return new Set(names.flat().filter((name) => name.startsWith("check_")));
+}
+
+/** What a new user wants to know after the start, in a few lines. */
+export async function greeting(
+	agent: Agent,
+	settings: DaemonSettings,
+	keyPairMade: boolean,
+): Promise<string> {
+	const url = localUrl(agent);
+	const everywhere = agent.address === "::" || agent.address === "0.0.0.0";
+	const plugins = await pluginsIn(settings["nagios-plugin-paths"]);
+	const others = settings["allowed-hosts"];
+	const check = plugins.has("check_load")
+		? { plugin_name: "check_load", plugin_option: "-w 5,4,3 -c 10,8,6" }
+		: {
+				plugin_name: "check_load_average",
+				plugin_option: "-w 5,4,3 -c 10,8,6",
+			};
+	return `happo-agent ${version} is running
+  listens on   ${url}${everywhere ? " and every other address of this machine" : ""}
+  answers to   ${["127.0.0.1", "::1", ...others].join(", ")}${others.length > 0 ? "" : " only (-A adds addresses and networks)"}
+  runs         ${plugins.size} check plugins found in nagios-plugin-paths
+  certificate  ${settings["public-key"]}${keyPairMade ? " (self-signed, made just now)" : ""}
+  fingerprint  SHA-256 ${agent.keyPair.fingerprint256}
+  keeps        everything in ${settings["quick-start"]}
+
+Try from another terminal:
+  curl -k -d '${JSON.stringify(check)}' ${url}/monitor
+
+Ctrl-C stops it.
+`;
 }

@@ -59,6 +59,16 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 		from: /^cli\/check-happo(\.ts$|\/)/,
 		to: /^cli\/(check-happo\/|argv\.ts$)|^src\/relay\/(fingerprint|hop|relay-error)\.ts$|^src\/system-error\.ts$|^generated\/(schema|version)\.ts$/,
 	},
+	// what a text looks like, whoever writes it
+	{
+		from: /^cli\/ctl\/output\//,
+		to: /^cli\/ctl\/(output\/|flags\.ts$|target\/answer\.ts$)|^src\/client\/index\.ts$|^src\/status\/exposition\.ts$/,
+	},
+	// which agents, and the way to them: neither commands nor what they print
+	{
+		from: /^cli\/ctl\/target\//,
+		to: /^cli\/(argv|message-text|suggestion)\.ts$|^cli\/ctl\/(target\/|(flags|input-file)\.ts$)|^cli\/flag-command\.ts$|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/relay\/hop\.ts$|^src\/metrics\/yaml-document\.ts$/,
+	},
 	// another machine's tool: it knows agents by their protocol only
 	{
 		from: /^cli\/(happo-ctl\.ts$|ctl\/)/,
@@ -163,7 +173,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	],
 	level: ["contrib/management-server/hosts.ts"],
 	"classic-level": ["src/store/level.ts"],
-	yaml: ["cli/ctl/yaml-text.ts", "src/metrics/yaml-document.ts"],
+	yaml: ["cli/ctl/output/formats.ts", "src/metrics/yaml-document.ts"],
 	"happo-agent/client": sources("contrib/examples"),
 };
 

@@ -1,7 +1,11 @@
 import { version } from "../../generated/version.ts";
 import { UsageError } from "../argv.ts";
-import { type CheckOptions, parseCheckOptions } from "./arguments.ts";
-import { help, usage } from "./help.ts";
+import {
+	type CheckOptions,
+	help,
+	parseCheckOptions,
+	usage,
+} from "./arguments.ts";
 import { checkRequest } from "./request.ts";
 import {
 	agentError,

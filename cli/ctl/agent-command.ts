@@ -6,13 +6,7 @@ import {
 import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
 import type { CommandHelp } from "../help.ts";
 import type { Operands, ProgramCommand } from "../program.ts";
-import type { HostAnswer } from "./answer.ts";
-import { chosenContext, overContext } from "./chosen-context.ts";
 import { type Call, createCommand, valuesOf } from "./command.ts";
-import { loadConfigFile } from "./config-file.ts";
-import { connectTo, failureOf } from "./connection.ts";
-import { everyHost } from "./every-host.ts";
-import { readFlagFile } from "./flag-file.ts";
 import {
 	agentSections,
 	configSettings,
@@ -21,10 +15,18 @@ import {
 	targetSettings,
 	trustSettings,
 } from "./flags.ts";
-import { createListHosts } from "./group.ts";
-import { createProgress } from "./progress.ts";
-import { findTargets, type Target } from "./target.ts";
-import { loadTrust } from "./trust.ts";
+import { readFlagFile } from "./input-file.ts";
+import { createProgress, type Progress } from "./output/progress.ts";
+import type { HostAnswer } from "./target/answer.ts";
+import {
+	chosenContext,
+	loadConfigFile,
+	overContext,
+} from "./target/config-file.ts";
+import { connectTo, failureOf } from "./target/connection.ts";
+import { createListHosts } from "./target/group.ts";
+import { findTargets, type Target } from "./target/targets.ts";
+import { loadTrust } from "./target/trust.ts";
 
 /** Asks one agent. Throws HostFailure where it does not do what it is asked. */
 export type HostWork<T> = (client: AgentClient, target: Target) => Promise<T>;
@@ -71,6 +73,35 @@ const isTerminal = (stream: Writable & { isTTY?: boolean }) =>
 async function readApiKey(file: string, fromVariable: string | undefined) {
 	const text = await readFlagFile("api-key-file", file);
 	return text?.toString("utf8").split(/\r?\n/, 1)[0] ?? fromVariable ?? "";
+}
+
+/**
+ * Does the same for every target, some at the same time, and gives the answers
+ * in the order of the targets.
+ * @param work must not throw
+ * @param parallel how many at the same time at most
+ */
+export async function everyHost<Target, T>(
+	targets: readonly Target[],
+	work: (target: Target) => Promise<HostAnswer<T>>,
+	{ parallel, progress }: { parallel: number; progress: Progress },
+): Promise<HostAnswer<T>[]> {
+	const answers: HostAnswer<T>[] = [];
+	let next = 0;
+	const worker = async () => {
+		while (next < targets.length) {
+			const at = next++;
+			answers[at] = await work(targets[at] as Target);
+			progress.advance();
+		}
+	};
+	const workers = Math.min(parallel, targets.length);
+	try {
+		await Promise.all(Array.from({ length: workers }, worker));
+	} finally {
+		progress.end();
+	}
+	return answers;
 }
 
 /** A command for one or many agents, with the options that all of these have. */

@@ -10,8 +10,7 @@ import { type Flags, flagCommand } from "../flag-command.ts";
 import { type CommandHelp, helpTables } from "../help.ts";
 import type { Operands, ProgramCommand } from "../program.ts";
 import { takeEnvironment } from "../wiped-variables.ts";
-import { type Screen, screenOf } from "./screen.ts";
-import { safeLine } from "./terminal-text.ts";
+import { type Screen, safeLine, screenOf } from "./output/terminal.ts";
 
 /** A command of happo-ctl that is running. */
 export interface Call {

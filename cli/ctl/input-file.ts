@@ -19,3 +19,19 @@ export async function readInput(
 		throw new UsageError(`${file}: ${systemReason(error)}`);
 	}
 }
+
+/**
+ * What a file holds that a flag names; undefined where the flag is not given.
+ * @throws UsageError that names both
+ */
+export async function readFlagFile(
+	flag: string,
+	file: string,
+): Promise<Buffer | undefined> {
+	if (file === "") return undefined;
+	try {
+		return await readFile(file);
+	} catch (error) {
+		throw new UsageError(`--${flag} ${file}: ${systemReason(error)}`);
+	}
+}

@@ -1,6 +1,6 @@
 import { Readable, Writable } from "node:stream";
-import { appendMetricCommand } from "../../cli/append-metric.ts";
-import { commands, epilogue, families } from "../../cli/ctl/commands.ts";
+import { appendMetricCommand } from "../../cli/append-metric/command.ts";
+import { commands, epilogue, families } from "../../cli/ctl/commands/index.ts";
 import { daemonCommand } from "../../cli/daemon.ts";
 import {
 	addCommand,

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { UsageError } from "../../../cli/argv.ts";
-import { parseCheckOptions } from "../../../cli/check-happo/arguments.ts";
-import { help } from "../../../cli/check-happo/help.ts";
+import { help, parseCheckOptions } from "../../../cli/check-happo/arguments.ts";
 import { agentError, resultOf } from "../../../cli/check-happo/result.ts";
 
 describe("the options of check_happo", () => {

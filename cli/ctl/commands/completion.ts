@@ -1,0 +1,192 @@
+import type { Setting, SettingTable } from "../../../src/setting-table.ts";
+import { isOption, UsageError } from "../../argv.ts";
+import { helpTables, optionsOf } from "../../help.ts";
+import type { ProgramCommand } from "../../program.ts";
+import { selectCommand, wordsBehind } from "../../selection.ts";
+import { didYouMean } from "../../suggestion.ts";
+import { createCommand } from "../command.ts";
+import { loadConfigFile } from "../target/config-file.ts";
+
+/** Scripts that ask the program itself what can stand at the cursor; files are offered where it knows nothing. */
+export const completionScripts: Readonly<Record<string, string>> = {
+	bash: `# happo-ctl completion for bash: source <(happo-ctl completion bash)
+_happo_ctl() {
+	local line current="\${COMP_LINE:0:COMP_POINT}"
+	local -a words
+	read -r -a words <<< "$current"
+	# a blank at the end begins a new word
+	[[ $current == *[[:space:]] ]] && words+=("")
+	COMPREPLY=()
+	while IFS= read -r line; do
+		COMPREPLY+=("$line")
+	done < <(happo-ctl complete -- "\${words[@]:1}" 2>/dev/null)
+	# bash has split the word at = and : and replaces the part behind them only
+	local word="\${words[\${#words[@]} - 1]}"
+	if [[ $word == *[=:]* ]]; then
+		local part="\${word%"\${word##*[=:]}"}"
+		COMPREPLY=("\${COMPREPLY[@]#"$part"}")
+	fi
+}
+complete -o default -o bashdefault -F _happo_ctl happo-ctl
+`,
+	zsh: `#compdef happo-ctl
+# happo-ctl completion for zsh: source <(happo-ctl completion zsh)
+_happo_ctl() {
+	local -a candidates
+	candidates=("\${(@f)$(happo-ctl complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+	candidates=(\${candidates:#})
+	if (( \${#candidates} )); then
+		compadd -Q -- $candidates
+	else
+		_files
+	fi
+}
+compdef _happo_ctl happo-ctl
+`,
+	fish: `# happo-ctl completion for fish: happo-ctl completion fish | source
+function __happo_ctl
+	set -l words (commandline -opc) (commandline -ct)
+	happo-ctl complete -- $words[2..-1] 2>/dev/null
+end
+complete -c happo-ctl -a '(__happo_ctl)'
+`,
+};
+
+const shells = Object.keys(completionScripts);
+
+/** Prints the script for a shell. */
+export const completionCommand = createCommand({
+	name: "completion",
+	help: {
+		usage: "completion bash|zsh|fish",
+		summary: "print what makes a shell complete happo-ctl",
+		details:
+			"Commands, options, their values, contexts and the hosts of contexts are completed.",
+		examples: [
+			"completion bash > /etc/bash_completion.d/happo-ctl",
+			"completion zsh > ~/.zfunc/_happo-ctl",
+			"completion fish > ~/.config/fish/completions/happo-ctl.fish",
+		],
+		settings: {},
+	},
+	operands: { minimum: 1, maximum: 1, name: "bash, zsh or fish" },
+	async run({ operands, write }) {
+		const [shell = ""] = operands;
+		const script = completionScripts[shell];
+		if (script === undefined)
+			throw new UsageError(
+				`completion: not bash, zsh or fish: ${shell}${didYouMean(shell, shells)}`,
+			);
+		await write(script);
+		return 0;
+	},
+});
+
+/** What the scripts call: candidates for the last word, one a line. */
+export const createCompleteCommand = (
+	commands: readonly ProgramCommand[],
+): ProgramCommand =>
+	createCommand({
+		name: "complete",
+		isHidden: true,
+		help: {
+			usage: "complete -- WORD...",
+			summary: "print candidates for the last word",
+			details: "",
+			examples: [],
+			settings: {},
+		},
+		operands: {
+			minimum: 0,
+			maximum: Number.POSITIVE_INFINITY,
+			name: "WORD",
+		},
+		async run({ operands, environment, write }) {
+			// a file that is broken completes nothing; every other command says why
+			const config = await loadConfigFile("", environment).catch(
+				() => undefined,
+			);
+			const contexts = config ? [...config.contexts] : [];
+			const names = completionCandidates(operands, commands, {
+				contexts: contexts.map(([name]) => name),
+				hosts: [
+					...new Set(
+						contexts.flatMap(([, { host = [], via = [] }]) => [
+							...host,
+							...via,
+						]),
+					),
+				],
+			});
+			await write(names.map((name) => `${name}\n`).join(""));
+			return 0;
+		},
+	});
+
+/** What can stand in the place of a word. Nothing: the shell offers files. */
+export type Candidates = readonly string[];
+
+/** Names that only the configuration knows. */
+export interface KnownNames {
+	contexts: readonly string[];
+	hosts: readonly string[];
+}
+
+/** What can follow an option that takes a value. */
+function valuesFor(
+	name: string,
+	setting: Setting,
+	known: KnownNames,
+): Candidates {
+	if (setting.kind === "choice") return Object.keys(setting.choices);
+	if (name === "context") return known.contexts;
+	return name === "host" || name === "via" ? known.hosts : [];
+}
+
+/**
+ * Candidates for the last word of a command line that is not finished.
+ * @param words behind the program's name; the last one may be empty
+ */
+export function completionCandidates(
+	words: readonly string[],
+	commands: readonly ProgramCommand[],
+	known: KnownNames,
+): Candidates {
+	const visible = commands.filter(({ isHidden }) => !isHidden);
+	const before = words.slice(0, -1);
+	const current = words.at(-1) ?? "";
+	const { command, path, next } = selectCommand(before, visible, optionsOf);
+	const tables: SettingTable[] = command ? helpTables(command.help) : [];
+	const settings = Object.assign({}, ...tables) as Record<string, Setting>;
+	const beginning = (candidates: Candidates) =>
+		candidates.filter((candidate) => candidate.startsWith(current));
+
+	// behind the name of a plugin everything is the plugin's
+	if (next !== undefined && command?.operands?.isCommandLine) return [];
+	const last = before.at(-1) ?? "";
+	const awaited = Object.entries(settings).find(
+		([name, { short, kind }]) =>
+			kind !== "switch" && (last === `--${name}` || last === `-${short}`),
+	);
+	if (awaited) return beginning(valuesFor(...awaited, known));
+	const [, name = "", value] = /^--([\w-]+)=(.*)$/.exec(current) ?? [];
+	const bound = settings[name];
+	if (bound && value !== undefined)
+		return beginning(
+			valuesFor(name, bound, known).map((one) => `--${name}=${one}`),
+		);
+	if (isOption(current))
+		return beginning([
+			...Object.entries(settings)
+				.filter(([, { from }]) => from !== "environment")
+				.map(([name]) => `--${name}`),
+			"--help",
+		]);
+	const following = next === undefined ? wordsBehind(path, visible) : [];
+	const shells =
+		path.join(" ") === "completion" && next === undefined
+			? ["bash", "zsh", "fish"]
+			: [];
+	const help = path.length === 0 && next === undefined ? ["help"] : [];
+	return beginning([...following, ...shells, ...help]);
+}

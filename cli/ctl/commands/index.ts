@@ -1,0 +1,57 @@
+import type { Program, ProgramCommand } from "../../program.ts";
+import { completionCommand, createCompleteCommand } from "./completion.ts";
+import { contextCommands } from "./context.ts";
+import { inventoryCommand } from "./inventory.ts";
+import { machineStateCommand } from "./machine-state.ts";
+import { metricCommand } from "./metric.ts";
+import { metricAppendCommand } from "./metric-append.ts";
+import {
+	metricConfigCheckCommand,
+	metricConfigShowCommand,
+	metricConfigUpdateCommand,
+} from "./metric-config.ts";
+import { metricLeasesCommand } from "./metric-leases.ts";
+import { monitorCommand } from "./monitor.ts";
+import { statusCommand } from "./status.ts";
+import { statusMemoryCommand } from "./status-memory.ts";
+import { statusRequestCommand } from "./status-request.ts";
+
+const visible: readonly ProgramCommand[] = [
+	statusCommand,
+	statusMemoryCommand,
+	statusRequestCommand,
+	metricCommand,
+	metricAppendCommand,
+	metricLeasesCommand,
+	metricConfigShowCommand,
+	metricConfigCheckCommand,
+	metricConfigUpdateCommand,
+	machineStateCommand,
+	monitorCommand,
+	inventoryCommand,
+	...contextCommands,
+	completionCommand,
+];
+
+/** Commands of happo-ctl, in the order of its help. */
+export const commands: readonly ProgramCommand[] = [
+	...visible,
+	createCompleteCommand(visible),
+];
+
+export const families: NonNullable<Program["families"]> = {
+	"metric config": "which metrics agents collect",
+	context: "named agents and settings of the configuration file",
+};
+
+export const epilogue = `
+Agents are named by --host (-H), --hosts-file or --group; without any it is the
+agent of this machine. Commands with agents exit with 0, with 1 if one has
+failed, and with 2 if the command line is wrong; monitor and inventory have a
+status of their own, see their help.
+
+Examples:
+  happo-ctl status -H web01,web02
+  happo-ctl monitor -H web01 check_load -w 5,4,3 -c 10,8,6
+  happo-ctl metric -H 192.0.2.7 --via bastion1
+`;

@@ -1,0 +1,92 @@
+import { createAgentCommand } from "../agent-command.ts";
+import { durationText, timeText } from "../output/quantity.ts";
+import { report } from "../output/report.ts";
+import { type Cell, type Column, table } from "../output/table.ts";
+import { safeLines } from "../output/terminal.ts";
+import { dataOf, HostFailure, refusal } from "../target/answer.ts";
+
+const columns: readonly Column[] = [
+	{ title: "HOST" },
+	{ title: "KEY" },
+	{ title: "TAKEN" },
+	{ title: "AGE", align: "right" },
+];
+
+/** When a snapshot was taken, in seconds since 1970; its key says it. */
+const takenAt = (key: string) => Number(/^s-(\d+)$/.exec(key)?.[1]);
+
+function row(host: string, key: string, now: number): Cell[] {
+	const at = takenAt(key);
+	const known = !Number.isNaN(at);
+	return [
+		{ text: host, colour: "cyan" },
+		key,
+		known ? timeText(at) : "",
+		known ? durationText(now - at) : "",
+	];
+}
+
+export const machineStateCommand = createAgentCommand({
+	name: "machine-state",
+	summary: "list snapshots of machines, or show one",
+	usage: "[KEY]",
+	details:
+		"An agent takes a snapshot of its machine (who is logged in, what runs, what is open) when a check has failed. Without KEY the snapshots are listed.",
+	examples: ["machine-state -H web01", "machine-state -H web01 s-1498112479"],
+	settings: {},
+	formats: ["table", "json", "yaml"],
+	operands: { minimum: 0, maximum: 1, name: "KEY" },
+	async run(call) {
+		const [key] = call.operands;
+		if (key === undefined) {
+			const answers = await call.ask(async (client) => {
+				const { data, error, response } = await client.GET("/machine-state");
+				if (data) return data;
+				// nothing stored is 404 with a list, as in the original
+				const { keys } = (error ?? {}) as { keys?: unknown };
+				if (response.status === 404 && Array.isArray(keys))
+					return { keys: [] as string[] };
+				throw refusal(response, error, "/machine-state");
+			});
+			const now = Date.now() / 1000;
+			if (call.output === "table")
+				for (const answer of answers)
+					if (answer.ok && answer.data.keys?.length === 0)
+						call.say(`${answer.host}: no snapshots`);
+			return report(call, answers, {
+				table: (agents) =>
+					table(
+						columns,
+						agents.flatMap(({ host, data }) =>
+							data.keys.map((key) => row(host, key, now)),
+						),
+						call.screen,
+					),
+			});
+		}
+		const answers = await call.ask(async (client) => {
+			const asked = client.GET("/machine-state/{key}", {
+				params: { path: { key } },
+			});
+			const { error, response } = await asked;
+			if (response.status === 404 && typeof error === "object")
+				throw new HostFailure({
+					reason: "refused",
+					status: 404,
+					message: `it has no snapshot ${key} (404)`,
+				});
+			return dataOf(asked, "/machine-state");
+		});
+		const isAlone = call.targets.length === 1;
+		return report(call, answers, {
+			table: (agents) =>
+				agents
+					.map(({ host, data }) => {
+						const title = isAlone ? "" : `==> ${host} <==\n`;
+						const text = safeLines(data.machineState);
+						return `${call.screen.paint(title, "bold")}${text}${text.endsWith("\n") ? "" : "\n"}`;
+					})
+					.join(""),
+		});
+	},
+});

@@ -1,0 +1,85 @@
+import type { SettingTable } from "../../../src/setting-table.ts";
+import { createAgentCommand } from "../agent-command.ts";
+import { durationText, timeText } from "../output/quantity.ts";
+import { report } from "../output/report.ts";
+import { type Column, table } from "../output/table.ts";
+import { dataOf, HostFailure } from "../target/answer.ts";
+
+const leasesSettings = {
+	end: {
+		kind: "list",
+		default: [],
+		placeholder: "BATCH,...",
+		help: "end the leases of these batches; can be repeated",
+	},
+} as const satisfies SettingTable;
+
+const columns: readonly Column[] = [
+	{ title: "HOST" },
+	{ title: "BATCH" },
+	{ title: "CONSUMER" },
+	{ title: "GRANTED", align: "right" },
+	{ title: "LEFT", align: "right" },
+	{ title: "ENTRIES", align: "right" },
+	{ title: "OLDEST" },
+];
+
+export const metricLeasesCommand = createAgentCommand({
+	name: "metric leases",
+	summary: "list the batches of metrics that are lent, or end leases",
+	details:
+		"Lists what readers have leased and not acknowledged yet (/metric/leases). LEFT is how long a lease still runs; one that has ended comes back to the next reader. --end ends leases at once (/metric/release): the metrics stay, and the next reader gets them. Agents of the original lend nothing.",
+	examples: [
+		"metric leases -H web01",
+		"metric leases -H web01 --via bastion1 -o json",
+		"metric leases -H web01 --end 5f2b8a90c1d34e6f7a8b9c0d",
+	],
+	settings: leasesSettings,
+	formats: ["table", "json", "yaml"],
+	async run(call) {
+		const batches = call.settings.end;
+		const answers = await call.ask(async (client, target) => {
+			for (const batch_id of batches) {
+				const { released } = await dataOf(
+					client.POST("/metric/release", { body: { batch_id } }),
+					"/metric/release",
+				);
+				if (!released)
+					throw new HostFailure({
+						reason: "refused",
+						message: `no lease of a batch ${batch_id} runs`,
+					});
+				call.say(`${target.name}: the lease of batch ${batch_id} has ended`);
+			}
+			const { leases } = await dataOf(
+				client.GET("/metric/leases"),
+				"/metric/leases",
+			);
+			return leases;
+		});
+		if (call.output === "table")
+			for (const answer of answers)
+				if (answer.ok && answer.data.length === 0)
+					call.say(`${answer.host}: nothing is lent`);
+		return report(call, answers, {
+			table: (agents) =>
+				table(
+					columns,
+					agents.flatMap(({ host, data }) =>
+						data.map((lease) => [
+							{ text: host, colour: "cyan" as const },
+							lease.batch_id,
+							lease.consumer,
+							durationText(lease.seconds),
+							lease.seconds_left > 0
+								? durationText(lease.seconds_left)
+								: "ended",
+							String(lease.entries),
+							timeText(lease.oldest_timestamp),
+						]),
+					),
+					call.screen,
+				),
+		});
+	},
+});

@@ -1,0 +1,200 @@
+import type { SettingTable } from "../../../src/setting-table.ts";
+import { UsageError } from "../../argv.ts";
+import { type AgentCall, createAgentCommand } from "../agent-command.ts";
+import {
+	metricsAsExposition,
+	metricTable,
+	samplesAsGraphite,
+	samplesText,
+} from "../output/metric-text.ts";
+import { report } from "../output/report.ts";
+import { dataOf, exitStatus, HostFailure } from "../target/answer.ts";
+import {
+	drainPlain,
+	drainWithLease,
+	explainNoLease,
+	type WriteSamples,
+} from "./metric-drain.ts";
+import { followMetrics, untilInterrupted } from "./metric-follow.ts";
+
+const metricSettings = {
+	follow: {
+		kind: "switch",
+		short: "f",
+		default: false,
+		help: "show what the metric plugins give, pass after pass, until Ctrl-C; nothing is taken",
+	},
+	"interval-seconds": {
+		kind: "integer",
+		default: 5,
+		minimum: 1,
+		maximum: 3600,
+		help: "how often --follow looks for a new pass",
+	},
+	drain: {
+		kind: "switch",
+		default: false,
+		help: "take the metrics: every batch is lent, written, and only then acknowledged, which deletes it",
+	},
+	plain: {
+		kind: "switch",
+		default: false,
+		help: "with --drain: as agents of the original can, which delete what they have sent",
+	},
+	consumer: {
+		kind: "text",
+		default: "",
+		placeholder: "NAME",
+		help: "which of the agent's metric-consumers looks or takes",
+	},
+	"lease-seconds": {
+		kind: "integer",
+		default: 300,
+		minimum: 1,
+		maximum: 86_400,
+		help: "how long --drain may take to write a batch before it is lent again",
+	},
+	limit: {
+		kind: "integer",
+		default: 3600,
+		minimum: 1,
+		maximum: 3600,
+		help: "distinct seconds of arrival to look at, or in a batch of --drain, oldest first",
+	},
+} as const satisfies SettingTable;
+
+type Call = AgentCall<typeof metricSettings>;
+
+function peek(call: Call) {
+	const { consumer, limit } = call.settings;
+	return call.ask(async (client) => {
+		const { metric_data } = await dataOf(
+			client.POST("/metric/peek", {
+				body: { limit, ...(consumer !== "" && { consumer }) },
+			}),
+			"/metric/peek",
+		).catch((error) => {
+			const { failure } = error as HostFailure;
+			if (failure?.reason !== "unsupported") throw error;
+			throw new HostFailure({
+				...failure,
+				message:
+					"it has no /metric/peek (404), as agents of the original: its metrics cannot be looked at, only taken (--drain --plain)",
+			});
+		});
+		return metric_data ?? [];
+	});
+}
+
+async function show(call: Call): Promise<number> {
+	const answers = await peek(call);
+	const now = Date.now() / 1000;
+	if (call.output === "table")
+		for (const answer of answers)
+			if (answer.ok && answer.data.length === 0)
+				call.say(`${answer.host}: nothing stored that was not taken`);
+	return report(call, answers, {
+		table: (agents) => metricTable(agents, call.screen, now),
+		prometheus: metricsAsExposition,
+		graphite: (agents) =>
+			agents.map(({ data }) => samplesAsGraphite(data)).join(""),
+	});
+}
+
+/** It went away in the middle: `head` has seen enough. */
+const isClosed = (error: unknown) =>
+	(error as NodeJS.ErrnoException).code === "EPIPE";
+
+async function drain(call: Call): Promise<number> {
+	const { settings, output } = call;
+	const lease = {
+		consumer: settings.consumer,
+		leaseSeconds: settings["lease-seconds"],
+		limit: settings.limit,
+	};
+	const whenClosed = settings.plain
+		? "the last batch is lost"
+		: `the last batch was not acknowledged and is lent again in ${lease.leaseSeconds} seconds`;
+	const answers = await call.ask<number>(
+		async (client, target) => {
+			const write: WriteSamples = (samples) =>
+				call.write(samplesText(output, target.name, samples));
+			try {
+				return settings.plain
+					? await drainPlain(client, write)
+					: await drainWithLease(client, lease, write);
+			} catch (error) {
+				if (!isClosed(error)) throw explainNoLease(error);
+				throw new HostFailure({
+					reason: "failed",
+					message: `standard output was closed: ${whenClosed}`,
+				});
+			}
+		},
+		{
+			isEndless: false,
+			onAnswer(answer) {
+				if (answer.ok) call.say(`${answer.host}: ${answer.data} samples taken`);
+				else call.sayFailures([answer]);
+			},
+		},
+	);
+	return exitStatus(answers);
+}
+
+async function follow(call: Call): Promise<number> {
+	const { settings, output } = call;
+	let status = 0;
+	await untilInterrupted(async (interrupted) => {
+		const closed = new AbortController();
+		const signal = AbortSignal.any([interrupted, closed.signal]);
+		const answers = await call.ask(
+			async (client, target) => {
+				try {
+					await followMetrics(client, {
+						intervalMilliseconds: settings["interval-seconds"] * 1000,
+						signal,
+						write: (samples) =>
+							call.write(samplesText(output, target.name, samples)),
+					});
+				} catch (error) {
+					if (isClosed(error)) closed.abort();
+					else if (!signal.aborted) throw error;
+				}
+			},
+			{ isEndless: true, onAnswer: (answer) => call.sayFailures([answer]) },
+		);
+		status = exitStatus(answers);
+	});
+	return status;
+}
+
+export const metricCommand = createAgentCommand({
+	name: "metric",
+	summary: "show the stored metrics, or take them",
+	details: `Shows what is stored and was not taken yet, oldest first, and changes nothing (/metric/peek). --follow shows what the metric plugins give, as it comes (/metrics). Only --drain takes metrics. An agent of the original can neither show nor lend: it says so, and nothing is taken from it unless --drain --plain is given.\nWith --drain and --follow json is one object a line, and yaml one document a sample.`,
+	examples: [
+		"metric -H web01",
+		"metric -H web01 -o graphite",
+		"metric -H web01,web02 --follow",
+		"metric -H web01 --drain -o json > metrics.jsonl",
+		"metric -H old01 --drain --plain -o graphite | nc graphite 2003",
+	],
+	settings: metricSettings,
+	formats: ["table", "json", "yaml", "prometheus", "graphite"],
+	async run(call) {
+		const { settings, output } = call;
+		if (settings.plain && !settings.drain)
+			throw new UsageError("--plain: says how to --drain, which is not given");
+		if (settings.drain && settings.follow)
+			throw new UsageError("--drain and --follow: only one of the two");
+		if (settings.plain && settings.consumer !== "")
+			throw new UsageError("--consumer: there are none with --plain");
+		if ((settings.drain || settings.follow) && output === "prometheus")
+			throw new UsageError(
+				"--output prometheus: has the latest values only, not with --drain and --follow",
+			);
+		if (settings.drain) return drain(call);
+		return settings.follow ? follow(call) : show(call);
+	},
+});

@@ -1,0 +1,126 @@
+import type { CheckResult } from "../../../src/client/index.ts";
+import { createAgentCommand } from "../agent-command.ts";
+import { report } from "../output/report.ts";
+import {
+	type Colour,
+	displayWidth,
+	endedLines,
+	type Screen,
+	safeLines,
+} from "../output/terminal.ts";
+import { type HostAnswer, refusal, senseless } from "../target/answer.ts";
+import { commandLine } from "./command-line.ts";
+
+/** States of Nagios by exit status. */
+const states: readonly { name: string; colour: Colour }[] = [
+	{ name: "OK", colour: "green" },
+	{ name: "WARNING", colour: "yellow" },
+	{ name: "CRITICAL", colour: "red" },
+	{ name: "UNKNOWN", colour: "magenta" },
+];
+
+const unknown = 3;
+/** From good to bad: what is known to be broken is worse than what is not known. */
+const severity: readonly number[] = [0, 1, 3, 2];
+
+/** The state of one host, as one of the four. */
+const stateOf = (answer: HostAnswer<CheckResult>) =>
+	answer.ok && states[answer.data.return_value]
+		? answer.data.return_value
+		: unknown;
+
+/**
+ * The exit status: of one host what its plugin gave, whatever that is; of many
+ * the worst of their states, CRITICAL over UNKNOWN over WARNING over OK. A host
+ * without an answer is UNKNOWN.
+ */
+export function monitorStatus(
+	answers: readonly HostAnswer<CheckResult>[],
+): number {
+	const [first] = answers;
+	if (answers.length === 1 && first?.ok) {
+		const { return_value } = first.data;
+		// 256 would be OK
+		return return_value >= 0 && return_value <= 255 ? return_value : unknown;
+	}
+	return answers
+		.map(stateOf)
+		.reduce((worst, state) =>
+			severity.indexOf(state) > severity.indexOf(worst) ? state : worst,
+		);
+}
+
+/** A check result; a problem, which has the same fields, is none. */
+function isResult(body: unknown): body is CheckResult {
+	const { return_value, message, title } = (body ?? {}) as Record<
+		string,
+		unknown
+	>;
+	return (
+		Number.isInteger(return_value) &&
+		typeof message === "string" &&
+		title === undefined
+	);
+}
+
+/** For each host its state and what the plugin printed; further lines are indented. */
+function resultsText(
+	answers: readonly { host: string; data: CheckResult }[],
+	{ paint }: Screen,
+): string {
+	const widest = Math.max(...answers.map(({ host }) => displayWidth(host)));
+	return answers
+		.map(({ host, data }) => {
+			const { name, colour } = states[data.return_value] ?? {
+				name: `status ${data.return_value}`,
+				colour: "magenta" as const,
+			};
+			const space = " ".repeat(widest - displayWidth(host));
+			const text = safeLines(data.message).trimEnd().replaceAll("\n", "\n    ");
+			return `${paint(host, "cyan")}${space}  ${paint(name.padEnd(8), colour)}  ${text}\n`;
+		})
+		.join("");
+}
+
+export const monitorCommand = createAgentCommand({
+	name: "monitor",
+	summary: "run a Nagios plugin on agents",
+	usage: "PLUGIN [PLUGIN-OPTION...]",
+	details:
+		"Everything behind PLUGIN is the plugin's; options of happo-ctl stand in front of it. Several words behind PLUGIN reach the plugin as they are, quotes and all; one single word is an option line, split (or run by a shell, if the agent allows that) over there.\nThe exit status for one agent is the plugin's own, and 3 (UNKNOWN) if the agent cannot be reached or refuses. For many agents it is the worst: CRITICAL (2), then UNKNOWN (3, also hosts without an answer and statuses above 3), WARNING (1), OK (0). A command line that is wrong is 2.",
+	examples: [
+		"monitor -H web01 check_load -w 5,4,3 -c 10,8,6",
+		"monitor -H web01 check_procs '-w 100 -c 200'",
+		"monitor -H 192.0.2.7 --via bastion1,bastion2 check_disk -w 10% /",
+		"monitor --group WEB -o json check_ntp",
+	],
+	settings: {},
+	formats: ["table", "json", "yaml"],
+	operands: {
+		minimum: 1,
+		maximum: Number.POSITIVE_INFINITY,
+		name: "PLUGIN",
+		isCommandLine: true,
+	},
+	async run(call) {
+		const { command, option } = commandLine(call.operands);
+		const answers = await call.ask(async (client): Promise<CheckResult> => {
+			const { data, error, response } = await client.POST("/monitor", {
+				body: { plugin_name: command, plugin_option: option },
+			});
+			if (isResult(data)) return data;
+			if (response.ok) throw senseless(response.status);
+			// at its time limit a plugin is CRITICAL, with a status of 500
+			if (response.status === 500 && isResult(error)) return error;
+			throw refusal(response, error, "/monitor");
+		});
+		const isAlone = answers.length === 1;
+		await report(call, answers, {
+			table: (agents) =>
+				isAlone
+					? agents.map(({ data }) => endedLines(data.message)).join("")
+					: resultsText(agents, call.screen),
+		});
+		return monitorStatus(answers);
+	},
+});

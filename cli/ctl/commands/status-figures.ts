@@ -1,0 +1,102 @@
+import type { Status } from "../../../src/client/index.ts";
+
+/** One figure of a status for programs; undefined where an agent does not have it. */
+interface StatusFigure {
+	name: string;
+	help: string;
+	value(status: Status, asked: Asked): number | undefined;
+}
+
+/** When an agent was asked for its status and had answered, seconds since 1970 by the clock of this machine. */
+export interface Asked {
+	before: number;
+	after: number;
+}
+
+/** The agent's clock, which its times are by; this machine's for agents that do not tell. */
+export const agentClock = ({ now }: Status, { after }: Asked) => now ?? after;
+
+/**
+ * Seconds that the agent's clock is ahead of this machine's, negative behind, and how far that may be wrong: nobody knows
+ * when on the way of the answer it was read. Undefined for agents that do not tell.
+ */
+export function clockSkew(
+	{ now }: Status,
+	{ before, after }: Asked,
+): { seconds: number; uncertainty: number } | undefined {
+	if (now === undefined) return undefined;
+	// it tells whole seconds
+	const seconds = now + 0.5 - (before + after) / 2;
+	return { seconds, uncertainty: 0.5 + (after - before) / 2 };
+}
+
+/** Seconds since the last pass of the metric plugins began; negative only where the agent's clock was set back. */
+export function passAge(status: Status, asked: Asked): number | undefined {
+	const pass = status.collection?.last_pass;
+	if (!pass) return undefined;
+	return pass.age_seconds ?? agentClock(status, asked) - pass.started_at;
+}
+
+/** How long the oldest stored metrics have been waiting, in seconds; undefined if there are none. */
+export function bufferAge(status: Status, asked: Asked): number | undefined {
+	const { oldest_timestamp } = status.metric_buffer_status;
+	return oldest_timestamp > 0
+		? Math.max(0, Math.floor(agentClock(status, asked)) - oldest_timestamp)
+		: undefined;
+}
+
+export const statusFigures: readonly StatusFigure[] = [
+	{
+		name: "uptime_seconds",
+		help: "Since the agent started.",
+		value: ({ uptime_seconds }) => uptime_seconds,
+	},
+	{
+		name: "metric_buffer_age_seconds",
+		help: "How long the oldest stored metrics have been waiting; 0 when there are none.",
+		value: (status, asked) => bufferAge(status, asked) ?? 0,
+	},
+	{
+		name: "commands_running",
+		help: "Plugins and commands that run now.",
+		value: ({ commands }) => commands?.running,
+	},
+	{
+		name: "commands_waiting",
+		help: "Requests that wait for a place of max-commands.",
+		value: ({ commands }) => commands?.waiting,
+	},
+	{
+		name: "event_loop_max_delay_seconds",
+		help: "Longest delay of the event loop in the last minute.",
+		value: ({ event_loop }) => event_loop && event_loop.max_delay_ms / 1000,
+	},
+	{
+		name: "collection_last_pass_timestamp_seconds",
+		help: "Start of the last pass of the metric plugins, seconds since 1970.",
+		value: ({ collection }) => collection?.last_pass?.started_at,
+	},
+	{
+		name: "collection_last_pass_age_seconds",
+		help: "Since the start of the last pass of the metric plugins.",
+		value: passAge,
+	},
+	{
+		name: "clock_skew_seconds",
+		help: "How far the agent's clock is ahead of this machine's; negative: behind.",
+		value: (status, asked) => {
+			const skew = clockSkew(status, asked);
+			return skew && Math.round(skew.seconds);
+		},
+	},
+	{
+		name: "certificate_expiry_timestamp_seconds",
+		help: "End of the certificate's validity, seconds since 1970.",
+		value: ({ certificate }) => certificate?.not_after,
+	},
+	{
+		name: "store_available",
+		help: "Whether the store can be used: 1 or 0.",
+		value: ({ store }) => store && Number(store.available),
+	},
+];

@@ -1,0 +1,169 @@
+import type { StoredSample } from "../../../src/client/index.ts";
+import type { OutputFormat } from "../flags.ts";
+import { expositionText, graphiteLine, jsonText, yamlText } from "./formats.ts";
+import { durationText, figureText, timeText } from "./quantity.ts";
+import { type Column, table } from "./table.ts";
+import { type Screen, safeLine } from "./terminal.ts";
+
+/** The course of one metric of one host. */
+export interface MetricSeries {
+	hostname: string;
+	metric: string;
+	/** In the order in which the agent stored them. */
+	points: { timestamp: number; value: number }[];
+}
+
+/** Samples by host and metric, sorted by both. */
+export function metricSeries(samples: readonly StoredSample[]): MetricSeries[] {
+	const found = new Map<string, MetricSeries>();
+	for (const { hostname, timestamp, metrics } of samples)
+		for (const [metric, value] of Object.entries(metrics ?? {})) {
+			const key = `${hostname}\n${metric}`;
+			const series = found.get(key) ?? { hostname, metric, points: [] };
+			series.points.push({ timestamp, value });
+			found.set(key, series);
+		}
+	const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+	return [...found.values()].sort(
+		(a, b) => order(a.hostname, b.hostname) || order(a.metric, b.metric),
+	);
+}
+
+/** The point with the latest time; undefined if there is none. */
+export const latestPoint = ({ points }: MetricSeries) =>
+	points.reduce<MetricSeries["points"][number] | undefined>(
+		(latest, point) =>
+			latest && latest.timestamp > point.timestamp ? latest : point,
+		undefined,
+	);
+
+const bars = [..."▁▂▃▄▅▆▇█"];
+
+/**
+ * The course of a figure in one line, oldest first, lowest to highest of its own.
+ * More values than columns are taken together by their mean; fewer than two tell nothing.
+ */
+export function sparkline(values: readonly number[], columns: number): string {
+	if (values.length < 2) return "";
+	const width = Math.min(columns, values.length);
+	const means = Array.from({ length: width }, (_, at) => {
+		const from = Math.floor((at * values.length) / width);
+		const to = Math.floor(((at + 1) * values.length) / width);
+		const part = values.slice(from, to);
+		return part.reduce((sum, value) => sum + value / part.length, 0);
+	});
+	const lowest = means.reduce((a, b) => Math.min(a, b));
+	const highest = means.reduce((a, b) => Math.max(a, b));
+	// halves first: the whole span of doubles is no double
+	const span = highest / 2 - lowest / 2;
+	return means
+		.map((mean) => {
+			if (span === 0) return bars[0];
+			const part = (mean / 2 - lowest / 2) / span;
+			return bars[Math.min(bars.length - 1, Math.floor(part * bars.length))];
+		})
+		.join("");
+}
+
+interface Peeked {
+	host: string;
+	data: readonly StoredSample[];
+}
+
+const columns: readonly Column[] = [
+	{ title: "AGENT" },
+	{ title: "HOST" },
+	{ title: "METRIC" },
+	{ title: "VALUE", align: "right" },
+	{ title: "AGE", align: "right" },
+	{ title: "SAMPLES", align: "right" },
+	{ title: "COURSE" },
+];
+
+const sparkColumns = 20;
+
+const courseOf = ({ points }: MetricSeries) =>
+	sparkline(
+		points.map(({ value }) => value),
+		sparkColumns,
+	);
+
+/** A line for each metric: its latest value, how old that is, its course. Of one agent alone its name is left out. */
+export function metricTable(
+	agents: readonly Peeked[],
+	screen: Screen,
+	nowSeconds: number,
+): string {
+	const isAlone = agents.length === 1;
+	const rows = agents.flatMap(({ host, data }) =>
+		metricSeries(data).map((series) => {
+			const latest = latestPoint(series);
+			return [
+				...(isAlone ? [] : [{ text: host, colour: "cyan" as const }]),
+				series.hostname,
+				series.metric,
+				latest ? figureText(latest.value) : "",
+				latest ? durationText(nowSeconds - latest.timestamp) : "",
+				String(series.points.length),
+				{ text: courseOf(series), colour: "green" as const },
+			];
+		}),
+	);
+	return table(isAlone ? columns.slice(1) : columns, rows, screen);
+}
+
+/** Every sample as lines for Graphite. */
+export const samplesAsGraphite = (samples: readonly StoredSample[]) =>
+	samples
+		.flatMap(({ hostname, timestamp, metrics }) =>
+			Object.entries(metrics ?? {}).map(([metric, value]) =>
+				graphiteLine(hostname, metric, value, timestamp),
+			),
+		)
+		.join("");
+
+/** The latest value of each metric, named as agents name them in `/metrics`. */
+export const metricsAsExposition = (agents: readonly Peeked[]) =>
+	expositionText(
+		agents.flatMap(({ host, data }) =>
+			metricSeries(data).flatMap((series) => {
+				const latest = latestPoint(series);
+				if (!latest) return [];
+				return {
+					name: "happo_collected_metric",
+					help: "Latest stored value of each metric.",
+					labels: {
+						agent: host,
+						host: series.hostname,
+						metric: series.metric,
+					},
+					value: latest.value,
+				};
+			}),
+		),
+	);
+
+/**
+ * Samples of one agent for a reader that takes them one after the other: lines
+ * for people or Graphite, one JSON object a line, one YAML document each.
+ */
+export function samplesText(
+	output: OutputFormat,
+	agent: string,
+	samples: readonly StoredSample[],
+): string {
+	if (output === "graphite") return samplesAsGraphite(samples);
+	const records = samples.map((sample) => ({ agent, ...sample }));
+	if (output === "json")
+		return records.map((record) => `${jsonText(record)}\n`).join("");
+	if (output === "yaml")
+		return records.map((record) => `---\n${yamlText(record)}`).join("");
+	return records
+		.flatMap(({ hostname, timestamp, metrics }) =>
+			Object.entries(metrics ?? {}).map(
+				([metric, value]) =>
+					`${timeText(timestamp)}  ${safeLine(agent)}  ${safeLine(hostname)}  ${safeLine(metric)}  ${figureText(value)}\n`,
+			),
+		)
+		.join("");
+}

@@ -1,0 +1,204 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { openYaml, YamlError } from "../../../src/metrics/yaml-document.ts";
+import {
+	resolveSettings,
+	SettingsError,
+	type SettingTable,
+} from "../../../src/setting-table.ts";
+import { systemReason } from "../../../src/system-error.ts";
+import { UsageError } from "../../argv.ts";
+import type { Flags } from "../../flag-command.ts";
+import { nearest } from "../../suggestion.ts";
+import {
+	outputFormats,
+	outputSettings,
+	targetSettings,
+	trustSettings,
+} from "../flags.ts";
+
+/** Settings of a context, as if its flags had been given. */
+export type Context = Flags;
+
+/** What `ctl.yaml` says. */
+export interface ConfigFile {
+	file: string;
+	/** Whether it is there. */
+	exists: boolean;
+	/** The name under `current-context`; empty without one. */
+	current: string;
+	contexts: ReadonlyMap<string, Context>;
+}
+
+const { host, ...others } = targetSettings;
+
+/** Keys of a context and their settings; `hosts` is the flag `--host`, which is given once for each. */
+const keys: SettingTable = {
+	hosts: host,
+	...others,
+	...trustSettings,
+	...outputSettings(outputFormats),
+};
+
+/** Their values are paths, relative to the configuration file. */
+const paths = new Set([
+	"hosts-file",
+	"endpoint-ca-file",
+	"api-key-file",
+	"ca-file",
+	"certificate",
+	"private-key",
+]);
+
+/** Where the file is if no flag and no variable says so. */
+export function defaultConfigFile(environment: NodeJS.ProcessEnv): string {
+	const { XDG_CONFIG_HOME, HOME = "/" } = environment;
+	return join(XDG_CONFIG_HOME || join(HOME, ".config"), "happo", "ctl.yaml");
+}
+
+/**
+ * Reads the text of a configuration file.
+ * @throws UsageError that names the file, the line, the key and the value
+ */
+export function parseConfigFile(
+	text: string,
+	file: string,
+	home: string,
+): Omit<ConfigFile, "exists"> {
+	try {
+		const yaml = openYaml(text);
+		const root = yaml.root();
+		for (const [name, { key }] of root)
+			if (name !== "current-context" && name !== "contexts")
+				yaml.fail(key, unknownKey(name, ["current-context", "contexts"]));
+		const contexts = new Map<string, Context>();
+		const named = root.get("contexts");
+		const entries = named ? yaml.pairs(named.value, "contexts") : new Map();
+		for (const [name, { value }] of entries) {
+			const where = `contexts.${name}`;
+			const pairs = yaml.pairs(value, where);
+			const context: Record<string, readonly string[]> = {};
+			for (const [key, { key: node }] of pairs) {
+				const setting = keys[key];
+				if (!setting)
+					return yaml.fail(
+						node,
+						`${where}: ${unknownKey(key, Object.keys(keys))}`,
+					);
+				const entry = `${where}.${key}`;
+				const texts =
+					setting.kind === "list"
+						? yaml
+								.list(pairs, key)
+								.map((item) =>
+									yaml.text(
+										new Map([[entry, { key: node, value: item }]]),
+										entry,
+									),
+								)
+						: [yaml.text(pairs, key)];
+				try {
+					resolveSettings({ [key]: setting }, { [key]: texts }, {});
+				} catch (error) {
+					if (!(error instanceof SettingsError)) throw error;
+					const reason = error.message.replace(`--${key}: `, "");
+					return yaml.fail(node, `${entry}: ${reason}`);
+				}
+				context[key === "hosts" ? "host" : key] = paths.has(key)
+					? texts.map((path) => placed(path, file, home))
+					: texts;
+			}
+			contexts.set(name, context);
+		}
+		const current = yaml.text(root, "current-context");
+		return { file, current, contexts };
+	} catch (error) {
+		if (error instanceof YamlError)
+			throw new UsageError(`${file} ${error.message}`);
+		throw error;
+	}
+}
+
+function unknownKey(name: string, known: readonly string[]) {
+	const meant = nearest(name, known);
+	return `${name}: no such key${meant === undefined ? "" : `, did you mean ${meant}?`}`;
+}
+
+function placed(path: string, file: string, home: string) {
+	if (path === "" || path === "-") return path;
+	return path.startsWith("~/")
+		? join(home, path.slice(2))
+		: resolve(dirname(file), path);
+}
+
+/**
+ * Reads the configuration file. One that nobody asked for need not be there.
+ * @param flag what --config says; empty if it was not given
+ * @throws UsageError
+ */
+export async function loadConfigFile(
+	flag: string,
+	environment: NodeJS.ProcessEnv,
+): Promise<ConfigFile> {
+	const asked = flag || environment.HAPPO_CTL_CONFIG || "";
+	const file = asked || defaultConfigFile(environment);
+	try {
+		const text = await readFile(file, "utf8");
+		const home = environment.HOME ?? "/";
+		return { ...parseConfigFile(text, file, home), exists: true };
+	} catch (error) {
+		if (error instanceof UsageError) throw error;
+		const { code } = error as NodeJS.ErrnoException;
+		if (asked === "" && (code === "ENOENT" || code === "ENOTDIR"))
+			return { file, exists: false, current: "", contexts: new Map() };
+		throw new UsageError(`${file}: ${systemReason(error)}`);
+	}
+}
+
+/**
+ * The context that is in force: of the flag, the variable, or the file.
+ * @throws UsageError if there is none of that name
+ */
+export function chosenContext(
+	config: ConfigFile,
+	flag: string,
+	environment: NodeJS.ProcessEnv,
+): { name: string; context: Context } {
+	const name = flag || environment.HAPPO_CTL_CONTEXT || config.current;
+	if (name === "") return { name, context: {} };
+	const context = config.contexts.get(name);
+	if (!context) throw new UsageError(noContext(config, name));
+	return { name, context };
+}
+
+/** Why a name is no context. */
+export function noContext(
+	{ file, contexts }: ConfigFile,
+	name: string,
+): string {
+	const known = [...contexts.keys()];
+	const meant = nearest(name, known);
+	if (meant !== undefined)
+		return `${file}: no context '${name}', did you mean '${meant}'?`;
+	return `${file}: no context '${name}'${known.length > 0 ? `, only ${known.join(", ")}` : ""}`;
+}
+
+const targets = ["host", "hosts-file", "group"];
+const trusts = Object.keys(trustSettings);
+
+/** Flags over a context: who names agents or a trust on the command line means nothing of it that the context does. */
+export function overContext(
+	context: Context,
+	flags: Flags,
+): Record<string, readonly string[]> {
+	const given = (names: readonly string[]) =>
+		names.some((name) => flags[name] !== undefined);
+	const dropped = [
+		...(given(targets) ? targets : []),
+		...(given(trusts) ? trusts : []),
+	];
+	const kept = Object.entries(context).filter(
+		([name]) => !dropped.includes(name),
+	);
+	return { ...Object.fromEntries(kept), ...flags };
+}

@@ -1,0 +1,62 @@
+import {
+	AgentUnreachable,
+	type createManagementClient,
+	OptionsError,
+} from "../../../src/client/index.ts";
+import { UsageError } from "../../argv.ts";
+import { answerText, withoutPassword } from "../../message-text.ts";
+import { readFlagFile } from "../input-file.ts";
+import type { ListHosts } from "./targets.ts";
+
+/** Asks a management server for the hosts of a group. Every failure is a UsageError: without hosts there is nothing to do. */
+export function createListHosts(
+	createClient: typeof createManagementClient,
+	options: {
+		endpoint: string;
+		caFile: string;
+		timeoutMilliseconds: number;
+		/** `https_proxy` and its like. */
+		environment: NodeJS.ProcessEnv;
+	},
+): ListHosts {
+	const { endpoint, caFile, timeoutMilliseconds, environment } = options;
+	const place = `--endpoint ${withoutPassword(endpoint)}`;
+	return async (group) => {
+		if (endpoint === "")
+			throw new UsageError("--group: needs the management server, --endpoint");
+		const ca = await readFlagFile("endpoint-ca-file", caFile);
+		let client: ReturnType<typeof createClient>;
+		try {
+			client = createClient({
+				endpoint,
+				timeoutMilliseconds,
+				environment,
+				...(ca && { ca }),
+			});
+		} catch (error) {
+			if (!(error instanceof OptionsError)) throw error;
+			const named = error.message.replace(
+				/^ca:/,
+				() => `endpoint-ca-file ${caFile}:`,
+			);
+			throw new UsageError(`--${named}`);
+		}
+		try {
+			const { data, error, response } = await client.GET("/manage/hosts", {
+				params: { query: { group } },
+			});
+			if (data) return data.hosts;
+			throw new UsageError(
+				`${place}: answered ${answerText(response.status, error)}${response.status === 404 ? ", it cannot list hosts" : ""}`,
+			);
+		} catch (error) {
+			if (error instanceof SyntaxError)
+				throw new UsageError(`${place}: the answer is no JSON`);
+			if (error instanceof AgentUnreachable)
+				throw new UsageError(`${place}: ${error.message}`);
+			throw error;
+		} finally {
+			client.close();
+		}
+	};
+}

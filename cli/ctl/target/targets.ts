@@ -1,0 +1,110 @@
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { type Hop, hopText, parseHop } from "../../../src/relay/hop.ts";
+import type { SettingValues } from "../../../src/setting-table.ts";
+import { UsageError } from "../../argv.ts";
+import type { targetSettings } from "../flags.ts";
+import { readFlagFile } from "../input-file.ts";
+
+/** An agent, and the way to it. */
+export interface Target {
+	/** As it is shown: `web01:6777`. */
+	name: string;
+	agent: Hop;
+	/** Bastions, nearest first. */
+	via: readonly Hop[];
+}
+
+export type TargetSettings = SettingValues<typeof targetSettings>;
+
+/** A host that a management server lists. */
+export interface ListedHost {
+	ip: string;
+	port: number;
+	proxies: readonly string[];
+}
+
+/** Asks the management server for the hosts of a group. */
+export type ListHosts = (group: string) => Promise<readonly ListedHost[]>;
+
+/**
+ * The hosts of a hosts file: one a line, blank lines and comments do not count.
+ * @throws UsageError that names the line
+ */
+function parseHostsFile(content: string, file: string): Hop[] {
+	return content.split("\n").flatMap((line, at) => {
+		const entry = line.replace(/(^|\s)#.*/, "").trim();
+		if (entry === "") return [];
+		const hop = parseHop(entry);
+		if (hop) return [hop];
+		throw new UsageError(
+			`${file} line ${at + 1}: not a host with an optional port: ${entry}`,
+		);
+	});
+}
+
+async function readHostsFile(file: string, stdin: Readable): Promise<Hop[]> {
+	if (file === "-") return parseHostsFile(await text(stdin), "standard input");
+	const content = await readFlagFile("hosts-file", file);
+	return parseHostsFile(content?.toString("utf8") ?? "", file);
+}
+
+const hops = (texts: readonly string[]) =>
+	texts.flatMap((text) => parseHop(text) ?? []);
+
+/** What one listed host means; its bastions are its own unless --via names others. */
+function listedTarget(
+	{ ip, port, proxies }: ListedHost,
+	via: readonly Hop[],
+): Target | undefined {
+	const place = ip.includes(":") ? `[${ip.replace(/^\[|\]$/g, "")}]` : ip;
+	const agent = parseHop(`${place}:${port}`);
+	if (!agent) return undefined;
+	const own = via.length > 0 ? via : hops(proxies);
+	return { name: hopText(agent), agent, via: own };
+}
+
+/**
+ * The agents that are meant, each once; this machine's if none is named.
+ * @throws UsageError for files and hosts that cannot be used
+ */
+export async function findTargets(
+	settings: TargetSettings,
+	stdin: Readable,
+	listHosts: ListHosts,
+): Promise<Target[]> {
+	const via = hops(settings.via);
+	const direct = hops(settings.host);
+	direct.push(...(await readHostsFile(settings["hosts-file"], stdin)));
+	const found: Target[] = direct.map((agent) => ({
+		name: hopText(agent),
+		agent,
+		via,
+	}));
+	if (settings.group !== "")
+		for (const host of await listHosts(settings.group)) {
+			const target = listedTarget(host, via);
+			if (!target)
+				throw new UsageError(
+					`--group ${settings.group}: not a host: ${host.ip} port ${host.port}`,
+				);
+			found.push(target);
+		}
+	const named =
+		settings.host.length > 0 ||
+		settings["hosts-file"] !== "" ||
+		settings.group !== "";
+	if (!named) {
+		const agent = { host: "127.0.0.1", port: 6777 };
+		found.push({ name: hopText(agent), agent, via });
+	}
+	const key = ({ name, via }: Target) => [...via.map(hopText), name].join(" ");
+	const once = new Map(found.map((target) => [key(target), target]));
+	if (once.size === 0) throw new UsageError(noTargets(settings));
+	return [...once.values()];
+}
+
+const noTargets = (settings: TargetSettings) =>
+	settings.group !== ""
+		? `--group ${settings.group}: the management server lists no host for it`
+		: `--hosts-file ${settings["hosts-file"]}: names no host`;

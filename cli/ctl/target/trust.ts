@@ -1,0 +1,58 @@
+import { BlockList } from "node:net";
+import type { Trust } from "../../../src/client/index.ts";
+import type { SettingValues } from "../../../src/setting-table.ts";
+import { UsageError } from "../../argv.ts";
+import type { trustSettings } from "../flags.ts";
+import { readFlagFile } from "../input-file.ts";
+import type { Target } from "./targets.ts";
+
+export type TrustSettings = SettingValues<typeof trustSettings>;
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
+
+/** The other end of the connection: the first bastion, or the agent. */
+export const peerOf = ({ agent, via }: Target) => via[0] ?? agent;
+
+const isThisMachine = (host: string) =>
+	host === "localhost" ||
+	loopback.check(host, host.includes(":") ? "ipv6" : "ipv4");
+
+/**
+ * Whom to believe at the other end, by target.
+ * @throws UsageError
+ */
+export async function loadTrust(
+	settings: TrustSettings,
+	passphrase: string | undefined,
+): Promise<(target: Target) => Trust> {
+	const { fingerprint, insecure } = settings;
+	const ca = await readFlagFile("ca-file", settings["ca-file"]);
+	const certificate = await readFlagFile("certificate", settings.certificate);
+	const key = await readFlagFile("private-key", settings["private-key"]);
+	if ((certificate === undefined) !== (key === undefined))
+		throw new UsageError(
+			"--certificate and --private-key: only one of the two is given",
+		);
+	if (insecure && (ca || fingerprint !== ""))
+		throw new UsageError(
+			"--insecure: verifies nothing, --ca-file and --fingerprint would not count",
+		);
+	if (insecure && certificate)
+		throw new UsageError("--insecure: cannot be used with --certificate");
+	const verified = {
+		...(ca && { ca }),
+		...(fingerprint !== "" && { fingerprint }),
+		...(certificate && { certificate }),
+		...(key && { key }),
+		...(passphrase && { passphrase }),
+	};
+	const isPlain = !ca && fingerprint === "" && !certificate;
+	return (target) => {
+		if (insecure) return "unverified";
+		return isPlain && isThisMachine(peerOf(target).host)
+			? "unverified"
+			: verified;
+	};
+}

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { test } from "node:test";
+import { UsageError } from "../../../../../cli/argv.ts";
+import { targetSettings } from "../../../../../cli/ctl/flags.ts";
+import { findTargets } from "../../../../../cli/ctl/target/targets.ts";
+import { resolveSettings } from "../../../../../src/setting-table.ts";
+
+const settings = (flags: Record<string, string[]>) =>
+	resolveSettings(targetSettings, flags, {});
+
+test("targets: named once, this machine by default, a group with its bastions", async () => {
+	const find = async (
+		flags: Record<string, string[]>,
+		hosts: { ip: string; port: number; proxies: string[] }[] = [],
+	) =>
+		(
+			await findTargets(settings(flags), Readable.from([]), async () => hosts)
+		).map(({ name, via }) => [name, ...via.map(({ host }) => host)]);
+	assert.deepEqual(await find({}), [["127.0.0.1:6777"]]);
+	assert.deepEqual(await find({ host: ["web01,web02:1", "WEB01"] }), [
+		...[["web01:6777"], ["web02:1"]],
+	]);
+	assert.deepEqual(await find({ host: ["::1"], via: ["b1,b2"] }), [
+		["[::1]:6777", "b1", "b2"],
+	]);
+	const listed = [
+		{ ip: "192.0.2.5", port: 6777, proxies: ["198.51.100.1:6777"] },
+		{ ip: "2001:db8::1", port: 1, proxies: [] },
+	];
+	assert.deepEqual(await find({ group: ["G"] }, listed), [
+		...[["192.0.2.5:6777", "198.51.100.1"], ["[2001:db8::1]:1"]],
+	]);
+	assert.deepEqual(await find({ group: ["G"], via: ["b"] }, listed.slice(1)), [
+		["[2001:db8::1]:1", "b"],
+	]);
+	await assert.rejects(find({ group: ["G"] }), /lists no host for it/);
+	await assert.rejects(
+		find({ group: ["G"] }, [{ ip: "a b", port: 1, proxies: [] }]),
+		UsageError,
+	);
+});
