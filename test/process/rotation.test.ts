@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, rename } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { version } from "../../generated/version.ts";
@@ -15,6 +15,8 @@ const lines = (file: string) => readFile(file, "utf8").catch(() => "");
 test("SIGHUP opens the log again under its name, and the agent goes on", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
+	// a line about a missing one may come at any time
+	await writeFile(join(directory, "metrics.yaml"), "metrics: []\n");
 	// the log, which would name it, is in a file here
 	const port = await freePort();
 	const file = join(directory, "agent.log");

@@ -14,12 +14,16 @@ const isLate = (error: unknown) =>
 
 const usual = { each: 128, all: 512, eachSlow: 8, allSlow: 64 };
 
+/** Places enough to see what is shared, and few enough for a busy machine. */
+const few = { each: 32, all: 128, eachSlow: 8, allSlow: 16 };
+
 it("200 requests at once to a hop that takes its time are all answered", async (t) => {
 	const fetch = await createFetching(t, { limits: usual });
 	const server = await answering(t, (response) => {
 		setTimeout(json, 300, response, {});
 	});
-	const all = Array.from({ length: 200 }, () => fetch(server.port));
+	const patient = { timeoutMilliseconds: 60_000 };
+	const all = Array.from({ length: 200 }, () => fetch(server.port, patient));
 	const answers = await Promise.all(all);
 	assert.ok(answers.every(({ status }) => status === 200));
 	assert.ok(server.accepted() <= 112, `${server.accepted()} connections`);
@@ -30,22 +34,23 @@ for (const [kind, start] of [
 	["does not answer", (t) => answering(t, () => {})],
 ] as const satisfies [string, (t: never) => unknown][])
 	it(`a hop that ${kind} does not keep the requests to others waiting`, async (t) => {
-		const fetch = await createFetching(t, { limits: usual });
+		const fetch = await createFetching(t, { limits: few });
 		const silent = await start(t as never);
 		const healthy = await answering(t, (response) => json(response, {}));
-		const timeoutMilliseconds = 2_000;
+		// far longer than the others take on a busy machine
+		const timeoutMilliseconds = 6_000;
 		const errors: unknown[] = [];
-		const asked = Array.from({ length: 300 }, () =>
+		const asked = Array.from({ length: 75 }, () =>
 			fetch(silent.port, { timeoutMilliseconds }).catch((error) => {
 				errors.push(error);
 			}),
 		);
-		for (let n = 0; n < 20; n++)
+		for (let n = 0; n < 10; n++)
 			assert.equal((await fetch(healthy.port)).status, 200);
 		assert.equal(errors.length, 0, "those to the hop wait");
-		await eventually("112 connections", () => silent.open() === 112);
+		await eventually("28 connections", () => silent.open() === 28);
 		await Promise.all(asked);
-		assert.equal(errors.length, 300);
+		assert.equal(errors.length, 75);
 		for (const error of errors) {
 			assert.ok(isLate(error) || isBusy(error), String(error));
 			assert.match(String(error), new RegExp(`127.0.0.1:${silent.port}`));
