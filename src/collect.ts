@@ -1,4 +1,6 @@
+import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import { inTurn } from "./turn.ts";
 
 /** Memory that a stream of unknown length has at first; it doubles as the stream goes on. */
 const firstBytes = 16_384;
@@ -38,6 +40,40 @@ class Pieces {
 	}
 }
 
+/** Bytes around the data of a stream that are no reason to read it slowly. */
+const minOverheadBytes = 4_096;
+
+/** The event loop sees to other connections. */
+const nextLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Streams that cost much more than their data are read on one at a time. */
+const costly = inTurn();
+
+/**
+ * Shares the event loop among the streams that are read. Node parses every chunk of a
+ * message by itself: a body in chunks of one byte costs a thousand times as much as
+ * one in large ones, and Node would go on with it as long as there is data.
+ */
+class ReadingTurns {
+	readonly #socket: Socket | undefined;
+	readonly #begun: number;
+	#pieces = 0;
+
+	constructor(stream: Readable & { socket?: Socket }) {
+		this.#socket = stream.socket;
+		this.#begun = this.#socket?.bytesRead ?? 0;
+	}
+
+	/** Resolves when the stream may be read on, after so many bytes of data. */
+	async next(length: number): Promise<void> {
+		// most messages come in one piece
+		if (++this.#pieces === 1) return;
+		const received = (this.#socket?.bytesRead ?? 0) - this.#begun;
+		const isCostly = received > 2 * length + minOverheadBytes;
+		await (isCostly ? costly(nextLoop) : nextLoop());
+	}
+}
+
 /**
  * Reads a stream whole: a body, or an answer. What sends it waits while there is no
  * memory for more. A stream that is given up stays open, and unread.
@@ -65,6 +101,7 @@ export async function collect(
 	await reserve?.(reserved);
 	parts.begins?.();
 	const pieces = new Pieces(reserved);
+	const turns = new ReadingTurns(stream);
 	const chunks: AsyncIterable<Buffer> = stream.iterator({
 		destroyOnReturn: false,
 	});
@@ -80,6 +117,7 @@ export async function collect(
 			reserved += more;
 		}
 		pieces.add(chunk);
+		await turns.next(pieces.length);
 	}
 	return pieces.whole();
 }

@@ -2,7 +2,7 @@ import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type Access, plainAddress } from "../access.ts";
-import { createFairLimit, type Taken } from "../fair-limit.ts";
+import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import { refusePlainHttp } from "./plain-http.ts";
@@ -14,6 +14,9 @@ const deniedMilliseconds = 5_000;
 
 /** Connections that wait, before the agent serves any or when it serves as many as it may. */
 const maxWaiting = 1_000;
+
+/** Handshakes at once. Each keeps the event loop busy for a millisecond or more. */
+const maxHandshakes = 32;
 
 /** Requests that a client may send ahead of their answers. */
 const maxPipelined = 100;
@@ -47,6 +50,8 @@ export class Connection {
 	readonly clientPort: number | undefined;
 	/** The peer is not in allowed-hosts. */
 	readonly isDenied: boolean;
+	/** Its place among the handshakes, until its own is done. */
+	shaking: Taken | undefined;
 	readonly #times: DeliveryTimes;
 	#socket: TLSSocket | undefined;
 	/** Requests without a whole answer, in their order; the first one runs. */
@@ -68,6 +73,7 @@ export class Connection {
 	/** The handshake is done. */
 	secured(socket: TLSSocket): void {
 		this.#socket = socket;
+		this.shaking?.release();
 		// it may end its side after its request; before, its end is that of the handshake
 		socket.allowHalfOpen = true;
 		// an orderly end says that the reader has what was sent before
@@ -201,6 +207,10 @@ export function createConnections(parts: {
 }): Connections {
 	const { server, access, maxConnections, log } = parts;
 	const places = createFairLimit({ limit: maxConnections, maxWaiting });
+	const handshakes = createFairLimit({
+		limit: maxHandshakes,
+		maxWaiting: maxConnections,
+	});
 	const trouble = createLogRepeats({ log, everyMilliseconds: 60_000 });
 	const held = new Set<Socket>();
 	const waiting = new Set<Socket>();
@@ -214,13 +224,46 @@ export function createConnections(parts: {
 	};
 	let isServing = false;
 
+	/** A connection waits, unread, for its share of a limit; undefined if it does not get it. */
+	const waitFor = async (
+		limit: FairLimit,
+		timeoutMilliseconds: number,
+		socket: Socket,
+		{ client }: Connection,
+	): Promise<Taken | undefined> => {
+		const gone = new AbortController();
+		const leave = () => gone.abort();
+		socket.on("error", ignore).once("close", leave);
+		try {
+			const { signal } = gone;
+			return await limit.acquire({ client, timeoutMilliseconds, signal });
+		} catch {
+			socket.destroy();
+			return undefined;
+		} finally {
+			socket.off("error", ignore).off("close", leave);
+		}
+	};
+
+	const shakeHands = (socket: Socket, connection: Connection, place: Taken) => {
+		connection.shaking = place;
+		socket.once("close", place.release);
+		server.emit("connection", socket);
+	};
+
 	const admit = (socket: Socket, connection: Connection) => {
 		const identity = identityOf(socket);
 		byIdentity.set(identity, connection);
 		socket.once("close", () => byIdentity.delete(identity));
 		refusePlainHttp(socket, {
 			waitMilliseconds: parts.handshakeMilliseconds,
-			serve: () => server.emit("connection", socket),
+			serve: async () => {
+				const wait = parts.handshakeMilliseconds;
+				const place =
+					handshakes.tryAcquire(connection) ??
+					(await waitFor(handshakes, wait, socket, connection));
+				if (place) shakeHands(socket, connection, place);
+			},
 			onRefused: (reason) =>
 				log.info(`TLS handshake with ${connection.client}: ${reason}`),
 		});
@@ -268,22 +311,10 @@ export function createConnections(parts: {
 		});
 		waiting.add(socket);
 		makeRoom(connection.client);
-		const gone = new AbortController();
-		const leave = () => gone.abort();
-		socket.on("error", ignore).once("close", leave);
-		try {
-			const place = await places.acquire({
-				client: connection.client,
-				timeoutMilliseconds: parts.waitMilliseconds,
-				signal: gone.signal,
-			});
-			socket.off("error", ignore).off("close", leave);
-			serveOne(socket, connection, place);
-		} catch {
-			socket.destroy();
-		} finally {
-			waiting.delete(socket);
-		}
+		const { waitMilliseconds } = parts;
+		const place = await waitFor(places, waitMilliseconds, socket, connection);
+		waiting.delete(socket);
+		if (place) serveOne(socket, connection, place);
 	};
 
 	const deny = (socket: Socket, connection: Connection) => {

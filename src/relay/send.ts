@@ -36,6 +36,9 @@ export interface Sending {
 	onConnected?: () => void;
 }
 
+/** Answers such as 103 Early Hints before the answer; few agents send one. */
+const maxInformation = 32;
+
 /** A connection that ends where an answer should be: Node says nothing then. */
 const closedError = (): AttemptError =>
 	Object.assign(new Error("closed without an answer"), { code: "ECLOSED" });
@@ -123,6 +126,16 @@ export function createSender({
 			});
 			sending.once("error", (error) => {
 				reject(Object.assign(error, { isUnsent, isStale: isHeld }));
+			});
+			let informed = 0;
+			sending.on("information", () => {
+				if (++informed <= maxInformation) return;
+				connection?.destroy();
+				reject(
+					new RelayError(
+						`${place}: more than ${maxInformation} answers with a status below 200`,
+					),
+				);
 			});
 			// without a listener Node would end such a request without a word
 			sending.once("upgrade", ({ statusCode }, socket) => {

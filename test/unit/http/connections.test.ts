@@ -14,6 +14,28 @@ async function hold(t: TestContext, port: number) {
 	return wire;
 }
 
+describe("handshakes", () => {
+	it("stalled ones of a client keep no other client waiting", async (t) => {
+		const { port } = await startTestAgent(t, {
+			"allowed-hosts": ["127.0.0.0/8"],
+			"handshake-timeout-seconds": 60,
+		});
+		// the first byte of a handshake, and no more
+		const stalled = Array.from({ length: 60 }, () =>
+			openWire(t, { port, plain: true, localAddress: "127.0.0.2" }),
+		);
+		for (const { socket } of stalled) socket.write("\x16");
+		await Promise.all(stalled.map(({ opened }) => opened));
+		const own = openWire(t, { port, localAddress: "127.0.0.2" });
+		own.socket.write(requestText("GET /"));
+		await (await hold(t, port)).socket.end();
+		// the places that one client can have are taken: its next one waits for them
+		assert.equal(own.text(), "");
+		for (const { socket } of stalled.slice(0, 50)) socket.destroy();
+		await own.until(/OK$/);
+	});
+});
+
 describe("max-connections", () => {
 	it("a connection over it waits, and is served when one ends", async (t) => {
 		const { port, lines } = await startTestAgent(t, { "max-connections": 2 });

@@ -41,6 +41,11 @@ describe("a hop that does not answer properly: one line that names it", () => {
 			),
 			/answered with status 101/,
 		],
+		[
+			"sends early hints without end",
+			raw("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000)),
+			/more than 32 answers with a status below 200/,
+		],
 		["breaks off its headers", raw(`${hello}Content-`), /closed|reset|hang up/],
 		[
 			"breaks off its body",

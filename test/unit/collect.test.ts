@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { Readable } from "node:stream";
+import { test } from "node:test";
+import { collect } from "../../src/collect.ts";
+
+const maxBytes = 100_000;
+const tooLarge = () => new Error("too large");
+const read = (stream: Readable) =>
+	collect(stream, { declared: undefined, maxBytes, tooLarge });
+
+/** A stream with data whenever it is read, in pieces of one byte; each costs `wireBytes`. */
+function alwaysReady(
+	pieces: number,
+	{ wireBytes = 1, onRead = () => {} } = {},
+): Readable {
+	let left = pieces;
+	const socket = { bytesRead: 0 } as { bytesRead: number } & Socket;
+	const stream = new Readable({
+		highWaterMark: 1,
+		read() {
+			onRead();
+			socket.bytesRead += wireBytes;
+			this.push(left-- > 0 ? "x" : null);
+		},
+	});
+	return Object.assign(stream, { socket });
+}
+
+test("the event loop turns while a stream with endless data is read", async () => {
+	let loops = 0;
+	let isDone = false;
+	const loop = () => {
+		loops++;
+		if (!isDone) setImmediate(loop);
+	};
+	setImmediate(loop);
+	const body = await read(alwaysReady(1000));
+	isDone = true;
+	assert.equal(body.length, 1000);
+	assert.ok(loops > 100, `${loops} turns`);
+});
+
+test("streams whose chunks cost far more than their data are read on one at a time", async () => {
+	let reads = 0;
+	let most = 0;
+	let isDone = false;
+	const loop = () => {
+		most = Math.max(most, reads);
+		reads = 0;
+		if (!isDone) setImmediate(loop);
+	};
+	const costly = Array.from({ length: 20 }, () =>
+		alwaysReady(50, { wireBytes: 10_000, onRead: () => reads++ }),
+	);
+	const bodies = Promise.all(costly.map(read));
+	// the first pieces come before anything is known
+	await new Promise((resolve) => setImmediate(resolve));
+	await new Promise((resolve) => setImmediate(resolve));
+	reads = 0;
+	loop();
+	for (const body of await bodies) assert.equal(body.length, 50);
+	isDone = true;
+	assert.ok(most <= 3, `${most} reads in one turn`);
+});
