@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
-import { badNetworks } from "./access.ts";
 import { badVariableNames } from "./commands/environment.ts";
+import { badNetworks } from "./protocol/access.ts";
 import { badDestinations } from "./relay/destinations.ts";
 import { badPins } from "./relay/trust.ts";
 import type { SettingTable, SettingValues } from "./setting-table.ts";

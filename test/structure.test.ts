@@ -52,40 +52,40 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^contrib\/examples\//, to: /^$/ },
 	{
 		from: /^contrib\/management-server\//,
-		to: /^contrib\/management-server\/|^cli\/help\.ts$|^generated\/|^src\/(access|agent-error|log|no-debugger|setting-table|system-error|turn)\.ts$|^src\/http\/(bind|errors|json)\.ts$|^src\/tls\/(certificate|key-pair)\.ts$/,
+		to: /^contrib\/management-server\/|^cli\/help\.ts$|^generated\/|^src\/(agent-error|log|no-debugger|setting-table|system-error|turn)\.ts$|^src\/http\/(bind|errors|json)\.ts$|^src\/tls\/(certificate|key-pair)\.ts$/,
 	},
 	// started for every check: no more than it needs
 	{
 		from: /^cli\/check-happo(\.ts$|\/)/,
-		to: /^cli\/(check-happo\/|argv\.ts$)|^src\/relay\/(fingerprint|hop|relay-error)\.ts$|^src\/system-error\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/(check-happo\/|argv\.ts$)|^src\/protocol\/|^src\/system-error\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	// what a text looks like, whoever writes it
 	{
 		from: /^cli\/ctl\/output\//,
-		to: /^cli\/ctl\/(output\/|flags\.ts$|target\/answer\.ts$)|^src\/client\/index\.ts$|^src\/status\/exposition\.ts$/,
+		to: /^cli\/ctl\/(output\/|flags\.ts$|target\/answer\.ts$)|^src\/client\/index\.ts$|^src\/protocol\//,
 	},
 	// which agents, and the way to them: neither commands nor what they print
 	{
 		from: /^cli\/ctl\/target\//,
-		to: /^cli\/(argv|message-text|suggestion)\.ts$|^cli\/ctl\/(target\/|(flags|input-file)\.ts$)|^cli\/flag-command\.ts$|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/relay\/hop\.ts$|^src\/metrics\/yaml-document\.ts$/,
+		to: /^cli\/(argv|message-text|suggestion)\.ts$|^cli\/ctl\/(target\/|(flags|input-file)\.ts$)|^cli\/flag-command\.ts$|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/protocol\//,
 	},
 	// another machine's tool: it knows agents by their protocol only
 	{
 		from: /^cli\/(happo-ctl\.ts$|ctl\/)/,
-		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(no-debugger|setting-table|system-error)\.ts$|^src\/relay\/(fingerprint|hop)\.ts$|^src\/metrics\/(metric-config|sensu|yaml-document)\.ts$|^src\/commands\/plugin\.ts$|^src\/status\/(exposition|stale)\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/(?!daemon|happo-agent)|^src\/client\/index\.ts$|^src\/(no-debugger|setting-table|system-error)\.ts$|^src\/protocol\/|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^cli\//,
-		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|secret-variable|settings|setting-table|system-error)\.ts$|^src\/spawn\/native-addon\.ts$|^src\/tls\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/metrics\/sensu\.ts$|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/|^src\/(no-debugger|agent|cpu-profile|log|secret-variable|settings|setting-table|system-error)\.ts$|^src\/spawn\/native-addon\.ts$|^src\/tls\/(key-pair|key-pair-files)\.ts$|^src\/client\/|^src\/protocol\/|^src\/store\/original-export\.ts$|^generated\/(schema|version)\.ts$/,
 	},
 	{
 		from: /^src\/client\//,
-		to: /^src\/(client|relay)\/|^src\/access\.ts$|^generated\/(client|schema)\.ts$/,
+		to: /^src\/(client|protocol|relay)\/|^generated\/(client|schema)\.ts$/,
 	},
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{
 		from: /^src\/http\//,
-		to: /^src\/http\/|^src\/(access|agent-error|answered|collect|fair-limit|log|log-repeats|strict-json)\.ts$|^generated\/handlers\.ts$/,
+		to: /^src\/(http|protocol)\/|^src\/(agent-error|answered|collect|fair-limit|log|log-repeats|strict-json)\.ts$|^generated\/handlers\.ts$/,
 	},
 	{
 		from: /^src\/tls\//,
@@ -93,13 +93,18 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/handlers\//,
-		to: /^src\/(handlers|commands|metrics|relay|status|store)\/|^src\/(agent-error|system-error)\.ts$|^generated\/(handlers|schema)\.ts$/,
+		to: /^src\/(handlers|commands|metrics|protocol|relay|status|store)\/|^src\/(agent-error|system-error)\.ts$|^generated\/(handlers|schema)\.ts$/,
+	},
+	// what agent, client and command line share
+	{
+		from: /^src\/protocol\//,
+		to: /^src\/protocol\/|^generated\/schema\.ts$/,
 	},
 	// processes as such: no plugins, no log, no settings
 	{ from: /^src\/spawn\//, to: /^src\/spawn\// },
 	{
 		from: /^src\/commands\//,
-		to: /^src\/(commands|spawn)\/|^src\/(agent-error|fair-limit|log|log-repeats|secret-variable|turn)\.ts$/,
+		to: /^src\/(commands|protocol|spawn)\/|^src\/(agent-error|fair-limit|log|log-repeats|secret-variable|turn)\.ts$/,
 	},
 	{
 		from: /^src\/machine-state\//,
@@ -107,11 +112,11 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/metrics\//,
-		to: /^src\/metrics\/|^src\/commands\/|^src\/(file-turn|file-version|log|log-repeats|system-error|ticker)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/(metrics|commands|protocol)\/|^src\/(file-turn|file-version|log|log-repeats|system-error|ticker)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/status\//,
-		to: /^src\/status\/|^src\/(answered|setting-table|ticker)\.ts$|^generated\/schema\.ts$/,
+		to: /^src\/(protocol|status)\/|^src\/(answered|setting-table|ticker)\.ts$|^generated\/schema\.ts$/,
 	},
 	{
 		from: /^src\/store\//,
@@ -119,11 +124,11 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/relay\//,
-		to: /^src\/relay\/|^src\/spawn\/native-addon\.ts$|^src\/(access|agent-error|collect|fair-limit|log|system-error)\.ts$/,
+		to: /^src\/(protocol|relay)\/|^src\/spawn\/native-addon\.ts$|^src\/(agent-error|collect|fair-limit|log|system-error)\.ts$/,
 	},
 	{
 		from: /^src\/settings\.ts$/,
-		to: /^src\/[^/]+\.ts$|^src\/relay\/(destinations|trust)\.ts$|^src\/commands\/environment\.ts$/,
+		to: /^src\/[^/]+\.ts$|^src\/protocol\/|^src\/relay\/(destinations|trust)\.ts$|^src\/commands\/environment\.ts$/,
 	},
 	{ from: /^src\/start-warnings\.ts$/, to: /^src\// },
 	{
@@ -173,7 +178,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	],
 	level: ["contrib/management-server/hosts.ts"],
 	"classic-level": ["src/store/level.ts"],
-	yaml: ["cli/ctl/output/formats.ts", "src/metrics/yaml-document.ts"],
+	yaml: ["cli/ctl/output/formats.ts", "src/protocol/yaml.ts"],
 	"happo-agent/client": sources("contrib/examples"),
 };
 

@@ -4,7 +4,7 @@ import {
 	type BadLine,
 	createSensuSamples,
 	parseSensuLine,
-} from "../../src/metrics/sensu.ts";
+} from "../../src/protocol/sensu.ts";
 
 /** What goes into one request. */
 export interface Batch {

@@ -8,7 +8,7 @@ import {
 	type BadLine,
 	latestTimestamp,
 	longestLine,
-} from "../../src/metrics/sensu.ts";
+} from "../../src/protocol/sensu.ts";
 import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
 import { systemReason } from "../../src/system-error.ts";
 import { CommandError, clientSettings } from "../client-settings.ts";

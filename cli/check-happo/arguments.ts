@@ -1,5 +1,9 @@
-import { parseFingerprint } from "../../src/relay/fingerprint.ts";
-import { type Hop, hopText, parseHop } from "../../src/relay/hop.ts";
+import {
+	type Hop,
+	hopText,
+	parseFingerprint,
+	parseHop,
+} from "../../src/protocol/hop.ts";
 import { type KnownOption, normaliseArguments, UsageError } from "../argv.ts";
 
 /** An agent: where to connect to, and how the original would write it. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { connect as connectTcp, isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
-import { relayError } from "../../src/relay/relay-error.ts";
+import { relayError } from "../../src/protocol/relay-error.ts";
 import { systemReason } from "../../src/system-error.ts";
 import type { CheckOptions } from "./arguments.ts";
 import {

@@ -1,5 +1,4 @@
-import { parseFingerprint } from "../../src/relay/fingerprint.ts";
-import { parseHop } from "../../src/relay/hop.ts";
+import { parseFingerprint, parseHop } from "../../src/protocol/hop.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
 import type { HelpSection } from "../help.ts";
 

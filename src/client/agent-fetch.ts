@@ -1,9 +1,13 @@
 import { Buffer } from "node:buffer";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Hop, hopText, parseHop } from "../relay/hop.ts";
+import {
+	type Hop,
+	hopText,
+	parseHop,
+	toldMilliseconds,
+} from "../protocol/hop.ts";
+import { RelayError } from "../protocol/relay-error.ts";
 import { createHttpsFetch, type Fetched } from "../relay/https-fetch.ts";
-import { RelayError } from "../relay/relay-error.ts";
-import { toldMilliseconds } from "../relay/time-left.ts";
 import { AgentUnreachable } from "./failures.ts";
 import { type AgentOptions, OptionsError, timeLimit } from "./options.ts";
 import { toResponse } from "./response.ts";

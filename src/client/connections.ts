@@ -7,9 +7,9 @@ import {
 } from "node:https";
 import { unescape as decoded } from "node:querystring";
 import type { Duplex } from "node:stream";
-import { hopText } from "../relay/hop.ts";
+import { hopText } from "../protocol/hop.ts";
+import { relayError } from "../protocol/relay-error.ts";
 import { lookupName } from "../relay/name-lookup.ts";
-import { relayError } from "../relay/relay-error.ts";
 
 /** Options of a request that may go through a tunnel. */
 export interface TunnelledOptions extends RequestOptions {

@@ -3,7 +3,7 @@ import {
 	type ManagementClient as Calls,
 	createManagementClient as createCalls,
 } from "../../generated/client.ts";
-import { RelayError } from "../relay/relay-error.ts";
+import { RelayError } from "../protocol/relay-error.ts";
 import { createSender } from "../relay/send.ts";
 import {
 	credentialsOf,

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { badNetworks, parseAllowedHosts } from "../access.ts";
+import { badNetworks, parseAllowedHosts } from "../protocol/access.ts";
 import { hostOf } from "./connections.ts";
 import { OptionsError } from "./options.ts";
 

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { parseFingerprint } from "../relay/fingerprint.ts";
+import { parseFingerprint } from "../protocol/hop.ts";
 import type { Trust as RelayTrust } from "../relay/trust.ts";
 import { OptionsError, type Pem, type Trust } from "./options.ts";
 

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { type Hop, hopText } from "../relay/hop.ts";
+import { type Hop, hopText } from "../protocol/hop.ts";
 import type { Fetched } from "../relay/https-fetch.ts";
 import { AgentUnreachable } from "./failures.ts";
 

@@ -1,10 +1,10 @@
 import type { Body, Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
+import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
 import {
 	type MetricConfig,
 	MetricConfigError,
-} from "../metrics/metric-config.ts";
-import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
+} from "../protocol/metric-config.ts";
 import { systemReason } from "../system-error.ts";
 
 type Sent = Body<"updateMetricConfig">["config"];

@@ -5,7 +5,7 @@ import {
 	formatFor,
 	openMetricsType,
 	textType,
-} from "../status/exposition.ts";
+} from "../protocol/exposition.ts";
 
 /** GET /metrics. */
 export function createMetrics(

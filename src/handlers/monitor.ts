@@ -9,12 +9,12 @@ import { AgentError } from "../agent-error.ts";
 import { checkMessage, exitCode, missingAnswer } from "../commands/answer.ts";
 import { CommandStartError } from "../commands/command.ts";
 import {
-	calledPlugin,
 	type MissingPlugin,
 	missingPlugin,
 	type Plugins,
 } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
+import { calledPlugin } from "../protocol/plugin-name.ts";
 import { factsOf, withFacts } from "./facts.ts";
 
 /**

@@ -6,11 +6,15 @@ import type {
 	Reply,
 } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
+import {
+	type Hop,
+	hopText,
+	parseHop,
+	toldMilliseconds,
+} from "../protocol/hop.ts";
+import { RelayError } from "../protocol/relay-error.ts";
 import type { Destinations } from "../relay/destinations.ts";
-import { type Hop, hopText, parseHop } from "../relay/hop.ts";
 import type { HttpsFetch } from "../relay/https-fetch.ts";
-import { RelayError } from "../relay/relay-error.ts";
-import { toldMilliseconds } from "../relay/time-left.ts";
 import { withFacts } from "./facts.ts";
 
 type RelayRequest = Body<"relayRequest">;

@@ -1,10 +1,10 @@
 import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { type Access, plainAddress } from "../access.ts";
 import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import { type Access, plainAddress } from "../protocol/access.ts";
 import { refusePlainHttp } from "./plain-http.ts";
 import type { IncomingRequest } from "./request.ts";
 

@@ -4,12 +4,12 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Handlers } from "../../generated/handlers.ts";
-import { type Access, plainAddress } from "../access.ts";
 import { AgentError } from "../agent-error.ts";
 import type { Answered } from "../answered.ts";
 import type { FairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import { type Access, plainAddress } from "../protocol/access.ts";
 import type { Bound, BoundOperation } from "./bind.ts";
 import { readBody } from "./body.ts";
 import {

@@ -2,8 +2,8 @@ import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import type { MetricConfig } from "../protocol/metric-config.ts";
 import { createTicker, systemTimers, type Timers } from "../ticker.ts";
-import type { MetricConfig } from "./metric-config.ts";
 import {
 	type MetricPlugin,
 	type PluginOutcome,

@@ -6,14 +6,14 @@ import { createFileTurn, FileHangs } from "../file-turn.ts";
 import { fileVersion } from "../file-version.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
-import { systemReason } from "../system-error.ts";
 import {
 	checkMetricConfig,
 	formatMetricConfig,
 	type MetricConfig,
 	MetricConfigError,
 	parseMetricConfig,
-} from "./metric-config.ts";
+} from "../protocol/metric-config.ts";
+import { systemReason } from "../system-error.ts";
 import {
 	isIrreplaceable,
 	type OverwriteSteps,

@@ -7,7 +7,11 @@ import {
 } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { LogRepeats, Trouble } from "../log-repeats.ts";
-import { type BadLine, latestTimestamp, parseSensuLines } from "./sensu.ts";
+import {
+	type BadLine,
+	latestTimestamp,
+	parseSensuLines,
+} from "../protocol/sensu.ts";
 
 export type Sample = components["schemas"]["Sample"];
 

@@ -2,7 +2,7 @@ import { Agent, type AgentOptions, type RequestOptions } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import type { Hop } from "./hop.ts";
+import type { Hop } from "../protocol/hop.ts";
 import { lookupName } from "./name-lookup.ts";
 import type { Trust } from "./trust.ts";
 

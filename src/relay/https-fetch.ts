@@ -1,7 +1,7 @@
 import { request } from "node:https";
-import { type Hop, hopText } from "./hop.ts";
+import { type Hop, hopText } from "../protocol/hop.ts";
+import { RelayError } from "../protocol/relay-error.ts";
 import { createAgent } from "./https-agent.ts";
-import { RelayError } from "./relay-error.ts";
 import { createRelayPlaces, type RelayLimits } from "./relay-places.ts";
 import { createSender, type Fetched } from "./send.ts";
 import type { Trust } from "./trust.ts";

@@ -7,8 +7,12 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { AgentError } from "../agent-error.ts";
 import { collect, declaredLength } from "../collect.ts";
+import {
+	type AttemptError,
+	RelayError,
+	relayError,
+} from "../protocol/relay-error.ts";
 import { resetConnection } from "./https-agent.ts";
-import { type AttemptError, RelayError, relayError } from "./relay-error.ts";
 
 /** What another agent answered, whole. */
 export interface Fetched {

@@ -2,9 +2,13 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { AgentOptions } from "node:https";
 import { createSecureContext } from "node:tls";
+import {
+	type Hop,
+	hopText,
+	parseFingerprint,
+	parseHop,
+} from "../protocol/hop.ts";
 import { systemReason } from "../system-error.ts";
-import { parseFingerprint } from "./fingerprint.ts";
-import { type Hop, hopText, parseHop } from "./hop.ts";
 
 /**
  * Whom to believe at the other end of a TLS connection. The one place that

@@ -1,5 +1,5 @@
 import type { components } from "../../generated/schema.ts";
-import type { Series } from "./exposition.ts";
+import type { Series } from "../protocol/exposition.ts";
 
 type Sample = components["schemas"]["Sample"];
 

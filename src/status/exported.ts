@@ -1,6 +1,6 @@
 import type { components } from "../../generated/schema.ts";
+import type { Family, MetricType, Series } from "../protocol/exposition.ts";
 import type { Collected } from "./collected.ts";
-import type { Family, MetricType, Series } from "./exposition.ts";
 import type { Figures } from "./figures.ts";
 import { processFigures } from "./process.ts";
 import { bufferSpan, diskBytes, type State } from "./state.ts";

@@ -1,5 +1,5 @@
 import type { Answered } from "../answered.ts";
-import type { Series } from "./exposition.ts";
+import type { Series } from "../protocol/exposition.ts";
 
 /** There is no end of files in a plugin directory such as /usr/local/bin. */
 const mostPlugins = 500;

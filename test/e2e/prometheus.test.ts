@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openMetricsType, textType } from "../../src/status/exposition.ts";
+import { openMetricsType, textType } from "../../src/protocol/exposition.ts";
 import { fixtures } from "../support/agent.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";

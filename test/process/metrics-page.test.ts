@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openMetricsType, textType } from "../../src/status/exposition.ts";
+import { openMetricsType, textType } from "../../src/protocol/exposition.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { send } from "../support/https.ts";
 

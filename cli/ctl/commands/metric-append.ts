@@ -3,7 +3,7 @@ import type { Sample } from "../../../src/client/index.ts";
 import {
 	latestTimestamp,
 	parseSensuLines,
-} from "../../../src/metrics/sensu.ts";
+} from "../../../src/protocol/sensu.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { UsageError } from "../../argv.ts";
 import { createAgentCommand } from "../agent-command.ts";

@@ -1,11 +1,11 @@
 import type { Readable } from "node:stream";
-import { checkPluginName } from "../../../src/commands/plugin.ts";
 import {
 	formatMetricConfig,
 	type MetricConfig,
 	MetricConfigError,
 	parseMetricConfig,
-} from "../../../src/metrics/metric-config.ts";
+} from "../../../src/protocol/metric-config.ts";
+import { checkPluginName } from "../../../src/protocol/plugin-name.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { type AgentCall, createAgentCommand } from "../agent-command.ts";
 import { createCommand } from "../command.ts";

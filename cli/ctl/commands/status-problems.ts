@@ -1,5 +1,5 @@
 import type { Status } from "../../../src/client/index.ts";
-import { staleSeconds } from "../../../src/status/stale.ts";
+import { staleSeconds } from "../../../src/protocol/sensu.ts";
 import { durationText } from "../output/quantity.ts";
 import { type Asked, clockSkew, passAge } from "./status-figures.ts";
 

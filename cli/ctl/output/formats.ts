@@ -1,5 +1,5 @@
 import { Document, parseDocument, Scalar, visit } from "yaml";
-import { expose } from "../../../src/status/exposition.ts";
+import { expose } from "../../../src/protocol/exposition.ts";
 import { unsafe } from "./terminal.ts";
 
 // line ends are those of the format itself

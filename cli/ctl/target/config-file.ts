@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { openYaml, YamlError } from "../../../src/metrics/yaml-document.ts";
+import { openYaml, YamlError } from "../../../src/protocol/yaml.ts";
 import {
 	resolveSettings,
 	SettingsError,

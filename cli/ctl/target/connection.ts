@@ -8,7 +8,7 @@ import {
 	OptionsError,
 	type Trust,
 } from "../../../src/client/index.ts";
-import { type Hop, hopText } from "../../../src/relay/hop.ts";
+import { type Hop, hopText } from "../../../src/protocol/hop.ts";
 import { UsageError } from "../../argv.ts";
 import { type Failure, HostFailure, senseless } from "./answer.ts";
 import type { Target } from "./targets.ts";

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { type Hop, hopText, parseHop } from "../../../src/relay/hop.ts";
+import { type Hop, hopText, parseHop } from "../../../src/protocol/hop.ts";
 import type { SettingValues } from "../../../src/setting-table.ts";
 import { UsageError } from "../../argv.ts";
 import type { targetSettings } from "../flags.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { RelayError } from "../../../src/relay/relay-error.ts";
+import { RelayError } from "../../../src/protocol/relay-error.ts";
 import { freePort } from "../../support/command-line.ts";
 import { createFetching } from "../../support/fetching.ts";
 import {

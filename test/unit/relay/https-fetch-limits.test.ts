@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { AgentError } from "../../../src/agent-error.ts";
+import { RelayError } from "../../../src/protocol/relay-error.ts";
 import type { Fetched } from "../../../src/relay/https-fetch.ts";
-import { RelayError } from "../../../src/relay/relay-error.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createFetching } from "../../support/fetching.ts";
 import { answering, json, listening } from "../../support/next-hop.ts";

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it, type TestContext } from "node:test";
 import type { TLSSocket } from "node:tls";
-import { RelayError } from "../../../src/relay/relay-error.ts";
+import { RelayError } from "../../../src/protocol/relay-error.ts";
 import { createSelfSigned } from "../../../src/tls/self-signed.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createFetching, trusting } from "../../support/fetching.ts";

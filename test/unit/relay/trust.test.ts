@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { parseHop } from "../../../src/relay/hop.ts";
+import { parseHop } from "../../../src/protocol/hop.ts";
 import { badPins, TrustError } from "../../../src/relay/trust.ts";
 import { trusting } from "../../support/fetching.ts";
 import { createPair } from "../../support/next-hop.ts";

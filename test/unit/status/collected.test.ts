@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { staleSeconds } from "../../../src/protocol/sensu.ts";
 import { createCollected } from "../../../src/status/collected.ts";
-import { staleSeconds } from "../../../src/status/stale.ts";
 
 const sample = (hostname: string, metrics: Record<string, number>) => ({
 	hostname,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Family } from "../../../src/protocol/exposition.ts";
 import { exportedFamilies } from "../../../src/status/exported.ts";
-import type { Family } from "../../../src/status/exposition.ts";
 import { createFigures } from "../../../src/status/figures.ts";
 import type { State } from "../../../src/status/state.ts";
 import { aState } from "../../support/state.ts";

@@ -6,7 +6,7 @@ import {
 	createSampleBatches,
 	textLines,
 } from "../../../../cli/append-metric/batches.ts";
-import type { BadLine } from "../../../../src/metrics/sensu.ts";
+import type { BadLine } from "../../../../src/protocol/sensu.ts";
 
 /** What becomes of lines. */
 function batchesOf(lines: Iterable<string>) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseCollectedPage } from "../../../../../cli/ctl/commands/metric-follow.ts";
-import { expose } from "../../../../../src/status/exposition.ts";
+import { expose } from "../../../../../src/protocol/exposition.ts";
 
 test("what an agent exposes is read as it was meant", () => {
 	const labels = { host: 'we"b\\1', metric: "a b\n,c" };

@@ -8,7 +8,7 @@ import {
 	type MetricConfig,
 	MetricConfigError,
 	parseMetricConfig,
-} from "../../../src/metrics/metric-config.ts";
+} from "../../../src/protocol/metric-config.ts";
 
 const one = (
 	hostname: string,

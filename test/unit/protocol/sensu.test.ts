@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseGoFloat } from "../../../src/metrics/go-number.ts";
+import { parseGoFloat } from "../../../src/protocol/go-number.ts";
 import {
 	latestTimestamp,
 	longestLine,
 	parseSensuLine,
 	parseSensuLines,
-} from "../../../src/metrics/sensu.ts";
+} from "../../../src/protocol/sensu.ts";
 
 /** 2026-11-29, in seconds; a day later is the latest time of a line. */
 const now = 1_795_910_400;

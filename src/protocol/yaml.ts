@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import {
 	type Alias,
 	Composer,
+	type CST,
 	isAlias,
 	isMap,
 	isScalar,
@@ -11,7 +12,6 @@ import {
 	Parser,
 	visit,
 } from "yaml";
-import { findTooDeep } from "./yaml-depth.ts";
 
 /** Why a document cannot be used: one line, `line 4: plugin_option: expected text, got a list`. */
 export class YamlError extends Error {
@@ -24,6 +24,9 @@ const mostWarnings = 100;
 /** More than any file of a sensible size needs: aliases can make a small one endless. */
 const mostNodes = 300_000;
 const deepestMerge = 10;
+
+/** Far more than any configuration needs, far less than a stack takes. */
+const deepest = 100;
 
 const nothing: readonly unknown[] = ["", "~", "null", "Null", "NULL"];
 
@@ -169,4 +172,80 @@ function isNothing(node: unknown) {
 function kind(node: unknown) {
 	if (isSeq(node)) return "a list";
 	return isMap(node) ? "a mapping" : "text";
+}
+
+/**
+ * Finds a token that is nested more deeply than 100 levels.
+ *
+ * The package yaml composes its nodes by recursion. At the end of the stack V8 does not always throw, sometimes it ends the
+ * process: the tokens, which come without recursion, are measured before.
+ */
+function findTooDeep(tokens: readonly CST.Token[]): CST.Token | undefined {
+	const left = tokens.map((token) => ({ token, depth: 0 }));
+	for (let at = left.pop(); at; at = left.pop()) {
+		const { token, depth } = at;
+		if (depth > deepest) return token;
+		const inside =
+			token.type === "document"
+				? [token.value]
+				: "items" in token
+					? token.items.flatMap(({ key, value }) => [key, value])
+					: [];
+		for (const token of inside)
+			if (token) left.push({ token, depth: depth + 1 });
+	}
+	return undefined;
+}
+
+// what some YAML 1.1 reader takes for a truth value, nothing, a number or a merge
+const typedWord =
+	/^(?:|~|null|true|false|yes|no|on|off|y|n|[-+]?\.?(?:nan|inf|infinity)|<<|=)$/i;
+// generously: numbers to all bases, with a base of 60 too, dates and times
+const typedNumber = /^[-+.]*(?:e[-+]?)?\d[\da-fox_.:,+\-tz ]*$/i;
+
+/** Needs no escape: no control character, no line end of any YAML version, nothing invisible. */
+const printable = /^[ \p{L}\p{M}\p{N}\p{P}\p{S}]*$/u;
+/** Go's yaml.v2 writes them as escapes. */
+const beyondSixteenBits = /[\u{10000}-\u{10ffff}]/u;
+
+/** No indicator at the start, no `: ` and ` #`, no blank at an end. */
+const plain = /^(?:[a-z\d/_]|-[a-z-])(?:[^ :#]|#|:(?! |$)| (?![ #]|$))*$/i;
+
+const escapes: Readonly<Record<string, string>> = {
+	'"': '\\"',
+	"\\": "\\\\",
+	"\n": "\\n",
+	"\r": "\\r",
+	"\t": "\\t",
+};
+
+/**
+ * A text as a YAML scalar on one line, in a form that readers of all versions take for this very text, and as Go's
+ * yaml.v2 writes it: plain if possible, in double quotes what would be read as another type or has to be escaped, else
+ * in single quotes. Half a character of UTF-16 becomes U+FFFD, as in every file.
+ */
+export function formatYamlText(text: string): string {
+	if (!printable.test(text) || beyondSixteenBits.test(text))
+		return inDoubleQuotes(text);
+	if (typedWord.test(text) || typedNumber.test(text))
+		return inDoubleQuotes(text);
+	return plain.test(text) ? text : `'${text.replaceAll("'", "''")}'`;
+}
+
+function inDoubleQuotes(text: string) {
+	let quoted = "";
+	for (const character of text)
+		quoted += escapes[character] ?? escaped(character);
+	return `"${quoted}"`;
+}
+
+function escaped(character: string) {
+	const code = character.codePointAt(0) ?? 0;
+	if (code >= 0xd800 && code <= 0xdfff) return "\ufffd";
+	if (code <= 0xffff && printable.test(character)) return character;
+	const hexadecimal = code.toString(16);
+	if (code <= 0xff) return `\\x${hexadecimal.padStart(2, "0")}`;
+	return code <= 0xffff
+		? `\\u${hexadecimal.padStart(4, "0")}`
+		: `\\U${hexadecimal.padStart(8, "0")}`;
 }

@@ -7,7 +7,7 @@ import {
 	formatFor,
 	openMetricsType,
 	textType,
-} from "../../../src/status/exposition.ts";
+} from "../../../src/protocol/exposition.ts";
 import { checkedByPromtool, missing } from "../../support/prometheus.ts";
 
 const families: readonly Family[] = [

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { mappedAddress } from "../access.ts";
+import { mappedAddress } from "./access.ts";
 
 /** The next agent of a relay. */
 export interface Hop {
@@ -64,3 +64,21 @@ export function parseHop(given: string): Hop | undefined {
 		: isIP(host) === 4 || (name.test(host) && !looksNumeric.test(host));
 	return isValid ? { host: canonical(host), port } : undefined;
 }
+
+/** A SHA-256 fingerprint as Node writes it, of 32 bytes in hexadecimal, colons or not; undefined for what is none. */
+export function parseFingerprint(text: string): string | undefined {
+	const hex = text.replaceAll(":", "").toUpperCase();
+	return /^[0-9A-F]{64}$/.test(hex)
+		? hex.replace(/(..)(?!$)/g, "$1:")
+		: undefined;
+}
+
+/** An outer hop waits this much longer than it tells the inner one to. */
+const marginMilliseconds = 500;
+
+/**
+ * What the next hop is told in `Happo-Milliseconds-Left`: a little less than what
+ * is left, so that it gives up first and says which hop was slow.
+ */
+export const toldMilliseconds = (left: number): number =>
+	Math.max(1, Math.floor(left - Math.min(marginMilliseconds, left / 20)));

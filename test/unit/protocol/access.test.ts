@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AccessError, parseAllowedHosts } from "../../src/access.ts";
+import {
+	AccessError,
+	parseAllowedHosts,
+} from "../../../src/protocol/access.ts";
 
 type Row = [entries: string[], peer: string | undefined, allowed: boolean];
 

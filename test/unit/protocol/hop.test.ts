@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { hopText, parseHop } from "../../../src/relay/hop.ts";
+import { hopText, parseHop } from "../../../src/protocol/hop.ts";
 
 describe("a hop", () => {
 	for (const [text, host, port] of [

@@ -1,6 +1,5 @@
 import type { components } from "../../generated/schema.ts";
-import { openYaml, YamlError, type YamlPairs } from "./yaml-document.ts";
-import { formatYamlText } from "./yaml-text.ts";
+import { formatYamlText, openYaml, YamlError, type YamlPairs } from "./yaml.ts";
 
 export type MetricConfig = components["schemas"]["MetricConfig"];
 

@@ -55,6 +55,10 @@ export function latestTimestamp(now: number): number {
 	return seconds < earliestClock ? latestEver : seconds + mostSecondsAhead;
 }
 
+/** Seconds after which a collected value is old, or a pass overdue: one pass may fail, and five minutes are no delay. */
+export const staleSeconds = (intervalSeconds: number): number =>
+	Math.max(300, 2.5 * intervalSeconds);
+
 /**
  * Reads one line, `name value timestamp`, of the format that Sensu and Graphite share.
  *
