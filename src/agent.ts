@@ -1,13 +1,12 @@
 import { contract as document } from "../generated/contract.ts";
-import { createAccessLog } from "./access-log.ts";
 import { createCommands } from "./commands/command.ts";
 import { childEnvironment } from "./commands/environment.ts";
 import { createLookups, systemAsking } from "./commands/lookups.ts";
 import { createPlugins } from "./commands/plugin.ts";
 import { createRunner } from "./commands/runner.ts";
 import { createFairLimit, type FairLimit } from "./fair-limit.ts";
-import { untilAnswered } from "./file-turn.ts";
 import { createHandlers } from "./handlers/index.ts";
+import { createAccessLog } from "./http/access-log.ts";
 import { bindContract } from "./http/bind.ts";
 import type { DeliveryTimes } from "./http/connection.ts";
 import type { Replied } from "./http/reply.ts";
@@ -16,6 +15,7 @@ import type { Log } from "./log.ts";
 import { createSnapshots } from "./machine-state/snapshot.ts";
 import { createCollector, type PassResult } from "./metrics/collector.ts";
 import { createMetricConfigFile } from "./metrics/metric-config-file.ts";
+import { untilAnswered } from "./polled-files.ts";
 import { parseAllowedHosts } from "./protocol/access.ts";
 import { staleSeconds } from "./protocol/sensu.ts";
 import { parseDestinations } from "./relay/destinations.ts";
@@ -36,16 +36,14 @@ import type { State } from "./status/state.ts";
 import { createDatabase } from "./store/database.ts";
 import { createMachineStates } from "./store/machine-states.ts";
 import { createMetricBuffer } from "./store/metric-buffer.ts";
-import { createRetentionClock } from "./store/retention-clock.ts";
+import { createRetentionClock } from "./store/retention.ts";
 import { createRoom } from "./store/room.ts";
 import { createSupervisor } from "./supervisor.ts";
-import { loadKeyPair } from "./tls/certificate.ts";
-import type { KeyPair } from "./tls/key-pair.ts";
+import { type KeyPair, loadKeyPair, tlsOptions } from "./tls/key-pair.ts";
 import {
 	createKeyPairKeeper,
 	type KeyPairKeeper,
 } from "./tls/key-pair-keeper.ts";
-import { tlsOptions } from "./tls/tls-options.ts";
 
 /** The product's version, which is the contract's. */
 export const version: string = document.info.version;

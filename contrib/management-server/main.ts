@@ -9,8 +9,7 @@ import {
 	type SettingTable,
 } from "../../src/setting-table.ts";
 import { systemReason } from "../../src/system-error.ts";
-import { loadKeyPair } from "../../src/tls/certificate.ts";
-import { KeyPairError } from "../../src/tls/key-pair.ts";
+import { KeyPairError, loadKeyPair } from "../../src/tls/key-pair.ts";
 import { createManagementHandlers } from "./handlers.ts";
 import { openHosts } from "./hosts.ts";
 import { startManagementServer } from "./server.ts";

@@ -5,14 +5,11 @@ import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
 import type { MachineStates } from "../store/machine-states.ts";
 import type { MetricBuffer } from "../store/metric-buffer.ts";
 import { createInventory, type InventoryRules } from "./inventory.ts";
-import { createMachineState } from "./machine-state.ts";
 import { createMetric } from "./metric.ts";
 import { createMetricConfig } from "./metric-config.ts";
-import { createMetrics } from "./metrics.ts";
 import { createMonitor } from "./monitor.ts";
 import { createProxy } from "./proxy.ts";
-import { checkAvailability } from "./root.ts";
-import { createStatus } from "./status.ts";
+import { checkAvailability, createMetrics, createStatus } from "./status.ts";
 
 /** Every operation of the agent with the parts it works with. */
 export function createHandlers(parts: {
@@ -47,5 +44,23 @@ export function createHandlers(parts: {
 		...createStatus(parts.status),
 		...createMachineState(parts.machineStates),
 		exposeMetrics: createMetrics(parts.families),
+	};
+}
+
+/** GET /machine-state and GET /machine-state/{key}. */
+function createMachineState(
+	states: MachineStates,
+): Pick<Handlers, "listMachineStates" | "getMachineState"> {
+	return {
+		listMachineStates: async () => {
+			const keys = await states.list();
+			return { status: keys.length > 0 ? 200 : 404, body: { keys } };
+		},
+		getMachineState: async ({ key }) => {
+			const machineState = await states.read(key);
+			return machineState === undefined
+				? { status: 404, body: { error: "leveldb: not found" } }
+				: { status: 200, body: { machineState } };
+		},
 	};
 }

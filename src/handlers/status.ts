@@ -1,6 +1,19 @@
 import type { Handlers } from "../../generated/handlers.ts";
 import type { components } from "../../generated/schema.ts";
 import { AgentError } from "../agent-error.ts";
+import {
+	expose,
+	type Family,
+	formatFor,
+	openMetricsType,
+	textType,
+} from "../protocol/exposition.ts";
+
+/** GET /: the agent answers, that is all. */
+export const checkAvailability: Handlers["checkAvailability"] = () => ({
+	status: 200,
+	body: "OK",
+});
 
 type Schemas = components["schemas"];
 
@@ -29,5 +42,29 @@ export function createStatus(parts: {
 			};
 			return { status: 200, body };
 		},
+	};
+}
+
+/** GET /metrics. */
+export function createMetrics(
+	families: () => Promise<Family[]>,
+): Handlers["exposeMetrics"] {
+	return async (_params, _body, call) => {
+		const format = formatFor(call.accept);
+		const body = expose(await families(), format);
+		// scrapers read the version of the format from the header
+		return format === "text"
+			? {
+					status: 200,
+					type: "text/plain",
+					headers: { "content-type": textType },
+					body,
+				}
+			: {
+					status: 200,
+					type: "application/openmetrics-text",
+					headers: { "content-type": openMetricsType },
+					body,
+				};
 	};
 }

@@ -5,8 +5,7 @@ import {
 	type Request,
 } from "openapi-backend";
 import { AgentError } from "../agent-error.ts";
-import { matchLetterCase, type NamedSchema } from "./letter-case.ts";
-import { type Violation, violation } from "./validation.ts";
+import { fieldName, shown } from "./json.ts";
 
 /** A request to an operation, its body parsed. */
 export interface OperationRequest {
@@ -135,4 +134,165 @@ export async function bindContract(definition: object): Promise<Bound> {
 			);
 		},
 	};
+}
+
+/** The part of a JSON schema that names things. */
+export interface NamedSchema {
+	properties?: Record<string, NamedSchema>;
+	items?: NamedSchema;
+}
+
+/** What a schema says of an object's names. */
+interface Names {
+	/** The names as the schema spells them. */
+	exact: ReadonlySet<string>;
+	/** The same by their lower case. */
+	spellings: ReadonlyMap<string, string>;
+	/** Those below which there are names, too. */
+	inner: readonly [string, NamedSchema][];
+}
+
+/** Every request asks for them, and an append for each of its 40,000 samples. */
+const known = new WeakMap<NamedSchema, Names>();
+
+function namesOf(
+	schema: NamedSchema,
+	properties: Record<string, NamedSchema>,
+): Names {
+	const before = known.get(schema);
+	if (before) return before;
+	const names = Object.keys(properties);
+	const made = {
+		exact: new Set(names),
+		spellings: new Map(names.map((name) => [name.toLowerCase(), name])),
+		inner: Object.entries(properties).filter(
+			([, { properties: fields, items }]) => fields ?? items,
+		),
+	};
+	known.set(schema, made);
+	return made;
+}
+
+/** Renames the fields of an object that the schema knows in another letter case. */
+function renameFields(
+	fields: Record<string, unknown>,
+	{ exact, spellings }: Names,
+): void {
+	let found: Map<string, unknown> | undefined;
+	for (const key of Object.keys(fields)) {
+		if (exact.has(key)) continue;
+		const name = spellings.get(key.toLowerCase());
+		if (name === undefined) continue;
+		found ??= new Map();
+		found.set(name, fields[key]);
+		delete fields[key];
+	}
+	if (!found) return;
+	for (const [name, value] of found)
+		if (!Object.hasOwn(fields, name)) fields[name] = value;
+}
+
+/**
+ * Gives the fields of a parsed document the schema's spelling, whatever their letter
+ * case: Go's decoder matches so, and clients depend on it. The exact spelling wins,
+ * and of others the last one. Unknown names stay, and so do those of maps, such as
+ * metrics. Changes the value itself.
+ */
+export function matchLetterCase(value: unknown, schema: NamedSchema): void {
+	if (typeof value !== "object" || value === null) return;
+	if (Array.isArray(value)) {
+		if (!schema.items) return;
+		for (const item of value) matchLetterCase(item, schema.items);
+		return;
+	}
+	const { properties } = schema;
+	if (!properties) return;
+	const fields = value as Record<string, unknown>;
+	const names = namesOf(schema, properties);
+	renameFields(fields, names);
+	for (const [name, inner] of names.inner)
+		if (Object.hasOwn(fields, name)) matchLetterCase(fields[name], inner);
+}
+
+/** What the validator says of one violation; Ajv's ErrorObject has it. */
+interface Violation {
+	keyword: string;
+	/** JSON pointer, such as `/requestBody/metric_data/3/hostname`. */
+	instancePath: string;
+	params: Record<string, unknown>;
+	message?: string;
+}
+
+/** A value that must not be shown. */
+function kindOf(value: unknown): string {
+	if (typeof value === "object" || value === undefined) return shown(value);
+	return `a ${typeof value}`;
+}
+
+const article = (type: string) => (/^[aio]/.test(type) ? "an" : "a");
+
+/** What a schema keyword asked for, in words; the value is added where it helps. */
+function complaint(
+	error: Violation,
+	value: unknown,
+	show: (value: unknown) => string,
+): string {
+	switch (error.keyword) {
+		case "required":
+			return "required";
+		case "type": {
+			const types = [error.params.type]
+				.flat()
+				.filter((type) => type !== "null");
+			const type = String(types[0]);
+			return `expected ${article(type)} ${type}, got ${show(value)}`;
+		}
+		case "minLength":
+		case "minItems":
+			return "empty";
+		case "maxItems":
+			return `at most ${error.params.limit} entries, got ${(value as unknown[]).length}`;
+		case "pattern":
+			return `not allowed: ${show(value)}`;
+		default:
+			return `${error.message}, got ${show(value)}`;
+	}
+}
+
+/**
+ * The first violation of the contract as a problem that names the field and
+ * the value; the log gets its type only, it may be a password in the wrong place. `request` is what was validated, by the first step of the
+ * violation's path: `requestBody`, `path`, `header`.
+ */
+function violation(
+	errors: readonly Violation[] | null | undefined,
+	request: Readonly<Record<string, unknown>>,
+): AgentError {
+	const error = errors?.[0];
+	if (!error)
+		return new AgentError("bad-request", "not what the contract says");
+	const [part = "", ...steps] = error.instancePath
+		.split("/")
+		.slice(1)
+		.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+	// only the management server's operations have query parameters
+	if (part === "query" && error.keyword === "additionalProperties")
+		return new AgentError(
+			"bad-request",
+			`${fieldName([String(error.params.additionalProperty)])}: no such query parameter`,
+		);
+	const value = [part, ...steps].reduce<unknown>(
+		(inner, step) => (inner as Record<string, unknown> | undefined)?.[step],
+		request,
+	);
+	const missing = error.keyword === "required" && part !== "";
+	const name = missing
+		? fieldName([...steps, String(error.params.missingProperty)])
+		: fieldName(steps);
+	const says = (show: (value: unknown) => string) =>
+		`${name}: ${complaint(error, value, show)}`;
+	const isSecret = name.toLowerCase() === "apikey";
+	return new AgentError("bad-request", says(isSecret ? kindOf : shown), {
+		logged: says(kindOf),
+	});
 }

@@ -5,7 +5,7 @@ import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
-import { refusePlainHttp } from "./plain-http.ts";
+import { refusePlainHttp } from "./refusal.ts";
 import type { IncomingRequest } from "./request.ts";
 
 /** Denied peers may read why they are refused, a few at a time and not for long. */

@@ -1,12 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Call, Facts } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
-import type { Answered } from "../answered.ts";
 import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
 import type { Connection } from "./connection.ts";
 import { type Objection, objectionRecord } from "./errors.ts";
-import type { Answer } from "./reply.ts";
-import { askedPath } from "./target.ts";
+import type { Answer, Answered } from "./reply.ts";
 
 /** What the contract has where a request goes. */
 export type Place = Pick<Answered, "path" | "operationId">;
@@ -264,4 +262,26 @@ export function acceptedTypes(header: string | undefined): string[] {
 		.filter(({ type, quality }) => type !== "" && quality > 0)
 		.sort((a, b) => b.quality - a.quality)
 		.map(({ type }) => type);
+}
+
+/**
+ * A request target as a path (RFC 9112 3.2): proxies send whole URLs, and `*`
+ * means no path at all.
+ */
+export function originForm(target: string): string {
+	if (target.startsWith("/")) return target;
+	const absolute = /^https?:\/\/[^/?]*(.*)$/i.exec(target);
+	if (!absolute) return "/*";
+	return absolute[1]?.startsWith("/") ? absolute[1] : `/${absolute[1]}`;
+}
+
+/** The path that was asked for, its escapes undone, but for that of a slash: `%2F` separates nothing. */
+export function askedPath(url: string): string {
+	if (!/[?#%]/.test(url)) return url;
+	const [path = "/"] = url.split(/[?#]/, 1);
+	try {
+		return decodeURIComponent(path.replace(/%(?=2f)/gi, "%25"));
+	} catch {
+		return path;
+	}
 }

@@ -5,7 +5,6 @@ import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
-import type { Answered } from "../answered.ts";
 import type { FairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
@@ -19,12 +18,20 @@ import {
 	deliveryTimes,
 } from "./connection.ts";
 import { type Objection, objectionAnswer, toAgentError } from "./errors.ts";
-import { parseBody } from "./json.ts";
+import { createUtf8Warnings, parseBody } from "./json.ts";
 import { endWith, refuseConnection, unwelcome } from "./refusal.ts";
-import { type Answer, createAnswers, type Replied } from "./reply.ts";
-import { answeredOnSocket, IncomingRequest } from "./request.ts";
-import { askedPath, originForm } from "./target.ts";
-import { createUtf8Warnings } from "./utf8.ts";
+import {
+	type Answer,
+	type Answered,
+	createAnswers,
+	type Replied,
+} from "./reply.ts";
+import {
+	answeredOnSocket,
+	askedPath,
+	IncomingRequest,
+	originForm,
+} from "./request.ts";
 
 /** Limits of connections and requests; times in seconds. */
 export interface ServerLimits {

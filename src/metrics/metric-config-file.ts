@@ -2,10 +2,9 @@ import { isUtf8 } from "node:buffer";
 import type { BigIntStats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import type { components } from "../../generated/schema.ts";
-import { createFileTurn, FileHangs } from "../file-turn.ts";
-import { fileVersion } from "../file-version.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import { createFileTurn, FileHangs, fileVersion } from "../polled-files.ts";
 import {
 	checkMetricConfig,
 	formatMetricConfig,

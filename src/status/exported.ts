@@ -1,8 +1,8 @@
+import { readdir } from "node:fs/promises";
 import type { components } from "../../generated/schema.ts";
 import type { Family, MetricType, Series } from "../protocol/exposition.ts";
 import type { Collected } from "./collected.ts";
 import type { Figures } from "./figures.ts";
-import { processFigures } from "./process.ts";
 import { bufferSpan, diskBytes, type State } from "./state.ts";
 
 const family = (
@@ -280,4 +280,25 @@ export async function exportedFamilies(parts: {
 			collected.series(),
 		),
 	];
+}
+
+/** Open descriptors of this process; undefined where the system does not tell. */
+async function openDescriptors(): Promise<number | undefined> {
+	const names = await readdir("/proc/self/fd").catch(() => undefined);
+	// one of them is the reading itself
+	return names && names.length - 1;
+}
+
+/** What the system says of this process, now: seconds and bytes. */
+async function processFigures() {
+	const { user, system } = process.cpuUsage();
+	const memory = process.memoryUsage();
+	return {
+		cpuSeconds: (user + system) / 1e6,
+		residentBytes: memory.rss,
+		heapTotalBytes: memory.heapTotal,
+		heapUsedBytes: memory.heapUsed,
+		externalBytes: memory.external,
+		openDescriptors: await openDescriptors(),
+	};
 }

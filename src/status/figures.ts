@@ -1,12 +1,21 @@
-import type { Answered } from "../answered.ts";
+import type { Facts } from "../../generated/handlers.ts";
 import type { Series } from "../protocol/exposition.ts";
 
 /** There is no end of files in a plugin directory such as /usr/local/bin. */
 const mostPlugins = 500;
 
+/** What counts of a request that is over. */
+export interface CountedRequest {
+	/** undefined: the contract has no such operation. */
+	operationId?: string | undefined;
+	/** undefined: the client went before there was an answer. */
+	status?: number | undefined;
+	facts: Readonly<Facts>;
+}
+
 /** What is counted of requests and checks since the start. */
 export interface Figures {
-	count(answered: Answered): void;
+	count(request: CountedRequest): void;
 	/** Labels `operation` and `status`. */
 	requests(): Series[];
 	/** Labels `plugin` and `result`; seconds, and how many. */
@@ -14,7 +23,7 @@ export interface Figures {
 }
 
 /** How a check ended, in the words of Nagios. */
-function resultOf({ exitStatus, timedOut }: Answered["facts"]): string {
+function resultOf({ exitStatus, timedOut }: CountedRequest["facts"]): string {
 	if (timedOut) return "timeout";
 	return ["ok", "warning", "critical"][exitStatus ?? 3] ?? "unknown";
 }
@@ -32,13 +41,13 @@ export function createFigures(): Figures {
 	>();
 	const plugins = new Set<string>();
 
-	const countRequest = ({ operationId = "none", status }: Answered) => {
+	const countRequest = ({ operationId = "none", status }: CountedRequest) => {
 		const statuses = requests.get(operationId) ?? new Map();
 		if (statuses.size === 0) requests.set(operationId, statuses);
 		statuses.set(status, (statuses.get(status) ?? 0) + 1);
 	};
 
-	const countCheck = (facts: Answered["facts"]) => {
+	const countCheck = (facts: CountedRequest["facts"]) => {
 		const { plugin = "", pluginFound, ranMilliseconds } = facts;
 		if (!pluginFound || ranMilliseconds === undefined) return;
 		if (plugins.size < mostPlugins) plugins.add(plugin);
@@ -54,9 +63,9 @@ export function createFigures(): Figures {
 	};
 
 	return {
-		count: (answered) => {
-			countRequest(answered);
-			countCheck(answered.facts);
+		count: (request) => {
+			countRequest(request);
+			countCheck(request.facts);
 		},
 		requests: () =>
 			[...requests].flatMap(([operation, statuses]) =>

@@ -4,12 +4,11 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import { inTurn } from "../turn.ts";
 import type { Tally } from "./acknowledged-mark.ts";
-import type { Damages } from "./damages.ts";
 import { sizeOf } from "./directory.ts";
-import { createFlushing } from "./flushing.ts";
 import { writtenKey } from "./keys.ts";
 import { createLedger, isCounted } from "./ledger.ts";
 import {
+	createFlushing,
 	deleteKeys,
 	everything,
 	type Level,
@@ -18,7 +17,11 @@ import {
 } from "./level.ts";
 import { type LockFile, nativeLockFile, StoreLocked } from "./lock.ts";
 import { createReclaiming } from "./reclaiming.ts";
-import { createReopening, StoreUnavailable } from "./reopening.ts";
+import {
+	createReopening,
+	type Damages,
+	StoreUnavailable,
+} from "./reopening.ts";
 import { DamagedValue, openSealed, sealValue } from "./sealed-value.ts";
 import { createTableCheck, type TableCheckTimes } from "./table-check.ts";
 

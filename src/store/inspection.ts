@@ -1,7 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { readLogRecords } from "./log-records.ts";
-import { readManifest } from "./manifest.ts";
+import { Fields, maskedCrc32c } from "./level-format.ts";
 import { damageOfTable } from "./table-blocks.ts";
 
 /** Damage of a database that LevelDB would pass over in silence. */
@@ -109,4 +108,109 @@ export async function inspectTables(
 		if (damage !== undefined) return `${name}: ${damage}`;
 	}
 	return undefined;
+}
+
+/** What a database's MANIFEST names. */
+interface Manifest {
+	/** The number of the oldest log that is still needed; 0: none was yet. */
+	logNumber: number;
+	/** Bytes of its tables by their number. */
+	tables: Map<number, number>;
+}
+
+/**
+ * Reads a MANIFEST; undefined when it is not one, or damaged before its end, of
+ * which LevelDB itself speaks. A part that is cut off is not missed.
+ */
+function readManifest(bytes: Buffer): Manifest | undefined {
+	const { records, damagedAt } = readLogRecords(bytes);
+	if (records.length === 0 || damagedAt >= 0) return undefined;
+	const manifest: Manifest = { logNumber: 0, tables: new Map() };
+	const apply = (fields: Fields) => {
+		const tag = fields.number();
+		if (tag === 1) fields.skip();
+		else if (tag === 2) manifest.logNumber = fields.number();
+		else if (tag === 3 || tag === 4 || tag === 9) fields.number();
+		else if (tag === 5) {
+			fields.number();
+			fields.skip();
+		} else if (tag === 6) {
+			fields.number();
+			manifest.tables.delete(fields.number());
+		} else if (tag === 7) {
+			fields.number();
+			const table = fields.number();
+			manifest.tables.set(table, fields.number());
+			fields.skip();
+			fields.skip();
+		} else throw new RangeError(`tag ${tag}`);
+	};
+	try {
+		for (const record of records) {
+			const fields = new Fields(record);
+			// a moved table is deleted at one level and new at another, in this order
+			while (fields.left > 0) apply(fields);
+		}
+	} catch (error) {
+		if (error instanceof RangeError) return undefined;
+		throw error;
+	}
+	return manifest;
+}
+
+const blockBytes = 32_768;
+const headerBytes = 7;
+
+/** What a file in LevelDB's log format holds: its log, or its manifest. */
+interface LogRecords {
+	records: Buffer[];
+	/** Where a record is damaged although intact ones follow; -1 if nowhere. A writer that dies leaves no such thing. */
+	damagedAt: number;
+}
+
+/**
+ * Reads a file in LevelDB's log format. LevelDB itself goes on behind a damaged
+ * record, without a word; a record that is cut at the end is what a crash leaves.
+ */
+function readLogRecords(bytes: Buffer): LogRecords {
+	const records: Buffer[] = [];
+	let parts: Buffer[] | undefined;
+	let bad = -1;
+	let damagedAt = -1;
+	let at = 0;
+	while (at + headerBytes <= bytes.length) {
+		const end = at - (at % blockBytes) + blockBytes;
+		if (end - at < headerBytes) {
+			at = end;
+			continue;
+		}
+		const length = bytes.readUInt16LE(at + 4);
+		const type = bytes[at + 6] ?? 0;
+		const next = at + headerBytes + length;
+		// space that was set aside, or never written
+		if (type === 0 && length === 0 && bytes.readUInt32LE(at) === 0) {
+			at = end;
+			continue;
+		}
+		const isWhole = next <= end && next <= bytes.length;
+		if (
+			!isWhole ||
+			type > 4 ||
+			maskedCrc32c(bytes.subarray(at + 6, next)) !== bytes.readUInt32LE(at)
+		) {
+			if (bad < 0) bad = at;
+			parts = undefined;
+			at = end;
+			continue;
+		}
+		if (bad >= 0 && damagedAt < 0) damagedAt = bad;
+		const payload = bytes.subarray(at + headerBytes, next);
+		if (type === 1) records.push(payload);
+		else if (type === 2) parts = [payload];
+		else if (parts) parts.push(payload);
+		if (type === 4 && parts) records.push(Buffer.concat(parts));
+		if (type === 1 || type === 4) parts = undefined;
+		at = next;
+	}
+	return { records, damagedAt };
 }

@@ -1,3 +1,5 @@
+import type { Database } from "./database.ts";
+
 /**
  * Keys of the store. `m-<unix seconds of arrival>` and `s-<unix seconds>` are
  * the original's. Ours besides: `m-<seconds>-<six digits>` for later writes of
@@ -40,7 +42,7 @@ export function olderThan(
 }
 
 /** All keys of one second of arrival. */
-export const keysOfSecond = (seconds: number) => ({
+const keysOfSecond = (seconds: number) => ({
 	from: `m-${seconds}`,
 	before: `m-${seconds}.`,
 });
@@ -61,3 +63,34 @@ export const leaseKey = (batchId: string) => `l-${batchId}`;
 
 export const acknowledgedKey = (key: string, consumer: string) =>
 	`c-${key}/${consumer}`;
+
+/** Gives every write of metrics a key that no other write had or has. */
+export interface KeyMaker {
+	/** That many keys in the second it is now, in order. */
+	next(count: number): Promise<string[]>;
+}
+
+export function createKeyMaker(
+	database: Database,
+	now: () => number,
+): KeyMaker {
+	let last: { seconds: number; nth: number } | undefined;
+
+	/** The last write in a second: after a restart, or when the clock went back, it may have some. */
+	const lastOf = async (seconds: number) => {
+		const range = { ...keysOfSecond(seconds), reverse: true, limit: 1 };
+		for await (const key of database.keys(range)) return partsOf(key);
+		return { seconds, nth: -1 };
+	};
+
+	return {
+		next: async (count) => {
+			const seconds = secondOf(now());
+			const from = last?.seconds === seconds ? last : await lastOf(seconds);
+			last = { seconds, nth: from.nth + count };
+			return Array.from({ length: count }, (_, index) =>
+				metricKey(seconds, from.nth + 1 + index),
+			);
+		},
+	};
+}

@@ -2,7 +2,7 @@ import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { Database } from "./database.ts";
 import { kind, olderThan, secondOf } from "./keys.ts";
-import type { RetentionClock } from "./retention-clock.ts";
+import type { RetentionClock } from "./retention.ts";
 import type { Room } from "./room.ts";
 
 /** Snapshots of the machine, as text. */

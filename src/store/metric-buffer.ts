@@ -4,13 +4,11 @@ import { createLogRepeats } from "../log-repeats.ts";
 import { inTurn } from "../turn.ts";
 import type { Database } from "./database.ts";
 import { inGroups } from "./groups.ts";
-import { createKeyMaker } from "./key-maker.ts";
-import { kind, partsOf } from "./keys.ts";
+import { createKeyMaker, kind, partsOf } from "./keys.ts";
 import type { Lease } from "./lease-book.ts";
 import { decodeSamples, encodeSamples, type Sample } from "./metric-value.ts";
 import { byOldest, openReaders, type Readers } from "./readers.ts";
-import { retireMetrics } from "./retention.ts";
-import type { RetentionClock } from "./retention-clock.ts";
+import { type RetentionClock, retireMetrics } from "./retention.ts";
 import type { Room } from "./room.ts";
 import { type BatchLimits, selectOldest } from "./selection.ts";
 

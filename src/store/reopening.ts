@@ -1,12 +1,105 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
+import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
-import type { Damages } from "./damages.ts";
+import { readMark } from "./acknowledged-mark.ts";
+import { makeDirectory, prepareDirectory } from "./directory.ts";
+import { inspectDatabase, inspectTables } from "./inspection.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Level } from "./level.ts";
-import { type Failure, failureOf, flushLevel } from "./level.ts";
-import { createDirectoryLock, type LockFile, StoreLocked } from "./lock.ts";
-import { openOrRepair, type Place } from "./open.ts";
+import {
+	everything,
+	type Failure,
+	failureOf,
+	flushLevel,
+	type Level,
+	openLevel,
+} from "./level.ts";
+import {
+	createDirectoryLock,
+	type DirectoryLock,
+	type LockFile,
+	StoreLocked,
+} from "./lock.ts";
 import { type Presence, watchPresence } from "./presence.ts";
+import { journalName, repairDatabase, setAside } from "./repair.ts";
+
+/** Damage that was found in the store since the start. */
+export interface Damages {
+	/** How often: in its files, and in single values. */
+	count: number;
+	/** Entries, of metrics and machine states, that were acknowledged and are known to be lost. */
+	lostEntries: number;
+	/** The last one: when, in milliseconds since 1970, what, and where the copy is. */
+	last?: { at: number; reason: string; copy?: string };
+}
+
+interface Place {
+	directory: string;
+	log: Pick<Log, "info" | "warning" | "error">;
+	now: () => Date;
+	/** Largest size of all copies that are put aside; 0 is no limit. */
+	maxCopiesBytes: number;
+}
+
+/** What opening needs: where, and the lock that comes before everything else. */
+interface LockedPlace extends Place {
+	lock: DirectoryLock;
+	/** Hears of damage, and where the copy is. */
+	damaged: (reason: string, copy: string) => void;
+}
+
+/**
+ * Opens the database of a directory, made as needed. A damaged one, or one that
+ * a read found to be (`damage` is that reason), is copied aside and repaired
+ * first. Nothing is moved, deleted or repaired for any other reason, and nothing
+ * at all before the lock is ours. Throws StoreLocked, or what LevelDB or the
+ * system threw.
+ */
+async function openOrRepair(
+	place: LockedPlace,
+	damage: string | undefined,
+	repaired: () => void,
+): Promise<Level> {
+	const { directory, log, lock } = place;
+	await makeDirectory(directory);
+	await lock.take();
+	const contents = await prepareDirectory(directory, log);
+	let why = damage;
+	if (contents === "damaged database") why = "CURRENT is missing";
+	else if (existsSync(join(directory, journalName)))
+		why ??= "a repair was interrupted";
+	if (why === undefined && contents === "database") {
+		const mark = await readMark(directory);
+		const found = await inspectDatabase(directory, mark?.log);
+		if (found?.repair) why = found.reason;
+		else if (found) {
+			const copy = await setAside(place, place.now());
+			log.error(
+				`the store is damaged (${found.reason}): what LevelDB can read of it is used, a copy of it as it was is kept in ${copy}`,
+			);
+			place.damaged(found.reason, copy);
+		}
+		// written by another program: its values have no checksums of their own
+		if (!mark) why ??= await inspectTables(directory);
+	}
+	if (why === undefined)
+		try {
+			return await openLevel(directory, contents === "nothing");
+		} catch (error) {
+			const failure = failureOf(error);
+			if (failure?.kind !== "damaged") throw error;
+			why = failure.reason;
+			// LevelDB has closed its descriptor of LOCK
+			await lock.take();
+		}
+	place.damaged(why, await repairDatabase({ ...place, why }));
+	repaired();
+	const level = await openLevel(directory, false);
+	// of overlapping tables LevelDB would read the wrong one first
+	await level.compactRange(...everything);
+	return level;
+}
 
 /** Why the store cannot be used now: a path and a reason, in one line; a client is to try again. */
 export class StoreUnavailable extends AgentError {

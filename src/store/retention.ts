@@ -1,7 +1,188 @@
-import type { Acknowledgements } from "./acknowledgements.ts";
+import type { Log } from "../log.ts";
 import type { Database } from "./database.ts";
-import { kind, leaseKey, olderThan } from "./keys.ts";
+import { kind, leaseKey, olderThan, partsOf, retentionKey } from "./keys.ts";
 import type { Lease, LeaseBook } from "./lease-book.ts";
+import type { Acknowledgements } from "./readers.ts";
+
+/** Between two looks the clocks may differ by this much: NTP corrects, and quartz drifts. */
+const toleranceMilliseconds = 60_000;
+
+/** What was stored before a start may be this old without a doubt about the clock. */
+const startToleranceMilliseconds = 3_600_000;
+
+/** A clock that was set ahead is believed after it has run on for so long. */
+const settleMilliseconds = 86_400_000;
+
+/** Between two records of the time: what is unknown after a restart. */
+const recordEveryMilliseconds = 600_000;
+
+/** The time that retention goes by. */
+export interface RetentionClock {
+	/**
+	 * Milliseconds since 1970, never later than the wall clock. Where the wall
+	 * clock was set ahead, the time that has really passed, until the wall clock
+	 * has run on for a day. Throws what reading the store throws.
+	 */
+	time(): Promise<number>;
+	/** Why `time` is behind the wall clock; undefined while both agree. */
+	readonly doubt: string | undefined;
+}
+
+interface StoredTime {
+	/** Milliseconds since 1970, by which retention went. */
+	time: number;
+	/** The wall clock then. */
+	wall: number;
+	/** How long the wall clock had run on after it was set ahead; `null`: not in doubt. */
+	settled: number | null;
+}
+
+interface Doubt {
+	/** Wall clock less monotonic clock. */
+	offset: number;
+	/** Monotonic time since when the wall clock has run on. */
+	since: number;
+	reason: string;
+}
+
+/** `2 days`, `3 hours`, `90 seconds`: rounded down, in words. */
+function inWords(milliseconds: number): string {
+	const seconds = Math.floor(milliseconds / 1000);
+	for (const [unit, length] of [
+		["days", 86_400],
+		["hours", 3600],
+	] as const)
+		if (seconds >= 2 * length) return `${Math.floor(seconds / length)} ${unit}`;
+	return `${seconds} seconds`;
+}
+
+/** The newest second that a metric or a machine state was stored under, in milliseconds. */
+async function newestStored(
+	database: Pick<Database, "keys">,
+): Promise<number | undefined> {
+	const found: number[] = [];
+	for (const range of [kind.metrics, kind.machineStates])
+		for await (const key of database.keys({
+			...range,
+			reverse: true,
+			limit: 1,
+		}))
+			found.push(partsOf(key).seconds * 1000);
+	return found.length > 0 ? Math.max(...found) : undefined;
+}
+
+/**
+ * Compares the wall clock with the monotonic one, so that a wall clock that is
+ * wrong for a while deletes nothing. There is no monotonic clock across restarts:
+ * the store has a record of the time, or else its newest entry says how late it
+ * was.
+ * @param parts.now wall clock, milliseconds since 1970
+ * @param parts.elapsed monotonic clock, milliseconds
+ */
+export function createRetentionClock(parts: {
+	database: Pick<Database, "keys" | "read" | "write">;
+	now: () => number;
+	elapsed: () => number;
+	log: Pick<Log, "info" | "warning">;
+}): RetentionClock {
+	const { database, now, elapsed, log } = parts;
+	let base: { time: number; at: number } | undefined;
+	let doubt: Doubt | undefined;
+	let recordedAt = elapsed();
+	let loading: Promise<void> | undefined;
+
+	const begin = (wall: number, at: number, ahead: number, settled: number) => {
+		doubt = {
+			offset: wall - at,
+			since: at - settled,
+			reason: `the clock is ${inWords(ahead)} ahead of the time that has passed; retention believes it once it has run on for ${inWords(settleMilliseconds - settled)}`,
+		};
+		log.warning(
+			`${doubt.reason}; until then metrics and machine states are kept longer`,
+		);
+	};
+
+	/** What the store knows of the time before this start. */
+	const load = async () => {
+		const value = await database.read(retentionKey);
+		const stored = value && (JSON.parse(value.toString()) as StoredTime);
+		const evidence = stored?.time ?? (await newestStored(database));
+		const wall = now();
+		const at = elapsed();
+		const ahead = evidence === undefined ? 0 : wall - evidence;
+		if (evidence === undefined || ahead <= startToleranceMilliseconds) {
+			base = { time: wall, at };
+			return;
+		}
+		const ranOn =
+			stored?.settled != null &&
+			wall >= stored.wall &&
+			wall - stored.wall <= startToleranceMilliseconds;
+		base = { time: evidence, at };
+		begin(wall, at, ahead, ranOn ? (stored.settled ?? 0) : 0);
+	};
+
+	const agree = (wall: number, at: number, said: string) => {
+		if (doubt) log.info(said);
+		doubt = undefined;
+		base = { time: wall, at };
+		return wall;
+	};
+
+	/** The time now, and what it says of the wall clock. */
+	const observe = ({ time, at: before }: { time: number; at: number }) => {
+		const wall = now();
+		const at = elapsed();
+		const passed = time + (at - before);
+		const ahead = wall - passed;
+		if (ahead <= toleranceMilliseconds) {
+			if (ahead < -toleranceMilliseconds)
+				log.warning(`the clock was set back by ${inWords(-ahead)}`);
+			return agree(wall, at, "the clock agrees with the time that has passed");
+		}
+		const offset = wall - at;
+		if (!doubt || Math.abs(offset - doubt.offset) > toleranceMilliseconds)
+			begin(wall, at, ahead, 0);
+		else if (at - doubt.since >= settleMilliseconds)
+			return agree(wall, at, "retention believes the clock again");
+		else doubt.offset = offset;
+		base = { time: passed, at };
+		return passed;
+	};
+
+	const record = async (time: number) => {
+		const at = elapsed();
+		const stored: StoredTime = {
+			time,
+			wall: now(),
+			settled: doubt ? at - doubt.since : null,
+		};
+		recordedAt = at;
+		const value = JSON.stringify(stored);
+		// the store says by itself when it cannot write
+		await database.write([{ put: retentionKey, value }]).catch(() => {});
+	};
+
+	return {
+		time: async () => {
+			const before = doubt;
+			if (!base) {
+				loading ??= load().finally(() => {
+					loading = undefined;
+				});
+				await loading;
+			}
+			const time = base ? observe(base) : 0;
+			const isDue = elapsed() - recordedAt >= recordEveryMilliseconds;
+			if (isDue || (before === undefined) !== (doubt === undefined))
+				await record(time);
+			return time;
+		},
+		get doubt() {
+			return doubt?.reason;
+		},
+	};
+}
 
 /**
  * Deletes the metrics that arrived before a second, with what is remembered of

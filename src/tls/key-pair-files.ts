@@ -1,8 +1,12 @@
 import { mkdir, open, rm, stat } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
-import { loadKeyPair } from "./certificate.ts";
-import { fileError, type KeyPair, KeyPairError } from "./key-pair.ts";
+import {
+	fileError,
+	type KeyPair,
+	KeyPairError,
+	loadKeyPair,
+} from "./key-pair.ts";
 import { createSelfSigned } from "./self-signed.ts";
 
 async function exists(what: string, file: string): Promise<boolean> {

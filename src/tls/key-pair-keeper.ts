@@ -1,12 +1,15 @@
 import { stat } from "node:fs/promises";
-import { createFileTurn, FileHangs } from "../file-turn.ts";
-import { fileVersion } from "../file-version.ts";
 import type { Log } from "../log.ts";
+import { createFileTurn, FileHangs, fileVersion } from "../polled-files.ts";
 import { systemReason } from "../system-error.ts";
 import { createTicker, systemTimers, type Timers } from "../ticker.ts";
-import { loadKeyPair, validityWarning } from "./certificate.ts";
-import { exposedFiles } from "./exposed-files.ts";
-import { type KeyPair, KeyPairError } from "./key-pair.ts";
+import {
+	exposedFiles,
+	type KeyPair,
+	KeyPairError,
+	loadKeyPair,
+	validityWarning,
+} from "./key-pair.ts";
 
 export interface KeyPairKeeper {
 	/** In use now. */

@@ -1,3 +1,6 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { createSecureContext, type TlsOptions } from "node:tls";
 import { systemReason } from "../system-error.ts";
 
 /** A certificate and its private key, as files held them, checked to belong together. */
@@ -29,4 +32,210 @@ export function fileError(
 	return new KeyPairError(`${what} ${file}: ${systemReason(error)}`, {
 		cause: error,
 	});
+}
+
+/**
+ * What TLS 1.3 and 1.2 may use: AEAD with forward secrecy, nothing else.
+ * The original had only the AES128-GCM suites for TLS 1.2 and preferred AES128 in 1.3, so these come first.
+ */
+export const ciphers = [
+	"TLS_AES_128_GCM_SHA256",
+	"TLS_AES_256_GCM_SHA384",
+	"TLS_CHACHA20_POLY1305_SHA256",
+	"ECDHE-ECDSA-AES128-GCM-SHA256",
+	"ECDHE-RSA-AES128-GCM-SHA256",
+	"ECDHE-ECDSA-AES256-GCM-SHA384",
+	"ECDHE-RSA-AES256-GCM-SHA384",
+	"ECDHE-ECDSA-CHACHA20-POLY1305",
+	"ECDHE-RSA-CHACHA20-POLY1305",
+].join(":");
+
+/**
+ * What a key pair means for https.createServer: TLS 1.2 at least, our ciphers, HTTP/1.1.
+ * setSecureContext (after a reload) needs all of it again, else it falls back to Node's defaults.
+ */
+export function tlsOptions(pair: KeyPair) {
+	return {
+		cert: pair.certificate,
+		key: pair.privateKey,
+		...(pair.passphrase === undefined ? {} : { passphrase: pair.passphrase }),
+		minVersion: "TLSv1.2",
+		ciphers,
+		honorCipherOrder: true,
+		ALPNProtocols: ["http/1.1", "http/1.0"],
+		// no client certificate is asked for; without this Node parses all the root
+		// certificates of its own, 40 ms and 3 MiB (measured, Node 20)
+		ca: [],
+	} as const satisfies TlsOptions;
+}
+
+const secondsWarned = 30 * 86_400;
+
+async function read(what: string, file: string): Promise<Buffer> {
+	try {
+		return await readFile(file);
+	} catch (error) {
+		throw fileError(what, file, error);
+	}
+}
+
+const holdsCertificate = (text: string) =>
+	/-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----/.test(text);
+const holdsPrivateKey = (text: string) =>
+	/-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY-----/.test(text);
+
+function openCertificate(file: string, content: Buffer): X509Certificate {
+	if (!holdsCertificate(content.toString("latin1")))
+		throw new KeyPairError(`certificate ${file}: no PEM certificate in it`);
+	try {
+		return new X509Certificate(content);
+	} catch (cause) {
+		throw new KeyPairError(`certificate ${file}: damaged`, { cause });
+	}
+}
+
+function openPrivateKey(
+	file: string,
+	content: Buffer,
+	passphrase: string | undefined,
+): KeyObject {
+	const text = content.toString("latin1");
+	const fail = (reason: string, cause?: unknown) =>
+		new KeyPairError(`private key ${file}: ${reason}`, { cause });
+	if (!holdsPrivateKey(text)) throw fail("no PEM private key in it");
+	const encrypted =
+		/-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(text);
+	if (encrypted && passphrase === undefined)
+		throw fail(
+			"encrypted, its passphrase is missing (private-key-passphrase-file or HAPPO_AGENT_PRIVATE_KEY_PASSPHRASE)",
+		);
+	let key: KeyObject;
+	try {
+		key = createPrivateKey({
+			key: content,
+			...(encrypted && passphrase !== undefined ? { passphrase } : {}),
+		});
+	} catch (error) {
+		if (!encrypted) throw fail("damaged, or of an unknown kind", error);
+		// A wrong passphrase nearly always gives broken padding, once in 256 times other nonsense.
+		throw (error as NodeJS.ErrnoException).code === "ERR_OSSL_BAD_DECRYPT"
+			? fail("wrong passphrase", error)
+			: fail("wrong passphrase, damaged, or of an unknown encryption", error);
+	}
+	const type = key.asymmetricKeyType;
+	if (type !== "rsa" && type !== "ec")
+		throw fail(`${type} keys are not supported, only RSA and ECDSA`);
+	const curve = key.asymmetricKeyDetails?.namedCurve;
+	if (type === "ec" && !/^(prime256v1|secp384r1|secp521r1)$/.test(curve ?? ""))
+		throw fail(`curve ${curve} is not supported, only P-256, P-384 and P-521`);
+	return key;
+}
+
+/**
+ * Reads a certificate (PEM, chain after it) and its private key (PEM: RSA or ECDSA; PKCS#1, SEC1 or PKCS#8, encrypted or not).
+ * The passphrase file comes before `passphrase`; one newline at its end is not part of it; empty values count as not given.
+ * Throws a KeyPairError for whatever would keep the pair from working.
+ */
+export async function loadKeyPair(files: {
+	certificateFile: string;
+	privateKeyFile: string;
+	passphrase?: string | undefined;
+	passphraseFile?: string | undefined;
+}): Promise<KeyPair> {
+	const { certificateFile, privateKeyFile, passphraseFile } = files;
+	const certificate = await read("certificate", certificateFile);
+	const privateKey = await read("private key", privateKeyFile);
+	const passphrase =
+		(passphraseFile
+			? (await read("passphrase file", passphraseFile))
+					.toString()
+					.replace(/\r?\n$/, "")
+			: files.passphrase) || undefined;
+	const [first, second] = [certificate, privateKey].map((content) =>
+		content.toString("latin1"),
+	) as [string, string];
+	if (
+		!holdsCertificate(first) &&
+		holdsPrivateKey(first) &&
+		holdsCertificate(second) &&
+		!holdsPrivateKey(second)
+	)
+		throw new KeyPairError(
+			`certificate ${certificateFile}: holds a private key, and private key ${privateKeyFile} a certificate: they are swapped`,
+		);
+	const x509 = openCertificate(certificateFile, certificate);
+	const key = openPrivateKey(privateKeyFile, privateKey, passphrase);
+	if (!x509.checkPrivateKey(key))
+		throw new KeyPairError(
+			`private key ${privateKeyFile}: does not belong to the (first) certificate in ${certificateFile}`,
+		);
+	const validFrom = new Date(x509.validFrom);
+	const validTo = new Date(x509.validTo);
+	if (Number.isNaN(validFrom.getTime()) || Number.isNaN(validTo.getTime()))
+		throw new KeyPairError(
+			`certificate ${certificateFile}: its validity is no time: ${x509.validFrom} to ${x509.validTo}`,
+		);
+	const pair: KeyPair = {
+		certificate,
+		privateKey,
+		...(passphrase === undefined ? {} : { passphrase }),
+		subject: (x509.subject ?? "").split("\n").join(", "),
+		validFrom,
+		validTo,
+		fingerprint256: x509.fingerprint256,
+	};
+	try {
+		createSecureContext(tlsOptions(pair)); // A damaged chain or a key too short shows only here.
+	} catch (error) {
+		throw new KeyPairError(
+			`certificate ${certificateFile}: not usable for TLS: ${(error as Error).message}`,
+			{ cause: error },
+		);
+	}
+	return pair;
+}
+
+/** One line about a certificate that has expired, is not valid yet or expires within 30 days; else undefined. */
+export function validityWarning(
+	{ subject, validFrom, validTo }: KeyPair,
+	now: Date,
+): string | undefined {
+	const seconds = (validTo.getTime() - now.getTime()) / 1000;
+	if (seconds < 0)
+		return `certificate ${subject}: expired on ${validTo.toISOString()}`;
+	if (validFrom > now)
+		return `certificate ${subject}: not valid before ${validFrom.toISOString()}`;
+	if (seconds <= secondsWarned)
+		return `certificate ${subject}: expires in ${Math.floor(seconds / 86_400)} days, on ${validTo.toISOString()}`;
+	return undefined;
+}
+
+/** A file that only the agent should know. */
+interface PrivateFile {
+	/** What it is, for the message: `private key`. */
+	what: string;
+	/** Its path; empty if there is none. */
+	file: string;
+}
+
+/** Permissions of users who are neither the owner nor in the group. */
+const othersReadOrWrite = 0o006;
+
+/**
+ * A line for each file that every user of this machine can read or change. A file
+ * that cannot be looked at gives none: whoever reads it says why.
+ */
+export async function exposedFiles(
+	files: readonly PrivateFile[],
+): Promise<string[]> {
+	const lines = files.map(async ({ what, file }) => {
+		const found =
+			file === "" ? undefined : await stat(file).catch(() => undefined);
+		if (!found?.isFile() || (found.mode & othersReadOrWrite) === 0) return [];
+		const mode = (found.mode & 0o7777).toString(8).padStart(4, "0");
+		return [
+			`${what} ${file}: mode ${mode}, every user of this machine can ${(found.mode & 0o004) !== 0 ? "read" : "change"} it (chmod 600)`,
+		];
+	});
+	return (await Promise.all(lines)).flat();
 }

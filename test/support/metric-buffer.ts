@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { createMetricBuffer } from "../../src/store/metric-buffer.ts";
-import { createRetentionClock } from "../../src/store/retention-clock.ts";
+import { createRetentionClock } from "../../src/store/retention.ts";
 import { createRoom } from "../../src/store/room.ts";
 import { recordingLog } from "./agent.ts";
 import { temporaryDirectory } from "./temporary.ts";

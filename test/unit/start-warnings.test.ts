@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { resolveSettings } from "../../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../../src/settings.ts";
 import { warnOfRisks } from "../../src/start-warnings.ts";
-import { loadKeyPair } from "../../src/tls/certificate.ts";
+import { loadKeyPair } from "../../src/tls/key-pair.ts";
 import { recordingLog, writeTestKeyPair } from "../support/agent.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { test } from "node:test";
 import { AgentError } from "../../../src/agent-error.ts";
-import type { Answered } from "../../../src/answered.ts";
 import { createFairLimit } from "../../../src/fair-limit.ts";
 import { Connection } from "../../../src/http/connection.ts";
+import type { Answered } from "../../../src/http/reply.ts";
 import {
 	answeredOnSocket,
 	IncomingRequest,

@@ -6,10 +6,12 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
-import { loadKeyPair } from "../../../src/tls/certificate.ts";
-import type { KeyPair } from "../../../src/tls/key-pair.ts";
+import {
+	type KeyPair,
+	loadKeyPair,
+	tlsOptions,
+} from "../../../src/tls/key-pair.ts";
 import { createKeyPairFiles } from "../../../src/tls/key-pair-files.ts";
-import { tlsOptions } from "../../../src/tls/tls-options.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const run = promisify(execFile);

@@ -19,8 +19,8 @@ import {
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { lookByPool } from "../../../src/commands/lookups.ts";
-import { FileHangs } from "../../../src/file-turn.ts";
 import { createMetricConfigFile } from "../../../src/metrics/metric-config-file.ts";
+import { FileHangs } from "../../../src/polled-files.ts";
 import type { MetricConfig } from "../../../src/protocol/metric-config.ts";
 import { eventually } from "../../support/eventually.ts";
 import { hangingFiles } from "../../support/hanging-files.ts";

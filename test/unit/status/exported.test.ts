@@ -132,12 +132,8 @@ test("the last pass of the collection, by result; before the first nothing", asy
 test("requests, checks and collected values come from their parts", async () => {
 	const figures = createFigures();
 	figures.count({
-		client: "192.0.2.7",
-		method: "POST",
-		target: "/monitor",
 		operationId: "runCheck",
 		status: 200,
-		milliseconds: 1,
 		facts: {
 			plugin: "check_disk",
 			pluginFound: true,

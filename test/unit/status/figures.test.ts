@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Answered } from "../../../src/answered.ts";
+import type { Answered } from "../../../src/http/reply.ts";
 import { createFigures } from "../../../src/status/figures.ts";
 
 const answered = (more: Partial<Answered> = {}): Answered => ({

@@ -5,8 +5,7 @@ import { mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { openDatabase, StoreLocked } from "../../../src/store/database.ts";
-import { nativeLockFile } from "../../../src/store/lock.ts";
-import { holdersIn } from "../../../src/store/lock-holder.ts";
+import { holdersIn, nativeLockFile } from "../../../src/store/lock.ts";
 import { stateOf } from "../../support/directory-state.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 

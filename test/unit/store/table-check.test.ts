@@ -12,10 +12,12 @@ import {
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { openDatabase } from "../../../src/store/database.ts";
-import { Fields } from "../../../src/store/fields.ts";
 import { everything, openLevel } from "../../../src/store/level.ts";
-import { uncompressSnappy } from "../../../src/store/snappy.ts";
-import { damageOfTable } from "../../../src/store/table-blocks.ts";
+import { Fields } from "../../../src/store/level-format.ts";
+import {
+	damageOfTable,
+	uncompressSnappy,
+} from "../../../src/store/table-blocks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 

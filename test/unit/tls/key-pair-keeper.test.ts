@@ -17,11 +17,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect } from "node:tls";
-import { loadKeyPair } from "../../../src/tls/certificate.ts";
-import type { KeyPair } from "../../../src/tls/key-pair.ts";
+import {
+	type KeyPair,
+	loadKeyPair,
+	tlsOptions,
+} from "../../../src/tls/key-pair.ts";
 import { createKeyPairKeeper } from "../../../src/tls/key-pair-keeper.ts";
 import { createSelfSigned } from "../../../src/tls/self-signed.ts";
-import { tlsOptions } from "../../../src/tls/tls-options.ts";
 import { recordingLog } from "../../support/agent.ts";
 import { eventually } from "../../support/eventually.ts";
 import { hangingFiles } from "../../support/hanging-files.ts";

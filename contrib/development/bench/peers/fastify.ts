@@ -1,7 +1,6 @@
 // Fastify and nothing else: fastify.js PORT CERTIFICATE KEY
 import fastify from "fastify";
-import { loadKeyPair } from "../../../../src/tls/certificate.ts";
-import { tlsOptions } from "../../../../src/tls/tls-options.ts";
+import { loadKeyPair, tlsOptions } from "../../../../src/tls/key-pair.ts";
 
 const [port = "", certificateFile = "", privateKeyFile = ""] =
 	process.argv.slice(2);

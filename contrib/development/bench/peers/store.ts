@@ -7,7 +7,7 @@ import {
 	type MetricBuffer,
 	plainConsumer,
 } from "../../../../src/store/metric-buffer.ts";
-import { createRetentionClock } from "../../../../src/store/retention-clock.ts";
+import { createRetentionClock } from "../../../../src/store/retention.ts";
 import { batchOf } from "../batch.ts";
 
 const [directory = "", ...numbers] = process.argv.slice(2);

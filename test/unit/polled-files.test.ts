@@ -4,7 +4,7 @@ import {
 	createFileTurn,
 	FileHangs,
 	untilAnswered,
-} from "../../src/file-turn.ts";
+} from "../../src/polled-files.ts";
 import { recordingLog } from "../support/agent.ts";
 import { eventually } from "../support/eventually.ts";
 import { hangingFiles } from "../support/hanging-files.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createAccessLog } from "../../src/access-log.ts";
-import type { Answered } from "../../src/answered.ts";
-import type { Fields } from "../../src/log.ts";
-import { createLogRepeats } from "../../src/log-repeats.ts";
+import { createAccessLog } from "../../../src/http/access-log.ts";
+import type { Answered } from "../../../src/http/reply.ts";
+import type { Fields } from "../../../src/log.ts";
+import { createLogRepeats } from "../../../src/log-repeats.ts";
 
 const base: Answered = {
 	client: "192.0.2.7",

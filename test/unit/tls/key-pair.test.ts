@@ -14,11 +14,15 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
-import { loadKeyPair, validityWarning } from "../../../src/tls/certificate.ts";
-import { type KeyPair, KeyPairError } from "../../../src/tls/key-pair.ts";
+import {
+	type KeyPair,
+	KeyPairError,
+	loadKeyPair,
+	tlsOptions,
+	validityWarning,
+} from "../../../src/tls/key-pair.ts";
 import { createKeyPairFiles } from "../../../src/tls/key-pair-files.ts";
 import { createSelfSigned } from "../../../src/tls/self-signed.ts";
-import { tlsOptions } from "../../../src/tls/tls-options.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const run = promisify(execFile);

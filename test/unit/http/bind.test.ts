@@ -3,7 +3,7 @@ import { test } from "node:test";
 import {
 	matchLetterCase as matchInPlace,
 	type NamedSchema,
-} from "../../../src/http/letter-case.ts";
+} from "../../../src/http/bind.ts";
 
 /** The value after it was matched. */
 function matchLetterCase(value: unknown, schema: NamedSchema): unknown {

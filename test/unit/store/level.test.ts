@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { sizeOf } from "../../../src/store/directory.ts";
-import { createFlushing } from "../../../src/store/flushing.ts";
-import { type Level, openLevel, tableSizes } from "../../../src/store/level.ts";
+import {
+	createFlushing,
+	type Level,
+	openLevel,
+	tableSizes,
+} from "../../../src/store/level.ts";
 import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 

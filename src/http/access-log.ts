@@ -1,6 +1,6 @@
-import type { Answered } from "./answered.ts";
-import type { Fields, Log } from "./log.ts";
-import { createLogRepeats, type LogRepeats } from "./log-repeats.ts";
+import type { Fields, Log } from "../log.ts";
+import { createLogRepeats, type LogRepeats } from "../log-repeats.ts";
+import type { Answered } from "./reply.ts";
 
 /** Paths come from clients, who may send sixteen kilobytes of them. */
 const mostCharacters = 200;

@@ -1,5 +1,12 @@
+import type { BigIntStats } from "node:fs";
 import type { Log } from "./log.ts";
 import { inTurn } from "./turn.ts";
+
+/** Differs when a file was replaced or written; one that is written again in the same tick of its clock has the same. */
+export function fileVersion(found: BigIntStats): string {
+	const { dev, ino, size, mtimeNs, ctimeNs } = found;
+	return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+}
 
 /** A busy disk answers a look within a second, and writes a small file within a few. */
 const LATE_MILLISECONDS = 5000;
