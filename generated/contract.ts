@@ -1530,7 +1530,9 @@ export const contract = {
 							"waiting",
 							"timeouts",
 							"survivors",
-							"survivors_total"
+							"survivors_total",
+							"left_behind",
+							"left_behind_stopped_total"
 						],
 						"properties": {
 							"engine": {
@@ -1553,6 +1555,12 @@ export const contract = {
 								"type": "integer"
 							},
 							"survivors_total": {
+								"type": "integer"
+							},
+							"left_behind": {
+								"type": "integer"
+							},
+							"left_behind_stopped_total": {
 								"type": "integer"
 							}
 						}

@@ -871,6 +871,10 @@ export interface components {
                 survivors: number;
                 /** @description Still there one second after SIGKILL, since the start. */
                 survivors_total: number;
+                /** @description Answered, but processes of them are still there, or hold their outputs open (`max-left-behind`). */
+                left_behind: number;
+                /** @description What they left behind was stopped because of `max-left-behind`, since the start. */
+                left_behind_stopped_total: number;
             };
             connections?: {
                 /** @description Served now, this one included. */

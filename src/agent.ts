@@ -216,6 +216,7 @@ export async function startAgent(parts: {
 	const commands = createCommands({
 		engine,
 		outputLimitBytes: settings["command-output-limit-bytes"],
+		maxLeftBehind: settings["max-left-behind"],
 		environment: commandEnvironment,
 		log,
 	});
@@ -311,6 +312,8 @@ export async function startAgent(parts: {
 			timeouts: commands.timeouts,
 			survivors: commands.survivors,
 			survivors_total: commands.survivorsTotal,
+			left_behind: commands.leftBehind,
+			left_behind_stopped_total: commands.leftBehindStoppedTotal,
 		}),
 		connections: () => {
 			const { open, waiting } = server.connections;

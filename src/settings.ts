@@ -365,6 +365,13 @@ export const daemonSettings = {
 		default: 256,
 		help: "plugins and commands running at once; more wait",
 	},
+	"max-left-behind": {
+		kind: "integer",
+		minimum: 1,
+		maximum: 10_000,
+		default: 128,
+		help: "answered commands that may have left processes behind; the oldest of more are stopped",
+	},
 	"command-engine": {
 		kind: "choice",
 		choices: {

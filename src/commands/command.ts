@@ -14,6 +14,7 @@ import {
 	type StopTimes,
 	stopTimes,
 } from "./execution.ts";
+import { createLeftBehind } from "./left-behind.ts";
 
 export type { Captured } from "../spawn/output.ts";
 export type { CommandLine } from "../spawn/started.ts";
@@ -33,6 +34,14 @@ export class CommandStartError extends Error {
 	}
 }
 
+/** Reasons that lie with the machine, not with the command: open files, processes, memory. */
+const exhausted: ReadonlySet<string> = new Set([
+	"EMFILE",
+	"ENFILE",
+	"EAGAIN",
+	"ENOMEM",
+]);
+
 /** A file that somebody writes cannot be run; a deployment is done with it in this time. */
 const BUSY_MILLISECONDS = 100;
 const BUSY_RETRY_MILLISECONDS = 10;
@@ -48,7 +57,12 @@ export interface Commands {
 	 */
 	run(
 		line: CommandLine,
-		limits: { timeoutMilliseconds: number; signal?: AbortSignal },
+		limits: {
+			timeoutMilliseconds: number;
+			signal?: AbortSignal;
+			/** Address of the client that wants it; the agent's own commands have none. */
+			client?: string;
+		},
 	): Promise<CommandResult>;
 	/** Commands without an answer yet. */
 	readonly running: number;
@@ -58,6 +72,10 @@ export interface Commands {
 	readonly survivors: number;
 	/** Commands that outlived SIGKILL, counted since the start. */
 	readonly survivorsTotal: number;
+	/** Answered commands that left processes behind, or something that holds their outputs open. */
+	readonly leftBehind: number;
+	/** Answered commands whose leftovers were stopped because there were too many, counted since the start. */
+	readonly leftBehindStoppedTotal: number;
 	/**
 	 * Starts nothing any more and stops all that is still there, what answered commands left behind included. Commands
 	 * without an answer yet have some patience (none by default) to end by themselves; then SIGTERM, and SIGKILL after the
@@ -75,6 +93,7 @@ export interface Commands {
  * The one door to other programs.
  * @param parts.engine starts them
  * @param parts.outputLimitBytes kept of each output stream, inclusive; the rest is read and dropped
+ * @param parts.maxLeftBehind answered commands that may have left something behind; more of it is stopped
  * @param parts.environment all that the programs get of the environment
  * @param parts.kill sends signals; process.kill unless a test says otherwise
  * @param parts.times of a command that is stopped; shorter ones in tests
@@ -82,6 +101,7 @@ export interface Commands {
 export function createCommands({
 	engine,
 	outputLimitBytes,
+	maxLeftBehind = 128,
 	environment,
 	log,
 	kill = (pid, signal) => process.kill(pid, signal),
@@ -89,6 +109,7 @@ export function createCommands({
 }: {
 	engine: Engine;
 	outputLimitBytes: number;
+	maxLeftBehind?: number;
 	environment: Readonly<Record<string, string>>;
 	log: Pick<Log, "warning" | "error">;
 	kill?: Kill;
@@ -97,6 +118,7 @@ export function createCommands({
 	const repeats = createLogRepeats({ log });
 	const executions = new Set<Execution>();
 	const starts = new Set<Promise<unknown>>();
+	const leftBehind = createLeftBehind({ limit: maxLeftBehind, log });
 	let running = 0;
 	const survivors = new Set<Execution>();
 	let survivorsTotal = 0;
@@ -128,7 +150,14 @@ export function createCommands({
 				Math.max(timeoutMilliseconds, LEAST_START_MILLISECONDS),
 			);
 		} catch (cause) {
-			throw new CommandStartError(line.file, cause);
+			const error = new CommandStartError(line.file, cause);
+			if (exhausted.has(error.code))
+				repeats.wrong("starts", {
+					kind: error.code,
+					level: "error",
+					lines: [`${error.message}: a limit of this machine is reached`],
+				});
+			throw error;
 		}
 	};
 
@@ -163,7 +192,7 @@ export function createCommands({
 
 	const run: Commands["run"] = async (
 		line,
-		{ timeoutMilliseconds, signal },
+		{ timeoutMilliseconds, signal, client },
 	) => {
 		if (closing || signal?.aborted) return notStarted("cancelled");
 		const begun = performance.now();
@@ -181,6 +210,7 @@ export function createCommands({
 		signal?.addEventListener("abort", cancel, { once: true });
 		const result = await execution.answered;
 		signal?.removeEventListener("abort", cancel);
+		leftBehind.add(execution, { client, file: line.file });
 		const failure = engine.startFailure?.(line, result);
 		if (failure !== undefined)
 			throw new CommandStartError(line.file, { code: failure });
@@ -212,6 +242,12 @@ export function createCommands({
 		},
 		get survivorsTotal() {
 			return survivorsTotal;
+		},
+		get leftBehind() {
+			return leftBehind.count;
+		},
+		get leftBehindStoppedTotal() {
+			return leftBehind.stoppedTotal;
 		},
 		async run(line, limits) {
 			running++;

@@ -38,6 +38,8 @@ export interface Execution {
 	ended: Promise<void>;
 	/** The process has been waited for, perhaps long after the end. */
 	exited: Promise<void>;
+	/** Whether `ended` has resolved, or is about to. */
+	readonly isEnded: boolean;
 	/** SIGTERM to the group now, SIGKILL after the grace, three seconds by default. */
 	cancel(graceMilliseconds?: number): void;
 	/** SIGKILL to the group now, when there is no time for anything else. */
@@ -189,6 +191,9 @@ export function followCommand(
 		answered,
 		ended,
 		exited,
+		get isEnded() {
+			return isEnded;
+		},
 		cancel: (graceMilliseconds = times.killAfter) =>
 			stop("cancel", graceMilliseconds),
 		kill: () => group.signal("SIGKILL"),

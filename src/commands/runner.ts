@@ -56,7 +56,11 @@ export function createRunner(parts: {
 				);
 			});
 		try {
-			const result = await commands.run(line, { timeoutMilliseconds, signal });
+			const result = await commands.run(line, {
+				timeoutMilliseconds,
+				signal,
+				client,
+			});
 			if (result.cancelled)
 				throw new AgentError("stopping", "the agent is stopping");
 			return result;

@@ -100,6 +100,18 @@ export async function exportedFamilies(parts: {
 			commands.survivors_total,
 		),
 		agent(
+			"commands_left_behind",
+			"gauge",
+			"Answered plugins and commands of which processes are still there.",
+			commands.left_behind,
+		),
+		agent(
+			"commands_left_behind_stopped",
+			"counter",
+			"Answered plugins and commands whose remaining processes were stopped, as there were too many.",
+			commands.left_behind_stopped_total,
+		),
+		agent(
 			"connections_open",
 			"gauge",
 			"Connections that are served now.",

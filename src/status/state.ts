@@ -26,6 +26,8 @@ export interface State {
 		timeouts: number;
 		survivors: number;
 		survivors_total: number;
+		left_behind: number;
+		left_behind_stopped_total: number;
 	};
 	connections(): { open: number; waiting: number };
 	eventLoop(): { mean_delay_ms: number; max_delay_ms: number };

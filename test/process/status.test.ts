@@ -152,6 +152,8 @@ test("commands: running, waiting and those over their time", async (t) => {
 		timeouts: 0,
 		survivors: 0,
 		survivors_total: 0,
+		left_behind: 0,
+		left_behind_stopped_total: 0,
 	};
 	assert.deepEqual(await commands(), none);
 	const first = post(port, "/monitor", check("30.82001"));

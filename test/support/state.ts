@@ -15,6 +15,8 @@ export function aState(more: Partial<State> = {}): State {
 			timeouts: 3,
 			survivors: 1,
 			survivors_total: 4,
+			left_behind: 9,
+			left_behind_stopped_total: 10,
 		}),
 		connections: () => ({ open: 5, waiting: 6 }),
 		eventLoop: () => ({ mean_delay_ms: 7, max_delay_ms: 8 }),

@@ -67,6 +67,11 @@ export const statusFigures: readonly StatusFigure[] = [
 		value: ({ commands }) => commands?.waiting,
 	},
 	{
+		name: "commands_left_behind",
+		help: "Answered plugins and commands of which processes are still there.",
+		value: ({ commands }) => commands?.left_behind,
+	},
+	{
 		name: "event_loop_max_delay_seconds",
 		help: "Longest delay of the event loop in the last minute.",
 		value: ({ event_loop }) => event_loop && event_loop.max_delay_ms / 1000,

@@ -33,7 +33,7 @@ function openThere(engineName: Engine["name"], outputLimitBytes: number) {
 		const { createCommands } = await import(${module("commands/command")});
 		const { chooseEngine } = await import(${module("spawn/engine")});
 		const engine = chooseEngine("${engineName}", { environment: {}, log: {} });
-		const commands = createCommands({ engine, outputLimitBytes: ${outputLimitBytes}, environment: {}, log: {} });`;
+		const commands = createCommands({ engine, outputLimitBytes: ${outputLimitBytes}, environment: {}, log: { error() {} } });`;
 }
 
 /** So that no test waits for seconds until a command is killed. */

@@ -62,7 +62,7 @@ function inAnotherNode(program: string) {
 			const { chooseEngine } = await import(${module("spawn/engine")});
 			const environment = { PATH: "/usr/bin:/bin" };
 			const engine = chooseEngine("native", { environment, log: {} });
-			const commands = createCommands({ engine, outputLimitBytes: 1 << 20, environment, log: {} });
+			const commands = createCommands({ engine, outputLimitBytes: 1 << 20, environment, log: { error() {} } });
 			const run = (...args) => commands.run({ file: "/bin/sh", args: ["-c", ...args] }, { timeoutMilliseconds: 60000 });
 			${program}`,
 		],

@@ -14,7 +14,7 @@ function inSurroundings(surroundings: readonly string[], script: string) {
 		const { startingOpenFiles } = await import(${module("spawn/open-files")});
 		const environment = { PATH: "/usr/bin:/bin" };
 		const engine = chooseEngine("native", { environment, log: {}, openFiles: startingOpenFiles() });
-		const commands = createCommands({ engine, outputLimitBytes: 1 << 20, environment, log: {} });
+		const commands = createCommands({ engine, outputLimitBytes: 1 << 20, environment, log: { error() {} } });
 		const run = (...args) => commands.run({ file: "/bin/sh", args: ["-c", ...args] }, { timeoutMilliseconds: 60000 });
 		${script}`;
 	const [file = "", ...args] = surroundings;

@@ -32,6 +32,8 @@ test("every figure of the state is there under its name", async () => {
 		commands_waiting: 2,
 		command_timeouts: 3,
 		command_survivors: 4,
+		commands_left_behind: 9,
+		commands_left_behind_stopped: 10,
 		connections_open: 5,
 		connections_waiting: 6,
 		event_loop_delay_mean_seconds: 0.007,

@@ -59,6 +59,8 @@ test("ours are each in its place", async () => {
 		timeouts: 3,
 		survivors: 1,
 		survivors_total: 4,
+		left_behind: 9,
+		left_behind_stopped_total: 10,
 	});
 	assert.deepEqual(report.connections, { open: 5, waiting: 6 });
 	assert.deepEqual(report.event_loop, { mean_delay_ms: 7, max_delay_ms: 8 });
