@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { inTurn } from "./turn.ts";
+import { createLoopTurns } from "./turn.ts";
 
 /** Memory that a stream of unknown length has at first; it doubles as the stream goes on. */
 const firstBytes = 16_384;
@@ -43,11 +43,11 @@ class Pieces {
 /** Bytes around the data of a stream that are no reason to read it slowly. */
 const minOverheadBytes = 4_096;
 
-/** The event loop sees to other connections. */
-const nextLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
+/** Other streams are read on all at once. */
+const usual = createLoopTurns(Number.POSITIVE_INFINITY);
 
 /** Streams that cost much more than their data are read on one at a time. */
-const costly = inTurn();
+const costly = createLoopTurns(1);
 
 /**
  * Shares the event loop among the streams that are read. Node parses every chunk of a
@@ -70,7 +70,7 @@ class ReadingTurns {
 		if (++this.#pieces === 1) return;
 		const received = (this.#socket?.bytesRead ?? 0) - this.#begun;
 		const isCostly = received > 2 * length + minOverheadBytes;
-		await (isCostly ? costly(nextLoop) : nextLoop());
+		await new Promise<void>(isCostly ? costly : usual);
 	}
 }
 

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { createLoopTurns } from "../turn.ts";
 
 /** The reading end of a command's output. */
 export interface Pipe {
@@ -20,6 +21,12 @@ export const closedPipe: Pipe = {
 	destroy: () => {},
 };
 
+/**
+ * Loud commands are read on a few at a time. The others wait with a full pipe, and leave
+ * the processor to the agent.
+ */
+const loud = createLoopTurns(16);
+
 /** A stream, such as a socket, as a pipe. */
 export function streamPipe(stream: Readable & { unref?: () => unknown }): Pipe {
 	stream.on("error", () => stream.destroy());
@@ -28,7 +35,18 @@ export function streamPipe(stream: Readable & { unref?: () => unknown }): Pipe {
 			return stream.closed;
 		},
 		listen: (data, closed) => {
-			stream.on("data", data).once("close", closed);
+			let isFirst = true;
+			stream
+				.on("data", (chunk: Buffer) => {
+					data(chunk);
+					// most commands write one line
+					if (isFirst) isFirst = false;
+					else {
+						stream.pause();
+						loud(() => stream.resume());
+					}
+				})
+				.once("close", closed);
 		},
 		unref: () => {
 			stream.unref?.();
