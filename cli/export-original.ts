@@ -14,8 +14,9 @@ export const exportOriginalCommand = settingsCommand({
 	operands: { minimum: 1, maximum: 1, name: "DIRECTORY" },
 	async run({ dbfile }, { operands, stdout, complain }) {
 		const [target = ""] = operands;
-		const { parts } = await import("./daemon-parts.ts");
-		const { exportOriginal, ExportError } = parts;
+		const { exportOriginal, ExportError } = await import(
+			"../src/store/original-export.ts"
+		);
 		try {
 			const done = await exportOriginal({
 				source: dbfile,

@@ -999,11 +999,11 @@ export interface components {
             NumGC: number;
             /** @description Time in them, nanoseconds. */
             PauseTotalNs: number;
-            /** @description End of the last one, nanoseconds since 1970; 0 if there was none. To the microsecond. */
+            /** @description End of the last one, nanoseconds since 1970; 0 if there was none. To the millisecond. */
             LastGC: number;
-            /** @description The last 256 pauses as in Go: nanoseconds, a ring in which the latest is at `(NumGC + 255) % 256`; 0 where there was none yet. */
+            /** @description 256 times 0: V8 keeps no list of pauses. */
             PauseNs?: number[];
-            /** @description Their ends in the same ring, nanoseconds since 1970, to the microsecond. */
+            /** @description 256 times 0, as PauseNs. */
             PauseEnd?: number[];
             /** @description Collections that were asked for. */
             NumForcedGC?: number;

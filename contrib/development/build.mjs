@@ -1,7 +1,7 @@
 // Bundles what ships into dist/, without what is never used.
 //   node contrib/development/build.mjs [DIRECTORY]
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { build as bundle } from "esbuild";
 import { writeBillOfMaterials } from "./bill-of-materials.mjs";
 import { writeDeclarations } from "./declarations.mjs";
@@ -51,23 +51,12 @@ const nativeLevel = {
 		})),
 };
 
-/** What only the daemon needs is a bundle of its own, for which V8's compiled code can be kept. */
-const compiledParts = {
-	name: "compiled parts of the daemon",
-	setup: ({ onResolve }) =>
-		onResolve({ filter: /^\.\/daemon-parts\.ts$/ }, () => ({
-			path: "./compiled-parts.js",
-			external: true,
-		})),
-};
-
 /** What esbuild tells of each bundle. */
 const metafiles = [];
 
 async function build(options) {
 	const { metafile } = await bundle({ ...shared, ...options, metafile: true });
 	metafiles.push(metafile);
-	return metafile;
 }
 
 // chunks of an earlier build would be shipped
@@ -81,33 +70,10 @@ await build({
 	// beside the programs: files of the package are found by their way from there
 	chunkNames: "[name]-[hash]",
 	...small,
-	plugins: [compiledParts],
+	plugins: [nativeLevel],
+	alias: neverReached,
 	banner: {
 		js: 'import { createRequire as happoRequire } from "node:module"; const require = happoRequire(import.meta.url);',
-	},
-});
-
-// CommonJS: V8's compiled code can be had of a script only
-const daemonParts = await build({
-	entryPoints: ["cli/daemon-parts.ts"],
-	outdir: directory,
-	format: "cjs",
-	outExtension: { ".js": ".cjs" },
-	// a compiled one can never be that of another content
-	entryNames: "[name]-[hash]",
-	...small,
-	plugins: [nativeLevel],
-	define: { "import.meta.url": "bundleUrl" },
-	banner: {
-		js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;',
-	},
-	alias: neverReached,
-});
-await build({
-	entryPoints: ["cli/compiled-parts.ts"],
-	outdir: directory,
-	define: {
-		bundleName: JSON.stringify(basename(Object.keys(daemonParts.outputs)[0])),
 	},
 });
 

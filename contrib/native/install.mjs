@@ -1,11 +1,9 @@
-// Run when the package is installed and when it is built: keeps what V8 makes of
-// the daemon, and makes sure that there is a native command engine, if it can.
-// What ships is used where it works, else it is compiled; without a compiler the
-// agent starts commands through node:child_process. Downloads nothing and never
-// fails an installation.
+// Run when the package is installed and when it is built: makes sure that there is a
+// native command engine, if it can. What ships is used where it works, else it is
+// compiled; without a compiler the agent starts commands through node:child_process.
+// Downloads nothing and never fails an installation.
 import { rmSync } from "node:fs";
 import { addonFile, compile, isFresh, prove } from "./addon.mjs";
-import { compileCode } from "./code.mjs";
 
 function works(file) {
 	try {
@@ -25,13 +23,5 @@ try {
 	rmSync(file, { force: true });
 	process.stdout.write(
 		`happo-agent: no native command engine, node:child_process takes its place: ${error.message}\n`,
-	);
-}
-
-try {
-	compileCode();
-} catch (error) {
-	process.stdout.write(
-		`happo-agent: its code is not kept compiled, a start takes longer: ${error.message}\n`,
 	);
 }

@@ -1,5 +1,3 @@
-import { parseGoFloat, parseGoInteger } from "./go-number.ts";
-
 /** One figure of a plugin's output. */
 export interface SensuValue {
 	name: string;
@@ -64,7 +62,7 @@ export const staleSeconds = (intervalSeconds: number): number =>
  *
  * The original took exactly three fields with one tab between each. So does this, the name may hold spaces then; other
  * lines are split at runs of spaces and tabs. Blanks around a field, a carriage return too, do not count (the original
- * died of them). Numbers are what Go takes, but for those that JSON cannot hold.
+ * died of them). Numbers are the decimal ones that Go takes, but for those that JSON cannot hold.
  * A line that begins with `#` is a comment.
  *
  * @param latest see latestTimestamp
@@ -167,4 +165,27 @@ export function parseSensuLines(text: string, latest: number): SensuOutput {
 		} else bad.push(named);
 	}
 	return { samples: samples.list(), bad, unknown };
+}
+
+// without loops in loops: those end in a stack overflow on a line of a million digits
+const decimalFloat = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
+
+/** An underscore stands between two digits. */
+const badUnderscore = /(?<!\d)_|_(?!\d)/;
+
+/**
+ * A decimal number as Go's strconv.ParseFloat takes it, which the original used: with underscores between digits. The
+ * nearest double: too small is 0, too large is infinite.
+ * @returns NaN for any other text: `NaN`, `Inf` and the hexadecimal numbers of Go included
+ */
+export function parseGoFloat(text: string): number {
+	const plain = text.replaceAll("_", "");
+	return decimalFloat.test(plain) && !badUnderscore.test(text)
+		? Number(plain)
+		: Number.NaN;
+}
+
+/** An integer as Go's strconv.ParseInt takes it at base 10: an optional sign and digits. NaN for any other text. */
+function parseGoInteger(text: string): number {
+	return /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
 }

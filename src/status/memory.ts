@@ -31,8 +31,11 @@ const NOT_KNOWN = {
 	BuckHashSys: 0,
 	GCSys: 0,
 	OtherSys: 0,
+	PauseNs: new Array<number>(256).fill(0),
+	PauseEnd: new Array<number>(256).fill(0),
 	EnableGC: true,
 	DebugGC: false,
+	BySize: [],
 };
 
 /**
@@ -74,8 +77,7 @@ export function createMemoryStatus({
 	return {
 		read() {
 			// first the collections: entering them may look at the heap
-			const { count, forced, pauseTotal, lastEnd, pauses, ends } =
-				garbage.read();
+			const { count, forced, pauseTotal, lastEnd } = garbage.read();
 			const heap = heapFigures();
 			const { rss, external, arrayBuffers } = memoryUsage();
 			see(heap.used_heap_size);
@@ -92,12 +94,9 @@ export function createMemoryStatus({
 				NextGC: heap.heap_size_limit,
 				LastGC: lastEnd,
 				PauseTotalNs: pauseTotal,
-				PauseNs: pauses,
-				PauseEnd: ends,
 				NumGC: count,
 				NumForcedGC: forced,
 				GCCPUFraction: pauseTotal / 1e9 / uptime(),
-				BySize: [],
 				node: {
 					rss,
 					heapTotal: heap.total_heap_size,

@@ -1,7 +1,5 @@
-import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { isTaken } from "../support/compiled-code.ts";
 import { otherNodes } from "../support/daemon.ts";
 import { testEngines, testSignals, testStart } from "../support/node-cases.ts";
 import { lacksPeer } from "../support/peer.ts";
@@ -10,9 +8,6 @@ for (const node of otherNodes) {
 	testStart(node);
 	testSignals(node);
 	testEngines(node);
-	test(`${node.name} does without what V8 made for another version`, () => {
-		assert.equal(isTaken(process.cwd(), node.path), false);
-	});
 }
 
 const majors = otherNodes.map(

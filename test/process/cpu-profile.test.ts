@@ -47,7 +47,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
 		const ids = new Set(nodes.map(({ id }) => id));
 		assert.ok(samples.every((id) => ids.has(id)));
 		assert.ok(
-			nodes.some(({ callFrame }) => callFrame.url.includes("daemon-parts-")),
+			nodes.some(({ callFrame }) => callFrame.url.includes("run-daemon-")),
 			"nothing of the agent is in it",
 		);
 	});

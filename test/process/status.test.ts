@@ -503,10 +503,6 @@ test("memory: collections are counted, and grow under load", async (t) => {
 	// nanoseconds since 1970: the last one was during the load
 	const last = after.LastGC / 1e6;
 	assert.ok(last >= began - 100 && last <= Date.now() + 100, `${last}`);
-	const pauses = after.PauseNs as number[];
-	assert.ok((pauses[(after.NumGC + 255) % 256] ?? 0) > 0);
-	const known = pauses.filter((pause) => pause > 0).length;
-	assert.equal(known, Math.min(256, after.NumGC));
 });
 
 test("requests: off by default, and the 404 says with which setting", async (t) => {

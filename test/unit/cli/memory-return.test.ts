@@ -11,12 +11,10 @@ const mebibyte = 1024 * 1024;
 function fakeHeap(t: TestContext) {
 	t.mock.timers.enable({ apis: ["setInterval"] });
 	const state = { mebibytes: 30, busy: 0, live: 10, collections: 0 };
-	let seconds = 0;
 	let done = () => {};
 	const { stop } = returnMemory({
 		size: () => state.mebibytes * mebibyte,
 		busyShare: () => state.busy,
-		now: () => 1000 * seconds,
 		collect: (callback) => {
 			state.collections++;
 			done = callback;
@@ -26,7 +24,6 @@ function fakeHeap(t: TestContext) {
 	/** Collections after some seconds more. */
 	const after = (more: number) => {
 		for (let n = 0; n < more; n++) {
-			seconds++;
 			t.mock.timers.tick(1000);
 		}
 		return state.collections;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseGoFloat } from "../../../src/protocol/go-number.ts";
 import {
 	latestTimestamp,
 	longestLine,
+	parseGoFloat,
 	parseSensuLine,
 	parseSensuLines,
 } from "../../../src/protocol/sensu.ts";
@@ -77,7 +77,8 @@ const lines: readonly [string, ReturnType<typeof parseSensuLine>][] = [
 	["a +Inf 5", { reason: "the value is infinite" }],
 	["a -infinity 5", { reason: "the value is infinite" }],
 	["a 1e400 5", { reason: "the value is out of range" }],
-	["a -0x1p99999 5", { reason: "the value is out of range" }],
+	["a 0x1p-2 5", { reason: "the value is not a number" }],
+	["a -0x1p99999 5", { reason: "the value is not a number" }],
 	["a\t\t5", { reason: "the value is not a number" }],
 	["a one 5", { reason: "the value is not a number" }],
 	["a 1,5 5", { reason: "the value is not a number" }],
@@ -99,7 +100,7 @@ test("a line is a figure, free text, or bad with a reason", () => {
 		);
 });
 
-// what Go's strconv.ParseFloat answers, asked of Go 1.19
+// what Go's strconv.ParseFloat answers, asked of Go 1.19, but for its hexadecimal numbers
 const numbers: readonly [string, number][] = [
 	["42", 42],
 	["-0.25", -0.25],
@@ -110,19 +111,6 @@ const numbers: readonly [string, number][] = [
 	["1E+21", 1e21],
 	["1_000", 1000],
 	["1_23.50_0_0e+1_2", 1.235e14],
-	["0x1p-2", 0.25],
-	["0X1.8P1", 3],
-	["-0x.8p0", -0.5],
-	["0x_1_2.3_4_5p+1_2", 74565],
-	["0x1p-1074", 5e-324],
-	["0x1p-1075", 0],
-	["0x1.8p-1075", 5e-324],
-	["0x1.fffffffffffffp1023", Number.MAX_VALUE],
-	["0x1.fffffffffffff7fffp1023", Number.MAX_VALUE],
-	["0x1.fffffffffffff8p1023", Number.POSITIVE_INFINITY],
-	[`0x1.00000000000008${"0".repeat(9999)}1p0`, 1 + Number.EPSILON],
-	["0x1.00000000000008p0", 1],
-	["0x0p99999999", 0],
 	["1.00000000000000033306690738754696212708950042724609375", 1 + 2 ** -51],
 	...[
 		"",
@@ -132,6 +120,8 @@ const numbers: readonly [string, number][] = [
 		"1e",
 		"1e+",
 		"0x10",
+		"0x1p-2",
+		"0X1.8P1",
 		"0x",
 		"0xp1",
 		"0x.p1",
@@ -155,7 +145,7 @@ const numbers: readonly [string, number][] = [
 	].map((text): [string, number] => [text, Number.NaN]),
 ];
 
-test("numbers are those of Go", () => {
+test("decimal numbers are those of Go", () => {
 	for (const [text, expected] of numbers)
 		assert.equal(parseGoFloat(text), expected, text.slice(0, 60));
 });

@@ -1,0 +1,116 @@
+import { startAgent } from "../src/agent.ts";
+import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
+import { type LogFormat, type LogLevel, openLog } from "../src/log.ts";
+import { resolveSettings } from "../src/setting-table.ts";
+import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
+import { disarmSignals } from "../src/spawn/native-addon.ts";
+import { systemReason } from "../src/system-error.ts";
+import { KeyPairError } from "../src/tls/key-pair.ts";
+import { endProcess, type Running, type watchProcess } from "./lifecycle.ts";
+import { returnMemory } from "./memory-return.ts";
+import {
+	greeting,
+	prepareQuickStart,
+	quickStartDefaults,
+} from "./quick-start.ts";
+import type { Invocation } from "./settings-command.ts";
+
+/** The defaults of the settings that say where plugins are. */
+type PluginPaths = Partial<DaemonSettings>;
+
+/** Exit status for everything but a wrong argument or setting. */
+const failureStatus = 1;
+
+/** The true reason of a failed start in one line. */
+function reason(error: unknown, settings: DaemonSettings): string {
+	if (error instanceof KeyPairError) {
+		const { default: byDefault } = daemonSettings["public-key"];
+		return settings["public-key"] === byDefault
+			? `${error.message} (--quick-start DIRECTORY makes a key pair)`
+			: error.message;
+	}
+	const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+	if (code === undefined || syscall === undefined) return message;
+	const why = systemReason(error);
+	if (syscall === "listen" || syscall === "bind")
+		return `port ${settings.port}${settings["listen-address"] && ` of ${settings["listen-address"]}`}: ${why}`;
+	return `${path ?? syscall}: ${why}`;
+}
+
+/** The settings again, with what `--quick-start` makes of those that are not given. */
+function quickStartSettings(
+	directory: string,
+	{ flags, environment }: Invocation,
+	pluginPaths: PluginPaths,
+): DaemonSettings {
+	return resolveSettings(daemonSettings, flags, environment, {
+		...pluginPaths,
+		...quickStartDefaults(directory),
+	});
+}
+
+/**
+ * Runs the agent until a signal stops it. What only the daemon loads is loaded with this file: other commands are
+ * quicker without.
+ * @param parts.running what `parts.watch` stops
+ * @param parts.ownPlugins the directory of the plugins that the package ships
+ * @returns the exit status
+ */
+export async function runDaemon(
+	given: DaemonSettings,
+	invocation: Invocation,
+	{
+		running,
+		watch,
+		ownPlugins,
+		pluginPaths,
+	}: {
+		running: Running;
+		watch: ReturnType<typeof watchProcess>;
+		ownPlugins: string;
+		pluginPaths: PluginPaths;
+	},
+): Promise<number> {
+	const { stdout, environment, complain } = invocation;
+	let profile: CpuProfile | undefined;
+	disarmSignals();
+	const directory = given["quick-start"];
+	const quick = directory !== "";
+	const settings = quick
+		? quickStartSettings(directory, invocation, pluginPaths)
+		: given;
+	try {
+		const made = quick && (await prepareQuickStart(settings));
+		const level = settings["log-level"] as LogLevel;
+		const format = settings["log-format"] as LogFormat;
+		const log = openLog(settings.logfile, level, { format });
+		running.log = log;
+		// standard error may lead nowhere
+		for (const line of invocation.warnings) log.warning(line);
+		if (settings["cpu-profile"] !== "")
+			profile = startCpuProfile(settings["cpu-profile"]);
+		const starting = startAgent({
+			...{ settings, environment, log },
+			ownPlugins,
+		});
+		const agent = await Promise.race([starting, watch.failed]);
+		running.agent = agent;
+		watch.catchUp();
+		const memory = returnMemory();
+		if (quick) stdout.write(await greeting(agent, settings, made));
+		const cause = await watch.stopped;
+		memory.stop();
+		if (cause !== "failure") log.info(`${cause}: stopping`);
+		return await endProcess({
+			...{ log, agent, watch, cause },
+			last: () => profile?.write(),
+		});
+	} catch (error) {
+		if (!watch.hasFailed()) {
+			const line = reason(error, settings);
+			running.log?.error(line);
+			complain(line);
+		}
+		process.exit(failureStatus);
+	}
+}
