@@ -1749,8 +1749,7 @@ export const contract = {
 					"HeapInuse",
 					"NumGC",
 					"PauseTotalNs",
-					"LastGC",
-					"node"
+					"LastGC"
 				],
 				"properties": {
 					"Alloc": {
@@ -1894,6 +1893,7 @@ export const contract = {
 					"urn:happo:problem:destination-forbidden",
 					"urn:happo:problem:web-page",
 					"urn:happo:problem:no-such-path",
+					"urn:happo:problem:misrelayed-get",
 					"urn:happo:problem:turned-off",
 					"urn:happo:problem:no-such-method",
 					"urn:happo:problem:request-timeout",

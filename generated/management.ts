@@ -272,6 +272,7 @@ export const managementContract = {
 					"urn:happo:problem:destination-forbidden",
 					"urn:happo:problem:web-page",
 					"urn:happo:problem:no-such-path",
+					"urn:happo:problem:misrelayed-get",
 					"urn:happo:problem:turned-off",
 					"urn:happo:problem:no-such-method",
 					"urn:happo:problem:request-timeout",

@@ -39,7 +39,7 @@ export interface paths {
          *     With one host left, the bytes of `request_json` are posted to `/<request_type>` there. With
          *     more, `/proxy` of the first is called with the remaining hosts. `get/<path>` (`get/status`)
          *     makes the last relay send a real `GET`; an original agent as the last relay cannot do that, it
-         *     posts to `/get/<path>` and its peer answers 404.
+         *     posts to `/get/<path>` and its peer answers 404 (`misrelayed-get`).
          *
          *     `request_json` is base64, which is what every client and agent of the original really sends,
          *     or the JSON text itself, which is what its documentation says (and its code loses: it forwards
@@ -614,6 +614,7 @@ export interface components {
          *     | `destination-forbidden` | 403 | `proxy-destinations` forbids the next hop |
          *     | `web-page` | 403 | a web page must not call an agent |
          *     | `no-such-path` | 404 | no operation has this path |
+         *     | `misrelayed-get` | 404 | an original relay has posted to `/get/<path>` what should have been a `GET` |
          *     | `turned-off` | 404 | a setting of the agent turns the operation off |
          *     | `no-such-method` | 405 | the path has other methods (`Allow`) |
          *     | `request-timeout` | 408 | the request did not arrive in time |
@@ -628,7 +629,7 @@ export interface components {
          *     | `store-unavailable` | 503 | the store cannot be used now |
          * @enum {string}
          */
-        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:forbidden" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
+        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:forbidden" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:misrelayed-get" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
             type: components["schemas"]["ProblemType"];
@@ -1011,8 +1012,8 @@ export interface components {
             GCCPUFraction?: number;
             /** @description Always true. */
             EnableGC?: boolean;
-            /** @description The runtime's own figures, in bytes, as `process.memoryUsage()` names them, and the heap's limit. */
-            node: {
+            /** @description The runtime's own figures, in bytes, as `process.memoryUsage()` names them, and the heap's limit. Agents of the original have none. */
+            node?: {
                 [key: string]: number;
             };
         } & {

@@ -18,6 +18,7 @@ const forms: Readonly<
 	"destination-forbidden": { status: 403 },
 	"web-page": { status: 403 },
 	"no-such-path": { status: 404 },
+	"misrelayed-get": { status: 404 },
 	"turned-off": { status: 404 },
 	"no-such-method": { status: 405 },
 	"request-timeout": { status: 408 },

@@ -101,7 +101,12 @@ function noRoute(bound: Bound, method: string, path: string) {
 	return methods.length === 0 || methods.includes(method)
 		? {
 				declared,
-				error: new AgentError("no-such-path", `${path}: no such path`),
+				error: new AgentError(
+					method === "POST" && path.startsWith("/get/")
+						? "misrelayed-get"
+						: "no-such-path",
+					`${path}: no such path`,
+				),
 			}
 		: {
 				declared,
