@@ -224,6 +224,19 @@ function convert(
 	}
 }
 
+/** What is wrong with the texts of a flag; undefined if nothing is. */
+export function badTexts(
+	setting: Setting,
+	texts: readonly string[],
+): string | undefined {
+	try {
+		convert(setting, texts, "flag");
+		return undefined;
+	} catch (error) {
+		return (error as Error).message;
+	}
+}
+
 function shownValue(value: unknown): string {
 	return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
 }

@@ -80,7 +80,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	},
 	{
 		from: /^src\/client\//,
-		to: /^src\/(client|protocol|relay)\/|^generated\/(client|schema)\.ts$/,
+		to: /^src\/(client|protocol|relay)\/|^generated\/(client|schema|shapes)\.ts$/,
 	},
 	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
 	{

@@ -2,6 +2,8 @@ interface Operation {
 	operationId: string;
 	summary: string;
 	tags: string[];
+	/** By status. */
+	responses: Record<string, unknown>;
 }
 
 /** What the templates read of an OpenAPI document. */

@@ -14,6 +14,7 @@ import {
 	contractSource,
 	handlersSource,
 	managementSource,
+	shapesSource,
 	versionSource,
 } from "./templates.ts";
 
@@ -37,6 +38,7 @@ async function generate(): Promise<Record<string, string>> {
 		"generated/contract.ts": banner + contractSource(document),
 		"generated/handlers.ts": banner + handlersSource(document),
 		"generated/management.ts": banner + managementSource(document),
+		"generated/shapes.ts": banner + shapesSource(document),
 		"generated/version.ts": banner + versionSource(document),
 		"generated/client.ts": banner + clientSource(document),
 		"contrib/etc/default/happo-agent.env": environmentFile(),

@@ -182,6 +182,79 @@ export interface Handlers {${handlerEntries(routes(document, false), "Handler")}
 `;
 }
 
+/** A JSON schema as the answers of the contract use it. */
+interface JsonSchema {
+	$ref?: string;
+	type?: string | string[];
+	items?: JsonSchema;
+	required?: string[];
+	properties?: Record<string, JsonSchema>;
+	additionalProperties?: JsonSchema | boolean;
+}
+
+interface Answer {
+	$ref?: string;
+	content?: Record<string, { schema: JsonSchema }>;
+}
+
+/** The shape of a value as source text: its type and its fields, no bounds and no words. */
+function shapeOf(schema: JsonSchema, document: ContractDocument): string {
+	if (schema.$ref) return shapeOf(component(schema.$ref, document), document);
+	const [type, orNull] = [schema.type ?? []].flat();
+	const { items, properties, required = [], additionalProperties } = schema;
+	const entries =
+		typeof additionalProperties === "object" ? additionalProperties : items;
+	const fields = Object.entries(properties ?? {}).map(
+		([name, field]) =>
+			`${JSON.stringify(required.includes(name) ? name : `${name}?`)}: ${shapeOf(field, document)}`,
+	);
+	const parts = [
+		`is: ${JSON.stringify(type)}`,
+		...(orNull === "null" ? ["orNull: true"] : []),
+		...(entries ? [`each: ${shapeOf(entries, document)}`] : []),
+		...(fields.length > 0 ? [`fields: { ${fields.join(", ")} }`] : []),
+	];
+	return `{ ${parts.join(", ")} }`;
+}
+
+/** What a reference of the document leads to. */
+function component<T>(reference: string, { components }: ContractDocument): T {
+	const [, , section = "", name = ""] = reference.split("/");
+	return (components[section] as Record<string, T>)[name] as T;
+}
+
+/** What the successful JSON answers look like, for clients that check them. */
+export function shapesSource(document: ContractDocument): string {
+	const shapes = [false, true].flatMap((management) =>
+		routes(document, management).flatMap(({ method, path, operation }) => {
+			const given = (operation.responses as Record<string, Answer>)["200"];
+			const answer = given?.$ref
+				? component<Answer>(given.$ref, document)
+				: given;
+			const schema = answer?.content?.["application/json"]?.schema;
+			return schema
+				? [
+						`\n\t${JSON.stringify(`${method} ${path}`)}: ${shapeOf(schema, document)},`,
+					]
+				: [];
+		}),
+	);
+	return `/** What a JSON value looks like. */
+export interface Shape {
+	is: string;
+	orNull?: boolean;
+	/** Of the items of an array, or the values of a map. */
+	each?: Shape;
+	/** By name; one with a question mark behind it may be absent. */
+	fields?: Readonly<Record<string, Shape>>;
+}
+
+/** The JSON that operations answer with status 200. */
+export const answerShapes: Readonly<Record<string, Shape>> = {${shapes.join("")}
+};
+`;
+}
+
 /** Typed clients; the fetch that reaches the agent is the caller's. */
 export function clientSource(document: ContractDocument): string {
 	const pathsOf = (management: boolean) =>

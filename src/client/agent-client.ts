@@ -4,8 +4,8 @@ import {
 	type AgentPaths as ServedPaths,
 } from "../../generated/client.ts";
 import { createAgentFetch } from "./agent-fetch.ts";
+import { type Answered, checkedAnswer } from "./answered.ts";
 import { type DrainOptions, drainMetrics, type MetricBatch } from "./drain.ts";
-import { AgentUnreachable } from "./failures.ts";
 import { createManagementFetch } from "./management-client.ts";
 import type { AgentOptions } from "./options.ts";
 
@@ -57,19 +57,22 @@ export function createAgentClient(options: AgentOptions): AgentClient {
 		method: string,
 		path: string,
 		init: Init = {},
-	): Promise<unknown> => {
+	): Promise<Answered> => {
 		const isGet = method.toUpperCase() === "GET";
-		const whole = completed(path, init, isGet ? undefined : options.apiKey);
-		try {
-			return await calls.request(
-				method as never,
-				path as never,
-				whole as never,
-			);
-		} catch (cause) {
-			if (!(cause instanceof SyntaxError)) throw cause;
-			throw new AgentUnreachable(`${place}: the answer is not JSON`, { cause });
-		}
+		const whole: Init = completed(
+			path,
+			init,
+			isGet ? undefined : options.apiKey,
+		);
+		// another way of reading the body is the caller's own
+		const isJson = (whole.parseAs ?? "json") === "json";
+		return checkedAnswer(
+			place,
+			isJson && options.checkAnswers
+				? `${method.toUpperCase()} ${path}`
+				: undefined,
+			calls.request(method as never, path as never, whole as never),
+		);
 	};
 	const method = (name: string) => (path: string, init?: Init) =>
 		request(name, path, init);

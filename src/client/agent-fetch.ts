@@ -28,14 +28,12 @@ const passing: ReadonlySet<unknown> = new Set(
 function hopOf(option: string, text: string): Hop {
 	const hop = parseHop(text);
 	if (hop) return hop;
-	throw new OptionsError(
-		`${option}: not HOST, HOST:PORT or an address: ${text}`,
-	);
+	throw new OptionsError(option, `not HOST, HOST:PORT or an address: ${text}`);
 }
 
 function countOf(option: string, value: number): number {
 	if (Number.isSafeInteger(value) && value >= 0) return value;
-	throw new OptionsError(`${option}: not a whole number: ${value}`);
+	throw new OptionsError(option, `not a whole number: ${value}`);
 }
 
 /** The wait before an attempt, in milliseconds: 0.2, 0.4, 0.8 seconds and so on, at most 5. */

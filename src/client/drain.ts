@@ -1,6 +1,7 @@
 import type { Client } from "openapi-fetch";
 import type { AgentPaths } from "../../generated/client.ts";
 import type { components } from "../../generated/schema.ts";
+import { problemType } from "./answer-check.ts";
 import { AgentRefused } from "./failures.ts";
 
 /** What to take, and how. */
@@ -31,11 +32,12 @@ function refusal(place: string, path: string, status: number, error: unknown) {
 	const { detail } = (
 		typeof error === "object" && error ? error : { detail: error }
 	) as { detail?: unknown };
+	const type = problemType(error);
 	const why =
-		status === 404
+		status === 404 && type === undefined
 			? "an original agent, which cannot lend metrics"
 			: String(detail ?? "no reason given").trim();
-	return new AgentRefused(`${place}: ${path}: ${status}: ${why}`, status);
+	return new AgentRefused(`${place}: ${path}: ${status}: ${why}`, status, type);
 }
 
 /**

@@ -8,8 +8,13 @@ export {
 	type AgentPaths,
 	createAgentClient,
 } from "./agent-client.ts";
+export { type ProblemType, problemType } from "./answer-check.ts";
 export type { DrainOptions, MetricBatch } from "./drain.ts";
-export { AgentRefused, AgentUnreachable } from "./failures.ts";
+export {
+	AgentRefused,
+	AgentUnreachable,
+	UnexpectedAnswer,
+} from "./failures.ts";
 export {
 	createManagementClient,
 	type ManagementClient,

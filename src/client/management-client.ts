@@ -5,6 +5,7 @@ import {
 } from "../../generated/client.ts";
 import { RelayError } from "../protocol/relay-error.ts";
 import { createSender } from "../relay/send.ts";
+import { checkedAnswer } from "./answered.ts";
 import {
 	credentialsOf,
 	hostOf,
@@ -33,7 +34,10 @@ function endpointOf(text: string): URL {
 		return url;
 	// what stands before an @ may be a password
 	const shown = text.includes("@") ? "" : `: ${text}`;
-	throw new OptionsError(`endpoint: not http(s)://HOST[:PORT][/PATH]${shown}`);
+	throw new OptionsError(
+		"endpoint",
+		`not http(s)://HOST[:PORT][/PATH]${shown}`,
+	);
 }
 
 function caOf(ca: Pem | undefined) {
@@ -49,6 +53,8 @@ function caOf(ca: Pem | undefined) {
  */
 export function createManagementFetch(options: ManagementOptions): {
 	baseUrl: string;
+	/** The server as messages name it. */
+	place: string;
 	fetch: (request: Request) => Promise<Response>;
 	close(): void;
 } {
@@ -112,6 +118,7 @@ export function createManagementFetch(options: ManagementOptions): {
 	base.username = "";
 	base.password = "";
 	return {
+		place,
 		baseUrl: base.href.replace(/\/$/, ""),
 		fetch,
 		close: () => agent.destroy(),
@@ -132,6 +139,22 @@ export interface ManagementClient extends Calls {
 export function createManagementClient(
 	options: ManagementOptions,
 ): ManagementClient {
-	const { baseUrl, fetch, close } = createManagementFetch(options);
-	return { ...createCalls({ baseUrl, fetch }), close };
+	const { baseUrl, place, fetch, close } = createManagementFetch(options);
+	const calls = createCalls({ baseUrl, fetch });
+	const method =
+		(name: "GET" | "POST") =>
+		(path: string, init: { parseAs?: string } = {}) =>
+			checkedAnswer(
+				place,
+				options.checkAnswers && (init.parseAs ?? "json") === "json"
+					? `${name} ${path}`
+					: undefined,
+				calls.request(name as never, path as never, init as never),
+			);
+	return {
+		...calls,
+		GET: method("GET"),
+		POST: method("POST"),
+		close,
+	} as ManagementClient;
 }

@@ -43,6 +43,12 @@ export interface AgentOptions {
 	retries?: number | undefined;
 	/** Put as `apikey` into bodies that have none. */
 	apiKey?: string | undefined;
+	/**
+	 * Reject with UnexpectedAnswer where the data of an answer is not of the
+	 * contract's types or lacks what it requires. Default false: an agent that is
+	 * older than this client may lack a field.
+	 */
+	checkAnswers?: boolean | undefined;
 	/** Largest answer that is read into memory, default 67,108,864 (64 MiB). */
 	maxAnswerBytes?: number | undefined;
 }
@@ -53,6 +59,8 @@ export interface ManagementOptions {
 	endpoint: string;
 	/** The CAs to verify an `https` endpoint against, in the place of those that Node knows. */
 	ca?: Pem | undefined;
+	/** As for agents: reject with UnexpectedAnswer what is not of the contract. */
+	checkAnswers?: boolean | undefined;
 	/** For a whole call: 1 to 999,999,999, default 60,000. */
 	timeoutMilliseconds?: number | undefined;
 	/**
@@ -65,6 +73,16 @@ export interface ManagementOptions {
 /** What is wrong with the options, naming the one that is. */
 export class OptionsError extends TypeError {
 	override name = "OptionsError";
+	/** The option: `via[0]`, `trust: ca`. */
+	readonly option: string;
+	/** What is wrong with it. */
+	readonly reason: string;
+
+	constructor(option: string, reason: string, why: { cause?: unknown } = {}) {
+		super(`${option}: ${reason}`, why);
+		this.option = option;
+		this.reason = reason;
+	}
 }
 
 const most = 999_999_999;
@@ -73,6 +91,7 @@ const most = 999_999_999;
 export function timeLimit(milliseconds = 60_000): number {
 	if (milliseconds >= 1 && milliseconds <= most) return milliseconds;
 	throw new OptionsError(
-		`timeoutMilliseconds: not between 1 and ${most}: ${milliseconds}`,
+		"timeoutMilliseconds",
+		`not between 1 and ${most}: ${milliseconds}`,
 	);
 }

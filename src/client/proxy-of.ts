@@ -51,6 +51,6 @@ export function proxyOf(url: URL, environment: Environment): URL | undefined {
 	const proxy = URL.canParse(whole) ? new URL(whole) : undefined;
 	// not the text: it may hold a password
 	if (!proxy || !(proxy.protocol in ports))
-		throw new OptionsError(`${variable}: not http://HOST:PORT`);
+		throw new OptionsError(variable, `not http://HOST:PORT`);
 	return proxy;
 }

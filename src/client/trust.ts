@@ -14,7 +14,7 @@ function using<T>(option: string, complaint: string, use: () => T): T {
 	try {
 		return use();
 	} catch (cause) {
-		throw new OptionsError(`${option}: ${complaint}`, { cause });
+		throw new OptionsError(option, complaint, { cause });
 	}
 }
 
@@ -39,14 +39,15 @@ function assertPair(
 			}),
 	);
 	if (!shown.checkPrivateKey(key))
-		throw new OptionsError("trust: key: does not belong to the certificate");
+		throw new OptionsError("trust: key", "does not belong to the certificate");
 }
 
 function fingerprintOf(text: string): string {
 	const fingerprint = parseFingerprint(text);
 	if (fingerprint) return fingerprint;
 	throw new OptionsError(
-		`trust.fingerprint: not 32 bytes in hexadecimal: ${text}`,
+		"trust.fingerprint",
+		`not 32 bytes in hexadecimal: ${text}`,
 	);
 }
 
@@ -60,10 +61,10 @@ export function trustOf(trust: Trust): RelayTrust {
 		};
 	// an undefined trust from JavaScript must not become an unverified one
 	if (typeof trust !== "object" || trust === null)
-		throw new OptionsError(`trust: neither "unverified" nor an object`);
+		throw new OptionsError("trust", `neither "unverified" nor an object`);
 	const { ca, fingerprint, certificate, key, passphrase } = trust;
 	if ((certificate === undefined) !== (key === undefined))
-		throw new OptionsError("trust: only one of certificate and key");
+		throw new OptionsError("trust", "only one of certificate and key");
 	if (ca !== undefined) certificateOf("trust: ca", ca);
 	if (certificate !== undefined && key !== undefined)
 		assertPair(certificate, key, passphrase);
@@ -77,7 +78,7 @@ export function trustOf(trust: Trust): RelayTrust {
 		createSecureContext(material);
 	} catch (cause) {
 		// a key that is too short, for one
-		throw new OptionsError(`trust: ${(cause as Error).message}`, { cause });
+		throw new OptionsError("trust", (cause as Error).message, { cause });
 	}
 	const pin =
 		fingerprint === undefined ? undefined : fingerprintOf(fingerprint);

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { type Hop, hopText } from "../protocol/hop.ts";
 import type { Fetched } from "../relay/https-fetch.ts";
+import { type ProblemType, problemType } from "./answer-check.ts";
 import { AgentUnreachable } from "./failures.ts";
 
 /** A request as it goes to a hop. */
@@ -48,24 +49,50 @@ function fieldsOf({ body }: Fetched): Record<string, unknown> | undefined {
 	}
 }
 
-// how the details of a bastion's refusals begin, or what they say
-const ofRelay =
-	/^(proxy_hostport|request_json|request_type)\b|requests are on their way|relayed requests/;
+/** Problems that only relays have, whatever was relayed. */
+const ofRelays: ReadonlySet<ProblemType | undefined> = new Set([
+	"urn:happo:problem:bad-relay",
+	"urn:happo:problem:destination-forbidden",
+	"urn:happo:problem:relay-busy",
+]);
 
-/** A bastion refused to relay, and said so in a problem. */
+/**
+ * A bastion refused to relay, and said so in a problem. Agents that are too old
+ * for types are judged by the shape of the problem and by a header: what a bastion
+ * passes on has `X-Content-Type-Options`, what it says itself has not. The refusal
+ * of one behind the first, to relay a check, is then taken for the agent's.
+ */
 function isRefusal(
 	answer: Fetched,
 	body: Record<string, unknown>,
 	path: string,
 ) {
-	const { title, detail, return_value, message } = body;
-	if (typeof title !== "string" || return_value !== 3) return false;
-	if (message !== detail) return false;
+	if (ofRelays.has(problemType(body))) return true;
+	if (typeof body.title !== "string" || body.return_value !== 3) return false;
 	// of all operations only /monitor has problems of the same shape
 	if (path !== "/monitor") return true;
 	const isPassedOn = answer.headers["x-content-type-options"] === "nosniff";
-	const isOurs = answer.contentType === "application/problem+json";
-	return (isOurs && !isPassedOn) || ofRelay.test(String(detail));
+	return answer.contentType === "application/problem+json" && !isPassedOn;
+}
+
+/**
+ * Why a GET was not answered: the last bastion has posted it to `/get/...`, as the
+ * original does. Of the answers without a type those of the original are no JSON,
+ * and of agents that were too old for types nothing but this is a problem with 404.
+ */
+function misrelayed(
+	status: number,
+	body: Record<string, unknown> | undefined,
+): string | undefined {
+	const original =
+		"the last bastion is an original agent, which cannot relay GET";
+	const type = problemType(body);
+	if (type === "urn:happo:problem:misrelayed-get") return original;
+	return status === 404 &&
+		type === undefined &&
+		(body === undefined || typeof body.title === "string")
+		? `no such operation there, or ${original}`
+		: undefined;
 }
 
 /**
@@ -84,20 +111,13 @@ export function relayFailure(
 	const place = hopText(first);
 	const said = String(body?.message ?? body?.detail ?? `status ${status}`);
 	if (status === 504) return new AgentUnreachable(said, { isTimeout: true });
-	if (body === undefined)
-		return method === "GET" && status === 404
-			? new AgentUnreachable(
-					`through ${place}: no such operation there, or the last bastion is an original agent, which cannot relay GET`,
-				)
-			: undefined;
+	const lost = method === "GET" ? misrelayed(status, body) : undefined;
+	if (lost) return new AgentUnreachable(`through ${place}: ${lost}`);
+	if (body === undefined) return undefined;
 	// every other operation answers a problem, /monitor its own failures with 2
 	if (status === 500 && body.return_value === 3 && body.title === undefined)
 		return new AgentUnreachable(said);
 	if (isRefusal(answer, body, path))
 		return new AgentUnreachable(`through ${place}: ${said}`);
-	if (method === "GET" && String(body.detail).startsWith(`/get${path}`))
-		return new AgentUnreachable(
-			`through ${place}: the last bastion is an original agent, which cannot relay GET`,
-		);
 	return undefined;
 }

@@ -199,7 +199,11 @@ test("nothing that an agent sends reaches a terminal raw", async (t) => {
 			metric_buffer_status: { newest_timestamp: 0, oldest_timestamp: 0 },
 			callers: [evil],
 			leveldb_properties: { [evil]: evil },
-			store: { directory: "", available: false, reason: evil, disk_bytes: 0 },
+			store: {
+				...{ directory: "", available: false, reason: evil, disk_bytes: 0 },
+				...{ full: null, refused_writes: 0, retention_waits: null },
+				...{ damages: 0, lost_entries: 0, last_damage: null },
+			},
 		}),
 	);
 	for (const format of ["table", "json", "yaml", "prometheus", "graphite"]) {

@@ -2,19 +2,21 @@ import type { InventoryResult } from "../../../src/client/index.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { report } from "../output/report.ts";
 import { endedLines } from "../output/terminal.ts";
-import { HostFailure, refusal, senseless } from "../target/answer.ts";
+import {
+	HostFailure,
+	isProblem,
+	refusal,
+	senseless,
+} from "../target/answer.ts";
 import { commandLine } from "./command-line.ts";
 
 /** What a command gave; a problem, which has the same fields, is none. */
 function isResult(body: unknown): body is InventoryResult {
-	const { return_code, return_value, title } = (body ?? {}) as Record<
-		string,
-		unknown
-	>;
+	const { return_code, return_value } = (body ?? {}) as Record<string, unknown>;
 	return (
 		Number.isInteger(return_code) &&
 		typeof return_value === "string" &&
-		title === undefined
+		!isProblem(body)
 	);
 }
 
@@ -43,7 +45,7 @@ export const inventoryCommand = createAgentCommand({
 			const { data, error, response } = await client.POST("/inventory", {
 				body: { command, command_option: option },
 			});
-			if (isResult(data)) return data;
+			if (data) return data;
 			if (response.ok) throw senseless(response.status);
 			if (response.status === 417)
 				throw new HostFailure({

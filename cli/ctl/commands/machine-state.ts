@@ -3,7 +3,13 @@ import { durationText, timeText } from "../output/quantity.ts";
 import { report } from "../output/report.ts";
 import { type Cell, type Column, table } from "../output/table.ts";
 import { safeLines } from "../output/terminal.ts";
-import { dataOf, HostFailure, refusal } from "../target/answer.ts";
+import {
+	dataOf,
+	HostFailure,
+	isProblem,
+	isRecord,
+	refusal,
+} from "../target/answer.ts";
 
 const columns: readonly Column[] = [
 	{ title: "HOST" },
@@ -69,7 +75,7 @@ export const machineStateCommand = createAgentCommand({
 				params: { path: { key } },
 			});
 			const { error, response } = await asked;
-			if (response.status === 404 && typeof error === "object")
+			if (response.status === 404 && isRecord(error) && !isProblem(error))
 				throw new HostFailure({
 					reason: "refused",
 					status: 404,

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { problemType } from "../../../src/client/index.ts";
 import {
 	formatMetricConfig,
 	type MetricConfig,
@@ -14,7 +15,12 @@ import { lineDiff } from "../output/line-diff.ts";
 import { timeText } from "../output/quantity.ts";
 import { report } from "../output/report.ts";
 import { type Colour, safeLine } from "../output/terminal.ts";
-import { dataOf, HostFailure, refusal } from "../target/answer.ts";
+import {
+	dataOf,
+	HostFailure,
+	isUnsupported,
+	refusal,
+} from "../target/answer.ts";
 
 /** A metrics.yaml of this machine. */
 interface LocalMetricConfig {
@@ -143,7 +149,8 @@ type Call = AgentCall<typeof updateSettings>;
 async function present(client: Parameters<Parameters<Call["ask"]>[0]>[0]) {
 	const { data, error, response } = await client.GET("/metric/config");
 	if (data) return { text: formatMetricConfig(data.config), error: data.error };
-	if (response.status === 404) return undefined;
+	if (isUnsupported({ status: response.status, type: problemType(error) }))
+		return undefined;
 	throw refusal(response, error, "/metric/config");
 }
 

@@ -1,5 +1,9 @@
-import type { AgentClient, StoredSample } from "../../../src/client/index.ts";
-import { dataOf, HostFailure } from "../target/answer.ts";
+import {
+	type AgentClient,
+	AgentRefused,
+	type StoredSample,
+} from "../../../src/client/index.ts";
+import { dataOf, HostFailure, isUnsupported } from "../target/answer.ts";
 
 /** Writes samples; rejects if nobody has taken them. */
 export type WriteSamples = (samples: readonly StoredSample[]) => Promise<void>;
@@ -58,8 +62,7 @@ export async function drainPlain(
 
 /** Says of an agent without leases how its metrics can be taken all the same. */
 export function explainNoLease(error: unknown): unknown {
-	const status = (error as { status?: number } | undefined)?.status;
-	return status === 404
+	return error instanceof AgentRefused && isUnsupported(error)
 		? new HostFailure({
 				reason: "unsupported",
 				status: 404,

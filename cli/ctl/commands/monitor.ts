@@ -8,7 +8,12 @@ import {
 	type Screen,
 	safeLines,
 } from "../output/terminal.ts";
-import { type HostAnswer, refusal, senseless } from "../target/answer.ts";
+import {
+	type HostAnswer,
+	isProblem,
+	refusal,
+	senseless,
+} from "../target/answer.ts";
 import { commandLine } from "./command-line.ts";
 
 /** States of Nagios by exit status. */
@@ -52,14 +57,11 @@ export function monitorStatus(
 
 /** A check result; a problem, which has the same fields, is none. */
 function isResult(body: unknown): body is CheckResult {
-	const { return_value, message, title } = (body ?? {}) as Record<
-		string,
-		unknown
-	>;
+	const { return_value, message } = (body ?? {}) as Record<string, unknown>;
 	return (
 		Number.isInteger(return_value) &&
 		typeof message === "string" &&
-		title === undefined
+		!isProblem(body)
 	);
 }
 
@@ -108,7 +110,7 @@ export const monitorCommand = createAgentCommand({
 			const { data, error, response } = await client.POST("/monitor", {
 				body: { plugin_name: command, plugin_option: option },
 			});
-			if (isResult(data)) return data;
+			if (data) return data;
 			if (response.ok) throw senseless(response.status);
 			// at its time limit a plugin is CRITICAL, with a status of 500
 			if (response.status === 500 && isResult(error)) return error;

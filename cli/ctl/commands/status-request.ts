@@ -1,4 +1,4 @@
-import type { components } from "../../../src/client/index.ts";
+import { type components, problemType } from "../../../src/client/index.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { report } from "../output/report.ts";
 import { type Cell, type Column, table } from "../output/table.ts";
@@ -44,8 +44,10 @@ export const statusRequestCommand = createAgentCommand({
 	async run(call) {
 		const answers = await call.ask(async (client) => {
 			const asked = client.GET("/status/request");
-			const { response } = await asked;
-			if (response.status === 404)
+			const { error, response } = await asked;
+			// of the original it has no type
+			const type = problemType(error) ?? "urn:happo:problem:turned-off";
+			if (response.status === 404 && type === "urn:happo:problem:turned-off")
 				throw new HostFailure({
 					reason: "refused",
 					status: 404,

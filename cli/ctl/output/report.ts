@@ -1,10 +1,5 @@
 import type { OutputFormat } from "../flags.ts";
-import {
-	answered,
-	exitStatus,
-	type HostAnswer,
-	senseless,
-} from "../target/answer.ts";
+import { answered, exitStatus, type HostAnswer } from "../target/answer.ts";
 import { jsonText, yamlText } from "./formats.ts";
 
 type Answered<T> = Extract<HostAnswer<T>, { ok: true }>;
@@ -28,25 +23,6 @@ export function reportText<T>(
 	return writers[output]?.(answered(answers)) ?? "";
 }
 
-/** Answers that cannot be written become failures of their hosts: what an agent sent is not what its contract says. */
-function sensible<T>(
-	output: OutputFormat,
-	answers: readonly HostAnswer<T>[],
-	writers: Writers<T>,
-): HostAnswer<T>[] {
-	return answers.map((answer) => {
-		try {
-			reportText(output, [answer], writers);
-			return answer;
-		} catch (error) {
-			if (!(error instanceof TypeError)) throw error;
-			const { host } = answer;
-			const { failure } = senseless(200, error.message);
-			return { host, ok: false, error: failure };
-		}
-	});
-}
-
 /** What a report needs of the command that is running. */
 interface Reporting {
 	output: OutputFormat;
@@ -57,10 +33,9 @@ interface Reporting {
 /** Writes the answers and gives the exit status: 1 if a host has failed. */
 export async function report<T>(
 	call: Reporting,
-	given: readonly HostAnswer<T>[],
+	answers: readonly HostAnswer<T>[],
 	writers: Writers<T>,
 ): Promise<number> {
-	const answers = sensible(call.output, given, writers);
 	const text = reportText(call.output, answers, writers);
 	try {
 		if (text !== "") await call.write(text);

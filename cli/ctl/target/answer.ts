@@ -1,3 +1,5 @@
+import { problemType } from "../../../src/client/index.ts";
+
 /** Why a host has no data. */
 export interface Failure {
 	/**
@@ -45,8 +47,22 @@ export interface Answered<T> {
 	response: Response;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
 	typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether a body is a problem: agents that are too old for types have their titles only. */
+export const isProblem = (body: unknown): boolean =>
+	problemType(body) !== undefined ||
+	(isRecord(body) && body.title !== undefined);
+
+/** Whether a refusal says that the agent does not know the operation: of the original it has no type. */
+export const isUnsupported = (refused: { status: number; type?: unknown }) =>
+	refused.status === 404 &&
+	(refused.type === undefined ||
+		refused.type === "urn:happo:problem:no-such-path");
+
+const isPlainText = ({ headers }: Response) =>
+	/^text\/plain\b/i.test(headers.get("content-type") ?? "");
 
 /** The reason in the body of a refusal: of a problem, a relay's check result, or a plain text. */
 export function reasonIn(body: unknown): string {
@@ -69,13 +85,17 @@ export function refusal(
 ): HostFailure {
 	const { status } = response;
 	const reason = reasonIn(body);
-	if (status === 404 && !isRecord(body))
+	const type = problemType(body);
+	// the client puts about:blank for an empty body
+	const { type: named } = isRecord(body) ? body : { type: "about:blank" };
+	if (status === 404 && named === "about:blank")
 		return new HostFailure({
 			reason: "unsupported",
 			status,
 			message: `it has no ${operation} (404), as agents of the original, or is no agent`,
 		});
-	if (status === 403 && reason === "Access Denied")
+	// no agent has another refusal without a problem
+	if (status === 403 && typeof body === "string" && isPlainText(response))
 		return new HostFailure({
 			reason: "refused",
 			status,
@@ -87,9 +107,15 @@ export function refusal(
 		(status === 500 || status === 504) &&
 		isRecord(body) &&
 		body.return_value === 3 &&
-		body.title === undefined;
+		!isProblem(body);
 	return new HostFailure({
-		reason: isRelay ? "unreachable" : status < 500 ? "refused" : "failed",
+		reason: isRelay
+			? "unreachable"
+			: type === "urn:happo:problem:no-such-path"
+				? "unsupported"
+				: status < 500
+					? "refused"
+					: "failed",
 		status,
 		message: reason === "" ? `answered ${status}` : `${reason} (${status})`,
 	});

@@ -1,11 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { openYaml, YamlError } from "../../../src/protocol/yaml.ts";
-import {
-	resolveSettings,
-	SettingsError,
-	type SettingTable,
-} from "../../../src/setting-table.ts";
+import { badTexts, type SettingTable } from "../../../src/setting-table.ts";
 import { systemReason } from "../../../src/system-error.ts";
 import { UsageError } from "../../argv.ts";
 import type { Flags } from "../../flag-command.ts";
@@ -97,13 +93,8 @@ export function parseConfigFile(
 									),
 								)
 						: [yaml.text(pairs, key)];
-				try {
-					resolveSettings({ [key]: setting }, { [key]: texts }, {});
-				} catch (error) {
-					if (!(error instanceof SettingsError)) throw error;
-					const reason = error.message.replace(`--${key}: `, "");
-					return yaml.fail(node, `${entry}: ${reason}`);
-				}
+				const wrong = badTexts(setting, texts);
+				if (wrong) return yaml.fail(node, `${entry}: ${wrong}`);
 				context[key === "hosts" ? "host" : key] = paths.has(key)
 					? texts.map((path) => placed(path, file, home))
 					: texts;

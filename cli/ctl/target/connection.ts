@@ -7,10 +7,16 @@ import {
 	createAgentClient,
 	OptionsError,
 	type Trust,
+	UnexpectedAnswer,
 } from "../../../src/client/index.ts";
 import { type Hop, hopText } from "../../../src/protocol/hop.ts";
 import { UsageError } from "../../argv.ts";
-import { type Failure, HostFailure, senseless } from "./answer.ts";
+import {
+	type Failure,
+	HostFailure,
+	isUnsupported,
+	senseless,
+} from "./answer.ts";
 import type { Target } from "./targets.ts";
 import { peerOf } from "./trust.ts";
 
@@ -23,9 +29,9 @@ export interface ConnectionOptions {
 
 /** What the client calls its options, in the words of the command line. */
 const trustFlags: Readonly<Record<string, string>> = {
-	ca: "--ca-file",
-	certificate: "--certificate",
-	key: "--private-key",
+	"trust: ca": "--ca-file",
+	"trust: certificate": "--certificate",
+	"trust: key": "--private-key",
 };
 
 /**
@@ -42,16 +48,13 @@ export function connectTo(
 			via: target.via.map(hopText),
 			trust: trust(target),
 			timeoutMilliseconds,
+			checkAnswers: true,
 			...(apiKey !== "" && { apiKey }),
 		});
 	} catch (error) {
 		if (!(error instanceof OptionsError)) throw error;
-		throw new UsageError(
-			error.message.replace(
-				/^trust: (\w+)(?=:)/,
-				(text, option: string) => trustFlags[option] ?? text,
-			),
-		);
+		const { option, reason } = error;
+		throw new UsageError(`${trustFlags[option] ?? option}: ${reason}`);
 	}
 }
 
@@ -95,10 +98,12 @@ export async function failureOf(
 			: message;
 	if (error instanceof AgentRefused)
 		return {
-			reason: error.status === 404 ? "unsupported" : "refused",
+			reason: isUnsupported(error) ? "unsupported" : "refused",
 			status: error.status,
 			message: own(error.message),
 		};
+	if (error instanceof UnexpectedAnswer)
+		return senseless(error.status, error.offence).failure;
 	if (error instanceof AgentUnreachable) {
 		const message = own(error.message);
 		const code = codeOf(error);
@@ -107,8 +112,6 @@ export async function failureOf(
 			? untrusted(message, code, target, timeoutMilliseconds)
 			: { reason: "unreachable", message };
 	}
-	// what is not as its type says was read from the agent
-	if (error instanceof TypeError) return senseless(200, error.message).failure;
 	return undefined;
 }
 

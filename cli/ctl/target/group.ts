@@ -31,15 +31,14 @@ export function createListHosts(
 				endpoint,
 				timeoutMilliseconds,
 				environment,
+				checkAnswers: true,
 				...(ca && { ca }),
 			});
 		} catch (error) {
 			if (!(error instanceof OptionsError)) throw error;
-			const named = error.message.replace(
-				/^ca:/,
-				() => `endpoint-ca-file ${caFile}:`,
-			);
-			throw new UsageError(`--${named}`);
+			const { option, reason } = error;
+			const flag = option === "ca" ? `endpoint-ca-file ${caFile}` : option;
+			throw new UsageError(`--${flag}: ${reason}`);
 		}
 		try {
 			const { data, error, response } = await client.GET("/manage/hosts", {
@@ -50,8 +49,6 @@ export function createListHosts(
 				`${place}: answered ${answerText(response.status, error)}${response.status === 404 ? ", it cannot list hosts" : ""}`,
 			);
 		} catch (error) {
-			if (error instanceof SyntaxError)
-				throw new UsageError(`${place}: the answer is no JSON`);
 			if (error instanceof AgentUnreachable)
 				throw new UsageError(`${place}: ${error.message}`);
 			throw error;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { CheckResult } from "../../../src/client/index.ts";
+import { UnexpectedAnswer } from "../../../src/client/index.ts";
 import { startTestAgent } from "../../support/agent.ts";
 import { clientOf, unreachable } from "../../support/client.ts";
 import { freePort } from "../../support/command-line.ts";
@@ -138,6 +139,44 @@ describe("a client of one agent", () => {
 			assert.equal(data, undefined);
 			assert.equal(response.status, status);
 		}
+	});
+
+	it("a failure without a body is an error all the same", async (t) => {
+		for (const [status, title] of [
+			[500, "Internal Server Error"],
+			[502, "Bad Gateway"],
+			[503, "Service Unavailable"],
+		] as const) {
+			const empty = await answering(t, (r) => r.writeHead(status).end());
+			for (const asked of [
+				clientOf(t, empty.port).GET("/status"),
+				clientOf(t, empty.port).POST("/monitor", check("0")),
+			]) {
+				const { data, error } = await asked;
+				assert.equal(data, undefined);
+				assert.deepEqual(error, { type: "about:blank", title, status });
+			}
+		}
+	});
+
+	it("says what is not of the contract, where it is asked to", async (t) => {
+		const server = await answering(t, (r) =>
+			json(r, { return_value: "0", message: "x" }),
+		);
+		const { data } = await clientOf(t, server.port).POST(
+			"/monitor",
+			check("0"),
+		);
+		assert.equal(data?.message, "x");
+		const error = await unreachable(
+			clientOf(t, server.port, { checkAnswers: true }).POST(
+				"/monitor",
+				check("0"),
+			),
+			/^127\.0\.0\.1:\d+: the answer is not what an agent answers: return_value: a string, not an integer$/,
+		);
+		assert.ok(error instanceof UnexpectedAnswer);
+		assert.equal(error.status, 200);
 	});
 
 	it("only GET and POST exist", async (t) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { problemType } from "../../../src/client/index.ts";
 import { startTestAgent } from "../../support/agent.ts";
 import { clientOf, unreachable } from "../../support/client.ts";
 import { freePort } from "../../support/command-line.ts";
@@ -113,6 +114,76 @@ describe("through bastions", () => {
 		await unreachable(
 			clientOf(t, other.port, { via: far }).GET("/"),
 			/^through 127\.0\.0\.1:\d+: proxy_hostport: /,
+		);
+	});
+
+	it("a problem that only relays have is a bastion's, whatever it says", async (t) => {
+		const problem = (code: string) => ({
+			type: `urn:happo:problem:${code}`,
+			title: "Service Unavailable",
+			status: 503,
+			detail: "sorry",
+			return_value: 3,
+			message: "sorry",
+		});
+		const asked = (code: string, headers: Record<string, string>) =>
+			answering(t, (response) => {
+				const type = { "Content-Type": "application/problem+json" };
+				response.writeHead(503, { ...type, ...headers });
+				response.end(JSON.stringify(problem(code)));
+			}).then(({ port }) =>
+				clientOf(t, 1, { via: [local(port)] }).POST("/monitor", check),
+			);
+		const passedOn = { "X-Content-Type-Options": "nosniff" };
+		for (const code of ["relay-busy", "destination-forbidden", "bad-relay"])
+			await unreachable(
+				asked(code, passedOn),
+				/^through 127\.0\.0\.1:\d+: sorry$/,
+			);
+		// the agent's, passed on; and the bastion's own
+		const busy = await asked("busy", passedOn);
+		assert.equal(problemType(busy.error), "urn:happo:problem:busy");
+		await unreachable(asked("busy", {}), /^through .*: sorry$/);
+	});
+
+	it("words do not make a refusal a bastion's: an agent without types", async (t) => {
+		const detail = "64 relayed requests are on their way";
+		const agent = await answering(t, (response) => {
+			response.writeHead(503, {
+				"Content-Type": "application/problem+json",
+				"X-Content-Type-Options": "nosniff",
+			});
+			response.end(
+				JSON.stringify({
+					...{ title: "Service Unavailable", status: 503, detail },
+					...{ return_value: 3, message: detail },
+				}),
+			);
+		});
+		const client = clientOf(t, 1, { via: [local(agent.port)] });
+		assert.equal((await client.POST("/monitor", check)).response.status, 503);
+	});
+
+	it("a GET that was posted is known by its type", async (t) => {
+		const agent = await startTestAgent(t);
+		// an original agent as the last bastion posts it there
+		const original = await answering(t, async (response) => {
+			const answer = await clientOf(t, agent.port).POST(
+				"/get/status" as "/metric",
+			);
+			assert.equal(
+				problemType(answer.error),
+				"urn:happo:problem:misrelayed-get",
+			);
+			json(
+				response,
+				{ ...(answer.error as object), detail: "in other words" },
+				404,
+			);
+		});
+		await unreachable(
+			clientOf(t, 1, { via: [local(original.port)] }).GET("/status"),
+			/^through 127\.0\.0\.1:\d+: the last bastion is an original agent, which cannot relay GET$/,
 		);
 	});
 

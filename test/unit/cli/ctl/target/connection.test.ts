@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { failureOf } from "../../../../../cli/ctl/target/connection.ts";
-import { AgentUnreachable } from "../../../../../src/client/index.ts";
+import {
+	connectTo,
+	failureOf,
+} from "../../../../../cli/ctl/target/connection.ts";
+import {
+	AgentUnreachable,
+	UnexpectedAnswer,
+} from "../../../../../src/client/index.ts";
 
 const target = {
 	name: "certificates:6777",
@@ -53,4 +59,32 @@ test("the word certificate alone is no reason for advice", async () => {
 			reason: "unreachable",
 			message,
 		});
+});
+
+test("an answer that is not of the contract is a failure of the host, an error of ours is none", async () => {
+	assert.deepEqual(
+		await failureOf(
+			new UnexpectedAnswer("certificates:6777", 200, "app_version: missing"),
+			target,
+			1000,
+		),
+		{
+			reason: "failed",
+			status: 200,
+			message: "its answer is not what an agent answers (app_version: missing)",
+		},
+	);
+	assert.equal(await failureOf(new TypeError("ours"), target, 1000), undefined);
+});
+
+test("options are known by their names, whatever is said of them", () => {
+	const settings = { timeoutMilliseconds: 1000, apiKey: "" };
+	for (const [trust, message] of [
+		[{ ca: "x" }, "--ca-file: no certificate (PEM)"],
+		[{ certificate: "x", key: "y" }, "--certificate: no certificate (PEM)"],
+	] as const)
+		assert.throws(
+			() => connectTo(target, { ...settings, trust: () => trust }),
+			{ message },
+		);
 });

@@ -1,0 +1,79 @@
+import type { components } from "../../generated/schema.ts";
+import { answerShapes, type Shape } from "../../generated/shapes.ts";
+
+/** What kind of problem an agent answered. */
+export type ProblemType = components["schemas"]["ProblemType"];
+
+/**
+ * The type of a problem; undefined for every other body, and for the refusals of
+ * agents that are too old to have types, the original's among them.
+ */
+export function problemType(body: unknown): ProblemType | undefined {
+	const { type } = (body ?? {}) as { type?: unknown };
+	return typeof type === "string" && type.startsWith("urn:happo:problem:")
+		? (type as ProblemType)
+		: undefined;
+}
+
+/** The JSON type of a value as schemas name it. */
+function kindOf(value: unknown): string {
+	if (value === null) return "null";
+	if (Array.isArray(value)) return "array";
+	return Number.isInteger(value) ? "integer" : typeof value;
+}
+
+const isKind = (kind: string, is: string) =>
+	kind === is || (kind === "integer" && is === "number");
+
+const article = (word: string) => (/^[aio]/.test(word) ? "an" : "a");
+
+/** What in a value is not of its shape, with its place: `store.reason: a number, not a string`. */
+function offence(
+	shape: Shape,
+	value: unknown,
+	place: string,
+): string | undefined {
+	const { is, orNull, each, fields } = shape;
+	if (orNull && value === null) return undefined;
+	const kind = kindOf(value);
+	if (!isKind(kind, is)) {
+		const found =
+			kind === "null" || kind === "undefined"
+				? "missing"
+				: `${article(kind)} ${kind}, not ${article(is)} ${is}`;
+		return `${place || "the body"}: ${found}`;
+	}
+	const inside = (name: string) => (place ? `${place}.${name}` : name);
+	for (const [key, field] of Object.entries(fields ?? {})) {
+		const name = key.replace(/\?$/, "");
+		const given = (value as Record<string, unknown>)[name];
+		if (given === undefined && name !== key) continue;
+		const found = offence(field, given, inside(name));
+		if (found) return found;
+	}
+	if (!each) return undefined;
+	for (const [key, entry] of Object.entries(value as object)) {
+		if (fields && (key in fields || `${key}?` in fields)) continue;
+		const found = offence(
+			each,
+			entry,
+			is === "array" ? `${place}[${key}]` : inside(key),
+		);
+		if (found) return found;
+	}
+	return undefined;
+}
+
+/**
+ * What in the body of a successful answer is not as the contract says; undefined
+ * if nothing is. Fields that the contract does not know are no offence, and
+ * neither are values beyond its bounds: agents may be newer than this client.
+ * @param operation method and path as the contract writes them, `GET /status`
+ */
+export function answerOffence(
+	operation: string,
+	body: unknown,
+): string | undefined {
+	const shape = answerShapes[operation];
+	return shape && offence(shape, body, "");
+}

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { answerOffence } from "../../../src/client/answer-check.ts";
+import { problemType } from "../../../src/client/index.ts";
+
+const status = {
+	...{ app_version: "1", uptime_seconds: 1, num_goroutine: 1, callers: [] },
+	metric_buffer_status: { newest_timestamp: 0, oldest_timestamp: 0 },
+	leveldb_properties: {},
+};
+
+test("what the contract says is no offence, and neither is what it does not know", () => {
+	for (const [operation, body] of [
+		["GET /status", status],
+		["GET /status", { ...status, later: [1], collection: undefined }],
+		["POST /metric", { metric_data: null, message: "" }],
+		["GET /status/request", { last1: null, last5: [{ url: "/", counts: {} }] }],
+		["GET /nothing", 5],
+	] as const)
+		assert.equal(answerOffence(operation, body), undefined, operation);
+});
+
+test("an offence is named with its place", () => {
+	const sample = { hostname: "h", timestamp: 1, metrics: { a: "1" } };
+	for (const [operation, body, said] of [
+		["GET /status", [], "the body: an array, not an object"],
+		["GET /status", { ...status, app_version: null }, "app_version: missing"],
+		[
+			"GET /status",
+			{ ...status, uptime_seconds: 1.5 },
+			"uptime_seconds: a number, not an integer",
+		],
+		[
+			"GET /status",
+			{ ...status, metric_buffer_status: {} },
+			"metric_buffer_status.newest_timestamp: missing",
+		],
+		[
+			"GET /status",
+			{ ...status, callers: [1] },
+			"callers[0]: an integer, not a string",
+		],
+		[
+			"POST /metric",
+			{ message: "", metric_data: [sample] },
+			"metric_data[0].metrics.a: a string, not a number",
+		],
+		["GET /manage/hosts", { hosts: [{}] }, "hosts[0].group_name: missing"],
+	] as const)
+		assert.equal(answerOffence(operation, body), said);
+});
+
+test("a problem has a type, everything else has none", () => {
+	const type = "urn:happo:problem:busy";
+	assert.equal(problemType({ type, title: "Service Unavailable" }), type);
+	for (const body of [
+		...[undefined, null, "Access Denied\n", [], { title: "Not Found" }],
+		...[{ type: "about:blank" }, { type: 5 }],
+	])
+		assert.equal(problemType(body), undefined);
+});
