@@ -47,6 +47,9 @@ export function createHandlers(parts: {
 	};
 }
 
+/** Memory that is set aside before a snapshot is read. Most are smaller, and give it back. */
+const snapshotBytes = 8 * 1024 * 1024;
+
 /** GET /machine-state and GET /machine-state/{key}. */
 function createMachineState(
 	states: MachineStates,
@@ -56,7 +59,8 @@ function createMachineState(
 			const keys = await states.list();
 			return { status: keys.length > 0 ? 200 : 404, body: { keys } };
 		},
-		getMachineState: async ({ key }) => {
+		getMachineState: async ({ key }, _body, call) => {
+			await call.reserve(snapshotBytes);
 			const machineState = await states.read(key);
 			return machineState === undefined
 				? { status: 404, body: { error: "leveldb: not found" } }

@@ -90,6 +90,18 @@ describe("max-buffered-bytes, all bodies together", () => {
 		await eventually("the budget is back", () => served(port));
 	});
 
+	it("a machine state is not read from the store before there is memory for it", async (t) => {
+		const { port } = await startTestAgent(t, limit);
+		const read = async () =>
+			(await send({ port, path: "/machine-state/s-1" })).status;
+		assert.equal(await read(), 404);
+		const first = await halfSent(t, port, 3000);
+		await eventually("the budget is in use", () => refused(port));
+		assert.equal(await read(), 503);
+		first.finish();
+		await eventually("the budget is back", async () => (await read()) === 404);
+	});
+
 	it("is given back after refusals: too large, no JSON, wrong, denied", async (t) => {
 		const { port } = await startTestAgent(t, {
 			...limit,
