@@ -101,7 +101,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 		to: /^src\/protocol\/|^generated\/schema\.ts$/,
 	},
 	// processes as such: no plugins, no log, no settings
-	{ from: /^src\/spawn\//, to: /^src\/spawn\// },
+	{ from: /^src\/spawn\//, to: /^src\/spawn\/|^src\/turn\.ts$/ },
 	{
 		from: /^src\/commands\//,
 		to: /^src\/(commands|protocol|spawn)\/|^src\/(agent-error|fair-limit|log|log-repeats|secret-variable|turn)\.ts$/,
@@ -167,6 +167,8 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	fastify: ["src/http/server.ts"],
 	"openapi-backend": ["src/http/bind.ts"],
 	"openapi-fetch": ["generated/client.ts"],
+	diff: ["cli/ctl/output/line-diff.ts"],
+	"get-east-asian-width": ["cli/ctl/output/terminal.ts"],
 	clipanion: ["cli/flag-command.ts", "cli/program.ts"],
 	"node:child_process": ["src/spawn/child-process-engine.ts"],
 	"node:https": [

@@ -1,71 +1,35 @@
-/** More comparisons than these take longer than anybody wants to wait. */
-const mostComparisons = 4_000_000;
+import { diffArrays } from "diff";
 
-/** Length of the longest common part of every pair of tails. */
-function commonTails(before: readonly string[], after: readonly string[]) {
-	const width = after.length + 1;
-	const lengths = new Uint32Array((before.length + 1) * width);
-	for (let i = before.length - 1; i >= 0; i--)
-		for (let j = after.length - 1; j >= 0; j--)
-			lengths[i * width + j] =
-				before[i] === after[j]
-					? (lengths[(i + 1) * width + j + 1] ?? 0) + 1
-					: Math.max(
-							lengths[(i + 1) * width + j] ?? 0,
-							lengths[i * width + j + 1] ?? 0,
-						);
-	return (i: number, j: number) => lengths[i * width + j] ?? 0;
-}
+/** Texts with more changed lines are shown as replaced: finding what they share would take too long. */
+const maxEdits = 1_000;
+
+/** Unchanged lines shown before the first change and after the last. */
+const contextLines = 3;
+
+const linesOf = (text: string) => text.split("\n").slice(0, -1);
 
 /**
- * What changed between two texts, line by line: `-` went, `+` came, a blank
- * stayed. Empty if nothing changed.
+ * What changed between two texts, line by line, from the first change to the last with a
+ * little context: `-` was removed, `+` was added, a blank is unchanged. Empty if nothing
+ * changed.
  */
 export function lineDiff(before: string, after: string): string[] {
 	if (before === after) return [];
-	const one = before.split("\n").slice(0, -1);
-	const other = after.split("\n").slice(0, -1);
-	let start = 0;
-	while (
-		start < one.length &&
-		start < other.length &&
-		one[start] === other[start]
-	)
-		start++;
-	let end = 0;
-	while (
-		end < one.length - start &&
-		end < other.length - start &&
-		one.at(-1 - end) === other.at(-1 - end)
-	)
-		end++;
-	const gone = one.slice(start, one.length - end);
-	const come = other.slice(start, other.length - end);
-	const lines: string[] = [];
-	if (gone.length * come.length > mostComparisons) {
-		lines.push(...gone.map((l) => `-${l}`), ...come.map((l) => `+${l}`));
-	} else {
-		const common = commonTails(gone, come);
-		let i = 0;
-		let j = 0;
-		while (i < gone.length || j < come.length) {
-			if (i < gone.length && gone[i] === come[j]) {
-				lines.push(` ${gone[i]}`);
-				i++;
-				j++;
-			} else if (
-				j === come.length ||
-				(i < gone.length && common(i + 1, j) >= common(i, j + 1))
-			)
-				lines.push(`-${gone[i++]}`);
-			else lines.push(`+${come[j++]}`);
-		}
-	}
-	// a little of what stands around it
-	const kept = (from: readonly string[]) => from.map((line) => ` ${line}`);
-	return [
-		...kept(one.slice(Math.max(0, start - 3), start)),
-		...lines,
-		...kept(one.slice(one.length - end).slice(0, 3)),
+	const old = linesOf(before);
+	const current = linesOf(after);
+	const parts = diffArrays(old, current, { maxEditLength: maxEdits }) ?? [
+		{ value: old, removed: true, added: false },
+		{ value: current, removed: false, added: true },
 	];
+	const lines = parts.flatMap(({ value, removed, added }) => {
+		const mark = removed ? "-" : added ? "+" : " ";
+		return value.map((line) => mark + line);
+	});
+	const isChange = (line: string) => !line.startsWith(" ");
+	const first = lines.findIndex(isChange);
+	const last = lines.findLastIndex(isChange);
+	return lines.slice(
+		Math.max(0, first - contextLines),
+		last + 1 + contextLines,
+	);
 }

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import { styleText } from "node:util";
+import { eastAsianWidth } from "get-east-asian-width";
 
 /** What moves a cursor, colours, reorders or hides text, and what is no character at all. */
 export const unsafe =
@@ -27,13 +28,11 @@ export const endedLines = (text: string) => {
 	return safe === "" || safe.endsWith("\n") ? safe : `${safe}\n`;
 };
 
-/** Scripts and pictures that terminals show two columns wide. */
-const wide =
-	/[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const narrowless = /[\p{M}\u200b-\u200d]/u;
+/** Marks that are drawn onto the character before them, and joiners. */
+const zeroWidth = /[\p{M}\u200b-\u200d]/u;
 
 const columnsOf = (character: string) =>
-	narrowless.test(character) ? 0 : wide.test(character) ? 2 : 1;
+	zeroWidth.test(character) ? 0 : eastAsianWidth(character.codePointAt(0) ?? 0);
 
 /** How many columns of a terminal a text on one line takes. */
 export function displayWidth(text: string): number {

@@ -20,6 +20,7 @@ test("control characters are shown, not sent", () => {
 
 test("widths count columns: wide characters two, marks none", () => {
 	assert.equal(displayWidth("日本"), 4);
+	assert.equal(displayWidth("✅ ok ✓"), 7);
 	assert.equal(displayWidth("e\u0301"), 1);
 	assert.equal(fitted("abcdef", 4), "abc…");
 	assert.equal(fitted("日本語", 5), "日本…");
