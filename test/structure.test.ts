@@ -82,7 +82,10 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 		from: /^src\/client\//,
 		to: /^src\/(client|protocol|relay)\/|^generated\/(client|schema|shapes)\.ts$/,
 	},
-	{ from: /^src\/agent\.ts$/, to: /^src\/|^generated\/contract\.ts$/ },
+	{
+		from: /^src\/agent(\.ts$|\/)/,
+		to: /^src\/|^generated\/(contract|version)\.ts$/,
+	},
 	{
 		from: /^src\/http\//,
 		to: /^src\/(http|protocol)\/|^src\/(agent-error|collect|fair-limit|log|log-repeats|strict-json)\.ts$|^generated\/handlers\.ts$/,

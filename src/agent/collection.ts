@@ -1,0 +1,65 @@
+import type { Asking } from "../commands/lookups.ts";
+import type { Log } from "../log.ts";
+import { createCollector } from "../metrics/collector.ts";
+import { createMetricConfigFile } from "../metrics/metric-config-file.ts";
+import { staleSeconds } from "../protocol/sensu.ts";
+import type { DaemonSettings } from "../settings.ts";
+import { createCollected } from "../status/collected.ts";
+import type { Execution } from "./commands.ts";
+import type { Store } from "./store.ts";
+
+/** Metric plugins that run at once. */
+const concurrency = 16;
+
+/**
+ * From the start to the first pass: soon, but after the start's own work, and not at the same moment on all the hosts
+ * that were updated together.
+ */
+const firstPassMilliseconds = (intervalSeconds: number) =>
+	Math.min(intervalSeconds * 1000, 2_000 + Math.random() * 8_000);
+
+/**
+ * What runs the metric plugins of metrics.yaml, not started yet: samples go to the store, and the latest of each metric
+ * to `collected`.
+ * @param parts.now wall clock in milliseconds
+ * @param parts.elapsed monotonic clock in milliseconds
+ */
+export function createCollection(parts: {
+	settings: DaemonSettings;
+	execution: Execution;
+	buffer: Pick<Store["buffer"], "append">;
+	asking: Asking;
+	now: () => number;
+	elapsed: () => number;
+	log: Log;
+}) {
+	const { settings, execution, now, log } = parts;
+	const intervalSeconds = settings["collection-interval-seconds"];
+	const metricConfigFile = createMetricConfigFile({
+		file: settings["metric-config"],
+		copies: `${settings.dbfile}.metric-config`,
+		look: parts.asking.look,
+		log,
+		now,
+	});
+	const collected = createCollected({
+		now: parts.elapsed,
+		lifetimeMilliseconds: staleSeconds(intervalSeconds) * 1000,
+	});
+	const collector = createCollector({
+		config: metricConfigFile,
+		plugins: execution.pluginsIn(settings["sensu-plugin-paths"]),
+		// checks and collection cannot take each other's places
+		runCommand: execution.runnerOf(concurrency),
+		store: async (samples) => {
+			collected.enter(samples);
+			await parts.buffer.append(samples);
+		},
+		log,
+		now,
+		concurrency,
+		intervalMilliseconds: intervalSeconds * 1000,
+		firstPassMilliseconds: firstPassMilliseconds(intervalSeconds),
+	});
+	return { metricConfigFile, collected, collector };
+}

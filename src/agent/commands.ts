@@ -1,0 +1,89 @@
+import { type Commands, createCommands } from "../commands/command.ts";
+import { childEnvironment } from "../commands/environment.ts";
+import { type Asking, createLookups } from "../commands/lookups.ts";
+import { createPlugins, type Plugins } from "../commands/plugin.ts";
+import { createRunner, type RunCommand } from "../commands/runner.ts";
+import { createFairLimit, type FairLimit } from "../fair-limit.ts";
+import type { Log } from "../log.ts";
+import type { DaemonSettings } from "../settings.ts";
+import { chooseEngine, type WantedEngine } from "../spawn/engine.ts";
+import { startingOpenFiles } from "../spawn/open-files.ts";
+import type { Engine } from "../spawn/started.ts";
+
+/** What runs plugins and commands. */
+export interface Execution {
+	engine: Engine;
+	commands: Commands;
+	/** A runner with places of its own: what it runs takes none of another's. */
+	runnerOf(maxCommands: number): RunCommand;
+	/** The plugins of these directories. */
+	pluginsIn(directories: readonly string[]): Plugins;
+	/** Commands that wait for a place of any runner. */
+	waiting(): number;
+}
+
+/**
+ * Chooses the engine and the environment of commands, and says in the log what an operator should know of both.
+ * @param parts.asking how plugins are looked up
+ * @throws an error that says why, for an engine that cannot be loaded
+ */
+export function createExecution(parts: {
+	settings: DaemonSettings;
+	environment: NodeJS.ProcessEnv;
+	asking: Asking;
+	/** Directory of the plugins that come with the agent. */
+	ownPlugins: string | undefined;
+	log: Pick<Log, "warning" | "error">;
+}): Execution {
+	const { settings, ownPlugins, log } = parts;
+	const { variables, heldBack } = childEnvironment(parts.environment, {
+		passed: settings["plugin-environment"],
+		locale: settings["plugin-locale"],
+	});
+	if (heldBack.length > 0)
+		log.warning(
+			`plugins do not get what looks like a secret: ${heldBack.join(", ")} (plugin-environment)`,
+		);
+	const engine = chooseEngine(settings["command-engine"] as WantedEngine, {
+		environment: variables,
+		log,
+		openFiles: settings["plugin-open-files"] || startingOpenFiles(),
+	});
+	if (engine.name === "child_process" && process.pid === 1)
+		log.warning(
+			"this is process 1 and cannot wait for orphans without its native code: processes that plugins leave behind stay as zombies (docker run --init)",
+		);
+	const commands = createCommands({
+		engine,
+		outputLimitBytes: settings["command-output-limit-bytes"],
+		maxLeftBehind: settings["max-left-behind"],
+		environment: variables,
+		log,
+	});
+	const allPlaces: FairLimit[] = [];
+	// of all lists: a directory that hangs takes one thread
+	const lookups = createLookups(parts.asking);
+	return {
+		engine,
+		commands,
+		runnerOf: (maxCommands) => {
+			const places = createFairLimit({ limit: maxCommands });
+			allPlaces.push(places);
+			return createRunner({
+				commands,
+				places,
+				maxCommands,
+				timeoutSeconds: settings["command-timeout"],
+			});
+		},
+		pluginsIn: (directories) =>
+			createPlugins({
+				directories,
+				allowShell: settings.shell,
+				...(ownPlugins !== undefined && { ownPlugins }),
+				lookups,
+				timeoutMilliseconds: settings["command-timeout"] * 1000,
+			}),
+		waiting: () => allPlaces.reduce((sum, { waiting }) => sum + waiting, 0),
+	};
+}

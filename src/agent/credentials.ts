@@ -1,0 +1,58 @@
+import type { Log } from "../log.ts";
+import { untilAnswered } from "../polled-files.ts";
+import { loadTrust, type Trust } from "../relay/trust.ts";
+import type { DaemonSettings } from "../settings.ts";
+import { warnOfRisks } from "../start-warnings.ts";
+import { type KeyPair, loadKeyPair } from "../tls/key-pair.ts";
+
+/** What the agent shows and believes over TLS. */
+export interface Credentials {
+	/** Where the key pair is, as loadKeyPair() takes it. */
+	keyFiles: Parameters<typeof loadKeyPair>[0];
+	keyPair: KeyPair;
+	/** Of other agents, for relays. */
+	trust: Trust;
+}
+
+/**
+ * Reads certificates and keys once their file systems answer, and says in the log what is risky about them.
+ * @param parts.look see createFileTurn
+ * @throws KeyPairError and TrustError
+ */
+export async function loadCredentials({
+	settings,
+	look,
+	log,
+}: {
+	settings: DaemonSettings;
+	look: (file: string) => Promise<unknown>;
+	log: Pick<Log, "warning" | "error">;
+}): Promise<Credentials> {
+	const keyFiles = {
+		certificateFile: settings["public-key"],
+		privateKeyFile: settings["private-key"],
+		passphrase: settings["private-key-passphrase"],
+		passphraseFile: settings["private-key-passphrase-file"],
+	};
+	const trustFiles = {
+		caFile: settings["proxy-ca-file"],
+		certificateFile: settings["proxy-certificate"],
+		keyFile: settings["proxy-private-key"],
+	};
+	const { certificateFile, privateKeyFile, passphraseFile } = keyFiles;
+	await untilAnswered({
+		files: [
+			...[certificateFile, privateKeyFile, passphraseFile],
+			...Object.values(trustFiles),
+		],
+		look,
+		log,
+	});
+	const keyPair = await loadKeyPair(keyFiles);
+	const trust = await loadTrust({
+		...trustFiles,
+		pins: settings["proxy-fingerprints"],
+	});
+	await warnOfRisks({ settings, keyPair, trust, log });
+	return { keyFiles, keyPair, trust };
+}

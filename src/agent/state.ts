@@ -1,0 +1,97 @@
+import { version } from "../../generated/version.ts";
+import type { createCollector, PassResult } from "../metrics/collector.ts";
+import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
+import { type DaemonSettings, daemonSettings } from "../settings.ts";
+import type { createLoopDelay } from "../status/loop-delay.ts";
+import type { State } from "../status/state.ts";
+import type { KeyPair } from "../tls/key-pair.ts";
+import type { Execution } from "./commands.ts";
+import type { Store } from "./store.ts";
+
+/** A pass of the collection in the contract's words. */
+function shownPass(pass: PassResult | undefined, ageMilliseconds = 0) {
+	if (!pass) return null;
+	const { startedAt, durationMilliseconds, stored, error, plugins } = pass;
+	return {
+		started_at: startedAt,
+		age_seconds: Math.floor(ageMilliseconds / 1000),
+		duration_seconds: Math.round(durationMilliseconds) / 1000,
+		stored,
+		...(error !== undefined && { error }),
+		plugins: plugins.map(({ badLines, firstBadLine, ...plugin }) => ({
+			...plugin,
+			bad_lines: badLines,
+			...(firstBadLine !== undefined && { first_bad_line: firstBadLine }),
+		})),
+	};
+}
+
+/**
+ * The certificate in the contract's words.
+ * @param problem why the files that are there now are not in use
+ */
+export function shownCertificate(
+	file: string,
+	{ subject, validTo, fingerprint256 }: KeyPair,
+	problem?: string,
+): ReturnType<State["certificate"]> {
+	return {
+		file,
+		subject,
+		not_after: Math.floor(validTo.getTime() / 1000),
+		fingerprint_sha256: fingerprint256,
+		...(problem !== undefined && { problem }),
+	};
+}
+
+/**
+ * The agent as its status shows it, before it listens: there are no connections, and the certificate is the one that the
+ * start read. Whoever starts the server replaces these two.
+ * @param parts.now wall clock in milliseconds
+ */
+export function createState(parts: {
+	settings: DaemonSettings;
+	now: () => number;
+	execution: Execution;
+	store: Store;
+	collector: Pick<ReturnType<typeof createCollector>, "last" | "age">;
+	metricConfigFile: MetricConfigFile;
+	loopDelay: ReturnType<typeof createLoopDelay>;
+	keyPair: KeyPair;
+}): State {
+	const { settings, now, execution, store, collector } = parts;
+	const { engine, commands } = execution;
+	const begun = performance.now();
+	return {
+		version,
+		startedAt: now(),
+		now,
+		uptimeSeconds: () => (performance.now() - begun) / 1000,
+		commands: () => ({
+			engine: engine.name,
+			running: commands.running,
+			waiting: execution.waiting(),
+			timeouts: commands.timeouts,
+			survivors: commands.survivors,
+			survivors_total: commands.survivorsTotal,
+			left_behind: commands.leftBehind,
+			left_behind_stopped_total: commands.leftBehindStoppedTotal,
+		}),
+		connections: () => ({ open: 0, waiting: 0 }),
+		eventLoop: parts.loopDelay.read,
+		collection: () => {
+			const { error, warnings } = parts.metricConfigFile.status();
+			return {
+				enabled: !settings["disable-collect-metrics"],
+				interval_seconds: settings["collection-interval-seconds"],
+				config_error: error,
+				config_warnings: warnings,
+				last_pass: shownPass(collector.last(), collector.age()),
+			};
+		},
+		...store,
+		certificate: () => shownCertificate(settings["public-key"], parts.keyPair),
+		settings,
+		table: daemonSettings,
+	};
+}
