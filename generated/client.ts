@@ -36,17 +36,17 @@ export type AgentPaths = Pick<paths, AgentPath>;
 /** The operations of a management server. */
 export type ManagementPaths = Pick<paths, ManagementPath>;
 
-/** Calls an agent's operations; an HTTP status never throws, the network can. */
+/** Calls an agent's operations. An HTTP status never throws; a network failure does. */
 export type AgentClient = Client<AgentPaths>;
 
 /** Calls a management server's operations. */
 export type ManagementClient = Client<ManagementPaths>;
 
-/** Where a server is, and the fetch that reaches it. */
+/** A server's address, and the fetch that reaches it. */
 export interface Connection {
 	/** Scheme, host and port, such as `https://127.0.0.1:6777`. */
 	baseUrl: string;
-	/** Decides about certificates, timeouts and pooling. */
+	/** Implements certificate checks, timeouts and connection pooling. */
 	fetch: (request: Request) => Promise<Response>;
 }
 

@@ -1,5 +1,5 @@
 // Written by `npm run generate` from openapi.yaml. Do not edit.
-/** The operations an agent serves, without texts and examples. */
+/** The operations of an agent, without texts and examples. */
 export const contract = {
 	"openapi": "3.1.0",
 	"info": {

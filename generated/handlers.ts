@@ -11,7 +11,7 @@ export type Params<Op extends keyof operations> =
 			: Exclude<P, undefined>
 		: never;
 
-/** Request body of an operation; undefined where it takes none. */
+/** Request body of an operation; undefined if it takes none. */
 export type Body<Op extends keyof operations> =
 	Exclude<operations[Op]["requestBody"], undefined> extends infer B
 		? [B] extends [never]
@@ -19,44 +19,45 @@ export type Body<Op extends keyof operations> =
 			: Content<B>[keyof Content<B>]
 		: never;
 
-/** What a handler tells of its work, for the log and the figures; no client sees it. */
+/** Facts about a handled request, for the log and the metrics. Clients do not see them. */
 export interface Facts {
-	/** The plugin, as it was asked for. */
+	/** The requested name of the plugin. */
 	plugin?: string;
-	/** There is such a plugin: no client can make up names of them. */
+	/** The plugin exists. Only then may its name become a label: clients can invent names. */
 	pluginFound?: boolean;
-	/** Program of an inventory's command line, where it begins with a plain name. */
+	/** Program of an inventory command line, if the line begins with a plain name. */
 	command?: string;
-	/** Options of either; may be a secret. */
+	/** Options of the plugin or command; may contain a secret. */
 	option?: string;
-	/** What the plugin or command answered. */
+	/** Exit status of the plugin or command. */
 	exitStatus?: number;
-	/** It was stopped at the time limit. */
+	/** The plugin or command was stopped at the time limit. */
 	timedOut?: boolean;
-	/** Its run, in milliseconds. */
+	/** Run time of the plugin or command, in milliseconds. */
 	ranMilliseconds?: number;
-	/** Where the request was relayed to. */
+	/** The next hop that the request was relayed to. */
 	hop?: string;
-	/** The answer is that agent's, whatever it says. */
+	/** The answer came from the next hop, whatever it says. */
 	hopAnswered?: boolean;
-	/** Why the answer is not what was asked for. */
+	/** Why the request failed or was refused. */
 	reason?: string;
 }
 
-/** What a handler may know of a request besides its contents. */
+/** What a handler knows about a request besides its parameters and its body. */
 export interface Call {
 	/** Address of the client. */
 	client: string;
 	/**
-	 * Waits until there is memory for so many bytes more of an answer, which count
-	 * until the client has it. Throws AgentError `busy` when there is none in time.
+	 * Waits until there is memory for this many more bytes of the answer. They stay
+	 * reserved until the client has the answer. Throws AgentError `busy` if there is
+	 * no memory in time.
 	 */
 	reserve(bytes: number): Promise<void>;
-	/** Aborted when the client has gone: nobody will read the answer. */
+	/** Aborted when the client has disconnected: nobody will read the answer. */
 	signal: AbortSignal;
-	/** What the caller will still wait, in milliseconds; undefined if it did not say. */
+	/** How long the client will still wait, in milliseconds; undefined if unknown. */
 	millisecondsLeft: number | undefined;
-	/** Agents that relayed the request before it came here. */
+	/** Number of agents that have relayed the request. */
 	hopsPassed: number;
 	/** Media types of the Accept header, best first; empty if there is none. */
 	accept: readonly string[];
@@ -70,7 +71,7 @@ type WithHeaders<T> = keyof Headers<T> extends never
 	? { headers?: Record<string, string> }
 	: { headers: Headers<T> & Record<string, string> };
 
-/** One media type: naming it is optional; several: it must be named. */
+/** A handler names the media type if there are several; otherwise it may leave it out. */
 type WithBody<C> = [C] extends [never]
 	? { body?: never; type?: never }
 	: {
@@ -81,55 +82,55 @@ type WithBody<C> = [C] extends [never]
 
 type Status<S> = S extends number ? S : number;
 
-// any media type in the contract means that the handler names it
+// where the contract allows any media type, the handler names it
 type Media<C> = C extends { "*/*": infer B }
 	? { [type: string]: B }
 	: C;
 
-/** One declared answer of an operation. */
+/** A declared answer of an operation. */
 export type Reply<Op extends keyof operations> = {
 	[S in keyof operations[Op]["responses"]]: {
 		status: Status<S>;
-		/** Told once whether the answer was delivered to the client. */
+		/** Called once: whether the client has received the answer. */
 		delivered?: (ok: boolean) => void;
-		/** For the log and the figures; no client sees them. */
+		/** For the log and the metrics; clients do not see them. */
 		facts?: Facts;
 	} & WithHeaders<operations[Op]["responses"][S]> &
 		WithBody<Media<Content<operations[Op]["responses"][S]>>>;
 }[keyof operations[Op]["responses"]];
 
-/** Does the work of one operation. What it throws is answered as a problem. */
+/** Handles one operation. An error that it throws becomes a problem answer. */
 export type Handler<Op extends keyof operations> = (
 	params: Params<Op>,
 	body: Body<Op>,
 	call: Call,
 ) => Reply<Op> | Promise<Reply<Op>>;
 
-/** Every operation an agent serves, none missing and none besides. */
+/** A handler for every operation of an agent. */
 export interface Handlers {
-	/** Say that the agent is there: `GET /`. */
+	/** Check that the agent answers: `GET /`. */
 	checkAvailability: Handler<"checkAvailability">;
 	/** Relay a request to the next hop: `POST /proxy`. */
 	relayRequest: Handler<"relayRequest">;
 	/** Run a Nagios plugin: `POST /monitor`. */
 	runCheck: Handler<"runCheck">;
-	/** Run a command and answer its output: `POST /inventory`. */
+	/** Run a command and return its output: `POST /inventory`. */
 	runInventoryCommand: Handler<"runInventoryCommand">;
 	/** Take the oldest metrics: `POST /metric`. */
 	drainMetrics: Handler<"drainMetrics">;
 	/** Store metrics: `POST /metric/append`. */
 	appendMetrics: Handler<"appendMetrics">;
-	/** Lend the oldest metrics for a time: `POST /metric/lease`. */
+	/** Lease the oldest metrics for a time: `POST /metric/lease`. */
 	leaseMetrics: Handler<"leaseMetrics">;
-	/** Say that a leased batch is safe: `POST /metric/ack`. */
+	/** Acknowledge a leased batch: `POST /metric/ack`. */
 	acknowledgeMetrics: Handler<"acknowledgeMetrics">;
 	/** List the leases: `GET /metric/leases`. */
 	listLeases: Handler<"listLeases">;
 	/** End a lease: `POST /metric/release`. */
 	releaseLease: Handler<"releaseLease">;
-	/** Look at the oldest metrics: `POST /metric/peek`. */
+	/** Show the oldest metrics: `POST /metric/peek`. */
 	peekMetrics: Handler<"peekMetrics">;
-	/** Show the collection's configuration in force: `GET /metric/config`. */
+	/** Show the collection's active configuration: `GET /metric/config`. */
 	getMetricConfig: Handler<"getMetricConfig">;
 	/** Replace the collection's configuration: `POST /metric/config/update`. */
 	updateMetricConfig: Handler<"updateMetricConfig">;
@@ -139,11 +140,11 @@ export interface Handlers {
 	getStatus: Handler<"getStatus">;
 	/** Report memory use: `GET /status/memory`. */
 	getMemoryStatus: Handler<"getMemoryStatus">;
-	/** Report how many requests were answered: `GET /status/request`. */
+	/** Count answered requests: `GET /status/request`. */
 	getRequestStatus: Handler<"getRequestStatus">;
-	/** List the snapshots of the machine: `GET /machine-state`. */
+	/** List the snapshots: `GET /machine-state`. */
 	listMachineStates: Handler<"listMachineStates">;
-	/** Show one snapshot of the machine: `GET /machine-state/{key}`. */
+	/** Show one snapshot: `GET /machine-state/{key}`. */
 	getMachineState: Handler<"getMachineState">;
 	/** Expose metrics to Prometheus: `GET /metrics`. */
 	exposeMetrics: Handler<"exposeMetrics">;

@@ -2,7 +2,7 @@
 import type { Body } from "./handlers.ts";
 import type { operations } from "./schema.ts";
 
-/** The operations a management server serves, without texts and examples. */
+/** The operations of a management server, without texts and examples. */
 export const managementContract = {
 	"openapi": "3.1.0",
 	"info": {
@@ -313,24 +313,24 @@ type WithJson<R> = R extends { content: { "application/json": infer B } }
 	? { body: B }
 	: { body?: never };
 
-/** One answer of an operation that the contract names by its status. */
+/** An answer of an operation with a status that the contract declares. */
 export type ManagementReply<Op extends keyof operations> = {
 	[S in Exclude<keyof operations[Op]["responses"], "default">]: {
 		status: S;
 	} & WithJson<operations[Op]["responses"][S]>;
 }[Exclude<keyof operations[Op]["responses"], "default">];
 
-/** Does the work of one operation. */
+/** Handles one operation. */
 export type ManagementHandler<Op extends keyof operations> = (
 	body: Body<Op>,
 	query: Query<Op>,
 ) => ManagementReply<Op> | Promise<ManagementReply<Op>>;
 
-/** Every operation a management server serves, none missing and none besides. */
+/** A handler for every operation of a management server. */
 export interface ManagementHandlers {
 	/** Register a host: `POST /manage/add`. */
 	addHost: ManagementHandler<"addHost">;
-	/** Ask whether a host is registered: `POST /manage/is_added`. */
+	/** Check whether a host is registered: `POST /manage/is_added`. */
 	findHost: ManagementHandler<"findHost">;
 	/** Unregister a host: `POST /manage/remove`. */
 	removeHost: ManagementHandler<"removeHost">;

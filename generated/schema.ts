@@ -8,8 +8,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Say that the agent is there
-         * @description Answers `OK` without a newline, as the original. Nothing is looked at or run.
+         * Check that the agent answers
+         * @description Answers `OK` without a newline, as v1 does. The agent checks nothing and runs nothing.
          */
         get: operations["checkAvailability"];
         put?: never;
@@ -31,28 +31,31 @@ export interface paths {
         put?: never;
         /**
          * Relay a request to the next hop
-         * @description Passes a request on to the first of `proxy_hostport` and answers with what that hop answered:
-         *     its status, its body byte for byte, and its `Content-Type`, `application/octet-stream` where it
-         *     names none (the original guessed the type from the body). Redirects of a hop are passed back, never followed; their `Location` is dropped with
-         *     the other headers, as in the original.
+         * @description Relays a request to the first host of `proxy_hostport` and returns that hop's answer: its
+         *     status, its body byte for byte, and its `Content-Type`, or `application/octet-stream` if it sent
+         *     none (v1 guessed the type from the body). The agent returns a hop's redirect and never follows
+         *     it; it drops `Location` and the other headers, as v1 does.
          *
-         *     With one host left, the bytes of `request_json` are posted to `/<request_type>` there. With
-         *     more, `/proxy` of the first is called with the remaining hosts. `get/<path>` (`get/status`)
-         *     makes the last relay send a real `GET`; an original agent as the last relay cannot do that, it
-         *     posts to `/get/<path>` and its peer answers 404 (`misrelayed-get`).
+         *     If one host is left, the agent posts the bytes of `request_json` to `/<request_type>` of that
+         *     host. If more are left, it calls `/proxy` of the first with the remaining hosts. With
+         *     `get/<path>`, such as `get/status`, the last relay sends a real `GET`. A v1 agent as the last
+         *     relay cannot do that: it posts to `/get/<path>`, and its peer answers 404 (`misrelayed-get`).
          *
-         *     `request_json` is base64, which is what every client and agent of the original really sends,
-         *     or the JSON text itself, which is what its documentation says (and its code loses: it forwards
-         *     an empty body). The first character that is not blank decides: `{` is JSON.
+         *     `request_json` is base64, as all v1 clients and agents send it, or JSON text, as v1's
+         *     documentation shows it (v1 itself forwards an empty body in that case). The first character
+         *     that is not a blank decides: `{` means JSON text.
          *
-         *     At most 16 agents are passed, nested relays included. The time that is left travels along, so
-         *     that an inner hop gives up before an outer one and says which hop was slow. At most 64
-         *     connections to a host are kept, 128 requests to a host and 512 in all are on their way, 64 to a
-         *     host where they came through another agent; more are answered 503 at once. A client that goes away cancels what it asked for. Whether the certificate
-         *     of the next hop is verified is the agent's setting; by default it is not, as in the original.
+         *     A request passes at most 16 agents, nested relays included. Each agent tells the next how much
+         *     time is left, so that an inner hop gives up before an outer one and the answer names the slow
+         *     hop. An agent has at most 512 relayed requests in flight, of which at most 128 go to one host, or
+         *     8 to a host that is slow to connect or did not answer. Further requests wait for a place as long
+         *     as their time limit allows and then get 503. Requests that came through another agent do not
+         *     wait; they get 503 at once. If the client disconnects, the agent cancels the relayed request. A
+         *     setting decides whether the agent verifies the next hop's certificate; by default it does not,
+         *     like v1.
          *
-         *     Failures of the relay itself have the shape of a check result, whatever was relayed, because
-         *     the original's clients expect it. A status of 500 makes check_happo say CRITICAL, on purpose.
+         *     Failures of the relay itself have the shape of a check result, whatever the request was,
+         *     because v1 clients expect it. Status 500 makes check_happo report CRITICAL, on purpose.
          */
         post: operations["relayRequest"];
         delete?: never;
@@ -73,30 +76,29 @@ export interface paths {
         /**
          * Run a Nagios plugin
          * @description Looks `plugin_name` up in the directories of `nagios-plugin-paths`, in order, runs it with
-         *     `plugin_option` and answers its exit status and its output. A failing check is a result, not
-         *     an error: the status is 200 whatever the plugin says.
+         *     `plugin_option` and returns its exit status and its output. A failed check is a result, not an
+         *     error: the HTTP status is 200 whatever the plugin's exit status is.
          *
-         *     An option line of plain words and quotes is split as a POSIX shell would split it and the
-         *     plugin is executed directly. A line that uses the shell (pipes, substitutions, globs,
-         *     redirections, variables, an open quote) goes through `/bin/sh -c`, as the original always did,
-         *     if the setting `shell` allows it.
+         *     The agent splits an option line of plain words and quotes as a POSIX shell would, and executes
+         *     the plugin directly. A line that needs a shell (pipes, substitutions, globs, redirections,
+         *     variables, an unclosed quote) goes through `/bin/sh -c`, if the setting `shell` allows it. v1
+         *     used `/bin/sh -c` for every line.
          *
-         *     Kept from the original, because clients depend on it:
-         *     - `return_value` is the plugin's exit status as it is, 0 to 255, also beyond the four Nagios
-         *       knows. A plugin that does not exist is 127, one that is not an executable file is 126.
-         *     - `message` is standard output as it is. With anything on standard error it is
-         *       `<stdout>, stderr=<stderr>`, and with an empty standard output always
-         *       `stdout=, stderr=<stderr>`.
-         *     - A timeout is status 500 with `return_value` 2 (CRITICAL), and the output is dropped.
+         *     Unchanged from v1, because clients depend on it:
+         *     - `return_value` is the plugin's exit status, 0 to 255, not only the four values that Nagios
+         *       knows. A plugin that does not exist gives 127, one that is not an executable file 126.
+         *     - `message` is the standard output, unchanged. If the plugin wrote to standard error, `message`
+         *       is `<stdout>, stderr=<stderr>`. If standard output is empty, it is `stdout=, stderr=<stderr>`.
+         *     - A timeout gives status 500 with `return_value` 2 (CRITICAL); the output is dropped.
          *
-         *     Different from the original:
-         *     - A death by signal *n* is `return_value` 128+*n* on every system, and `message` names the signal
-         *       (not for real-time signals, which this runtime cannot see: they are reported as exit status 0).
-         *     - After `command-timeout` seconds the whole process group gets SIGTERM, three seconds later
-         *       SIGKILL. A background process that the plugin leaves behind does not delay the answer. A process
-         *       that leaves the group (`setsid`) is not reached.
-         *     - Output beyond `command-output-limit-bytes` for each stream is dropped, and `message` says so.
-         *       Invalid UTF-8 is replaced by U+FFFD.
+         *     Different from v1:
+         *     - If signal *n* kills the plugin, `return_value` is 128+*n* on every system, and `message` names
+         *       the signal. Node.js does not report real-time signals: they look like exit status 0.
+         *     - After `command-timeout` seconds the whole process group gets SIGTERM, and three seconds later
+         *       SIGKILL. A process that has left the group (`setsid`) gets neither. A background process of
+         *       the plugin does not delay the answer.
+         *     - Each output stream is cut at `command-output-limit-bytes`, and `message` says so. U+FFFD
+         *       replaces invalid UTF-8.
          */
         post: operations["runCheck"];
         delete?: never;
@@ -115,16 +117,16 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Run a command and answer its output
-         * @description Runs `<command> <command_option>` as one `/bin/sh -c` line, found through `PATH`, and answers
-         *     what it wrote to standard output and standard error, in the order it was written.
+         * Run a command and return its output
+         * @description Runs `<command> <command_option>` as one `/bin/sh -c` line, found through `PATH`, and returns
+         *     its standard output and standard error, in the order in which they were written.
          *
-         *     This is a remote shell for everyone whom `allowed-hosts` admits; that is what the original
-         *     offers and its clients use. With the setting `shell` off only the commands listed in
-         *     `inventory-commands` are run, without a shell; with `inventory` off every request is 403.
+         *     This is a remote shell for everyone whom `allowed-hosts` admits. v1 offers it and clients use
+         *     it. With the setting `shell` off, the agent runs only the commands listed in
+         *     `inventory-commands`, without a shell. With `inventory` off it answers every request 403.
          *
-         *     Kept from the original: an exit status other than 0 is answered with status 400, a timeout
-         *     with status 417, `return_code` 0 and an empty output.
+         *     Unchanged from v1: an exit status other than 0 gives status 400; a timeout gives status 417,
+         *     `return_code` 0 and empty output.
          */
         post: operations["runInventoryCommand"];
         delete?: never;
@@ -144,21 +146,22 @@ export interface paths {
         put?: never;
         /**
          * Take the oldest metrics
-         * @description Answers the oldest stored metrics, up to 60 distinct seconds of arrival and 8 MiB but at least
-         *     one entry, and deletes them once the answer was delivered. The body may be absent. With
-         *     nothing stored `metric_data` is `null`, not `[]`, as in the original.
+         * @description Returns the oldest stored metrics and deletes them once the answer is delivered. The answer has
+         *     the entries of up to 60 distinct seconds of arrival and up to 8 MiB, but at least one entry. The
+         *     body may be absent. If nothing is stored, `metric_data` is `null`, not `[]`, as in v1.
          *
-         *     Nothing is deleted before the answer was delivered: the client has sent its next request on the
-         *     connection, or closed it in order, or has not reset it for three seconds. A client that ends its
-         *     side of the connection before the answer counts as one that has vanished. Until then the data is
-         *     reserved, so that two drains at once never get the same, and otherwise it is put back. Over a
-         *     crash or a stop of the agent a drain is at-least-once: the same data can be answered again. Through
-         *     a relay the agent hears of the bastion only: when the bastion has the data, it is gone. A backend
-         *     that wants certainty, and every one behind a bastion, uses `/metric/lease` and `/metric/ack`.
+         *     The answer counts as delivered when the client sends its next request on the connection, closes
+         *     the connection in order, or has not reset it for three seconds. A client that closes its sending
+         *     side before the answer counts as gone. Until delivery the data is reserved, so that concurrent
+         *     drains never get the same data. If delivery fails, the data is available again. After a crash or
+         *     a stop of the agent the same data can be returned a second time (at-least-once delivery). Behind
+         *     a bastion the agent sees only the bastion: the data is deleted as soon as the bastion has it.
+         *     Backends behind a bastion, and backends that must not lose data, use `/metric/lease` and
+         *     `/metric/ack`.
          *
-         *     Data that `/metric/lease` has lent to the consumer `default` is not answered while the lease runs.
-         *     A plain drain is that consumer: where the setting `metric-consumers` does not name `default`, it
-         *     is refused with 400.
+         *     A drain acts as the consumer `default`. It does not return data that `default` has leased, while
+         *     the lease runs. If the setting `metric-consumers` does not name `default`, the agent refuses the
+         *     drain with 400.
          */
         post: operations["drainMetrics"];
         delete?: never;
@@ -178,12 +181,13 @@ export interface paths {
         put?: never;
         /**
          * Store metrics
-         * @description Stores the samples, all of them or none. `ok` means that they are on disk and survive a crash
-         *     and a power loss. `metric_data` of `null` or `[]` answers `ok` and stores nothing (the original
-         *     stored an empty entry).
+         * @description Stores all samples or none. `ok` means that they are on disk and survive a crash and a power
+         *     loss. If `metric_data` is `null` or `[]`, the agent answers `ok` and stores nothing (v1 stored
+         *     an empty entry).
          *
-         *     While the store is full (`max-store-bytes`, `min-free-bytes`) the answer is 503 with
-         *     `Retry-After` and the limit in `detail`, and nothing is stored; all that takes metrics goes on.
+         *     While the store is full (`max-store-bytes`, `min-free-bytes`), the agent stores nothing and
+         *     answers 503 with `Retry-After`; `detail` names the limit. Drains, leases and acknowledgements
+         *     still work.
          */
         post: operations["appendMetrics"];
         delete?: never;
@@ -202,15 +206,17 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Lend the oldest metrics for a time
-         * @description Answers the oldest metrics that are not lent to anyone, with a `batch_id`, and keeps them out
-         *     of other leases and drains for `seconds`. They are deleted by `/metric/ack` only. After the
-         *     lease has run out, before or after a restart, the same batch comes back unchanged under the same
-         *     id, except for what retention or a plain drain has removed meanwhile; `limit` counts for new batches only.
-         *     A lease ends by the time that passes, not by the clock. It is granted for
-         *     `metric-max-lease-seconds` at most: a request for more is granted that, and the answer's
-         *     `seconds` says what was granted. `GET /metric/leases` lists leases, `/metric/release` ends them.
-         *     Not in the original, which answers 404: a client must not fall back to `/metric`, which deletes.
+         * Lease the oldest metrics for a time
+         * @description Returns the oldest metrics that nobody has leased, as a batch with a `batch_id`, and keeps them
+         *     out of other leases and drains for `seconds`. Only `/metric/ack` deletes them. When the lease
+         *     has ended, also after a restart, the agent returns the same batch under the same id, without
+         *     the entries that retention or a plain drain has removed since; `limit` applies to new batches
+         *     only.
+         *
+         *     A lease ends after the granted time has passed, even if the clock is changed. If a client asks
+         *     for more than `metric-max-lease-seconds`, it gets that; `seconds` in the answer is the granted
+         *     time. `GET /metric/leases` lists leases, `/metric/release` ends them. v1 answers 404: a client
+         *     must not fall back to `/metric` then, which deletes.
          */
         post: operations["leaseMetrics"];
         delete?: never;
@@ -229,10 +235,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say that a leased batch is safe
-         * @description Deletes exactly the batch of `batch_id`, or marks it as taken by its consumer while others of
-         *     the setting `metric-consumers` still want it. Doing it again has the same result; an id that is
-         *     not known was acknowledged before. Not in the original (404 there).
+         * Acknowledge a leased batch
+         * @description Deletes the batch `batch_id`. While other consumers of the setting `metric-consumers` still need
+         *     it, the agent only marks it as taken by this consumer. The operation is idempotent: an unknown id
+         *     counts as acknowledged before. Not in v1 (404).
          */
         post: operations["acknowledgeMetrics"];
         delete?: never;
@@ -250,9 +256,8 @@ export interface paths {
         };
         /**
          * List the leases
-         * @description Answers every batch that was lent and not acknowledged, oldest metrics first: those whose lease
-         *     still runs, and those that come back to the next reader (`seconds_left` 0).
-         *     Not in the original (404 there).
+         * @description Returns every batch that was leased and not acknowledged, oldest metrics first: batches whose
+         *     lease still runs, and batches that the next reader gets (`seconds_left` 0). Not in v1 (404).
          */
         get: operations["listLeases"];
         put?: never;
@@ -274,9 +279,9 @@ export interface paths {
         put?: never;
         /**
          * End a lease
-         * @description Ends the lease of `batch_id` now, so that the batch is lent to the next reader or drained. Its
-         *     data stays, and the reader that had it may still acknowledge it. An id that is not known, or
-         *     whose lease has ended, changes nothing: `released` says so. Not in the original (404 there).
+         * @description Ends the lease of `batch_id` now, so that the next reader can lease or drain the batch. The data
+         *     stays, and the previous reader can still acknowledge it. An unknown id, or one whose lease has
+         *     ended, changes nothing; `released` is then false. Not in v1 (404).
          */
         post: operations["releaseLease"];
         delete?: never;
@@ -295,10 +300,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Look at the oldest metrics
-         * @description Answers the oldest metrics that `consumer` has not taken, lent ones included, and changes
-         *     nothing: what is seen here is still there afterwards.
-         *     Not in the original (404 there).
+         * Show the oldest metrics
+         * @description Returns the oldest metrics that `consumer` has not taken, including leased ones. It changes
+         *     nothing. Not in v1 (404).
          */
         post: operations["peekMetrics"];
         delete?: never;
@@ -315,9 +319,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show the collection's configuration in force
-         * @description Answers the last good version of the `metric-config` file, which is the one in force, and the
-         *     error if the file as it is now cannot be used. Not in the original (404 there).
+         * Show the collection's active configuration
+         * @description Returns the last valid version of the `metric-config` file, which is the active one, and an
+         *     error if the present file cannot be used. Not in v1 (404).
          */
         get: operations["getMetricConfig"];
         put?: never;
@@ -340,16 +344,19 @@ export interface paths {
         /**
          * Replace the collection's configuration
          * @description Validates the configuration, writes it to the `metric-config` file and uses it from the next
-         *     pass on. `"config":{}` is valid and empties the file; a request without `config` is refused
-         *     (the original wiped the file and answered `OK`). A file that cannot be written is status 200
-         *     with `status` `NG`, as in the original, but with the reason.
+         *     pass on. `"config":{}` is valid and empties the file. The agent refuses a request without
+         *     `config` (v1 emptied the file and answered `OK`). If the file cannot be written, the answer is
+         *     status 200 with `status` `NG`, as in v1, and also the reason.
          *
-         *     Clients in Go send `Metrics`, `Hostname`, `Plugin_Name`. The setting `config-update` turns the operation off (403). The version before
-         *     is kept beside the file, with `.previous` behind its name. A file that can be written but not
-         *     replaced (a directory that the agent may not write, a mount point) is written in place; the
-         *     version before is then kept as `<dbfile>.metric-config.previous`, and is put back at the next
-         *     start if a crash has cut the write short. Where the file system stops answering in the middle
-         *     of a write, the answer is `NG` after 5 s, and the write may still end once it answers.
+         *     v1 clients send `Metrics`, `Hostname`, `Plugin_Name`. The setting `config-update` turns the
+         *     operation off (403).
+         *
+         *     The agent keeps the previous version beside the file, with the suffix `.previous`. If it can
+         *     write the file but not replace it (the agent may not write to the directory, or the file is a
+         *     mount point), it writes the file in place and keeps the previous version as
+         *     `<dbfile>.metric-config.previous`. If a crash interrupts that write, the next start restores the
+         *     previous version. If the file system hangs during a write, the answer is `NG` after 5 s; the
+         *     write may still complete once the file system responds.
          */
         post: operations["updateMetricConfig"];
         delete?: never;
@@ -367,7 +374,7 @@ export interface paths {
         };
         /**
          * Redirect to /status
-         * @description Moved to `/status` in the original already; the query string is dropped, as there.
+         * @description The path of `/status` in early versions. The query string is dropped, as in v1.
          */
         get: operations["getMetricStatus"];
         put?: never;
@@ -387,8 +394,8 @@ export interface paths {
         };
         /**
          * Report the agent's state
-         * @description The original's fields with the meaning they can have in this runtime, and what an operator
-         *     needs besides. Every figure is read when the request is answered.
+         * @description Has v1's fields, as far as Node.js has counterparts, and more for operators. The agent reads
+         *     every value when it answers the request.
          */
         get: operations["getStatus"];
         put?: never;
@@ -408,9 +415,8 @@ export interface paths {
         };
         /**
          * Report memory use
-         * @description The field names of Go's `runtime.MemStats`, which existing graphs use, filled from V8 and the
-         *     process where there is a counterpart, 0 where there is none, and the runtime's own figures
-         *     beside them under `node`.
+         * @description Has the field names of Go's `runtime.MemStats`, which existing graphs use. Their values come from
+         *     V8 and the process, or are 0 if there is no counterpart. `node` has Node.js's own figures.
          */
         get: operations["getMemoryStatus"];
         put?: never;
@@ -429,11 +435,11 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Report how many requests were answered
-         * @description Counts of answers by path and status over the last minute and the last five minutes. Refused
-         *     requests are counted too (the original forgot them), this one is not yet. `url` is the path as
-         *     this document writes it, without a query; what this document does not have is counted together
-         *     as `other`. Off unless `enable-requeststatus-middleware` is set.
+         * Count answered requests
+         * @description Counts answers by path and status over the last minute and the last five minutes. The counts
+         *     include refused requests (v1 left them out) but not this request. `url` is the path as written
+         *     in this document, without a query; all other paths are counted together as `other`. Off unless
+         *     `enable-requeststatus-middleware` is set.
          */
         get: operations["getRequestStatus"];
         put?: never;
@@ -452,9 +458,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the snapshots of the machine
-         * @description Keys of the stored snapshots, oldest first. With none stored the status is 404, with the same
-         *     body; the original answers that and its clients know it.
+         * List the snapshots
+         * @description Returns the keys of the stored snapshots, oldest first. If none is stored, the status is 404 and
+         *     the body has an empty list, as in v1; clients rely on it.
          */
         get: operations["listMachineStates"];
         put?: never;
@@ -473,9 +479,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show one snapshot of the machine
-         * @description The text of one snapshot. Keys that do not begin with `s-` are not readable (the original
-         *     handed out any entry of its database).
+         * Show one snapshot
+         * @description Returns the text of one snapshot. Keys that do not begin with `s-` are not readable (v1 returned
+         *     any entry of its database).
          */
         get: operations["getMachineState"];
         put?: never;
@@ -495,11 +501,11 @@ export interface paths {
         };
         /**
          * Expose metrics to Prometheus
-         * @description The agent's own figures, and in `happo_collected_metric` the latest value of every name that the
-         *     metric plugins gave for a host, with the labels `host` and `metric`; at most 10,000 of them, and
-         *     none that is older than five minutes or two and a half collection intervals, whichever is
-         *     longer. Of a name that comes with several times the value is that of the latest. Prometheus text format, or OpenMetrics when `Accept` asks for it. Not in
-         *     the original (404 there).
+         * @description Returns the agent's own metrics. `happo_collected_metric`, with the labels `host` and `metric`,
+         *     has the latest value of each metric from the metric plugins: at most 10,000 values, none older
+         *     than five minutes or two and a half collection intervals, whichever is longer. If a plugin
+         *     prints a metric with several times, the value with the latest time counts. The format is
+         *     Prometheus text, or OpenMetrics if `Accept` asks for it. Not in v1 (404).
          */
         get: operations["exposeMetrics"];
         put?: never;
@@ -521,8 +527,8 @@ export interface paths {
         put?: never;
         /**
          * Register a host
-         * @description Asks the management server to add a host. Clients look at the status only and do not follow
-         *     redirects: 302 means that the host is registered already.
+         * @description Adds a host. Clients use the status only and do not follow redirects: 302 means that the host
+         *     is registered already.
          */
         post: operations["addHost"];
         delete?: never;
@@ -541,9 +547,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask whether a host is registered
-         * @description 302 means found, 404 not found. A 200 means neither, as in the original, whose clients say
-         *     `Unknown Status` to it. `hostname` is empty and `proxies` is `null` in these requests.
+         * Check whether a host is registered
+         * @description 302 means found, 404 means not found. 200 means neither: v1 clients report it as
+         *     `Unknown Status`. In these requests `hostname` is empty and `proxies` is `null`.
          */
         post: operations["findHost"];
         delete?: never;
@@ -563,7 +569,7 @@ export interface paths {
         put?: never;
         /**
          * Unregister a host
-         * @description 200 means done; every other status means that it failed, 302 too.
+         * @description 200 means removed. Every other status, including 302, means failure.
          */
         post: operations["removeHost"];
         delete?: never;
@@ -581,8 +587,8 @@ export interface paths {
         };
         /**
          * List the registered hosts
-         * @description For crawlers, which take the metrics of every host and want to know the way there. No program
-         *     of the original asks for it.
+         * @description For crawlers, which drain the metrics of every host and need to know how to reach it. No v1
+         *     program calls it.
          */
         get: operations["listHosts"];
         put?: never;
@@ -597,33 +603,33 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Never compared with anything, as in the original; see the introduction. */
+        /** @description Never checked, as in v1; see the introduction. */
         ApiKey: string | null;
         /** @constant */
         AccessDenied: "Access Denied\n";
         /**
-         * @description What kind of problem it is; clients decide by it, never by a text.
+         * @description The kind of problem. Clients decide by it, never by a text.
          *
          *     | `urn:happo:problem:` | status | meaning |
          *     |---|---|---|
          *     | `bad-http` | 400 | not HTTP, or a broken header or path |
-         *     | `bad-body` | 400 | the body is no JSON object, too deep, too complex or incomplete |
-         *     | `bad-request` | 400 | a field is not what this document or the agent's settings allow |
-         *     | `bad-relay` | 400 | a field of `/proxy` is wrong |
+         *     | `bad-body` | 400 | the body is not a JSON object, too deep, too complex or incomplete |
+         *     | `bad-request` | 400 | this document or the agent's settings do not allow a field's value |
+         *     | `bad-relay` | 400 | a field of `/proxy` is invalid |
          *     | `forbidden` | 403 | a setting of the agent forbids it |
          *     | `destination-forbidden` | 403 | `proxy-destinations` forbids the next hop |
-         *     | `web-page` | 403 | a web page must not call an agent |
+         *     | `web-page` | 403 | a web page sent the request, which no web page may do |
          *     | `no-such-path` | 404 | no operation has this path |
-         *     | `misrelayed-get` | 404 | an original relay has posted to `/get/<path>` what should have been a `GET` |
+         *     | `misrelayed-get` | 404 | a v1 relay posted to `/get/<path>` instead of sending a `GET` |
          *     | `turned-off` | 404 | a setting of the agent turns the operation off |
-         *     | `no-such-method` | 405 | the path has other methods (`Allow`) |
+         *     | `no-such-method` | 405 | the path supports other methods only (`Allow`) |
          *     | `request-timeout` | 408 | the request did not arrive in time |
-         *     | `body-too-large` | 413 | the body is over the operation's limit |
-         *     | `headers-too-large` | 431 | the headers are over 16 KiB |
+         *     | `body-too-large` | 413 | the body exceeds the operation's limit |
+         *     | `headers-too-large` | 431 | the headers exceed 16 KiB |
          *     | `internal` | 500 | the agent failed; its log says why |
          *     | `not-started` | 500 | the command could not be started |
-         *     | `busy` | 503 | too much is going on (`Retry-After`) |
-         *     | `relay-busy` | 503 | too many requests are on their way to the next hop, or in all |
+         *     | `busy` | 503 | the agent is overloaded (`Retry-After`) |
+         *     | `relay-busy` | 503 | too many requests are in flight to the next hop, or in total |
          *     | `stopping` | 503 | the agent is stopping |
          *     | `store-full` | 503 | `max-store-bytes` or `min-free-bytes` is reached |
          *     | `store-unavailable` | 503 | the store cannot be used now |
@@ -637,10 +643,10 @@ export interface components {
             title: string;
             /** @description The HTTP status. */
             status: number;
-            /** @description What is wrong, naming the field and the value. */
+            /** @description What is wrong: the field and the value. */
             detail: string;
         };
-        /** @description A problem in the shape of a check result as well, for check clients that decode it. */
+        /** @description A problem that also has the fields of a check result, which check clients decode. */
         CheckProblem: {
             type: components["schemas"]["ProblemType"];
             title: string;
@@ -654,7 +660,7 @@ export interface components {
             /** @description The same text as `detail`. */
             message: string;
         };
-        /** @description A problem in the shape of an inventory result as well. */
+        /** @description A problem that also has the fields of an inventory result. */
         InventoryProblem: {
             type: components["schemas"]["ProblemType"];
             title: string;
@@ -671,51 +677,52 @@ export interface components {
         CheckRequest: {
             apikey?: components["schemas"]["ApiKey"];
             /**
-             * @description File name of the plugin, below one of the directories of `nagios-plugin-paths`. It cannot
-             *     leave them (`..`, an absolute path) and has no control or shell characters. Blanks around it and
-             *     `./` are left out. Options behind it stand before `plugin_option`, if no plugin has the whole name.
+             * @description File name of the plugin, relative to a directory of `nagios-plugin-paths`. It cannot leave
+             *     that directory (`..`, an absolute path) and has no control or shell characters. The agent
+             *     removes surrounding blanks and a leading `./`. If no plugin has the whole name, words after
+             *     the first blank are options, which come before `plugin_option`.
              */
             plugin_name: string;
-            /** @description The option line, words and quotes as in a shell. */
+            /** @description The option line, with words and quotes as in a shell. */
             plugin_option?: string | null;
         };
         CheckResult: {
-            /** @description Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, others as the plugin gave them. */
+            /** @description Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, or another value of the plugin's. */
             return_value: number;
-            /** @description What the plugin printed, perfdata included. */
+            /** @description The plugin's output, including performance data. */
             message: string;
         };
         InventoryRequest: {
             apikey?: components["schemas"]["ApiKey"];
-            /** @description The command, found through `PATH`. */
+            /** @description The command, looked up in `PATH`. */
             command: string;
-            /** @description Its arguments as a shell line. */
+            /** @description The command's arguments as a shell line. */
             command_option?: string | null;
         };
         InventoryResult: {
             /** @description Exit status of the command. */
             return_code: number;
-            /** @description Standard output and standard error as they were written. */
+            /** @description Standard output and standard error in the order in which they were written. */
             return_value: string;
         };
         RelayRequest: {
             /**
-             * @description The hops, nearest first, the destination last: a name, an IPv4 address or a bare or
-             *     bracketed IPv6 address, with an optional port (6777).
+             * @description The hops, nearest first, the destination last. Each is a host name, an IPv4 address or an
+             *     IPv6 address with or without brackets, and an optional port (default 6777).
              */
             proxy_hostport: string[];
             /**
-             * @description Path of the operation, `monitor` or `metric/append`; `get/` in front of it for a `GET`, and
-             *     alone for `GET /`. A slash before and behind it makes no difference.
+             * @description Path of the operation, such as `monitor` or `metric/append`. The prefix `get/` means `GET`,
+             *     and `get/` alone means `GET /`. A leading or trailing slash makes no difference.
              */
             request_type: string;
-            /** @description The body to deliver, as base64 or as JSON text. Absent is an empty body. */
+            /** @description The body to deliver, as base64 or as JSON text. If absent, the body is empty. */
             request_json?: string | null;
         };
         Sample: {
-            /** @description The host the figures are of; may be empty. */
+            /** @description The host that the metrics belong to; may be empty. */
             hostname: string;
-            /** @description When the figures were taken, in seconds since 1970. Not used for ordering or retention. */
+            /** @description When the metrics were measured, in seconds since 1970. Not used for ordering or retention. */
             timestamp: number;
             /** @description Value by metric name. */
             metrics: {
@@ -726,7 +733,7 @@ export interface components {
             hostname: string;
             /** @description Seconds since 1970. */
             timestamp: number;
-            /** @description Value by metric name; `null` only in entries that the original stored. */
+            /** @description Value by metric name; `null` only in entries that v1 stored. */
             metrics: {
                 [key: string]: number;
             } | null;
@@ -737,25 +744,25 @@ export interface components {
         };
         Metrics: {
             metric_data: components["schemas"]["StoredSample"][] | null;
-            /** @description Empty as a rule. */
+            /** @description Usually empty. */
             message: string;
         };
-        /** @description Name of the reader, one of the setting `metric-consumers`; absent is `default`. */
+        /** @description Name of the consumer, one of the setting `metric-consumers`. If absent, `default`. */
         Consumer: string | null;
-        /** @description At most this many distinct seconds of arrival; absent is 60. */
+        /** @description Maximum number of distinct seconds of arrival. If absent, 60. */
         BatchLimit: number | null;
         LeaseRequest: {
             apikey?: components["schemas"]["ApiKey"];
-            /** @description How long the batch is kept for this reader, in seconds; `metric-max-lease-seconds` at most. */
+            /** @description How long to reserve the batch for this consumer, in seconds, up to `metric-max-lease-seconds`. */
             seconds: number;
             limit?: components["schemas"]["BatchLimit"];
             consumer?: components["schemas"]["Consumer"];
         };
         LeasedMetrics: {
             batch_id: string | null;
-            /** @description When the lease runs out by the clock of now, in seconds since 1970. */
+            /** @description When the lease ends according to the agent's present clock, in seconds since 1970. */
             expires_at: number | null;
-            /** @description How long the lease was granted for. */
+            /** @description The granted time, in seconds. */
             seconds: number | null;
             metric_data: components["schemas"]["StoredSample"][] | null;
             message: string;
@@ -763,30 +770,30 @@ export interface components {
         LeaseList: {
             leases: {
                 batch_id: string;
-                /** @description The reader, one of `metric-consumers`. */
+                /** @description The consumer, one of `metric-consumers`. */
                 consumer: string;
-                /** @description How long the lease was granted for. */
+                /** @description The granted time, in seconds. */
                 seconds: number;
-                /** @description Until it ends, by the time that passes; 0: it has ended. */
+                /** @description Seconds until the lease ends, whatever the clock is set to; 0 if it has ended. */
                 seconds_left: number;
-                /** @description When it ends or has ended, by the clock at the grant; seconds since 1970. */
+                /** @description When the lease ends or ended, according to the clock at the time of the grant, in seconds since 1970. */
                 expires_at: number;
-                /** @description Entries of the store in the batch, appends as a rule. */
+                /** @description Number of store entries in the batch; usually each append is one. */
                 entries: number;
-                /** @description Arrival of the oldest metrics in it, seconds since 1970. */
+                /** @description Arrival of the oldest metrics in the batch, in seconds since 1970. */
                 oldest_timestamp: number;
-                /** @description Arrival of the newest metrics in it, seconds since 1970. */
+                /** @description Arrival of the newest metrics in the batch, in seconds since 1970. */
                 newest_timestamp: number;
             }[];
         };
         ReleaseRequest: {
             apikey?: components["schemas"]["ApiKey"];
-            /** @description As `/metric/lease` or `/metric/leases` answered it. */
+            /** @description From the answer of `/metric/lease` or `/metric/leases`. */
             batch_id: string;
         };
         AcknowledgeRequest: {
             apikey?: components["schemas"]["ApiKey"];
-            /** @description As `/metric/lease` answered it. */
+            /** @description From the answer of `/metric/lease`. */
             batch_id: string;
             consumer?: components["schemas"]["Consumer"];
         };
@@ -820,86 +827,86 @@ export interface components {
         MetricConfigStatus: {
             /** @description Path of the `metric-config` file. */
             file: string;
-            /** @description When the version in force was read, in seconds since 1970; `null` if none was. */
+            /** @description When the agent read the active version, in seconds since 1970; `null` if it read none. */
             read_at: number | null;
-            /** @description Why the file as it is now cannot be used. */
+            /** @description Why the present file cannot be used; `null` if it can. */
             error: string | null;
-            /** @description What is odd in the version in force, with its line: a key that comes twice, an entry that was left out. */
+            /** @description Suspect entries of the active version, with their line: a duplicate key, an entry that was skipped. */
             warnings: string[];
             config: components["schemas"]["MetricConfig"];
         };
-        /** @description The first six fields are the original's; agents of the original answer no others. */
+        /** @description The first six fields are those of v1; v1 agents return no others. */
         Status: {
-            /** @description As `happo-agent --version` prints it. */
+            /** @description The version that `happo-agent --version` prints. */
             app_version: string;
             /** @description Whole seconds since the agent started. */
             uptime_seconds: number;
-            /** @description Nearest counterpart of Go's figure: handles and requests that keep the event loop busy, the number of `callers`. */
+            /** @description The nearest counterpart of Go's goroutines: the number of handles and requests that keep the event loop busy, which `callers` lists. */
             num_goroutine: number;
             metric_buffer_status: {
-                /** @description Arrival of the newest stored metrics, seconds since 1970; 0 if none, or if the store cannot be used. */
+                /** @description Arrival of the newest stored metrics, in seconds since 1970; 0 if there are none or the store cannot be used. */
                 newest_timestamp: number;
-                /** @description Arrival of the oldest stored metrics, seconds since 1970; 0 if none, or if the store cannot be used. */
+                /** @description Arrival of the oldest stored metrics, in seconds since 1970; 0 if there are none or the store cannot be used. */
                 oldest_timestamp: number;
             };
-            /** @description What the event loop waits for, one kind of handle or request an entry, such as `TLSSocketWrap` (Go's goroutine stacks in the original). */
+            /** @description The handles and requests that the event loop waits for, one entry each, such as `TLSSocketWrap`. In v1: Go's goroutine stacks. */
             callers: string[];
-            /** @description The store's own report, keys as in the original. What is a number there is a number here: `openedtables` is the number of tables, 0 stands for figures that this LevelDB does not have. `blockpool` is empty. */
+            /** @description LevelDB's properties under v1's keys, numbers where v1 has numbers. `openedtables` is the number of tables, `blockpool` is empty, and properties that this LevelDB does not have are 0. */
             leveldb_properties: {
                 [key: string]: string;
             };
-            /** @description Of the runtime, such as `20.19.0`. */
+            /** @description Version of Node.js, such as `20.19.0`. */
             node_version?: string;
             pid?: number;
             /** @description Seconds since 1970. */
             started_at?: number;
-            /** @description The agent's clock at this answer, seconds since 1970: all times here are by it. */
+            /** @description The agent's clock at the time of this answer, in seconds since 1970. All times in the answer refer to this clock. */
             now?: number;
-            /** @description Plugins and commands, those of the collection and of machine states included. */
+            /** @description Plugins and commands, including those of the collection and of machine states. */
             commands?: {
                 /**
                  * @description How commands are started (`command-engine`).
                  * @enum {string}
                  */
                 engine: "native" | "child_process";
-                /** @description Running now. */
+                /** @description Commands running now. */
                 running: number;
-                /** @description Waiting for a place (`max-commands`). */
+                /** @description Commands waiting for a place (`max-commands`). */
                 waiting: number;
-                /** @description Stopped at the time limit since the start. */
+                /** @description Commands stopped at the time limit since the start. */
                 timeouts: number;
-                /** @description There now, though they got SIGKILL more than a second ago. */
+                /** @description Commands that got SIGKILL more than a second ago and still exist. */
                 survivors: number;
-                /** @description Still there one second after SIGKILL, since the start. */
+                /** @description Commands that still existed one second after SIGKILL, since the start. */
                 survivors_total: number;
-                /** @description Answered, but processes of them are still there, or hold their outputs open (`max-left-behind`). */
+                /** @description Answered commands whose processes still exist or hold the output pipes open (`max-left-behind`). */
                 left_behind: number;
-                /** @description What they left behind was stopped because of `max-left-behind`, since the start. */
+                /** @description Commands whose remaining processes were stopped because of `max-left-behind`, since the start. */
                 left_behind_stopped_total: number;
             };
             connections?: {
-                /** @description Served now, this one included. */
+                /** @description Connections served now, including this one. */
                 open: number;
-                /** @description Waiting for a place (`max-connections`). */
+                /** @description Connections waiting for a place (`max-connections`). */
                 waiting: number;
             };
             /**
-             * @description How late a timer was that is due twice a second, over the last minute: as long as that, requests
-             *     wait. 0 in the first second.
+             * @description How late a timer fires that is due twice a second, over the last minute. Requests are delayed by
+             *     the same amount. 0 in the first second.
              */
             event_loop?: {
-                /** @description Milliseconds. */
+                /** @description Mean, in milliseconds. */
                 mean_delay_ms: number;
-                /** @description Milliseconds. */
+                /** @description Maximum, in milliseconds. */
                 max_delay_ms: number;
             };
             /** @description The metric plugins. */
             collection?: {
-                /** @description No where `disable-collect-metrics` is set. */
+                /** @description False if `disable-collect-metrics` is set. */
                 enabled: boolean;
                 /** @description Seconds between two passes (`collection-interval-seconds`). */
                 interval_seconds?: number;
-                /** @description Why the `metric-config` file as it is now cannot be used, as in `/metric/config`; `null` before the first pass, too. */
+                /** @description Why the present `metric-config` file cannot be used, as in `/metric/config`; `null` if it can, and before the first pass. */
                 config_error?: string | null;
                 /** @description As in `/metric/config`. */
                 config_warnings?: string[];
@@ -907,80 +914,80 @@ export interface components {
             };
             store?: {
                 directory: string;
-                /** @description While it is not, metrics are answered 503. */
+                /** @description If false, the agent answers requests for metrics with 503. */
                 available: boolean;
-                /** @description Why it is not available. */
+                /** @description Why the store is not available. */
                 reason: string | null;
-                /** @description Size of its files. */
+                /** @description Total size of the store's files in bytes. */
                 disk_bytes: number;
-                /** @description Why new metrics and machine states are refused (`max-store-bytes`, `min-free-bytes`). `null` as a rule. */
+                /** @description Why the store refuses new metrics and machine states (`max-store-bytes`, `min-free-bytes`). Usually `null`. */
                 full: string | null;
                 /** @description Writes refused for that reason since the start. */
                 refused_writes: number;
-                /** @description Why old data is kept longer: the clock was set ahead. `null` as a rule. */
+                /** @description Why old data is kept longer: the clock was set ahead. Usually `null`. */
                 retention_waits: string | null;
-                /** @description How often damage was found in its files or values since the start. */
+                /** @description How often the agent found damaged files or values since the start. */
                 damages: number;
-                /** @description Entries that were acknowledged and found missing since the start. */
+                /** @description Entries that the agent had confirmed as stored and found missing since the start. */
                 lost_entries: number;
                 last_damage: {
-                    /** @description When it was found; unix seconds. */
+                    /** @description When the agent found the damage, in seconds since 1970. */
                     at: number;
                     reason: string;
-                    /** @description The copy that was taken before anything was repaired; `null` for a single value. */
+                    /** @description The copy that the agent made before the repair; `null` if only a single value is damaged. */
                     copy: string | null;
                 } | null;
             };
             certificate?: {
                 file: string;
-                /** @description In one line, such as `CN=web01`. */
+                /** @description The subject in one line, such as `CN=web01`. */
                 subject: string;
-                /** @description Last second of its validity, since 1970. */
+                /** @description Last second of its validity, in seconds since 1970. */
                 not_after: number;
                 /** @description Hexadecimal bytes with colons. */
                 fingerprint_sha256: string;
-                /** @description Why the files that are there now are not in use. */
+                /** @description Why the agent does not use the present files. */
                 problem?: string;
             };
-            /** @description Settings in force, by flag; a secret is `(hidden)`. */
+            /** @description Active settings, by flag; a secret is `(hidden)`. */
             settings?: {
                 [key: string]: string;
             };
         };
-        /** @description The last pass of the metric plugins that ended; `null` before there was one. */
+        /** @description The last completed pass of the metric plugins; `null` before the first one. */
         CollectionPass: {
             /** @description Seconds since 1970. */
             started_at: number;
-            /** @description Seconds since its start, by a clock that nobody sets. */
+            /** @description Seconds since the pass started, by the monotonic clock. */
             age_seconds?: number;
             duration_seconds: number;
-            /** @description Samples were stored; no too when there were none. */
+            /** @description True if samples were stored; false also if there were none. */
             stored: boolean;
-            /** @description Why they could not be stored, or the configuration not be read. */
+            /** @description Why the samples could not be stored or the configuration could not be read. */
             error?: string;
             plugins: {
                 hostname: string;
                 plugin_name: string;
                 /** @enum {string} */
                 result: "ok" | "failed" | "timeout" | "missing" | "empty";
-                /** @description Stored samples, one for each distinct time that the plugin printed. */
+                /** @description Number of stored samples, one for each distinct time that the plugin printed. */
                 samples: number;
-                /** @description Lines that were left out: no usable value or time, a time more than a day in the future, or not three fields. */
+                /** @description Number of skipped lines: no usable value or time, a time more than a day in the future, or not three fields. */
                 bad_lines: number;
-                /** @description The first of them with its reason; absent without any. */
+                /** @description The first skipped line with the reason; absent if there is none. */
                 first_bad_line?: string;
             }[];
         } | null;
         /**
-         * @description Names of Go's `runtime.MemStats`. Those not described here are 0, or empty arrays, because V8 has
-         *     no counterpart.
+         * @description Has the fields of Go's `runtime.MemStats`. Fields not described here are 0 or empty arrays, because
+         *     V8 has no counterpart.
          */
         MemoryStatus: {
-            /** @description Bytes of the V8 heap in use, objects that are dead but not collected yet included. */
+            /** @description Bytes of the V8 heap in use, including dead objects that are not collected yet. */
             Alloc: number;
-            /** @description Bytes allocated on the V8 heap since the start: what V8 counts, or where it does not (Node 20 to 24) the growth seen after collections and between requests, which under load is far less. */
+            /** @description Bytes allocated on the V8 heap since the start. Where V8 does not count them (Node 20 to 24), the growth observed after collections and between requests, which is far too low under load. */
             TotalAlloc: number;
-            /** @description Resident memory of the process, in bytes. */
+            /** @description Resident memory of the process in bytes. */
             Sys: number;
             /** @description 0: V8 does not count objects. */
             Mallocs?: number;
@@ -988,40 +995,40 @@ export interface components {
             HeapAlloc: number;
             /** @description Bytes that V8 has allocated for its heap. */
             HeapSys: number;
-            /** @description HeapSys less HeapInuse, in bytes. */
+            /** @description HeapSys minus HeapInuse, in bytes. */
             HeapIdle: number;
             /** @description Bytes of the heap that are backed by memory. */
             HeapInuse: number;
-            /** @description 0: V8 gives memory back without counting. */
+            /** @description 0: V8 does not count the memory that it returns. */
             HeapReleased?: number;
-            /** @description Limit of the heap in bytes, where V8 gives up. */
+            /** @description Heap limit in bytes, at which V8 aborts the process. */
             NextGC?: number;
             /** @description Garbage collections since the start, of the young and the old generation. */
             NumGC: number;
-            /** @description Time in them, nanoseconds. */
+            /** @description Total time in garbage collections, in nanoseconds. */
             PauseTotalNs: number;
-            /** @description End of the last one, nanoseconds since 1970; 0 if there was none. To the millisecond. */
+            /** @description End of the last garbage collection, in nanoseconds since 1970, with millisecond precision; 0 if there was none. */
             LastGC: number;
-            /** @description 256 times 0: V8 keeps no list of pauses. */
+            /** @description 256 zeros: V8 keeps no list of pauses. */
             PauseNs?: number[];
-            /** @description 256 times 0, as PauseNs. */
+            /** @description 256 zeros, like PauseNs. */
             PauseEnd?: number[];
-            /** @description Collections that were asked for. */
+            /** @description Garbage collections that the program requested. */
             NumForcedGC?: number;
-            /** @description PauseTotalNs as a part of the time since the start, 0 to 1. */
+            /** @description PauseTotalNs divided by the time since the start, 0 to 1. */
             GCCPUFraction?: number;
             /** @description Always true. */
             EnableGC?: boolean;
-            /** @description The runtime's own figures, in bytes, as `process.memoryUsage()` names them, and the heap's limit. Agents of the original have none. */
+            /** @description Node.js's own figures in bytes, under the names of `process.memoryUsage()`, and the heap limit. Absent in v1. */
             node?: {
                 [key: string]: number;
             };
         } & {
             [key: string]: unknown;
         };
-        /** @description `null` when nothing was counted, as in the original. */
+        /** @description `null` if nothing was counted, as in v1. */
         RequestCounts: {
-            /** @description Path without its query. */
+            /** @description Path without the query. */
             url: string;
             /** @description Number of answers by HTTP status. */
             counts: {
@@ -1037,22 +1044,22 @@ export interface components {
             keys: string[];
         };
         /**
-         * @description Group, address and port together say which host is meant: one address may be a host of several
-         *     groups, and several agents may share it. A request of the original without a group has empty
-         *     texts and port 0; that is refused.
+         * @description Group, address and port together identify a host: one address can belong to several groups, and
+         *     several agents can share one address. v1 clients send empty strings and port 0 if no group is
+         *     given; the server refuses such a request.
          */
         HostRequest: {
             apikey?: components["schemas"]["ApiKey"];
             hostdata: {
                 /** @description `GROUP` or `GROUP!SUBGROUP`. */
                 group_name: string;
-                /** @description The host's address as its group knows it; any text. */
+                /** @description The host's address within its group; any text. */
                 ip: string;
                 /** @description May be empty. */
                 hostname: string;
                 /** @description The agent's port. */
                 port: number;
-                /** @description Bastions in front of the host, nearest to the caller first; `null` is none. */
+                /** @description Bastions in front of the host, nearest to the client first; `null` means none. */
                 proxies: string[] | null;
             };
         };
@@ -1067,7 +1074,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description The request is not what this document says; nothing was done. */
+        /** @description The request does not match this document; nothing was done. */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
@@ -1084,7 +1091,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The peer's address is not allowed (plain text), or a web page or a setting forbids it. */
+        /** @description The client's address is not allowed (plain text), a web page sent the request, or a setting forbids it. */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -1095,7 +1102,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is over `max-body-bytes`, or over what this operation needs (`x-max-bytes`). */
+        /** @description The body exceeds `max-body-bytes` or the operation's own limit (`x-max-bytes`). */
         TooLarge: {
             headers: {
                 [name: string]: unknown;
@@ -1129,7 +1136,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too much is going on, or the store cannot be used; nothing was done. */
+        /** @description The agent is overloaded or cannot use the store; nothing was done. */
         Busy: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1147,7 +1154,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request is not what this document says; nothing was run. */
+        /** @description The request does not match this document; nothing was run. */
         CheckBadRequest: {
             headers: {
                 [name: string]: unknown;
@@ -1166,7 +1173,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["CheckProblem"];
             };
         };
-        /** @description The peer's address is not allowed (plain text), or a web page or a setting forbids it. */
+        /** @description The client's address is not allowed (plain text), a web page sent the request, or a setting forbids it. */
         CheckForbidden: {
             headers: {
                 [name: string]: unknown;
@@ -1177,7 +1184,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["CheckProblem"];
             };
         };
-        /** @description The body is over `max-body-bytes`, or over what this operation needs (`x-max-bytes`). */
+        /** @description The body exceeds `max-body-bytes` or the operation's own limit (`x-max-bytes`). */
         CheckTooLarge: {
             headers: {
                 [name: string]: unknown;
@@ -1186,7 +1193,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["CheckProblem"];
             };
         };
-        /** @description Too much is going on; nothing was run. */
+        /** @description The agent is overloaded; it ran nothing. */
         CheckBusy: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1206,7 +1213,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["CheckProblem"];
             };
         };
-        /** @description The samples, oldest arrival first. */
+        /** @description The samples, in the order of arrival. */
         MetricsTaken: {
             headers: {
                 [name: string]: unknown;
@@ -1229,7 +1236,7 @@ export interface components {
                 "application/json": components["schemas"]["Metrics"];
             };
         };
-        /** @description The status is the answer; a body is ignored. */
+        /** @description The status is the answer; clients ignore the body. */
         Managed: {
             headers: {
                 [name: string]: unknown;
@@ -1239,23 +1246,23 @@ export interface components {
     };
     parameters: {
         /**
-         * @description How many milliseconds the caller will still wait, counted from now. A request waits no longer
-         *     than that for its turn or for memory, and a relay gives up by then with status 504, the inner
-         *     one a little before the outer one. How long a plugin or command may run is the setting
-         *     `command-timeout` of the agent that runs it. Agents send the header along a relay chain; the
-         *     original ignores and drops it.
+         * @description How many milliseconds the client will still wait, counted from now. A request waits no longer
+         *     than that for a free place or for memory. A relay gives up by then with status 504, an inner
+         *     relay a little before an outer one. The header does not limit how long a plugin or command runs:
+         *     `command-timeout` of the agent that runs it does. Agents pass the header along a relay chain; v1
+         *     ignores and drops it.
          * @example 9500
          */
         MillisecondsLeft: string;
         /**
-         * @description How many agents have relayed the request already. Agents count, so that a circle ends.
+         * @description How many agents have relayed the request so far. Agents count them to stop relay loops.
          * @example 1
          */
         Hops: string;
     };
     requestBodies: never;
     headers: {
-        /** @description Seconds after which to try again. */
+        /** @description How many seconds to wait before a retry. */
         RetryAfter: string;
     };
     pathItems: never;
@@ -1290,16 +1297,16 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description How many milliseconds the caller will still wait, counted from now. A request waits no longer
-                 *     than that for its turn or for memory, and a relay gives up by then with status 504, the inner
-                 *     one a little before the outer one. How long a plugin or command may run is the setting
-                 *     `command-timeout` of the agent that runs it. Agents send the header along a relay chain; the
-                 *     original ignores and drops it.
+                 * @description How many milliseconds the client will still wait, counted from now. A request waits no longer
+                 *     than that for a free place or for memory. A relay gives up by then with status 504, an inner
+                 *     relay a little before an outer one. The header does not limit how long a plugin or command runs:
+                 *     `command-timeout` of the agent that runs it does. Agents pass the header along a relay chain; v1
+                 *     ignores and drops it.
                  * @example 9500
                  */
                 "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
                 /**
-                 * @description How many agents have relayed the request already. Agents count, so that a circle ends.
+                 * @description How many agents have relayed the request so far. Agents count them to stop relay loops.
                  * @example 1
                  */
                 "Happo-Hops"?: components["parameters"]["Hops"];
@@ -1326,8 +1333,9 @@ export interface operations {
             403: components["responses"]["CheckForbidden"];
             413: components["responses"]["CheckTooLarge"];
             /**
-             * @description The next hop could not be reached or did not answer properly: refused, unknown name, TLS
-             *     failure, reset, short or oversized answer. `message` names the hop and the reason.
+             * @description The next hop could not be reached or did not answer properly: connection refused, unknown
+             *     host name, TLS failure, connection reset, truncated or oversized answer. `message` names the
+             *     hop and the reason.
              */
             500: {
                 headers: {
@@ -1345,7 +1353,7 @@ export interface operations {
                 };
             };
             503: components["responses"]["CheckBusy"];
-            /** @description The next hop did not answer within `proxy-timeout-seconds`, its body included. */
+            /** @description The next hop did not send its whole answer within `proxy-timeout-seconds`. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -1361,8 +1369,8 @@ export interface operations {
                 };
             };
             /**
-             * @description What the next hop answered, passed through unchanged: any status, any body. This reply is
-             *     not checked against any schema.
+             * @description The next hop's answer, unchanged: any status, any body. The agent checks it against no
+             *     schema.
              */
             default: {
                 headers: {
@@ -1379,11 +1387,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description How many milliseconds the caller will still wait, counted from now. A request waits no longer
-                 *     than that for its turn or for memory, and a relay gives up by then with status 504, the inner
-                 *     one a little before the outer one. How long a plugin or command may run is the setting
-                 *     `command-timeout` of the agent that runs it. Agents send the header along a relay chain; the
-                 *     original ignores and drops it.
+                 * @description How many milliseconds the client will still wait, counted from now. A request waits no longer
+                 *     than that for a free place or for memory. A relay gives up by then with status 504, an inner
+                 *     relay a little before an outer one. The header does not limit how long a plugin or command runs:
+                 *     `command-timeout` of the agent that runs it does. Agents pass the header along a relay chain; v1
+                 *     ignores and drops it.
                  * @example 9500
                  */
                 "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
@@ -1404,7 +1412,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The plugin ran, or there is no such plugin (127) or it is not executable (126). */
+            /** @description The plugin ran, does not exist (127) or is not executable (126). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1422,7 +1430,7 @@ export interface operations {
             400: components["responses"]["CheckBadRequest"];
             403: components["responses"]["CheckForbidden"];
             413: components["responses"]["CheckTooLarge"];
-            /** @description The plugin did not end within its time limit, or could not be started. */
+            /** @description The plugin exceeded its time limit or could not be started. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1446,11 +1454,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description How many milliseconds the caller will still wait, counted from now. A request waits no longer
-                 *     than that for its turn or for memory, and a relay gives up by then with status 504, the inner
-                 *     one a little before the outer one. How long a plugin or command may run is the setting
-                 *     `command-timeout` of the agent that runs it. Agents send the header along a relay chain; the
-                 *     original ignores and drops it.
+                 * @description How many milliseconds the client will still wait, counted from now. A request waits no longer
+                 *     than that for a free place or for memory. A relay gives up by then with status 504, an inner
+                 *     relay a little before an outer one. The header does not limit how long a plugin or command runs:
+                 *     `command-timeout` of the agent that runs it does. Agents pass the header along a relay chain; v1
+                 *     ignores and drops it.
                  * @example 9500
                  */
                 "Happo-Milliseconds-Left"?: components["parameters"]["MillisecondsLeft"];
@@ -1487,8 +1495,8 @@ export interface operations {
                 };
             };
             /**
-             * @description The command ended with another exit status (`application/json`; 128+*n* for a death by
-             *     signal *n*), or the request was refused (`application/problem+json`).
+             * @description The command ended with another exit status (`application/json`; 128+*n* if signal *n*
+             *     killed it), or the agent refused the request (`application/problem+json`).
              */
             400: {
                 headers: {
@@ -1515,7 +1523,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["InventoryProblem"];
                 };
             };
-            /** @description The peer, the page or the command is not allowed. */
+            /** @description The client, the web page or the command is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1526,7 +1534,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["InventoryProblem"];
                 };
             };
-            /** @description The body is over `max-body-bytes`, or over what this operation needs (`x-max-bytes`). */
+            /** @description The body exceeds `max-body-bytes` or the operation's own limit (`x-max-bytes`). */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1535,7 +1543,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["InventoryProblem"];
                 };
             };
-            /** @description The command did not end within its time limit. Its output is dropped, as in the original. */
+            /** @description The command exceeded its time limit. Its output is dropped, as in v1. */
             417: {
                 headers: {
                     [name: string]: unknown;
@@ -1559,7 +1567,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["InventoryProblem"];
                 };
             };
-            /** @description Too much is going on; nothing was run. */
+            /** @description The agent is overloaded; it ran nothing. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -1641,7 +1649,7 @@ export interface operations {
                         /** @constant */
                         status: "ok";
                         /**
-                         * @description Always empty, as in the original.
+                         * @description Always empty, as in v1.
                          * @constant
                          */
                         message: "";
@@ -1675,7 +1683,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A batch, or nothing to lend (`batch_id` and `metric_data` are `null`). */
+            /** @description A batch. If nothing is available, `batch_id` and `metric_data` are `null`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1727,7 +1735,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The batch is gone for this consumer. */
+            /** @description This consumer does not get the batch again. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1762,7 +1770,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The leases; none is an empty list. */
+            /** @description The leases; an empty list if there are none. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1810,7 +1818,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No lease of this batch runs. */
+            /** @description The batch is not leased now. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1827,7 +1835,7 @@ export interface operations {
                         /** @constant */
                         status: "ok";
                         message: string;
-                        /** @description Whether a lease ran until now. */
+                        /** @description True if this request ended a running lease. */
                         released: boolean;
                     };
                 };
@@ -1874,7 +1882,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The configuration in force. */
+            /** @description The active configuration. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1939,7 +1947,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The file was written (`OK`) or not (`NG`). */
+            /** @description The agent wrote the file (`OK`) or could not (`NG`). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2076,7 +2084,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
-            /** @description Counting is off, which is the default (`enable-requeststatus-middleware`). */
+            /** @description Counting is off (`enable-requeststatus-middleware`). This is the default. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2160,13 +2168,13 @@ export interface operations {
                      *     }
                      */
                     "application/json": {
-                        /** @description What each command printed, under a heading each. */
+                        /** @description The output of each command, each under a heading. */
                         machineState: string;
                     };
                 };
             };
             403: components["responses"]["Forbidden"];
-            /** @description There is no such snapshot. The text is the original's. */
+            /** @description There is no such snapshot. The text is that of v1. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2195,7 +2203,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The figures. */
+            /** @description The metrics. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2321,7 +2329,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Only this group and what is below it: `GRP` has `GRP!SUB` in it.
+                 * @description Only this group and its subgroups: `GRP` includes `GRP!SUB`.
                  * @example GRP!SUB
                  */
                 group?: string;
@@ -2332,7 +2340,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The hosts, by group, address and port. */
+            /** @description The hosts, sorted by group, address and port. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -1,15 +1,15 @@
 // Written by `npm run generate` from openapi.yaml. Do not edit.
-/** What a JSON value looks like. */
+/** The shape of a JSON value. */
 export interface Shape {
 	is: string;
 	orNull?: boolean;
-	/** Of the items of an array, or the values of a map. */
+	/** Shape of an array's items, or of a map's values. */
 	each?: Shape;
-	/** By name; one with a question mark behind it may be absent. */
+	/** Fields by name; a name that ends with a question mark may be absent. */
 	fields?: Readonly<Record<string, Shape>>;
 }
 
-/** The JSON that operations answer with status 200. */
+/** Shapes of the JSON answers with status 200. */
 export const answerShapes: Readonly<Record<string, Shape>> = {
 	"POST /monitor": { is: "object", fields: { "return_value": { is: "integer" }, "message": { is: "string" } } },
 	"POST /inventory": { is: "object", fields: { "return_code": { is: "integer" }, "return_value": { is: "string" } } },

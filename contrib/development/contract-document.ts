@@ -6,7 +6,7 @@ interface Operation {
 	responses: Record<string, unknown>;
 }
 
-/** What the templates read of an OpenAPI document. */
+/** The parts of an OpenAPI document that the templates read. */
 export interface ContractDocument {
 	openapi: string;
 	info: { version: string };
@@ -14,7 +14,7 @@ export interface ContractDocument {
 	components: Record<string, unknown>;
 }
 
-/** One operation, and where it is. */
+/** An operation with its method and path. */
 export interface Route {
 	method: string;
 	path: string;
@@ -23,7 +23,7 @@ export interface Route {
 
 const methods = ["get", "put", "post", "delete", "patch"];
 
-/** Operations in the order of the document: those of a management server, or those of an agent. */
+/** The operations of a management server or of an agent, in the order of the document. */
 export function routes(
 	document: ContractDocument,
 	management: boolean,
@@ -42,7 +42,7 @@ export function routes(
 	);
 }
 
-/** The document without what only a reader needs: texts and examples. */
+/** A copy without texts and examples, which only readers need. */
 function essential(value: unknown, isSchemaMap = false): unknown {
 	if (Array.isArray(value)) return value.map((item) => essential(item));
 	if (typeof value !== "object" || value === null) return value;
@@ -57,7 +57,7 @@ function essential(value: unknown, isSchemaMap = false): unknown {
 	);
 }
 
-/** `#/components/<section>/<name>` below a value, in the order met. */
+/** Every `#/components/<section>/<name>` in a value, in document order. */
 function references(value: unknown): string[] {
 	if (Array.isArray(value)) return value.flatMap(references);
 	if (typeof value !== "object" || value === null) return [];
@@ -66,7 +66,7 @@ function references(value: unknown): string[] {
 	);
 }
 
-/** Only the components that the given paths use, directly or through others. */
+/** The components that the paths use, directly or indirectly. */
 function usedComponents(paths: unknown, components: Record<string, unknown>) {
 	const used: Record<string, Record<string, unknown>> = {};
 	const queue = references(paths);
@@ -83,7 +83,7 @@ function usedComponents(paths: unknown, components: Record<string, unknown>) {
 	return used;
 }
 
-/** One part of the contract without texts and examples. */
+/** The agent's or the management server's part of the contract, as JSON without texts and examples. */
 export function contractOf(
 	document: ContractDocument,
 	management: boolean,

@@ -4,7 +4,7 @@ import { daemonSettings } from "../../src/settings.ts";
 
 const settings: [string, Setting][] = Object.entries(daemonSettings);
 
-/** The environment file of the daemon: every variable, commented out unless a service needs another value than the default. */
+/** The daemon's environment file: every variable, commented out unless a service needs a value other than the default. */
 export function environmentFile(): string {
 	const entries = settings.map(([name, setting]) => {
 		const { installed } = setting;
@@ -14,10 +14,10 @@ export function environmentFile(): string {
 				: `${variableName(name)}=${installed}`;
 		return `\n# ${setting.help}\n${line}\n`;
 	});
-	return `# Settings of happo-agent, read by its systemd unit and its upstart job.
-# Written by \`npm run generate\` from src/settings.ts. What is commented out is
-# the default; the other lines are the paths that README's installation uses. Name
-# files by absolute paths: a relative path is below the daemon's working directory.
+	return `# Settings of happo-agent. The systemd unit and the upstart job read this file.
+# \`npm run generate\` writes it from src/settings.ts. Lines that are commented out
+# show the defaults; the other lines are the paths of the installation in README.
+# Use absolute paths: a relative path is relative to the daemon's working directory.
 ${entries.join("")}`;
 }
 
@@ -37,7 +37,7 @@ function settingsTable(): string {
 	return `| flag | variable | default | what |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
 
-/** A text with what lies between the settings markers replaced. */
+/** README's text with the table between the settings markers replaced. */
 export function withSettingsTable(readme: string): string {
 	const [begin, end] = ["<!-- settings -->", "<!-- /settings -->"];
 	const parts = readme.split(new RegExp(`${begin}[\\s\\S]*${end}`));

@@ -1,7 +1,7 @@
 /**
- * Writes generated/ from openapi.yaml, and the documents that list settings
- * from src/settings.ts. With --check nothing is written: exit 1 names the files
- * that are not what they are made from.
+ * Writes generated/ from openapi.yaml, and the documents that list settings from
+ * src/settings.ts. With --check it writes nothing, names the files that are out of
+ * date and exits with status 1.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import openapiTS, { astToString } from "openapi-typescript";
@@ -21,7 +21,7 @@ import {
 const banner =
 	"// Written by `npm run generate` from openapi.yaml. Do not edit.\n";
 
-/** Types of everything in the document; raw bytes are bytes, not strings. */
+/** Types of the whole document. Binary bodies are Uint8Array, not string. */
 async function schemaSource(yaml: string): Promise<string> {
 	const bytes = ts.factory.createTypeReferenceNode("Uint8Array");
 	const nodes = await openapiTS(yaml, {

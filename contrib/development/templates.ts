@@ -1,4 +1,4 @@
-/** The texts of generated/, apart from the schema types. */
+/** Source text of the files in generated/, except for the schema types. */
 
 import {
 	type ContractDocument,
@@ -7,21 +7,21 @@ import {
 	routes,
 } from "./contract-document.ts";
 
-/** The agent's part of the contract as a constant: no YAML at run time. */
+/** The agent's part of the contract as a constant, so that the agent parses no YAML for it. */
 export function contractSource(document: ContractDocument): string {
-	return `/** The operations an agent serves, without texts and examples. */
+	return `/** The operations of an agent, without texts and examples. */
 export const contract = ${contractOf(document, false)};
 `;
 }
 
-/** The version alone: a command that only wants it need not load the contract. */
+/** The version alone, so that a command can show it without loading the contract. */
 export function versionSource({ info }: ContractDocument): string {
 	return `/** The version of the product, which is the contract's. */
 export const version = ${JSON.stringify(info.version)};
 `;
 }
 
-/** One required entry of an interface for each operation. */
+/** The members of an interface, one for each operation. */
 const handlerEntries = (of: readonly Route[], type: string) =>
 	of
 		.map(
@@ -31,12 +31,12 @@ const handlerEntries = (of: readonly Route[], type: string) =>
 		)
 		.join("");
 
-/** What a management server is built from: its part of the contract, and the types of its handlers. */
+/** The management server's part of the contract, and the types of its handlers. */
 export function managementSource(document: ContractDocument): string {
 	return `import type { Body } from "./handlers.ts";
 import type { operations } from "./schema.ts";
 
-/** The operations a management server serves, without texts and examples. */
+/** The operations of a management server, without texts and examples. */
 export const managementContract = ${contractOf(document, true)};
 
 /** Query parameters of an operation. */
@@ -49,26 +49,26 @@ type WithJson<R> = R extends { content: { "application/json": infer B } }
 	? { body: B }
 	: { body?: never };
 
-/** One answer of an operation that the contract names by its status. */
+/** An answer of an operation with a status that the contract declares. */
 export type ManagementReply<Op extends keyof operations> = {
 	[S in Exclude<keyof operations[Op]["responses"], "default">]: {
 		status: S;
 	} & WithJson<operations[Op]["responses"][S]>;
 }[Exclude<keyof operations[Op]["responses"], "default">];
 
-/** Does the work of one operation. */
+/** Handles one operation. */
 export type ManagementHandler<Op extends keyof operations> = (
 	body: Body<Op>,
 	query: Query<Op>,
 ) => ManagementReply<Op> | Promise<ManagementReply<Op>>;
 
-/** Every operation a management server serves, none missing and none besides. */
+/** A handler for every operation of a management server. */
 export interface ManagementHandlers {${handlerEntries(routes(document, true), "ManagementHandler")}
 }
 `;
 }
 
-/** The type of the handlers, one required entry for each agent operation. */
+/** The types of the agent's handlers. */
 export function handlersSource(document: ContractDocument): string {
 	return `import type { operations } from "./schema.ts";
 
@@ -82,7 +82,7 @@ export type Params<Op extends keyof operations> =
 			: Exclude<P, undefined>
 		: never;
 
-/** Request body of an operation; undefined where it takes none. */
+/** Request body of an operation; undefined if it takes none. */
 export type Body<Op extends keyof operations> =
 	Exclude<operations[Op]["requestBody"], undefined> extends infer B
 		? [B] extends [never]
@@ -90,44 +90,45 @@ export type Body<Op extends keyof operations> =
 			: Content<B>[keyof Content<B>]
 		: never;
 
-/** What a handler tells of its work, for the log and the figures; no client sees it. */
+/** Facts about a handled request, for the log and the metrics. Clients do not see them. */
 export interface Facts {
-	/** The plugin, as it was asked for. */
+	/** The requested name of the plugin. */
 	plugin?: string;
-	/** There is such a plugin: no client can make up names of them. */
+	/** The plugin exists. Only then may its name become a label: clients can invent names. */
 	pluginFound?: boolean;
-	/** Program of an inventory's command line, where it begins with a plain name. */
+	/** Program of an inventory command line, if the line begins with a plain name. */
 	command?: string;
-	/** Options of either; may be a secret. */
+	/** Options of the plugin or command; may contain a secret. */
 	option?: string;
-	/** What the plugin or command answered. */
+	/** Exit status of the plugin or command. */
 	exitStatus?: number;
-	/** It was stopped at the time limit. */
+	/** The plugin or command was stopped at the time limit. */
 	timedOut?: boolean;
-	/** Its run, in milliseconds. */
+	/** Run time of the plugin or command, in milliseconds. */
 	ranMilliseconds?: number;
-	/** Where the request was relayed to. */
+	/** The next hop that the request was relayed to. */
 	hop?: string;
-	/** The answer is that agent's, whatever it says. */
+	/** The answer came from the next hop, whatever it says. */
 	hopAnswered?: boolean;
-	/** Why the answer is not what was asked for. */
+	/** Why the request failed or was refused. */
 	reason?: string;
 }
 
-/** What a handler may know of a request besides its contents. */
+/** What a handler knows about a request besides its parameters and its body. */
 export interface Call {
 	/** Address of the client. */
 	client: string;
 	/**
-	 * Waits until there is memory for so many bytes more of an answer, which count
-	 * until the client has it. Throws AgentError \`busy\` when there is none in time.
+	 * Waits until there is memory for this many more bytes of the answer. They stay
+	 * reserved until the client has the answer. Throws AgentError \`busy\` if there is
+	 * no memory in time.
 	 */
 	reserve(bytes: number): Promise<void>;
-	/** Aborted when the client has gone: nobody will read the answer. */
+	/** Aborted when the client has disconnected: nobody will read the answer. */
 	signal: AbortSignal;
-	/** What the caller will still wait, in milliseconds; undefined if it did not say. */
+	/** How long the client will still wait, in milliseconds; undefined if unknown. */
 	millisecondsLeft: number | undefined;
-	/** Agents that relayed the request before it came here. */
+	/** Number of agents that have relayed the request. */
 	hopsPassed: number;
 	/** Media types of the Accept header, best first; empty if there is none. */
 	accept: readonly string[];
@@ -141,7 +142,7 @@ type WithHeaders<T> = keyof Headers<T> extends never
 	? { headers?: Record<string, string> }
 	: { headers: Headers<T> & Record<string, string> };
 
-/** One media type: naming it is optional; several: it must be named. */
+/** A handler names the media type if there are several; otherwise it may leave it out. */
 type WithBody<C> = [C] extends [never]
 	? { body?: never; type?: never }
 	: {
@@ -152,37 +153,37 @@ type WithBody<C> = [C] extends [never]
 
 type Status<S> = S extends number ? S : number;
 
-// any media type in the contract means that the handler names it
+// where the contract allows any media type, the handler names it
 type Media<C> = C extends { "*/*": infer B }
 	? { [type: string]: B }
 	: C;
 
-/** One declared answer of an operation. */
+/** A declared answer of an operation. */
 export type Reply<Op extends keyof operations> = {
 	[S in keyof operations[Op]["responses"]]: {
 		status: Status<S>;
-		/** Told once whether the answer was delivered to the client. */
+		/** Called once: whether the client has received the answer. */
 		delivered?: (ok: boolean) => void;
-		/** For the log and the figures; no client sees them. */
+		/** For the log and the metrics; clients do not see them. */
 		facts?: Facts;
 	} & WithHeaders<operations[Op]["responses"][S]> &
 		WithBody<Media<Content<operations[Op]["responses"][S]>>>;
 }[keyof operations[Op]["responses"]];
 
-/** Does the work of one operation. What it throws is answered as a problem. */
+/** Handles one operation. An error that it throws becomes a problem answer. */
 export type Handler<Op extends keyof operations> = (
 	params: Params<Op>,
 	body: Body<Op>,
 	call: Call,
 ) => Reply<Op> | Promise<Reply<Op>>;
 
-/** Every operation an agent serves, none missing and none besides. */
+/** A handler for every operation of an agent. */
 export interface Handlers {${handlerEntries(routes(document, false), "Handler")}
 }
 `;
 }
 
-/** A JSON schema as the answers of the contract use it. */
+/** The part of JSON Schema that the contract's answers use. */
 interface JsonSchema {
 	$ref?: string;
 	type?: string | string[];
@@ -197,7 +198,7 @@ interface Answer {
 	content?: Record<string, { schema: JsonSchema }>;
 }
 
-/** The shape of a value as source text: its type and its fields, no bounds and no words. */
+/** Source text of a value's shape: its type and its fields, without bounds and texts. */
 function shapeOf(schema: JsonSchema, document: ContractDocument): string {
 	if (schema.$ref) return shapeOf(component(schema.$ref, document), document);
 	const [type, orNull] = [schema.type ?? []].flat();
@@ -217,13 +218,13 @@ function shapeOf(schema: JsonSchema, document: ContractDocument): string {
 	return `{ ${parts.join(", ")} }`;
 }
 
-/** What a reference of the document leads to. */
+/** The component that a `$ref` refers to. */
 function component<T>(reference: string, { components }: ContractDocument): T {
 	const [, , section = "", name = ""] = reference.split("/");
 	return (components[section] as Record<string, T>)[name] as T;
 }
 
-/** What the successful JSON answers look like, for clients that check them. */
+/** Shapes of the successful JSON answers, for clients that check answers. */
 export function shapesSource(document: ContractDocument): string {
 	const shapes = [false, true].flatMap((management) =>
 		routes(document, management).flatMap(({ method, path, operation }) => {
@@ -239,23 +240,23 @@ export function shapesSource(document: ContractDocument): string {
 				: [];
 		}),
 	);
-	return `/** What a JSON value looks like. */
+	return `/** The shape of a JSON value. */
 export interface Shape {
 	is: string;
 	orNull?: boolean;
-	/** Of the items of an array, or the values of a map. */
+	/** Shape of an array's items, or of a map's values. */
 	each?: Shape;
-	/** By name; one with a question mark behind it may be absent. */
+	/** Fields by name; a name that ends with a question mark may be absent. */
 	fields?: Readonly<Record<string, Shape>>;
 }
 
-/** The JSON that operations answer with status 200. */
+/** Shapes of the JSON answers with status 200. */
 export const answerShapes: Readonly<Record<string, Shape>> = {${shapes.join("")}
 };
 `;
 }
 
-/** Typed clients; the fetch that reaches the agent is the caller's. */
+/** Typed clients. The caller supplies the fetch that reaches the agent. */
 export function clientSource(document: ContractDocument): string {
 	const pathsOf = (management: boolean) =>
 		[...new Set(routes(document, management).map(({ path }) => path))].map(
@@ -274,17 +275,17 @@ export type AgentPaths = Pick<paths, AgentPath>;
 /** The operations of a management server. */
 export type ManagementPaths = Pick<paths, ManagementPath>;
 
-/** Calls an agent's operations; an HTTP status never throws, the network can. */
+/** Calls an agent's operations. An HTTP status never throws; a network failure does. */
 export type AgentClient = Client<AgentPaths>;
 
 /** Calls a management server's operations. */
 export type ManagementClient = Client<ManagementPaths>;
 
-/** Where a server is, and the fetch that reaches it. */
+/** A server's address, and the fetch that reaches it. */
 export interface Connection {
 	/** Scheme, host and port, such as \`https://127.0.0.1:6777\`. */
 	baseUrl: string;
-	/** Decides about certificates, timeouts and pooling. */
+	/** Implements certificate checks, timeouts and connection pooling. */
 	fetch: (request: Request) => Promise<Response>;
 }
 
