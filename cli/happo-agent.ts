@@ -4,8 +4,8 @@ import { version } from "../generated/version.ts";
 import { appendMetricCommand } from "./append-metric/command.ts";
 import { daemonCommand } from "./daemon.ts";
 import { exportOriginalCommand } from "./export-original.ts";
-import { main } from "./main.ts";
 import { addCommand, isAddedCommand, removeCommand } from "./management.ts";
+import { main } from "./program/program.ts";
 
 await main({
 	name: "happo-agent",

@@ -2,6 +2,6 @@
 import "../src/no-debugger.ts";
 import { version } from "../generated/version.ts";
 import { commands, epilogue, families } from "./ctl/commands/index.ts";
-import { main } from "./main.ts";
+import { main } from "./program/program.ts";
 
 await main({ name: "happo-ctl", version, commands, families, epilogue });

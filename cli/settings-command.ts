@@ -1,19 +1,19 @@
 import type { Readable, Writable } from "node:stream";
 import {
 	resolveSettings,
-	SettingsError,
 	type SettingTable,
 	type SettingValues,
 	variableName,
 } from "../src/setting-table.ts";
-import { type Flags, flagCommand } from "./flag-command.ts";
-import type { CommandHelp } from "./help.ts";
-import type { Operands, ProgramCommand } from "./program.ts";
-import { didYouMean } from "./suggestion.ts";
+import {
+	defineCommand,
+	type Flags,
+	type Operands,
+	type ProgramCommand,
+} from "./program/command.ts";
+import type { CommandHelp } from "./program/help.ts";
+import { didYouMean } from "./program/suggestion.ts";
 import { takeEnvironment } from "./wiped-variables.ts";
-
-/** Exit status for a wrong argument or setting. */
-const usageStatus = 2;
 
 /** What a command is run with. */
 export interface Invocation {
@@ -46,8 +46,7 @@ function unknownVariables(environment: Invocation["environment"]): string[] {
 
 /**
  * A command of happo-agent: it takes the settings of its help, as flags or as
- * variables. Wrong settings, also those that `run` throws a SettingsError for, are
- * said on standard error, one line each: exit status 2. What the original ignored
+ * variables. Wrong settings end it, also those that `run` throws a SettingsError for. What the original ignored
  * is ignored, with a warning: operands, and variables that are no setting.
  */
 export function settingsCommand<const T extends SettingTable>(parts: {
@@ -62,7 +61,9 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 	const { name, help, operands: taken, run, defaults } = parts;
 	const table = help.settings;
 	allTables.push(table);
-	const command = flagCommand(name, [table], async (given) => {
+	const any = { minimum: 0, maximum: Number.POSITIVE_INFINITY, name: "" };
+	const declared = { name, help, operands: taken ?? any };
+	return defineCommand(declared, async (given) => {
 		const { flags, operands, context } = given;
 		const { stdin, stdout, stderr } = context;
 		const { environment, warning } = takeEnvironment(
@@ -81,26 +82,12 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 			warn(`${name}: unexpected argument, ignored: ${operand}`);
 		for (const line of unknownVariables(environment)) warn(line);
 		if (warning) warn(warning);
-		try {
-			const settings = resolveSettings(
-				table,
-				flags,
-				environment,
-				defaults,
-				warn,
-			);
-			return await run(settings, {
-				...{ flags, operands, stdin, stdout, stderr, complain, warnings },
-				environment,
-			});
-		} catch (error) {
-			if (!(error instanceof SettingsError)) throw error;
-			for (const line of error.lines) complain(line);
-			return usageStatus;
-		}
+		const settings = resolveSettings(table, flags, environment, defaults, warn);
+		return run(settings, {
+			...{ flags, operands, stdin, stdout, stderr, complain, warnings },
+			environment,
+		});
 	});
-	const any = { minimum: 0, maximum: Number.POSITIVE_INFINITY, name: "" };
-	return { command, name, help, operands: taken ?? any };
 }
 
 /** Variables of the settings of all commands, and whether nobody else may read them. */

@@ -52,12 +52,17 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	{ from: /^contrib\/examples\//, to: /^$/ },
 	{
 		from: /^contrib\/management-server\//,
-		to: /^contrib\/management-server\/|^cli\/help\.ts$|^generated\/|^src\/(agent-error|log|no-debugger|setting-table|system-error|turn)\.ts$|^src\/http\/(bind|errors|json)\.ts$|^src\/tls\/key-pair\.ts$/,
+		to: /^contrib\/management-server\/|^cli\/program\/help\.ts$|^generated\/|^src\/(agent-error|log|no-debugger|setting-table|system-error|turn)\.ts$|^src\/http\/(bind|errors|json)\.ts$|^src\/tls\/key-pair\.ts$/,
 	},
 	// started for every check: no more than it needs
 	{
 		from: /^cli\/check-happo(\.ts$|\/)/,
-		to: /^cli\/(check-happo\/|argv\.ts$)|^src\/protocol\/|^src\/system-error\.ts$|^generated\/(schema|version)\.ts$/,
+		to: /^cli\/(check-happo\/|program\/arguments\.ts$)|^src\/protocol\/|^src\/system-error\.ts$|^generated\/(schema|version)\.ts$/,
+	},
+	// what a program is made of, whichever it is
+	{
+		from: /^cli\/program\//,
+		to: /^cli\/program\/|^cli\/ctl\/output\/terminal\.ts$|^src\/setting-table\.ts$/,
 	},
 	// what a text looks like, whoever writes it
 	{
@@ -67,7 +72,7 @@ const layers: readonly { from: RegExp; to: RegExp }[] = [
 	// which agents, and the way to them: neither commands nor what they print
 	{
 		from: /^cli\/ctl\/target\//,
-		to: /^cli\/(argv|message-text|suggestion)\.ts$|^cli\/ctl\/(target\/|(flags|input-file)\.ts$)|^cli\/flag-command\.ts$|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/protocol\//,
+		to: /^cli\/message-text\.ts$|^cli\/program\/(arguments|command|suggestion)\.ts$|^cli\/ctl\/(target\/|(flags|input-file)\.ts$)|^src\/client\/index\.ts$|^src\/(setting-table|system-error)\.ts$|^src\/protocol\//,
 	},
 	// another machine's tool: it knows agents by their protocol only
 	{
@@ -172,7 +177,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	"openapi-fetch": ["generated/client.ts"],
 	diff: ["cli/ctl/output/line-diff.ts"],
 	"get-east-asian-width": ["cli/ctl/output/terminal.ts"],
-	clipanion: ["cli/flag-command.ts", "cli/program.ts"],
+	clipanion: ["cli/program/command.ts", "cli/program/program.ts"],
 	"node:child_process": ["src/spawn/child-process-engine.ts"],
 	"node:https": [
 		"contrib/management-server/server.ts",
@@ -206,7 +211,7 @@ test("every package and every way out of the process has one door", () => {
 test("the environment is read in one place of each program", () => {
 	for (const path of ours)
 		if (
-			!/^cli\/(program|happo-agent|happo-ctl|check-happo)\.ts$|^contrib\/(examples\/|management-server\/main\.ts$)/.test(
+			!/^cli\/(happo-agent|happo-ctl|check-happo)\.ts$|^contrib\/(examples\/|management-server\/main\.ts$)/.test(
 				path,
 			)
 		)

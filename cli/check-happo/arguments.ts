@@ -4,7 +4,11 @@ import {
 	parseFingerprint,
 	parseHop,
 } from "../../src/protocol/hop.ts";
-import { type KnownOption, normaliseArguments, UsageError } from "../argv.ts";
+import {
+	type KnownOption,
+	normaliseArguments,
+	UsageError,
+} from "../program/arguments.ts";
 
 /** An agent: where to connect to, and how the original would write it. */
 export interface Place extends Hop {

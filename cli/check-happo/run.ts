@@ -1,5 +1,5 @@
 import { version } from "../../generated/version.ts";
-import { UsageError } from "../argv.ts";
+import { UsageError } from "../program/arguments.ts";
 import {
 	type CheckOptions,
 	help,

@@ -4,8 +4,8 @@ import {
 	createManagementClient,
 } from "../../src/client/index.ts";
 import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
-import type { CommandHelp } from "../help.ts";
-import type { Operands, ProgramCommand } from "../program.ts";
+import type { Operands, ProgramCommand } from "../program/command.ts";
+import type { CommandHelp } from "../program/help.ts";
 import { type Call, createCommand, valuesOf } from "./command.ts";
 import {
 	agentSections,

@@ -1,14 +1,14 @@
 import type { Readable, Writable } from "node:stream";
 import {
 	resolveSettings,
-	SettingsError,
 	type SettingTable,
 	type SettingValues,
 } from "../../src/setting-table.ts";
-import { UsageError } from "../argv.ts";
-import { type Flags, flagCommand } from "../flag-command.ts";
-import { type CommandHelp, helpTables } from "../help.ts";
-import type { Operands, ProgramCommand } from "../program.ts";
+import {
+	defineCommand,
+	type Flags,
+	type ProgramCommand,
+} from "../program/command.ts";
 import { takeEnvironment } from "../wiped-variables.ts";
 import { type Screen, safeLine, screenOf } from "./output/terminal.ts";
 
@@ -28,17 +28,12 @@ export interface Call {
 }
 
 /** How a command is declared. */
-export interface CommandDefinition {
-	name: string;
-	help: CommandHelp;
-	operands?: Operands;
-	isHidden?: boolean;
+export interface CommandDefinition extends Omit<ProgramCommand, "command"> {
 	/** Gives the exit status. A UsageError and a SettingsError are 2. */
 	run(call: Call): Promise<number>;
 }
 
 const programName = "happo-ctl";
-const usageStatus = 2;
 
 /** Writes, and waits until it has been taken. */
 const writeTo = (stream: Writable, text: string) =>
@@ -55,10 +50,11 @@ export function valuesOf<T extends SettingTable>(
 }
 
 /** A command of happo-ctl from its declaration, its options those of its help. */
-export function createCommand(definition: CommandDefinition): ProgramCommand {
-	const { name, help, operands, isHidden, run } = definition;
-	const command = flagCommand(name, helpTables(help), async (given) => {
-		const { flags, context } = given;
+export function createCommand({
+	run,
+	...declared
+}: CommandDefinition): ProgramCommand {
+	return defineCommand(declared, async ({ flags, operands, context }) => {
 		const { stdin, stdout, stderr } = context;
 		const { environment, warning } = takeEnvironment(context.env);
 		const say = (line: string) =>
@@ -66,30 +62,14 @@ export function createCommand(definition: CommandDefinition): ProgramCommand {
 		if (warning) say(`warning: ${warning}`);
 		try {
 			return await run({
-				flags,
-				operands: given.operands,
-				environment,
-				stdin,
-				stderr,
+				...{ flags, operands, environment, stdin, stderr, say },
 				screen: screenOf(stdout, environment),
 				write: (text) => writeTo(stdout, text),
-				say,
 			});
 		} catch (error) {
 			// a reader that stops reading, such as head, is no error
 			if ((error as NodeJS.ErrnoException).code === "EPIPE") return 0;
-			if (error instanceof SettingsError)
-				for (const line of error.lines) say(line);
-			else if (error instanceof UsageError) say(error.message);
-			else throw error;
-			return usageStatus;
+			throw error;
 		}
 	});
-	return {
-		command,
-		name,
-		help,
-		...(operands && { operands }),
-		...(isHidden && { isHidden }),
-	};
 }

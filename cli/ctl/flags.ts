@@ -1,6 +1,6 @@
 import { parseFingerprint, parseHop } from "../../src/protocol/hop.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
-import type { HelpSection } from "../help.ts";
+import type { HelpSection } from "../program/help.ts";
 
 const badHops = (entries: readonly string[]) => {
 	const bad = entries.filter((entry) => !parseHop(entry));

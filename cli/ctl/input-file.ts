@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { systemReason } from "../../src/system-error.ts";
-import { UsageError } from "../argv.ts";
+import { UsageError } from "../program/arguments.ts";
 
 /**
  * The text of a file, or of standard input for `-`, and what messages call it.

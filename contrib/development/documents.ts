@@ -1,4 +1,4 @@
-import { shownDefault } from "../../cli/options.ts";
+import { shownDefault } from "../../cli/program/help.ts";
 import { type Setting, variableName } from "../../src/setting-table.ts";
 import { daemonSettings } from "../../src/settings.ts";
 

@@ -2,7 +2,7 @@
 import "../../src/no-debugger.ts";
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
-import { commandHelp } from "../../cli/help.ts";
+import { commandHelp } from "../../cli/program/help.ts";
 import {
 	resolveSettings,
 	SettingsError,

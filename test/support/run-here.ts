@@ -7,7 +7,7 @@ import {
 	isAddedCommand,
 	removeCommand,
 } from "../../cli/management.ts";
-import { type Program, runProgram } from "../../cli/program.ts";
+import { type Program, runProgram } from "../../cli/program/program.ts";
 import { version } from "../../generated/version.ts";
 import type { Exited } from "./daemon.ts";
 

@@ -1,9 +1,9 @@
 import type { Setting, SettingTable } from "../../../src/setting-table.ts";
-import { isOption, UsageError } from "../../argv.ts";
-import { helpTables, optionsOf } from "../../help.ts";
-import type { ProgramCommand } from "../../program.ts";
-import { selectCommand, wordsBehind } from "../../selection.ts";
-import { didYouMean } from "../../suggestion.ts";
+import { isOption, UsageError } from "../../program/arguments.ts";
+import type { ProgramCommand } from "../../program/command.ts";
+import { helpTables, optionsOf } from "../../program/help.ts";
+import { readCommandLine, wordsBehind } from "../../program/selection.ts";
+import { didYouMean } from "../../program/suggestion.ts";
 import { createCommand } from "../command.ts";
 import { loadConfigFile } from "../target/config-file.ts";
 
@@ -155,7 +155,9 @@ export function completionCandidates(
 	const visible = commands.filter(({ isHidden }) => !isHidden);
 	const before = words.slice(0, -1);
 	const current = words.at(-1) ?? "";
-	const { command, path, next } = selectCommand(before, visible, optionsOf);
+	const line = readCommandLine(before, visible, optionsOf);
+	const { command, path } = line;
+	const [next] = line.operands;
 	const tables: SettingTable[] = command ? helpTables(command.help) : [];
 	const settings = Object.assign({}, ...tables) as Record<string, Setting>;
 	const beginning = (candidates: Candidates) =>

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { systemReason } from "../../../src/system-error.ts";
-import { UsageError } from "../../argv.ts";
+import { UsageError } from "../../program/arguments.ts";
 import { createCommand, valuesOf } from "../command.ts";
 import { configSettings, outputSettings } from "../flags.ts";
 import { jsonText, withYamlKey, yamlText } from "../output/formats.ts";

@@ -1,4 +1,5 @@
-import type { Program, ProgramCommand } from "../../program.ts";
+import type { ProgramCommand } from "../../program/command.ts";
+import type { Program } from "../../program/program.ts";
 import { completionCommand, createCompleteCommand } from "./completion.ts";
 import { contextCommands } from "./context.ts";
 import { inventoryCommand } from "./inventory.ts";

@@ -5,7 +5,7 @@ import {
 	parseSensuLines,
 } from "../../../src/protocol/sensu.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
-import { UsageError } from "../../argv.ts";
+import { UsageError } from "../../program/arguments.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { readInput } from "../input-file.ts";
 import { report } from "../output/report.ts";

@@ -1,5 +1,5 @@
 import type { SettingTable } from "../../../src/setting-table.ts";
-import { UsageError } from "../../argv.ts";
+import { UsageError } from "../../program/arguments.ts";
 import { type AgentCall, createAgentCommand } from "../agent-command.ts";
 import {
 	metricsAsExposition,

@@ -3,9 +3,9 @@ import { dirname, join, resolve } from "node:path";
 import { openYaml, YamlError } from "../../../src/protocol/yaml.ts";
 import { badTexts, type SettingTable } from "../../../src/setting-table.ts";
 import { systemReason } from "../../../src/system-error.ts";
-import { UsageError } from "../../argv.ts";
-import type { Flags } from "../../flag-command.ts";
-import { nearest } from "../../suggestion.ts";
+import { UsageError } from "../../program/arguments.ts";
+import type { Flags } from "../../program/command.ts";
+import { nearest } from "../../program/suggestion.ts";
 import {
 	outputFormats,
 	outputSettings,

@@ -10,7 +10,7 @@ import {
 	UnexpectedAnswer,
 } from "../../../src/client/index.ts";
 import { type Hop, hopText } from "../../../src/protocol/hop.ts";
-import { UsageError } from "../../argv.ts";
+import { UsageError } from "../../program/arguments.ts";
 import {
 	type Failure,
 	HostFailure,

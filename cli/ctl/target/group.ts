@@ -3,8 +3,8 @@ import {
 	type createManagementClient,
 	OptionsError,
 } from "../../../src/client/index.ts";
-import { UsageError } from "../../argv.ts";
 import { answerText, withoutPassword } from "../../message-text.ts";
+import { UsageError } from "../../program/arguments.ts";
 import { readFlagFile } from "../input-file.ts";
 import type { ListHosts } from "./targets.ts";
 

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type Hop, hopText, parseHop } from "../../../src/protocol/hop.ts";
 import type { SettingValues } from "../../../src/setting-table.ts";
-import { UsageError } from "../../argv.ts";
+import { UsageError } from "../../program/arguments.ts";
 import type { targetSettings } from "../flags.ts";
 import { readFlagFile } from "../input-file.ts";
 

@@ -1,7 +1,7 @@
 import { BlockList } from "node:net";
 import type { Trust } from "../../../src/client/index.ts";
 import type { SettingValues } from "../../../src/setting-table.ts";
-import { UsageError } from "../../argv.ts";
+import { UsageError } from "../../program/arguments.ts";
 import type { trustSettings } from "../flags.ts";
 import { readFlagFile } from "../input-file.ts";
 import type { Target } from "./targets.ts";

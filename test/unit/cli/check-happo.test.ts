@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { UsageError } from "../../../cli/argv.ts";
 import { help, parseCheckOptions } from "../../../cli/check-happo/arguments.ts";
 import { agentError, resultOf } from "../../../cli/check-happo/result.ts";
+import { UsageError } from "../../../cli/program/arguments.ts";
 
 describe("the options of check_happo", () => {
 	it("have the defaults of the original", () =>

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import { UsageError } from "../../../../../cli/argv.ts";
 import { targetSettings } from "../../../../../cli/ctl/flags.ts";
 import { findTargets } from "../../../../../cli/ctl/target/targets.ts";
+import { UsageError } from "../../../../../cli/program/arguments.ts";
 import { resolveSettings } from "../../../../../src/setting-table.ts";
 
 const settings = (flags: Record<string, string[]>) =>

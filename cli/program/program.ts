@@ -1,21 +1,16 @@
 import type { Readable, Writable } from "node:stream";
-import { Cli, type CommandClass } from "clipanion";
-import { isOption, normaliseArguments, UsageError } from "./argv.ts";
+import { Cli } from "clipanion";
+import { SettingsError } from "../../src/setting-table.ts";
+import { safeLine } from "../ctl/output/terminal.ts";
+import { UsageError } from "./arguments.ts";
+import type { ProgramCommand } from "./command.ts";
+import { commandHelp, familyHelp, optionsOf, programHelp } from "./help.ts";
 import {
 	explainCommand,
 	explainOperands,
 	explainOption,
-	strayOption,
-} from "./explain.ts";
-import {
-	type CommandHelp,
-	commandHelp,
-	familyHelp,
-	isHelpOption,
-	optionsOf,
-	programHelp,
-} from "./help.ts";
-import { selectCommand } from "./selection.ts";
+	readCommandLine,
+} from "./selection.ts";
 
 /** Where a program reads from and writes to, and what it is told by variables. */
 export interface Surroundings {
@@ -23,28 +18,6 @@ export interface Surroundings {
 	stdout: Writable;
 	stderr: Writable;
 	env: Record<string, string | undefined>;
-}
-
-/** The words behind a command that are no options. */
-export interface Operands {
-	minimum: number;
-	maximum: number;
-	/** What is missing if there are too few: `PLUGIN`. */
-	name: string;
-	/** Everything behind the first one belongs to it, options too: it is a command line of its own. */
-	isCommandLine?: boolean;
-}
-
-/** A command of a program: clipanion's class, and what help says of it. */
-export interface ProgramCommand {
-	command: CommandClass;
-	/** The words that select it: `daemon`, `metric config show`. */
-	name: string;
-	help: CommandHelp;
-	/** None by default. */
-	operands?: Operands;
-	/** Help does not list it: programs call it, not people. */
-	isHidden?: boolean;
 }
 
 /** A program: its commands, and what its help begins with. */
@@ -59,7 +32,6 @@ export interface Program {
 }
 
 const helpWords = ["help", "h"];
-const versionOptions = ["-v", "--version"];
 
 /** One line of clipanion's message, without its usage lines. */
 function firstLine(error: unknown): string {
@@ -81,7 +53,8 @@ function helpFor(program: Program, path: readonly string[]): string {
 
 /**
  * Runs a program and gives its exit status: 2 for a command line that cannot
- * be understood, said in one line on standard error, otherwise the command's.
+ * be understood and for wrong settings, one line each on standard error, otherwise
+ * the command's.
  */
 export async function runProgram(
 	program: Program,
@@ -94,38 +67,27 @@ export async function runProgram(
 		stdout.write(text);
 		return 0;
 	};
-	const refuse = (message: string) => {
-		stderr.write(`${name}: ${message}\n`);
+	const refuse = (...lines: readonly string[]) => {
+		for (const line of lines) stderr.write(`${name}: ${safeLine(line)}\n`);
 		return 2;
 	};
 	try {
 		const [first, ...others] = args;
 		const wantsHelp = helpWords.includes(first ?? "help");
 		const rest = wantsHelp ? others : args;
-		const { command, path, next } = selectCommand(rest, commands, optionsOf);
-		const normal = normaliseArguments(
-			rest,
-			command ? optionsOf(command) : commands.flatMap(optionsOf),
-			command?.operands?.isCommandLine ? path.length + 1 : undefined,
-		);
-		const end = normal.includes("--") ? normal.indexOf("--") : normal.length;
-		const own = normal.slice(0, end);
-		const options = own.filter(isOption);
-		if (options.some((option) => versionOptions.includes(option)))
-			return print(`${name} version ${version}\n`);
-		const asked = wantsHelp || options.some(isHelpOption);
-		if (!command && (next !== undefined || (path.length > 0 && !asked)))
-			return refuse(explainCommand(program, path, next));
-		const stray = strayOption(options, command ? [command] : commands);
+		const line = readCommandLine(rest, commands, optionsOf);
+		const { command, path, options, operands } = line;
+		if (line.complaint) return refuse(line.complaint);
+		if (line.asks.version) return print(`${name} version ${version}\n`);
+		const asked = wantsHelp || line.asks.help;
+		if (!command && (operands.length > 0 || (path.length > 0 && !asked)))
+			return refuse(explainCommand(program, path, operands));
+		const [stray] = line.unknown;
 		if (stray)
 			return refuse(explainOption(stray, command ? [command] : commands));
 		if (!command || asked) return print(helpFor(program, path));
-		const operands = [
-			...own.filter((word) => !isOption(word)).slice(path.length),
-			...normal.slice(end + 1),
-		];
-		const complaint = explainOperands(program, command, operands);
-		if (complaint) return refuse(complaint);
+		const wrong = explainOperands(program, command, operands);
+		if (wrong) return refuse(wrong);
 		// only this one: clipanion makes its machine of all commands at once
 		const cli = new Cli({
 			binaryLabel: name,
@@ -135,18 +97,17 @@ export async function runProgram(
 			enableColors: false,
 		});
 		cli.register(command.command);
-		const instance = cli.process(
-			[
-				...path,
-				...options,
-				...(operands.length > 0 ? ["--"] : []),
-				...operands,
-			],
-			{ stdin, stdout, stderr, env, colorDepth: 1 },
-		);
+		const instance = cli.process([...path, ...options, "--", ...operands], {
+			stdin,
+			stdout,
+			stderr,
+			env,
+			colorDepth: 1,
+		});
 		return (await instance.execute()) ?? 0;
 	} catch (error) {
 		if (error instanceof UsageError) return refuse(error.message);
+		if (error instanceof SettingsError) return refuse(...error.lines);
 		if (isClipanionError(error)) return refuse(firstLine(error));
 		throw error;
 	}
@@ -154,3 +115,12 @@ export async function runProgram(
 
 const isClipanionError = (error: unknown): error is Error =>
 	error instanceof Error && "clipanion" in error;
+
+/** Runs a program as the process it is, and leaves its exit status. */
+export async function main(program: Program): Promise<void> {
+	// whoever writes hears of it; a reader that stops reading, such as head, must
+	// not change the exit status
+	process.stdout.on("error", () => {});
+	process.stderr.on("error", () => {});
+	process.exitCode = await runProgram(program, process.argv.slice(2), process);
+}

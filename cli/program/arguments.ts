@@ -67,28 +67,17 @@ export function takeOption(
  * the original, too: `-long value`, `--long_name=value`, `-s value`. An option
  * takes the next argument whatever that is. Unknown options stay as they are:
  * the command says so.
- * @param lastWord after this many words that are no options, the rest belongs to
- *   the last of them: it stays as it is, behind a `--`
  */
 export function normaliseArguments(
 	args: readonly string[],
 	options: readonly KnownOption[],
-	lastWord = Number.POSITIVE_INFINITY,
 ): string[] {
 	const rest = [...args];
 	const normal: string[] = [];
-	let words = 0;
 	while (rest.length > 0) {
 		const argument = rest.shift() ?? "";
 		if (argument === "--") return [...normal, argument, ...rest];
-		const option = takeOption(argument, rest, options);
-		normal.push(option ?? argument);
-		if (option !== undefined || isOption(argument)) continue;
-		words++;
-		if (words < lastWord) continue;
-		// for those who write it to be sure
-		if (rest[0] === "--") rest.shift();
-		return [...normal, "--", ...rest];
+		normal.push(takeOption(argument, rest, options) ?? argument);
 	}
 	return normal;
 }

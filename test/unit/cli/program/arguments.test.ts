@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { normaliseArguments, UsageError } from "../../../cli/argv.ts";
-import { selectCommand } from "../../../cli/selection.ts";
+import {
+	normaliseArguments,
+	UsageError,
+} from "../../../../cli/program/arguments.ts";
+import { readCommandLine } from "../../../../cli/program/selection.ts";
 
 const options = [
 	{ long: "port", short: "P", kind: "value" },
@@ -79,13 +82,29 @@ test("words, unknown options and what follows -- stay as they are", () => {
 	]);
 });
 
+const commands = [
+	...["status", "status memory", "metric config show"].map((name) => ({
+		name,
+	})),
+	{
+		name: "run",
+		operands: { minimum: 1, maximum: 9, name: "CHECK", isCommandLine: true },
+	},
+];
+
+const line = (...args: string[]) =>
+	readCommandLine(args, commands, () => options);
+
 test("behind the last word everything stays as it is, one -- does not count", () => {
-	const upTo = (...args: string[]) => normaliseArguments(args, options, 2);
+	const upTo = (...args: string[]) => {
+		const { options, path, operands } = line(...args);
+		return [...options, ...path, "--", ...operands];
+	};
 	assert.deepEqual(upTo("-P", "1", "run", "check", "-P", "2", "--", "x"), [
-		...["--port=1", "run", "check", "--", "-P", "2", "--", "x"],
+		...["--port=1", "run", "--", "check", "-P", "2", "--", "x"],
 	]);
 	assert.deepEqual(upTo("run", "check", "--", "-P"), [
-		...["run", "check", "--", "-P"],
+		...["run", "--", "check", "-P"],
 	]);
 	assert.deepEqual(upTo("run", "--", "check", "-P"), [
 		...["run", "--", "check", "-P"],
@@ -93,16 +112,9 @@ test("behind the last word everything stays as it is, one -- does not count", ()
 });
 
 test("the words of a command stand between options; values are no words", () => {
-	const commands = ["status", "status memory", "metric config show"].map(
-		(name) => ({ name }),
-	);
 	const select = (...args: string[]) => {
-		const { command, path, next } = selectCommand(
-			args,
-			commands,
-			() => options,
-		);
-		return [command?.name, path.join(" "), next];
+		const { command, path, operands } = line(...args);
+		return [command?.name, path.join(" "), operands[0]];
 	};
 	assert.deepEqual(select(), [undefined, "", undefined]);
 	assert.deepEqual(select("-g", "status", "status", "memory"), [
@@ -120,4 +132,27 @@ test("the words of a command stand between options; values are no words", () => 
 		...["status", "status", "memory"],
 	]);
 	assert.deepEqual(select("status", "-P"), ["status", "status", undefined]);
+});
+
+test("options mean what they do for the command, wherever they stand", () => {
+	const own = {
+		status: [{ long: "host", short: "n", kind: "value" }],
+		append: [{ long: "dry-run", short: "n", kind: "switch" }],
+	} as const;
+	const names = [{ name: "status" as const }, { name: "append" as const }];
+	const read = (...args: string[]) => {
+		const { options, operands, complaint } = readCommandLine(
+			args,
+			names,
+			({ name }) => own[name],
+		);
+		return [...options, ...operands, complaint];
+	};
+	assert.deepEqual(read("append", "-n", "x"), [
+		"--dry-run=yes",
+		"x",
+		undefined,
+	]);
+	assert.deepEqual(read("-n", "x", "status"), ["--host=x", undefined]);
+	assert.deepEqual(read("status", "-n"), ["--host: needs a value"]);
 });

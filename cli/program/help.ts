@@ -1,6 +1,5 @@
-import type { Setting, SettingTable } from "../src/setting-table.ts";
-import type { KnownOption } from "./argv.ts";
-import { knownOptions, shownDefault } from "./options.ts";
+import type { Setting, SettingTable } from "../../src/setting-table.ts";
+import type { KnownOption } from "./arguments.ts";
 
 const width = 80;
 
@@ -48,10 +47,6 @@ export interface HelpSection {
 	title: string;
 	settings: SettingTable;
 }
-
-/** Every command has it. */
-export const isHelpOption = (option: string) =>
-	option === "-h" || option === "--help";
 
 /** What a command's help is made of. */
 export interface CommandHelp {
@@ -172,4 +167,23 @@ ${commandList([...list, ["help COMMAND", "show the options of a command"]])}
   -h, --help      show this
   -v, --version   show the version
 `;
+}
+
+/** Settings that have a flag: a secret in an argument would show in `ps`. */
+export const flagged = (table: SettingTable) =>
+	Object.entries(table).filter(([, { from }]) => from !== "environment");
+
+/** The default of a setting as a person would write it. */
+export function shownDefault({ kind, default: value }: Setting): string {
+	if (kind === "switch") return value ? "yes" : "no";
+	return Array.isArray(value) ? value.join(",") : String(value);
+}
+
+/** The flags of a table, for normaliseArguments. */
+export function knownOptions(table: SettingTable): KnownOption[] {
+	return flagged(table).map(([long, { short, kind }]) => ({
+		long,
+		...(short !== undefined && { short }),
+		kind: kind === "switch" ? "switch" : "value",
+	}));
 }

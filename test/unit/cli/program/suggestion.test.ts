@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { didYouMean, editDistance, nearest } from "../../../cli/suggestion.ts";
+import {
+	didYouMean,
+	editDistance,
+	nearest,
+} from "../../../../cli/program/suggestion.ts";
 
 test("the distance counts letters put in, taken out, changed, swapped", () => {
 	for (const [one, other, distance] of [
