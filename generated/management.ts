@@ -1,6 +1,5 @@
 // Written by `npm run generate` from openapi.yaml. Do not edit.
-import type { Body } from "./handlers.ts";
-import type { operations } from "./schema.ts";
+import type { ManagementHandler } from "../src/operation.ts";
 
 /** The operations of a management server, without texts and examples. */
 export const managementContract = {
@@ -302,29 +301,6 @@ export const managementContract = {
 		}
 	}
 };
-
-/** Query parameters of an operation. */
-export type Query<Op extends keyof operations> = Exclude<
-	operations[Op]["parameters"]["query"],
-	undefined
->;
-
-type WithJson<R> = R extends { content: { "application/json": infer B } }
-	? { body: B }
-	: { body?: never };
-
-/** An answer of an operation with a status that the contract declares. */
-export type ManagementReply<Op extends keyof operations> = {
-	[S in Exclude<keyof operations[Op]["responses"], "default">]: {
-		status: S;
-	} & WithJson<operations[Op]["responses"][S]>;
-}[Exclude<keyof operations[Op]["responses"], "default">];
-
-/** Handles one operation. */
-export type ManagementHandler<Op extends keyof operations> = (
-	body: Body<Op>,
-	query: Query<Op>,
-) => ManagementReply<Op> | Promise<ManagementReply<Op>>;
 
 /** A handler for every operation of a management server. */
 export interface ManagementHandlers {

@@ -1,5 +1,5 @@
-import type { Facts } from "../generated/handlers.ts";
 import type { components } from "../generated/schema.ts";
+import type { Facts } from "./operation.ts";
 
 type ProblemType = components["schemas"]["ProblemType"];
 

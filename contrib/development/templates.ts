@@ -33,34 +33,10 @@ const handlerEntries = (of: readonly Route[], type: string) =>
 
 /** The management server's part of the contract, and the types of its handlers. */
 export function managementSource(document: ContractDocument): string {
-	return `import type { Body } from "./handlers.ts";
-import type { operations } from "./schema.ts";
+	return `import type { ManagementHandler } from "../src/operation.ts";
 
 /** The operations of a management server, without texts and examples. */
 export const managementContract = ${contractOf(document, true)};
-
-/** Query parameters of an operation. */
-export type Query<Op extends keyof operations> = Exclude<
-	operations[Op]["parameters"]["query"],
-	undefined
->;
-
-type WithJson<R> = R extends { content: { "application/json": infer B } }
-	? { body: B }
-	: { body?: never };
-
-/** An answer of an operation with a status that the contract declares. */
-export type ManagementReply<Op extends keyof operations> = {
-	[S in Exclude<keyof operations[Op]["responses"], "default">]: {
-		status: S;
-	} & WithJson<operations[Op]["responses"][S]>;
-}[Exclude<keyof operations[Op]["responses"], "default">];
-
-/** Handles one operation. */
-export type ManagementHandler<Op extends keyof operations> = (
-	body: Body<Op>,
-	query: Query<Op>,
-) => ManagementReply<Op> | Promise<ManagementReply<Op>>;
 
 /** A handler for every operation of a management server. */
 export interface ManagementHandlers {${handlerEntries(routes(document, true), "ManagementHandler")}
@@ -70,112 +46,7 @@ export interface ManagementHandlers {${handlerEntries(routes(document, true), "M
 
 /** The types of the agent's handlers. */
 export function handlersSource(document: ContractDocument): string {
-	return `import type { operations } from "./schema.ts";
-
-type Content<T> = T extends { content: infer C } ? C : never;
-
-/** Path parameters of an operation. */
-export type Params<Op extends keyof operations> =
-	operations[Op]["parameters"]["path"] extends infer P
-		? [Exclude<P, undefined>] extends [never]
-			? Record<never, never>
-			: Exclude<P, undefined>
-		: never;
-
-/** Request body of an operation; undefined if it takes none. */
-export type Body<Op extends keyof operations> =
-	Exclude<operations[Op]["requestBody"], undefined> extends infer B
-		? [B] extends [never]
-			? undefined
-			: Content<B>[keyof Content<B>]
-		: never;
-
-/** Facts about a handled request, for the log and the metrics. Clients do not see them. */
-export interface Facts {
-	/** The requested name of the plugin. */
-	plugin?: string;
-	/** The plugin exists. Only then may its name become a label: clients can invent names. */
-	pluginFound?: boolean;
-	/** Program of an inventory command line, if the line begins with a plain name. */
-	command?: string;
-	/** Options of the plugin or command; may contain a secret. */
-	option?: string;
-	/** Exit status of the plugin or command. */
-	exitStatus?: number;
-	/** The plugin or command was stopped at the time limit. */
-	timedOut?: boolean;
-	/** Run time of the plugin or command, in milliseconds. */
-	ranMilliseconds?: number;
-	/** The next hop that the request was relayed to. */
-	hop?: string;
-	/** The answer came from the next hop, whatever it says. */
-	hopAnswered?: boolean;
-	/** Why the request failed or was refused. */
-	reason?: string;
-}
-
-/** What a handler knows about a request besides its parameters and its body. */
-export interface Call {
-	/** Address of the client. */
-	client: string;
-	/**
-	 * Waits until there is memory for this many more bytes of the answer. They stay
-	 * reserved until the client has the answer. Throws AgentError \`busy\` if there is
-	 * no memory in time.
-	 */
-	reserve(bytes: number): Promise<void>;
-	/** Aborted when the client has disconnected: nobody will read the answer. */
-	signal: AbortSignal;
-	/** How long the client will still wait, in milliseconds; undefined if unknown. */
-	millisecondsLeft: number | undefined;
-	/** Number of agents that have relayed the request. */
-	hopsPassed: number;
-	/** Media types of the Accept header, best first; empty if there is none. */
-	accept: readonly string[];
-}
-
-type Headers<T> = T extends { headers: infer H }
-	? { [K in keyof H as string extends K ? never : K]: H[K] }
-	: Record<never, never>;
-
-type WithHeaders<T> = keyof Headers<T> extends never
-	? { headers?: Record<string, string> }
-	: { headers: Headers<T> & Record<string, string> };
-
-/** A handler names the media type if there are several; otherwise it may leave it out. */
-type WithBody<C> = [C] extends [never]
-	? { body?: never; type?: never }
-	: {
-			[M in keyof C]: [keyof C] extends [M]
-				? { body: C[M]; type?: M }
-				: { body: C[M]; type: M };
-		}[keyof C];
-
-type Status<S> = S extends number ? S : number;
-
-// where the contract allows any media type, the handler names it
-type Media<C> = C extends { "*/*": infer B }
-	? { [type: string]: B }
-	: C;
-
-/** A declared answer of an operation. */
-export type Reply<Op extends keyof operations> = {
-	[S in keyof operations[Op]["responses"]]: {
-		status: Status<S>;
-		/** Called once: whether the client has received the answer. */
-		delivered?: (ok: boolean) => void;
-		/** For the log and the metrics; clients do not see them. */
-		facts?: Facts;
-	} & WithHeaders<operations[Op]["responses"][S]> &
-		WithBody<Media<Content<operations[Op]["responses"][S]>>>;
-}[keyof operations[Op]["responses"]];
-
-/** Handles one operation. An error that it throws becomes a problem answer. */
-export type Handler<Op extends keyof operations> = (
-	params: Params<Op>,
-	body: Body<Op>,
-	call: Call,
-) => Reply<Op> | Promise<Reply<Op>>;
+	return `import type { Handler } from "../src/operation.ts";
 
 /** A handler for every operation of an agent. */
 export interface Handlers {${handlerEntries(routes(document, false), "Handler")}

@@ -2,8 +2,8 @@ import type { Log } from "../log.ts";
 import { untilAnswered } from "../polled-files.ts";
 import { loadTrust, type Trust } from "../relay/trust.ts";
 import type { DaemonSettings } from "../settings.ts";
-import { warnOfRisks } from "../start-warnings.ts";
 import { type KeyPair, loadKeyPair } from "../tls/key-pair.ts";
+import { warnOfRisks } from "./start-warnings.ts";
 
 /** What the agent shows and believes over TLS. */
 export interface Credentials {

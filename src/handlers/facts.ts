@@ -1,7 +1,7 @@
-import type { Facts } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
 import { exitCode } from "../commands/answer.ts";
 import type { CommandResult } from "../commands/command.ts";
+import type { Facts } from "../operation.ts";
 
 /**
  * Does work that finds out facts about a request for the log and the figures. They

@@ -1,15 +1,10 @@
-import type {
-	Body,
-	Call,
-	Facts,
-	Handlers,
-	Reply,
-} from "../../generated/handlers.ts";
+import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
 import { exitCode, outputText } from "../commands/answer.ts";
 import { type CommandLine, CommandStartError } from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import { refuseLongLine, splitWords } from "../commands/words.ts";
+import type { Body, Call, Facts, Reply } from "../operation.ts";
 import { factsOf, withFacts } from "./facts.ts";
 
 /** What /inventory may run. */

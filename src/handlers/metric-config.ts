@@ -1,6 +1,7 @@
-import type { Body, Handlers } from "../../generated/handlers.ts";
+import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
 import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
+import type { Body } from "../operation.ts";
 import {
 	type MetricConfig,
 	MetricConfigError,

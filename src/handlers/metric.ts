@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Body, Handlers } from "../../generated/handlers.ts";
+import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
+import type { Body } from "../operation.ts";
 import { partsOf } from "../store/keys.ts";
 import type { Lease } from "../store/lease-book.ts";
 import { type MetricBuffer, plainConsumer } from "../store/metric-buffer.ts";

@@ -1,10 +1,4 @@
-import type {
-	Body,
-	Call,
-	Facts,
-	Handlers,
-	Reply,
-} from "../../generated/handlers.ts";
+import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
 import { checkMessage, exitCode, missingAnswer } from "../commands/answer.ts";
 import { CommandStartError } from "../commands/command.ts";
@@ -14,6 +8,7 @@ import {
 	type Plugins,
 } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
+import type { Body, Call, Facts, Reply } from "../operation.ts";
 import { calledPlugin } from "../protocol/plugin-name.ts";
 import { factsOf, withFacts } from "./facts.ts";
 

@@ -1,11 +1,6 @@
-import type {
-	Body,
-	Call,
-	Facts,
-	Handlers,
-	Reply,
-} from "../../generated/handlers.ts";
+import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
+import type { Body, Call, Facts, Reply } from "../operation.ts";
 import {
 	type Hop,
 	hopText,

@@ -1,5 +1,5 @@
 import type { Operation } from "openapi-backend";
-import type { Facts } from "../../generated/handlers.ts";
+import type { Facts } from "../operation.ts";
 import { strictJson } from "../strict-json.ts";
 
 /** What a handler answered; the contract's types hold for each operation. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Call, Facts } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
 import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
+import type { Call, Facts } from "../operation.ts";
 import type { Connection } from "./connection.ts";
 import { type Objection, objectionRecord } from "./errors.ts";
 import type { Answer, Answered } from "./reply.ts";

@@ -1,4 +1,4 @@
-import type { Facts } from "../../generated/handlers.ts";
+import type { Facts } from "../operation.ts";
 import type { Series } from "../protocol/exposition.ts";
 
 /** There is no end of files in a plugin directory such as /usr/local/bin. */

@@ -3,18 +3,16 @@
  * lines is no error any more.
  */
 import type { AgentClient, ManagementClient } from "../../generated/client.ts";
+import type { Handlers } from "../../generated/handlers.ts";
+import type { ManagementHandlers } from "../../generated/management.ts";
 import type {
 	Body,
 	Handler,
-	Handlers,
-	Params,
-	Reply,
-} from "../../generated/handlers.ts";
-import type {
 	ManagementHandler,
-	ManagementHandlers,
+	Params,
 	Query,
-} from "../../generated/management.ts";
+	Reply,
+} from "../../src/operation.ts";
 
 declare const handlers: Handlers;
 const { runCheck, ...others } = handlers;

@@ -3,12 +3,12 @@ import { chmod, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { resolveSettings } from "../../src/setting-table.ts";
-import { type DaemonSettings, daemonSettings } from "../../src/settings.ts";
-import { warnOfRisks } from "../../src/start-warnings.ts";
-import { loadKeyPair } from "../../src/tls/key-pair.ts";
-import { recordingLog, writeTestKeyPair } from "../support/agent.ts";
-import { temporaryDirectory } from "../support/temporary.ts";
+import { warnOfRisks } from "../../../src/agent/start-warnings.ts";
+import { resolveSettings } from "../../../src/setting-table.ts";
+import { type DaemonSettings, daemonSettings } from "../../../src/settings.ts";
+import { loadKeyPair } from "../../../src/tls/key-pair.ts";
+import { recordingLog, writeTestKeyPair } from "../../support/agent.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
 
 /** What a start with these settings warns of. */
 async function warnings(

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { createSupervisor } from "../../src/supervisor.ts";
-import { testEngine } from "../support/engine.ts";
-import { eventually } from "../support/eventually.ts";
-import { temporaryDirectory } from "../support/temporary.ts";
+import { createSupervisor } from "../../../src/agent/supervisor.ts";
+import { testEngine } from "../../support/engine.ts";
+import { eventually } from "../../support/eventually.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
 
 /** A supervisor with a systemd-notify of ours, or with none; its warnings. */
 async function withNotify(

@@ -1,6 +1,6 @@
-import type { Log } from "./log.ts";
-import { createProcessGroup } from "./spawn/process-group.ts";
-import type { Engine } from "./spawn/started.ts";
+import type { Log } from "../log.ts";
+import { createProcessGroup } from "../spawn/process-group.ts";
+import type { Engine } from "../spawn/started.ts";
 
 /** A systemd that hangs must not keep the agent from starting or stopping. */
 const mostMilliseconds = 6_000;

@@ -1,8 +1,12 @@
 import { userInfo } from "node:os";
-import type { Log } from "./log.ts";
-import type { Trust } from "./relay/trust.ts";
-import type { DaemonSettings } from "./settings.ts";
-import { exposedFiles, type KeyPair, validityWarning } from "./tls/key-pair.ts";
+import type { Log } from "../log.ts";
+import type { Trust } from "../relay/trust.ts";
+import type { DaemonSettings } from "../settings.ts";
+import {
+	exposedFiles,
+	type KeyPair,
+	validityWarning,
+} from "../tls/key-pair.ts";
 
 /** The user that commands run as; a container's may have no name. */
 function userName(): string {
