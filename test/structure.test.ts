@@ -189,6 +189,27 @@ test("no imports run in a circle", () => {
 	for (const path of ours) visit(path, "");
 });
 
+test("a check, a sample and a setting pass few files", () => {
+	const [, text = ""] =
+		/^## Three walks$([\s\S]*?)^## /m.exec(
+			read("contrib/development/README.md"),
+		) ?? [];
+	const walks = [...text.matchAll(/at most (\d+)[^:]*:\n\n((?:- .*\n)+)/g)];
+	assert.deepEqual(
+		walks.map(([, most]) => Number(most)),
+		[15, 10, 4],
+	);
+	for (const [, most, list = ""] of walks) {
+		const files = [...list.matchAll(/^- `([^`]+)`/gm)].map(
+			([, path = ""]) => path,
+		);
+		assert.equal(files.length, list.trim().split("\n").length);
+		assert.ok(files.length <= Number(most), `${files.length} of ${most}`);
+		assert.equal(new Set(files).size, files.length);
+		for (const path of files) assert.ok(ours.includes(path), path);
+	}
+});
+
 /** One dependency, one door. */
 const doors: Readonly<Record<string, readonly string[]>> = {
 	fastify: ["src/http/server.ts"],
