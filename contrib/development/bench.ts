@@ -1,9 +1,11 @@
 // Compares the built daemon with its peers and with what is possible:
 // bench.js [--quick] [--engine native|child_process] [BENCHMARK...]
+// bench.js --against FILE builds: this build beside another one
 import { parseArgs } from "node:util";
 import { writeTestKeyPair } from "../../test/support/agent.ts";
 import { createScope } from "../../test/support/scope.ts";
 import { temporaryDirectory } from "../../test/support/temporary.ts";
+import { benchBuilds } from "./bench/builds.ts";
 import { benchChecks } from "./bench/checks.ts";
 import { compileTools } from "./bench/compile.ts";
 import { benchLatency } from "./bench/latency.ts";
@@ -27,6 +29,7 @@ const benchmarks = {
 	memory: benchMemory,
 	samples: benchSamples,
 	status: benchStatus,
+	builds: benchBuilds,
 };
 type Name = keyof typeof benchmarks;
 
@@ -34,10 +37,12 @@ const { values, positionals } = parseArgs({
 	options: {
 		quick: { type: "boolean", default: false },
 		engine: { type: "string", default: "native" },
+		against: { type: "string" },
 	},
 	allowPositionals: true,
 });
-const wanted = positionals.length > 0 ? positionals : Object.keys(benchmarks);
+const usual = Object.keys(benchmarks).filter((name) => name !== "builds");
+const wanted = positionals.length > 0 ? positionals : usual;
 const unknown = wanted.filter((name) => !(name in benchmarks));
 if (unknown.length > 0)
 	throw new Error(
@@ -61,6 +66,7 @@ try {
 		directory,
 		keyPair: await writeTestKeyPair(directory),
 		engine: values.engine,
+		against: values.against,
 		signal: stop.signal,
 		progress: (line) => process.stderr.write(`${line}\n`),
 	};

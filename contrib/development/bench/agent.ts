@@ -6,15 +6,16 @@ import { pluginPaths } from "./plugins.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";
 
-/** The command that runs the built daemon on a port, everything of it in a directory. */
+/** The command that runs the built daemon, or another build, on a port, everything of it in a directory. */
 export function agentCommand(
 	scene: Scene,
 	port: number,
 	directory: string,
+	file = program,
 ): string[] {
 	return [
 		process.execPath,
-		program,
+		file,
 		"daemon",
 		...["--listen-address", "127.0.0.1", "-P", String(port)],
 		...["-B", scene.keyPair["public-key"], "-R", scene.keyPair["private-key"]],
@@ -32,9 +33,13 @@ export async function agentDirectory(scene: Scene, name: string) {
 	return directory;
 }
 
-/** Starts the built daemon; its name is that of its directory. */
-export async function startAgent(scene: Scene, name: string): Promise<Server> {
+/** Starts the built daemon, or another build; its name is that of its directory. */
+export async function startAgent(
+	scene: Scene,
+	name: string,
+	file?: string,
+): Promise<Server> {
 	const port = await freePort();
 	const directory = await agentDirectory(scene, name);
-	return startServer(scene.t, port, agentCommand(scene, port, directory));
+	return startServer(scene.t, port, agentCommand(scene, port, directory, file));
 }

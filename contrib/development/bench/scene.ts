@@ -13,6 +13,8 @@ export interface Scene {
 	/** Temporary, for all files of the run. */
 	directory: string;
 	keyPair: { "public-key": string; "private-key": string };
+	/** The program of another build, `happo-agent.js`, for the benchmark of two builds. */
+	against?: string | undefined;
 	/** Setting `command-engine` of the agents. */
 	engine: string;
 	/** Aborted when the run is to end. */
