@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { answerOffence } from "../../../src/client/answer-check.ts";
 import { problemType } from "../../../src/client/index.ts";
+import { readRecorded } from "../../support/conformance.ts";
 
 const status = {
 	...{ app_version: "1", uptime_seconds: 1, num_goroutine: 1, callers: [] },
@@ -58,4 +59,21 @@ test("a problem has a type, everything else has none", () => {
 		...[{ type: "about:blank" }, { type: 5 }],
 	])
 		assert.equal(problemType(body), undefined);
+});
+
+test("what 1.1.0 answered is no offence", () => {
+	interface Recorded {
+		request: { method: string; path: string };
+		expect: { status?: number; json?: unknown };
+	}
+	const answered = readRecorded<Recorded>("cases.json").filter(
+		({ expect }) => expect.status === 200 && expect.json !== undefined,
+	);
+	assert.ok(answered.length > 20, `${answered.length}`);
+	for (const { request, expect } of answered)
+		assert.equal(
+			answerOffence(`${request.method} ${request.path}`, expect.json),
+			undefined,
+			request.path,
+		);
 });
