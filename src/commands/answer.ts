@@ -3,30 +3,33 @@ import type { CommandResult } from "./command.ts";
 import type { MissingPlugin } from "./plugin.ts";
 
 /** Nagios: UNKNOWN. */
-const UNKNOWN = 3;
-/** What shells answer for a command that is there but cannot be run, and for one that is not there. */
-const NOT_EXECUTABLE = 126;
-const NOT_FOUND = 127;
+const nagiosUnknown = 3;
+/** The exit codes of shells for a command that cannot be executed, and for one that does not exist. */
+const notExecutable = 126;
+const notFound = 127;
 
-/** What a shell says, and answers, for a plugin that cannot be run. */
+/** Exit code and error text of a shell for a plugin that cannot be executed. */
 const refusals: Readonly<
 	Record<MissingPlugin["missing"], { exitCode: number; words: string }>
 > = {
-	"not found": { exitCode: NOT_FOUND, words: "not found" },
-	"not executable": { exitCode: NOT_EXECUTABLE, words: "Permission denied" },
-	empty: { exitCode: NOT_EXECUTABLE, words: "the file is empty" },
+	"not found": { exitCode: notFound, words: "not found" },
+	"not executable": { exitCode: notExecutable, words: "Permission denied" },
+	empty: { exitCode: notExecutable, words: "the file is empty" },
 	busy: {
-		exitCode: NOT_EXECUTABLE,
+		exitCode: notExecutable,
 		words: "Text file busy (another program is writing it)",
 	},
 	"not permitted": {
-		exitCode: NOT_EXECUTABLE,
+		exitCode: notExecutable,
 		words:
 			"Operation not permitted (most likely the file has a capability that the agent's unit or container takes away: getcap, CapabilityBoundingSet=)",
 	},
 };
 
-/** What dash, the original's /bin/sh, said and answered for a plugin that cannot be run, with a reason where it gave none. */
+/**
+ * The answer for a plugin that cannot be executed: the exit code and text of dash, which was
+ * /bin/sh for v1 (Go), with the reason added where dash gives none.
+ */
 export function missingAnswer({ missing, file }: MissingPlugin) {
 	const { exitCode, words } = refusals[missing];
 	return {
@@ -36,8 +39,9 @@ export function missingAnswer({ missing, file }: MissingPlugin) {
 }
 
 /**
- * Standard output as it is when there is nothing else to say, otherwise `<stdout>, stderr=<stderr>`; silence is
- * `stdout=, stderr=`. Deaths by signal and cut outputs are told in the part of standard error.
+ * The message of a check: standard output alone if there is nothing else, otherwise `<stdout>,
+ * stderr=<stderr>`; without any output, `stdout=, stderr=`. The stderr part also notes a death by
+ * signal and truncated outputs.
  */
 export function checkMessage({
 	stdout,
@@ -54,7 +58,10 @@ export function checkMessage({
 	return errors === "" ? stdout.text : `${stdout.text}, stderr=${errors}`;
 }
 
-/** What a command with merged outputs wrote; its death by a signal and a cut are told at the end. */
+/**
+ * The output of a command with merged streams, followed by notes on a death by signal and on
+ * truncation.
+ */
 export function outputText({
 	stdout,
 	signal,
@@ -70,7 +77,7 @@ function cutNote(name: string, { cut, kept, bytes }: Captured) {
 	return cut ? `${name} cut: ${kept} of ${bytes} bytes kept\n` : "";
 }
 
-/** Notes stand on lines of their own. */
+/** Appends notes, each on its own line. */
 function withNotes(text: string, ...notes: string[]) {
 	const all = notes.join("");
 	return all && text && !text.endsWith("\n")
@@ -79,13 +86,13 @@ function withNotes(text: string, ...notes: string[]) {
 }
 
 /**
- * The exit status, or 128 plus the number of the signal, as shells count. A command that did not end has neither:
- * UNKNOWN (3).
+ * The exit code as shells count it: the exit status, or 128 plus the signal number; UNKNOWN (3) for
+ * a command that has not ended.
  */
 export function exitCode({
 	exitStatus,
 	signalNumber,
 }: Pick<CommandResult, "exitStatus" | "signalNumber">): number {
 	if (exitStatus !== undefined) return exitStatus;
-	return signalNumber === undefined ? UNKNOWN : 128 + signalNumber;
+	return signalNumber === undefined ? nagiosUnknown : 128 + signalNumber;
 }

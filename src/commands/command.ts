@@ -20,21 +20,23 @@ export type { Captured } from "../spawn/output.ts";
 export type { CommandLine } from "../spawn/started.ts";
 export type { CommandResult } from "./execution.ts";
 
-/** The command could not be started; `code` is the system's name for the reason: E2BIG, ENOENT, EACCES, EAGAIN ... */
+/**
+ * A command could not be started. `code` is the system's error name: E2BIG, ENOENT, EACCES ...
+ */
 export class CommandStartError extends Error {
 	override name = "CommandStartError";
 	readonly code: string;
 
 	constructor(file: string, cause: unknown) {
 		const { code = "EINVAL" } = cause as NodeJS.ErrnoException;
-		// node:child_process refuses NUL bytes before the system can say EINVAL
+		// node:child_process rejects NUL bytes itself, where the system would return EINVAL
 		const name = code.startsWith("ERR_") ? "EINVAL" : code;
 		super(`cannot start ${file}: ${name}`, { cause });
 		this.code = name;
 	}
 }
 
-/** Reasons that lie with the machine, not with the command: open files, processes, memory. */
+/** Errors caused by the machine's limits, not by the command: open files, processes, memory. */
 const exhausted: ReadonlySet<string> = new Set([
 	"EMFILE",
 	"ENFILE",
@@ -42,17 +44,21 @@ const exhausted: ReadonlySet<string> = new Set([
 	"ENOMEM",
 ]);
 
-/** A file that somebody writes cannot be run; a deployment is done with it in this time. */
-const BUSY_MILLISECONDS = 100;
-const BUSY_RETRY_MILLISECONDS = 10;
+/**
+ * How long to retry a start that fails with ETXTBSY: a deployment finishes writing the file in this
+ * time.
+ */
+const busyMilliseconds = 100;
+const busyRetryMilliseconds = 10;
 
-/** A start that takes longer than this, and than the time limit, waits for a file system that hangs. */
-const LEAST_START_MILLISECONDS = 5000;
+/** A start that exceeds both this and the time limit is waiting for a file system that hangs. */
+const minStartMilliseconds = 5000;
 
 export interface Commands {
 	/**
-	 * Runs a program to its end, in a session and process group of its own, with /dev/null as standard input.
-	 * Whatever the program does is a result. Aborted before the start: nothing is started, `cancelled` is true.
+	 * Runs a program to its end, in a session and process group of its own, with /dev/null as
+	 * standard input. Exit statuses, signals and timeouts are results, not errors. If `signal` is
+	 * aborted before the start, nothing is started and `cancelled` is true.
 	 * @throws CommandStartError
 	 */
 	run(
@@ -60,43 +66,49 @@ export interface Commands {
 		limits: {
 			timeoutMilliseconds: number;
 			signal?: AbortSignal;
-			/** Address of the client that wants it; the agent's own commands have none. */
+			/** Address of the requesting client; undefined for the agent's own commands. */
 			client?: string;
 		},
 	): Promise<CommandResult>;
-	/** Commands without an answer yet. */
+	/** Commands that have not been answered yet. */
 	readonly running: number;
-	/** Commands that were stopped at their time limit, counted since the start. */
+	/** Commands stopped at their time limit, since the agent started. */
 	readonly timeouts: number;
-	/** Commands that outlived SIGKILL and are still there. */
+	/** Commands that survived SIGKILL and still exist. */
 	readonly survivors: number;
-	/** Commands that outlived SIGKILL, counted since the start. */
+	/** Commands that survived SIGKILL, since the agent started. */
 	readonly survivorsTotal: number;
-	/** Answered commands that left processes behind, or something that holds their outputs open. */
+	/** Answered commands whose processes, or holders of their output pipes, still exist. */
 	readonly leftBehind: number;
-	/** Answered commands whose leftovers were stopped because there were too many, counted since the start. */
+	/**
+	 * Answered commands whose remaining processes were stopped because of `maxLeftBehind`, since the
+	 * agent started.
+	 */
 	readonly leftBehindStoppedTotal: number;
 	/**
-	 * Starts nothing any more and stops all that is still there, what answered commands left behind included. Commands
-	 * without an answer yet have some patience (none by default) to end by themselves; then SIGTERM, and SIGKILL after the
-	 * grace (one second by default). Resolves when nothing is left, at the latest one second after SIGKILL.
+	 * Refuses new commands and stops all existing processes, including those that answered commands
+	 * left behind. Unanswered commands first get `patienceMilliseconds` (0 by default) to end by
+	 * themselves; then all get SIGTERM, and SIGKILL after `graceMilliseconds` (1000 by default).
+	 * Resolves when no process is left, at the latest one second after SIGKILL.
 	 */
 	close(times?: {
 		patienceMilliseconds?: number;
 		graceMilliseconds?: number;
 	}): Promise<void>;
-	/** SIGKILL to all that is still there, at once: the process is about to end. */
+	/** Sends SIGKILL to all processes at once, because the agent is about to exit. */
 	kill(): void;
 }
 
 /**
- * The one door to other programs.
- * @param parts.engine starts them
- * @param parts.outputLimitBytes kept of each output stream, inclusive; the rest is read and dropped
- * @param parts.maxLeftBehind answered commands that may have left something behind; more of it is stopped
- * @param parts.environment all that the programs get of the environment
- * @param parts.kill sends signals; process.kill unless a test says otherwise
- * @param parts.times of a command that is stopped; shorter ones in tests
+ * Runs all programs of the agent.
+ * @param parts.engine starts the processes
+ * @param parts.outputLimitBytes bytes kept of each output stream, inclusive; the rest is read and
+ * dropped
+ * @param parts.maxLeftBehind answered commands that may leave processes behind; beyond it, the
+ * oldest are stopped
+ * @param parts.environment the complete environment of the programs
+ * @param parts.kill sends signals; process.kill by default
+ * @param parts.times waits when a command is stopped; tests shorten them
  */
 export function createCommands({
 	engine,
@@ -127,15 +139,18 @@ export function createCommands({
 	let lastStart: Promise<unknown> = Promise.resolve();
 
 	/**
-	 * A start may block the event loop, on a busy machine for tens of milliseconds: with one start a turn, requests, time
-	 * limits and exits of others are served in between.
+	 * Allows one start per turn of the event loop. A start may block it for tens of milliseconds on a
+	 * busy machine, and requests, timers and exits of other commands have to be handled in between.
 	 */
 	const turn = () => {
 		lastStart = lastStart.then(() => nextTurn());
 		return lastStart;
 	};
 
-	/** A start that is no longer wanted is undefined; "late" when its file system hangs, which must not keep the caller. */
+	/**
+	 * undefined: cancelled before the start. "late": the file system hangs, and the caller must not
+	 * wait for it.
+	 */
 	const start = async (
 		line: CommandLine,
 		timeoutMilliseconds: number,
@@ -143,11 +158,11 @@ export function createCommands({
 	): Promise<Started | "late" | undefined> => {
 		try {
 			await (engine.startsBlock ? turn() : undefined);
-			// asked again, as that took a moment
+			// check again, as the turn took a moment
 			if (closing || signal?.aborted) return undefined;
 			return await inTime(
 				engine.startProcess(line, environment),
-				Math.max(timeoutMilliseconds, LEAST_START_MILLISECONDS),
+				Math.max(timeoutMilliseconds, minStartMilliseconds),
 			);
 		} catch (cause) {
 			const error = new CommandStartError(line.file, cause);
@@ -170,7 +185,7 @@ export function createCommands({
 			}, milliseconds);
 			starting
 				.then((started) => {
-					// nobody waits for it any more
+					// the caller has given up on it
 					if (isLate) follow(started, 0);
 					else resolve(started);
 				}, reject)
@@ -223,7 +238,7 @@ export function createCommands({
 				kind: "outlived",
 				level: "error",
 				lines: [
-					`command outlived SIGKILL: process ${started.pid}, ${line.file}`,
+					`command survived SIGKILL: process ${started.pid}, ${line.file}`,
 				],
 			});
 		}
@@ -251,7 +266,7 @@ export function createCommands({
 		},
 		async run(line, limits) {
 			running++;
-			const patientUntil = performance.now() + BUSY_MILLISECONDS;
+			const patientUntil = performance.now() + busyMilliseconds;
 			try {
 				for (;;)
 					try {
@@ -260,7 +275,7 @@ export function createCommands({
 						const isBusy =
 							error instanceof CommandStartError && error.code === "ETXTBSY";
 						if (!isBusy || performance.now() >= patientUntil) throw error;
-						await sleep(BUSY_RETRY_MILLISECONDS);
+						await sleep(busyRetryMilliseconds);
 					}
 			} finally {
 				running--;
@@ -268,7 +283,7 @@ export function createCommands({
 		},
 		async close({ patienceMilliseconds = 0, graceMilliseconds = 1000 } = {}) {
 			closing = true;
-			// what is on its way is followed, and stopped, as all else
+			// wait for starts in progress, so that their processes are stopped too
 			await Promise.race([
 				Promise.allSettled(starts),
 				sleep(patienceMilliseconds + graceMilliseconds, undefined, {
@@ -284,7 +299,7 @@ export function createCommands({
 			]);
 			patience.abort();
 			for (const execution of executions) execution.cancel(graceMilliseconds);
-			// the timers of answered commands do not keep the process alive: this one does
+			// timers of answered commands are unreferenced; keep the process alive until all have ended
 			const alive = setInterval(() => {}, 1000);
 			await Promise.all([...executions].map(({ ended }) => ended));
 			clearInterval(alive);

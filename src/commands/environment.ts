@@ -1,32 +1,38 @@
 import { looksSecret } from "../secret-variable.ts";
 
-/** What decides which variables plugins and commands get; both are settings. */
+/** The settings that select the variables of plugins and commands. */
 export interface EnvironmentRules {
-	/** Setting `plugin-environment`: names, or patterns with `*`, of the variables that are passed on. */
+	/** Setting `plugin-environment`: names of variables to pass on, or patterns with `*`. */
 	passed: readonly string[];
 	/** Setting `plugin-locale`: empty, `inherit`, or the name of a locale. */
 	locale: string;
 }
 
-/** The agent's settings, which hold secrets, and the handles of its supervisor: a plugin must not speak for the agent. */
-const NEVER =
+/**
+ * The agent's settings, which may hold secrets, and its supervisor's handles: a plugin must not
+ * speak for the agent.
+ */
+const neverPassed =
 	/^(?:HAPPO_AGENT_|LISTEN_|WATCHDOG_|NOTIFY_SOCKET$|CREDENTIALS_DIRECTORY$)/;
 
-/** What steers this Node and this npm; a plugin in JavaScript has its own. */
-const STEERING = /^(?:NODE_|npm_|UV_)/;
+/**
+ * Variables that configure the agent's Node and npm; a plugin written in JavaScript sets its own.
+ */
+const nodeVariables = /^(?:NODE_|npm_|UV_)/;
 
-/** Locale variables that reach further than one category, or that other libraries read before it. */
-const REPLACED_LOCALE = new Set(["LC_ALL", "LC_NUMERIC", "LC_MESSAGES"]);
+/** Locale variables that are replaced: they set numbers or messages, or override both. */
+const replacedLocale = new Set(["LC_ALL", "LC_NUMERIC", "LC_MESSAGES"]);
 
 /**
- * The environment of every command: what the agent got, less its own settings, the supervisor's handles, what steers
- * Node, and what looks like a secret. A secret that a plugin needs is passed when `passed` names it; `*` alone does not
- * name it. The agent's settings and the supervisor's handles are never passed. Names are compared with their case.
+ * Builds the environment of every command: the agent's own, without its settings, the supervisor's
+ * handles, Node's configuration and whatever looks like a secret. `passed` must name a secret to
+ * pass it; `*` alone does not. The agent's settings and the supervisor's handles are never passed.
+ * Names are case-sensitive.
  *
- * Plugins read `-w 0.5` with the decimal sign of their locale, so the locale of numbers and messages is C unless
- * `locale` says otherwise. The character type stays what it was, C.UTF-8 if there was none.
+ * Plugins parse `-w 0.5` with the decimal sign of their locale, so LC_NUMERIC and LC_MESSAGES are C
+ * unless `locale` says otherwise. LC_CTYPE is kept; C.UTF-8 if there was none.
  *
- * @returns the variables, and the names of those held back because they look like secrets, sorted
+ * @returns the variables, and the sorted names of those withheld because they look like secrets
  */
 export function childEnvironment(
 	environment: NodeJS.ProcessEnv,
@@ -37,9 +43,9 @@ export function childEnvironment(
 	const variables: Record<string, string> = {};
 	const heldBack: string[] = [];
 	for (const [name, value] of Object.entries(environment)) {
-		if (value === undefined || NEVER.test(name)) continue;
+		if (value === undefined || neverPassed.test(name)) continue;
 		if (patterns.some((pattern) => pattern.test(name))) variables[name] = value;
-		else if (!all || STEERING.test(name)) continue;
+		else if (!all || nodeVariables.test(name)) continue;
 		else if (looksSecret(name, value)) heldBack.push(name);
 		else variables[name] = value;
 	}
@@ -49,7 +55,7 @@ export function childEnvironment(
 	};
 }
 
-/** A name as a regular expression; `*` stands for any characters. */
+/** Turns a name into a regular expression; `*` matches any characters. */
 function patternOf(entry: string) {
 	const parts = entry.split("*").map((part) => part.replace(/\W/g, "\\$&"));
 	return new RegExp(`^${parts.join(".*")}$`);
@@ -62,7 +68,7 @@ function withLocale(
 ) {
 	if (locale === "inherit") return variables;
 	const others = Object.entries(variables).filter(
-		([name]) => !REPLACED_LOCALE.has(name) && name !== "LANGUAGE",
+		([name]) => !replacedLocale.has(name) && name !== "LANGUAGE",
 	);
 	if (locale !== "") return { ...Object.fromEntries(others), LC_ALL: locale };
 	const { LC_ALL, LC_CTYPE, LANG } = environment;
@@ -74,7 +80,7 @@ function withLocale(
 	};
 }
 
-/** What is wrong with entries of `plugin-environment`; undefined if nothing is. */
+/** Says what is wrong with entries of `plugin-environment`; undefined if all are valid. */
 export function badVariableNames(
 	entries: readonly string[],
 ): string | undefined {
@@ -82,8 +88,8 @@ export function badVariableNames(
 		(entry) => !/^[A-Za-z_*][A-Za-z0-9_*]*$/.test(entry),
 	);
 	if (bad.length > 0)
-		return `not the name of a variable, or a pattern with *: ${bad.join(", ")}`;
-	const never = entries.filter((entry) => NEVER.test(entry));
+		return `neither a variable name nor a pattern with *: ${bad.join(", ")}`;
+	const never = entries.filter((entry) => neverPassed.test(entry));
 	return never.length > 0
 		? `never passed to plugins: ${never.join(", ")}`
 		: undefined;

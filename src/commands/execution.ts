@@ -2,56 +2,64 @@ import { type Captured, captureOutput } from "../spawn/output.ts";
 import { createProcessGroup, type Kill } from "../spawn/process-group.ts";
 import type { Exit, Started } from "../spawn/started.ts";
 
-/** How long a command that is stopped is waited for; in milliseconds. */
+/** Waits when a command is stopped, in milliseconds. */
 export interface StopTimes {
 	/** From SIGTERM to SIGKILL. */
 	killAfter: number;
-	/** From SIGKILL to the answer that it survived. */
+	/** From SIGKILL until the command counts as having survived it. */
 	giveUpAfter: number;
 }
 
 export const stopTimes: StopTimes = { killAfter: 3000, giveUpAfter: 1000 };
 
-/** What a command wrote last may still be on its way when its exit is noticed. */
-const DRAIN_MILLISECONDS = 250;
-const WATCH_MILLISECONDS = 500;
-const WATCH_STOPPING_MILLISECONDS = 100;
+/**
+ * How long to wait for the end of the outputs after the exit: the last bytes may arrive later than
+ * the exit.
+ */
+const drainMilliseconds = 250;
+/** How often to check whether processes of an answered command still exist. */
+const watchMilliseconds = 500;
+const watchStoppingMilliseconds = 100;
 
-/** One that was not ended has neither exit status nor signal. */
+/**
+ * How a command ended and what it wrote. A command that has not ended has neither exit status nor
+ * signal.
+ */
 export interface CommandResult extends Exit {
 	stdout: Captured;
 	stderr: Captured;
-	/** It ran into the time limit; it may have answered SIGTERM with an exit status of its own. */
+	/** It was stopped at its time limit; it may still have an exit status, if it handled SIGTERM. */
 	timedOut: boolean;
-	/** It ran; false when its time was over, or nobody wanted it any more, before it had started. */
+	/** It ran; false if it was cancelled or its time limit passed before the start. */
 	started: boolean;
-	/** Stopped, or not even started, because of the abort signal or close(). */
+	/** Stopped, or never started, because of the abort signal or close(). */
 	cancelled: boolean;
-	/** Still there one second after SIGKILL. */
+	/** It still existed one second after SIGKILL. */
 	survived: boolean;
 	durationMilliseconds: number;
 }
 
 export interface Execution {
 	answered: Promise<CommandResult>;
-	/** Nothing of the command is left, or nothing more can be done about it. */
+	/** Resolves when no process of the command is left, or when one has survived SIGKILL. */
 	ended: Promise<void>;
-	/** The process has been waited for, perhaps long after the end. */
+	/** Resolves when the process has been reaped, possibly long after `ended`. */
 	exited: Promise<void>;
 	/** Whether `ended` has resolved, or is about to. */
 	readonly isEnded: boolean;
-	/** SIGTERM to the group now, SIGKILL after the grace, three seconds by default. */
+	/** Sends SIGTERM to the group now, and SIGKILL after the grace (three seconds by default). */
 	cancel(graceMilliseconds?: number): void;
-	/** SIGKILL to the group now, when there is no time for anything else. */
+	/** Sends SIGKILL to the group now, without any grace. */
 	kill(): void;
 }
 
 /**
- * Watches over a started command until nothing is left of it.
+ * Follows a started command until none of its processes is left.
  *
- * At the time limit the whole group gets SIGTERM, three seconds later SIGKILL, whatever has become of its leader. The
- * answer comes when the leader has exited (a background process that holds its output cannot delay it), at the latest
- * one second after SIGKILL. What the leader leaves behind may live on until the time limit.
+ * At the time limit the whole group gets SIGTERM, and three seconds later SIGKILL, even if its
+ * leader has exited. The answer comes when the leader has exited (a background process that holds
+ * its output cannot delay it), at the latest one second after SIGKILL. Processes that the leader
+ * leaves behind may run until the time limit.
  */
 export function followCommand(
 	started: Started,
@@ -92,7 +100,7 @@ export function followCommand(
 		giveEnd = resolve;
 	});
 
-	/** Once the answer is given, no timer of this command keeps the daemon alive. */
+	/** Sets a timer. Timers of an answered command do not keep the agent alive. */
 	const after = (milliseconds: number, act: () => void) => {
 		const timer = setTimeout(act, milliseconds);
 		if (isAnswered) timer.unref();
@@ -145,7 +153,7 @@ export function followCommand(
 		if (isEnded || killAt <= at) return;
 		if (killAt === Number.POSITIVE_INFINITY) {
 			group.signal("SIGTERM");
-			// a command that has exited was in time: only what it left behind is stopped
+			// a command that has exited was in time: only the processes it left behind are stopped
 			if (!exit) stoppedBy = cause;
 		}
 		killAt = at;
@@ -153,10 +161,10 @@ export function followCommand(
 		clearTimeout(killTimer);
 		killTimer = after(graceMilliseconds, () => {
 			group.signal("SIGKILL");
-			// setImmediate: see below
+			// setImmediate: as below
 			after(times.giveUpAfter, () => setImmediate(end));
 		});
-		watchEvery(WATCH_STOPPING_MILLISECONDS);
+		watchEvery(watchStoppingMilliseconds);
 	};
 	const limitTimer = after(timeoutMilliseconds, () =>
 		stop("time limit", times.killAfter),
@@ -166,7 +174,7 @@ export function followCommand(
 		if (isAnswered) return;
 		answer();
 		endWhenNothingIsLeft();
-		if (killAt === Number.POSITIVE_INFINITY) watchEvery(WATCH_MILLISECONDS);
+		if (killAt === Number.POSITIVE_INFINITY) watchEvery(watchMilliseconds);
 	};
 	const closed = () => {
 		if (!exit || !stdout.closed || !stderr.closed) return;
@@ -177,14 +185,14 @@ export function followCommand(
 	stderr.onClosed(closed);
 	started.onExit((ended) => {
 		group.leaderExited(ended.wasLast);
-		// now, while the number is fresh: a group that has gone is never asked for again
+		// check now, before the process id can be reused: a group that has gone is never checked again
 		group.exists();
 		exit = ended;
 		giveExit();
 		if (isEnded) return;
 		closed();
-		// setImmediate: after a busy spell a timer is served before the exits and outputs that are there to be noticed
-		if (!isAnswered) after(DRAIN_MILLISECONDS, () => setImmediate(drained));
+		// setImmediate: after a long turn, timers fire before pending exits and outputs are handled
+		if (!isAnswered) after(drainMilliseconds, () => setImmediate(drained));
 	});
 
 	return {
@@ -200,7 +208,7 @@ export function followCommand(
 	};
 }
 
-/** The result of a command that was never started: nobody wanted it any more, or its start took too long. */
+/** The result of a command that never started: it was cancelled, or its start took too long. */
 export function notStarted(
 	why: "cancelled" | "timed out",
 	durationMilliseconds = 0,

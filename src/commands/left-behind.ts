@@ -2,9 +2,9 @@ import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { Execution } from "./execution.ts";
 
-/** Whose command left something, and what it is called in the log. */
+/** The command that left processes behind, and its client. */
 interface Origin {
-	/** Address of the client that wanted the command; the agent's own commands have none. */
+	/** Address of the client; undefined for the agent's own commands. */
 	client: string | undefined;
 	/** The command's program. */
 	file: string;
@@ -15,21 +15,21 @@ interface Left extends Origin {
 	isStopped: boolean;
 }
 
-/** Commands that have been answered and of which processes, or what holds their outputs open, are still there. */
+/** Answered commands whose processes, or holders of their output pipes, still exist. */
 export interface LeftBehind {
-	/** A command has been answered; if nothing of it is left, it does not count. */
+	/** Adds an answered command; ignores it if it left nothing behind. */
 	add(execution: Execution, origin: Origin): void;
-	/** Those that are there now. */
+	/** Commands that currently have something left. */
 	readonly count: number;
-	/** Those that were stopped because there were too many, counted since the start. */
+	/** Commands stopped because of the limit, since the agent started. */
 	readonly stoppedTotal: number;
 }
 
 /**
- * Limits what answered commands leave behind. They may live on until their time limit;
- * when there are too many, the oldest of the client that has most are stopped, with SIGTERM
- * and three seconds later SIGKILL. Twice as many are never there: then SIGKILL comes at once.
- * @param parts.limit commands that may have something left
+ * Limits how many answered commands may leave processes behind. Those may run until the command's
+ * time limit. Beyond the limit, the oldest command of the client that has most is stopped: SIGTERM,
+ * and three seconds later SIGKILL. Beyond twice the limit, SIGKILL comes at once.
+ * @param parts.limit commands that may have processes left
  */
 export function createLeftBehind({
 	limit,
@@ -39,7 +39,7 @@ export function createLeftBehind({
 	log: Pick<Log, "warning" | "error">;
 }): LeftBehind {
 	const repeats = createLogRepeats({ log });
-	// a Set keeps the order of answers: the oldest come first
+	// in order of answers, oldest first
 	const all = new Set<Left>();
 	let stopped = 0;
 	let stoppedTotal = 0;
@@ -64,7 +64,7 @@ export function createLeftBehind({
 			kind: "left behind",
 			level: "warning",
 			lines: [
-				`${left.file}: what it left behind is stopped: more than ${limit} commands have left something (max-left-behind)`,
+				`${left.file}: stopping the processes it left behind, as more than ${limit} commands have left some (max-left-behind)`,
 			],
 		});
 		left.execution.cancel();

@@ -3,17 +3,23 @@ import { access, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { loadNativeAddon } from "../spawn/native-addon.ts";
 
-/** A look-up that takes longer hangs; the fullest disk answers sooner. */
-const LATE_MILLISECONDS = 500;
+/** A look-up that takes longer counts as hanging; even a very busy disk answers sooner. */
+const lateAfterMilliseconds = 500;
 
-/** Turns of the event loop in which a look-up's time limit is counted: one that was held up has not heard the answer yet. */
-const LATE_TURNS = 10;
+/**
+ * The time limit is counted in this many turns of the event loop: after a stall, an answer may be
+ * waiting unread.
+ */
+const lateTurns = 10;
 
-/** Threads of libuv's pool, which has four, after which no directory is tried that has not answered before. */
-const MOST_POOL_THREADS = 2;
+/**
+ * When this many of libuv's four pool threads hang, only directories that have answered before are
+ * tried.
+ */
+const maxPoolThreads = 2;
 
-const FORMAT = 0o170000;
-const REGULAR = 0o100000;
+const typeMask = 0o170000;
+const regularFile = 0o100000;
 
 export interface FoundFile {
 	isFile: boolean;
@@ -25,41 +31,50 @@ export interface FoundFile {
 	mayRun: boolean;
 }
 
-/** Asks the file system for a file; undefined if it is not there or cannot be read. */
+/** Stats a file; undefined if it does not exist or cannot be read. */
 export type Look = (file: string) => Promise<FoundFile | undefined>;
 
-/** How the file system is asked, and how many of those calls may hang before unknown directories are refused. */
+/**
+ * How to stat files, and how many of those calls may hang before unknown directories are refused.
+ */
 export interface Asking {
 	look: Look;
-	mostHanging: number;
+	maxHanging: number;
 }
 
-/** "nothing" for what is not there or cannot be read; "late" if the directory does not answer in time, or is suspect. */
+/**
+ * "nothing": it does not exist or cannot be read. "late": the directory does not answer in time, or
+ * is suspect.
+ */
 export type LookedUp = FoundFile | "nothing" | "late";
 
 /**
- * Looks at files without blocking the event loop. The thread of a look-up that hangs does not come back, so:
+ * Looks files up without blocking the event loop. A look-up that hangs never gives its thread back,
+ * so:
  *
- * - A directory has one look-up at a time; the others wait for it, those for one file together. One that has not
- *   answered within half a second is suspect until it answers: a look-up in it is late at once and takes no thread.
- *   Hence each directory holds one thread at most, and no directory makes those of another late.
- * - The addon gives each look-up a thread of its own: those that hang hold no thread of libuv's pool.
- * - Without the addon they take the pool's. Once two of its four threads hang, only directories whose last look-up was
- *   answered are asked; each of these that stops answering then holds one more.
+ * - Each directory has one look-up at a time. The others wait for it; those for the same file share
+ * one. A directory that has not answered within half a second is suspect until it answers: until
+ * then, look-ups in it are late at once and take no thread. Hence a directory holds at most one
+ * thread, and cannot delay look-ups in another.
+ * - The addon runs each look-up on its own thread, so hanging ones hold no thread of libuv's pool.
+ * - Without the addon they use the pool. Once two of its four threads hang, only directories whose
+ * last look-up was answered are tried; each of these that stops answering then holds one more.
  */
 export interface Lookups {
 	look(directory: string, name: string): Promise<LookedUp>;
-	/** Resolves when a look-up that made this directory's late has ended, or after the time. */
+	/**
+	 * Resolves when the hanging look-up that made this directory late has ended, or after the time.
+	 */
 	settled(directory: string, milliseconds: number): Promise<void>;
 }
 
-/** What is known of a directory of the settings. */
+/** The state of one plugin directory. */
 interface Directory {
-	/** Ends with the last look-up that was asked for, if one has not ended. */
+	/** The last look-up requested; undefined once it has ended. */
 	last?: Promise<unknown>;
-	/** Look-ups that have not begun, by file: they are for all who ask meanwhile. */
+	/** Look-ups that have not begun, by file; later requests for the same file share them. */
 	waiting: Map<string, Promise<LookedUp>>;
-	/** Tells those who wait that it is suspect. */
+	/** Callbacks of waiting requests, called when the directory becomes suspect. */
 	tellLate: Set<() => void>;
 	/** The look-up that hangs. */
 	hanging?: Promise<unknown>;
@@ -67,10 +82,10 @@ interface Directory {
 	isAnswering: boolean;
 }
 
-/** @param asking how the file system is asked, which tests replace */
+/** @param asking how to stat files; tests replace it */
 export function createLookups(
 	asking: Asking = systemAsking(),
-	lateMilliseconds = LATE_MILLISECONDS,
+	lateMilliseconds = lateAfterMilliseconds,
 ): Lookups {
 	const directories = new Map<string, Directory>();
 	const known = (path: string) => {
@@ -102,14 +117,17 @@ export function createLookups(
 		}
 	};
 
-	/** In its turn; at once where there is none, so that the directory is suspect before its caller hears that it is late. */
+	/**
+	 * Looks up after the directory's earlier look-ups; synchronously if there are none, so that the
+	 * directory is suspect before the caller learns that it is late.
+	 */
 	const inTurn = (directory: Directory, file: string) => {
 		const { last, waiting } = directory;
 		const shared = waiting.get(file);
 		if (shared) return shared;
 		const answer: Promise<LookedUp> = last
 			? last.then(async () => {
-					// those who waited were told that it is late
+					// the waiting requests were already told that it is late
 					if (waiting.get(file) !== answer) return "late";
 					waiting.delete(file);
 					return ask(directory, file);
@@ -128,7 +146,7 @@ export function createLookups(
 			const directory = known(path);
 			const isLate =
 				directory.hanging !== undefined ||
-				(!directory.isAnswering && hangingOnes().length >= asking.mostHanging);
+				(!directory.isAnswering && hangingOnes().length >= asking.maxHanging);
 			if (isLate) return Promise.resolve("late");
 			return new Promise((resolve, reject) => {
 				const late = () => resolve("late");
@@ -141,7 +159,7 @@ export function createLookups(
 		async settled(path, milliseconds) {
 			const own = known(path).last;
 			const others = hangingOnes();
-			// a directory that was not asked waits for those that took its thread
+			// a directory that was not tried waits for the look-ups that hold the threads
 			if (own) await within(own, milliseconds);
 			else if (others.length > 0)
 				await within(Promise.race(others), milliseconds);
@@ -149,31 +167,34 @@ export function createLookups(
 	};
 }
 
-/** Calls back after the time and that many turns of the event loop, unless it is ended before. */
+/**
+ * Calls back after the time, spread over several turns of the event loop. Returns a function that
+ * cancels it.
+ */
 function afterTurns(milliseconds: number, callback: () => void): () => void {
-	let left = LATE_TURNS;
+	let left = lateTurns;
 	const next = () => {
 		left--;
 		if (left === 0) callback();
-		else timer = setTimeout(next, milliseconds / LATE_TURNS);
+		else timer = setTimeout(next, milliseconds / lateTurns);
 	};
-	let timer = setTimeout(next, milliseconds / LATE_TURNS);
+	let timer = setTimeout(next, milliseconds / lateTurns);
 	return () => clearTimeout(timer);
 }
 
-/** By the addon; by libuv's pool where there is none, or no thread can be had. */
+/** Stats through the addon; through libuv's pool if there is no addon or no thread is available. */
 export function systemAsking(): Asking {
 	const addon = loadNativeAddon();
 	if ("reason" in addon)
-		return { look: lookByPool, mostHanging: MOST_POOL_THREADS };
+		return { look: lookByPool, maxHanging: maxPoolThreads };
 	return {
-		mostHanging: Number.POSITIVE_INFINITY,
+		maxHanging: Number.POSITIVE_INFINITY,
 		look: (file) =>
 			new Promise((resolve) => {
 				const isStarted = addon.look(file, (answer) => {
 					if (!answer) return resolve(undefined);
 					const [mode, size, mayRun] = answer;
-					const isFile = (mode & FORMAT) === REGULAR;
+					const isFile = (mode & typeMask) === regularFile;
 					resolve({ isFile, mode, size, mayRun });
 				});
 				if (!isStarted) resolve(lookByPool(file));
@@ -181,7 +202,7 @@ export function systemAsking(): Asking {
 	};
 }
 
-/** With calls of Node, which take threads of libuv's pool. */
+/** Stats through Node, on threads of libuv's pool. */
 export const lookByPool: Look = async (file) => {
 	try {
 		const found = await stat(file);

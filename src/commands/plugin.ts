@@ -10,9 +10,9 @@ import { refuseLongLine, splitWords } from "./words.ts";
 
 export interface PluginCommand {
 	kind: "direct" | "shell";
-	/** The plugin itself, which the shell may stand in front of. */
+	/** The plugin itself, even if a shell runs it. */
 	file: string;
-	/** All its options, those that stood behind its name included. */
+	/** All its options, including those given as part of its name. */
 	option: string;
 	line: CommandLine;
 }
@@ -22,7 +22,7 @@ export interface MissingPlugin {
 	file: string;
 }
 
-/** A plugin that may be in a directory that does not answer. */
+/** A plugin that may be in a directory whose file system hangs. */
 export interface HangingPlugin {
 	/** The directory. */
 	hanging: string;
@@ -32,30 +32,31 @@ export interface HangingPlugin {
 
 export interface LocatedPlugin {
 	file: string;
-	/** Whether this user may run it; a start says so in its own way. */
+	/** Whether this user may execute it. */
 	mayRun: boolean;
 }
 
-/** Names remembered at most, of plugins that a later directory has; clients choose them. */
-const MOST_REMEMBERED = 10_000;
+/** Limit of remembered files, as clients choose the names. */
+const maxRemembered = 10_000;
 
-/** Of the owner, the group or others. */
-const ANY_EXECUTE = 0o111;
+/** The execute permissions of owner, group and others. */
+const anyExecute = 0o111;
 
 export interface Plugins {
 	/**
-	 * Looks a checked name up in the directories, in their order; the first that has it decides. A directory that does not
-	 * answer is waited for, as it may have the plugin; it is passed over only for a name that it did not have when it
-	 * last answered and that a later one has.
-	 * @param milliseconds to wait, at most
+	 * Looks a checked name up in the directories, in order; the first that has it wins. A directory
+	 * that hangs is waited for, as it may have the plugin. It is skipped only for a name that it did
+	 * not have when it last answered and that a later directory has.
+	 * @param milliseconds the longest wait
 	 */
 	locate(
 		name: string,
 		milliseconds?: number,
 	): Promise<LocatedPlugin | MissingPlugin | Omit<HangingPlugin, "option">>;
 	/**
-	 * All that comes before running: `refused` says why nothing may be run, and which of the two was at fault.
-	 * @throws AgentError `bad-request` for a name and options that are too long together
+	 * Checks the name and options, finds the plugin and builds its command line. `refused` names the
+	 * field at fault.
+	 * @throws AgentError `bad-request` if name and options are too long together
 	 */
 	prepare(
 		name: string,
@@ -71,9 +72,10 @@ export interface Plugins {
 
 /**
  * @param parts.directories searched in this order
- * @param parts.ownPlugins the directory of the agent's own plugins; what is missing is not reported as missing there
- * @param parts.allowShell whether an option that only a shell understands may be given to one
- * @param parts.timeoutMilliseconds that a look-up may take; a caller may have less
+ * @param parts.ownPlugins the directory of the agent's own plugins; never named in "not found"
+ * answers
+ * @param parts.allowShell whether options that need a shell are run through one
+ * @param parts.timeoutMilliseconds the longest look-up; callers may ask for less
  */
 export function createPlugins({
 	directories,
@@ -88,17 +90,18 @@ export function createPlugins({
 	lookups?: Lookups;
 	timeoutMilliseconds?: number;
 }): Plugins {
-	// a bare name would be looked for in PATH when it is run
+	// absolute, as a bare name would be searched in PATH at the start
 	const paths = directories.map((directory) => resolve(directory));
-	// operators put their plugins into a directory of the settings, not into the package
+	// the file named in "not found": operators install plugins into a configured directory, not into
+	// the package
 	const named = paths.findLast((path) => path !== ownPlugins) ?? ownPlugins;
 
-	/** Files that were not there when a later directory had the plugin. */
+	/** Files that did not exist when a later directory had the plugin. */
 	const absent = new Set<string>();
 	const remember = (files: readonly string[]) => {
 		for (const file of files) absent.add(file);
 		for (const oldest of absent) {
-			if (absent.size <= MOST_REMEMBERED) return;
+			if (absent.size <= maxRemembered) return;
 			absent.delete(oldest);
 		}
 	};
@@ -123,7 +126,7 @@ export function createPlugins({
 				} else {
 					absent.delete(file);
 					remember(notThere);
-					if (!found.isFile || (found.mode & ANY_EXECUTE) === 0)
+					if (!found.isFile || (found.mode & anyExecute) === 0)
 						return { missing: "not executable", file };
 					if (found.size === 0) return { missing: "empty", file };
 					return { file, mayRun: found.mayRun };
@@ -137,7 +140,10 @@ export function createPlugins({
 		}
 	};
 
-	/** The name as a file's; else, as a shell takes it, its first word with options behind it. */
+	/**
+	 * Locates the whole name as a file; failing that, its first word, with the rest as options, as a
+	 * shell reads it.
+	 */
 	const locateCalled = async (
 		called: CalledPlugin,
 		option: string,
@@ -167,13 +173,13 @@ export function createPlugins({
 			if (!allowShell && !splitWords(option))
 				return {
 					refused: "plugin_option",
-					reason: "needs a shell, which the setting shell does not allow",
+					reason: "needs a shell, and the setting shell is off",
 				};
 			if ("missing" in found) return found;
 			if ("hanging" in found) return { ...found, option };
 			const { file, mayRun } = found;
 			const command = pluginCommand(file, option);
-			// a shell would start, and say in its own words what it cannot
+			// the shell itself would start, and hide the reason in its output
 			return command.kind === "direct" || mayRun
 				? command
 				: { missing: "not executable", file };
@@ -182,8 +188,9 @@ export function createPlugins({
 }
 
 /**
- * What a start that failed says of the plugin: it has gone since it was found, its interpreter is not there (a shell
- * calls both "not found"), or it may not be run. undefined: the plugin is not at fault.
+ * Explains a failed start by the plugin: it has been removed since it was found, its interpreter
+ * does not exist (a shell calls both "not found"), or it may not be executed. undefined if the
+ * plugin is not at fault.
  */
 export function missingPlugin(
 	error: unknown,
@@ -204,13 +211,13 @@ const startFailures: ReadonlyMap<string, MissingPlugin["missing"]> = new Map([
 ] as const);
 
 /**
- * How a plugin is run: by itself where the option is plain words, else as the original did for all,
- * `/bin/sh -c "<file> <option>"`.
+ * Builds a plugin's command line: without a shell if the option is plain words, otherwise as v1
+ * (Go) always did, `/bin/sh -c "<file> <option>"`.
  */
 export function pluginCommand(file: string, option: string): PluginCommand {
 	const args = splitWords(option);
 	if (args) return { kind: "direct", file, option, line: { file, args } };
-	// the file comes from our settings and is one word, whatever is in it; the option is the shell's to read
+	// quote the file, which must stay one word; the shell parses the option
 	const plain = splitWords(file);
 	const word =
 		plain?.length === 1 && plain[0] === file

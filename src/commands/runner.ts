@@ -7,23 +7,23 @@ import {
 	type Commands,
 } from "./command.ts";
 
-/** How long a request lets its command run. */
+/** The request that a command runs for, and its limits. */
 export interface RunLimits {
-	/** Clients share the places. */
+	/** Address of the client; places are shared among clients. */
 	client: string;
 	/**
-	 * What the caller will still wait. No command waits longer than that for its turn;
-	 * how long it may run is the agent's own limit, and who gives up says so.
+	 * Milliseconds until the request's deadline. They limit the wait for a place, not the command's
+	 * run time: that is `timeoutSeconds`.
 	 */
 	millisecondsLeft: number | undefined;
-	/** Aborted when the client has gone. */
+	/** Aborted when the client disconnects. */
 	signal: AbortSignal;
 }
 
 /**
- * Runs a command when its turn comes. AgentError `busy` when none of the running
- * ones ended in time, `stopping` when the agent is stopping, `bad-request` for a line longer than
- * the system takes; CommandStartError for whatever else keeps it from starting.
+ * Runs a command once it has a place. Rejects with AgentError `busy` if no place becomes free in
+ * time, `stopping` if the agent is stopping, `bad-request` if the command line is longer than the
+ * system allows; with CommandStartError if it cannot be started for another reason.
  */
 export type RunCommand = (
 	line: CommandLine,
@@ -68,7 +68,7 @@ export function createRunner(parts: {
 			if (error instanceof CommandStartError && error.code === "E2BIG")
 				throw new AgentError(
 					"bad-request",
-					`command line of ${line.file}: longer than the system takes`,
+					`command line of ${line.file}: longer than the system allows`,
 				);
 			throw error;
 		} finally {

@@ -1,29 +1,29 @@
 import { AgentError } from "../agent-error.ts";
 
 /**
- * Characters of a command and its options, at most. v1 gave all of them to a shell as one argument, and Linux takes
- * none that is longer (MAX_ARG_STRLEN).
+ * Limit of the characters of a command and its options. v1 (Go) passed both to a shell as one
+ * argument, which Linux limits to this (MAX_ARG_STRLEN).
  */
-const LONGEST_LINE = 131_072;
+const maxLineLength = 131_072;
 
 /**
- * Refuses a line that no command line can hold, before anybody looks at its characters.
- * @param names of the fields that the parts come from, for the message
+ * Refuses a command line that the system would not take, before any character of it is parsed.
+ * @param names of the fields that `parts` come from, for the message
  * @throws AgentError `bad-request`
  */
 export function refuseLongLine(names: string, ...parts: string[]): void {
 	const length = parts.reduce((sum, part) => sum + part.length, 0);
-	if (length > LONGEST_LINE)
+	if (length > maxLineLength)
 		throw new AgentError(
 			"bad-request",
-			`${names}: ${length} characters, a command line has room for ${LONGEST_LINE}`,
+			`${names}: ${length} characters, more than the ${maxLineLength} that a command line may have`,
 		);
 }
 
-/** What a character means to a shell outside quotes. */
+/** The meaning of a character to a shell, outside quotes. */
 type Meaning = "blank" | "quote" | "comment" | "shell" | "control";
 
-/** By the character's code; those that are not here mean themselves. */
+/** By character code; undefined for literal characters, and for those beyond ASCII. */
 const meanings: readonly (Meaning | undefined)[] = Array.from(
 	{ length: 128 },
 	(_, code) => {
@@ -31,7 +31,7 @@ const meanings: readonly (Meaning | undefined)[] = Array.from(
 		if (" \t".includes(character)) return "blank";
 		if ("'\"\\".includes(character)) return "quote";
 		if (character === "#") return "comment";
-		// the operators and expansions of POSIX, and the braces of other shells
+		// POSIX operators and expansions, and the brace expansion of other shells
 		if ("|&;<>()$`*?[]{}~".includes(character)) return "shell";
 		return isControl(code) ? "control" : undefined;
 	},
@@ -43,33 +43,45 @@ function isControl(code: number) {
 
 const codeOf = (character: string) => character.charCodeAt(0);
 
-const TAB = codeOf("\t");
-const NEWLINE = codeOf("\n");
-const SINGLE = codeOf("'");
-const DOUBLE = codeOf('"');
-const BACKSLASH = codeOf("\\");
-const DOLLAR = codeOf("$");
-const BACKTICK = codeOf("`");
-
-/** Only these lose their meaning after a backslash inside double quotes; before anything else the backslash stays. */
-const isEscapedInDoubleQuotes = (code: number) =>
-	code === DOLLAR || code === BACKTICK || code === DOUBLE || code === BACKSLASH;
-
-/** Inside quotes a newline and a tab are themselves in every shell. */
-const isDoubtfulInQuotes = (code: number) =>
-	isControl(code) && code !== NEWLINE && code !== TAB;
-
-/** A line with more words than this is the shell's: each costs a string, and a body has room for millions. */
-const MOST_WORDS = 4096;
+const tab = codeOf("\t");
+const newline = codeOf("\n");
+const singleQuote = codeOf("'");
+const doubleQuote = codeOf('"');
+const backslash = codeOf("\\");
+const dollar = codeOf("$");
+const backtick = codeOf("`");
 
 /**
- * The words of a line. One without quotes is a slice of the line; others are collected one UTF-16 unit after the other,
- * in memory of a fixed size: a string that grows by a character is a tree of strings.
+ * Inside double quotes, a backslash escapes only these; before any other character it is literal.
+ */
+const isEscapedInDoubleQuotes = (code: number) =>
+	code === dollar ||
+	code === backtick ||
+	code === doubleQuote ||
+	code === backslash;
+
+/**
+ * Control characters that shells treat differently inside quotes; newline and tab are literal in
+ * all.
+ */
+const isDoubtfulInQuotes = (code: number) =>
+	isControl(code) && code !== newline && code !== tab;
+
+/**
+ * Limit of words split here, as each costs a string and a body has room for millions; a shell
+ * splits longer lines.
+ */
+const maxWords = 4096;
+
+/**
+ * Collects the words of a line. A word without quotes is a slice of the line. A quoted one is
+ * copied into a buffer of fixed size, one UTF-16 unit at a time: appending single characters to a
+ * string would build a tree of strings.
  */
 class WordCollector {
 	readonly words: string[] = [];
 	readonly #line: string;
-	/** Where the word began; undefined between words. */
+	/** Start of the current word; undefined between words. */
 	#start: number | undefined;
 	#units: Buffer | undefined;
 	#used = 0;
@@ -83,32 +95,32 @@ class WordCollector {
 		return this.#start !== undefined;
 	}
 
-	/** The character at a place means itself. */
+	/** Adds the literal character at this position. */
 	addPlain(at: number): void {
 		this.#start ??= at;
 		if (this.#isQuoted) this.add(this.#line.charCodeAt(at));
 	}
 
-	/** At this place is a quote or a backslash; a word may have nothing else. */
+	/** Notes a quote or backslash at this position, which may be all there is of the word. */
 	beginQuoted(at: number): void {
 		this.#start ??= at;
 		if (this.#isQuoted) return;
 		this.#isQuoted = true;
-		// no word has more units than the line
+		// a word has at most as many units as the line
 		this.#units ??= Buffer.allocUnsafe(2 * this.#line.length);
 		this.#used = 0;
 		for (let plain = this.#start; plain < at; plain++)
 			this.add(this.#line.charCodeAt(plain));
 	}
 
-	/** Adds a unit to a quoted word. */
+	/** Adds a UTF-16 unit to a quoted word. */
 	add(unit: number): void {
 		if (!this.#units) return;
 		this.#units[this.#used++] = unit & 0xff;
 		this.#units[this.#used++] = unit >> 8;
 	}
 
-	/** Ends the word, if there is one, before this place. */
+	/** Ends the current word, if any, before this position. */
 	endWord(at: number): void {
 		if (this.#start === undefined) return;
 		this.words.push(
@@ -122,16 +134,17 @@ class WordCollector {
 }
 
 /**
- * Splits a line of options into words exactly as a POSIX shell would, as long as it holds nothing but plain words,
- * single quotes, double quotes and backslashes. It looks at each character once, as a client may send megabytes.
+ * Splits an option line into words exactly as a POSIX shell would, if it has nothing but plain
+ * words, single quotes, double quotes and backslashes. It reads each character once, as a client
+ * may send megabytes.
  *
- * The rules are those of POSIX.1-2017, Shell Command Language, 2.2 (quoting) and 2.3 (token recognition). Blanks are
- * space and tab: IFS plays no part without expansions.
+ * The rules are those of POSIX.1-2017, Shell Command Language, 2.2 (quoting) and 2.3 (token
+ * recognition). Blanks are space and tab: IFS only matters for expansions.
  *
- * @returns the words, or undefined when only a shell can say what the line means: operators, expansions, globs,
- * braces, tildes, a comment, an open quote, a trailing backslash, an unquoted newline. It is undefined too in doubtful
- * cases, so that the worst that can happen is a shell started for nothing: control characters, which some shells use as
- * marks of their own, and more than 4096 words.
+ * @returns the words, or undefined if the line needs a shell: operators, expansions, globs, braces,
+ * tildes, a comment, an open quote, a trailing backslash, an unquoted newline. Also undefined in
+ * doubtful cases, where starting a shell is always safe: control characters, which some shells use
+ * internally, and more than 4096 words.
  */
 export function splitWords(line: string): string[] | undefined {
 	const collector = new WordCollector(line);
@@ -142,7 +155,7 @@ export function splitWords(line: string): string[] | undefined {
 				break;
 			case "blank":
 				collector.endWord(at);
-				if (collector.words.length > MOST_WORDS) return undefined;
+				if (collector.words.length > maxWords) return undefined;
 				break;
 			case "comment":
 				if (!collector.isInWord) return undefined;
@@ -163,21 +176,21 @@ export function splitWords(line: string): string[] | undefined {
 	return collector.words;
 }
 
-/** Reads what begins with a quote or a backslash; gives the place of its last character. */
+/** Reads the quoted text that begins here; returns the position of its last character. */
 function readQuoted(
 	line: string,
 	start: number,
 	collector: WordCollector,
 ): number | undefined {
 	switch (line.charCodeAt(start)) {
-		case SINGLE:
+		case singleQuote:
 			return readSingleQuotes(line, start + 1, collector);
-		case DOUBLE:
+		case doubleQuote:
 			return readDoubleQuotes(line, start + 1, collector);
 		default: {
 			const escaped = line.charCodeAt(start + 1);
-			// nothing follows, or a newline: the shell would join lines
-			if (Number.isNaN(escaped) || (isControl(escaped) && escaped !== TAB))
+			// nothing follows, or a newline, at which the shell would join lines
+			if (Number.isNaN(escaped) || (isControl(escaped) && escaped !== tab))
 				return undefined;
 			collector.add(escaped);
 			return start + 1;
@@ -192,7 +205,7 @@ function readSingleQuotes(
 ) {
 	for (let at = start; at < line.length; at++) {
 		const code = line.charCodeAt(at);
-		if (code === SINGLE) return at;
+		if (code === singleQuote) return at;
 		if (isDoubtfulInQuotes(code)) return undefined;
 		collector.add(code);
 	}
@@ -206,15 +219,15 @@ function readDoubleQuotes(
 ) {
 	for (let at = start; at < line.length; at++) {
 		const code = line.charCodeAt(at);
-		if (code === DOUBLE) return at;
-		if (code === DOLLAR || code === BACKTICK || isDoubtfulInQuotes(code))
+		if (code === doubleQuote) return at;
+		if (code === dollar || code === backtick || isDoubtfulInQuotes(code))
 			return undefined;
-		if (code !== BACKSLASH) {
+		if (code !== backslash) {
 			collector.add(code);
 			continue;
 		}
 		const next = line.charCodeAt(at + 1);
-		if (next === NEWLINE) return undefined;
+		if (next === newline) return undefined;
 		collector.add(isEscapedInDoubleQuotes(next) ? next : code);
 		if (isEscapedInDoubleQuotes(next)) at++;
 	}

@@ -21,7 +21,7 @@ function message(stdout: Captured, stderr: Captured, signal?: string) {
 	return checkMessage({ stdout, stderr, signal });
 }
 
-test("a plugin that cannot be run is answered as the original's shell did", () => {
+test("answers for a plugin that cannot be run as v1's shell did", () => {
 	assert.deepEqual(missingAnswer({ missing: "not found", file: "/p/x" }), {
 		exitCode: 127,
 		message: "stdout=, stderr=/bin/sh: 1: /p/x: not found\n",
@@ -32,7 +32,7 @@ test("a plugin that cannot be run is answered as the original's shell did", () =
 	});
 });
 
-test("combines the outputs as the original did", () => {
+test("combines the outputs as v1 did", () => {
 	const nothing = captured("");
 	assert.equal(message(captured("out\n"), nothing), "out\n");
 	assert.equal(
@@ -43,7 +43,7 @@ test("combines the outputs as the original did", () => {
 	assert.equal(message(nothing, nothing), "stdout=, stderr=");
 });
 
-test("a death by signal is told with the standard error", () => {
+test("notes a death by signal in the stderr part", () => {
 	const out = captured("about to die\n");
 	assert.equal(
 		message(out, captured(""), "SIGKILL"),
@@ -55,7 +55,7 @@ test("a death by signal is told with the standard error", () => {
 	);
 });
 
-test("a cut output is told with the standard error", () => {
+test("notes a truncated output in the stderr part", () => {
 	const cut = { kept: 2, bytes: 10 };
 	assert.equal(
 		message(captured("ou", cut), captured("")),
@@ -67,7 +67,7 @@ test("a cut output is told with the standard error", () => {
 	);
 });
 
-test("a merged output is told as it is, with the same notes", () => {
+test("leaves merged output as it is, with the same notes", () => {
 	const text = (stdout: Captured, signal?: string) =>
 		outputText({ stdout, signal });
 	assert.equal(text(captured("")), "");
@@ -79,14 +79,14 @@ test("a merged output is told as it is, with the same notes", () => {
 	);
 });
 
-test("the exit code is the status, 128 and the signal, or unknown", () => {
+test("the exit code is the status, 128 plus the signal, or UNKNOWN", () => {
 	assert.equal(exitCode({ exitStatus: 0 }), 0);
 	assert.equal(exitCode({ exitStatus: 255 }), 255);
 	assert.equal(exitCode({ exitStatus: undefined, signalNumber: 9 }), 137);
 	assert.equal(exitCode({ exitStatus: undefined }), 3);
 });
 
-test("the recorded plugins answer what the original answered", async () => {
+test("the recorded plugins answer as with v1", async () => {
 	const log = { error: assert.fail, warning: assert.fail };
 	const commands = createCommands({
 		engine: testEngine(),

@@ -25,7 +25,7 @@ const exists = (file: string) =>
 		() => false,
 	);
 
-/** Opens `commands` in a program that a test runs with `node -e`. */
+/** Creates `commands` in a program that a test runs with `node -e`. */
 function openThere(engineName: Engine["name"], outputLimitBytes: number) {
 	const module = (path: string) =>
 		JSON.stringify(import.meta.resolve(`../../../src/${path}.js`));
@@ -36,14 +36,14 @@ function openThere(engineName: Engine["name"], outputLimitBytes: number) {
 		const commands = createCommands({ engine, outputLimitBytes: ${outputLimitBytes}, environment: {}, log: { error() {} } });`;
 }
 
-/** So that no test waits for seconds until a command is killed. */
+/** Short waits, so that no test takes seconds to kill a command. */
 const soon: StopTimes = { killAfter: 1000, giveUpAfter: 300 };
 
-test("SIGKILL comes three seconds after SIGTERM, the answer of a survivor one later", () => {
+test("SIGKILL comes three seconds after SIGTERM, the answer for a survivor one second later", () => {
 	assert.deepEqual(stopTimes, { killAfter: 3000, giveUpAfter: 1000 });
 });
 
-// they wait most of the time: both at once
+// concurrent, as they wait most of the time
 describe("commands", { concurrency: true }, () => {
 	for (const { name: engineName, skip } of engines)
 		describe(`commands of the ${engineName} engine`, {
@@ -74,7 +74,7 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal(commands.running, 0);
 				});
 
-				test("gets its arguments as they are", async (t) => {
+				test("gets its arguments unchanged", async (t) => {
 					const args = [
 						"a b",
 						"",
@@ -94,7 +94,7 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal(stdout.text, args.map((arg) => `<${arg}>`).join(""));
 				});
 
-				test("tells a death by signal", async (t) => {
+				test("reports a death by signal", async (t) => {
 					const result = await openCommands(t).run(
 						plugin("check_killed", "9"),
 						patient,
@@ -143,7 +143,7 @@ describe("commands", { concurrency: true }, () => {
 					const variables = stdout.text
 						.split("\0")
 						.filter((entry) => entry !== "");
-					// all that bash cannot be kept from leaving behind
+					// bash cannot be kept from setting these
 					const added = variables.filter((entry) => entry !== "SHLVL=0");
 					const names = added.map((entry) =>
 						entry.slice(0, entry.indexOf("=")),
@@ -153,7 +153,7 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal(stderr.text, "");
 				});
 
-				test("keeps PWD and SHLVL where the environment has them", async (t) => {
+				test("keeps PWD and SHLVL if the environment has them", async (t) => {
 					const environment = { PWD: process.cwd(), SHLVL: "3" };
 					const { stdout } = await openCommands(t, { environment }).run(
 						{ file: "/usr/bin/env", args: [] },
@@ -236,7 +236,7 @@ describe("commands", { concurrency: true }, () => {
 					);
 				});
 
-				test("beyond the limit is read and dropped, for each stream", async (t) => {
+				test("is read and dropped beyond the limit, for each stream", async (t) => {
 					const { exitStatus, stdout, stderr } = await openCommands(t, {
 						outputLimitBytes: 3,
 					}).run(
@@ -272,7 +272,7 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal(marked.stdout.text, "\ufeffa");
 				});
 
-				test("is not cut inside a character", async (t) => {
+				test("is not truncated inside a character", async (t) => {
 					const { stdout } = await openCommands(t, { outputLimitBytes: 2 }).run(
 						sh("printf 'aéb'"),
 						patient,
@@ -326,7 +326,7 @@ describe("commands", { concurrency: true }, () => {
 					);
 				});
 
-				test("kills what ignores SIGTERM and holds stdout after its leader has obeyed", async (t) => {
+				test("kills a process that ignores SIGTERM and holds stdout after its leader has exited", async (t) => {
 					const result = await openCommands(t).run(
 						sh("(trap '' TERM; echo $$; sleep 300; sleep 300) & wait"),
 						{ timeoutMilliseconds: 1500 },
@@ -341,7 +341,7 @@ describe("commands", { concurrency: true }, () => {
 					);
 				});
 
-				test("gives an answer when not even SIGKILL helps", async (t) => {
+				test("gives an answer even if SIGKILL does not help", async (t) => {
 					const commands = openCommands(t, {
 						times: soon,
 						kill: (pid, signal) => {
@@ -366,13 +366,13 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal(commands.survivorsTotal, 1);
 					assert.equal(commands.running, 0);
 					assert.deepEqual(commands.logged, [
-						`command outlived SIGKILL: process ${group}, /bin/sh`,
+						`command survived SIGKILL: process ${group}, /bin/sh`,
 					]);
-					// it ends after all: nothing is there now, and the count stays
+					// it ends after all: none is left, and the total stays
 					process.kill(-group, "SIGKILL");
 					await until("none is there", () => commands.survivors === 0);
 					assert.equal(commands.survivorsTotal, 1);
-					// the next one of that file is no news
+					// a second survivor of the same file is not logged again
 					const next = await commands.run(sh("echo $$; sleep 300"), {
 						timeoutMilliseconds: 200,
 					});
@@ -386,7 +386,7 @@ describe("commands", { concurrency: true }, () => {
 			});
 
 			describe("a background process", { concurrency: true }, () => {
-				test("cannot hold the answer, and ends with the time limit", async (t) => {
+				test("cannot delay the answer, and ends at the time limit", async (t) => {
 					const result = await openCommands(t).run(
 						sh("sleep 300 & echo $$; exit 1"),
 						{ timeoutMilliseconds: 5000 },
@@ -448,7 +448,7 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal(result.stdout.bytes, 6);
 				});
 
-				test("does not keep the daemon alive", async () => {
+				test("does not keep the agent alive", async () => {
 					const program = `
 			${openThere(engineName, 9)}
 			const line = { file: "/bin/sh", args: ["-c", "sleep 300 & echo $$"] };
@@ -472,7 +472,7 @@ describe("commands", { concurrency: true }, () => {
 					const commands = openCommands(t, {
 						kill: (pid, signal) => {
 							if (signal !== 0) sent.push([pid, signal]);
-							// a process has the id again: the real group is still there, so only the rule can spare it
+							// the leader's id is in use again; the group still exists, so only the rule spares it
 							if (reused && signal === 0 && pid > 0) {
 								probed.afterReuse++;
 								return;
@@ -529,7 +529,7 @@ describe("commands", { concurrency: true }, () => {
 					assert.ok(result.durationMilliseconds >= 900);
 				});
 
-				test("aborted before the start lets nothing start", async (t) => {
+				test("prevents the start if it is already aborted", async (t) => {
 					const commands = openCommands(t);
 					const file = join(await temporaryDirectory(t), "started");
 					const line = sh('echo > "$1"', file);
@@ -551,7 +551,7 @@ describe("commands", { concurrency: true }, () => {
 			});
 
 			describe("a command that cannot be started", () => {
-				test("says why, and nothing leaks", async (t) => {
+				test("reports the reason and leaks nothing", async (t) => {
 					const directory = await temporaryDirectory(t);
 					const plain = join(directory, "plain");
 					await writeFile(plain, "#!/bin/sh\n", { mode: 0o644 });
@@ -580,7 +580,7 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal(commands.running, 0);
 				});
 
-				test("for want of descriptors is an error too", () => {
+				test("for lack of descriptors is an error too", () => {
 					const program = `
 			import { closeSync, openSync } from "node:fs";
 			${openThere(engineName, 9)}
@@ -604,7 +604,7 @@ describe("commands", { concurrency: true }, () => {
 			});
 
 			describe("closing", { concurrency: true }, () => {
-				test("stops what runs and what answered commands left behind", async (t) => {
+				test("stops running commands and what answered ones left behind", async (t) => {
 					const commands = openCommands(t);
 					const left = await commands.run(
 						sh("(trap '' TERM; sleep 300; sleep 300) & echo $$"),
@@ -629,7 +629,7 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal((await commands.run(sh(":"), patient)).cancelled, true);
 				});
 
-				test("does not wait longer than it must", async (t) => {
+				test("does not wait longer than needed", async (t) => {
 					const commands = openCommands(t);
 					const { stdout } = await commands.run(
 						sh("sleep 300 & echo $$"),

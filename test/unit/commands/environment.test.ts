@@ -7,7 +7,7 @@ import {
 } from "../../../src/commands/environment.ts";
 
 const byDefault: EnvironmentRules = { passed: ["*"], locale: "" };
-/** The locale of tests that are about something else. */
+/** The locale in tests about something else. */
 const asIs: EnvironmentRules = { passed: ["*"], locale: "inherit" };
 
 test("the agent's settings, Node's and npm's variables and the supervisor's handles stay in the agent", () => {
@@ -36,7 +36,7 @@ test("the agent's settings, Node's and npm's variables and the supervisor's hand
 	);
 });
 
-test("what looks like a secret is held back and named", () => {
+test("withholds variables that look like secrets, and names them", () => {
 	const secrets = {
 		API_KEY: "1",
 		AWS_ACCESS_KEY_ID: "1",
@@ -69,7 +69,7 @@ test("what looks like a secret is held back and named", () => {
 	});
 });
 
-test("plugin-environment passes what it names, secrets too, and without * nothing else", () => {
+test("plugin-environment passes the variables it names, even secrets, and nothing else without *", () => {
 	const environment = {
 		PATH: "/bin",
 		MYSQL_PWD: "1",
@@ -97,7 +97,7 @@ test("plugin-environment passes what it names, secrets too, and without * nothin
 		"PATH",
 	]);
 	assert.deepEqual(given(), []);
-	// no pattern reaches the agent's own
+	// no pattern matches the agent's own variables
 	assert.ok(!given("H*").includes("HAPPO_AGENT_PORT"));
 	assert.equal(badVariableNames(["*", "ORACLE_*", "PATH"]), undefined);
 	assert.match(badVariableNames(["A=B"]) ?? "", /A=B/);
@@ -107,7 +107,7 @@ test("plugin-environment passes what it names, secrets too, and without * nothin
 	);
 });
 
-test("numbers and messages are those of C; the character type stays", () => {
+test("LC_NUMERIC and LC_MESSAGES become C; LC_CTYPE stays", () => {
 	const locale = (environment: NodeJS.ProcessEnv, wanted = "") =>
 		childEnvironment(environment, { ...byDefault, locale: wanted }).variables;
 	assert.deepEqual(locale({}), {

@@ -11,7 +11,10 @@ import { testEngine } from "../../support/engine.ts";
 
 const times = { killAfter: 60_000, giveUpAfter: 300 };
 
-/** Commands with a limit, and what runs one for a client that leaves a process behind: its group. */
+/**
+ * Commands with a limit, and a function that runs one which leaves a process behind and returns its
+ * group.
+ */
 function limited(t: TestContext, maxLeftBehind: number) {
 	const commands = commandsOf(testEngine().name, t, { maxLeftBehind, times });
 	const leave = async (script: string, client?: string) => {
@@ -26,8 +29,10 @@ function limited(t: TestContext, maxLeftBehind: number) {
 
 const isGone = (group: number) => groupMembers(group).length === 0;
 
-describe("what answered commands leave behind", { concurrency: true }, () => {
-	test("lives on and is counted, outputs held open or not", async (t) => {
+describe("processes that answered commands leave behind", {
+	concurrency: true,
+}, () => {
+	test("keep running and are counted, whether or not they hold outputs open", async (t) => {
 		const { commands, leave } = limited(t, 2);
 		const groups = [
 			await leave("sleep 300"),
@@ -44,7 +49,7 @@ describe("what answered commands leave behind", { concurrency: true }, () => {
 		assert.deepEqual(commands.logged, []);
 	});
 
-	test("the oldest of too many is stopped, and the log says why", async (t) => {
+	test("are stopped, the oldest first, beyond the limit, and the log says why", async (t) => {
 		const { commands, leave } = limited(t, 2);
 		const [first = 0, ...others] = [
 			await leave("sleep 300"),
@@ -56,11 +61,11 @@ describe("what answered commands leave behind", { concurrency: true }, () => {
 		for (const group of others) assert.equal(groupMembers(group).length, 1);
 		assert.equal(commands.leftBehindStoppedTotal, 1);
 		assert.deepEqual(commands.logged, [
-			"/bin/sh: what it left behind is stopped: more than 2 commands have left something (max-left-behind)",
+			"/bin/sh: stopping the processes it left behind, as more than 2 commands have left some (max-left-behind)",
 		]);
 	});
 
-	test("the client that has most gives way, not the one that was first", async (t) => {
+	test("are stopped for the client that has most, not the one that was first", async (t) => {
 		const { commands, leave } = limited(t, 3);
 		const modest = await leave("sleep 300", "192.0.2.1");
 		const own = await leave("sleep 300");
@@ -72,7 +77,7 @@ describe("what answered commands leave behind", { concurrency: true }, () => {
 		assert.equal(isGone(own), false);
 	});
 
-	test("what ignores SIGTERM is killed at once when there are twice as many", async (t) => {
+	test("are killed at once beyond twice the limit", async (t) => {
 		const { commands, leave } = limited(t, 2);
 		const stubborn = "(trap '' TERM; sleep 300; sleep 300)";
 		const groups = [];

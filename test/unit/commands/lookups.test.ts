@@ -25,10 +25,10 @@ const lookAtOnce = async (file: string): Promise<FoundFile | undefined> => {
 	);
 };
 
-/** Look-ups that hang below some directories until they are let go. */
+/** Look-ups that hang in some directories until they are released. */
 function hanging(
 	directories: readonly string[],
-	mostHanging = Number.POSITIVE_INFINITY,
+	maxHanging = Number.POSITIVE_INFINITY,
 ) {
 	const hangs = new Set(directories);
 	const held: (() => void)[] = [];
@@ -43,12 +43,12 @@ function hanging(
 	};
 	return {
 		hangs,
-		/** How many look-ups hold a thread. */
+		/** Look-ups that hold a thread. */
 		held: () => held.length,
-		/** Look-ups that were made in a directory. */
+		/** Look-ups made in a directory. */
 		askedIn: (directory: string) =>
 			asked.filter((file) => file.startsWith(`${directory}/`)).length,
-		lookups: createLookups({ look, mostHanging }, 20),
+		lookups: createLookups({ look, maxHanging }, 20),
 		letGo: () => {
 			hangs.clear();
 			for (const release of held.splice(0)) release();
@@ -72,7 +72,7 @@ async function directoriesWith(
 	return (name: string) => join(root, name);
 }
 
-test("a directory that hangs has one look-up; those of others go on", async (t) => {
+test("a hanging directory has one look-up; other directories go on", async (t) => {
 	const at = await directoriesWith(t, { good: ["check"], bad: ["check"] });
 	const { lookups, askedIn, letGo } = hanging([at("bad")]);
 	const all = Array.from({ length: 20 }, () =>
@@ -80,9 +80,9 @@ test("a directory that hangs has one look-up; those of others go on", async (t) 
 	);
 	assert.notEqual(await lookups.look(at("good"), "check"), "late");
 	assert.deepEqual(new Set(await Promise.all(all)), new Set(["late"]));
-	// at once: it is suspect
+	// at once, as it is suspect
 	assert.equal(await lookups.look(at("bad"), "check"), "late");
-	// neither do folders below it take threads of their own
+	// its subdirectories take no threads of their own either
 	assert.equal(await lookups.look(at("bad"), "folder/check"), "late");
 	assert.equal(askedIn(at("bad")), 1);
 	const back = lookups.settled(at("bad"), 60_000);
@@ -92,7 +92,7 @@ test("a directory that hangs has one look-up; those of others go on", async (t) 
 	assert.equal(await lookups.look(at("bad"), "none"), "nothing");
 });
 
-test("three directories hang, the fourth goes on", async (t) => {
+test("a fourth directory goes on when three hang", async (t) => {
 	const at = await directoriesWith(t, { a: [], b: [], c: [], good: ["check"] });
 	const bad = ["a", "b", "c"].map(at);
 	const { lookups, held, askedIn } = hanging(bad);
@@ -106,7 +106,7 @@ test("three directories hang, the fourth goes on", async (t) => {
 	assert.equal(askedIn(at("good")), 3);
 });
 
-test("on the pool, two threads may hang before unknown directories are refused; known ones go on", async (t) => {
+test("on the pool, unknown directories are refused once two threads hang; known ones go on", async (t) => {
 	const at = await directoriesWith(t, {
 		a: [],
 		b: [],
@@ -120,14 +120,14 @@ test("on the pool, two threads may hang before unknown directories are refused; 
 	assert.equal(held(), 2);
 	assert.equal(askedIn(at("c")), 0);
 	assert.equal(typeof (await lookups.look(at("known"), "check")), "object");
-	// it waits for those that hold the threads, and does not ask again at once
+	// it waits for the look-ups that hold the threads, and does not retry at once
 	const back = lookups.settled(at("c"), 60_000);
 	letGo();
 	await back;
 	assert.equal(await lookups.look(at("c"), "check"), "nothing");
 });
 
-test("a check that a directory which hangs may have is answered at its time limit", async (t) => {
+test("a check whose plugin may be in a hanging directory is answered at its time limit", async (t) => {
 	const at = await directoriesWith(t, {
 		bad: ["other", "both"],
 		good: ["check", "both"],
@@ -143,18 +143,18 @@ test("a check that a directory which hangs may have is answered at its time limi
 		const { file } = { file: undefined, ...(await prepared) };
 		return file;
 	};
-	// the first match wins: the one of a later directory is another plugin
+	// the first match wins: a later directory has another plugin
 	for (const name of ["other", "both", "check"])
 		assert.deepEqual(await prepare(name, "-w 1", 100), {
 			hanging: at("bad"),
 			file: join(at("bad"), name),
 			option: "-w 1",
 		});
-	// one that comes back in time is heard
+	// a directory that recovers in time is used
 	const waiting = prepare("both", "");
 	letGo();
 	assert.equal(await fileOf(waiting), join(at("bad"), "both"));
-	// it does not have this one, which is remembered when it hangs
+	// it does not have this one, and that is remembered when it hangs
 	assert.equal(await fileOf(prepare("check", "")), join(at("good"), "check"));
 	hangs.add(at("bad"));
 	assert.equal(await fileOf(prepare("check", "")), join(at("good"), "check"));
@@ -163,7 +163,7 @@ test("a check that a directory which hangs may have is answered at its time limi
 		...(await prepare("both", "", 100)),
 	};
 	assert.equal(directory, at("bad"));
-	// a plugin that has been put there meanwhile is no longer passed over
+	// a plugin installed there meanwhile is no longer skipped
 	letGo();
 	await lookups.settled(at("bad"), 60_000);
 	await writeFile(join(at("bad"), "check"), "#!/bin/sh\n", { mode: 0o755 });
@@ -175,15 +175,15 @@ test("a check that a directory which hangs may have is answered at its time limi
 	);
 });
 
-test("those who wait for one file share a look-up, and a queue that moves is not late", async (t) => {
+test("requests for one file share a look-up, and a moving queue is not late", async (t) => {
 	const at = await directoriesWith(t, { d: ["check", "other"] });
 	const asked: string[] = [];
 	const lookups = createLookups(
 		{
-			mostHanging: 1,
+			maxHanging: 1,
 			look: async (file) => {
 				asked.push(file);
-				// longer than the time limit for all of them together
+				// together longer than the time limit
 				await setTimeout(20);
 				return lookAtOnce(file);
 			},
@@ -198,21 +198,21 @@ test("those who wait for one file share a look-up, and a queue that moves is not
 	assert.equal(found.includes("late"), false);
 	assert.deepEqual(asked, [
 		...[...names, "check", "other"].map((name) => join(at("d"), name)),
-		// the first had begun before it was asked for again
+		// the first had begun before the second request
 		join(at("d"), "none0"),
 	]);
 });
 
-test("an event loop that was held up has not heard the answer: that is not late", async (t) => {
+test("a stalled event loop does not make a look-up late", async (t) => {
 	const at = await directoriesWith(t, { d: ["check"] });
-	const lookups = createLookups({ mostHanging: 1, look: lookByPool }, 100);
+	const lookups = createLookups({ maxHanging: 1, look: lookByPool }, 100);
 	const found = lookups.look(at("d"), "check");
 	const until = performance.now() + 300;
 	while (performance.now() < until);
 	assert.equal(typeof (await found), "object");
 });
 
-test("the addon and the pool see files alike", async (t) => {
+test("the addon and the pool see the same files", async (t) => {
 	const at = await directoriesWith(t, { d: ["check"] });
 	await writeFile(join(at("d"), "plain"), "text", { mode: 0o644 });
 	await mkdir(join(at("d"), "folder"));

@@ -6,7 +6,7 @@ import { missingAnswer } from "../../../src/commands/answer.ts";
 import { createPlugins, pluginCommand } from "../../../src/commands/plugin.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-test("a name and options that no command line has room for are refused", async () => {
+test("refuses a name and options that are longer than a command line may be", async () => {
 	const plugins = createPlugins({ directories: [], allowShell: true });
 	for (const [name, option] of [
 		["check_x", "x".repeat(131_072)],
@@ -18,7 +18,7 @@ test("a name and options that no command line has room for are refused", async (
 		});
 });
 
-test("an option of plain words is run without a shell", () => {
+test("runs an option of plain words without a shell", () => {
 	assert.deepEqual(pluginCommand("/p/check", "-w 5 'a b'"), {
 		kind: "direct",
 		file: "/p/check",
@@ -33,7 +33,7 @@ test("an option of plain words is run without a shell", () => {
 	});
 });
 
-test("what needs a shell is given to one as the original did", () => {
+test("runs an option that needs a shell through one, as v1 did", () => {
 	assert.deepEqual(pluginCommand("/p/check", "a | tr a b"), {
 		kind: "shell",
 		file: "/p/check",
@@ -104,7 +104,7 @@ test("looks plugins up in the order of the directories", async (t) => {
 	});
 });
 
-test("the agent's own plugins come last, and nothing is missing there", async (t) => {
+test("the agent's own plugins come last; a missing plugin is not reported there", async (t) => {
 	const root = await temporaryDirectory(t);
 	const [operators, own] = [join(root, "operators"), join(root, "own")];
 	await plugin(join(operators, "both"));
@@ -123,14 +123,14 @@ test("the agent's own plugins come last, and nothing is missing there", async (t
 		file: join(own, "only"),
 		mayRun: true,
 	});
-	// clients know the last directory of the settings from this message
+	// clients expect the last configured directory in this message
 	assert.deepEqual(await locate("nothing"), {
 		missing: "not found",
 		file: join(operators, "nothing"),
 	});
 });
 
-test("own plugins are found only where the directories name them", async (t) => {
+test("finds own plugins only if their directory is configured", async (t) => {
 	const root = await temporaryDirectory(t);
 	await plugin(join(root, "own/only"));
 	const { locate } = createPlugins({
@@ -144,12 +144,12 @@ test("own plugins are found only where the directories name them", async (t) => 
 	});
 });
 
-test("without directories nothing is found", async () => {
+test("finds nothing without directories", async () => {
 	const { locate } = createPlugins({ directories: [], allowShell: true });
 	assert.deepEqual(await locate("sh"), { missing: "not found", file: "sh" });
 });
 
-test("says before running what may not be run", async (t) => {
+test("refuses plugins and options before running them", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, "check");
 	await writeFile(file, "#!/bin/sh\n", { mode: 0o755 });
@@ -161,7 +161,7 @@ test("says before running what may not be run", async (t) => {
 	});
 	assert.deepEqual(await strict.prepare("check", "a | b"), {
 		refused: "plugin_option",
-		reason: "needs a shell, which the setting shell does not allow",
+		reason: "needs a shell, and the setting shell is off",
 	});
 	assert.deepEqual(await strict.prepare("check", "a 'b | c'"), {
 		kind: "direct",
@@ -181,7 +181,7 @@ test("says before running what may not be run", async (t) => {
 	});
 });
 
-test("blanks, ./ and options in a name are taken as the original's shell took them", async (t) => {
+test("blanks, ./ and options in a name work as they did with v1's shell", async (t) => {
 	const directory = await temporaryDirectory(t);
 	for (const name of ["check", "my check"])
 		await writeFile(join(directory, name), "#!/bin/sh\n", { mode: 0o755 });
@@ -201,7 +201,7 @@ test("blanks, ./ and options in a name are taken as the original's shell took th
 		...[file, "-w", "5", "-c", "9"],
 	]);
 	assert.deepEqual(await run("./check\t-w  5"), [file, "-w", "5"]);
-	// a file of the whole name comes first
+	// a file with the whole name comes first
 	assert.deepEqual(await run("my check", "-w 5"), [
 		...[join(directory, "my check"), "-w", "5"],
 	]);
@@ -211,7 +211,7 @@ test("blanks, ./ and options in a name are taken as the original's shell took th
 	});
 });
 
-test("an empty file is no plugin", async (t) => {
+test("an empty file is not a plugin", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, "check");
 	await writeFile(file, "", { mode: 0o755 });

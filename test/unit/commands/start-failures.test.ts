@@ -17,10 +17,10 @@ import { startingOpenFiles } from "../../../src/spawn/open-files.ts";
 import { engines } from "../../support/engine.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-/** What a test does differently. */
+/** Parts that a test replaces. */
 interface Parts {
 	openFiles?: number;
-	/** Called before each attempt to start something. */
+	/** Called before each attempt to start a program. */
 	beforeStart?: () => void;
 }
 
@@ -54,7 +54,7 @@ for (const { name, skip } of engines)
 			return commands;
 		};
 
-		test("a plugin that is being written is started when it is done, or is busy", async (t) => {
+		test("retries a plugin while it is being written, then answers busy", async (t) => {
 			let starts = 0;
 			const commands = open(t, {
 				beforeStart: () => {
@@ -75,12 +75,12 @@ for (const { name, skip } of engines)
 				missing: "busy",
 				file,
 			});
-			// written to its end while it is tried again
+			// its writer finishes while the start is retried
 			starts = 2;
 			assert.equal((await commands.run(line, limits)).exitStatus, 0);
 		});
 
-		test("what a program says of itself is no failed start", async (t) => {
+		test("a program's own output does not count as a failed start", async (t) => {
 			const file = join(await temporaryDirectory(t), "check");
 			await writeFile(
 				file,
@@ -91,7 +91,7 @@ for (const { name, skip } of engines)
 			assert.equal(result.exitStatus, 126);
 		});
 
-		test("gives the soft limit of open files that it is told", async (t) => {
+		test("sets the given soft limit of open files", async (t) => {
 			const line = { file: "/bin/sh", args: ["-c", "ulimit -Sn; ulimit -Hn"] };
 			const hard = openFiles().hard;
 			assert.equal(
@@ -104,7 +104,7 @@ for (const { name, skip } of engines)
 			);
 		});
 
-		test("leaves a command what a shell leaves it", async (t) => {
+		test("gives a command the same attributes as a shell does", async (t) => {
 			const facts = [
 				"grep -E '^(Sig(Blk|Ign|Cgt)|Umask|CoreDumping|NoNewPrivs|Seccomp):' /proc/self/status",
 				"nice",
@@ -127,7 +127,7 @@ function openFiles() {
 	return { soft: Number(soft), hard: Number(hard) };
 }
 
-test("the soft limit that the agent was started with is its parent's, 1024 behind systemd", () => {
+test("the starting soft limit is the parent's, or 1024 under systemd", () => {
 	const limit = (soft: number, hard: number) =>
 		`Limit Soft Hard Units\nMax open files            ${soft}                ${hard}                files\n`;
 	const read = (files: Record<string, string>) => (file: string) => {
@@ -148,7 +148,7 @@ test("the soft limit that the agent was started with is its parent's, 1024 behin
 		"/proc/1/comm": "systemd\n",
 	};
 	assert.equal(startingOpenFiles(1, read(systemd)), 1024);
-	// the first process of a container has no parent
+	// a container's first process has no parent
 	assert.equal(startingOpenFiles(0, read(self)), 1024);
 	const small = { "/proc/self/limits": limit(500, 500) };
 	assert.equal(startingOpenFiles(0, read(small)), 500);

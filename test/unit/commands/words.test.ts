@@ -10,9 +10,9 @@ import { temporaryDirectory } from "../../support/temporary.ts";
 
 const LINES = 5000;
 
-/** What a line must hold for a shell to be needed. A control character is a doubtful case. */
+/** Characters that need a shell; control characters are doubtful cases. */
 const NEEDS_SHELL =
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern matches them on purpose
 	/[|&;<>()$`*?[\]{}~#'"\\\x00-\x08\x0a-\x1f\x7f]/;
 
 const plain = fc.constantFrom(
@@ -107,18 +107,18 @@ test("splits plain words, quotes and backslashes", () => {
 		assert.deepEqual(splitWords(line), words, JSON.stringify(line));
 });
 
-test("leaves to a shell what only a shell can read", () => {
+test("leaves lines that need a shell to a shell", () => {
 	for (const line of shellOnly)
 		assert.equal(splitWords(line), undefined, JSON.stringify(line));
 });
 
-test("leaves more words to a shell than a check has", () => {
+test("leaves lines with thousands of words to a shell", () => {
 	assert.equal(splitWords("a ".repeat(4096))?.length, 4096);
 	assert.equal(splitWords("a ".repeat(4098)), undefined);
 	assert.equal(splitWords(" ".repeat(100_000))?.length, 0);
 });
 
-test("a long word takes the memory of its characters", () => {
+test("a long word takes no more memory than its characters", () => {
 	const characters = 100_000;
 	for (const [name, line, word] of [
 		["plain", "x".repeat(characters), "x".repeat(characters)],
@@ -130,7 +130,7 @@ test("a long word takes the memory of its characters", () => {
 		const kept = Array.from({ length: 30 }, () => splitWords(line));
 		const taken = process.memoryUsage().heapUsed - before;
 		for (const words of kept) assert.deepEqual(words, [word], name);
-		// a string made of single characters takes 32 bytes for each of them
+		// a string built from single characters takes 32 bytes for each
 		assert.ok(
 			taken < 30 * characters * 8,
 			`${name}: ${taken} bytes for ${kept.length} words`,
@@ -138,16 +138,17 @@ test("a long word takes the memory of its characters", () => {
 	}
 });
 
-test("a line that no command line has room for is refused before it is read", () => {
+test("refuses a line that is longer than a command line may be, before parsing it", () => {
 	refuseLongLine("a and b", "a".repeat(131_071), "b");
 	assert.throws(() => refuseLongLine("a and b", "a".repeat(131_071), "bc"), {
 		code: "bad-request",
-		message: "a and b: 131073 characters, a command line has room for 131072",
+		message:
+			"a and b: 131073 characters, more than the 131072 that a command line may have",
 	});
 });
 
-test("quoted text stays one word whatever is in it", () => {
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are left to a shell
+test("quoted text stays one word, whatever its characters", () => {
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: these are left to a shell
 	const doubtful = /[\x00-\x08\x0b-\x1f\x7f]/;
 	const text = fc
 		.string({ unit: "binary", maxLength: 20 })
@@ -168,7 +169,7 @@ test("quoted text stays one word whatever is in it", () => {
 	);
 });
 
-test("a line left to a shell holds something that needs one", () => {
+test("a line left to a shell has something that needs one", () => {
 	fc.assert(
 		fc.property(lines, (line) => {
 			if (splitWords(line) === undefined) assert.match(line, NEEDS_SHELL);

@@ -264,7 +264,7 @@ test("a shell option where there is no shell, a plugin that may not be run, a de
 	assert.deepEqual(logged.sort(), [
 		"metric plugin killed: ended by SIGKILL: first line",
 		`metric plugin plain: not executable: ${directory}/plain`,
-		"metric plugin plain: plugin_option needs a shell, which the setting shell does not allow",
+		"metric plugin plain: plugin_option needs a shell, and the setting shell is off",
 	]);
 });
 
