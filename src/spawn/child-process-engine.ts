@@ -4,20 +4,21 @@ import { access, stat } from "node:fs/promises";
 import { constants } from "node:os";
 import {
 	createCloser,
-	PROBE,
-	SHELL_NAME,
-	SHELLS,
+	probe,
 	type SpawnLine,
+	shellName,
+	shells,
 } from "./closer.ts";
 import { streamPipe } from "./pipe.ts";
 import { atProgram } from "./program-paths.ts";
 import type { Engine, Started } from "./started.ts";
 
 /**
- * Starts processes through node:child_process, and a shell that closes descriptors. Three things are beyond it: the
- * outputs are sockets, a death by a real-time signal looks like exit status 0, and a start blocks for milliseconds.
- * @param parts.environment of the search for that shell
- * @param parts.openFiles soft limit of open files that the processes get; this process's own unless given
+ * Starts processes through node:child_process, with a shell in front that closes descriptors. Its
+ * limits: outputs are sockets, a death by a real-time signal looks like exit status 0, and a start
+ * blocks the event loop for milliseconds.
+ * @param parts.environment for the search for that shell
+ * @param parts.openFiles soft limit of open files for the processes; this process's own by default
  */
 export function createChildProcessEngine({
 	environment,
@@ -38,7 +39,7 @@ export function createChildProcessEngine({
 		name: "child_process",
 		startsBlock: true,
 		async startProcess(line, commandEnvironment) {
-			// the shell would answer 126 or 127
+			// check first: the shell would report it only as exit status 126 or 127
 			await atProgram(line.file, commandEnvironment, checkFile);
 			return startThrough(
 				throughCloser(line, commandEnvironment),
@@ -48,7 +49,7 @@ export function createChildProcessEngine({
 		startFailure: ({ file, merged }, { exitStatus, stdout, stderr }) => {
 			if (exitStatus !== 126) return undefined;
 			const said = merged ? stdout.text : stderr.text;
-			if (!said.startsWith(`${SHELL_NAME}: `) || !said.includes(`${file}: `))
+			if (!said.startsWith(`${shellName}: `) || !said.includes(`${file}: `))
 				return undefined;
 			const [line = ""] = said.split("\n", 1);
 			return [...shellReasons].find(([words]) => line.endsWith(words))?.[1];
@@ -56,13 +57,13 @@ export function createChildProcessEngine({
 	};
 }
 
-/** How the shell in front of a program ends its complaint, by the C library. */
+/** Ends of the shell's error messages (strerror of the C library), and their error names. */
 const shellReasons: ReadonlyMap<string, string> = new Map([
 	[": Text file busy", "ETXTBSY"],
 	[": Operation not permitted", "EPERM"],
 ]);
 
-/** Throws what keeps a file from being run. */
+/** Throws the error that execve would give for the file. */
 async function checkFile(file: string) {
 	if ((await stat(file)).isDirectory())
 		throw Object.assign(new Error(`is a directory: ${file}`), {
@@ -84,7 +85,7 @@ function startThrough(
 	return new Promise((resolve, reject) => {
 		const { pid, stdout, stderr } = child;
 		child.on("error", (error) => {
-			// without a descriptor left there are no streams either, whatever the types say
+			// undefined despite the types, if the process has no descriptor left
 			stdout?.destroy();
 			stderr?.destroy();
 			reject(error);
@@ -107,14 +108,14 @@ function startThrough(
 	});
 }
 
-/** A shell that can be the closer; undefined if there is none. Run once, when the daemon starts, so it may block. */
+/** Finds a shell that can close descriptors. Runs once, when the agent starts, so it may block. */
 function findClosingShell(environment: Readonly<Record<string, string>>) {
-	return SHELLS.find(({ file, args }) => {
+	return shells.find(({ file, args }) => {
 		const { status, stdout, stderr } = spawnSync(
 			file,
-			[...args, "-c", PROBE, SHELL_NAME],
+			[...args, "-c", probe, shellName],
 			{
-				argv0: SHELL_NAME,
+				argv0: shellName,
 				env: environment,
 				stdio: ["ignore", "pipe", "pipe"],
 				timeout: 5000,

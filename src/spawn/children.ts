@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NativeAddon } from "./native-addon.ts";
 
-/** A start tells its number sooner, unless it hangs. */
-const LATE_MILLISECONDS = 1000;
+/** A start that takes longer to return its process id counts as hanging. */
+const lateAfterMilliseconds = 1000;
 
-/** How a child ended, as the addon tells it. */
+/** How a child ended, as the addon's `reap` reports it. */
 type End = readonly [status: number, signal: number, left: number];
 
-/** Children of this process that are waited for. */
+/** Starts and reaps children of this process. */
 export interface Children {
 	/**
-	 * Starts a child and calls `ended` in the turn in which it has been waited for, never before this has given its own
-	 * answer.
-	 * @param start gives its process id, and more for the caller; or rejects
+	 * Starts a child and calls `ended` in the turn in which it is reaped, never before the returned
+	 * promise settles.
+	 * @param start resolves with the process id, and more for the caller; or rejects
 	 */
 	start<S extends readonly [pid: number, ...unknown[]]>(
 		start: () => Promise<S>,
@@ -21,18 +21,21 @@ export interface Children {
 }
 
 /**
- * Waits for children when SIGCHLD says that one has ended; it does not say which, and one signal may stand for many, so
- * all are asked. libuv waits for its own children only, so the two do not take each other's.
+ * Reaps children on SIGCHLD. The signal does not say which child has ended, and one may stand for
+ * many, so all are checked by their ids. libuv reaps only its own children, so the two do not
+ * interfere.
  *
- * The listener is there before the first child and as long as there is one; it does not keep the process alive.
+ * The listener exists from the first start until no child is left; it does not keep the process
+ * alive.
  *
- * @param peek where orphans become children of this process: gives one that has ended. They are waited for, too.
+ * @param peek finds a child that has ended; given only if orphans become children of this process.
+ * They are reaped, too
  */
 export function createChildren(
 	reap: NativeAddon["reap"],
 	signals: Pick<NodeJS.EventEmitter, "on" | "off"> = process,
 	peek?: NativeAddon["peek"],
-	lateMilliseconds = LATE_MILLISECONDS,
+	lateMilliseconds = lateAfterMilliseconds,
 ): Children {
 	const running = new Map<number, (end: End) => void>();
 	const starting = new Set<Promise<unknown>>();
@@ -40,7 +43,7 @@ export function createChildren(
 	let listening = false;
 	let planned = false;
 
-	const ask = () => {
+	const reapAll = () => {
 		planned = false;
 		for (const [pid, ended] of running) {
 			const end = reap(pid);
@@ -52,8 +55,9 @@ export function createChildren(
 		stopWhenAlone();
 	};
 	/**
-	 * A child that has ended and that is not known may be one whose start has not told its number yet. After the starts of
-	 * the moment it is known, or an orphan. A start that hangs is not waited for: its child has not ended.
+	 * An ended child with an unknown id is either an orphan, or its start has not returned yet. So
+	 * wait for the current starts first. A hanging start is not waited for, as its child has not
+	 * ended.
 	 */
 	const reapOrphans = async (look: NativeAddon["peek"]) => {
 		isReapingOrphans = true;
@@ -63,18 +67,18 @@ export function createChildren(
 					Promise.allSettled(starting),
 					sleep(lateMilliseconds, undefined, { ref: false }),
 				]);
-			// the next SIGCHLD, or the plan of its start, is on its way
+			// reapAll is about to run for it
 			if (running.has(pid)) break;
-			// its start may have told, and its end been heard, meanwhile
+			// unless it was reaped meanwhile, as a known child
 			if (look() === pid) reap(pid);
 		}
 		isReapingOrphans = false;
 	};
-	/** Hundreds may end in one turn: asked once, behind the last signal of it. */
+	/** Hundreds may end in one turn: reap once, after its last signal. */
 	const plan = () => {
 		if (planned) return;
 		planned = true;
-		setImmediate(ask);
+		setImmediate(reapAll);
 	};
 	const listen = () => {
 		if (listening) return;
@@ -101,7 +105,7 @@ export function createChildren(
 			starting.add(started);
 			try {
 				const child = await started;
-				// it may have ended before it was known of
+				// it may have ended before its id was known
 				plan();
 				return child;
 			} finally {

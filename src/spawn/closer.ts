@@ -1,16 +1,16 @@
 import type { CommandLine } from "./started.ts";
 
-/** A shell that can close descriptors, and what comes before its `-c`. */
+/** A shell, and its arguments in front of `-c`. */
 export interface Shell {
 	file: string;
 	args: readonly string[];
 }
 
 /**
- * Shells to try, in this order. dash can only name descriptors 0 to 9, so on Debian it is bash; `/bin/sh` is enough on
- * Red Hat (bash) and Alpine (busybox).
+ * Shells to try, in this order. dash can only close descriptors 0 to 9, so Debian needs bash;
+ * `/bin/sh` suffices on Red Hat (bash) and Alpine (busybox).
  */
-export const SHELLS: readonly Shell[] = [
+export const shells: readonly Shell[] = [
 	{ file: "/bin/sh", args: [] },
 	{ file: "/bin/bash", args: [] },
 	{ file: "/usr/bin/bash", args: [] },
@@ -18,34 +18,35 @@ export const SHELLS: readonly Shell[] = [
 ];
 
 /**
- * The name shells are started under: bash is in its POSIX mode then, reads no BASH_ENV, and no function imported from
- * the environment can stand in for the built-ins used below.
+ * The argv[0] of shells. It puts bash into POSIX mode, in which it ignores BASH_ENV, and no
+ * function imported from the environment replaces the built-ins used below.
  */
-export const SHELL_NAME = "sh";
+export const shellName = "sh";
 
-/** A shell that runs this silently and with exit status 0 can be the closer. */
-export const PROBE =
+/** Tests a shell: one that can close descriptors runs this silently, with exit status 0. */
+export const probe =
 	"exec 10</dev/null 11</dev/null && { [ -e /proc/self/fd/11 ] || [ -e /dev/fd/11 ]; } && exec 10<&- 11<&-";
 
-/** Not likely to be the name of a variable that a plugin waits for. */
-const LOOP_VARIABLE = "happo_agent_descriptor";
+/** A name that no plugin's variable is likely to have. */
+const loopVariable = "happo_agent_descriptor";
 
 /**
- * Closes every descriptor above 2. Built-ins only: not one more process. /proc/self/fd names them on Linux, /dev/fd
- * elsewhere; a pattern that matches nothing stays as it is, and is skipped as it is no number.
+ * Closes every descriptor above 2, with built-ins only, so without another process. Linux lists
+ * descriptors in /proc/self/fd, other systems in /dev/fd. A pattern without a match stays literal,
+ * and is skipped as not a number.
  */
-const CLOSE_DESCRIPTORS = [
-	`for ${LOOP_VARIABLE} in /proc/self/fd/[0-9]* /dev/fd/[0-9]*`,
-	`do ${LOOP_VARIABLE}=\${${LOOP_VARIABLE}##*/}`,
-	`case $${LOOP_VARIABLE} in [012]|*[!0-9]*) ;; *) eval "exec $${LOOP_VARIABLE}>&-" ;; esac`,
+const closeDescriptors = [
+	`for ${loopVariable} in /proc/self/fd/[0-9]* /dev/fd/[0-9]*`,
+	`do ${loopVariable}=\${${loopVariable}##*/}`,
+	`case $${loopVariable} in [012]|*[!0-9]*) ;; *) eval "exec $${loopVariable}>&-" ;; esac`,
 	`done`,
-	`unset ${LOOP_VARIABLE}`,
+	`unset ${loopVariable}`,
 ].join("; ");
 
-/** Variables that shells export of their own accord. */
-const SHELL_VARIABLES = ["PWD", "OLDPWD", "SHLVL"];
+/** Variables that shells export by themselves. */
+const shellVariables = ["PWD", "OLDPWD", "SHLVL"];
 
-/** How a program is started in the end; `argv0` is the name it sees itself under. */
+/** What to spawn; `argv0` is the program's argv[0]. */
 export interface SpawnLine {
 	file: string;
 	args: string[];
@@ -53,16 +54,18 @@ export interface SpawnLine {
 }
 
 /**
- * Keeps the daemon's files out of its children: LevelDB opens its files without O_CLOEXEC, and Node has no way to close
- * them in a child. So the command is started as `shell -c SCRIPT sh file args...`: SCRIPT closes what is above standard
- * error and becomes the command through `exec`; process id, exit status and signal are the command's own. A file
- * without a shebang is run by the shell, as execvp would.
+ * Keeps the agent's files out of its children. LevelDB opens files without O_CLOEXEC, and Node
+ * cannot close them in a child, so commands are started as `shell -c SCRIPT sh file args...`:
+ * SCRIPT closes all descriptors above standard error and becomes the command through `exec`.
+ * Process id, exit status and signal are then the command's own. A file without a shebang is run by
+ * the shell, as with execvp.
  *
- * Variables that the shell exports and that `environment` has not are unset. One cannot be: bash leaves `SHLVL=0`.
+ * Variables that the shell exports and `environment` does not have are unset, except one: bash
+ * leaves `SHLVL=0`.
  *
- * @param shell one that passed the PROBE; undefined when there is none: then nothing is closed
+ * @param shell one that passed the probe; undefined if there is none, and then nothing is closed
  * @param openFiles soft limit of open files to set
- * @returns what to start in place of a command line that is to have this environment
+ * @returns a function that turns a command line and its environment into what to spawn
  */
 export function createCloser(
 	shell: Shell | undefined,
@@ -75,17 +78,17 @@ export function createCloser(
 	return (line, environment) => {
 		if (!shell && !line.merged)
 			return { file: line.file, args: [...line.args], argv0: line.file };
-		const added = SHELL_VARIABLES.filter((name) => !(name in environment));
+		const added = shellVariables.filter((name) => !(name in environment));
 		const script = [
-			...(shell ? [CLOSE_DESCRIPTORS] : []),
+			...(shell ? [closeDescriptors] : []),
 			...(openFiles === undefined ? [] : [`ulimit -S -n ${openFiles}`]),
 			...(added.length > 0 ? [`unset ${added.join(" ")}`] : []),
 			`exec "$@"${line.merged ? " 2>&1" : ""}`,
 		].join("; ");
 		return {
 			file,
-			argv0: SHELL_NAME,
-			args: [...args, "-c", script, SHELL_NAME, line.file, ...line.args],
+			argv0: shellName,
+			args: [...args, "-c", script, shellName, line.file, ...line.args],
 		};
 	};
 }

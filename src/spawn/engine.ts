@@ -3,14 +3,15 @@ import { loadNativeAddon } from "./native-addon.ts";
 import { createNativeEngine } from "./native-engine.ts";
 import type { Engine } from "./started.ts";
 
-/** Setting `command-engine`; `auto` is native where that can be loaded. */
+/** Setting `command-engine`; `auto` is native if the addon can be loaded. */
 export type WantedEngine = "auto" | Engine["name"];
 
 /**
- * Chooses how processes are started. Throws, with the reason, when the native engine is wanted and cannot be loaded.
+ * Chooses the engine. Throws an error with the reason if the native engine is required but cannot
+ * be loaded.
  * @param parts.environment of commands
- * @param parts.openFiles soft limit of open files of commands; this process's own unless given
- * @param parts.load gives the native engine's addon; tests have their own
+ * @param parts.openFiles soft limit of open files for commands; this process's own by default
+ * @param parts.load loads the addon; tests replace it
  */
 export function chooseEngine(
 	wanted: WantedEngine,

@@ -2,15 +2,17 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What native/spawn.c exports. */
+/** The addon's exports; the sources are in native/. */
 export interface NativeAddon {
 	/**
-	 * Starts a program without blocking; the first three are blocks: strings in UTF-8, each with a NUL at its end.
-	 * @param started is called in a later turn with the process id and the reading ends of its outputs, the second -1 when
-	 * merged; or with an error number
-	 * @param openFiles soft limit of open files to give it, at most the hard one; 0 or nothing leaves it
-	 * @param ownThread on a thread of its own, which does not keep this process alive, in place of one of libuv's pool;
-	 * throws EAGAIN if none can be had
+	 * Starts a program without blocking. The first three arguments are blocks: UTF-8 strings, each
+	 * terminated by NUL.
+	 * @param started is called in a later turn with the process id and the read ends of its outputs,
+	 * the second -1 if merged; or with an error number
+	 * @param openFiles soft limit of open files for it, capped at the hard limit; 0 or undefined
+	 * keeps the current one
+	 * @param ownThread use a new thread, which does not keep this process alive, instead of libuv's
+	 * pool; throws EAGAIN if no thread can be created
 	 */
 	spawn(
 		file: Uint8Array,
@@ -23,49 +25,63 @@ export interface NativeAddon {
 		openFiles?: number,
 		ownThread?: boolean,
 	): void;
-	/** A child that has ended and that nobody has waited for; 0 if there is none. It is not waited for. */
+	/**
+	 * Returns the id of a child that has ended and has not been reaped; 0 if there is none. Does not
+	 * reap it.
+	 */
 	peek(): number;
-	/** Whether orphans below this process become its children: it is the first of its container, or has asked for them. */
+	/**
+	 * Whether orphaned descendants become children of this process: it is PID 1 of its container, or
+	 * a subreaper.
+	 */
 	isReaper(): boolean;
-	/** Has real-time signals and SIGPROF change nothing from now on; programs that are started get the default action. */
+	/**
+	 * Makes this process ignore real-time signals and SIGPROF from now on; started programs get the
+	 * default action.
+	 */
 	disarmSignals(): void;
-	/** Ends the process at once, without waiting for the threads of libuv's pool. */
+	/** Exits at once, without waiting for threads of libuv's pool. */
 	exit(status: number): never;
 	/**
-	 * Waits for a child without blocking: undefined while it runs, then once its end, of which one is -1; both when
-	 * somebody else has waited for it. `left` is 0 when nobody of the child's group is left.
+	 * Reaps a child without blocking. Returns undefined while it runs, then once its exit status and
+	 * signal, one of them -1; both are -1 if the child has already been reaped elsewhere. `left` is 0
+	 * if the child's group is empty.
 	 */
 	reap(pid: number): [status: number, signal: number, left: number] | undefined;
 	/**
-	 * Reads what is in a pipe, at most 64 KiB, without waiting.
-	 * @returns the bytes, undefined for none, and whether that was all there will ever be: then it has closed the pipe
+	 * Reads the contents of a pipe, at most 64 KiB, without waiting.
+	 * @returns the bytes, undefined if there are none, and whether the pipe has ended; if so, it is
+	 * closed
 	 */
 	drain(fd: number): [bytes: Buffer | undefined, ended: boolean];
 	/**
-	 * Locks a file, without waiting, with fcntl and, if wanted, with flock.
-	 * @returns 0 or an error number, and the process that holds an fcntl lock, 0 if nobody can tell
+	 * Locks a file, without waiting, with fcntl and optionally with flock.
+	 * @returns 0 or an error number, and the id of the process that holds the fcntl lock, 0 if
+	 * unknown
 	 */
 	lockFile(fd: number, byFlock: boolean): [error: number, holder: number];
 	/**
-	 * Looks a host name up as the system does (getaddrinfo), on a thread of its own.
-	 * @param found is called in a later turn with the addresses in their order, at least one, or with the code of an error
-	 * @returns false if no thread can be had: nothing is called then
+	 * Looks a host name up as the system does (getaddrinfo), on its own thread.
+	 * @param found is called in a later turn with the addresses in order, at least one, or with an
+	 * error code
+	 * @returns false if no thread can be created; then `found` is not called
 	 */
 	lookup(host: string, found: (answer: string[] | string) => void): boolean;
 	/**
-	 * Looks at a file (stat and access), on a thread of its own.
-	 * @param found is called in a later turn; with nothing for a file that is not there or cannot be read
-	 * @returns false if no thread can be had: nothing is called then
+	 * Stats a file and checks access, on its own thread.
+	 * @param found is called in a later turn; with undefined if the file does not exist or cannot be
+	 * read
+	 * @returns false if no thread can be created; then `found` is not called
 	 */
 	look(
 		file: string,
 		found: (answer?: [mode: number, size: number, mayRun: boolean]) => void,
 	): boolean;
-	/** The C library keeps the first ones of the kernel's for itself. */
+	/** SIGRTMIN; it depends on the C library, which reserves the kernel's first real-time signals. */
 	firstRealTimeSignal?: number;
 }
 
-/** The package this file is in, however it was bundled: the nearest folder with a package.json. */
+/** The folder of this package, bundled or not: the nearest one with a package.json. */
 function packageFolder(): string | undefined {
 	let folder = dirname(fileURLToPath(import.meta.url));
 	while (!existsSync(join(folder, "package.json"))) {
@@ -76,18 +92,18 @@ function packageFolder(): string | undefined {
 }
 
 /**
- * Loads the addon that the package has for this platform, shipped or compiled when it was installed.
- * @returns the reason, one line, when there is none that can be loaded
+ * Loads the package's addon for this platform, which was shipped or compiled at installation.
+ * @returns the addon, or the reason, in one line, why it cannot be loaded
  */
 export function loadNativeAddon(): NativeAddon | { reason: string } {
 	const folder = packageFolder();
-	if (!folder) return { reason: "the program lies outside its package" };
+	if (!folder) return { reason: "the program is not inside its package" };
 	// contrib/native/addon.mjs puts it there
 	const file = join(
 		folder,
 		`dist/native/${process.platform}-${process.arch}/spawn.node`,
 	);
-	if (!existsSync(file)) return { reason: `${file} is not there` };
+	if (!existsSync(file)) return { reason: `${file} does not exist` };
 	const module = { exports: {} };
 	try {
 		process.dlopen(module, file);
@@ -99,8 +115,8 @@ export function loadNativeAddon(): NativeAddon | { reason: string } {
 }
 
 /**
- * Has signals that end a process and that Node has no listener for, real-time signals and SIGPROF, change nothing from
- * now on. Without the addon they keep their effect.
+ * Makes this process ignore real-time signals and SIGPROF, which would end it and which Node cannot
+ * listen for. Without the addon they keep their effect.
  */
 export function disarmSignals(): void {
 	const addon = loadNativeAddon();

@@ -8,18 +8,24 @@ import { atProgram } from "./program-paths.ts";
 import { createStartLanes } from "./start-lanes.ts";
 import type { Engine, Exit, Started } from "./started.ts";
 
-/** Most checks have ended by then, and their outputs need not be watched. One that fills a pipe (64 KiB) waits so long. */
-const WATCH_AFTER_MILLISECONDS = 20;
+/**
+ * How long outputs stay unwatched: most checks have ended by then and never need a socket. A
+ * command that fills its pipe (64 KiB) waits as long.
+ */
+const watchAfterMilliseconds = 20;
 
-/** Starts at once, and threads of libuv's pool, which has four, that they hold: the store and the file system need the others. */
-const STARTS_AT_ONCE = 2;
+/**
+ * Concurrent starts. Each holds one of libuv's four pool threads; the store and the file system
+ * need the others.
+ */
+const maxStarts = 2;
 
-/** What runs a file that the kernel cannot, as in execvp. */
-const SHELL = "/bin/sh";
+/** Runs files without a shebang, as in execvp. */
+const shell = "/bin/sh";
 
 /**
  * Starts processes through the addon, in a fraction of the time that node:child_process takes.
- * @param openFiles soft limit of open files that they get; this process's own unless given
+ * @param openFiles soft limit of open files for them; this process's own by default
  */
 export function createNativeEngine(
 	addon: NativeAddon,
@@ -31,7 +37,7 @@ export function createNativeEngine(
 		addon.isReaper() ? addon.peek : undefined,
 	);
 	const environments = new WeakMap<object, Uint8Array>();
-	const lanes = createStartLanes({ atOnce: STARTS_AT_ONCE });
+	const lanes = createStartLanes({ atOnce: maxStarts });
 
 	const environmentBlock = (environment: Readonly<Record<string, string>>) => {
 		const known = environments.get(environment);
@@ -96,7 +102,7 @@ export function createNativeEngine(
 		watchLater = setTimeout(() => {
 			stdout.watch();
 			stderr?.watch();
-		}, WATCH_AFTER_MILLISECONDS);
+		}, watchAfterMilliseconds);
 		drain = () => {
 			stdout.drain();
 			stderr?.drain();
@@ -109,7 +115,7 @@ export function createNativeEngine(
 				if (exit) callback(exit);
 				else exited = callback;
 			},
-			// nothing of it keeps the process alive but its outputs
+			// only its outputs keep the process alive
 			unref: () => {},
 		};
 	};
@@ -125,7 +131,7 @@ export function createNativeEngine(
 					return await start(path, [file, ...args], envp, merged);
 				} catch (error) {
 					if ((error as NodeJS.ErrnoException).code !== "ENOEXEC") throw error;
-					return start(SHELL, [SHELL, path, ...args], envp, merged);
+					return start(shell, [shell, path, ...args], envp, merged);
 				}
 			}),
 	};
@@ -151,7 +157,7 @@ function exitOf(
 	};
 }
 
-/** Strings as the addon takes them; EINVAL for one with a NUL, which would end it. */
+/** Encodes strings for the addon; EINVAL for a string with NUL. */
 function blockOf(strings: readonly string[]): Uint8Array {
 	if (strings.length === 0) return Buffer.alloc(0);
 	const block = Buffer.from(`${strings.join("\0")}\0`);
@@ -171,16 +177,17 @@ function systemError(code: string, file: string) {
 	return Object.assign(new Error(`start of ${file}: ${code}`), { code });
 }
 
-/** Names of signals by their number. */
+/** Signal names by number. */
 const signalNames = new Map<number, string>();
-// IOT comes before ABRT, POLL before IO: the first name of a number is the usual one, but for these
+// take the first name of each number, except that IOT comes before ABRT, and POLL before IO
 for (const [name, number] of Object.entries(constants.signals))
 	if (!signalNames.has(number) && name !== "SIGIOT" && name !== "SIGPOLL")
 		signalNames.set(number, name);
 
 /**
- * The name of a signal. Node knows none for real-time signals: they are counted as in shells, `SIGRTMIN+3`.
- * @param firstRealTimeSignal which depends on the C library
+ * Names a signal. Node has no names for real-time signals; they are counted as in shells,
+ * `SIGRTMIN+3`.
+ * @param firstRealTimeSignal SIGRTMIN, which depends on the C library
  */
 export function signalName(
 	number: number,

@@ -3,15 +3,18 @@ import { Socket } from "node:net";
 import type { NativeAddon } from "./native-addon.ts";
 import { type Pipe, streamPipe } from "./pipe.ts";
 
-/** A pipe that is not watched at first: for one line, a socket takes a quarter of the time of the whole check. */
+/**
+ * A pipe that starts unwatched: for one line of output, a socket would take a quarter of the
+ * check's total time.
+ */
 export interface NativePipe extends Pipe {
-	/** Takes what is there; one that is not at its end then is watched. */
+	/** Reads the available data; starts watching if the pipe has not ended then. */
 	drain(): void;
-	/** Takes what comes, when it comes. */
+	/** Reads data as it arrives, from now on. */
 	watch(): void;
 }
 
-/** @param fd of the reading end, which does not block; it is closed at the end */
+/** @param fd the non-blocking read end; closed at its end */
 export function createNativePipe(
 	fd: number,
 	drain: NativeAddon["drain"],

@@ -1,15 +1,16 @@
 import { readFileSync } from "node:fs";
 
-/** What the kernel and systemd give where nobody says otherwise. */
-const USUAL_SOFT_LIMIT = 1024;
+/** The default of the kernel and of systemd. */
+const defaultSoftLimit = 1024;
 
 /**
- * The soft limit of open files (`ulimit -Sn`) that this process was started with. Node raises its own to the hard limit
- * before any code of ours runs, so it is read from the parent, which handed it down. systemd hands down another one than
- * its own: behind it the usual 1024 is assumed, never more than the hard limit.
+ * Finds the soft limit of open files (`ulimit -Sn`) that this process was started with. Node raises
+ * its own to the hard limit before any of our code runs, so the limit is read from the parent, from
+ * which it was inherited. systemd sets another limit for its services than its own: under it, the
+ * default of 1024 is assumed. Never above the hard limit.
  *
- * @param read gives the text of a file of /proc; throws where there is none
- * @returns undefined where the system does not tell
+ * @param read returns the text of a file in /proc; throws if there is none
+ * @returns undefined if the system does not say
  */
 export function startingOpenFiles(
 	parent: number = process.ppid,
@@ -20,7 +21,7 @@ export function startingOpenFiles(
 	const above = isSystemd(parent, read)
 		? undefined
 		: openFilesOf(String(parent), read);
-	return Math.min(above?.soft ?? USUAL_SOFT_LIMIT, own.hard);
+	return Math.min(above?.soft ?? defaultSoftLimit, own.hard);
 }
 
 function openFilesOf(process: string, read: (file: string) => string) {

@@ -1,33 +1,36 @@
 import { StringDecoder } from "node:string_decoder";
 import type { Pipe } from "./pipe.ts";
 
-/** What one stream of a command wrote. */
+/** The captured output of one stream. */
 export interface Captured {
-	/** Invalid UTF-8 is replaced by U+FFFD. */
+	/** Decoded as UTF-8; invalid bytes become U+FFFD. */
 	text: string;
-	/** Written in all. */
+	/** Bytes written in total. */
 	bytes: number;
-	/** Of them in `text`. */
+	/** Bytes kept in `text`. */
 	kept: number;
-	/** More was written than kept. */
+	/** Whether more was written than kept. */
 	cut: boolean;
 }
 
 export interface Output {
-	/** It is at its end. */
+	/** Whether the stream has ended. */
 	readonly closed: boolean;
-	/** Calls back when it is at its end; never for one that is there already. One callback. */
+	/** Sets the callback for the end of the stream; it is not called if the stream has already ended. */
 	onClosed(callback: () => void): void;
 	/**
-	 * Ends the capture. What still comes is read and dropped, because a process that goes on writing would be killed by
-	 * a closed pipe or stopped by a full one; it does not keep the daemon alive.
+	 * Ends the capture. Later output is still read and dropped, because a writing process would be
+	 * killed by a closed pipe or blocked by a full one; it does not keep the agent alive.
 	 */
 	take(): Captured;
-	/** Closes the pipe under whoever still holds it. */
+	/** Closes the pipe, even if a process still holds the other end. */
 	destroy(): void;
 }
 
-/** Keeps the first `limitBytes` of a pipe; the rest is read and dropped: a full pipe would stop the command. */
+/**
+ * Keeps the first `limitBytes` of a pipe; reads and drops the rest, as a full pipe would block the
+ * command.
+ */
 export function captureOutput(pipe: Pipe, limitBytes: number): Output {
 	const chunks: Buffer[] = [];
 	let bytes = 0;
@@ -57,7 +60,7 @@ export function captureOutput(pipe: Pipe, limitBytes: number): Output {
 			isTaken = true;
 			pipe.unref();
 			const cut = bytes > kept;
-			// decoded as a whole, as a character may lie across two chunks; one cut in half by the limit is left out
+			// decode all chunks together, as a character may span two; drop one that the limit has split
 			const whole = Buffer.concat(chunks);
 			const text = cut
 				? new StringDecoder("utf8").write(whole)

@@ -1,19 +1,22 @@
 import type { Readable } from "node:stream";
 import { createLoopTurns } from "../turn.ts";
 
-/** The reading end of a command's output. */
+/** The read end of a command's output. */
 export interface Pipe {
-	/** At its end, or destroyed. */
+	/** Whether it has ended or been destroyed. */
 	readonly closed: boolean;
-	/** Calls back with all that comes and, unless it is closed already, at its end. There is one listener. */
+	/**
+	 * Sets the one listener: `data` gets each chunk, `closed` is called at the end unless it has
+	 * already been reached.
+	 */
 	listen(data: (chunk: Buffer) => void, closed: () => void): void;
-	/** From now on it does not keep the daemon alive. */
+	/** From now on, the pipe does not keep the agent alive. */
 	unref(): void;
-	/** Closes it under whoever still holds the other end. */
+	/** Closes it, even if a process still holds the other end. */
 	destroy(): void;
 }
 
-/** The output of a command that has none of this kind. */
+/** The standard error of a command whose outputs are merged. */
 export const closedPipe: Pipe = {
 	closed: true,
 	listen: () => {},
@@ -22,12 +25,12 @@ export const closedPipe: Pipe = {
 };
 
 /**
- * Loud commands are read on a few at a time. The others wait with a full pipe, and leave
- * the processor to the agent.
+ * Reads only a few loud commands in each turn of the event loop. The others wait with a full pipe,
+ * and leave the processor to the agent.
  */
 const loud = createLoopTurns(16);
 
-/** A stream, such as a socket, as a pipe. */
+/** Makes a pipe of a stream, such as a socket. */
 export function streamPipe(stream: Readable & { unref?: () => unknown }): Pipe {
 	stream.on("error", () => stream.destroy());
 	return {

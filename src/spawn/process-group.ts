@@ -1,24 +1,24 @@
-/** As process.kill: throws an error with `code` ESRCH when there is no such process or group. */
+/** process.kill: throws an error with `code` ESRCH if there is no such process or group. */
 export type Kill = (pid: number, signal: NodeJS.Signals | 0) => void;
 
 export interface ProcessGroup {
 	/**
-	 * To be called when the leader has been waited for, before anything else runs: its id is free from then on.
-	 * @param wasLast nobody else of the group was there
+	 * Call this in the same turn in which the leader is reaped: from then on its id may be reused.
+	 * @param wasLast nobody else was in the group
 	 */
 	leaderExited(wasLast?: boolean): void;
-	/** Whether somebody of the group is still there; once false, always false. */
+	/** Whether the group still has a process; once false, always false. */
 	exists(): boolean;
-	/** Signals everybody in the group, if it is still there and ours. */
+	/** Signals all processes of the group, if it still exists and is ours. */
 	signal(name: NodeJS.Signals): void;
 }
 
 /**
- * The group of processes that a command leads.
+ * The process group that a command leads.
  *
- * Process ids are reused, so after the leader's exit the number alone is no proof. The kernel gives no id to a new
- * process while a group of that id exists: when a process with the leader's id is there again, our group has gone and
- * this one is a stranger's, never to be signalled.
+ * Process ids are reused, so after the leader's exit the number alone proves nothing. The kernel
+ * gives no new process an id for which a group exists. So if a process with the leader's id exists
+ * again, our group has gone and that process is a stranger's, never to be signalled.
  */
 export function createProcessGroup(pid: number, kill: Kill): ProcessGroup {
 	let leading = true;
@@ -34,7 +34,7 @@ export function createProcessGroup(pid: number, kill: Kill): ProcessGroup {
 		}
 	};
 	const exists = () => {
-		// in this order, as a kill that fails takes time: most groups are gone with their leader
+		// the group first, as a failing kill is slow and most groups end with their leader
 		if (!leading && !gone) gone = !answers(-pid) || answers(pid);
 		return !gone;
 	};
@@ -50,7 +50,7 @@ export function createProcessGroup(pid: number, kill: Kill): ProcessGroup {
 			try {
 				kill(-pid, name);
 			} catch {
-				// gone in between, or wholly under another user: nothing more can be done, the caller's clock goes on
+				// it has just gone, or belongs to another user: the caller's time limit still applies
 			}
 		},
 	};

@@ -1,8 +1,8 @@
-/** What execvp takes when the environment has no PATH. */
-const DEFAULT_PATH = "/bin:/usr/bin";
+/** The PATH of execvp if the environment has none. */
+const defaultPath = "/bin:/usr/bin";
 
-/** Reasons for which the next directory of PATH is tried, as in execvp. */
-const NEXT = new Set([
+/** Errors after which execvp tries the next directory of PATH. */
+const nextReasons = new Set([
 	"ENOENT",
 	"ENOTDIR",
 	"EACCES",
@@ -11,16 +11,20 @@ const NEXT = new Set([
 	"ETIMEDOUT",
 ]);
 
-/** Where a program may lie, in this order: a name with a slash is a path, a bare one is looked for in `path`. */
-function programPaths(file: string, path = DEFAULT_PATH): string[] {
+/**
+ * Candidate paths of a program, in order: a name with a slash is a path, a bare name is searched in
+ * `path`.
+ */
+function programPaths(file: string, path = defaultPath): string[] {
 	if (file === "" || file.includes("/")) return [file];
 	// an empty entry is the working directory
 	return path.split(":").map((directory) => `${directory || "."}/${file}`);
 }
 
 /**
- * Gives what `use` gives for the first place where it does not throw for want of a program, as execvp does: a program
- * that may not be run is remembered, and told if there is no other.
+ * Calls `use` with each candidate path until one does not fail for lack of a program, as execvp
+ * does, and returns its result. If all fail, throws the error of a file that may not be executed,
+ * if there was one, else the last error.
  */
 export async function atProgram<T>(
 	file: string,
@@ -34,7 +38,7 @@ export async function atProgram<T>(
 			return await use(path);
 		} catch (error) {
 			const { code = "" } = error as NodeJS.ErrnoException;
-			if (!NEXT.has(code)) throw error;
+			if (!nextReasons.has(code)) throw error;
 			if (code === "EACCES") refusal = error;
 			lastError = error;
 		}

@@ -1,8 +1,11 @@
-/** A start takes a millisecond, on a busy machine tens; one that takes longer waits for a file system that hangs. */
-const LATE_MILLISECONDS = 1000;
+/**
+ * A start takes a millisecond, tens on a busy machine; one that takes longer waits for a file
+ * system that hangs.
+ */
+const lateAfterMilliseconds = 1000;
 
-/** Starts that may hang before others have to wait for them: each keeps its thread. */
-const MOST_HANGING = 64;
+/** Limit of hanging starts that give up their places, as each keeps a thread. */
+const maxHanging = 64;
 
 interface Waiting {
 	directory: string;
@@ -10,14 +13,15 @@ interface Waiting {
 }
 
 /**
- * Lets a few starts be made at once, the others in the order of asking. A start that hangs, because its file system
- * does, gives its place to the next one; what is to be started from its directory waits until it has come back. While
- * one hangs, others are told to take threads of their own, so that never more than `atOnce` of libuv's pool hang.
- * @param parts.atOnce starts that are made at once
+ * Runs a few starts at a time, the others in order of arrival. A start that hangs, because its file
+ * system does, gives its place to the next; other starts from its directory wait until it returns.
+ * While one hangs, new starts are told to use threads of their own, so that at most `atOnce`
+ * threads of libuv's pool hang.
+ * @param parts.atOnce concurrent starts
  */
 export function createStartLanes({
 	atOnce,
-	lateMilliseconds = LATE_MILLISECONDS,
+	lateMilliseconds = lateAfterMilliseconds,
 }: {
 	atOnce: number;
 	lateMilliseconds?: number;
@@ -26,7 +30,7 @@ export function createStartLanes({
 	start: (ownThread: boolean) => Promise<T>,
 ) => Promise<T> {
 	const waiting = new Set<Waiting>();
-	/** The directories of starts that hang, one entry for each. */
+	/** The directories of hanging starts, one entry per start. */
 	const hanging: string[] = [];
 	let places = atOnce;
 	let given = 0;
@@ -49,7 +53,7 @@ export function createStartLanes({
 		let gavePlace = false;
 		const late = setTimeout(() => {
 			isLate = true;
-			gavePlace = given < MOST_HANGING;
+			gavePlace = given < maxHanging;
 			hanging.push(directory);
 			if (!gavePlace) return;
 			given++;

@@ -30,7 +30,7 @@ test("the native engine that is wanted and cannot be loaded stops the start", as
 	);
 	assert.match(
 		stderr,
-		/^happo-agent: command-engine native: \S+spawn\.node is not there\n$/,
+		/^happo-agent: command-engine native: \S+spawn\.node does not exist\n$/,
 	);
 	assert.equal(code, 1);
 	// left to itself it does without
@@ -39,7 +39,7 @@ test("the native engine that is wanted and cannot be loaded stops the start", as
 		environment: { HAPPO_AGENT_COMMAND_ENGINE: "auto" },
 	});
 	await daemon.printed(
-		/\[warning\] commands are started through node:child_process, which takes longer: \S+ is not there\n/,
+		/\[warning\] commands are started through node:child_process, which takes longer: \S+ does not exist\n/,
 	);
 	const [, port] = await daemon.printed(/listening on \S+ port (\d+)/);
 	const status = JSON.parse(

@@ -1,6 +1,6 @@
 /*
- * What the C files of the addon share. Each exports its functions to JavaScript in
- * a function of its own, which NAPI_MODULE_INIT in spawn.c calls.
+ * Declarations shared by the addon's C files. Each file exports its functions to
+ * JavaScript in one function, which NAPI_MODULE_INIT in spawn.c calls.
  */
 #ifndef HAPPO_ADDON_H
 #define HAPPO_ADDON_H
@@ -9,43 +9,43 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A JavaScript number. */
+/* Makes a JavaScript number. */
 napi_value number(napi_env env, int value);
 
-/* A JavaScript array of numbers. */
+/* Makes a JavaScript array of numbers. */
 napi_value numbers(napi_env env, const int *values, uint32_t count);
 
 /* Makes a function callable from JavaScript as `exports.name`. */
 void export_function(
 	napi_env env, napi_value exports, const char *name, napi_callback call);
 
-/* What lock.c exports. */
+/* In lock.c. */
 void export_lock(napi_env env, napi_value exports);
 
-/* What lookup.c exports. */
+/* In lookup.c. */
 void export_lookup(napi_env env, napi_value exports);
 
-/* What look.c exports. */
+/* In look.c. */
 void export_look(napi_env env, napi_value exports);
 
-/* A call that may hang: the first member of what malloc gave for it. */
+/* A call that may hang. It is the first member of a struct allocated with malloc. */
 struct errand {
-	/* on a thread of its own, without signals */
+	/* runs on a thread of its own, with all signals blocked */
 	void (*run)(struct errand *errand);
-	/* in the event loop, afterwards: what the callback gets */
+	/* runs in the event loop afterwards; returns the callback's argument */
 	napi_value (*answer)(napi_env env, struct errand *errand);
-	/* of errand.c */
+	/* set by errand.c */
 	struct door *door;
 	napi_ref callback;
 };
 
-/* Takes the errand, and frees it whatever happens; false if no thread can be had. */
+/* Takes ownership of the errand, even if it fails; false if no thread can be created. */
 bool start_errand(napi_env env, struct errand *errand, napi_value callback);
 
-/* What orphans.c exports. */
+/* In orphans.c. */
 void export_orphans(napi_env env, napi_value exports);
 
-/* What signals.c exports. */
+/* In signals.c. */
 void export_signals(napi_env env, napi_value exports);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Calls that may hang, each on a thread of its own. libuv's pool has four threads for
- * all files and names; a few dead servers would hold them all.
+ * Runs calls that may hang, each on its own thread. libuv's pool has only four
+ * threads for all files and names; a few dead servers would occupy them all.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include "addon.h"
 
-/* What name services of the system need; it takes no memory until it is used. */
+/* Enough for the system's name services; stack pages take no memory until they are used. */
 #define STACK_BYTES (1024 * 1024)
 
 /*
- * The way back to the event loop of one environment (a process, or a worker thread).
- * It is never freed: a thread may hold it when the environment is gone.
+ * Leads back to the event loop of one environment (a process, or a worker thread).
+ * It is never freed, because a thread may still use it when the environment has
+ * gone.
  */
 struct door {
 	pthread_mutex_t lock;
@@ -21,7 +22,7 @@ struct door {
 	napi_threadsafe_function call;
 };
 
-/* In the event loop: calls back with what the errand found. */
+/* In the event loop: calls the callback with the result. */
 static void answer(napi_env env, napi_value unused, void *context, void *data)
 {
 	struct errand *errand = data;
@@ -67,7 +68,7 @@ static void close_door(void *data)
 	pthread_mutex_unlock(&door->lock);
 }
 
-/* The door of an environment; NULL if there cannot be one. */
+/* Returns the door of an environment; NULL if it cannot be created. */
 static struct door *door_of(napi_env env)
 {
 	struct door *door = NULL;
@@ -85,16 +86,16 @@ static struct door *door_of(napi_env env)
 		free(door);
 		return NULL;
 	}
-	/* who waits has a timer of its own: a dead name must not keep a program from ending */
+	/* callers have timers of their own: a dead name must not keep the program alive */
 	napi_unref_threadsafe_function(env, door->call);
-	/* hooks run backwards: this one before the function's own */
+	/* hooks run in reverse order: this one before that of the function */
 	napi_add_env_cleanup_hook(env, close_door, door);
 	napi_set_instance_data(env, door, NULL, NULL);
 	door->is_open = true;
 	return door;
 }
 
-/* Starts a thread that takes no signals, and nobody waits for. */
+/* Starts a detached thread with all signals blocked. */
 static bool start_thread(struct errand *errand)
 {
 	pthread_attr_t attributes;

@@ -1,6 +1,6 @@
 /*
- * Locks a file against other programs, in both ways that programs use: flock (Go's
- * LevelDB) and fcntl (LevelDB itself). Node has neither.
+ * Locks a file against other programs in both common ways: flock (Go's LevelDB) and
+ * fcntl (LevelDB itself). Node offers neither.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include "addon.h"
 
 /*
- * lockFile(fd, byFlock): takes the fcntl lock of the whole file, and the flock if
- * wanted, without waiting. [error number, process id]: 0 when both are ours; the
- * process id is that of the holder of an fcntl lock, 0 when nobody can tell.
+ * lockFile(fd, byFlock): takes the fcntl lock on the whole file, and optionally the
+ * flock, without waiting. Returns [error number, process id]: 0 if both are ours;
+ * the process id is that of the fcntl lock's holder, 0 if unknown.
  */
 static napi_value lock_file(napi_env env, napi_callback_info info)
 {

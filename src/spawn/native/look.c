@@ -1,4 +1,4 @@
-/* stat and access of a file, on a thread of their own. */
+/* Calls stat and access for a file on a thread of its own. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,7 +17,10 @@ struct look {
 	char file[];
 };
 
-/* stat itself is a symbol of glibc 2.33; on 64 bits the kernel fills in the same struct. */
+/*
+ * The symbol stat needs glibc 2.33; on 64-bit systems the system call fills in the
+ * same struct.
+ */
 static int stat_file(const char *file, struct stat *found)
 {
 #if defined(SYS_newfstatat) && defined(__LP64__)
@@ -34,7 +37,7 @@ static void run(struct errand *errand)
 	look->may_run = look->is_there && access(look->file, X_OK) == 0;
 }
 
-/* undefined, or mode, size and whether this user may run it */
+/* undefined, or [mode, size, whether this user may execute it] */
 static napi_value answer(napi_env env, struct errand *errand)
 {
 	const struct look *look = (struct look *)errand;
@@ -53,7 +56,7 @@ static napi_value answer(napi_env env, struct errand *errand)
 	return told;
 }
 
-/* look(file, callback): false if no thread can be had. */
+/* look(file, callback): returns false if no thread can be created. */
 static napi_value look_at(napi_env env, napi_callback_info info)
 {
 	size_t count = 2, length = 0;

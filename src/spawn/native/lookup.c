@@ -1,4 +1,4 @@
-/* getaddrinfo for a name, on a thread of its own. */
+/* Calls getaddrinfo for a name on a thread of its own. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -6,14 +6,14 @@
 #include <string.h>
 #include "addon.h"
 
-/* Room for the addresses of a name; more are left out. */
-#define MOST_ADDRESSES 64
+/* Limit of addresses per name; further ones are dropped. */
+#define MAX_ADDRESSES 64
 
 struct lookup {
 	struct errand errand;
 	int error;
 	uint32_t count;
-	char addresses[MOST_ADDRESSES][INET6_ADDRSTRLEN];
+	char addresses[MAX_ADDRESSES][INET6_ADDRSTRLEN];
 	char host[];
 };
 
@@ -34,7 +34,7 @@ static const char *code_of(int error)
 	}
 }
 
-/* An error's code, or the addresses. */
+/* Returns an error code, or the addresses. */
 static napi_value answer(napi_env env, struct errand *errand)
 {
 	struct lookup *lookup = (struct lookup *)errand;
@@ -55,7 +55,7 @@ static napi_value answer(napi_env env, struct errand *errand)
 
 static void keep_addresses(struct lookup *lookup, const struct addrinfo *found)
 {
-	for (; found && lookup->count < MOST_ADDRESSES; found = found->ai_next) {
+	for (; found && lookup->count < MAX_ADDRESSES; found = found->ai_next) {
 		const void *bytes =
 			found->ai_family == AF_INET
 				? (const void *)&((struct sockaddr_in *)found->ai_addr)->sin_addr
@@ -73,7 +73,7 @@ static void keep_addresses(struct lookup *lookup, const struct addrinfo *found)
 static void look_up(struct errand *errand)
 {
 	struct lookup *lookup = (struct lookup *)errand;
-	/* what Node's own look-up asks for */
+	/* the hints of Node's own look-up */
 	const struct addrinfo hints = {
 		.ai_flags = AI_ADDRCONFIG, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
@@ -84,7 +84,7 @@ static void look_up(struct errand *errand)
 	}
 }
 
-/* lookup(host, callback): false if no thread can be had. */
+/* lookup(host, callback): returns false if no thread can be created. */
 static napi_value lookup_name(napi_env env, napi_callback_info info)
 {
 	size_t count = 2, length = 0;

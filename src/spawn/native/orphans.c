@@ -1,7 +1,7 @@
 /*
- * Children that are not ours: in a container the agent may be the first process,
- * and what plugins leave behind becomes its children when they end. And the end of
- * this process, which the threads of others must not keep.
+ * Handles orphans: in a container the agent may be PID 1, and processes that
+ * plugins leave behind become its children. Also exits without waiting for other
+ * threads.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -15,8 +15,8 @@
 #include "addon.h"
 
 /*
- * peek(): the process id of a child that has ended and that nobody has waited for,
- * 0 if there is none. It stays there to be waited for.
+ * peek(): returns the process id of a child that has ended and has not been reaped,
+ * 0 if there is none. Does not reap it.
  */
 static napi_value peek(napi_env env, napi_callback_info info)
 {
@@ -28,7 +28,7 @@ static napi_value peek(napi_env env, napi_callback_info info)
 	return number(env, found.si_pid);
 }
 
-/* isReaper(): whether orphans below this process become its children. */
+/* isReaper(): whether orphaned descendants become children of this process. */
 static napi_value is_reaper(napi_env env, napi_callback_info info)
 {
 	(void)info;
@@ -44,8 +44,8 @@ static napi_value is_reaper(napi_env env, napi_callback_info info)
 }
 
 /*
- * exit(status): ends the process at once. The usual way waits for the threads of
- * libuv's pool, which may hang in a file system.
+ * exit(status): exits at once. The usual exit waits for the threads of libuv's
+ * pool, which may hang in a file system.
  */
 static napi_value exit_now(napi_env env, napi_callback_info info)
 {

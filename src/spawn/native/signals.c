@@ -1,7 +1,7 @@
 /*
- * Signals that end a process and that Node has no listener for: real-time signals,
- * which some shops' scripts and supervisors send, and SIGPROF, which the CPU
- * profiler takes over while it runs.
+ * Disarms signals that would end the process and that Node cannot listen for:
+ * real-time signals, which scripts and supervisors of some sites send, and SIGPROF,
+ * which the CPU profiler takes over while it runs.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -15,26 +15,26 @@ static void do_nothing(int signal)
 }
 
 /*
- * A handler and not SIG_IGN: a program that is started gets the default action
- * back by itself, whichever engine starts it. libuv resets the first 31 only.
+ * Uses a handler instead of SIG_IGN, so that started programs get the default
+ * action back with either engine: libuv resets only the first 31 signals.
  */
 static void disarm(int signal)
 {
 	struct sigaction found, harmless = {.sa_flags = SA_RESTART};
 	harmless.sa_handler = do_nothing;
-	/* somebody else's stays */
+	/* leave other handlers alone */
 	if (sigaction(signal, NULL, &found) == 0 &&
 		(found.sa_flags & SA_SIGINFO) == 0 && found.sa_handler == SIG_DFL)
 		sigaction(signal, &harmless, NULL);
 }
 
-/* disarmSignals(): from now on these signals change nothing. */
+/* disarmSignals(): from now on these signals have no effect. */
 static napi_value disarm_signals(napi_env env, napi_callback_info info)
 {
 	(void)env;
 	(void)info;
 #ifdef SIGRTMIN
-	/* those below are the C library's own */
+	/* the C library reserves those below */
 	for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++)
 		disarm(signal);
 #endif

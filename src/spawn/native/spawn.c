@@ -1,13 +1,13 @@
 /*
- * Starts processes without copying the daemon's page tables, and waits for them
- * without blocking. Node-API only: one build serves every version of Node.
+ * Starts processes without copying the agent's page tables, and reaps them without
+ * blocking. Uses only Node-API, so one build serves every version of Node.
  *
- * A start holds its thread until the child has become the program: half a
- * millisecond, on a busy machine tens. So it is made on a thread of libuv's
- * pool, and the event loop goes on.
+ * A start blocks its thread until the child has become the program: half a
+ * millisecond, tens on a busy machine. So it runs on libuv's thread pool, and the
+ * event loop goes on.
  *
- * JavaScript says what to start as blocks: UTF-8 strings one after the other,
- * each with its NUL.
+ * JavaScript passes strings as blocks: UTF-8, one after the other, each terminated
+ * by NUL.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -28,11 +28,10 @@
 #include "addon.h"
 
 #ifdef ADDON_SOURCE
-/* Which source this was made from; contrib/native/addon.mjs looks for it. */
+/* Hash of the sources; contrib/native/addon.mjs compares it. */
 const char addon_source[] = ADDON_SOURCE;
 #endif
 
-/* Reads from it do not wait. */
 static int set_nonblocking(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -40,7 +39,7 @@ static int set_nonblocking(int fd)
 									 : errno;
 }
 
-/* Gives a descriptor above 2 in place of the given one: 0 to 2 are laid anew in the child. */
+/* Replaces a descriptor by one above 2, because the child overwrites 0 to 2. */
 static int above_standard(int fd)
 {
 	if (fd < 0 || fd > 2)
@@ -52,7 +51,10 @@ static int above_standard(int fd)
 	return higher;
 }
 
-/* Opens a pipe: ends[0] reads and does not wait, ends[1] writes; -1 for an end that is not open. */
+/*
+ * Opens a pipe: ends[0] is the non-blocking read end, ends[1] the write end; -1 for
+ * an end that is not open.
+ */
 static int open_pipe(int ends[2])
 {
 #ifdef __linux__
@@ -78,13 +80,16 @@ static void close_open(int fd)
 		close(fd);
 }
 
-/* UTF-8 strings one after the other, each with its NUL. */
+/* UTF-8 strings one after the other, each terminated by NUL. */
 struct block {
 	const char *text;
 	size_t bytes, strings;
 };
 
-/* Copies a block to `text` and its strings, as execve wants them, to `strings`; moves both behind what was written. */
+/*
+ * Copies a block to `text`, and pointers to its strings, as execve wants them, to
+ * `strings`; advances both.
+ */
 static char **copy_strings(
 	const struct block *block, char ***strings, char **text)
 {
@@ -106,17 +111,17 @@ static char **copy_strings(
 #define SIGNALS 64
 #define SIGNAL_BYTES (SIGNALS / 8)
 
-/* Of this thread; the C library's own leaves out two signals that it uses. */
+/* For this thread; the C library's function would leave out two signals that it uses. */
 static void block_signals(const uint64_t *blocked, uint64_t *before)
 {
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, blocked, before, SIGNAL_BYTES);
 }
 
 /*
- * Marks all descriptors above 2 of this process close-on-exec, for a kernel
- * before 5.9: LevelDB opens its files without. Nothing of ours is ever meant to
- * be inherited. Answers 0 or an error number; a system without /proc has to live
- * with what is marked.
+ * Marks all descriptors above 2 of this process close-on-exec, for kernels before
+ * 5.9. LevelDB opens its files without the flag, and none of our descriptors is
+ * meant to be inherited. Returns 0 or an error number; without /proc, nothing is
+ * marked.
  */
 static int mark_descriptors(void)
 {
@@ -134,18 +139,18 @@ static int mark_descriptors(void)
 }
 
 /*
- * Makes the program of a child that vfork has just made: a session and group of
- * its own, no signal blocked or ignored, no descriptor above 2. Answers an error
- * number if that fails. Until then the child works in our memory, on the stack
- * of this thread, so it makes system calls and nothing else.
+ * Turns the child of a vfork into the program: a session and group of its own, no
+ * signal blocked or ignored, no descriptor above 2. Returns only if that fails,
+ * with an error number. Until execve the child shares our memory and this thread's
+ * stack, so it makes only system calls.
  */
 static int become(const char *file, char **argv, char **envp,
 	const int standard[3], const struct rlimit64 *open_files)
 {
-	/* as large as the kernel's: all of it 0 is the default action */
+	/* as large as the kernel's struct; all zeros mean the default action */
 	static const uint64_t by_default[4];
 	const uint64_t none = 0;
-	/* before signals are let in: a handler would run in our memory */
+	/* before unblocking signals, as a handler would run in our memory */
 	for (int signal = 1; signal <= SIGNALS; signal++)
 		syscall(SYS_rt_sigaction, signal, by_default, NULL, SIGNAL_BYTES);
 	if (setsid() < 0)
@@ -162,21 +167,22 @@ static int become(const char *file, char **argv, char **envp,
 }
 
 /*
- * Starts `file` with the three descriptors given, all above 2, as its 0, 1 and 2;
- * answers 0 or an error number. vfork in place of posix_spawn, which maps a stack
- * for each child: unmapping it interrupts every processor that the daemon runs on.
+ * Starts `file` with the three given descriptors, all above 2, as its 0, 1 and 2;
+ * returns 0 or an error number. Uses vfork instead of posix_spawn, which maps a
+ * stack for each child: unmapping it interrupts every processor that runs the
+ * agent.
  */
 static int start(pid_t *pid, const char *file, char **argv, char **envp,
 	const int standard[3], uint32_t open_files)
 {
 	const uint64_t all = ~(uint64_t)0;
 	uint64_t before = 0;
-	/* it closes nothing here, and tells whether it is there */
+	/* an empty range: tells whether the system call exists */
 	bool can_close = syscall(SYS_close_range, ~0U, ~0U, 0U) == 0;
 	int unmarked = can_close ? 0 : mark_descriptors();
 	if (unmarked != 0)
 		return unmarked;
-	/* Node has raised our own soft limit; 0 leaves it */
+	/* Node has raised our own soft limit; 0 keeps it */
 	struct rlimit64 limit = {0, 0};
 	if (open_files > 0 &&
 		syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0)
@@ -184,7 +190,7 @@ static int start(pid_t *pid, const char *file, char **argv, char **envp,
 			open_files < limit.rlim_max ? open_files : limit.rlim_max;
 	else
 		limit.rlim_cur = 0;
-	/* the child writes it, and this thread goes on when the child is done */
+	/* written by the child, while vfork suspends this thread */
 	volatile int reason = 0;
 	block_signals(&all, &before);
 	pid_t child = vfork();
@@ -202,7 +208,7 @@ static int start(pid_t *pid, const char *file, char **argv, char **envp,
 	return reason;
 }
 #else
-/* A session and group of its own, no signal blocked or ignored, no descriptor above 2. */
+/* Session and group of its own, no signal blocked or ignored, no descriptor above 2. */
 static int set_attributes(posix_spawnattr_t *attributes)
 {
 	sigset_t none, all;
@@ -220,7 +226,7 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	return reason;
 }
 
-/* As above; the limit of open files stays ours. */
+/* As above, but the child keeps our limit of open files. */
 static int start(pid_t *pid, const char *file, char **argv, char **envp,
 	const int standard[3], uint32_t open_files)
 {
@@ -262,7 +268,10 @@ napi_value numbers(napi_env env, const int *values, uint32_t count)
 	return result;
 }
 
-/* A block that ends with NUL; false, and an exception, for anything else. */
+/*
+ * Reads a block, which must end with NUL; otherwise throws an exception and returns
+ * false.
+ */
 static bool block_of(napi_env env, napi_value value, struct block *block)
 {
 	void *text = NULL;
@@ -278,22 +287,22 @@ static bool block_of(napi_env env, napi_value value, struct block *block)
 	return true;
 }
 
-/* A start that is asked for; its strings lie behind it. */
+/* A requested start; its strings follow it in memory. */
 struct request {
-	/* where it has a thread of its own */
+	/* for a thread of its own */
 	struct errand errand;
-	/* else */
+	/* for the thread pool */
 	napi_async_work work;
 	napi_ref started;
 	char **file, **argv, **envp;
 	bool merged;
 	uint32_t open_files;
-	/* what comes of it: 0 or an error number, and the reading ends, of which -1 is none */
+	/* the result: 0 or an error number, and the read ends, -1 for none */
 	int reason, out, err;
 	pid_t pid;
 };
 
-/* On a thread of the pool. */
+/* Runs on a thread of the pool, or on its own. */
 static void start_requested(napi_env env, void *data)
 {
 	(void)env;
@@ -323,7 +332,7 @@ static void start_requested(napi_env env, void *data)
 	request->err = err[0];
 }
 
-/* On the event loop again: [pid, stdout, stderr], or an error number. */
+/* Runs in the event loop: returns [pid, stdout, stderr], or an error number. */
 static napi_value answer_of(napi_env env, struct errand *errand)
 {
 	struct request *request = (struct request *)errand;
@@ -337,17 +346,17 @@ static void run_start(struct errand *errand)
 	start_requested(NULL, errand);
 }
 
-/* On the event loop, after the pool. */
+/* Runs in the event loop, after the pool's thread. */
 static void tell_started(napi_env env, napi_status status, void *data)
 {
 	struct request *request = data;
 	napi_value this, call, answer;
-	/* cancelled, as the process ends: it was never begun */
+	/* otherwise cancelled before it began, as the process exits */
 	if (status == napi_ok) {
 		napi_get_global(env, &this);
 		napi_get_reference_value(env, request->started, &call);
 		answer = answer_of(env, &request->errand);
-		/* an exception stays pending, and Node makes an uncaught one of it */
+		/* a pending exception becomes an uncaught one in Node */
 		napi_call_function(env, this, call, 1, &answer, NULL);
 	}
 	napi_delete_reference(env, request->started);
@@ -356,11 +365,11 @@ static void tell_started(napi_env env, napi_status status, void *data)
 }
 
 /*
- * spawn(file, argv, envp, merged, started, open_files, own_thread): blocks, whether
- * standard error goes where standard output goes, the soft limit of open files, 0 or
- * nothing for our own, and whether the start is made on a thread of its own and not
- * of the pool. Calls `started`, in a later turn, with [pid, stdout, stderr], stderr -1
- * when merged, or with an error number.
+ * spawn(file, argv, envp, merged, started, open_files, own_thread): the first three
+ * are blocks. merged sends standard error to standard output. open_files is the
+ * soft limit of open files; 0 or undefined keeps our own. own_thread uses a new
+ * thread instead of the pool's. Calls `started`, in a later turn, with [pid,
+ * stdout, stderr], stderr -1 if merged, or with an error number.
  */
 static napi_value spawn(napi_env env, napi_callback_info info)
 {
@@ -390,7 +399,7 @@ static napi_value spawn(napi_env env, napi_callback_info info)
 	request->argv = copy_strings(&argv, &next, &text);
 	request->envp = copy_strings(&envp, &next, &text);
 	request->merged = merged;
-	/* stays 0 for what is no number */
+	/* stays 0 for anything but a number */
 	napi_get_value_uint32(env, given[5], &request->open_files);
 	napi_get_value_bool(env, given[6], &own_thread);
 	if (own_thread) {
@@ -412,10 +421,10 @@ static napi_value spawn(napi_env env, napi_callback_info info)
 }
 
 /*
- * reap(pid): undefined while the process runs, then, once, [exit status,
- * signal, left], one of the first two -1; both when somebody else has waited
- * for it. left is 0 when nobody of the process's group is left: asked here it
- * takes a microsecond, process.kill makes an error of it.
+ * reap(pid): returns undefined while the process runs, then once [exit status,
+ * signal, left]. One of the first two is -1; both are if the child has been reaped
+ * elsewhere. left is 0 if the process's group is empty: checking it here takes a
+ * microsecond, while process.kill would create an Error.
  */
 static napi_value reap(napi_env env, napi_callback_info info)
 {
@@ -424,7 +433,7 @@ static napi_value reap(napi_env env, napi_callback_info info)
 	int32_t pid = 0;
 	int state = 0;
 	napi_get_cb_info(env, info, &count, &given, NULL, NULL);
-	/* 0 and below would wait for any child, those of libuv too */
+	/* 0 and below would reap any child, also those of libuv */
 	if (napi_get_value_int32(env, given, &pid) != napi_ok || pid <= 0) {
 		napi_throw_type_error(env, NULL, "not a process id");
 		return NULL;
@@ -439,12 +448,12 @@ static napi_value reap(napi_env env, napi_callback_info info)
 }
 
 /*
- * drain(fd): what is in a pipe, and whether that was the last of it: [Buffer or
- * undefined, ended]. One that has ended, or cannot be read, is closed.
+ * drain(fd): reads the contents of a pipe. Returns [Buffer or undefined, whether it
+ * has ended]. Closes a pipe that has ended or cannot be read.
  */
 static napi_value drain(napi_env env, napi_callback_info info)
 {
-	/* as much as a pipe holds; only the event loop is here */
+	/* a pipe's capacity; static, as only the event loop's thread calls this */
 	static char bytes[65536];
 	size_t count = 1, got = 0;
 	ssize_t more = 1;
@@ -495,7 +504,7 @@ NAPI_MODULE_INIT()
 	export_orphans(env, exports);
 	export_signals(env, exports);
 #ifdef SIGRTMIN
-	/* not a constant: the C library keeps some for itself */
+	/* not a constant: the C library reserves some */
 	napi_set_named_property(
 		env, exports, "firstRealTimeSignal", number(env, SIGRTMIN));
 #endif

@@ -111,7 +111,7 @@ test("a program without the addon falls back, and is told so", async (t) => {
 		join(process.cwd(), "node_modules"),
 		join(directory, "node_modules"),
 	);
-	const reason = `${join(directory, addon)} is not there`;
+	const reason = `${join(directory, addon)} does not exist`;
 	assert.equal(
 		choiceIn(directory, "auto"),
 		`commands are started through node:child_process, which takes longer: ${reason}\nchild_process\n`,

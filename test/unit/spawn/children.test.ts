@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { createChildren } from "../../../src/spawn/children.ts";
 import { eventually } from "../../support/eventually.ts";
 
-/** Children whose ends a test decides about. */
+/** Children that end when a test says so. */
 function open() {
 	const signals = new EventEmitter();
 	const dead = new Map<number, [number, number, number]>();
@@ -25,7 +25,7 @@ function open() {
 	return { signals, dead, asked, ends, start, children };
 }
 
-test("one signal may stand for many ends, many signals for one look", async () => {
+test("one signal may stand for many ends, and many signals cause one reaping", async () => {
 	const { signals, dead, asked, ends, start } = open();
 	for (const pid of [11, 12, 13]) await start(pid);
 	await nextTurn();
@@ -39,13 +39,13 @@ test("one signal may stand for many ends, many signals for one look", async () =
 	assert.deepEqual(asked, [11, 12, 13]);
 });
 
-test("the listener is there before the first child, and as long as there is one", async () => {
+test("listens from before the first child until none is left", async () => {
 	const { signals, dead, ends, start, children } = open();
 	assert.equal(signals.listenerCount("SIGCHLD"), 0);
 	await children.start(
 		async () => {
 			assert.equal(signals.listenerCount("SIGCHLD"), 1);
-			// it ends, and is asked for in vain, before it is known of
+			// it ends, and SIGCHLD comes, before its id is known
 			dead.set(11, [3, -1, 0]);
 			signals.emit("SIGCHLD");
 			await nextTurn();
@@ -65,7 +65,7 @@ test("the listener is there before the first child, and as long as there is one"
 	assert.equal(signals.listenerCount("SIGCHLD"), 0);
 });
 
-test("a start that fails leaves nothing behind", async () => {
+test("a failed start leaves nothing behind", async () => {
 	const { signals, children } = open();
 	const start = async () => {
 		throw new Error("no");
@@ -93,7 +93,7 @@ test("a child may be started when another has ended", async () => {
 	assert.deepEqual(ends, ["12 0,-1,0"]);
 });
 
-test("orphans are waited for although a start hangs, and no start's child is taken for one", async () => {
+test("reaps orphans although a start hangs, and takes no start's child for one", async () => {
 	const zombies = [21, 22];
 	const signals = new EventEmitter();
 	const children = createChildren(
@@ -113,7 +113,7 @@ test("orphans are waited for although a start hangs, and no start's child is tak
 		() => {},
 	);
 	await eventually("both are waited for", () => zombies.length === 0);
-	// another start tells its number after its child has ended
+	// another start returns its id after its child has ended
 	zombies.push(11, 23);
 	signals.emit("SIGCHLD");
 	const ends: number[] = [];

@@ -5,12 +5,12 @@ import { createCloser } from "../../../src/spawn/closer.ts";
 
 const line = { file: "/bin/echo", args: ["a b", "$HOME"] };
 
-test("without a shell that can close descriptors a command is started directly", () => {
+test("starts a command directly without a shell that can close descriptors", () => {
 	const close = createCloser(undefined);
 	assert.deepEqual(close(line, {}), { ...line, argv0: "/bin/echo" });
 });
 
-test("without such a shell the outputs are merged all the same", () => {
+test("merges the outputs even without such a shell", () => {
 	const close = createCloser(undefined);
 	const { file, args, argv0 } = close(
 		{
@@ -25,7 +25,7 @@ test("without such a shell the outputs are merged all the same", () => {
 	assert.deepEqual([stdout, stderr], ["one two\nzero\n", ""]);
 });
 
-test("arguments reach the command as they are", () => {
+test("passes arguments unchanged", () => {
 	const close = createCloser({ file: "/bin/busybox", args: ["sh"] });
 	const { file, args, argv0 } = close(line, {});
 	assert.equal(file, "/bin/busybox");
@@ -34,7 +34,7 @@ test("arguments reach the command as they are", () => {
 	assert.deepEqual(args.slice(3), ["sh", "/bin/echo", "a b", "$HOME"]);
 });
 
-test("only variables that the environment has not are unset", () => {
+test("unsets only variables that the environment does not have", () => {
 	const shell = { file: "/bin/sh", args: [] };
 	const script = (environment: Record<string, string>) =>
 		createCloser(shell)(line, environment).args[1] ?? "";

@@ -13,7 +13,7 @@ function parts(reason?: string) {
 	};
 }
 
-test("auto is native where it can be loaded, and says nothing", (t) => {
+test("auto chooses native if it can be loaded, and logs nothing", (t) => {
 	const missing = nativeMissing();
 	if (missing) return t.skip(missing);
 	const given = parts();
@@ -22,7 +22,7 @@ test("auto is native where it can be loaded, and says nothing", (t) => {
 	assert.deepEqual(given.logged, []);
 });
 
-test("auto without it falls back and says why, in one line", () => {
+test("auto falls back and logs the reason in one line if the addon is missing", () => {
 	const given = parts("spawn.node is not there");
 	assert.equal(chooseEngine("auto", given).name, "child_process");
 	assert.deepEqual(given.logged, [
@@ -30,7 +30,7 @@ test("auto without it falls back and says why, in one line", () => {
 	]);
 });
 
-test("native that cannot be loaded is an error that says why", () => {
+test("native throws the reason if the addon cannot be loaded", () => {
 	assert.throws(
 		() => chooseEngine("native", parts("spawn.node is not there")),
 		{
@@ -39,7 +39,7 @@ test("native that cannot be loaded is an error that says why", () => {
 	);
 });
 
-test("child_process does not look for it", () => {
+test("child_process does not load the addon", () => {
 	const given = { ...parts(), load: assert.fail };
 	assert.equal(chooseEngine("child_process", given).name, "child_process");
 	assert.deepEqual(given.logged, []);

@@ -48,7 +48,7 @@ function open(
 
 const descriptors = () => readdirSync("/proc/self/fd").length;
 
-/** Runs a module of ours in a Node of its own; its standard output. */
+/** Runs a module in a new Node process; returns its standard output. */
 function inAnotherNode(program: string) {
 	const module = (path: string) =>
 		JSON.stringify(import.meta.resolve(`../../../src/${path}.js`));
@@ -74,7 +74,7 @@ function inAnotherNode(program: string) {
 }
 
 describe("the native engine", { skip: nativeMissing() ?? false }, () => {
-	test("gives plugins pipes, which can be opened by name", async (t) => {
+	test("gives plugins pipes, which they can open by name", async (t) => {
 		const { stdout, stderr } = await open(t).run(
 			"/bin/sh",
 			"-c",
@@ -84,7 +84,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		assert.equal(stderr.text, "err\n");
 	});
 
-	test("tells a death by a real-time signal", async (t) => {
+	test("reports a death by a real-time signal", async (t) => {
 		const { run } = open(t);
 		const died = await run("/bin/sh", "-c", "kill -37 $$");
 		assert.equal(died.exitStatus, undefined);
@@ -97,7 +97,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		);
 	});
 
-	test("starts a program directly: it has its own name and no shell's variables", async (t) => {
+	test("starts a program directly, with its own name and no shell variables", async (t) => {
 		const { run } = open(t, { A: "1" });
 		assert.equal((await run("/usr/bin/env")).stdout.text, "A=1\n");
 		const { stdout } = await run("/bin/cat", "/proc/self/cmdline");
@@ -105,7 +105,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		assert.equal((await open(t, {}).run("/usr/bin/env")).stdout.text, "");
 	});
 
-	test("finds bare names in the PATH of the command, not of the daemon", async (t) => {
+	test("finds bare names in the command's PATH, not the agent's", async (t) => {
 		const directory = await temporaryDirectory(t);
 		const at = (...path: string[]) => join(directory, ...path);
 		for (const folder of ["none", "dir/tool", "good"])
@@ -121,11 +121,11 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		const refused = open(t, pathOf("none", "missing")).run("tool");
 		await assert.rejects(refused, { code: "EACCES" });
 		await assert.rejects(open(t, pathOf("good")).run("ls"), { code: "ENOENT" });
-		// without PATH: that of execvp
+		// without PATH, the default of execvp
 		assert.equal((await open(t, {}).run("ls", "/dev/null")).exitStatus, 0);
 	});
 
-	test("runs a script without a shebang through the shell, found in PATH too", async (t) => {
+	test("runs a script without a shebang through the shell, even one found in PATH", async (t) => {
 		const directory = await temporaryDirectory(t);
 		const file = join(directory, "plain");
 		await writeFile(file, 'echo "$0 $1"; exit 3\n', { mode: 0o755 });
@@ -137,7 +137,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		}
 	});
 
-	test("says that an interpreter is missing", async (t) => {
+	test("reports a missing interpreter", async (t) => {
 		const file = join(await temporaryDirectory(t), "script");
 		await writeFile(file, "#!/nonexistent/interpreter\n", { mode: 0o755 });
 		await assert.rejects(
@@ -146,7 +146,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		);
 	});
 
-	test("refuses a NUL in the environment, and takes any other text", async (t) => {
+	test("refuses NUL in the environment, and accepts any other text", async (t) => {
 		await assert.rejects(open(t, { A: "a\0B=b" }).run("/bin/true"), {
 			code: "EINVAL",
 		});
@@ -162,7 +162,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		assert.equal(stdout.text, "é\ufffd\u{1f600}");
 	});
 
-	test("leaves it to the kernel how long a command line may be", async (t) => {
+	test("leaves the limit of a command line to the kernel", async (t) => {
 		const { run } = open(t);
 		const long = "x".repeat(128 * 1024 - 1);
 		assert.equal((await run("/bin/true", long)).exitStatus, 0);
@@ -171,9 +171,9 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		await assert.rejects(run("/bin/true", ...many), { code: "E2BIG" });
 	});
 
-	test("500 starts, failed ones too, leave no descriptor, listener or zombie behind", async (t) => {
+	test("500 starts, some failed, leave no descriptor, listener or zombie behind", async (t) => {
 		const { run } = open(t);
-		// libuv opens a descriptor for itself with the first socket
+		// libuv opens a descriptor of its own with the first socket
 		await run("/bin/sleep", "0.1");
 		const before = descriptors();
 		const outcomes = await Promise.all(
@@ -197,12 +197,12 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		if (!children.error) assert.doesNotMatch(children.stdout.toString(), /^Z/m);
 	});
 
-	test("a stop waits for a start that is on its way, and ends what it started", async (t) => {
+	test("close waits for a start in progress, and stops its process", async (t) => {
 		const { commands, run } = open(t);
 		await run("/bin/true");
 		const seconds = `300.${process.pid}`;
 		const running = run("/bin/sleep", seconds);
-		// the start has been handed over, and has not come back
+		// the start is with the addon and has not returned
 		for (let n = 0; n < 10; n++) await undefined;
 		await commands.close({ graceMilliseconds: 100 });
 		const { stdout } = spawnSync("ps", ["-eo", "args"], { encoding: "utf8" });
@@ -211,12 +211,13 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		assert.deepEqual([cancelled, signal], [true, "SIGTERM"]);
 	});
 
-	test("without descriptors a start fails and leaves none open", () => {
+	test("fails without descriptors, and leaves none open", () => {
 		const said = inAnotherNode(`
-			// its outputs are watched; with its first socket libuv opens a descriptor for itself, for ever
+			// its outputs are watched: with the first socket, libuv opens a descriptor of its own for
+			// good
 			await run("sleep 0.1");
 			const count = () => fs.readdirSync("/proc/self/fd").length;
-			// what the failed start may use, one descriptor less each time
+			// one descriptor fewer for each attempt
 			const open = [];
 			try { for (;;) open.push(fs.openSync("/dev/null")); } catch {}
 			const codes = new Set();
@@ -233,7 +234,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		assert.equal(said, "EMFILE 0\n");
 	});
 
-	test("300 commands that end at once are all told", async (t) => {
+	test("reports all of 300 commands that end at once", async (t) => {
 		const { commands } = open(t);
 		const directory = await temporaryDirectory(t);
 		const gate = join(directory, "gate");
@@ -249,14 +250,14 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 			() => readdirSync(directory).length === 301,
 			60_000,
 		);
-		// opening it to write lets all go on that wait to read
+		// opening it for writing releases all readers
 		await promisify(execFile)("/bin/sh", ["-c", ': > "$1"', "sh", gate]);
 		const results = await Promise.all(running);
 		for (const [n, { exitStatus }] of results.entries())
 			assert.equal(exitStatus, n % 200);
 	});
 
-	test("does not take the children of node:child_process, nor they its own", async (t) => {
+	test("does not reap children of node:child_process, nor the other way round", async (t) => {
 		const { commands } = open(t);
 		const child = promisify(execFile);
 		const results = await Promise.all(
@@ -273,7 +274,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		for (const [n, status] of results.entries()) assert.equal(status, n);
 	});
 
-	test("a child that somebody else has waited for has an end all the same", async () => {
+	test("a child reaped elsewhere still ends", async () => {
 		const addon = loadNativeAddon();
 		assert.ok(!("reason" in addon));
 		const neverStarted = () => assert.fail("it was started");
@@ -308,7 +309,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 			);
 	});
 
-	test("a start on a thread of its own needs none of libuv's pool, and tells of its end as any other", async (t) => {
+	test("a start on its own thread needs no pool thread, and reports its end like any other", async (t) => {
 		const addon = loadNativeAddon();
 		assert.ok(!("reason" in addon));
 		const { run } = open(
@@ -322,7 +323,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		);
 		const fifo = join(await temporaryDirectory(t), "fifo");
 		spawnSync("mkfifo", [fifo]);
-		// each holds a thread of the pool until somebody writes
+		// each holds a pool thread until the pipe is written to
 		const held = Array.from({ length: 8 }, () => openFile(fifo, "r"));
 		try {
 			const before = descriptors();
@@ -342,7 +343,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		}
 	});
 
-	test("works with standard descriptors closed in the daemon", () => {
+	test("works if the agent's standard descriptors are closed", () => {
 		const file = join(process.cwd(), "build", `closed-${process.pid}`);
 		inAnotherNode(`
 			for (const fd of [0, 1, 2]) fs.closeSync(fd);
@@ -354,7 +355,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		assert.equal(stdout, "out\n/dev/null\nerr\n1\n2\n");
 	});
 
-	test("a command that runs does not keep a process alive that has closed its outputs", () => {
+	test("a running command does not keep a process alive that has closed its outputs", () => {
 		const said = inAnotherNode(`
 			const started = await engine.startProcess({ file: "/bin/sleep", args: ["300"] }, environment);
 			started.onExit(() => {});
@@ -370,7 +371,7 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 	});
 });
 
-test("signals have Node's names", () => {
+test("signals have the names of Node", () => {
 	assert.equal(signalName(constants.signals.SIGKILL), "SIGKILL");
 	assert.equal(signalName(constants.signals.SIGABRT), "SIGABRT");
 	assert.equal(signalName(constants.signals.SIGIO), "SIGIO");

@@ -6,7 +6,10 @@ import { nativeMissing } from "../../support/engine.ts";
 const module = (path: string) =>
 	JSON.stringify(import.meta.resolve(`../../../src/${path}.js`));
 
-/** Runs a script with the native engine as `commands`, behind a program that makes its surroundings. */
+/**
+ * Runs a script with the native engine as `commands`, started by a program that sets up its
+ * environment.
+ */
 function inSurroundings(surroundings: readonly string[], script: string) {
 	const program = `import { readdirSync, readFileSync } from "node:fs";
 		const { createCommands } = await import(${module("commands/command")});
@@ -30,7 +33,7 @@ function inSurroundings(surroundings: readonly string[], script: string) {
 
 const skip = nativeMissing() ?? false;
 
-test("the first process of a container waits for what plugins leave behind, and takes no plugin's status", {
+test("PID 1 of a container reaps what plugins leave behind, and takes no plugin's status", {
 	skip,
 }, () => {
 	const asRoot = process.getuid?.() === 0 ? [] : ["--map-root-user"];
@@ -55,7 +58,7 @@ test("the first process of a container waits for what plugins leave behind, and 
 	assert.equal(stdout, "1 true 0\n");
 });
 
-test("plugins get the soft limit of open files of the shell that started the agent", {
+test("plugins get the soft limit of open files from the shell that started the agent", {
 	skip,
 }, () => {
 	const stdout = inSurroundings(

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { streamPipe } from "../../../src/spawn/pipe.ts";
 
-/** An output with data whenever it is read. */
+/** An output that always has more data. */
 function loudOutput(pieces: number, onRead: () => void) {
 	let left = pieces;
 	return new Readable({
@@ -15,13 +15,13 @@ function loudOutput(pieces: number, onRead: () => void) {
 	});
 }
 
-test("of many loud outputs a few are read each time the event loop comes round, all to their end", async () => {
+test("reads a few of many loud outputs in each turn of the event loop, and all to their end", async () => {
 	let reads = 0;
 	let most = 0;
 	let loops = 0;
 	let isDone = false;
 	const loop = () => {
-		// the first pieces are read at once
+		// the first chunks are read at once
 		if (++loops > 3) most = Math.max(most, reads);
 		reads = 0;
 		if (!isDone) setImmediate(loop);

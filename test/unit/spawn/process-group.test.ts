@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createProcessGroup } from "../../../src/spawn/process-group.ts";
 
-/** A kill that knows which ids exist (or belong to another user) and keeps what was sent. */
+/** A kill that knows which ids exist (or belong to another user) and records the signals. */
 function recordingKill(existing: Set<number>, foreign = new Set<number>()) {
 	const sent: [number, NodeJS.Signals][] = [];
 	const kill = (pid: number, signal: NodeJS.Signals | 0) => {
@@ -13,7 +13,7 @@ function recordingKill(existing: Set<number>, foreign = new Set<number>()) {
 	return { kill, sent };
 }
 
-test("the group is ours as long as its leader has not been waited for", () => {
+test("the group is ours until its leader is reaped", () => {
 	const { kill, sent } = recordingKill(new Set([7, -7]));
 	const group = createProcessGroup(7, kill);
 	assert.equal(group.exists(), true);
@@ -21,7 +21,7 @@ test("the group is ours as long as its leader has not been waited for", () => {
 	assert.deepEqual(sent, [[-7, "SIGTERM"]]);
 });
 
-test("what the leader left behind is signalled", () => {
+test("signals the processes that the leader left behind", () => {
 	const { kill, sent } = recordingKill(new Set([-7]));
 	const group = createProcessGroup(7, kill);
 	group.leaderExited();
@@ -29,7 +29,7 @@ test("what the leader left behind is signalled", () => {
 	assert.deepEqual(sent, [[-7, "SIGKILL"]]);
 });
 
-test("a group that was gone once is never signalled, even if the number comes back", () => {
+test("never signals a group that has gone, even if its number is reused", () => {
 	const existing = new Set<number>();
 	const { kill, sent } = recordingKill(existing);
 	const group = createProcessGroup(7, kill);
@@ -53,7 +53,7 @@ test("a process with the leader's id after its exit is a stranger", () => {
 	assert.deepEqual(sent, []);
 });
 
-test("a process under another user exists", () => {
+test("a process of another user exists", () => {
 	const stranger = createProcessGroup(
 		7,
 		recordingKill(new Set([-7]), new Set([7])).kill,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { atProgram } from "../../../src/spawn/program-paths.ts";
 
-/** Looks a program up among places that fail with a code; what was tried, and what came of it. */
+/** Searches a program in paths that fail with a code; returns the tried paths and the result. */
 async function look(
 	file: string,
 	PATH: string | undefined,
@@ -29,7 +29,7 @@ test("a name with a slash is a path", async () => {
 	]);
 });
 
-test("a bare name is looked for in PATH, in its order", async () => {
+test("searches a bare name in PATH, in order", async () => {
 	const codes = { "/a/x": "ENOENT", "/b/x": "ENOTDIR" };
 	assert.deepEqual(await look("x", "/a:/b:/c:/d", codes), [
 		"/c/x",
@@ -45,13 +45,13 @@ test("a bare name is looked for in PATH, in its order", async () => {
 	]);
 });
 
-test("one that may not be run is passed over, and told in the end", async () => {
+test("skips a file that may not be executed, and reports it if there is no other", async () => {
 	const codes = { "/a/x": "EACCES", else: "ENOENT" };
 	assert.equal((await look("x", "/a:/b", codes))[0], "EACCES");
 	assert.equal((await look("x", "/a:/b", { "/a/x": "EACCES" }))[0], "/b/x");
 });
 
-test("any other reason ends the search", async () => {
+test("any other error ends the search", async () => {
 	assert.deepEqual(await look("x", "/a:/b", { else: "E2BIG" }), [
 		"E2BIG",
 		"/a/x",

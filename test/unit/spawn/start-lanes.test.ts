@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createStartLanes } from "../../../src/spawn/start-lanes.ts";
 import { eventually } from "../../support/eventually.ts";
 
-test("a start that hangs gives its place to others, and keeps its directory waiting", async () => {
+test("a hanging start gives its place to others, and keeps its directory waiting", async () => {
 	const lane = createStartLanes({ atOnce: 2, lateMilliseconds: 20 });
 	const release: (() => void)[] = [];
 	const begun: string[] = [];
@@ -23,7 +23,7 @@ test("a start that hangs gives its place to others, and keeps its directory wait
 		await both;
 		return begun.length >= 4;
 	});
-	// late by now: two in the same directory would take both places
+	// late by now; two in the same directory would take both places
 	await new Promise((resolve) => setTimeout(resolve, 40));
 	const second = start("bad", "second");
 	assert.equal(await start("good", "after"), "after");
@@ -35,7 +35,7 @@ test("a start that hangs gives its place to others, and keeps its directory wait
 	assert.equal(await second, "second");
 });
 
-test("many directories that hang keep two threads of the pool, and the others go on", async () => {
+test("many hanging directories hold two pool threads, and the others go on", async () => {
 	const lane = createStartLanes({ atOnce: 2, lateMilliseconds: 20 });
 	const release: (() => void)[] = [];
 	let inPool = 0;
@@ -50,7 +50,7 @@ test("many directories that hang keep two threads of the pool, and the others go
 	assert.equal(await good(), false);
 	const starts = ["a", "a", "a", "b", "b", "c", "d"].map(hang);
 	await eventually("each directory has one that hangs", () => hanging >= 5);
-	// all but the first two are told that the pool is not theirs
+	// all but the first two are told to use their own thread
 	for (let n = 0; n < 5; n++) assert.equal(await good(), true);
 	assert.equal(inPool, 2);
 	await eventually("all have come back", async () => {
@@ -62,7 +62,7 @@ test("many directories that hang keep two threads of the pool, and the others go
 	assert.equal(await good(), false);
 });
 
-test("starts are made in the order of asking, a few at once; a failed one gives its place back", async () => {
+test("starts run in order, a few at a time; a failed one gives its place back", async () => {
 	const lane = createStartLanes({ atOnce: 2 });
 	let now = 0;
 	let most = 0;
