@@ -103,7 +103,11 @@ test("callers are what the event loop really has to do", async (t) => {
 		"both sleep",
 		async () => (await processesWith("sleep\x002.8100")).length === 4,
 	);
-	assert.equal(await count(kind), idle + 2 * each);
+	// outputs are watched a moment after the start
+	await eventually(
+		"the outputs of both are watched",
+		async () => (await count(kind)) === idle + 2 * each,
+	);
 	await Promise.all(answers);
 });
 
