@@ -34,7 +34,7 @@ const hostSettings = {
 		help: "the host as its group knows it, any text; has to be given",
 	},
 	port: {
-		original: true,
+		inV1: true,
 		strictRange: true,
 		short: "P",
 		kind: "integer",

@@ -1,23 +1,23 @@
-/** How a table of settings becomes values: flag over environment over default. */
+/** Resolves a table of settings: a flag wins over the variable, the variable over the default. */
 
 interface Named {
 	/** One-letter form of the flag, without its dash. */
 	short?: string;
 	/** One line for help, README and environment file. */
 	help: string;
-	/** Where the setting can be given; a secret has no flag, `ps` would show it. */
+	/** The setting has no flag: `ps` would show the secret. */
 	from?: "environment";
-	/** Value for an agent that runs as a service, which the environment file gives. */
+	/** Value in the environment file, for an agent that runs as a service. */
 	installed?: string;
-	/** Its variable is wiped from the process once it has been read. */
+	/** Wipe the variable from the process once it has been read. */
 	isSecret?: true;
-	/** What help, README and the environment file call a value. */
+	/** Name of the value in help, README and environment file. */
 	placeholder?: string;
 	/**
-	 * The original had this setting. A value that it started with does not stop the
-	 * start: the nearest one that makes sense is used, and a warning says so.
+	 * v1 (Go) has this setting. A value that v1 accepted does not abort startup: the
+	 * nearest valid value is used, with a warning.
 	 */
-	original?: true;
+	inV1?: true;
 }
 
 export interface IntegerSetting extends Named {
@@ -25,41 +25,41 @@ export interface IntegerSetting extends Named {
 	default: number;
 	minimum: number;
 	maximum: number;
-	/** A value that means the default, as -1 does for the original's timeout. */
+	/** A value that means the default, such as -1 for v1's timeout. */
 	unset?: number;
-	/** Refuse a value out of range, although the original had this setting. */
+	/** Refuse a value out of range even though v1 has this setting. */
 	strictRange?: true;
 }
 
 export interface TextSetting extends Named {
 	kind: "text";
 	default: string;
-	/** What is wrong with the text; undefined if nothing is. */
+	/** Returns what is wrong with the text, or undefined. */
 	check?: (text: string) => string | undefined;
 }
 
 export interface ListSetting extends Named {
 	kind: "list";
 	default: readonly string[];
-	/** What is wrong with the entries; undefined if nothing is. */
+	/** Returns what is wrong with the entries, or undefined. */
 	check?: (entries: readonly string[]) => string | undefined;
-	/** The flag adds to the variable, where it otherwise replaces it. */
+	/** The flag adds to the variable instead of replacing it. */
 	adds?: true;
 }
 
 export interface SwitchSetting extends Named {
 	kind: "switch";
 	default: boolean;
-	/** What turning it off does, where it is on by default. */
+	/** Help for the `--no-` flag of a switch that is on by default. */
 	helpOff?: string;
 }
 
 export interface ChoiceSetting extends Named {
 	kind: "choice";
 	default: string;
-	/** Accepted words; a value is the word it stands for. */
+	/** Accepted words, and the value that each stands for. */
 	choices: Readonly<Record<string, string>>;
-	/** Words that an original setting may hold as well, and the choice that is nearest. */
+	/** Further words that v1 accepts, and the nearest choice for each. */
 	nearest?: Readonly<Record<string, string>>;
 }
 
@@ -70,7 +70,7 @@ export type Setting =
 	| SwitchSetting
 	| ChoiceSetting;
 
-/** Settings by the long form of their flag, without its dashes. */
+/** Settings by their long flag, without the dashes. */
 export type SettingTable = Readonly<Record<string, Setting>>;
 
 type Value<S extends Setting> = S extends { kind: "integer" }
@@ -90,7 +90,7 @@ export function variableName(name: string): string {
 	return `HAPPO_AGENT_${name.replaceAll("-", "_").toUpperCase()}`;
 }
 
-/** Every bad value of one start, one line each: `<where>: <what is wrong>`. */
+/** All invalid values of the command line and the environment, one line each: `<where>: <what is wrong>`. */
 export class SettingsError extends Error {
 	readonly lines: readonly string[];
 
@@ -100,16 +100,15 @@ export class SettingsError extends Error {
 	}
 }
 
-// what Go's strconv.ParseBool takes, and the words people write
+// the words that Go's strconv.ParseBool accepts, and common others
 const words: Readonly<Record<string, boolean>> = {
 	...{ "1": true, t: true, true: true, y: true, yes: true, on: true },
 	...{ "0": false, f: false, false: false, n: false, no: false, off: false },
 };
 
-/** Where a value was given. */
 type Source = "flag" | "variable";
 
-/** A value, and what is wrong with the text that it stands in for. */
+/** A value; with a complaint if it replaces an invalid text. */
 interface Converted {
 	value: unknown;
 	complaint?: string;
@@ -121,8 +120,8 @@ function wholeNumber(setting: IntegerSetting, text: string): Converted {
 	const sign = trimmed.startsWith("-") ? -1 : 1;
 	if (/^(0|[1-9]\d*|0[xX][\da-fA-F]+)$/.test(digits))
 		return { value: Number(digits) * sign };
-	// Go's base 0, which nobody means today
-	if (setting.original && /^0[0-7]+$/.test(digits))
+	// v1 reads a leading zero as octal (Go's base 0), which is rarely intended
+	if (setting.inV1 && /^0[0-7]+$/.test(digits))
 		return {
 			value: Number.parseInt(digits, 8) * sign,
 			complaint: `a leading zero makes the number octal: ${text}`,
@@ -135,16 +134,16 @@ function integer(
 	text: string,
 	source: Source,
 ): Converted {
-	const { original = false, strictRange = false, minimum, maximum } = setting;
+	const { inV1 = false, strictRange = false, minimum, maximum } = setting;
 	const read = wholeNumber(setting, text);
 	const number = read.value as number;
-	const isUsable = original
+	const isUsable = inV1
 		? !Number.isNaN(number)
 		: Number.isSafeInteger(number);
 	if (!isUsable) {
 		const complaint = `not a whole number: ${text}`;
-		// the original ignored such a variable, and refused such a flag
-		if (original && source === "variable")
+		// v1 ignores such a variable and refuses such a flag
+		if (inV1 && source === "variable")
 			return { value: setting.default, complaint };
 		throw new Error(complaint);
 	}
@@ -152,7 +151,7 @@ function integer(
 	if (number >= minimum && number <= maximum) return read;
 	const also = setting.unset === undefined ? "" : ` or ${setting.unset}`;
 	const complaint = `must be ${minimum} to ${maximum}${also}: ${text}`;
-	if (!original || strictRange) throw new Error(complaint);
+	if (!inV1 || strictRange) throw new Error(complaint);
 	return { value: Math.min(maximum, Math.max(minimum, number)), complaint };
 }
 
@@ -166,8 +165,8 @@ function list(setting: ListSetting, texts: readonly string[]): Converted {
 	const entries = texts.flatMap(splitList);
 	const complaint = setting.check?.(entries);
 	if (!complaint) return { value: entries };
-	// bad entries stop the start: they decide who may do what
-	if (setting.original && entries.length === 0)
+	// invalid entries abort startup, because lists decide who may do what
+	if (setting.inV1 && entries.length === 0)
 		return { value: setting.default, complaint };
 	throw new Error(complaint);
 }
@@ -180,7 +179,7 @@ function onOrOff(
 	const value = words[text.trim().toLowerCase()];
 	if (value !== undefined) return { value };
 	const complaint = `not yes or no: ${text}`;
-	if (setting.original && source === "variable")
+	if (setting.inV1 && source === "variable")
 		return { value: setting.default, complaint };
 	throw new Error(complaint);
 }
@@ -190,7 +189,7 @@ function choice(setting: ChoiceSetting, text: string): Converted {
 	const word = text.trim().toLowerCase();
 	if (Object.hasOwn(choices, word)) return { value: choices[word] };
 	const complaint = `must be one of ${Object.keys(choices).join(", ")}: ${text}`;
-	if (!setting.original) throw new Error(complaint);
+	if (!setting.inV1) throw new Error(complaint);
 	const near = Object.hasOwn(nearest, word) ? nearest[word] : undefined;
 	return { value: choices[near ?? setting.default], complaint };
 }
@@ -200,7 +199,7 @@ const initial = (setting: Setting) =>
 		? setting.choices[setting.default]
 		: setting.default;
 
-/** One value from the texts it was given as; throws what is wrong with it. */
+/** Converts the texts of a setting to its value. Throws an error that says what is wrong. */
 function convert(
 	setting: Setting,
 	texts: readonly string[],
@@ -224,7 +223,7 @@ function convert(
 	}
 }
 
-/** What is wrong with the texts of a flag; undefined if nothing is. */
+/** Returns what is wrong with the texts of a flag, or undefined. */
 export function badTexts(
 	setting: Setting,
 	texts: readonly string[],
@@ -241,7 +240,7 @@ function shownValue(value: unknown): string {
 	return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
 }
 
-/** The texts of a setting in the order in which they count; undefined if it is not given. */
+/** The texts of a setting, variable before flag if both count; undefined if neither is given. */
 function givenTexts(
 	setting: Setting,
 	flag: readonly string[] | undefined,
@@ -254,10 +253,10 @@ function givenTexts(
 }
 
 /**
- * The values of a table. `flags` holds the texts given on the command line, in
- * order; `defaults` replace the table's. An empty variable counts as not set.
- * `warn` gets a line for each value that another one is used for. Throws a
- * SettingsError that names every bad value at once.
+ * Resolves the values of a table. `flags` has the texts from the command line, in
+ * order; `defaults` override the table's. An empty variable counts as not set.
+ * `warn` gets a line for each invalid value that is replaced by another. Throws a
+ * SettingsError with all invalid values.
  */
 export function resolveSettings<T extends SettingTable>(
 	table: T,

@@ -56,7 +56,7 @@ const appendSettings = {
 		help: "sent along; no agent compares it. As the variable HAPPO_AGENT_API_KEY it does not show in ps",
 	},
 	"dry-run": {
-		original: true,
+		inV1: true,
 		short: "n",
 		kind: "switch",
 		default: false,
