@@ -137,9 +137,7 @@ function integer(
 	const { inV1 = false, strictRange = false, minimum, maximum } = setting;
 	const read = wholeNumber(setting, text);
 	const number = read.value as number;
-	const isUsable = inV1
-		? !Number.isNaN(number)
-		: Number.isSafeInteger(number);
+	const isUsable = inV1 ? !Number.isNaN(number) : Number.isSafeInteger(number);
 	if (!isUsable) {
 		const complaint = `not a whole number: ${text}`;
 		// v1 ignores such a variable and refuses such a flag
