@@ -4,24 +4,24 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { AcknowledgedLog } from "./inspection.ts";
 
-/** What was acknowledged up to a moment. */
+/** What had been acknowledged at one moment. */
 export interface Tally {
-	/** Metrics and machine states that were ever stored, in entries of the store. */
+	/** Entries (metrics and machine states) ever stored. */
 	written: number;
-	/** How many of them were deleted since: taken, or too old. */
+	/** Entries deleted since, because they were acknowledged or too old. */
 	removed: number;
-	/** When the last one was stored; milliseconds since 1970. */
+	/** When the last entry was stored, in milliseconds since 1970. */
 	at: number;
 }
 
 export interface AcknowledgedMark extends Tally {
-	/** The later of two marks has the larger one. */
+	/** Counts up; the mark with the larger number is the newer one. */
 	serial: number;
-	/** LevelDB's log then, and how much of it there was. */
+	/** The newest log file of LevelDB at that moment, and its size. */
 	log?: AcknowledgedLog;
 }
 
-/** In the directory of the database; LevelDB leaves files of other names alone. */
+/** A file in the database's directory. LevelDB ignores files with unknown names. */
 export const markName = "ACKNOWLEDGED";
 
 const slotBytes = 512;
@@ -29,7 +29,7 @@ const slotBytes = 512;
 const isTally = (value: Partial<Tally>): value is Tally =>
 	[value.written, value.removed, value.at].every(Number.isSafeInteger);
 
-/** A tally from its JSON; undefined if it is none. */
+/** Parses a tally from JSON; undefined if the text is not one. */
 export function parseTally<T extends Tally>(text: string): T | undefined {
 	try {
 		const value: unknown = JSON.parse(text);
@@ -40,14 +40,17 @@ export function parseTally<T extends Tally>(text: string): T | undefined {
 	}
 }
 
-/** The newest of the two marks that is intact; undefined without one, as in an older database. */
+/**
+ * Reads the newer of the two marks, skipping damaged ones. Undefined if there is none, as in a
+ * database from an older version.
+ */
 export async function readMark(
 	directory: string,
 ): Promise<AcknowledgedMark | undefined> {
 	const bytes = await readFile(join(directory, markName)).catch(() =>
 		Buffer.alloc(0),
 	);
-	// each by its place: the first place is NULs while only the second was written
+	// read each slot at its offset: slot 0 is all NULs until it is first written
 	return [0, slotBytes]
 		.flatMap((at) => {
 			const line = bytes.toString("utf8", at, at + slotBytes);
@@ -59,9 +62,9 @@ export async function readMark(
 }
 
 /**
- * Writes marks in turn to two places of a file, so that one is intact whatever
- * happens. In place and without a sync: an older mark after a crash says less,
- * and a new file each second would look like a change of the directory.
+ * Writes marks alternately to two slots of one file, so one of them is intact even after a crash.
+ * It writes in place and does not sync: an older mark after a crash only detects less loss, and a
+ * new file every second would look like a change of the directory.
  */
 export function createMarkFile(directory: string): {
 	write(mark: AcknowledgedMark): Promise<void>;

@@ -36,7 +36,7 @@ export interface Row {
 	value: Buffer;
 }
 
-/** Keys from `from` to, and without, `before`. */
+/** Keys from `from` (included) to `before` (excluded). */
 export interface Range {
 	from: string;
 	before: string;
@@ -45,73 +45,72 @@ export interface Range {
 }
 
 /**
- * One LevelDB directory. Every operation but `properties` throws
- * StoreUnavailable, and tries to open the database again when it is closed.
- * Values have a checksum: one that is damaged is moved to `x-<key>`, which is
- * logged, and is not there any more for `read` and `rows`.
+ * One LevelDB directory. Every operation except `properties` may throw StoreUnavailable; when the
+ * database is closed, the operation first tries to reopen it.
+ * Every value carries a checksum. A damaged value is logged and moved to `x-<key>`; `read` and
+ * `rows` then no longer return it.
  */
 export interface Database {
 	/**
-	 * All of them or none, on disk (fdatasync) when it resolves. One that was
-	 * refused may be there nevertheless, as after a crash.
+	 * Atomic, and on disk (fdatasync) when it resolves. A rejected write may still have reached the
+	 * disk, as after a crash.
 	 */
 	write(writes: readonly Write[]): Promise<void>;
 	read(key: string): Promise<Buffer | undefined>;
 	/**
-	 * In the order of the keys, from one snapshot: when the database had to be
-	 * reopened meanwhile, what follows is from a later one.
+	 * Yields entries in key order from one snapshot. If the database has to be reopened on the way,
+	 * the rest comes from a later snapshot.
 	 */
 	rows(range: Range): AsyncIterable<Row>;
 	keys(range: Range): AsyncIterable<string>;
 	/**
-	 * Deletes a range, but for the keys to keep, and gives its disk space back;
-	 * false: nothing was there to delete. While someone reads rows or keys from
-	 * before, the space is given back behind the last of them.
+	 * Deletes the keys of a range, except those to keep, and reclaims their disk space. Returns false
+	 * if there was nothing to delete. While older iterators are open, reclaiming waits for the last
+	 * of them to close.
 	 */
 	clear(range: Range, keeps?: (key: string) => boolean): Promise<boolean>;
-	/** Gives the disk space back of a range whose entries were all deleted; as `clear` does. */
+	/** Reclaims the disk space of a range whose entries are all deleted, as `clear` does. */
 	reclaim(range: Range): Promise<void>;
 	compact(): Promise<void>;
 	/**
-	 * Checks every block of every table now, slowly, as is done a minute after each
-	 * opening and once a day; repairs the database when one is damaged. Resolves
-	 * early when the database is closed meanwhile. Throws nothing: the log and
-	 * `damages` say what was found.
+	 * Checks every block of every table now, at low speed, and repairs the database if one is
+	 * damaged. The same check runs a minute after each opening and once a day. Resolves early if the
+	 * database is closed meanwhile. Never throws: the log and `damages` have the result.
 	 */
 	checkTables(): Promise<void>;
-	/** LevelDB's `leveldb.<name>`; `""` for unknown names, and while closed. */
+	/** LevelDB's `leveldb.<name>`; `""` for an unknown name, and while the database is closed. */
 	properties(names: readonly string[]): Record<string, string>;
-	/** Moves a value that is damaged to `x-<key>`, which is logged and counted. */
+	/** Moves a damaged value to `x-<key>`, logs it and counts it. */
 	moveAside(key: string, value: Uint8Array, reason: string): Promise<void>;
-	/** Size of its files; 0 when they cannot be looked at. */
+	/** Size of the database's files; 0 if they cannot be read. */
 	diskBytes(): Promise<number>;
 	readonly directory: string;
-	/** What was found damaged since the start. */
+	/** Damage found since the start. */
 	readonly damages: Readonly<Damages>;
-	/** Why it cannot be used now; after a failed write until one succeeds. */
+	/** Why the database cannot be used now. After a failed write, set until a write succeeds. */
 	readonly unavailable: string | undefined;
 	/**
-	 * Opens it before the first operation would. Throws StoreLocked when it is open
-	 * already, here or in another process, and has changed nothing then; resolves
-	 * in any other case, with `unavailable` set when it cannot be used yet.
+	 * Opens the database ahead of the first operation. Throws StoreLocked, having changed nothing, if
+	 * the database is already open in this or another process. Resolves in every other case; if the
+	 * database cannot be used yet, `unavailable` is set.
 	 */
 	open(): Promise<void>;
-	/** Waits for writes; can be called again. */
+	/** Waits for pending writes. May be called more than once. */
 	close(): Promise<void>;
 }
 
 /**
- * The directories that this process has open. LevelDB refuses to open one
- * twice, but gives up the lock against other processes as it does so: closing
- * any descriptor of a file ends a process's fcntl locks on it.
+ * Directories that this process has open. LevelDB refuses to open a directory twice, but doing so
+ * closes a descriptor of LOCK, and closing any descriptor of a file drops the process's fcntl locks
+ * on it.
  */
 const inUse = new Set<string>();
 
-/** A key that nobody uses, for a write that only asks whether writing works. */
+/** An unused key, written only to test whether the database accepts writes. */
 const noKey = "\0";
 
-/** What is sealed between two turns of the event loop. */
-const BYTES_AT_ONCE = 1_048_576;
+/** Bytes to seal before yielding to the event loop. */
+const bytesAtOnce = 1_048_576;
 
 function bounds({ from, before, reverse = false, limit = -1 }: Range) {
 	return { gte: from, lt: before, reverse, limit };
@@ -123,27 +122,30 @@ function operation(write: Write) {
 	return { type: "put", key, value: sealValue(key, value) } as const;
 }
 
-/** Values are sealed on the event loop: 10 MB at once would hold up everything else for 100 ms. */
+/**
+ * Seals the values, yielding to the event loop in between: sealing 10 MB in one go would block it
+ * for 100 ms.
+ */
 async function operationsOf(writes: readonly Write[]) {
 	const operations: ReturnType<typeof operation>[] = [];
 	let bytes = 0;
 	for (const write of writes) {
 		operations.push(operation(write));
 		bytes += sizeOfWrite(write);
-		if (bytes < BYTES_AT_ONCE) continue;
+		if (bytes < bytesAtOnce) continue;
 		bytes = 0;
 		await nextTurn();
 	}
 	return operations;
 }
 
-/** Bytes of a write, about: keys are ASCII, and metrics nearly all. */
+/** Approximate bytes of a write: keys are ASCII, and so are nearly all metrics. */
 function sizeOfWrite(write: Write): number {
 	if ("delete" in write) return write.delete.length;
 	return write.put.length + write.value.length;
 }
 
-/** What is left of a range after its next `count` keys, up to `last`. */
+/** The rest of a range after `count` more keys, the last of which was `last`. */
 function rest(range: Range, last: string, count: number): Range {
 	return {
 		...range,
@@ -156,15 +158,15 @@ interface DatabaseParts {
 	directory: string;
 	log: Pick<Log, "info" | "warning" | "error">;
 	now?: () => Date;
-	/** Largest size of all copies of it that are put aside when it is damaged; 0 is no limit. */
+	/** Maximum total size, in bytes, of the copies kept of a damaged database; 0 means no limit. */
 	maxCopiesBytes?: number;
 	/** undefined: there is no addon. */
 	lockFile?: LockFile | undefined;
-	/** When its tables are checked. */
+	/** When to check tables. */
 	tableCheckTimes?: TableCheckTimes | undefined;
 }
 
-/** A database as `createDatabase` makes it, opened. Throws StoreLocked. */
+/** Creates a database as `createDatabase` does, and opens it. Throws StoreLocked. */
 export async function openDatabase(parts: DatabaseParts): Promise<Database> {
 	const database = createDatabase(parts);
 	await database.open();
@@ -172,9 +174,9 @@ export async function openDatabase(parts: DatabaseParts): Promise<Database> {
 }
 
 /**
- * The database of a directory, which is not touched before it is opened, and then
- * made as needed with mode 0700. Only damage is repaired, after a copy was put
- * aside as `<directory>.damaged-<time>`.
+ * Creates a database for a directory. Nothing is touched until it is opened; opening creates the
+ * directory if needed, with mode 0700. Repairs nothing but damage, and copies the database to
+ * `<directory>.damaged-<time>` first.
  */
 export function createDatabase(parts: DatabaseParts): Database {
 	const directory = resolve(parts.directory);
@@ -206,7 +208,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 	const flushing = createFlushing();
 	let closed: Promise<void> | undefined;
 
-	/** One write at a time: none may be answered after one that failed. */
+	/** Runs writes one at a time: a write queued behind a failed one must not be acknowledged. */
 	const writeCounted = async (
 		work: (level: Level) => Promise<Tally | undefined>,
 	) => {
@@ -238,7 +240,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 		});
 	};
 
-	/** A value as it was stored; undefined: it is damaged, and was moved out of the way. */
+	/** The value as it was stored; undefined if it was damaged, and is now moved aside. */
 	const openValue = async (key: string, stored: Buffer) => {
 		try {
 			return key.startsWith("x-") ? stored : openSealed(key, stored);
@@ -249,7 +251,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 		}
 	};
 
-	/** The entries of a range; it goes on where it was when it is reopened. */
+	/** Yields the entries of a range, and continues at the same key if the database is reopened. */
 	async function* entries(
 		range: Range,
 		values: boolean,
@@ -287,7 +289,7 @@ export function createDatabase(parts: DatabaseParts): Database {
 
 	const compact = async (from: string, before: string) => {
 		await store.use("read", (level) => level.compactRange(from, before));
-		// it reports nothing, but after a failed one LevelDB refuses to write
+		// compactRange reports no errors, but LevelDB refuses writes after a failed one
 		await write((level) => level.del(noKey, { sync: true }));
 	};
 
@@ -370,7 +372,8 @@ export function createDatabase(parts: DatabaseParts): Database {
 			return store.unavailable;
 		},
 		open: async () => {
-			// without this a new directory would have two names when a parent is a link
+			// create it first: realpath of a missing directory would not resolve a linked parent, and the
+			// same directory would get two names
 			await mkdir(directory, { mode: 0o700 }).catch(() => undefined);
 			const real = await realpath(directory).catch(() => directory);
 			if (inUse.has(real)) throw new StoreLocked(directory, "this process");

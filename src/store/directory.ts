@@ -2,10 +2,10 @@ import { chmod, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../log.ts";
 
-/** What a directory holds, before LevelDB touches it. */
+/** What a directory contains, before LevelDB touches it. */
 export type Contents = "nothing" | "database" | "damaged database";
 
-/** Makes a directory for us alone, with those above it. Throws the system's error. */
+/** Creates a directory with mode 0700, and its parents. Throws the system's error. */
 export async function makeDirectory(directory: string): Promise<void> {
 	try {
 		await mkdir(directory, { mode: 0o700 });
@@ -17,7 +17,7 @@ export async function makeDirectory(directory: string): Promise<void> {
 	}
 }
 
-/** Takes the rights of others away: process lists are in there. */
+/** Removes other users' permissions: the store contains process lists. */
 async function closeToOthers(
 	directory: string,
 	ours: boolean,
@@ -28,22 +28,22 @@ async function closeToOthers(
 	const was = (mode & 0o7777).toString(8).padStart(4, "0");
 	if (!ours || uid !== process.geteuid?.())
 		return log.warning(
-			`the store's directory is open to others and not ours alone: ${directory} has mode ${was}`,
+			`the store's directory is open to other users, and left so because it is not only ours: ${directory} has mode ${was}`,
 		);
 	try {
 		await chmod(directory, 0o700);
 	} catch {
-		return; // a read-only file system; opening says so
+		return; // read-only file system; opening the database reports it
 	}
 	log.info(
-		`the store's directory is now closed to others: ${directory} had mode ${was}, has 0700`,
+		`closed the store's directory to other users: ${directory} had mode ${was}, now has 0700`,
 	);
 }
 
 /**
- * Closes the directory to others: with mode 0700 unless it holds other things or
- * belongs to someone else. A database without CURRENT is a damaged one, which
- * LevelDB does not see: it would delete the tables.
+ * Sets the directory's mode to 0700, unless it contains other files or belongs to another user, and
+ * returns what it contains. A database without CURRENT counts as damaged: LevelDB would take it for
+ * a new one and delete its tables.
  * Throws the system's error.
  */
 export async function prepareDirectory(
@@ -64,9 +64,9 @@ export async function prepareDirectory(
 }
 
 /**
- * Bytes of the files in it; one that goes meanwhile, or a directory that cannot
- * be read, counts as nothing. The system is not asked for the sizes of files that
- * are `known`: a week of metrics is a thousand tables, at 25 microseconds each.
+ * Total bytes of a directory's files. Files that vanish meanwhile, and a directory that cannot be
+ * read, count as 0. Sizes in `known` are not looked up again: a week of metrics is a thousand
+ * tables, and each stat takes 25 microseconds.
  */
 export async function sizeOf(
 	directory: string,

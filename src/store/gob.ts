@@ -1,14 +1,14 @@
-/** Why bytes are not what the original's store wrote; one line. */
+/** Why bytes are not a value that v1's store wrote, in one line. */
 export class GobError extends Error {}
 
 export interface GobMetrics {
 	hostname: string;
 	timestamp: number;
-	/** `null` where the original had no map at all: its JSON says so too. */
+	/** `null` where v1 had no map, as in v1's JSON. */
 	metrics: Record<string, number> | null;
 }
 
-/** The numbers encoding/gob reserves for its own types. */
+/** Type numbers that encoding/gob reserves for basic types. */
 const integer = 2;
 const float = 4;
 const string = 6;
@@ -20,7 +20,7 @@ type Type =
 
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A position in the bytes; nothing is read, or made, beyond their end. */
+/** Reads bytes in order, and never beyond their end. */
 class Reader {
 	readonly #bytes: Uint8Array;
 	#at = 0;
@@ -40,7 +40,7 @@ class Reader {
 		return this.#bytes.subarray(this.#at - count, this.#at);
 	}
 
-	/** Small numbers are one byte; others begin with their negated length. */
+	/** Small numbers take one byte; others start with their negated length. */
 	unsigned(): bigint {
 		const [first = 0] = this.take(1);
 		if (first < 0x80) return BigInt(first);
@@ -59,7 +59,10 @@ class Reader {
 		return Number(signed);
 	}
 
-	/** How many follow; each takes a byte at least. */
+	/**
+	 * A number of elements. Each takes at least one byte, so a count beyond the remaining bytes is
+	 * wrong.
+	 */
 	count(): number {
 		const value = this.unsigned();
 		if (value > this.left)
@@ -71,7 +74,7 @@ class Reader {
 		return text.decode(this.take(this.count()));
 	}
 
-	/** A float's bytes are reversed, so that small ones stay short. */
+	/** A float's bytes are reversed, which keeps small values short. */
 	float(): number {
 		const view = new DataView(new ArrayBuffer(8));
 		view.setBigUint64(0, this.unsigned(), true);
@@ -80,7 +83,7 @@ class Reader {
 		return value;
 	}
 
-	/** Field numbers are steps from the last one; 0 ends the struct. */
+	/** Field numbers are deltas from the previous field; 0 ends the struct. */
 	*fields(count: number): Generator<number> {
 		for (let field = -1; ; ) {
 			const step = this.unsigned();
@@ -93,7 +96,7 @@ class Reader {
 	}
 }
 
-/** `{ Name, Id }`, of which only what names fields is wanted. */
+/** Skips `{ Name, Id }`. */
 function commonType(reader: Reader): void {
 	for (const field of reader.fields(2))
 		if (field === 0) reader.string();
@@ -108,7 +111,7 @@ function structField(reader: Reader): { name: string; type: number } {
 	return of;
 }
 
-/** The description of a type; arrays and self-encoding types are not ours. */
+/** Reads a type definition. Arrays and self-encoding types never occur in v1's values. */
 function describedType(reader: Reader): Type {
 	let type: Type | undefined;
 	for (const kind of reader.fields(4)) {
@@ -135,10 +138,10 @@ function metricsMap(reader: Reader): Record<string, number> {
 	const entries: [string, number][] = [];
 	for (let left = reader.count(); left > 0; left--)
 		entries.push([reader.string(), reader.float()]);
-	return Object.fromEntries(entries); // makes own keys of `__proto__` too
+	return Object.fromEntries(entries); // also makes `__proto__` an own key
 }
 
-/** The names of the fields in their order, when the types are the original's. */
+/** The field names in order; throws unless the types are v1's. */
 function metricsFields(types: ReadonlyMap<number, Type>, id: number): string[] {
 	const slice = types.get(id);
 	const struct = slice?.kind === "slice" ? types.get(slice.element) : undefined;
@@ -170,12 +173,10 @@ function metricsData(reader: Reader, names: readonly string[]): GobMetrics {
 }
 
 /**
- * Reads what happo-agent 1.1.0 kept under `m-<seconds>`: one `[]MetricsData` by
- * Go's encoding/gob, with its own descriptions of the types. Fields with Go's
- * zero value are left out there: a missing map is `null`, an empty one is not
- * left out. Bytes that are not UTF-8 become U+FFFD, as in the original's JSON.
- * Throws GobError for anything else, for NaN and infinities, and for integers
- * that JSON clients cannot hold.
+ * Decodes the value that v1 stored under `m-<seconds>`: one `[]MetricsData` in Go's encoding/gob,
+ * with its type definitions. Gob omits fields with Go's zero value, so a nil map decodes to `null`;
+ * an empty map is not omitted. Bytes that are not UTF-8 become U+FFFD, as in v1's JSON.
+ * Throws GobError for anything else, for NaN and infinities, and for integers beyond 2^53.
  */
 export function decodeGobMetrics(bytes: Uint8Array): GobMetrics[] {
 	const stream = new Reader(bytes);
@@ -199,18 +200,18 @@ export function decodeGobMetrics(bytes: Uint8Array): GobMetrics[] {
 }
 
 /**
- * The types of the original's values, byte for byte as happo-agent 1.1.0 wrote
- * them: `[]MetricsData`, its struct, `map[string]float64`.
+ * The type definitions of v1's values, byte for byte: `[]MetricsData`, its struct, and
+ * `map[string]float64`.
  */
 const originalTypes = Buffer.from(
 	"0dff85020102ff860001ff82000041ff810301010b4d6574726963734461746101ff820001030108486f73744e616d65010c00010954696d657374616d7001040001074d65747269637301ff8400000022ff83040101126d61705b737472696e675d666c6f6174363401ff8400010c01080000",
 	"hex",
 );
 
-/** The number of the slice among them. */
+/** The type number of the slice. */
 const originalSlice = 67;
 
-/** Bytes that grow as they are written. */
+/** A buffer that grows as it is written. */
 class Writer {
 	#bytes = Buffer.allocUnsafe(64 * 1024);
 	#length = 0;
@@ -224,7 +225,7 @@ class Writer {
 		this.#bytes = larger;
 	}
 
-	/** As `Reader.unsigned` reads it. */
+	/** The inverse of `Reader.unsigned`. */
 	unsigned(value: bigint): void {
 		this.#need(9);
 		if (value < 0x80n) {
@@ -261,7 +262,7 @@ class Writer {
 	}
 }
 
-/** A struct: fields with Go's zero value are left out, numbers are steps from the last one. */
+/** Writes a struct: omits fields with Go's zero value; field numbers are deltas. */
 function writeMetrics(writer: Writer, of: GobMetrics): void {
 	let step = 1n;
 	const field = (isThere: boolean, write: () => void) => {
@@ -287,9 +288,8 @@ function writeMetrics(writer: Writer, of: GobMetrics): void {
 }
 
 /**
- * Writes a value as happo-agent 1.1.0 does: the same bytes, but for the order of
- * the metrics of a sample, which Go changes at every writing. `decodeGobMetrics`
- * reads it. Timestamps are whole numbers that JSON can hold.
+ * Encodes a value exactly as v1 does, except for the order of a sample's metrics, which Go
+ * randomizes. `decodeGobMetrics` reads it back. Timestamps must be safe integers.
  */
 export function encodeGobMetrics(all: readonly GobMetrics[]): Buffer {
 	const writer = new Writer();

@@ -1,5 +1,5 @@
-/** Characters of values that are written at once; one append may have more. */
-const most = 1024 * 1024;
+/** Maximum characters in a group, after which a new one begins; a single append may be larger. */
+const maxGroupCharacters = 1024 * 1024;
 
 interface Group {
 	values: string[];
@@ -8,10 +8,9 @@ interface Group {
 }
 
 /**
- * Writes what comes while its turn has not come in one piece, in the order of
- * coming: a sync of the disk takes longer than all else, and one is enough for
- * all who wait for the one before. Each hears when its own values are written, or
- * what kept the group from being written. `turn` runs one work after the other.
+ * Group commit: writes all values that queue up behind the current write in one batch, in order of
+ * arrival. A sync dominates the cost of a write, so one sync serves all of them. Each caller's
+ * promise settles with the write of its group. `turn` runs work one at a time.
  */
 export function inGroups(
 	turn: (work: () => Promise<void>) => Promise<void>,
@@ -23,7 +22,7 @@ export function inGroups(
 		const group: Group = {
 			values: [],
 			size: 0,
-			// the work begins later than this function ends
+			// runs after begin() has returned, so `group` is set
 			written: turn(() => {
 				if (waiting === group) waiting = undefined;
 				return write(group.values);
@@ -33,7 +32,7 @@ export function inGroups(
 	};
 
 	return (values) => {
-		if (!waiting || waiting.size >= most) waiting = begin();
+		if (!waiting || waiting.size >= maxGroupCharacters) waiting = begin();
 		for (const value of values) {
 			waiting.values.push(value);
 			waiting.size += value.length;

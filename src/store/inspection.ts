@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { Fields, maskedCrc32c } from "./level-format.ts";
 import { damageOfTable } from "./table-blocks.ts";
 
-/** Damage of a database that LevelDB would pass over in silence. */
+/** Damage that LevelDB would silently ignore. */
 export interface Damage {
 	reason: string;
-	/** Whether LevelDB's repair finds more than its opening: not in a log. */
+	/** Whether LevelDB's repair recovers more than opening does. False for damage in a log. */
 	repair: boolean;
 }
 
-/** A log, and how many bytes of it were acknowledged. */
+/** A log file, and how many of its bytes were acknowledged. */
 export interface AcknowledgedLog {
 	name: string;
 	bytes: number;
@@ -22,9 +22,9 @@ const fileName = (number: number, suffix: string) =>
 const numberOf = (name: string) => Number.parseInt(name, 10);
 
 /**
- * Compares a closed database's files with what its MANIFEST names and what was
- * acknowledged, and looks at the logs' checksums. Changes nothing; undefined where
- * nothing is wrong, and where LevelDB itself reports what is. Throws nothing.
+ * Compares the files of a closed database with its MANIFEST and with what was acknowledged, and
+ * verifies the logs' checksums. Read-only. Returns undefined if all is well, or if LevelDB itself
+ * reports the damage. Never throws.
  */
 export async function inspectDatabase(
 	directory: string,
@@ -48,7 +48,7 @@ export async function inspectDatabase(
 			.sort((a, b) => numberOf(a) - numberOf(b));
 		if (logNumber > 0 && !logs.some((name) => numberOf(name) === logNumber))
 			return {
-				reason: `${fileName(logNumber, "log")}, which ${current} names, is missing: it was removed, or ${current} was cut`,
+				reason: `${fileName(logNumber, "log")}, which ${current} names, is missing: it was removed, or ${current} was truncated`,
 				repair: true,
 			};
 		if (
@@ -88,14 +88,14 @@ export async function inspectDatabase(
 		}
 		return undefined;
 	} catch {
-		// what cannot be read, LevelDB cannot read either
+		// LevelDB cannot read it either, and reports it
 		return undefined;
 	}
 }
 
 /**
- * Checks the blocks of all tables of a closed database. Changes nothing.
- * @returns the first damage, as text; undefined: there is none that can be read
+ * Checks the blocks of all tables of a closed database. Read-only.
+ * @returns the first damage found, as text; undefined if there is none
  */
 export async function inspectTables(
 	directory: string,
@@ -103,24 +103,24 @@ export async function inspectTables(
 	const names = await readdir(directory);
 	for (const name of names.filter((name) => /^\d+\.(ldb|sst)$/.test(name))) {
 		const damage = await damageOfTable(join(directory, name), async () => {})
-			// what cannot be read, LevelDB cannot read either
+			// LevelDB cannot read it either, and reports it
 			.catch(() => undefined);
 		if (damage !== undefined) return `${name}: ${damage}`;
 	}
 	return undefined;
 }
 
-/** What a database's MANIFEST names. */
+/** The contents of a database's MANIFEST. */
 interface Manifest {
-	/** The number of the oldest log that is still needed; 0: none was yet. */
+	/** Number of the oldest log still needed; 0 if there is none yet. */
 	logNumber: number;
-	/** Bytes of its tables by their number. */
+	/** Table sizes in bytes, by table number. */
 	tables: Map<number, number>;
 }
 
 /**
- * Reads a MANIFEST; undefined when it is not one, or damaged before its end, of
- * which LevelDB itself speaks. A part that is cut off is not missed.
+ * Parses a MANIFEST. Returns undefined if it is not one or is damaged in the middle, which LevelDB
+ * reports itself. A truncated end is not detected.
  */
 function readManifest(bytes: Buffer): Manifest | undefined {
 	const { records, damagedAt } = readLogRecords(bytes);
@@ -148,7 +148,7 @@ function readManifest(bytes: Buffer): Manifest | undefined {
 	try {
 		for (const record of records) {
 			const fields = new Fields(record);
-			// a moved table is deleted at one level and new at another, in this order
+			// a table that changes level is deleted at one level, then added at another, in this order
 			while (fields.left > 0) apply(fields);
 		}
 	} catch (error) {
@@ -161,16 +161,19 @@ function readManifest(bytes: Buffer): Manifest | undefined {
 const blockBytes = 32_768;
 const headerBytes = 7;
 
-/** What a file in LevelDB's log format holds: its log, or its manifest. */
+/** The contents of a file in LevelDB's log format: a log or a MANIFEST. */
 interface LogRecords {
 	records: Buffer[];
-	/** Where a record is damaged although intact ones follow; -1 if nowhere. A writer that dies leaves no such thing. */
+	/**
+	 * Byte offset of the first damaged record that has intact records after it; -1 if there is none.
+	 * A crash of the writer cannot cause this.
+	 */
 	damagedAt: number;
 }
 
 /**
- * Reads a file in LevelDB's log format. LevelDB itself goes on behind a damaged
- * record, without a word; a record that is cut at the end is what a crash leaves.
+ * Parses a file in LevelDB's log format. LevelDB silently skips damaged records. A truncated last
+ * record is what a crash leaves, and is no damage.
  */
 function readLogRecords(bytes: Buffer): LogRecords {
 	const records: Buffer[] = [];
@@ -187,7 +190,7 @@ function readLogRecords(bytes: Buffer): LogRecords {
 		const length = bytes.readUInt16LE(at + 4);
 		const type = bytes[at + 6] ?? 0;
 		const next = at + headerBytes + length;
-		// space that was set aside, or never written
+		// preallocated or never written
 		if (type === 0 && length === 0 && bytes.readUInt32LE(at) === 0) {
 			at = end;
 			continue;

@@ -1,15 +1,18 @@
 import type { Database } from "./database.ts";
 
 /**
- * Keys of the store. `m-<unix seconds of arrival>` and `s-<unix seconds>` are
- * the original's. Ours besides: `m-<seconds>-<six digits>` for later writes of
- * one second, `l-<batch>` for leases, `c-<metric key>/<consumer>` for what a
- * consumer has acknowledged, `x-<key>` for values nobody can read, `t-retention`
- * for the time of the retention, `t-written` for the count of what was written. Keys sort as text, which is by time as long as
- * seconds have ten digits: 2001 to 2286.
+ * Keys of the store. v1 has `m-<unix seconds of arrival>` and `s-<unix seconds>`. We add:
+ * - `m-<seconds>-<six digits>`: later writes within the same second
+ * - `l-<batch>`: leases
+ * - `c-<metric key>/<consumer>`: what a consumer has acknowledged
+ * - `x-<key>`: unreadable values
+ * - `t-retention`: the retention clock
+ * - `t-written`: the count of entries written
+ *
+ * Keys sort as text, which equals order by time while seconds have ten digits (2001 to 2286).
  */
 
-/** Keys of one kind, as a range of the store: `-` comes before `.`. */
+/** Key ranges by kind: `-` sorts directly before `.`. */
 export const kind = {
 	metrics: { from: "m-", before: "m." },
 	machineStates: { from: "s-", before: "s." },
@@ -17,46 +20,48 @@ export const kind = {
 	acknowledged: { from: "c-m-", before: "c-m." },
 } as const;
 
-/** The last second of ten digits: a clock beyond it is wrong, and text must still sort by time. */
+/**
+ * The last second with ten digits. A clock beyond it is wrong, and keys must still sort by time.
+ */
 const lastSecond = 9_999_999_999;
 
-/** Second of arrival by the wall clock, which is in milliseconds. */
+/** Second of arrival, from the wall clock in milliseconds. */
 export const secondOf = (now: number) =>
 	Math.min(Math.floor(now / 1000), lastSecond);
 
-/** Key of the nth write, from 0, in a second of arrival. */
+/** Key of the nth write, counted from 0, within a second. */
 export function metricKey(seconds: number, nth: number): string {
 	return nth === 0
 		? `m-${seconds}`
 		: `m-${seconds}-${String(nth).padStart(6, "0")}`;
 }
 
-/** Keys of a kind that are older than a second; undefined where text does not sort by time. */
+/** Keys of a kind older than a second; undefined if text order is not time order there. */
 export function olderThan(
 	of: { from: string; before: string },
 	seconds: number,
 ): { from: string; before: string } | undefined {
-	// a clock that was reset to 1980 or 2000 makes nine digits, which sort behind all of today's
+	// a clock reset to 1980 or 2000 gives nine digits, which sort after today's ten
 	if (seconds < 1_000_000_000 || seconds > lastSecond) return undefined;
 	return { ...of, before: `${of.from}${seconds}` };
 }
 
-/** All keys of one second of arrival. */
+/** All keys of one second. */
 const keysOfSecond = (seconds: number) => ({
 	from: `m-${seconds}`,
 	before: `m-${seconds}.`,
 });
 
-/** Second of arrival of a metric key, and which write of that second it is. */
+/** Splits a metric key into its second of arrival and its number within that second. */
 export function partsOf(key: string): { seconds: number; nth: number } {
 	const [, seconds, nth] = key.split("-");
 	return { seconds: Number(seconds), nth: Number(nth ?? 0) };
 }
 
-/** How much was ever written, and removed. */
+/** Counts of entries written and removed. */
 export const writtenKey = "t-written";
 
-/** The time that retention went by, lately. */
+/** The last recorded time of the retention clock. */
 export const retentionKey = "t-retention";
 
 export const leaseKey = (batchId: string) => `l-${batchId}`;
@@ -64,9 +69,9 @@ export const leaseKey = (batchId: string) => `l-${batchId}`;
 export const acknowledgedKey = (key: string, consumer: string) =>
 	`c-${key}/${consumer}`;
 
-/** Gives every write of metrics a key that no other write had or has. */
+/** Gives every write of metrics a key that is unique forever. */
 export interface KeyMaker {
-	/** That many keys in the second it is now, in order. */
+	/** The next `count` keys of the current second, in order. */
 	next(count: number): Promise<string[]>;
 }
 
@@ -76,7 +81,10 @@ export function createKeyMaker(
 ): KeyMaker {
 	let last: { seconds: number; nth: number } | undefined;
 
-	/** The last write in a second: after a restart, or when the clock went back, it may have some. */
+	/**
+	 * The last write stored within a second: there may be some after a restart, or after the clock
+	 * went back.
+	 */
 	const lastOf = async (seconds: number) => {
 		const range = { ...keysOfSecond(seconds), reverse: true, limit: 1 };
 		for await (const key of database.keys(range)) return partsOf(key);

@@ -2,32 +2,37 @@ import { randomBytes } from "node:crypto";
 import type { Database, Write } from "./database.ts";
 import { kind, leaseKey } from "./keys.ts";
 
-/** A batch lent to a consumer. */
+/** A batch leased to a consumer. */
 export interface Lease {
 	batchId: string;
 	consumer: string;
-	/** Exactly what was lent. */
+	/** The keys of the batch; they never change. */
 	keys: readonly string[];
-	/** How long it was granted for, in milliseconds. */
+	/** Requested length, in milliseconds. */
 	granted: number;
-	/** When it ends, in milliseconds of the monotonic clock: nobody sets that one. */
+	/** End in milliseconds of the monotonic clock, which cannot be set. */
 	endsAt: number;
-	/** When it ends by the wall clock as it was at the grant, in milliseconds since 1970: for people, and across restarts. */
+	/**
+	 * End in milliseconds since 1970, by the wall clock at the time of the grant; for people, and
+	 * across restarts.
+	 */
 	expiresAt: number;
 }
 
-/** The leases that are not acknowledged yet; the store has a record of each. */
+/** Leases not yet acknowledged. Each has a record in the store. */
 export interface LeaseBook {
 	find(batchId: string): Lease | undefined;
 	all(): Iterable<Lease>;
-	/** A new lease that begins now, and the write that records it. */
+	/** Creates a lease that starts now, and the write that records it. */
 	create(lease: Pick<Lease, "consumer" | "keys" | "granted">): {
 		lease: Lease;
 		write: Write;
 	};
-	/** The same batch from now on, for 0 or more milliseconds, and the write that records it. */
+	/**
+	 * Restarts a lease for `granted` milliseconds (0 ends it), and returns the write that records it.
+	 */
 	extend(lease: Lease, granted: number): { lease: Lease; write: Write };
-	/** What has been written is in force. */
+	/** Puts a lease into effect once its write has succeeded. */
 	enter(lease: Lease): void;
 	remove(batchId: string): void;
 }
@@ -45,7 +50,7 @@ const record = (lease: Lease) => ({
 	},
 });
 
-/** A lease as it is stored. */
+/** A lease as stored. */
 interface LeaseRecord {
 	consumer: string;
 	keys: string[];
@@ -53,7 +58,7 @@ interface LeaseRecord {
 	granted?: number;
 }
 
-/** The record in a value; undefined if there is none. */
+/** Parses a record; undefined if the value is not one. */
 function recordIn(value: Buffer): LeaseRecord | undefined {
 	try {
 		const found: unknown = JSON.parse(value.toString());
@@ -71,7 +76,7 @@ function recordIn(value: Buffer): LeaseRecord | undefined {
 	}
 }
 
-/** Clocks of leases, in milliseconds. */
+/** The clocks of leases, in milliseconds. */
 export interface LeaseClocks {
 	/** Since 1970. */
 	now(): number;
@@ -80,9 +85,9 @@ export interface LeaseClocks {
 }
 
 /**
- * Reads the records of leases that the store has. A lease from before a restart
- * runs for its granted length at most, whatever the wall clock says: records
- * without that length are of an earlier version, which granted a day at most.
+ * Reads the lease records of the store. After a restart, a lease runs for its granted length at
+ * most, whatever the wall clock says. Records without a length come from an earlier version, which
+ * granted a day at most.
  */
 export async function openLeaseBook(
 	database: Database,
@@ -92,8 +97,8 @@ export async function openLeaseBook(
 	for await (const { key, value } of database.rows(kind.leases)) {
 		const stored = recordIn(value);
 		if (!stored) {
-			// an earlier version's, which has no checksum: its data is lent anew
-			await database.moveAside(key, value, "it is no lease");
+			// from an earlier version, which stored no checksum: its data will be leased anew
+			await database.moveAside(key, value, "it is not a lease");
 			continue;
 		}
 		const { consumer, keys, expires_at, granted } = stored;

@@ -11,25 +11,27 @@ import { kind, writtenKey } from "./keys.ts";
 import type { Level } from "./level.ts";
 import { openSealed } from "./sealed-value.ts";
 
-/** How often the mark is written at most. */
+/** Minimum milliseconds between two writes of the mark. */
 const markEveryMilliseconds = 1_000;
 
 /**
- * Counts what is acknowledged: with every write in the database, and in a file
- * of its own beside it, so that a database that has lost its end is known by it.
+ * Counts acknowledged entries, both inside the database (with every write) and in a file beside it.
+ * If the database has lost its latest writes, the two differ.
  */
 export interface Ledger {
-	/** A database was opened: says what is missing, and goes on from what is there. */
+	/**
+	 * Call after opening a database: reports missing entries, and continues from the stored count.
+	 */
 	opened(level: Level): Promise<void>;
-	/** The count after so many more and so many fewer, with the write that records it. */
+	/** The tally after more entries were written and removed, and the value that records it. */
 	next(written: number, removed: number): { tally: Tally; value: string };
-	/** A write is on disk. */
+	/** Call when the write with this tally is on disk. */
 	acknowledged(tally: Tally): void;
-	/** The mark's last writing; the database is closed. */
+	/** Writes the mark a last time; call after closing the database. */
 	close(): Promise<void>;
 }
 
-/** Whether a key is one of the entries that are counted. */
+/** Whether the ledger counts a key's entry. */
 export const isCounted = (key: string) =>
 	[kind.metrics, kind.machineStates].some(
 		({ from, before }) => key >= from && key < before,
@@ -50,7 +52,7 @@ export function createLedger(parts: {
 	directory: string;
 	log: Pick<Log, "error">;
 	now: () => Date;
-	/** Hears how many entries are missing. */
+	/** Called with the number of missing entries. */
 	lost: (entries: number) => void;
 	milliseconds?: number;
 }): Ledger {
@@ -63,7 +65,7 @@ export function createLedger(parts: {
 	let timer: NodeJS.Timeout | undefined;
 	let writing: Promise<void> = Promise.resolve();
 
-	/** The newest log; LevelDB writes to no other. */
+	/** The newest log file, the only one that LevelDB appends to. */
 	const newestLog = () => {
 		const name = readdirSync(directory)
 			.filter((other) => /^\d+\.log$/.test(other))
@@ -83,7 +85,7 @@ export function createLedger(parts: {
 				serial++;
 				return file.write({ ...tally, serial, ...(newest && { log: newest }) });
 			})
-			// an older mark says less; what keeps it from being written, writes say
+			// an older mark only detects less loss; if the disk fails, the store's own writes report it
 			.catch(() => {});
 		return writing;
 	};
@@ -94,14 +96,14 @@ export function createLedger(parts: {
 			serial = Math.max(serial, onDisk?.serial ?? 0);
 			const marked = current ?? onDisk;
 			const stored = await level.get(writtenKey);
-			// a count that is damaged itself says nothing
+			// if the count itself is damaged, assume that nothing is missing
 			const found = stored && (tallyOf(stored) ?? marked);
 			const missing = (marked?.written ?? 0) - (found?.written ?? 0);
 			if (marked && missing > 0) {
 				const there = Math.max(1, marked.written - marked.removed);
 				const count = Math.min(missing, there);
 				log.error(
-					`the store has lost ${entries(count)} of metrics and machine states: what was acknowledged up to ${new Date(marked.at).toISOString()} is not all there${found ? `, after ${new Date(found.at).toISOString()} nothing is` : ""}`,
+					`the store has lost ${entries(count)} of metrics and machine states that were acknowledged by ${new Date(marked.at).toISOString()}${found ? `; nothing stored after ${new Date(found.at).toISOString()} is left` : ""}`,
 				);
 				parts.lost(count);
 			}

@@ -1,4 +1,6 @@
-/** Reads LevelDB's varints and length-prefixed strings; throws RangeError at the end of the bytes. */
+/**
+ * Reads LevelDB's varints and length-prefixed strings. Throws RangeError at the end of the bytes.
+ */
 export class Fields {
 	readonly #bytes: Buffer;
 	#at = 0;
@@ -7,7 +9,7 @@ export class Fields {
 		this.#bytes = bytes;
 	}
 
-	/** Bytes that were not read yet; negative when a length pointed beyond the end. */
+	/** Unread bytes; negative if a length pointed beyond the end. */
 	get left(): number {
 		return this.#bytes.length - this.#at;
 	}
@@ -27,7 +29,7 @@ export class Fields {
 		return byte;
 	}
 
-	/** The next bytes, not copied. */
+	/** The next `count` bytes, as a view. */
 	take(count: number): Buffer {
 		if (!(count <= this.left)) throw new RangeError("ends too early");
 		this.#at += count;
@@ -40,7 +42,7 @@ export class Fields {
 	}
 }
 
-/** CRC-32C tables for four bytes at a time. */
+/** Tables for CRC-32C, four bytes at a time. */
 const tables = Array.from({ length: 4 }, () => new Uint32Array(256));
 const [t0, t1, t2, t3] = tables as [
 	Uint32Array,
@@ -63,8 +65,8 @@ for (let byte = 0; byte < 256; byte++)
 	}
 
 /**
- * CRC-32C (Castagnoli), which LevelDB's files have and Node's zlib has not.
- * `before` is the checksum of the bytes in front of these.
+ * CRC-32C (Castagnoli), which LevelDB uses and Node's zlib lacks.
+ * @param before the checksum of the preceding bytes
  */
 export function crc32c(bytes: Uint8Array, before = 0): number {
 	let crc = ~before;
@@ -87,7 +89,10 @@ export function crc32c(bytes: Uint8Array, before = 0): number {
 	return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** A checksum as LevelDB stores it, so that a checksum of checksums is one too. */
+/**
+ * Masks a checksum as LevelDB stores it, so that a checksum over data with embedded checksums still
+ * works.
+ */
 export function maskCrc32c(crc: number): number {
 	return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

@@ -10,7 +10,7 @@ import { constants as os } from "node:os";
 import { basename, join } from "node:path";
 import { loadNativeAddon, type NativeAddon } from "../spawn/native-addon.ts";
 
-/** Another process, or another part of this one, has the database open. */
+/** The database is open in another process, or elsewhere in this one. */
 export class StoreLocked extends Error {
 	constructor(directory: string, by?: Holder | "this process") {
 		super(`the store is in use by ${whoIs(by)}: ${directory}`);
@@ -23,42 +23,42 @@ function whoIs(by: Holder | "this process" | undefined): string {
 	return `process ${by.pid}${by.program && ` (${by.program})`}`;
 }
 
-/** The part of the native addon that locks; undefined: /proc/locks is read in its place. */
+/** The addon's locking function. Without the addon (undefined), /proc/locks is read instead. */
 export type LockFile = NativeAddon["lockFile"];
 
-/** The addon's, where there is an addon. */
+/** The addon's function; undefined without the addon. */
 export function nativeLockFile(): LockFile | undefined {
 	const addon = loadNativeAddon();
 	return "reason" in addon ? undefined : addon.lockFile;
 }
 
 /**
- * The file LOCK of a database, kept open and locked with `flock` and `fcntl`:
- * LevelDB in C++ sees only the second, LevelDB in Go only the first.
+ * The database's LOCK file, kept open and locked with both `flock` and `fcntl`: LevelDB in C++ only
+ * sees fcntl locks, LevelDB in Go only flock.
  */
 export interface DirectoryLock {
 	/**
-	 * Takes the lock, or takes again what a LevelDB gave up as it was closed:
-	 * closing any descriptor of a file ends a process's fcntl locks on it, so
-	 * nothing else in this process may open LOCK. Throws StoreLocked with the
-	 * holder, before any file of the directory has changed, or the system's error.
+	 * Takes the lock. Call it again after a LevelDB was closed: closing any descriptor of a file
+	 * drops the process's fcntl locks on it, so nothing else in this process may open LOCK. Throws
+	 * StoreLocked with the holder, before any file of the directory has changed, or the system's
+	 * error.
 	 */
 	take(): Promise<void>;
-	/** Whether the directory still has the file that is locked. Blocks. */
+	/** Whether LOCK is still the file that is locked. Synchronous. */
 	isInPlace(): boolean;
-	/** Gives it up; only after LevelDB is closed. */
+	/** Releases the lock; only after LevelDB is closed. */
 	release(): Promise<void>;
 }
 
-/** File systems that turn flock into a lock that LevelDB's own would meet. */
+/** File systems that implement flock as an fcntl lock, which would conflict with LevelDB's own. */
 const remoteFileSystems = new Set([0x6969, 0xff534d42, 0xfe534d42]);
 
-/** The LOCK files this process holds. */
+/** The LOCK files that this process holds. */
 const held = new Set<string>();
 
 const nameOf = ({ dev, ino }: FileNumbers) => `${dev}:${ino}`;
 
-/** The lock of a directory, not taken yet. `lockFile` is undefined without the addon. */
+/** Creates the lock of a directory without taking it. `lockFile` is undefined without the addon. */
 export function createDirectoryLock(
 	directory: string,
 	lockFile: LockFile | undefined,
@@ -83,12 +83,12 @@ export function createDirectoryLock(
 		);
 	};
 
-	/** Throws StoreLocked when others have it. */
+	/** Throws StoreLocked if another process has the lock. */
 	const lock = async ({ handle, numbers }: NonNullable<typeof file>) => {
 		if (lockFile) {
 			const { type } = await statfs(path);
 			const [error, pid] = lockFile(handle.fd, !remoteFileSystems.has(type));
-			// LevelDB itself says what a file system without locks means
+			// any other error means that the file system has no locks, which LevelDB reports
 			if (error !== os.errno.EAGAIN && error !== os.errno.EACCES) return;
 			throw new StoreLocked(
 				directory,
@@ -104,7 +104,7 @@ export function createDirectoryLock(
 			if (file && !isInPlace()) await release();
 			if (!file) {
 				const there = await stat(path, { bigint: true }).catch(() => undefined);
-				// opening and closing it would end the lock that is held
+				// opening and closing it would drop the lock that we hold
 				if (there && held.has(nameOf(there)))
 					throw new StoreLocked(directory, "this process");
 				const handle = await open(
@@ -126,20 +126,20 @@ export function createDirectoryLock(
 	};
 }
 
-/** A process that holds a lock on a file. */
+/** A process that has a lock on a file. */
 interface Holder {
 	pid: number;
-	/** Its program's name, empty if nobody may tell. */
+	/** The program's name; empty if not readable. */
 	program: string;
 }
 
-/** A file as /proc/locks names it. */
+/** A file's device and inode. */
 interface FileNumbers {
 	dev: bigint;
 	ino: bigint;
 }
 
-/** `08:01` in hexadecimal, as the kernel prints a device (glibc's makedev). */
+/** `08:01`: a device in hexadecimal, as the kernel prints it (glibc's makedev). */
 function deviceText(dev: bigint): string {
 	const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
 	const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
@@ -148,13 +148,13 @@ function deviceText(dev: bigint): string {
 }
 
 /**
- * The processes that hold a lock of any kind on a file, from the text of
- * /proc/locks. Overlay file systems and btrfs have another device there than
- * `stat` gives: without a line of the right device, the inode's number decides.
+ * Finds the processes that have any kind of lock on a file in the text of /proc/locks. On overlayfs
+ * and btrfs the device there differs from the one that `stat` reports: if no line matches the
+ * device, the inode number decides.
  */
 export function holdersIn(locks: string, file: FileNumbers): number[] {
 	const found = locks.split("\n").flatMap((line) => {
-		// `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`; `->` waits only
+		// `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`; a line with `->` is only waiting
 		const match =
 			/^\d+: (?:FLOCK|POSIX|OFDLCK)\s+\S+\s+\S+\s+(-?\d+) ([0-9a-f]+:[0-9a-f]+):(\d+) /.exec(
 				line,
@@ -168,7 +168,7 @@ export function holdersIn(locks: string, file: FileNumbers): number[] {
 	return (exact.length > 0 ? exact : found).map(({ pid }) => pid);
 }
 
-/** The program's name; of one that an interpreter runs, the script's as well. */
+/** The program's name; for Node, with the name of the script. */
 async function programOf(pid: number): Promise<string> {
 	const read = (name: string) =>
 		readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
@@ -186,8 +186,8 @@ async function holder(pid: number): Promise<Holder> {
 }
 
 /**
- * Who else holds a lock on a file, as far as this process can see: another
- * container's processes, and other systems than Linux, show nothing.
+ * Another process that has a lock on the file, if visible: other containers' processes are not, and
+ * only Linux has /proc/locks.
  */
 async function otherHolder(file: FileNumbers): Promise<Holder | undefined> {
 	const locks = await readFile("/proc/locks", "utf8").catch(() => "");

@@ -5,17 +5,20 @@ import { kind, olderThan, secondOf } from "./keys.ts";
 import type { RetentionClock } from "./retention.ts";
 import type { Room } from "./room.ts";
 
-/** Snapshots of the machine, as text. */
+/** Machine states, as text. */
 export interface MachineStates {
-	/** Stores one under the second it is now, and removes those past their lifetime. Throws StoreFull. */
+	/** Stores a snapshot under the current second, then deletes expired ones. Throws StoreFull. */
 	save(text: string): Promise<void>;
-	/** Their keys, oldest first. */
+	/** Keys of all snapshots, oldest first. */
 	list(): Promise<string[]>;
-	/** The text of one; undefined if there is none, or if the key is of another kind. */
+	/** The text of a snapshot; undefined if the key is unknown or of another kind. */
 	read(key: string): Promise<string | undefined>;
 }
 
-/** `maxLifetimeSeconds` counts from the second a snapshot was stored; `now` is in milliseconds since 1970. */
+/**
+ * @param parts.maxLifetimeSeconds counted from when a snapshot was stored
+ * @param parts.now milliseconds since 1970
+ */
 export function createMachineStates(parts: {
 	database: Pick<Database, "keys" | "read" | "write" | "clear">;
 	maxLifetimeSeconds: number;
@@ -27,7 +30,7 @@ export function createMachineStates(parts: {
 	const { database, maxLifetimeSeconds, retention, room, now, log } = parts;
 	const repeats = createLogRepeats({ log });
 
-	/** Retention is no part of a save's success. */
+	/** Retention: a failure is logged, and does not fail the save. */
 	const retire = async () => {
 		try {
 			const kept = (await retention.time()) / 1000 - maxLifetimeSeconds;
@@ -51,7 +54,7 @@ export function createMachineStates(parts: {
 		}
 	};
 
-	/** Throws StoreFull where there is no room, not even after retention. */
+	/** Throws StoreFull if there is no room even after retention. */
 	const makeRoom = async (bytes: number) => {
 		try {
 			await room.need(bytes);
@@ -66,7 +69,7 @@ export function createMachineStates(parts: {
 
 	return {
 		save: async (value) => {
-			// what was stored before says how late it was
+			// read the clock before the write: it compares itself with the newest entry stored
 			await retention.time().catch(() => {});
 			await makeRoom(Buffer.byteLength(value));
 			await database.write([{ put: `s-${secondOf(now())}`, value }]);

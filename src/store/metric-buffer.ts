@@ -12,12 +12,12 @@ import { type RetentionClock, retireMetrics } from "./retention.ts";
 import type { Room } from "./room.ts";
 import { type BatchLimits, selectOldest } from "./selection.ts";
 
-/** Data handed to a reader; exactly one of the two is to be called. */
+/** Data handed out by a plain drain. Call exactly one of `confirm` and `putBack`. */
 export interface Taken {
 	samples: Sample[];
-	/** The reader has it: it is taken by the plain consumer. */
+	/** The client has received it: acknowledges it for the plain consumer. */
 	confirm(): Promise<void>;
-	/** The reader does not have it: others may take it again. */
+	/** The client has not received it: others may take it. */
 	putBack(): void;
 }
 
@@ -26,44 +26,59 @@ export interface LeasedBatch {
 	samples: Sample[];
 }
 
-/** Metrics between their arrival and the last consumer's acknowledgement. */
+/** Stores metrics from their arrival until every consumer has acknowledged them. */
 export interface MetricBuffer {
-	/** Seconds of arrival of the oldest and the newest that are stored; 0 if there are none. No scan. */
+	/** Seconds of arrival of the oldest and newest metrics; 0 if there are none. Does not scan. */
 	span(): Promise<{ oldest: number; newest: number }>;
-	/** All of the samples are on disk when it resolves, or none. */
+	/** Stores all samples or none. They are on disk when it resolves. */
 	append(samples: readonly Sample[]): Promise<void>;
-	/** The oldest data that nobody else is being handed, for a reader without acknowledgement. */
+	/**
+	 * Takes the oldest data that is not being handed to anyone else, for a client that does not
+	 * acknowledge.
+	 */
 	take(limits: BatchLimits): Promise<Taken>;
-	/** The oldest data a consumer has not acknowledged; changes nothing. */
+	/** Reads the oldest data that a consumer has not acknowledged; changes nothing. */
 	peek(consumer: string, limits: BatchLimits): Promise<Sample[]>;
-	/** A batch that comes back unchanged until it is acknowledged; undefined if there is nothing to lend. */
+	/**
+	 * Leases a batch, which is delivered again, unchanged, until it is acknowledged. Undefined if
+	 * there is nothing to lease.
+	 */
 	lease(
 		consumer: string,
 		limits: BatchLimits,
 		milliseconds: number,
 	): Promise<LeasedBatch | undefined>;
-	/** Every batch that is lent or comes back, oldest data first, with the milliseconds that its lease still runs. */
+	/**
+	 * All leases, running or expired, oldest data first. `left` is the remaining time in
+	 * milliseconds.
+	 */
 	leases(): Promise<{ lease: Lease; left: number }[]>;
-	/** Ends a lease; its batch comes back unchanged. False where none of that id runs. */
+	/**
+	 * Ends a lease, so its batch is delivered again, unchanged. False if no such lease is running.
+	 */
 	release(batchId: string): Promise<boolean>;
-	/** The batch is taken by its consumer; a batch that is unknown was acknowledged before. */
+	/**
+	 * Acknowledges a batch. An unknown batch counts as already acknowledged. Throws bad-request if
+	 * another consumer leased it.
+	 */
 	acknowledge(batchId: string, consumer: string | undefined): Promise<void>;
 }
 
-/** After so long retention looks again whether a lease has ended that kept data. */
+/**
+ * How long retention waits before it tries again to delete data that was leased, in milliseconds.
+ */
 const lookAgainMilliseconds = 60_000;
 
-/** Between two attempts of a full store to get space back. */
+/** Minimum time between attempts of a full store to reclaim space. */
 const betweenAttemptsMilliseconds = 10_000;
 
-/** The consumer that plain drains are. */
+/** The consumer on whose behalf plain drains take data. */
 export const plainConsumer = "default";
 
 /**
- * The metrics of a database. Nothing is ever rewritten: every write gets a key
- * of its own. `consumers` are the names that have to acknowledge before data is
- * deleted; retention, in seconds, deletes it in any case, after a write. What it
- * cannot do because the store cannot be used is thrown as the store throws it.
+ * The metrics of a database. Values are never rewritten: every write gets a key of its own. Data is
+ * deleted once all `consumers` have acknowledged it, or, by retention after a write, once it is
+ * older than `maxLifetimeSeconds`. Errors of the store pass through unchanged.
  */
 export function createMetricBuffer(parts: {
 	database: Database;
@@ -83,18 +98,20 @@ export function createMetricBuffer(parts: {
 	const exclusive = inTurn();
 	const keyMaker = createKeyMaker(database, now);
 	let known: Readers | undefined;
-	/** Nothing that is stored arrived in an earlier second; undefined until it was looked at. */
+	/** Lower bound for the second of arrival of everything stored; undefined until first read. */
 	let oldest: number | undefined;
-	/** Retention has left data to a lease and does not look before this time of the monotonic clock. */
+	/**
+	 * After leaving leased data in place, retention pauses until this time of the monotonic clock.
+	 */
 	let lookAt = 0;
 
-	/** Read once, when the store can first be used. */
+	/** Loaded when the store is first used. */
 	const readers = async (): Promise<Readers> => {
 		known ??= await openReaders(database, consumers, { now, elapsed });
 		return known;
 	};
 
-	/** Second of arrival of the oldest or of the newest; 0 if there is none. */
+	/** Second of arrival of the oldest or newest metrics; 0 if there are none. */
 	const arrival = async (reverse: boolean) => {
 		const range = { ...kind.metrics, reverse, limit: 1 };
 		for await (const key of database.keys(range)) return partsOf(key).seconds;
@@ -108,9 +125,9 @@ export function createMetricBuffer(parts: {
 	};
 
 	/**
-	 * After a write in a second. Retention is no part of its success, and looks
-	 * only when the oldest may be due: the first key lies behind all that were
-	 * deleted and not compacted yet, which is the way that an iterator has to go.
+	 * Retention, after a write in the second `written`. A failure is logged, and does not fail the
+	 * write. It reads the database only when the oldest data may have expired: finding the first key
+	 * is slow, as the iterator passes all deleted entries not yet compacted.
 	 */
 	const retire = async (written: number) => {
 		try {
@@ -142,12 +159,12 @@ export function createMetricBuffer(parts: {
 		}
 	};
 
-	/** When a full store tried to get space back, by the monotonic clock. */
+	/** When a full store last tried to reclaim space, by the monotonic clock. */
 	let triedAt = Number.NEGATIVE_INFINITY;
 
 	/**
-	 * Throws StoreFull where there is no room, not even after retention and without
-	 * what readers have taken: LevelDB gives that back when something is written.
+	 * Throws StoreFull if there is no room, even after retention and after reclaiming the space of
+	 * acknowledged data, which LevelDB otherwise frees only as it compacts.
 	 */
 	const makeRoom = async (bytes: number) => {
 		try {
@@ -172,7 +189,7 @@ export function createMetricBuffer(parts: {
 				throw error;
 			},
 		);
-		// before the write: what was stored before says how late it was
+		// read the clock before the write: it compares itself with the newest entry stored
 		await retention.time().catch(() => {});
 		const keys = await keyMaker.next(values.length);
 		await database.write(
@@ -192,12 +209,12 @@ export function createMetricBuffer(parts: {
 		return selectOldest({ database, limits, isTaken });
 	};
 
-	/** The samples of a lease as they were; what retention removed is gone. */
+	/** The samples of a lease, without those that retention has deleted. */
 	const samplesOf = async ({ keys }: Lease) => {
 		const samples: Sample[] = [];
 		for (const key of keys) {
 			const value = await database.read(key);
-			// not spread: a value of the original can hold more than a call takes
+			// not spread: a value of v1 may have more samples than a call takes arguments
 			if (value) for (const s of decodeSamples(value)) samples.push(s);
 		}
 		return samples;
@@ -239,7 +256,10 @@ export function createMetricBuffer(parts: {
 		return { lease, samples };
 	};
 
-	/** The plain consumer has these now, also what a lease that ran out had lent it. */
+	/**
+	 * Marks entries as taken by the plain consumer, and removes its expired leases that they
+	 * complete.
+	 */
 	const confirm = async (keys: readonly string[]) => {
 		if (keys.length === 0) return;
 		const { leasesOf, markTaken } = await readers();
@@ -256,7 +276,7 @@ export function createMetricBuffer(parts: {
 			newest: await arrival(true),
 		}),
 		append: async (samples) => {
-			// outside the turn: it takes its time with a large batch
+			// outside the lock: encoding a large batch takes a while
 			const values = await encodeSamples(samples);
 			if (values.length === 0) return;
 			await store(values);

@@ -5,19 +5,19 @@ import { decodeGobMetrics } from "./gob.ts";
 
 export type Sample = components["schemas"]["StoredSample"];
 
-// the original's values begin with these two bytes, JSON never does
+// v1's values begin with these two bytes, JSON never does
 const gobStart = Buffer.from([0x0d, 0xff]);
 
-/** Bytes of JSON in one value: small enough to be taken in small parts. */
+/** Maximum bytes of JSON in one value, so that drains can take small batches. */
 const valueBytes = 256 * 1024;
 
-/** Bytes of JSON written before other work has its turn. */
+/** Bytes of JSON to encode before yielding to the event loop. */
 const turnBytes = 1024 * 1024;
 
-/** Samples and metrics that are made JSON at once: less CPU than sample by sample. */
+/** Samples and metrics to stringify in one call, which costs less CPU than one call per sample. */
 const metricsAtOnce = 400;
 
-/** Samples in lists that are small, even when a sample has many metrics. */
+/** Splits samples into slices with a bounded number of metrics. */
 function* slicesOf(samples: readonly Sample[]): Generator<Sample[]> {
 	let slice: Sample[] = [];
 	let metrics = 0;
@@ -32,7 +32,10 @@ function* slicesOf(samples: readonly Sample[]): Generator<Sample[]> {
 	if (slice.length > 0) yield slice;
 }
 
-/** Samples as values of the store, JSON lists of a bounded size, in order. */
+/**
+ * Encodes samples as values for the store: JSON arrays of bounded size, in order. Yields to the
+ * event loop.
+ */
 export async function encodeSamples(
 	samples: readonly Sample[],
 ): Promise<string[]> {
@@ -59,12 +62,12 @@ export async function encodeSamples(
 	return values;
 }
 
-/** Samples of a value, ours or the original's. Throws when it is neither. */
+/** Decodes a value, ours or v1's. Throws if it is neither. */
 export function decodeSamples(value: Buffer): Sample[] {
 	if (value.subarray(0, 2).equals(gobStart)) return decodeGobMetrics(value);
 	const samples: unknown = JSON.parse(value.toString("utf8"));
 	if (!Array.isArray(samples)) throw new Error("not a list of samples");
-	// nothing but the contract's fields, whatever an earlier version has stored
+	// only the contract's fields: an earlier version may have stored more
 	return (samples as Sample[]).map(({ hostname, timestamp, metrics }) => ({
 		hostname,
 		timestamp,

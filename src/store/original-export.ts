@@ -16,16 +16,16 @@ export class ExportError extends Error {}
 /** What an export has written. */
 export interface Exported {
 	samples: number;
-	/** Seconds of arrival, each with a key of its own. */
+	/** Seconds of arrival, each with one key. */
 	seconds: number;
 	machineStates: number;
-	/** Values that could not be read, and are not in the export. */
+	/** Unreadable values, which are missing from the export. */
 	unreadable: number;
 }
 
-/** Copies a database that nobody has open; LevelDB changes what it opens. */
+/** Copies a database that no process has open; opening the database itself would change it. */
 async function copyUnused(source: string, copy: string): Promise<void> {
-	// taking the lock would make the file
+	// taking the lock would create the file
 	const isLockable = existsSync(join(source, "LOCK"));
 	const lock = createDirectoryLock(source, nativeLockFile());
 	if (isLockable) await lock.take();
@@ -40,7 +40,7 @@ async function copyUnused(source: string, copy: string): Promise<void> {
 	}
 }
 
-/** Metrics under one key for each second, as the original keeps them. */
+/** Writes one key for each second, as v1 does. */
 async function exportMetrics(
 	rows: AsyncIterable<Row>,
 	isTaken: (key: string) => boolean,
@@ -80,7 +80,7 @@ async function exportMetrics(
 	return done;
 }
 
-/** Reads a copy of a database and fills the new one. */
+/** Fills the new database from a copy of the old one. */
 async function exportCopy(
 	copy: string,
 	target: string,
@@ -105,7 +105,7 @@ async function exportCopy(
 			await level.put(key, value);
 			machineStates++;
 		}
-		// on disk, with all before it
+		// a synced write flushes all writes before it
 		await level.del("\0", { sync: true });
 		return { ...metrics, machineStates };
 	} finally {
@@ -115,12 +115,11 @@ async function exportCopy(
 }
 
 /**
- * Writes what a database has into a new one that happo-agent 1.1.0 reads:
- * metrics that the consumer `default` has not taken, lent ones too, and machine
- * states. The database itself is not changed: a copy beside the new one is read,
- * and removed. The new one is there once it is complete, or not at all. Throws an
- * ExportError: an agent has the database open, there is none, it is damaged beyond
- * repair, the target is there already, or there is no room.
+ * Converts a database into a new one that v1 can read, with all machine states and all metrics that
+ * the consumer `default` has not acknowledged, leased ones included. The source is not changed: the
+ * export reads a temporary copy next to the target. The target appears complete or not at all.
+ * Throws ExportError if the source is open in an agent, missing, or damaged beyond repair, if the
+ * target exists, or if there is no room.
  */
 export async function exportOriginal(parts: {
 	source: string;
@@ -133,7 +132,7 @@ export async function exportOriginal(parts: {
 	if (!existsSync(join(source, "CURRENT")))
 		throw new ExportError(`no database: ${source}`);
 	if (await stat(target).catch(() => undefined))
-		throw new ExportError(`is there already: ${target}`);
+		throw new ExportError(`already exists: ${target}`);
 	const working = `${target}.exporting-${process.pid}`;
 	try {
 		await mkdir(working, { mode: 0o700 });

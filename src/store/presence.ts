@@ -2,7 +2,7 @@ import { type BigIntStats, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Level, tableSizes } from "./level.ts";
 
-/** A change so young may be followed by another one at the same time of the clock. */
+/** A directory changed more recently than this may change again within the same timestamp. */
 const settledNanoseconds = 20_000_000n;
 
 const identity = ({ dev, ino }: BigIntStats) => `${dev}:${ino}`;
@@ -11,18 +11,24 @@ const look = (path: string) =>
 	statSync(path, { bigint: true, throwIfNoEntry: false });
 
 /**
- * Notices that files of an open database were removed or replaced: LevelDB goes on
- * writing to what nobody will find again. It costs one `stat` of the directory
- * while no name in it changes, and blocks: the disk has just answered a sync.
+ * Detects that files of an open database were removed or replaced, after which LevelDB would write
+ * to files that nobody can find. Costs one `stat` of the directory while no name in it changes.
+ * Synchronous, as the disk has just completed a sync.
  */
 export interface Presence {
-	/** Which file is not the one that LevelDB opened, in one line; undefined: all are there. */
+	/**
+	 * Names a file that is no longer the one that LevelDB opened, in one line; undefined if all are
+	 * in place.
+	 */
 	missing(): string | undefined;
-	/** Whether the directory itself is still there: LevelDB deletes what it has no use for, by name, in any other one. */
+	/**
+	 * Whether the directory is still the same one. In another one LevelDB must not run: it deletes
+	 * files by name.
+	 */
 	isDirectory(): boolean;
 }
 
-/** Throws the system's error when a file of the database that was just opened cannot be found. */
+/** Throws the system's error if a file of the just opened database is missing. */
 export function watchPresence(
 	directory: string,
 	level: Level,
@@ -69,7 +75,7 @@ export function watchPresence(
 			log = newest;
 			logIdentity = logOf(newest);
 		}
-		// one that is missing, and in use before and after, was not deleted by LevelDB
+		// missing, but in use before and after reading the directory: LevelDB did not delete it
 		const missing = [...before.keys()].filter(
 			(table) => !names.has(table) && !names.has(table.replace("ldb", "sst")),
 		);

@@ -7,20 +7,23 @@ import {
 	openLeaseBook,
 } from "./lease-book.ts";
 
-/** What each consumer has safely taken, of data that others still want. */
+/** What each consumer has acknowledged, of data that others still need. */
 export interface Acknowledgements {
 	has(key: string, consumer: string): boolean;
-	/** The writes that make `keys` taken by a consumer: gone when it was the last one. */
+	/**
+	 * The writes that mark `keys` as acknowledged by a consumer. If it is the last one, they delete
+	 * the data.
+	 */
 	writes(keys: readonly string[], consumer: string): Write[];
-	/** What has been written is in force. */
+	/** Puts acknowledgements into effect once their writes have succeeded. */
 	enter(keys: readonly string[], consumer: string): void;
-	/** The writes that delete what every consumer of now has taken already. */
+	/** The writes that delete data which every current consumer has acknowledged. */
 	settled(): Write[];
-	/** Forgets keys before one, but for those that were kept: retention has removed them. */
+	/** Forgets all keys before `key`, except `kept`: retention has deleted them. */
 	forgetBefore(key: string, kept: ReadonlySet<string>): void;
 }
 
-/** Reads the marks that the store has; those of consumers no longer set up do not count. */
+/** Reads the acknowledgements in the store, and ignores those of consumers no longer configured. */
 async function openAcknowledgements(
 	database: Database,
 	consumers: readonly string[],
@@ -28,7 +31,7 @@ async function openAcknowledgements(
 	const taken = new Map<string, Set<string>>();
 	const mark = (key: string, consumer: string) =>
 		taken.set(key, (taken.get(key) ?? new Set()).add(consumer));
-	// with their values, whose checksum is of the key too
+	// read the values too: their checksums protect the keys
 	for await (const { key: entry } of database.rows(kind.acknowledged)) {
 		const [key = "", consumer = ""] = entry.slice(2).split("/", 2);
 		mark(key, consumer);
@@ -69,15 +72,18 @@ async function openAcknowledgements(
 	};
 }
 
-/** What the store remembers of those who read metrics. */
+/** What the store knows about the consumers of metrics. */
 export interface Readers {
 	leases: LeaseBook;
 	acknowledged: Acknowledgements;
-	/** Leases of all consumers that still run. */
+	/** Running leases of all consumers. */
 	running(): Lease[];
-	/** Leases of a consumer, oldest data first; those that still run, or that ran out. */
+	/**
+	 * Leases of a consumer, oldest data first; only running or only expired ones if `running` is
+	 * given.
+	 */
 	leasesOf(consumer: string, running?: boolean): Lease[];
-	/** A consumer has these entries for good; the leases are done with. */
+	/** Marks entries as acknowledged by a consumer, and removes the `done` leases. */
 	markTaken(
 		keys: readonly string[],
 		consumer: string,
@@ -85,7 +91,9 @@ export interface Readers {
 	): Promise<void>;
 }
 
-/** A consumer that is not set up any more wants nothing: what only it had not taken goes. */
+/**
+ * Deletes leases of consumers no longer configured, and data that only they had not acknowledged.
+ */
 async function forgetRemoved(
 	database: Database,
 	consumers: readonly string[],
@@ -109,7 +117,10 @@ export const byOldest = (
 	{ keys: [b = ""] }: Lease,
 ): number => (a < b ? -1 : 1);
 
-/** Reads it from the store; the monotonic clock decides which leases run. */
+/**
+ * Reads the state of consumers from the store. The monotonic clock decides which leases are
+ * running.
+ */
 export async function openReaders(
 	database: Database,
 	consumers: readonly string[],
@@ -120,7 +131,10 @@ export async function openReaders(
 	const acknowledged = await openAcknowledgements(database, consumers);
 	await forgetRemoved(database, consumers, leases, acknowledged);
 
-	/** Entries that are still there: a mark for one that is gone would hit its successor. */
+	/**
+	 * Filters out entries that no longer exist: an acknowledgement of one would apply to a later
+	 * entry with the same key.
+	 */
 	const present = async (keys: readonly string[]) => {
 		if (consumers.length < 2 || keys.length === 0) return keys;
 		const sorted = [...keys].sort();

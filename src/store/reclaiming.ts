@@ -1,31 +1,30 @@
 import type { Range } from "./database.ts";
 
-/** What a range that has no entries may take on disk before it is worth the work, in bytes. */
+/** Bytes that an empty range may occupy on disk before a second compaction is worthwhile. */
 const worthwhileBytes = 64 * 1024;
 
 /**
- * Gives the disk space of deleted ranges back. An iterator keeps what it saw, and
- * what a compaction has moved to the lowest level while an iterator kept it, no
- * later compaction ever looks at again: so none runs before every iterator that
- * is older than the deletion has been closed.
+ * Reclaims the disk space of deleted ranges. An open iterator keeps the entries it may still read,
+ * and once a compaction has moved such entries to the lowest level, no later compaction visits them
+ * again. So compaction waits until every iterator older than the deletion is closed.
  */
 export interface Reclaiming {
-	/** An iterator was opened; what it gives back is to be called when it is closed. */
+	/** Call when an iterator is opened, and call the returned function when it is closed. */
 	opened(): () => void;
 	/**
-	 * The range has no entries any more. Resolves when its space was given back,
-	 * or at once when iterators are in the way: then it is done behind the last.
+	 * Call when all entries of the range are deleted. Resolves when its space is reclaimed, or at
+	 * once if open iterators delay that until the last one is closed.
 	 */
 	reclaim(range: Range): Promise<void>;
 }
 
-/** A key in front of `before` that nobody uses, behind all that somebody does. */
+/** An unused key just below `before`, above all keys in use. */
 const lastOf = (before: string) =>
 	`${before.slice(0, -1)}${String.fromCharCode(before.charCodeAt(before.length - 1) - 1)}~`;
 
 export function createReclaiming(parts: {
 	compact(from: string, before: string): Promise<void>;
-	/** Bytes of tables with entries of a range, deleted ones too. */
+	/** Bytes of tables with entries of a range, deleted ones included. */
 	sizeOf(from: string, before: string): Promise<number>;
 	/** Deletes two keys. */
 	deleteBoth(first: string, last: string): Promise<void>;
@@ -37,7 +36,7 @@ export function createReclaiming(parts: {
 	const run = async ({ from, before }: Range) => {
 		await compact(from, before);
 		if ((await sizeOf(from, before)) <= worthwhileBytes) return;
-		// an iterator kept it, once: LevelDB looks again where something was written
+		// an iterator kept the entries earlier; new writes make LevelDB compact them again
 		await deleteBoth(from, lastOf(before));
 		await compact(from, before);
 	};
@@ -48,7 +47,7 @@ export function createReclaiming(parts: {
 			one.older.delete(iterator);
 			if (one.older.size > 0) continue;
 			waiting.delete(one);
-			// a store that fails says so by itself
+			// the store reports its own failures
 			run(one.range).catch(() => {});
 		}
 	};

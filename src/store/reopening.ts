@@ -24,13 +24,13 @@ import {
 import { type Presence, watchPresence } from "./presence.ts";
 import { journalName, repairDatabase, setAside } from "./repair.ts";
 
-/** Damage that was found in the store since the start. */
+/** Damage found in the store since the start. */
 export interface Damages {
-	/** How often: in its files, and in single values. */
+	/** Number of findings, in files and in single values. */
 	count: number;
-	/** Entries, of metrics and machine states, that were acknowledged and are known to be lost. */
+	/** Entries (metrics and machine states) that were acknowledged and are known to be lost. */
 	lostEntries: number;
-	/** The last one: when, in milliseconds since 1970, what, and where the copy is. */
+	/** The latest finding: time in milliseconds since 1970, reason, and the copy's path. */
 	last?: { at: number; reason: string; copy?: string };
 }
 
@@ -38,23 +38,22 @@ interface Place {
 	directory: string;
 	log: Pick<Log, "info" | "warning" | "error">;
 	now: () => Date;
-	/** Largest size of all copies that are put aside; 0 is no limit. */
+	/** Maximum total size of the copies kept, in bytes; 0 means no limit. */
 	maxCopiesBytes: number;
 }
 
-/** What opening needs: where, and the lock that comes before everything else. */
+/** What opening needs; the lock is taken before anything else. */
 interface LockedPlace extends Place {
 	lock: DirectoryLock;
-	/** Hears of damage, and where the copy is. */
+	/** Called when damage is found, with the path of the copy. */
 	damaged: (reason: string, copy: string) => void;
 }
 
 /**
- * Opens the database of a directory, made as needed. A damaged one, or one that
- * a read found to be (`damage` is that reason), is copied aside and repaired
- * first. Nothing is moved, deleted or repaired for any other reason, and nothing
- * at all before the lock is ours. Throws StoreLocked, or what LevelDB or the
- * system threw.
+ * Opens the database of a directory, which is created if needed. If the database is damaged, or a
+ * read found it to be (`damage` is the reason), it is copied and repaired first. Nothing is moved,
+ * deleted or repaired for any other reason, nor before the lock is taken. Throws StoreLocked, or
+ * the error of LevelDB or the system.
  */
 async function openOrRepair(
 	place: LockedPlace,
@@ -76,11 +75,11 @@ async function openOrRepair(
 		else if (found) {
 			const copy = await setAside(place, place.now());
 			log.error(
-				`the store is damaged (${found.reason}): what LevelDB can read of it is used, a copy of it as it was is kept in ${copy}`,
+				`the store is damaged (${found.reason}): continuing with what LevelDB can read, an unchanged copy is kept in ${copy}`,
 			);
 			place.damaged(found.reason, copy);
 		}
-		// written by another program: its values have no checksums of their own
+		// another program wrote here, and its values have no checksums of their own
 		if (!mark) why ??= await inspectTables(directory);
 	}
 	if (why === undefined)
@@ -90,18 +89,18 @@ async function openOrRepair(
 			const failure = failureOf(error);
 			if (failure?.kind !== "damaged") throw error;
 			why = failure.reason;
-			// LevelDB has closed its descriptor of LOCK
+			// LevelDB has closed a descriptor of LOCK, which dropped the lock
 			await lock.take();
 		}
 	place.damaged(why, await repairDatabase({ ...place, why }));
 	repaired();
 	const level = await openLevel(directory, false);
-	// of overlapping tables LevelDB would read the wrong one first
+	// repair may leave overlapping tables, of which LevelDB could read the older one first
 	await level.compactRange(...everything);
 	return level;
 }
 
-/** Why the store cannot be used now: a path and a reason, in one line; a client is to try again. */
+/** The store cannot be used now; clients should retry. The reason is one line with a path. */
 export class StoreUnavailable extends AgentError {
 	readonly reason: string;
 
@@ -113,35 +112,37 @@ export class StoreUnavailable extends AgentError {
 
 type Kind = "read" | "write";
 
-/** A store that works again within this time comes and goes. */
-const leastOutageMilliseconds = 60_000;
+/** Outages shorter than this are logged at a lower level, as flapping. */
+const minOutageMilliseconds = 60_000;
 
 /** A LevelDB that is closed after a failure and reopened by the next operation. */
 export interface Reopening {
 	/**
-	 * Runs an operation, on a reopened database when it fails, and once more at
-	 * most: it must be one that may run twice. Throws StoreUnavailable.
+	 * Runs an operation. If it fails, reopens the database and runs it once more, so it must be safe
+	 * to run twice. Throws StoreUnavailable.
 	 */
 	use<T>(kind: Kind, work: (level: Level) => Promise<T>): Promise<T>;
 	/**
-	 * Closes a database in which damage was found, and repairs and reopens it; does
-	 * nothing when another one is open by now. Throws StoreUnavailable.
+	 * Closes a database in which damage was found, then repairs and reopens it. Does nothing if
+	 * another one is open by now. Throws StoreUnavailable.
 	 */
 	damaged(of: Level, reason: string): Promise<void>;
-	/** Throws StoreLocked; any other failure is for later. */
+	/**
+	 * Opens the database now. Throws StoreLocked; any other failure is left to the next operation.
+	 */
 	open(): Promise<void>;
 	readonly level: Level | undefined;
 	readonly unavailable: string | undefined;
 	close(): Promise<void>;
 }
 
-/** A database that nobody has opened yet; `lockFile` is undefined without the addon. */
+/** A database that is not open yet; `lockFile` is undefined without the addon. */
 export function createReopening(
 	place: Place & {
 		lockFile: LockFile | undefined;
 		ledger: Ledger;
 		damages: Damages;
-		/** Hears of each database that is opened. */
+		/** Called after each opening. */
 		opened: () => void;
 	},
 ): Reopening {
@@ -153,18 +154,18 @@ export function createReopening(
 	let opening: Promise<Level> | undefined;
 	let closing: Promise<void> = Promise.resolve();
 	let ended = false;
-	/** What a read found; LevelDB's own opening does not see it. */
+	/** Damage that a read found, and that opening LevelDB does not detect. */
 	let damage: string | undefined;
-	/** `write`: reads may go well, and prove nothing. */
+	/** Why the store is down. `write`: only a successful write proves that it works again. */
 	let down: { reason: string; write: boolean } | undefined;
 
 	const failed = (kind: Kind, reason: string) => {
 		repeats.wrong(directory, {
-			// the names of tables differ
+			// table numbers vary
 			kind: reason.replace(/\d+/g, "0"),
 			level: "error",
 			lines: [
-				`the store cannot be used: ${reason}; nothing was moved or deleted, the next request tries again`,
+				`the store cannot be used: ${reason}; nothing was moved or deleted, the next request will retry`,
 			],
 		});
 		down = { reason, write: down?.write === true || kind === "write" };
@@ -177,7 +178,7 @@ export function createReopening(
 		const said = repeats.right(
 			directory,
 			`the store ${directory}`,
-			leastOutageMilliseconds,
+			minOutageMilliseconds,
 		);
 		if (!said) log.info(`the store works again: ${directory}`);
 	};
@@ -238,21 +239,21 @@ export function createReopening(
 		}
 	};
 
-	/** LevelDB must not go on after a failure: it acknowledges what it loses. */
+	/** Closes LevelDB after a failure: if it went on, it would acknowledge writes that it loses. */
 	const drop = (of: Level, failure: Failure) => {
 		if (of !== level) return;
 		level = undefined;
 		if (failure.kind === "damaged") damage = failure.reason;
 		closing = of.close().catch((error) => {
-			log.warning(`the store was not closed in order: ${String(error)}`);
+			log.warning(`the store was not closed cleanly: ${String(error)}`);
 		});
 	};
 
-	/** What was written to files that nobody finds again must not be acknowledged. */
+	/** Rejects a write if files were removed or replaced meanwhile: the data would be lost. */
 	const refuseIfGone = async (of: Level) => {
 		const reason = presence?.missing();
 		if (reason === undefined || of !== level) return;
-		// what is in memory still may get a table, where only the log is gone
+		// if only the log is gone, a new table can still save what is in memory
 		if (presence?.isDirectory()) await flushLevel(of).catch(() => {});
 		drop(of, { kind: "unusable", reason });
 		throw failed("write", reason);

@@ -20,10 +20,10 @@ import {
 	type TableDamage,
 } from "./table-blocks.ts";
 
-/** Damage again so soon is a failing disk: copies of it must not fill it up. */
+/** Damage that recurs sooner means a failing disk; copies of it must not fill the disk up. */
 const betweenRepairsMilliseconds = 10 * 60_000;
 
-/** The folder, in a damaged database, of a small one that is its journal. */
+/** A small database inside the damaged one, which serves as the journal of its repair. */
 export const journalName = "repairing";
 
 /** `20261122T150145`, UTC. */
@@ -36,12 +36,12 @@ async function sizeOf(directory: string): Promise<number> {
 	return bytes;
 }
 
-/** LevelDB's repair goes on without what it had no room to write. */
+/** Checks free space first: LevelDB's repair silently skips what it cannot write. */
 async function needRoom(path: string, bytes: number): Promise<void> {
 	const { bavail, bsize } = await statfs(path);
 	if (bavail * bsize < bytes)
 		throw new Error(
-			`damaged, and no room for a copy and a repair (${bytes} bytes): ${path}`,
+			`damaged, and no room for a copy and a repair (${bytes} bytes needed): ${path}`,
 		);
 }
 
@@ -56,14 +56,14 @@ async function refuseIfRepairedLately(directory: string, now: Date) {
 	const last = kept.slice(prefix.length);
 	if (last > stamp(soon) && last <= stamp(now))
 		throw new Error(
-			`damaged again within ten minutes of a repair, is the disk failing? ${directory}`,
+			`damaged again within ten minutes of a repair; is the disk failing? ${directory}`,
 		);
 }
 
-/** As many as one looks at; the oldest ones go. */
-const copiesAtMost = 3;
+/** Copies to keep; older ones are deleted. */
+const maxCopies = 3;
 
-/** Removes the oldest copies of a database. */
+/** Deletes the oldest copies of a database. */
 async function removeOldCopies(
 	directory: string,
 	log: Pick<Log, "warning">,
@@ -79,20 +79,20 @@ async function removeOldCopies(
 	let left = copies.length;
 	for (const [nth, path] of copies.entries()) {
 		const isTooLarge = maxBytes > 0 && bytes > maxBytes;
-		// the newest one stays
-		if (left === 1 || (left <= copiesAtMost && !isTooLarge)) return;
+		// always keep the newest one
+		if (left === 1 || (left <= maxCopies && !isTooLarge)) return;
 		await rm(path, { recursive: true, force: true });
 		left--;
 		bytes -= sizes[nth] ?? 0;
 		log.warning(
-			`the oldest copy of a damaged store is removed, at most ${copiesAtMost} are kept, within max-store-bytes: ${path}`,
+			`deleted the oldest copy of a damaged store (at most ${maxCopies} are kept, within max-store-bytes): ${path}`,
 		);
 	}
 }
 
 /**
- * Copies a closed database aside, where opening it loses something that is still
- * in the files. Throws an error with the reason when there is no room for it.
+ * Copies a closed database, for when opening it would lose data that is still in its files. Throws
+ * an error with the reason if there is no room.
  * @returns the copy's path
  */
 export async function setAside(
@@ -109,7 +109,7 @@ export async function setAside(
 	return kept;
 }
 
-/** A complete copy, on disk, under a name that says when. */
+/** Makes a complete, synced copy named after the time. */
 async function keepCopy(directory: string, now: Date): Promise<string> {
 	// two within a second
 	let kept = `${directory}.damaged-${stamp(now)}`;
@@ -122,7 +122,7 @@ async function keepCopy(directory: string, now: Date): Promise<string> {
 		await cp(directory, partial, {
 			recursive: true,
 			mode: constants.COPYFILE_FICLONE,
-			// reading LOCK would end LevelDB's kind of lock on it
+			// reading LOCK and closing it would drop our fcntl lock
 			filter: (path) =>
 				path !== join(directory, journalName) &&
 				path !== join(directory, "LOCK"),
@@ -142,10 +142,9 @@ async function keepCopy(directory: string, now: Date): Promise<string> {
 }
 
 /**
- * Keeps from LevelDB's repair what it must not read: it verifies no checksum, so a
- * damaged block would come back as an intact one, and it ends the process at a
- * table in which it finds neither an entry nor an error, as a damaged index can
- * make it do. All of it is in the copy.
+ * Removes what LevelDB's repair must not read. The repair verifies no checksums, so damaged blocks
+ * would come back as intact ones, and it crashes the process on a table that yields neither an
+ * entry nor an error, which a damaged index can cause. The copy has everything.
  */
 async function removeDamage(directory: string): Promise<void> {
 	for (const name of await readdir(directory)) {
@@ -155,7 +154,7 @@ async function removeDamage(directory: string): Promise<void> {
 		try {
 			for await (const damage of damagesOfTable(path)) damages.push(damage);
 		} catch {
-			// what cannot be read, LevelDB cannot read either
+			// LevelDB cannot read it either, and reports it
 			continue;
 		}
 		if (damages.some(({ part }) => part === "index")) await rm(path);
@@ -164,12 +163,10 @@ async function removeDamage(directory: string): Promise<void> {
 }
 
 /**
- * Copies a damaged, closed database aside and repairs it where it is. A small
- * database inside is the lock against a second process (LevelDB's repair takes
- * none), and its journal: a repair that was interrupted is done again from
- * there, with the copy that was taken before it. Throws an error with the reason
- * when there is no room or no permission (then nothing was changed), or when it
- * had to be repaired within the last ten minutes.
+ * Copies a damaged, closed database and repairs it in place. A small database inside it locks out
+ * other processes (LevelDB's repair takes no lock) and is the journal: an interrupted repair starts
+ * again with the copy made before it. Throws an error with the reason if room or permissions are
+ * missing (then nothing was changed), or if the last repair was less than ten minutes ago.
  * @returns the copy's path
  */
 export async function repairDatabase(parts: {
@@ -194,7 +191,7 @@ export async function repairDatabase(parts: {
 		}
 		await needRoom(directory, (await sizeOf(directory)) + 65_536);
 		log.error(
-			`the store is damaged (${why}): repairing ${directory}, a copy of it as it was is kept in ${kept}`,
+			`the store is damaged (${why}): repairing ${directory}, an unchanged copy is kept in ${kept}`,
 		);
 		await removeDamage(directory);
 		await repairLevel(directory);
@@ -206,7 +203,7 @@ export async function repairDatabase(parts: {
 			await rm(journalPath, { recursive: true, force: true });
 	}
 	log.warning(
-		`the store is repaired; what could not be read any more is only in ${kept}`,
+		`the store is repaired; data that could not be recovered is only in ${kept}`,
 	);
 	return kept;
 }

@@ -4,48 +4,48 @@ import { kind, leaseKey, olderThan, partsOf, retentionKey } from "./keys.ts";
 import type { Lease, LeaseBook } from "./lease-book.ts";
 import type { Acknowledgements } from "./readers.ts";
 
-/** Between two looks the clocks may differ by this much: NTP corrects, and quartz drifts. */
+/** How far the clocks may diverge between two readings without doubt: NTP corrections and drift. */
 const toleranceMilliseconds = 60_000;
 
-/** What was stored before a start may be this old without a doubt about the clock. */
+/** Maximum age of the newest entry at a start without doubt about the clock. */
 const startToleranceMilliseconds = 3_600_000;
 
-/** A clock that was set ahead is believed after it has run on for so long. */
+/** How long a clock that jumped ahead must run before retention trusts it. */
 const settleMilliseconds = 86_400_000;
 
-/** Between two records of the time: what is unknown after a restart. */
+/** How often the time is recorded in the store; a restart forgets what came later. */
 const recordEveryMilliseconds = 600_000;
 
-/** The time that retention goes by. */
+/** The clock that retention uses. */
 export interface RetentionClock {
 	/**
-	 * Milliseconds since 1970, never later than the wall clock. Where the wall
-	 * clock was set ahead, the time that has really passed, until the wall clock
-	 * has run on for a day. Throws what reading the store throws.
+	 * Milliseconds since 1970, never later than the wall clock. After the wall clock has jumped
+	 * ahead, this clock counts only elapsed time until the wall clock has run for a day. Throws what
+	 * reading the store throws.
 	 */
 	time(): Promise<number>;
-	/** Why `time` is behind the wall clock; undefined while both agree. */
+	/** Why `time` is behind the wall clock; undefined while the two agree. */
 	readonly doubt: string | undefined;
 }
 
 interface StoredTime {
-	/** Milliseconds since 1970, by which retention went. */
+	/** Milliseconds since 1970, by this clock. */
 	time: number;
-	/** The wall clock then. */
+	/** The wall clock at that time. */
 	wall: number;
-	/** How long the wall clock had run on after it was set ahead; `null`: not in doubt. */
+	/** How long the wall clock had run since it jumped ahead; `null` if it was trusted. */
 	settled: number | null;
 }
 
 interface Doubt {
-	/** Wall clock less monotonic clock. */
+	/** Wall clock minus monotonic clock. */
 	offset: number;
-	/** Monotonic time since when the wall clock has run on. */
+	/** Monotonic time of the jump. */
 	since: number;
 	reason: string;
 }
 
-/** `2 days`, `3 hours`, `90 seconds`: rounded down, in words. */
+/** `2 days`, `3 hours`, `90 seconds`; rounded down. */
 function inWords(milliseconds: number): string {
 	const seconds = Math.floor(milliseconds / 1000);
 	for (const [unit, length] of [
@@ -56,7 +56,7 @@ function inWords(milliseconds: number): string {
 	return `${seconds} seconds`;
 }
 
-/** The newest second that a metric or a machine state was stored under, in milliseconds. */
+/** Second of the newest metric or machine state stored, in milliseconds. */
 async function newestStored(
 	database: Pick<Database, "keys">,
 ): Promise<number | undefined> {
@@ -72,10 +72,9 @@ async function newestStored(
 }
 
 /**
- * Compares the wall clock with the monotonic one, so that a wall clock that is
- * wrong for a while deletes nothing. There is no monotonic clock across restarts:
- * the store has a record of the time, or else its newest entry says how late it
- * was.
+ * Compares the wall clock with the monotonic one, so that a temporarily wrong wall clock deletes
+ * nothing. The monotonic clock does not span restarts; after one, the recorded time, or else the
+ * newest entry in the store, is the reference.
  * @param parts.now wall clock, milliseconds since 1970
  * @param parts.elapsed monotonic clock, milliseconds
  */
@@ -95,14 +94,14 @@ export function createRetentionClock(parts: {
 		doubt = {
 			offset: wall - at,
 			since: at - settled,
-			reason: `the clock is ${inWords(ahead)} ahead of the time that has passed; retention believes it once it has run on for ${inWords(settleMilliseconds - settled)}`,
+			reason: `the clock jumped ahead by ${inWords(ahead)}; retention will trust it after ${inWords(settleMilliseconds - settled)}`,
 		};
 		log.warning(
 			`${doubt.reason}; until then metrics and machine states are kept longer`,
 		);
 	};
 
-	/** What the store knows of the time before this start. */
+	/** Loads the reference time from the store. */
 	const load = async () => {
 		const value = await database.read(retentionKey);
 		const stored = value && (JSON.parse(value.toString()) as StoredTime);
@@ -129,7 +128,7 @@ export function createRetentionClock(parts: {
 		return wall;
 	};
 
-	/** The time now, and what it says of the wall clock. */
+	/** Advances the clock, and decides whether the wall clock can be trusted. */
 	const observe = ({ time, at: before }: { time: number; at: number }) => {
 		const wall = now();
 		const at = elapsed();
@@ -138,13 +137,13 @@ export function createRetentionClock(parts: {
 		if (ahead <= toleranceMilliseconds) {
 			if (ahead < -toleranceMilliseconds)
 				log.warning(`the clock was set back by ${inWords(-ahead)}`);
-			return agree(wall, at, "the clock agrees with the time that has passed");
+			return agree(wall, at, "the clock agrees with the elapsed time again");
 		}
 		const offset = wall - at;
 		if (!doubt || Math.abs(offset - doubt.offset) > toleranceMilliseconds)
 			begin(wall, at, ahead, 0);
 		else if (at - doubt.since >= settleMilliseconds)
-			return agree(wall, at, "retention believes the clock again");
+			return agree(wall, at, "retention trusts the clock again");
 		else doubt.offset = offset;
 		base = { time: passed, at };
 		return passed;
@@ -159,7 +158,7 @@ export function createRetentionClock(parts: {
 		};
 		recordedAt = at;
 		const value = JSON.stringify(stored);
-		// the store says by itself when it cannot write
+		// the store reports its own failures
 		await database.write([{ put: retentionKey, value }]).catch(() => {});
 	};
 
@@ -185,10 +184,9 @@ export function createRetentionClock(parts: {
 }
 
 /**
- * Deletes the metrics that arrived before a second, with what is remembered of
- * their readers, and gives the disk space back. What a reader has leased stays
- * until its lease has ended. Returns whether there was something to delete, and
- * whether something stayed for a lease.
+ * Deletes metrics that arrived before `seconds`, with their acknowledgements and leases, and
+ * reclaims the disk space. Entries of running leases stay. Returns whether anything was deleted,
+ * and whether anything stayed because of a lease.
  */
 export async function retireMetrics(
 	database: Database,

@@ -3,29 +3,32 @@ import { AgentError } from "../agent-error.ts";
 import type { Log } from "../log.ts";
 import type { Database } from "./database.ts";
 
-/** A size that was measured counts for so long. */
+/** How long a measured size stays valid. */
 const freshMilliseconds = 10_000;
 
-/** The store has taken as much as it may; what is stored stays. */
+/** A write would exceed the store's limits. Data already stored stays. */
 export class StoreFull extends AgentError {
 	constructor(reason: string) {
 		super("store-full", `the store is full: ${reason}`);
 	}
 }
 
-/** The disk space that the store may take. */
+/** The disk space that the store may use. */
 export interface Room {
-	/** Throws StoreFull where so many bytes more go over a limit; otherwise they count. `anew`: as the disk is now. */
+	/**
+	 * Reserves space for a write. Throws StoreFull if it would exceed a limit. `anew`: measure the
+	 * disk first.
+	 */
 	need(bytes: number, anew?: boolean): Promise<void>;
-	/** Counts writes that were refused. */
+	/** Counts a refused write. */
 	refused(): void;
-	/** Why writes are refused now; undefined while they are not. */
+	/** Why writes are refused now; undefined while they are accepted. */
 	readonly full: string | undefined;
-	/** Writes that were refused since the start. */
+	/** Writes refused since the start. */
 	readonly refusals: number;
 }
 
-/** Bytes that a file system has free for us; undefined when it cannot tell. */
+/** Bytes available to us on the file system; undefined if unknown. */
 async function freeBytesOf(directory: string): Promise<number | undefined> {
 	try {
 		const { bavail, bsize } = await statfs(directory);
@@ -36,12 +39,11 @@ async function freeBytesOf(directory: string): Promise<number | undefined> {
 }
 
 /**
- * Holds the store to its limits, cheaply: sizes are measured every ten seconds at
- * most, or when what was written since goes over a limit. Once full, it stays so
- * until there is room for the largest write that was refused and a 64th of the limit
- * besides: so that it does not change with every write.
- * @param parts.maxBytes of the store's files; 0 is no limit
- * @param parts.minFreeBytes of its file system; 0 is no limit
+ * Enforces the store's limits at low cost: sizes are measured at most every ten seconds, or when
+ * the writes since then would exceed a limit. A full store stays full until there is room for the
+ * largest refused write plus 1/64 of the limit, to avoid flapping.
+ * @param parts.maxBytes of the store's files; 0 means no limit
+ * @param parts.minFreeBytes of its file system; 0 means no limit
  * @param parts.elapsed milliseconds of the monotonic clock
  */
 export function createRoom(parts: {
@@ -55,10 +57,10 @@ export function createRoom(parts: {
 	const { database, maxBytes, minFreeBytes, elapsed, log } = parts;
 	const { freeBytes = freeBytesOf } = parts;
 	let measured = { at: Number.NEGATIVE_INFINITY, used: 0, free: Infinity };
-	/** Bytes written since. */
+	/** Bytes written since the measurement. */
 	let written = 0;
 	let full: string | undefined;
-	/** Bytes of the largest write that was refused since it is full. */
+	/** Bytes of the largest write refused while full. */
 	let wanted = 0;
 	let refusals = 0;
 	let refusalsBefore = 0;
@@ -72,7 +74,7 @@ export function createRoom(parts: {
 		written = 0;
 	};
 
-	/** Why there is no room; no figures that change: it is one line in the log. */
+	/** Why there is no room. Without varying numbers, so that repeats are one line in the log. */
 	const reasonFor = (bytes: number): string | undefined => {
 		const more = written + Math.max(bytes, wanted);
 		const slack = (limit: number) => (full === undefined ? 0 : limit / 64);
@@ -90,7 +92,7 @@ export function createRoom(parts: {
 		if (reason !== undefined && full === undefined) {
 			refusalsBefore = refusals;
 			log.warning(
-				`the store is full: ${reason}; new metrics and machine states are refused, nothing is taken away: ${database.directory}`,
+				`the store is full: ${reason}; new metrics and machine states are refused, stored ones are kept: ${database.directory}`,
 			);
 		}
 		if (reason === undefined && full !== undefined)
@@ -105,7 +107,7 @@ export function createRoom(parts: {
 		need: async (bytes, anew = false) => {
 			const isFresh = elapsed() - measured.at < freshMilliseconds;
 			if (anew || !isFresh) await measure();
-			// what is in the log is larger than its table will be
+			// measure before refusing: tables are smaller than the log they came from
 			else if (full === undefined && reasonFor(bytes) !== undefined)
 				await measure();
 			const reason = reasonFor(bytes);

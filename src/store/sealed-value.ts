@@ -1,17 +1,20 @@
 import { crc32 } from "node:zlib";
 
-/** In front of every value of ours: bytes that no value of an older version, or of the original, begins with. */
+/**
+ * Prefix of every value that we write. No value of v1 or of an older version begins with these
+ * bytes.
+ */
 const mark = Buffer.from([0x00, 0xc5, 0x01]);
 const headBytes = mark.length + 4;
 
-/** Why a value is not what was stored. */
+/** A value is not what was stored. */
 export class DamagedValue extends Error {}
 
-/** Of the key too: a value under another key is as wrong as another value. */
+/** Covers the key too: a value under another key is as wrong as a changed value. */
 const checksum = (key: string, payload: Uint8Array) =>
 	crc32(payload, crc32(key));
 
-/** A value with a checksum of it and its key, as it is stored. */
+/** Prepends the prefix and a checksum of key and value. */
 export function sealValue(key: string, value: string | Uint8Array): Buffer {
 	const length =
 		typeof value === "string" ? Buffer.byteLength(value) : value.length;
@@ -24,13 +27,13 @@ export function sealValue(key: string, value: string | Uint8Array): Buffer {
 }
 
 /**
- * The value that was stored under a key; as it is where an older version, or the
- * original, stored it without a checksum. Throws DamagedValue.
+ * Returns the value that was stored under a key. A value without a checksum, from v1 or an older
+ * version, is returned as it is. Throws DamagedValue.
  */
 export function openSealed(key: string, stored: Buffer): Buffer {
 	let alike = 0;
 	for (let at = 0; at < mark.length; at++) if (stored[at] === mark[at]) alike++;
-	// two of three are a mark that is damaged itself
+	// two matching bytes of three: the prefix itself is damaged
 	if (alike < 2) return stored;
 	const payload = stored.subarray(headBytes);
 	if (

@@ -2,22 +2,24 @@ import type { Database } from "./database.ts";
 import { kind, partsOf } from "./keys.ts";
 import { decodeSamples, type Sample } from "./metric-value.ts";
 
-/** How much one answer holds: distinct seconds of arrival, and bytes of stored values, but at least one entry. */
+/**
+ * Limits of one batch: distinct seconds of arrival, and bytes of stored values. A batch has at
+ * least one entry.
+ */
 export interface BatchLimits {
 	seconds: number;
 	bytes: number;
 }
 
-/** Entries of the store, and what is in them. */
+/** Entries of the store, with their samples. */
 export interface Selection {
 	keys: string[];
 	samples: Sample[];
 }
 
 /**
- * The oldest entries that are not taken, within the limits. A value that cannot
- * be read is moved out of the way once, under `x-`, logged and counted as damage: it
- * neither counts nor blocks.
+ * Selects the oldest entries that are not taken, within the limits. An unreadable value is moved to
+ * `x-<key>`, logged and counted as damage, so it blocks nothing.
  */
 export async function selectOldest(parts: {
 	database: Database;

@@ -4,31 +4,31 @@ import { crc32c, Fields, maskCrc32c } from "./level-format.ts";
 const footerBytes = 48;
 const handlesBytes = 40;
 const magic = 0xdb4775248b80fb57n;
-/** Behind each block: its type, and a masked CRC-32C of block and type. */
+/** After each block: its type, then a masked CRC-32C of block and type. */
 const trailerBytes = 5;
 
-/** Read at once, and the most that is summed up without a break: 0.2 ms of work. */
+/** Bytes to read, and to checksum without a pause (0.2 ms of work). */
 const windowBytes = 65_536;
 
-/** Where a block is, without its trailer. */
+/** Position of a block, without its trailer. */
 interface Handle {
 	offset: number;
 	size: number;
 }
 
-/** A part of a table. */
+/** The parts of a table. */
 export type TablePart = "footer" | "index" | "metaindex" | "filter" | "data";
 
 /** Damage of one part of a table. */
 export interface TableDamage {
 	part: TablePart;
-	/** What is wrong, and at which byte. */
+	/** What is wrong, with the byte offset. */
 	reason: string;
-	/** Byte in the file of a block's type, where the block is within the table. */
+	/** Byte offset of the block's type; undefined if the block is not within the table. */
 	typeAt: number | undefined;
 }
 
-/** Ends the reading of a part. */
+/** Thrown to stop reading a part. */
 class DamagedPart extends Error {
 	readonly damage: TableDamage;
 
@@ -38,7 +38,7 @@ class DamagedPart extends Error {
 	}
 }
 
-/** A table's bytes, read in windows. */
+/** A table file, read in windows. */
 class TableFile {
 	readonly #file: FileHandle;
 	readonly #window = Buffer.allocUnsafe(windowBytes);
@@ -53,7 +53,10 @@ class TableFile {
 		this.size = size;
 	}
 
-	/** The bytes from `at` on, in pieces that are valid until the next one is asked for. */
+	/**
+	 * Yields `count` bytes from `at` on, in pieces. Each piece is valid until the next one is
+	 * requested.
+	 */
 	async *pieces(at: number, count: number): AsyncGenerator<Buffer> {
 		const end = at + count;
 		for (let from = at; from < end; ) {
@@ -93,7 +96,7 @@ function handleOf(fields: Fields): Handle {
 	return { offset, size: fields.number() };
 }
 
-/** Checks a block's checksum; its bytes are not kept. */
+/** Verifies a block's checksum without keeping its bytes. */
 async function checkBlock(
 	table: TableFile,
 	{ offset, size }: Handle,
@@ -103,7 +106,7 @@ async function checkBlock(
 	if (!(end <= table.size - footerBytes))
 		throw new DamagedPart(
 			part,
-			`the ${part} block is said to be outside the table`,
+			`the position of the ${part} block is outside the table`,
 		);
 	let crc = 0;
 	for await (const piece of table.pieces(offset, size + 1))
@@ -117,7 +120,7 @@ async function checkBlock(
 		);
 }
 
-/** The handles that a checked block has for values, as the index and the metaindex do. */
+/** Parses the handles that a verified index or metaindex block has as values. */
 async function handlesIn(
 	table: TableFile,
 	{ offset, size }: Handle,
@@ -127,7 +130,7 @@ async function handlesIn(
 	const raw = stored.subarray(0, size);
 	try {
 		const block = stored[size] === 1 ? uncompressSnappy(raw) : raw;
-		// entries, where each restart of the prefixes is, and how many of those
+		// layout: entries, offsets of the restart points, number of restart points
 		const restarts = block.readUInt32LE(block.length - 4);
 		const entries = new Fields(block).take(block.length - 4 * (restarts + 1));
 		const fields = new Fields(entries);
@@ -152,12 +155,15 @@ async function handlesIn(
 
 const footerDamage = "the footer is damaged";
 
-/** Where the metaindex and the index are; the bytes behind that are zeros. */
+/** Reads the positions of metaindex and index; the remaining bytes should be zeros. */
 async function readFooter(
 	table: TableFile,
 ): Promise<{ metaindex: Handle; index: Handle; isPadded: boolean }> {
 	if (table.size < footerBytes)
-		throw new DamagedPart("footer", `${table.size} bytes are no table`);
+		throw new DamagedPart(
+			"footer",
+			`${table.size} bytes are too few for a table`,
+		);
 	const footer = await table.bytes(table.size - footerBytes, footerBytes);
 	const fields = new Fields(footer.subarray(0, handlesBytes));
 	try {
@@ -165,7 +171,7 @@ async function readFooter(
 		const index = handleOf(fields);
 		const padding = fields.take(fields.left);
 		if (footer.readBigUInt64LE(handlesBytes) !== magic)
-			throw new RangeError("another end than that of a table");
+			throw new RangeError("wrong magic number");
 		return {
 			metaindex,
 			index,
@@ -177,9 +183,9 @@ async function readFooter(
 	}
 }
 
-/** Yields each part that is damaged; what a damaged index would lead to is not looked for. */
+/** Yields each damaged part. Blocks that only a damaged index points to are not checked. */
 async function* damagedParts(table: TableFile): AsyncGenerator<TableDamage> {
-	/** Yields the damage of one part, or of those it points to. */
+	/** Yields the damage of one part, or of the blocks it points to. */
 	async function* of(
 		work: () => Promise<Handle[]>,
 		part: TablePart,
@@ -212,10 +218,9 @@ async function* damagedParts(table: TableFile): AsyncGenerator<TableDamage> {
 }
 
 /**
- * Checks every block of one of LevelDB's tables (footer, index, metaindex, data
- * and filter) against its checksum, and calls `breathe` before each 64 KiB that it
- * reads. Throws what `breathe` throws, and the system's error when the file cannot
- * be read.
+ * Verifies the checksum of every block of a table (footer, index, metaindex, data and filter), and
+ * calls `breathe` before each 64 KiB read. Throws what `breathe` throws, and the system's error if
+ * the file cannot be read.
  */
 export async function* damagesOfTable(
 	path: string,
@@ -230,7 +235,7 @@ export async function* damagesOfTable(
 	}
 }
 
-/** The first damage of a table that `damagesOfTable` finds, as text; undefined: there is none. */
+/** The first damage that `damagesOfTable` finds, as text; undefined if there is none. */
 export async function damageOfTable(
 	path: string,
 	breathe: () => Promise<void>,
@@ -240,10 +245,9 @@ export async function damageOfTable(
 }
 
 /**
- * Keeps LevelDB's repair from taking damaged data blocks of a closed table for
- * intact ones: it verifies no checksum, and would write what it reads into a new
- * table whose checksums are right. Where other blocks are can be wrong itself, and
- * the repair needs none of them. Throws the system's error.
+ * Makes LevelDB's repair skip the damaged blocks of a closed table. The repair verifies no checksums,
+ * and would copy damaged entries into a new table with valid checksums. It needs no blocks besides
+ * index and data. Throws the system's error.
  */
 export async function disableBlocks(
 	path: string,
@@ -251,7 +255,7 @@ export async function disableBlocks(
 ): Promise<void> {
 	const file = await open(path, "r+");
 	try {
-		// no compression has this number: LevelDB passes the block over
+		// an unknown compression type: LevelDB skips the block
 		for (const { typeAt } of damages)
 			if (typeAt !== undefined) await file.write(Buffer.of(0xff), 0, 1, typeAt);
 		await file.sync();
@@ -260,24 +264,21 @@ export async function disableBlocks(
 	}
 }
 
-/** No element of Snappy's format gives more than 64 bytes for 3 of its own. */
-const largestGrowth = 22;
+/** The most that a Snappy element can expand: 64 bytes from 3. */
+const maxGrowth = 22;
 
-/** The element's length or offset in `count` bytes, the lowest one first. */
+/** Reads a little-endian number of `count` bytes. */
 function littleEndian(from: Fields, count: number): number {
 	let value = 0;
 	for (let nth = 0; nth < count; nth++) value += from.byte() * 256 ** nth;
 	return value;
 }
 
-/**
- * Uncompresses a block in Snappy's raw format, as LevelDB's tables have it.
- * Throws RangeError when the bytes are not in that format.
- */
+/** Decompresses a block in Snappy's raw format. Throws RangeError if the bytes are malformed. */
 export function uncompressSnappy(bytes: Buffer): Buffer {
 	const from = new Fields(bytes);
 	const length = from.number();
-	if (length > bytes.length * largestGrowth)
+	if (length > bytes.length * maxGrowth)
 		throw new RangeError("impossible length");
 	const to = Buffer.alloc(length);
 	let at = 0;
@@ -299,8 +300,8 @@ export function uncompressSnappy(bytes: Buffer): Buffer {
 				? ((tag >> 5) << 8) + from.byte()
 				: littleEndian(from, kind === 2 ? 2 : 4);
 		if (offset === 0 || offset > at || at + count > length)
-			throw new RangeError("copy from nowhere");
-		// one by one: a copy may overlap what it writes
+			throw new RangeError("copy from outside the output");
+		// byte by byte, because source and destination may overlap
 		for (const end = at + count; at < end; at++) to[at] = to[at - offset] ?? 0;
 	}
 	if (at !== length) throw new RangeError("too short");

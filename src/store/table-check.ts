@@ -4,19 +4,19 @@ import type { Log } from "../log.ts";
 import { type Level, tableSizes } from "./level.ts";
 import { damageOfTable } from "./table-blocks.ts";
 
-/** When tables are checked; milliseconds. */
+/** When tables are checked, in milliseconds. */
 export interface TableCheckTimes {
-	/** From each opening to the first check: a start has other things to do. */
+	/** From each opening to the first check; startup has priority. */
 	first: number;
 	/** From the end of a check to the next one. */
 	between: number;
 	/** Work between two pauses. */
 	slice: number;
-	/** How many times as long as the work a pause is; no unit. */
+	/** Length of a pause as a multiple of the work before it. */
 	pauseFactor: number;
 }
 
-/** One part in twenty is work: at most 5 % of a core. */
+/** One part work to 19 parts pause: at most 5 % of a core. */
 const defaultTimes: TableCheckTimes = {
 	first: 60_000,
 	between: 24 * 60 * 60_000,
@@ -25,22 +25,25 @@ const defaultTimes: TableCheckTimes = {
 };
 
 /**
- * Finds damage inside tables, which LevelDB does not look for: a bit in an index or
- * a filter hides keys without an error.
+ * Finds damage inside tables, which LevelDB does not look for: a flipped bit in an index or a
+ * filter hides keys without an error.
  */
 export interface TableCheck {
-	/** A database was opened: the next check is due. */
+	/** Call after each opening: schedules the first check. */
 	opened(): void;
-	/** Checks now, or waits for the check that is running. Throws nothing. */
+	/** Checks now, or joins the check in progress. Never throws. */
 	run(): Promise<void>;
-	/** Ends a check, and all later ones. */
+	/** Stops the current check and all later ones. */
 	stop(): Promise<void>;
 }
 
 const codeOf = (error: unknown) =>
 	error instanceof Error && "code" in error ? error.code : undefined;
 
-/** `level` is the open database; `damaged` closes that one, repairs and reopens it. */
+/**
+ * @param parts.level returns the open database
+ * @param parts.damaged closes that database, repairs and reopens it
+ */
 export function createTableCheck(parts: {
 	directory: string;
 	log: Pick<Log, "warning">;
@@ -61,7 +64,7 @@ export function createTableCheck(parts: {
 		timer.unref();
 	};
 
-	/** A table in use is complete and does not change; one that is not is none of ours. */
+	/** LevelDB uses the table, so it is complete and immutable. Other tables do not matter. */
 	const isInUse = (of: Level, name: string) =>
 		of === level() && tableSizes(of).has(name);
 
@@ -81,7 +84,7 @@ export function createTableCheck(parts: {
 			return await damageOfTable(path, breathe);
 		} catch (error) {
 			if (codeOf(error) !== "ENOENT") throw error;
-			// as old versions of LevelDB named it
+			// the name that old versions of LevelDB used
 			return damageOfTable(path.replace(/ldb$/, "sst"), breathe);
 		}
 	};
@@ -93,14 +96,14 @@ export function createTableCheck(parts: {
 			try {
 				const damage = await damageOf(name, breathe);
 				if (damage === undefined || !isInUse(of, name)) continue;
-				// the store says by itself what becomes of it
+				// the store reports the outcome of the repair
 				return await damaged(of, `${name}: ${damage}`).catch(() => {});
 			} catch (error) {
 				if (signal.aborted) return;
-				// one that is missing is noticed by the next write
+				// the next write detects a missing table
 				if (codeOf(error) === "ENOENT" || !isInUse(of, name)) continue;
 				const path = join(directory, name);
-				log.warning(`the store's table ${path} cannot be checked: ${error}`);
+				log.warning(`cannot check the store's table ${path}: ${error}`);
 			}
 		}
 	};

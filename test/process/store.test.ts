@@ -24,7 +24,7 @@ const sample = (timestamp: number, hostname = "web01") => ({
 const append = (port: number, ...metric_data: unknown[]) =>
 	post(port, "/metric/append", { metric_data });
 
-/** Everything, by plain drains. */
+/** All metrics, by plain drains. */
 async function drainAll(port: number) {
 	const all: unknown[] = [];
 	for (;;) {
@@ -38,7 +38,7 @@ async function drainAll(port: number) {
 
 const stored = { status: "ok", message: "" };
 
-/** Refused for now, for this reason, with what does not need the store going on. */
+/** Checks that requests for the store are refused with this reason, and that others work. */
 async function assertNoStore(port: number, reason: RegExp) {
 	const { status, headers, json } = await append(port, sample(1));
 	assert.equal(status, 503);
@@ -74,14 +74,14 @@ async function smallDisk(t: TestContext, size: string) {
 	};
 }
 
-/** Takes all but so many bytes of a disk. */
+/** Fills a disk except for `free` bytes. */
 async function fill(file: string, left = 0) {
 	await writeFile(file, Buffer.alloc(left));
 	execFileSync("sh", ["-c", 'cat /dev/zero > "$0.more" 2>/dev/null; :', file]);
 	await rm(file);
 }
 
-test("a second daemon on the same store ends with one line, the first goes on", async (t) => {
+test("a second daemon on the same store exits with one line, and the first keeps running", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const dbfile = join(directory, "db");
 	const first = await startDaemon(t, ["--dbfile", dbfile], { directory });
@@ -107,7 +107,7 @@ test("a second daemon on the same store ends with one line, the first goes on", 
 	assert.equal(second.stdout, "");
 	assert.deepEqual((await append(port, sample(1))).json, stored);
 	assert.deepEqual(await drainAll(port), [sample(1)]);
-	// the refusal has not given up the first one's lock
+	// the refused start has not dropped the first one's lock
 	assert.equal(
 		(
 			await run(
@@ -120,7 +120,7 @@ test("a second daemon on the same store ends with one line, the first goes on", 
 	);
 });
 
-test("a port that is taken, or a database that another program has, leaves every file as it is", async (t) => {
+test("a port in use, or a database locked by another program, stops the start with every file unchanged", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const dbfile = join(directory, "db");
 	const fixture = join(process.cwd(), "test/fixtures/original-db");
@@ -144,7 +144,7 @@ test("a port that is taken, or a database that another program has, leaves every
 	assert.equal(refused.code, 1);
 	assert.match(refused.stderr, new RegExp(`port ${port} .*in use`));
 	assert.deepEqual(await stateOf(dbfile), before);
-	// as LevelDB in Go holds it
+	// as LevelDB in Go locks it
 	await writeFile(lock, "");
 	const args = ["-n", lock, "sh", "-c", "echo held; cat"];
 	const holder = spawn("flock", args, { stdio: ["pipe", "pipe", "inherit"] });
@@ -160,7 +160,7 @@ test("a port that is taken, or a database that another program has, leaves every
 	assert.deepEqual(await stateOf(dbfile), held);
 });
 
-test("a store below a regular file: the daemon runs, and uses it once it can", async (t) => {
+test("a daemon whose store is below a regular file runs, and uses the store once possible", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, "file");
 	await writeFile(file, "no directory\n");
@@ -177,7 +177,7 @@ test("a store below a regular file: the daemon runs, and uses it once it can", a
 	assert.equal((await daemon.stop()).code, 0);
 });
 
-test("a full disk at the start: the daemon runs, and stores once there is room", async (t) => {
+test("a daemon started on a full disk runs, and stores once there is room", async (t) => {
 	const disk = await smallDisk(t, "2m");
 	if (!disk) return;
 	const { dbfile, ballast } = disk;
@@ -200,7 +200,7 @@ test("a full disk at the start: the daemon runs, and stores once there is room",
 	}
 });
 
-test("a disk that fills up: what is accepted before and after survives kill -9", async (t) => {
+test("when a disk fills up, data accepted before and after survives kill -9", async (t) => {
 	const disk = await smallDisk(t, "4m");
 	if (!disk) return;
 	const { dbfile, ballast } = disk;
@@ -252,7 +252,7 @@ test("a disk that fills up: what is accepted before and after survives kill -9",
 	}
 });
 
-test("a configuration that cannot be written is NG with the reason", async (t) => {
+test("a metrics configuration that cannot be written gives NG with the reason", async (t) => {
 	const disk = await smallDisk(t, "1m");
 	if (!disk) return;
 	const file = join(disk.directory, "metrics.yaml");
@@ -274,7 +274,7 @@ test("a configuration that cannot be written is NG with the reason", async (t) =
 	}
 });
 
-test("a database of the original is peeked, drained and listed as it served it", async (t) => {
+test("a database of v1 is peeked, drained and listed as v1 served it", async (t) => {
 	const fixtures = join(process.cwd(), "test/fixtures");
 	const directory = await temporaryDirectory(t);
 	const dbfile = join(directory, "db");
@@ -307,7 +307,7 @@ test("a database of the original is peeked, drained and listed as it served it",
 	assert.equal(head.text, "");
 });
 
-test("an append is on disk before a byte of its answer is written", async (t) => {
+test("an append is on disk before the first byte of its answer is written", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
 	const trace = join(directory, "trace");
@@ -345,7 +345,7 @@ test("an append is on disk before a byte of its answer is written", async (t) =>
 	if (strace.exitCode !== null) return t.skip("may not trace processes");
 	pid = Number(/^\d+/.exec(await readFile(trace, "utf8"))?.[0]);
 	const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-	// the handshake's bytes are written before
+	// the bytes of the handshake are written earlier
 	assert.equal((await send({ port, agent })).text, "OK");
 	const appends = 10;
 	for (let row = 0; row < appends; row++) {

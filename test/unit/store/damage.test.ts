@@ -48,7 +48,7 @@ async function fill(database: Database, from: number, before: number) {
 		await database.write([{ put: key(row), value: textOf(row) }]);
 }
 
-/** Checks that no value is wrong. @returns how many there are */
+/** Checks that every value is intact. @returns the number of values */
 async function countOf(database: Database) {
 	let count = 0;
 	for await (const { key: at, value } of database.rows({
@@ -61,7 +61,7 @@ async function countOf(database: Database) {
 	return count;
 }
 
-/** Rows in tables, written by several flushes, and more in the log. */
+/** Rows in tables, written by several flushes, and more rows in the log. */
 async function aDatabase(t: TestContext) {
 	const directory = join(await temporaryDirectory(t), "db");
 	const { log, lines } = recorder();
@@ -98,9 +98,9 @@ const half = (path: string) =>
 
 interface Case {
 	damage(directory: string): void;
-	/** What the log says first. */
+	/** The first line of the log. */
 	said: RegExp;
-	/** How many of 800 rows are there afterwards. */
+	/** Minimum number of the 800 rows that remain. */
 	atLeast: number;
 }
 
@@ -146,7 +146,7 @@ const inFiles: Record<string, Case> = {
 };
 
 for (const [name, { damage, said, atLeast }] of Object.entries(inFiles))
-	test(`noticed, said and copied: ${name}`, async (t) => {
+	test(`damage is detected, logged and copied: ${name}`, async (t) => {
 		const directory = await aDatabase(t);
 		damage(directory);
 		const { database, lines } = await opened(t, directory);
@@ -160,7 +160,7 @@ for (const [name, { damage, said, atLeast }] of Object.entries(inFiles))
 		assert.equal(database.damages.last?.copy, copy);
 		const lost = lines.filter((line) => line.includes("the store has lost"));
 		const { lostEntries } = database.damages;
-		// the end of the log is known to be lost, to the entry
+		// the loss at the end of the log is known to the entry
 		if (/log is (cut|removed)/.test(name)) {
 			assert.equal(lostEntries, 800 - count);
 			assert.match(
@@ -172,17 +172,17 @@ for (const [name, { damage, said, atLeast }] of Object.entries(inFiles))
 		} else assert.equal(lost.length, 0, lost.join("\n"));
 		await database.write([{ put: "m-2000000000", value: "more" }]);
 		await database.close();
-		// said once
+		// logged once
 		const again = await opened(t, directory);
 		assert.deepEqual(again.lines, []);
 		assert.equal(again.database.damages.count, 0);
 	});
 
-test("a bit in a value of a table is noticed, and the value is not delivered", async (t) => {
+test("a flipped bit in a table's value is detected, and the value is not delivered", async (t) => {
 	const directory = join(await temporaryDirectory(t), "db");
 	const { log } = recorder();
 	const first = await openDatabase({ directory, log });
-	// not compressible: it stands in the table as it is
+	// not compressible, so the table contains it as it is
 	await first.write([
 		{ put: "m-1", value: "VALUE-qzjxkvbw-0123456789" },
 		{ put: "m-2", value: "two" },
@@ -221,7 +221,7 @@ test("a bit in a value of a table is noticed, and the value is not delivered", a
 	assert.equal(database.unavailable, undefined);
 });
 
-test("values of an earlier version and of the original have no checksum and are read", async (t) => {
+test("values of an earlier version and of v1, which have no checksum, are readable", async (t) => {
 	const directory = join(await temporaryDirectory(t), "db");
 	const earlier = await openLevel(directory, true);
 	await earlier.put("m-1", Buffer.from("[]"));
@@ -244,14 +244,14 @@ test("values of an earlier version and of the original have no checksum and are 
 		lines.push(...again.lines);
 	}
 	assert.deepEqual(
-		lines.filter((line) => !line.includes("closed to others")),
+		lines.filter((line) => !line.includes("closed the store's directory")),
 		[],
 	);
 	assert.deepEqual(copies(directory), []);
 	assert.deepEqual(copies(original), []);
 });
 
-test("a lease record that is damaged does not keep the others from being read", async (t) => {
+test("a damaged lease record does not affect the others", async (t) => {
 	const directory = join(await temporaryDirectory(t), "db");
 	const earlier = await openLevel(directory, true);
 	const record = { consumer: "default", keys: ["m-1"], expires_at: 1 };
@@ -272,13 +272,14 @@ test("a lease record that is damaged does not keep the others from being read", 
 	assert.deepEqual(
 		lines.filter((line) => line.startsWith("error")),
 		["l-b", "l-c", "l-d"].map(
-			(at) => `error store: ${at} is damaged, moved to x-${at}: it is no lease`,
+			(at) =>
+				`error store: ${at} is damaged, moved to x-${at}: it is not a lease`,
 		),
 	);
 	assert.equal(database.damages.count, 3);
 });
 
-test("the first mark of a store is read, whichever of its places it is in", async (t) => {
+test("the first mark of a store is read from either slot", async (t) => {
 	const directory = join(await temporaryDirectory(t), "db");
 	const mark = { written: 3, removed: 1, at: 5 };
 	const file = createMarkFile(directory);
@@ -290,7 +291,7 @@ test("the first mark of a store is read, whichever of its places it is in", asyn
 	}
 });
 
-test("a mark that is damaged, missing or behind raises no alarm", async (t) => {
+test("a damaged, missing or outdated mark raises no alarm", async (t) => {
 	const directory = await aDatabase(t);
 	const mark = join(directory, "ACKNOWLEDGED");
 	const old = readFileSync(mark);
@@ -311,7 +312,7 @@ test("a mark that is damaged, missing or behind raises no alarm", async (t) => {
 	assert.deepEqual(copies(directory), []);
 });
 
-test("three copies are kept, the oldest one goes and that is said", async (t) => {
+test("three copies are kept; deleting the oldest one is logged", async (t) => {
 	const directory = await aDatabase(t);
 	const said: string[] = [];
 	for (let times = 0; times < 4; times++) {
@@ -328,7 +329,7 @@ test("three copies are kept, the oldest one goes and that is said", async (t) =>
 	assert.equal(said.length, 1);
 	assert.match(
 		said[0] ?? "",
-		/^warning the oldest copy .* removed, at most 3 are kept.*: .*120000$/,
+		/^warning deleted the oldest copy .*at most 3 are kept.*: .*120000$/,
 	);
 });
 
@@ -379,7 +380,7 @@ const whileOpen: Record<
 };
 
 for (const [name, { act, lost }] of Object.entries(whileOpen))
-	test(`while it is open, ${name}: the next write is refused, and it recovers`, async (t) => {
+	test(`while the database is open, ${name}: the next write is refused, then it recovers`, async (t) => {
 		const directory = await aDatabase(t);
 		const { database, lines } = await opened(t, directory);
 		await fill(database, 800, 801);
@@ -400,7 +401,7 @@ for (const [name, { act, lost }] of Object.entries(whileOpen))
 		assert.deepEqual(again.lines, []);
 	});
 
-test("a table that is removed while it is in use is noticed at the next write", async (t) => {
+test("the next write detects that a table in use was removed", async (t) => {
 	const directory = await aDatabase(t);
 	const { database, lines } = await opened(t, directory);
 	rmSync(oneOf(directory, /\.ldb$/));

@@ -33,7 +33,7 @@ const everything = { from: "\0", before: "\uffff" };
 type Ending = () => unknown;
 const scopes = new WeakMap<TestContext, Scope>();
 
-/** Runs when the test ends, the last one first: a file system in use stays. */
+/** Cleans up when the test ends, last one first: a file system in use cannot be unmounted. */
 function atEnd(t: TestContext, ending: Ending) {
 	const known = scopes.get(t);
 	if (known) return known.after(ending);
@@ -74,14 +74,14 @@ async function newDirectory(t: TestContext) {
 
 const key = (row: number) => `m-${1_000_000_000 + row}`;
 
-/** Text that compression cannot shorten. */
+/** Text that does not compress. */
 function filler(length: number): string {
 	let text = "";
 	while (text.length < length) text += Math.random().toString(36).slice(2);
 	return text.slice(0, length);
 }
 
-/** Writes so many rows of 1000 bytes, a hundred at a time. */
+/** Writes `count` rows of 1000 bytes, a hundred at a time. */
 async function fill(database: Database, rows: number, length = 1000) {
 	for (let row = 0; row < rows; row += 100)
 		await database.write(
@@ -117,7 +117,7 @@ const bytesIn = (directory: string) =>
 		0,
 	);
 
-/** What cannot be used says so in one line, and why. */
+/** Checks that an error is one line with the reason. */
 const unavailable = (reason: RegExp) => (error: unknown) => {
 	assert.ok(error instanceof StoreUnavailable, String(error));
 	assert.match(error.reason, reason);
@@ -208,7 +208,7 @@ test("rows are written, read, listed in order and deleted", async (t) => {
 	assert.deepEqual(lines, []);
 });
 
-test("a listing is a snapshot, and can be left early", async (t) => {
+test("a listing is a snapshot, and can be abandoned", async (t) => {
 	const { database } = await opened(t, await newDirectory(t));
 	await fill(database, 1000);
 	let seen = 0;
@@ -229,7 +229,7 @@ test("a listing is a snapshot, and can be left early", async (t) => {
 	}
 });
 
-test("a caller's mistake is no failure of the store", async (t) => {
+test("a caller's mistake does not count as a failure of the store", async (t) => {
 	const { database, lines } = await opened(t, await newDirectory(t));
 	await assert.rejects(
 		database.read(undefined as unknown as string),
@@ -243,7 +243,7 @@ test("a caller's mistake is no failure of the store", async (t) => {
 	assert.deepEqual(lines, []);
 });
 
-test("closing waits for writes, and twice is once", async (t) => {
+test("closing waits for writes, and can be repeated", async (t) => {
 	const directory = await newDirectory(t);
 	const first = await opened(t, directory);
 	const writes = Array.from({ length: 20 }, (_, row) =>
@@ -261,7 +261,7 @@ test("closing waits for writes, and twice is once", async (t) => {
 	assert.deepEqual(second.lines, []);
 });
 
-test("the directory is made for us alone", async (t) => {
+test("the directory is created with mode 0700", async (t) => {
 	const parent = await temporary(t);
 	const directory = join(parent, "not", "yet", "db");
 	await opened(t, directory);
@@ -269,7 +269,7 @@ test("the directory is made for us alone", async (t) => {
 		assert.equal(statSync(path).mode & 0o777, 0o700);
 });
 
-test("a directory that others may enter is closed to them, and it is said", async (t) => {
+test("a directory that other users may enter is closed to them, and this is logged", async (t) => {
 	const directory = await newDirectory(t);
 	mkdirSync(directory);
 	chmodSync(directory, 0o755);
@@ -280,12 +280,12 @@ test("a directory that others may enter is closed to them, and it is said", asyn
 	lines.push(...(await opened(t, directory)).lines);
 	assert.equal(statSync(directory).mode & 0o777, 0o700);
 	assert.deepEqual(lines, [
-		`info the store's directory is now closed to others: ${directory} had mode 0755, has 0700`,
-		`info the store's directory is now closed to others: ${directory} had mode 0750, has 0700`,
+		`info closed the store's directory to other users: ${directory} had mode 0755, now has 0700`,
+		`info closed the store's directory to other users: ${directory} had mode 0750, now has 0700`,
 	]);
 });
 
-test("a directory that holds other things keeps its mode", async (t) => {
+test("a directory that contains other files keeps its mode", async (t) => {
 	const directory = await newDirectory(t);
 	mkdirSync(directory);
 	chmodSync(directory, 0o777);
@@ -293,11 +293,11 @@ test("a directory that holds other things keeps its mode", async (t) => {
 	const { lines } = await opened(t, directory);
 	assert.equal(statSync(directory).mode & 0o777, 0o777);
 	assert.deepEqual(lines, [
-		`warning the store's directory is open to others and not ours alone: ${directory} has mode 0777`,
+		`warning the store's directory is open to other users, and left so because it is not only ours: ${directory} has mode 0777`,
 	]);
 });
 
-test("what the original wrote is opened and read", async (t) => {
+test("a database of v1 is opened and read", async (t) => {
 	const directory = await newDirectory(t);
 	cpSync("test/fixtures/original-db", directory, { recursive: true });
 	const { machine_states } = JSON.parse(
@@ -321,7 +321,7 @@ test("what the original wrote is opened and read", async (t) => {
 	assert.deepEqual(kept(directory), []);
 });
 
-test("a second process is refused, and so is this one a second time", async (t) => {
+test("a second process is refused, and so is a second opening by this process", async (t) => {
 	const directory = await newDirectory(t);
 	const first = child(t, directory);
 	assert.equal(await first.line(), "open");
@@ -342,7 +342,7 @@ test("a second process is refused, and so is this one a second time", async (t) 
 		openDatabase({ directory, log }),
 		locked(/in use by this process already/),
 	);
-	// LevelDB itself would have given up its lock with that second attempt
+	// LevelDB itself would have dropped its lock on this second attempt
 	const third = child(t, directory);
 	assert.match(
 		(await third.line()) ?? "",
@@ -352,7 +352,7 @@ test("a second process is refused, and so is this one a second time", async (t) 
 	assert.deepEqual(lines, []);
 });
 
-test("a range is deleted and its disk space given back", async (t) => {
+test("a range is deleted and its disk space reclaimed", async (t) => {
 	const directory = await newDirectory(t);
 	const { database } = await opened(t, directory);
 	await fill(database, 3000);
@@ -369,7 +369,7 @@ test("a range is deleted and its disk space given back", async (t) => {
 	assert.equal(String(await database.read("s-1")), "state");
 });
 
-test("compaction gives back what single deletes left", async (t) => {
+test("compaction reclaims the space of single deletes", async (t) => {
 	const directory = await newDirectory(t);
 	const { database } = await opened(t, directory);
 	await fill(database, 2000);
@@ -381,7 +381,7 @@ test("compaction gives back what single deletes left", async (t) => {
 	assert.ok(bytesIn(directory) < before / 5, `${bytesIn(directory)}`);
 });
 
-test("LevelDB's own figures are there by name", async (t) => {
+test("LevelDB's own properties are available by name", async (t) => {
 	const { database } = await opened(t, await newDirectory(t));
 	const found = database.properties(["stats", "num-files-at-level0", "other"]);
 	assert.match(found.stats ?? "", /^ +Compactions\n/);
@@ -389,12 +389,12 @@ test("LevelDB's own figures are there by name", async (t) => {
 	assert.equal(found.other, "");
 });
 
-test("without permission nothing happens until there is", async (t) => {
+test("without permission the store waits until it is granted", async (t) => {
 	const parent = await temporary(t);
 	chmodSync(parent, 0o755);
 	const directory = join(parent, "db");
 	mkdirSync(directory);
-	// not even root's rights help against the mode, when it is not root
+	// without root's user ID, even root's capabilities do not override the mode
 	const allow = (yes: boolean) => {
 		if (root) process.seteuid?.(0);
 		chmodSync(directory, yes ? 0o700 : 0o500);
@@ -424,7 +424,7 @@ test("without permission nothing happens until there is", async (t) => {
 	assert.deepEqual(kept(directory), []);
 });
 
-test("a path that cannot be a directory is a reason too", async (t) => {
+test("a path that cannot be a directory is reported as the reason", async (t) => {
 	const directory = join(await temporary(t), "db");
 	writeFileSync(directory, "");
 	const { database, lines } = await opened(t, directory);
@@ -432,7 +432,7 @@ test("a path that cannot be a directory is a reason too", async (t) => {
 	rmSync(directory);
 	await database.write([{ put: "a", value: "b" }]);
 	assert.equal(database.unavailable, undefined);
-	// one that comes and goes is an error once for each reason
+	// a reason that comes and goes is logged once as an error
 	for (let n = 0; n < 3; n++) {
 		rmSync(directory, { recursive: true });
 		await assert.rejects(database.write([{ put: "a", value: "c" }]));
@@ -444,7 +444,7 @@ test("a path that cannot be a directory is a reason too", async (t) => {
 	assert.match(errors[1] ?? "", /was removed or replaced/);
 });
 
-test("a store that someone else opened meanwhile is waited for", async (t) => {
+test("a store that another process opened meanwhile is used once it is released", async (t) => {
 	const directory = await newDirectory(t);
 	writeFileSync(directory, "");
 	const { database } = await opened(t, directory);
@@ -459,7 +459,7 @@ test("a store that someone else opened meanwhile is waited for", async (t) => {
 	assert.equal(await database.read("a"), undefined);
 });
 
-test("a read-only file system is left alone and used again afterwards", async (t) => {
+test("a store on a file system that became read-only works again afterwards", async (t) => {
 	const disk = await smallDisk(t, "4m");
 	if (!disk) return;
 	const { directory } = disk;
@@ -488,7 +488,7 @@ test("a read-only file system is left alone and used again afterwards", async (t
 	await database.close();
 });
 
-test("a full disk refuses, and what was accepted before and after is there", async (t) => {
+test("a full disk refuses writes, and those accepted before and after are kept", async (t) => {
 	const disk = await smallDisk(t, "4m");
 	if (!disk) return;
 	const { directory, ballast } = disk;
@@ -527,7 +527,7 @@ test("a full disk refuses, and what was accepted before and after is there", asy
 	await again.database.close();
 });
 
-test("a listing goes on when a failed write reopens the database", async (t) => {
+test("a listing continues when a failed write reopens the database", async (t) => {
 	const disk = await smallDisk(t, "8m");
 	if (!disk) return;
 	const { directory, ballast } = disk;
@@ -549,7 +549,7 @@ test("a listing goes on when a failed write reopens the database", async (t) => 
 	);
 });
 
-test("kill -9 after a full disk loses nothing that was accepted", async (t) => {
+test("kill -9 after a full disk loses no accepted write", async (t) => {
 	const disk = await smallDisk(t, "4m");
 	if (!disk) return;
 	const { directory, ballast } = disk;
@@ -623,7 +623,7 @@ test("a write is on disk before it is acknowledged", async (t) => {
 	assert.equal(acknowledged, 20);
 });
 
-/** A database of several tables, the newest rows in the log alone. */
+/** A database of several tables, with the newest rows only in the log. */
 async function several(t: TestContext) {
 	const directory = await newDirectory(t);
 	const { log } = recorder();
@@ -679,7 +679,7 @@ for (const [name, damage] of Object.entries(damages))
 			assert.ok(!existsSync(join(directory, left)), left);
 	});
 
-test("a missing table costs its rows only", async (t) => {
+test("a missing table loses only its own rows", async (t) => {
 	const directory = await several(t);
 	rmSync(tables(directory)[0] ?? "");
 	const { database, lines } = await opened(t, directory);
@@ -697,19 +697,19 @@ const broken: Record<string, (bytes: Buffer) => Buffer> = {
 	"it is empty": () => Buffer.alloc(0),
 };
 
-/** Breaks one table, whose keys come after others and before others. */
+/** Breaks one table whose keys lie between those of others. */
 function breakTable(directory: string, how: (bytes: Buffer) => Buffer) {
 	const path = tables(directory)[1] ?? "";
 	writeFileSync(path, how(readFileSync(path)));
 }
 
 for (const [name, how] of Object.entries(broken)) {
-	test(`a listing repairs a damaged table and goes on: ${name}`, async (t) => {
+	test(`a listing repairs a damaged table and continues: ${name}`, async (t) => {
 		const directory = await several(t);
 		breakTable(directory, how);
 		const { database, lines } = await opened(t, directory);
 		assert.equal(database.unavailable, undefined);
-		// the size is compared with what MANIFEST says, the content is not
+		// opening compares the size with MANIFEST, but does not read the content
 		const isSeen = /end is gone|is empty/.test(name);
 		assert.equal(lines.length, isSeen ? 2 : 0);
 		const there = await keysOf(database);
@@ -738,7 +738,7 @@ for (const [name, how] of Object.entries(broken)) {
 	});
 }
 
-test("damage that a compaction finds is repaired by the same call", async (t) => {
+test("a compaction repairs the damage that it finds", async (t) => {
 	const directory = await several(t);
 	breakTable(directory, broken["its footer is wrong"] ?? ((bytes) => bytes));
 	const { database, lines } = await opened(t, directory);
@@ -750,7 +750,7 @@ test("damage that a compaction finds is repaired by the same call", async (t) =>
 	assert.equal(database.unavailable, undefined);
 });
 
-test("damage again within ten minutes waits, so that copies do not fill the disk", async (t) => {
+test("damage that recurs within ten minutes is not repaired at once, so that copies do not fill the disk", async (t) => {
 	const directory = await several(t);
 	let time = Date.parse("2026-11-22T15:00:00Z");
 	const now = () => new Date(time);
@@ -773,17 +773,17 @@ test("damage again within ten minutes waits, so that copies do not fill the disk
 	assert.equal(lines.at(-1), `info the store works again: ${directory}`);
 });
 
-test("an interrupted repair is done again, with the copy from before it", async (t) => {
+test("an interrupted repair starts again, and keeps the copy made before it", async (t) => {
 	const directory = await several(t);
 	const whole = `${directory}.damaged-20261122T150000`;
 	cpSync(directory, whole, { recursive: true });
-	// as it is in the middle of a repair: the log and the manifests moved away
+	// as in the middle of a repair: log and manifests are moved away
 	mkdirSync(join(directory, "lost"));
 	for (const name of namesIn(directory))
 		if (/^MANIFEST-/.test(name))
 			renameSync(join(directory, name), join(directory, "lost", name));
 	const { log } = recorder();
-	// as the repair writes it, without a checksum in front
+	// as the repair writes it, without a checksum
 	const journal = await openLevel(join(directory, "repairing"), true);
 	await journal.put("kept", Buffer.from(whole));
 	await assert.rejects(openDatabase({ directory, log }), StoreLocked);
@@ -796,7 +796,7 @@ test("an interrupted repair is done again, with the copy from before it", async 
 		assert.ok(!existsSync(join(directory, left)), left);
 });
 
-test("damage without room for a copy and a repair waits for it", async (t) => {
+test("damage is repaired once there is room for a copy", async (t) => {
 	const disk = await smallDisk(t, "16m");
 	if (!disk) return;
 	const { directory, ballast } = disk;
@@ -806,7 +806,8 @@ test("damage without room for a copy and a repair waits for it", async (t) => {
 	writeFileSync(ballast, Buffer.alloc(11 * 1024 * 1024));
 	const before = namesIn(directory);
 	const { database, lines } = await opened(t, directory);
-	const room = /damaged, and no room for a copy and a repair \(\d+ bytes\)/;
+	const room =
+		/damaged, and no room for a copy and a repair \(\d+ bytes needed\)/;
 	await assert.rejects(database.read("s-1"), unavailable(room));
 	assert.deepEqual(namesIn(directory), before);
 	assert.deepEqual(kept(directory), []);
@@ -817,7 +818,7 @@ test("damage without room for a copy and a repair waits for it", async (t) => {
 	await database.close();
 });
 
-test("permission is not damage: a manifest that may not be read is not repaired", async (t) => {
+test("missing permission is not damage: an unreadable manifest is not repaired", async (t) => {
 	const directory = await several(t);
 	if (root) {
 		chmodSync(dirname(directory), 0o755);

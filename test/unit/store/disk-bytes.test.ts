@@ -10,7 +10,7 @@ import { temporaryDirectory } from "../../support/temporary.ts";
 
 const log = { info: () => {}, warning: () => {}, error: () => {} };
 
-/** Sizes of the files of a directory, as the system has them. */
+/** Sizes of a directory's files according to the file system. */
 async function filesIn(directory: string) {
 	const names = await readdir(directory);
 	return Promise.all(
@@ -24,16 +24,16 @@ async function filesIn(directory: string) {
 const sum = (files: readonly (readonly [string, number])[]) =>
 	files.reduce((bytes, [, size]) => bytes + size, 0);
 
-test("the sizes of tables, as LevelDB has them, are those of their files", async (t) => {
+test("LevelDB's table sizes equal the sizes of the files", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const level = await openLevel(directory, true);
 	t.after(() => level.close());
 	assert.deepEqual([...tableSizes(level)], []);
 	const keys = ["m-1", "line\nend", " 7:7[", "\u{1f600}"];
 	for (let n = 0; n < 40; n++) {
-		// of random bytes, which do not compress
+		// random bytes, which do not compress
 		await level.put(`${keys[n % 4]}-${n}`, randomBytes(20_000));
-		// flushes, so that nothing is being written while this looks
+		// flush first, so that no file is being written during the comparison
 		if (n % 8 === 7) await level.compactRange("\0", "\u{10ffff}");
 	}
 	const isTable = ([name]: readonly [string, number]) => /\.ldb$/.test(name);
@@ -45,7 +45,7 @@ test("the sizes of tables, as LevelDB has them, are those of their files", async
 	);
 });
 
-test("what is known is not asked for, what is not there does not count", async (t) => {
+test("known sizes are not looked up, missing files do not count", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await writeFile(join(directory, "000005.ldb"), "12345");
 	await writeFile(join(directory, "000006.log"), "123");
@@ -58,7 +58,7 @@ test("what is known is not asked for, what is not there does not count", async (
 	assert.equal(await sizeOf(join(directory, "none"), known), 0);
 });
 
-test("a database's size is that of its files: new, grown, closed", async (t) => {
+test("a database's size is the size of its files: new, grown, closed", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const database = await openDatabase({ directory, log });
 	t.after(() => database.close());

@@ -15,7 +15,7 @@ const expected = JSON.parse(
 	await readFile("test/fixtures/original-db.expected.json", "utf8"),
 ) as { metric: { metric_data: GobMetrics[] } };
 
-/** The values of the database that happo-agent 1.1.0 wrote, in its order. */
+/** The values of the database that v1 wrote, in its order. */
 async function realValues(t: TestContext): Promise<Buffer[]> {
 	const directory = join(await temporaryDirectory(t), "db");
 	await cp("test/fixtures/original-db", directory, { recursive: true });
@@ -51,7 +51,7 @@ const float = (value: number): number[] => {
 };
 const message = (...bytes: number[]) => [...count(bytes.length), ...bytes];
 
-/** encoding/gob for a slice (66) of a struct (65) with a map (67). */
+/** Gob of a slice (66) of a struct (65) with a map (67). */
 const field = (name: string, type: number) => [
 	...[1, ...string(name)],
 	...[1, ...signed(type), 0],
@@ -72,7 +72,7 @@ const map = (key = 6, element = 4) =>
 		...[1, ...signed(key), 1, ...signed(element), 0, 0],
 	);
 
-/** Fields with Go's zero values are left out; `step` counts those. */
+/** Gob omits fields with Go's zero value; `step` counts them. */
 function encodeOne(of: GobMetrics): number[] {
 	const bytes: number[] = [];
 	let step = 1;
@@ -100,7 +100,7 @@ const encode = (all: GobMetrics[]) =>
 		...value(...count(all.length), ...all.flatMap(encodeOne)),
 	]);
 
-/** Decodes, or throws GobError with one line; anything else is thrown on. */
+/** Decodes, or returns undefined for a GobError of one line. Rethrows anything else. */
 function decodeOrRefuse(bytes: Uint8Array): GobMetrics[] | undefined {
 	try {
 		return decodeGobMetrics(bytes);
@@ -117,7 +117,7 @@ const refused = (bytes: number[], reason: RegExp) =>
 		(error) => error instanceof GobError && reason.test(error.message),
 	);
 
-test("what the original wrote is read as the original serves it", async (t) => {
+test("values of v1 decode to what v1 serves", async (t) => {
 	const values = await realValues(t);
 	assert.deepEqual(
 		values.flatMap((bytes) => decodeGobMetrics(bytes)),
@@ -125,13 +125,13 @@ test("what the original wrote is read as the original serves it", async (t) => {
 	);
 });
 
-test("no real value that is cut short is taken for one", async (t) => {
+test("a truncated value is never accepted", async (t) => {
 	for (const bytes of await realValues(t))
 		for (let end = 0; end < bytes.length; end++)
 			assert.equal(decodeOrRefuse(bytes.subarray(0, end)), undefined, `${end}`);
 });
 
-test("every other byte in a real value is read or refused", async (t) => {
+test("a value with any byte changed is decoded or refused", async (t) => {
 	const [bytes = Buffer.alloc(0)] = await realValues(t);
 	for (let at = 0; at < bytes.length; at++)
 		for (let other = 1; other < 256; other++) {
@@ -141,7 +141,7 @@ test("every other byte in a real value is read or refused", async (t) => {
 		}
 });
 
-test("several changes, insertions and rubbish are read or refused", async (t) => {
+test("values with changes and insertions, and garbage, are decoded or refused", async (t) => {
 	const values = await realValues(t);
 	const change = fc.tuple(fc.nat(400), fc.nat(3), fc.uint8Array());
 	fc.assert(
@@ -161,7 +161,7 @@ test("several changes, insertions and rubbish are read or refused", async (t) =>
 	);
 });
 
-test("any metrics come back as they were", () => {
+test("all metrics survive encoding and decoding", () => {
 	const metrics = fc.dictionary(
 		fc.string({ unit: "grapheme" }),
 		fc.double({ noDefaultInfinity: true, noNaN: true }),
@@ -190,7 +190,7 @@ test("zero values, a missing map and an empty one", () => {
 	assert.deepEqual(decodeGobMetrics(encode([empty, zero])), [empty, zero]);
 });
 
-test("names of metrics are plain keys, and text is not changed", () => {
+test("metric names become own keys, and text is unchanged", () => {
 	const metrics = JSON.parse(
 		'{ "__proto__": 1, "constructor": 2, "": 3, "\ufeffx": 4 }',
 	) as Record<string, number>;
@@ -205,7 +205,7 @@ test("names of metrics are plain keys, and text is not changed", () => {
 	assert.equal(read?.hostname, "\ufeffh");
 });
 
-test("text that is not UTF-8 is replaced, as in the original's JSON", () => {
+test("text that is not UTF-8 is replaced, as in v1's JSON", () => {
 	const host = value(1, 1, 2, 0xff, 0x61, 0);
 	const [read] = decodeGobMetrics(
 		Uint8Array.from([...slice(), ...ours(), ...map(), ...host]),
@@ -230,7 +230,7 @@ test("numbers that JSON cannot hold are refused", () => {
 		);
 });
 
-test("other types, lengths beyond the end and what follows are refused", () => {
+test("other types, lengths beyond the end and trailing bytes are refused", () => {
 	const types = [...slice(), ...ours(), ...map()];
 	const wrong: [number[], RegExp][] = [
 		[[], /no value/],

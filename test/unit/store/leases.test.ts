@@ -11,7 +11,7 @@ import {
 	sample,
 } from "../../support/metric-buffer.ts";
 
-test("leases are listed with their consumer and what is left, also those that ended", async (t) => {
+test("leases are listed with consumer and remaining time, including expired ones", async (t) => {
 	const consumers = ["default", "b"];
 	const { buffer, clock } = await openBuffer(t, { consumers });
 	assert.deepEqual(await buffer.leases(), []);
@@ -33,7 +33,7 @@ test("leases are listed with their consumer and what is left, also those that en
 	assert.equal(listed.at(-1)?.lease.batchId, second?.lease.batchId);
 });
 
-test("a lease that is ended comes back at once, unchanged; its reader may still acknowledge it", async (t) => {
+test("a released batch is delivered again at once, unchanged; its first consumer may still acknowledge it", async (t) => {
 	const { buffer, clock, database, directory } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	const batch = await buffer.lease("default", all, 86_400_000);
@@ -55,7 +55,7 @@ test("a lease that is ended comes back at once, unchanged; its reader may still 
 	assert.deepEqual(await again.leases(), []);
 });
 
-test("a lease is granted for metric-max-lease-seconds at most; it is listed and ended through a bastion", async (t) => {
+test("metric-max-lease-seconds limits a lease; a bastion relays listing and release", async (t) => {
 	const agent = await startTestAgent(t, { "metric-max-lease-seconds": 60 });
 	const bastion = await startTestAgent(t);
 	await post(agent.port, "/metric/append", { metric_data: [sample(1)] });

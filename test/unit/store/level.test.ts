@@ -11,7 +11,7 @@ import {
 import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-/** A database that flushes by a clock which the test sets, in milliseconds. */
+/** A database that flushes by a clock in milliseconds, which the test sets. */
 async function open(t: TestContext) {
 	const directory = join(await temporaryDirectory(t), "db");
 	const level = await openLevel(directory, true);
@@ -47,7 +47,7 @@ test("200 metrics a minute stay below 250 KB for the 45 minutes of the soak test
 	);
 });
 
-test("tables have time between them, however much comes in", async (t) => {
+test("flushes keep their minimum distance, however much is written", async (t) => {
 	const { level, clock, write } = await open(t);
 	const value = Buffer.alloc(100_000);
 	await write(value);

@@ -42,7 +42,7 @@ function start(t: TestContext, program: string, ...args: string[]) {
 	return { child, pid: child.pid, line: () => firstLine(child), end };
 }
 
-/** Another program that holds a file by flock, as LevelDB in Go does; until its input ends. */
+/** Another program that holds flock on a file, as LevelDB in Go does, until its input ends. */
 const flock = (t: TestContext, file: string, kind = "-x") =>
 	start(t, "flock", kind, "-n", file, "sh", "-c", "echo held; cat");
 
@@ -56,7 +56,7 @@ const storeChild = (t: TestContext, directory: string) =>
 	);
 
 for (const { name, lockFile } of ways) {
-	test(`${name}, a database that another program holds by flock is refused, named and untouched`, async (t) => {
+	test(`${name}, a database that another program has locked with flock is refused untouched, and the program named`, async (t) => {
 		const directory = await aDatabase(t);
 		const holder = flock(t, join(directory, "LOCK"));
 		assert.equal(await holder.line(), "held");
@@ -79,7 +79,7 @@ for (const { name, lockFile } of ways) {
 		await database.close();
 	});
 
-	test(`${name}, a shared flock, a link to the directory and a repair make no difference`, async (t) => {
+	test(`${name}, a shared flock, a link to the directory and a repair are also refused`, async (t) => {
 		const directory = await aDatabase(t);
 		const link = `${directory}-link`;
 		await symlink(directory, link);
@@ -96,7 +96,7 @@ for (const { name, lockFile } of ways) {
 		assert.deepEqual(await readdir(join(directory, "repairing")), []);
 	});
 
-	test(`${name}, a database that an agent holds is refused, named and untouched, again and again`, async (t) => {
+	test(`${name}, a database that an agent has open is refused untouched, each time, and the agent named`, async (t) => {
 		const directory = await aDatabase(t);
 		const holder = storeChild(t, directory);
 		assert.equal(await holder.line(), "open");
@@ -107,12 +107,12 @@ for (const { name, lockFile } of ways) {
 				openDatabase({ directory, log, lockFile }),
 				(error) => error instanceof StoreLocked && error.message === said,
 			);
-		// a third process is refused as well: the attempts have ended no lock
+		// a third process is refused as well: the attempts did not drop the lock
 		assert.equal(await storeChild(t, directory).line(), `Error: ${said}`);
 		assert.deepEqual(await stateOf(directory), before);
 	});
 
-	test(`${name}, an agent keeps others out also after a second attempt of its own`, async (t) => {
+	test(`${name}, an agent still locks others out after opening the database twice itself`, async (t) => {
 		const directory = await aDatabase(t);
 		const database = await openDatabase({ directory, log, lockFile });
 		await assert.rejects(
@@ -127,7 +127,7 @@ for (const { name, lockFile } of ways) {
 	});
 }
 
-test("an open database is locked for programs that use flock", async (t) => {
+test("an open database is also locked for programs that use flock", async (t) => {
 	if (!lockFile) return t.skip("needs the addon");
 	const directory = await aDatabase(t);
 	const database = await openDatabase({ directory, log, lockFile });
@@ -139,7 +139,7 @@ test("an open database is locked for programs that use flock", async (t) => {
 	assert.equal(await holder.line(), "held");
 });
 
-test("the holders of a file are read from /proc/locks", () => {
+test("the processes that lock a file are read from /proc/locks", () => {
 	const locks = [
 		"1: POSIX  ADVISORY  WRITE 433 fe:00:2264426 0 EOF",
 		"2: FLOCK  ADVISORY  WRITE 32679 fe:00:77 0 EOF",
@@ -153,7 +153,7 @@ test("the holders of a file are read from /proc/locks", () => {
 	const ino = 77n;
 	assert.deepEqual(holdersIn(locks, { dev: dev(0xfe, 0), ino }), [32679]);
 	assert.deepEqual(holdersIn(locks, { dev: dev(0x103, 2), ino }), [12]);
-	// an overlay file system: another device, the same number
+	// overlayfs: another device, the same inode number
 	assert.deepEqual(holdersIn(locks, { dev: dev(0, 40), ino }), [32679, 12]);
 	assert.deepEqual(holdersIn(locks, { dev: dev(0xfe, 0), ino: 7n }), []);
 	assert.deepEqual(holdersIn("", { dev: 0n, ino }), []);

@@ -30,7 +30,7 @@ async function drained(buffer: MetricBuffer) {
 	}
 }
 
-test("keys: one a second, more in the same second have a number, none is rewritten", async (t) => {
+test("keys are named by second; further ones of a second get a number, and none is rewritten", async (t) => {
 	const { buffer, clock, database, directory } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	await buffer.append([sample(2)]);
@@ -51,7 +51,7 @@ test("keys: one a second, more in the same second have a number, none is rewritt
 	assert.deepEqual(await drained(again.buffer), [1, 2, 4, 5, 3]);
 });
 
-test("a take holds distinct seconds, oldest first, all of a second together", async (t) => {
+test("a drain has distinct seconds, oldest first, with all data of a second", async (t) => {
 	const { buffer, clock } = await openBuffer(t);
 	for (let n = 0; n < 70; n++) {
 		await buffer.append([sample(n)]);
@@ -70,7 +70,7 @@ test("a take holds distinct seconds, oldest first, all of a second together", as
 	assert.equal((await buffer.take(all)).samples.length, 60);
 });
 
-test("a take has at most so many bytes, but at least one entry", async (t) => {
+test("a drain has at most the maximum bytes, but at least one entry", async (t) => {
 	const { buffer, clock } = await openBuffer(t);
 	for (let n = 0; n < 3; n++) {
 		await buffer.append([sample(n)]);
@@ -80,7 +80,7 @@ test("a take has at most so many bytes, but at least one entry", async (t) => {
 	assert.deepEqual(numbers(taken.samples), [0]);
 });
 
-test("a large batch is stored in parts, whole, in order", async (t) => {
+test("a large batch is stored in parts, complete and in order", async (t) => {
 	const { buffer, database } = await openBuffer(t);
 	const many = Array.from({ length: 20_000 }, (_, n) => sample(n));
 	await buffer.append(many);
@@ -92,7 +92,7 @@ test("a large batch is stored in parts, whole, in order", async (t) => {
 	assert.deepEqual(await keysOf(database), []);
 });
 
-test("two takes at once never get the same", async (t) => {
+test("two concurrent drains never get the same data", async (t) => {
 	const { buffer, clock } = await openBuffer(t);
 	for (let n = 0; n < 6; n++) {
 		await buffer.append([sample(n)]);
@@ -107,7 +107,7 @@ test("two takes at once never get the same", async (t) => {
 	);
 });
 
-/** A buffer whose writes wait until the test lets them go, one after the other. */
+/** A buffer whose writes wait until the test releases them, one by one. */
 async function openHeld(t: TestContext) {
 	const { clock, database, log, retention, room } = await openBuffer(t);
 	const held: ((error?: Error) => void)[] = [];
@@ -134,7 +134,7 @@ async function openHeld(t: TestContext) {
 	return { append, buffer, database, done, held };
 }
 
-test("appends that wait for a write are written together, each answered after it", async (t) => {
+test("appends that wait for a write are written together, and each is answered after its write", async (t) => {
 	const { append, buffer, database, done, held } = await openHeld(t);
 	const first = append(0);
 	await eventually("the first is written", () => held.length === 1);
@@ -154,7 +154,7 @@ test("appends that wait for a write are written together, each answered after it
 	assert.deepEqual(numbers(samples), [0, 1, 2, 3, 4]);
 });
 
-test("a write that fails is said to all whose samples it had, and to nobody else", async (t) => {
+test("a failed write is reported to all appends in it, and to no others", async (t) => {
 	const { append, database, held } = await openHeld(t);
 	const first = append(0);
 	await eventually("the first is written", () => held.length === 1);
@@ -177,7 +177,7 @@ test("a write that fails is said to all whose samples it had, and to nobody else
 	assert.equal((await keysOf(database)).length, 2);
 });
 
-test("large appends are not written together", async (t) => {
+test("large appends are written separately", async (t) => {
 	const { buffer, held } = await openHeld(t);
 	const large = [
 		{ hostname: "h".repeat(1_100_000), timestamp: 0, metrics: {} },
@@ -192,7 +192,7 @@ test("large appends are not written together", async (t) => {
 	await Promise.all(appends);
 });
 
-test("a lease keeps data from others and comes back unchanged under its id", async (t) => {
+test("a leased batch is not given to others, and is delivered again unchanged under its id", async (t) => {
 	const { buffer, clock, database, directory } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	clock.seconds++;
@@ -210,13 +210,13 @@ test("a lease keeps data from others and comes back unchanged under its id", asy
 	const again = await openBuffer(t, { directory, seconds: clock.seconds });
 	assert.equal(await again.buffer.lease("default", all, 1000), undefined);
 	again.clock.seconds += 11;
-	// later data of the same second is not in it
+	// later data of the same second is not part of the batch
 	const back = await again.buffer.lease("default", all, 1000);
 	assert.equal(back?.lease.batchId, batch?.lease.batchId);
 	assert.deepEqual(back?.samples, batch?.samples);
 });
 
-test("an acknowledgement deletes exactly its batch, once or many times", async (t) => {
+test("an acknowledgement deletes exactly its batch, and can be repeated", async (t) => {
 	const { buffer, database } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	const batch = await buffer.lease("default", all, 10_000);
@@ -232,7 +232,7 @@ test("an acknowledgement deletes exactly its batch, once or many times", async (
 	assert.deepEqual(await drained(buffer), [2, 3]);
 });
 
-test("a batch is acknowledged by the one who leased it", async (t) => {
+test("only the consumer that leased a batch can acknowledge it", async (t) => {
 	const { buffer } = await openBuffer(t, { consumers: ["a", "b"] });
 	await buffer.append([sample(1)]);
 	const batch = await buffer.lease("a", all, 10_000);
@@ -242,7 +242,7 @@ test("a batch is acknowledged by the one who leased it", async (t) => {
 	});
 });
 
-test("a lease that ran out can be drained; its id is done then", async (t) => {
+test("an expired lease can be drained, which ends it", async (t) => {
 	const { buffer, clock, database } = await openBuffer(t);
 	await buffer.append([sample(1)]);
 	await buffer.lease("default", all, 1000);
@@ -255,7 +255,7 @@ test("a lease that ran out can be drained; its id is done then", async (t) => {
 	assert.deepEqual(await keysOf(database), []);
 });
 
-test("an acknowledgement that comes late takes what a drain has left of its batch", async (t) => {
+test("a late acknowledgement deletes what a drain has left of its batch", async (t) => {
 	const { buffer, clock } = await openBuffer(t);
 	for (let n = 0; n < 3; n++) {
 		await buffer.append([sample(n)]);
@@ -271,7 +271,7 @@ test("an acknowledgement that comes late takes what a drain has left of its batc
 	assert.deepEqual(await drained(buffer), []);
 });
 
-test("an entry of very many samples is lent again", async (t) => {
+test("an entry with very many samples can be leased again", async (t) => {
 	const { buffer, clock, database } = await openBuffer(t);
 	const many = Array.from({ length: 200_000 }, (_, n) => sample(n));
 	await database.write([{ put: "m-1499999999", value: JSON.stringify(many) }]);
@@ -287,7 +287,7 @@ test("an entry of very many samples is lent again", async (t) => {
 	);
 });
 
-test("what only a consumer of the past has not taken is gone at the next start", async (t) => {
+test("data that only a removed consumer had not acknowledged is deleted at the next start", async (t) => {
 	const consumers = ["default", "old"];
 	const { buffer, database, directory } = await openBuffer(t, { consumers });
 	await buffer.append([sample(1)]);
@@ -299,7 +299,7 @@ test("what only a consumer of the past has not taken is gone at the next start",
 	assert.deepEqual(await keysOf(again.database), []);
 });
 
-test("an acknowledgement marks nothing that is gone", async (t) => {
+test("an acknowledgement does not mark deleted data", async (t) => {
 	const consumers = ["default", "b"];
 	const { buffer, clock, database } = await openBuffer(t, { consumers });
 	await buffer.append([sample(1)]);
@@ -313,7 +313,7 @@ test("an acknowledgement marks nothing that is gone", async (t) => {
 	assert.deepEqual(await keysOf(database), []);
 });
 
-test("data goes when every consumer has it", async (t) => {
+test("data is deleted once every consumer has acknowledged it", async (t) => {
 	const consumers = ["default", "long-term"];
 	const { buffer, database, directory } = await openBuffer(t, { consumers });
 	await buffer.append([sample(1)]);
@@ -329,7 +329,7 @@ test("data goes when every consumer has it", async (t) => {
 	assert.deepEqual(await keysOf(again.database), []);
 });
 
-test("retention: after a write, strictly older than the lifetime, whoever wants it", async (t) => {
+test("retention deletes data older than the lifetime after a write, whether acknowledged or not", async (t) => {
 	const { buffer, clock, database, lines } = await openBuffer(t, {
 		consumers: ["default", "b"],
 		maxLifetimeSeconds: 10,
@@ -350,7 +350,7 @@ test("retention: after a write, strictly older than the lifetime, whoever wants 
 	assert.deepEqual(numbers(batch?.samples), [2, 3]);
 });
 
-test("retention: what arrived while the clock was back goes in its own time", async (t) => {
+test("retention deletes data that arrived while the clock was set back by its own timestamp", async (t) => {
 	const { buffer, clock } = await openBuffer(t, { maxLifetimeSeconds: 10 });
 	await buffer.append([sample(1)]);
 	clock.seconds -= 5;
@@ -363,7 +363,7 @@ test("retention: what arrived while the clock was back goes in its own time", as
 	assert.deepEqual(numbers(await buffer.peek("default", all)), [3, 4]);
 });
 
-test("retention: the store is asked only when its oldest may be due", async (t) => {
+test("retention reads the store only when the oldest data may have expired", async (t) => {
 	const { clock, database, log, retention, room } = await openBuffer(t);
 	let asked = 0;
 	const buffer = createMetricBuffer({
@@ -388,11 +388,11 @@ test("retention: the store is asked only when its oldest may be due", async (t) 
 	assert.equal(asked, 1);
 	await buffer.append([sample(22)]);
 	assert.deepEqual((await drained(buffer)).slice(0, 2), [2, 3]);
-	// the metrics and what is remembered of their readers
+	// reads of the metrics, and of the consumers' acknowledgements
 	assert.equal(asked, 3);
 });
 
-test("what cannot be read is moved away once and blocks nothing", async (t) => {
+test("an unreadable value is moved aside once and blocks nothing", async (t) => {
 	const { buffer, clock, database, lines } = await openBuffer(t);
 	const bad = ["rubbish", "{}", '[{"hostname"', "\r\ufffd"];
 	for (const [n, value] of bad.entries())
@@ -411,7 +411,7 @@ test("what cannot be read is moved away once and blocks nothing", async (t) => {
 	assert.equal(lines.filter((line) => /cannot be read/.test(line)).length, 4);
 });
 
-test("a database of the original is drained in its order", async (t) => {
+test("a database of v1 is drained in order", async (t) => {
 	const directory = join(await temporaryDirectory(t), "db");
 	await cp("test/fixtures/original-db", directory, { recursive: true });
 	const { metric } = JSON.parse(

@@ -15,7 +15,7 @@ import { recordingLog } from "../../support/agent.ts";
 import { all, one, openBuffer, sample } from "../../support/metric-buffer.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-/** Every key of a database, as LevelDB has it, and its value. */
+/** Every key of a database with its value, as stored in LevelDB. */
 async function contentOf(directory: string): Promise<Map<string, Buffer>> {
 	const level = await openLevel(directory, false);
 	try {
@@ -25,7 +25,7 @@ async function contentOf(directory: string): Promise<Map<string, Buffer>> {
 	}
 }
 
-/** Files of a directory, and what is in them. */
+/** The files of a directory with their contents. */
 async function filesOf(directory: string): Promise<Map<string, string>> {
 	const names = (await readdir(directory)).sort();
 	const texts = names.map((name) => readFile(join(directory, name), "latin1"));
@@ -42,7 +42,7 @@ async function exported(t: TestContext, source: string) {
 	return { done, lines, content: await contentOf(target) };
 }
 
-test("the original's own database is exported byte for byte", async (t) => {
+test("a database of v1 is exported byte for byte", async (t) => {
 	const source = join(await temporaryDirectory(t), "db");
 	await cp("test/fixtures/original-db", source, { recursive: true });
 	const before = await filesOf(source);
@@ -52,12 +52,12 @@ test("the original's own database is exported byte for byte", async (t) => {
 		...{ samples: 15, seconds: 5, machineStates: 2, unreadable: 0 },
 	});
 	const original = await contentOf(source);
-	// a tick without metrics had left an empty list
+	// v1 stored an empty list for a minute without metrics
 	assert.equal(original.delete("m-1795342606"), true);
 	assert.deepEqual(content, original);
 });
 
-test("our values of a second become one, without those that default has taken", async (t) => {
+test("our values of one second become one value, without those that default has acknowledged", async (t) => {
 	const consumers = ["default", "b"];
 	const { buffer, clock, database, directory } = await openBuffer(t, {
 		consumers,
@@ -108,7 +108,7 @@ test("our values of a second become one, without those that default has taken", 
 	);
 });
 
-test("what cannot be exported is refused in a line, and leaves nothing behind", async (t) => {
+test("an export that fails reports one line, and leaves nothing behind", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const source = join(directory, "db");
 	const { log } = recordingLog();
@@ -124,7 +124,7 @@ test("what cannot be exported is refused in a line, and leaves nothing behind", 
 	await database.write([{ put: "s-1500000001", value: "still ours" }]);
 	await database.close();
 	await mkdir(join(directory, "there"));
-	await refused(join(directory, "there"), /^is there already: \/.*\/there$/);
+	await refused(join(directory, "there"), /^already exists: \/.*\/there$/);
 	await refused(
 		join(directory, "no", "such"),
 		/^cannot be exported: \/.*\/db: .*no such file or directory, mkdir '\/.*\/no\/such/,
@@ -132,7 +132,7 @@ test("what cannot be exported is refused in a line, and leaves nothing behind", 
 	assert.deepEqual((await readdir(directory)).sort(), ["db", "there"]);
 });
 
-test("whatever can be stored is read as it was written", () => {
+test("every storable value survives encoding and decoding", () => {
 	const number = fc.double({ noNaN: true, noDefaultInfinity: true });
 	const metrics = fc.dictionary(fc.string({ unit: "grapheme" }), number);
 	const samples = fc.array(

@@ -11,7 +11,7 @@ const key = (n: number) => `m-${1_500_000_000 + n}`;
 const megabyte = 1_000_000;
 const range = { from: "m-", before: key(2000) };
 
-/** A database with two megabytes of old values, which do not compress, and a new one. */
+/** A database with two megabytes of old values, which do not compress, and a new value. */
 async function filled(t: TestContext) {
 	const directory = await temporaryDirectory(t);
 	const database = await openDatabase({ directory, log });
@@ -36,14 +36,14 @@ const keysOf = async (database: Database) => {
 	return keys;
 };
 
-test("the space of what is deleted comes back although someone reads it meanwhile", async (t) => {
+test("the space of deleted data is reclaimed despite an open iterator", async (t) => {
 	const { database } = await filled(t);
 	let seen = 0;
 	for await (const { value } of database.rows(range)) {
 		assert.equal(value.length, 1000);
 		if (seen++ > 0) continue;
 		assert.equal(await database.clear(range), true);
-		// one that came and went meanwhile does not count for the other
+		// an iterator opened and closed meanwhile makes no difference
 		for await (const found of database.keys({ from: key(2000), before: "m." }))
 			assert.equal(found, key(2000));
 	}
@@ -53,7 +53,7 @@ test("the space of what is deleted comes back although someone reads it meanwhil
 	assert.deepEqual(await keysOf(database), [key(2000)]);
 });
 
-test("without a reader the space is back when it is deleted", async (t) => {
+test("without an open iterator the space is reclaimed at once", async (t) => {
 	const { database } = await filled(t);
 	const keeps = (found: string) => found === key(1000);
 	assert.equal(await database.clear(range, keeps), true);
@@ -62,7 +62,7 @@ test("without a reader the space is back when it is deleted", async (t) => {
 	assert.equal(await database.clear(range, keeps), false);
 });
 
-test("what a compaction under an open iterator has left is given back", async (t) => {
+test("space that a compaction under an open iterator left is reclaimed later", async (t) => {
 	const { database, directory } = await filled(t);
 	await database.close();
 	const level = await openLevel(directory, false);

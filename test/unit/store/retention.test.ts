@@ -20,7 +20,7 @@ const peeked = async ({
 }: Pick<Awaited<ReturnType<typeof openBuffer>>, "buffer">) =>
 	numbers(await buffer.peek("default", all));
 
-/** Clock settings that would delete everything by the wall clock alone. */
+/** Clock settings that would delete everything if retention used the wall clock alone. */
 const wrongClocks = [
 	["30 days ahead", 30 * day],
 	["8 days ahead", 8 * day],
@@ -33,7 +33,7 @@ const wrongClocks = [
 ] as const;
 
 for (const [what, set] of wrongClocks)
-	test(`retention: a clock that is ${what} for ten seconds deletes nothing`, async (t) => {
+	test(`retention deletes nothing because of a clock that is ${what} for ten seconds`, async (t) => {
 		const store = await openBuffer(t);
 		const { buffer, clock, lines } = store;
 		for (let n = 1; n <= 3; n++) {
@@ -51,18 +51,18 @@ for (const [what, set] of wrongClocks)
 		assert.match(
 			lines.join("\n"),
 			set > 0
-				? /warning the clock is \d+ days ahead of the time that has passed/
+				? /warning the clock jumped ahead by \d+ days/
 				: /warning the clock was set back by \d+ days/,
 		);
 	});
 
-test("retention goes on by the time that has passed, and believes the clock after a day", async (t) => {
+test("retention uses the elapsed time, and trusts the clock after a day", async (t) => {
 	const store = await openBuffer(t);
 	const { buffer, clock, lines, retention } = store;
 	await buffer.append([sample(1)]);
 	clock.set = 8 * day;
 	await buffer.append([sample(2)]);
-	assert.match(retention.doubt ?? "", /^the clock is 8 days ahead/);
+	assert.match(retention.doubt ?? "", /^the clock jumped ahead by 8 days/);
 	for (let hours = 0; hours < 24; hours++) {
 		assert.deepEqual(await peeked(store), [1, 2], `after ${hours} hours`);
 		clock.seconds += hour;
@@ -74,10 +74,10 @@ test("retention goes on by the time that has passed, and believes the clock afte
 	assert.deepEqual(await peeked(store), [2, 3]);
 	const said = lines.filter((line) => /clock/.test(line));
 	assert.equal(said.length, 2, said.join("\n"));
-	assert.match(said[1] ?? "", /info retention believes the clock again/);
+	assert.match(said[1] ?? "", /info retention trusts the clock again/);
 });
 
-test("retention: a clock that is set again waits again", async (t) => {
+test("retention waits anew when the clock jumps again", async (t) => {
 	const { clock, retention } = await openBuffer(t);
 	await retention.time();
 	const start = clock.seconds;
@@ -92,7 +92,7 @@ test("retention: a clock that is set again waits again", async (t) => {
 	assert.equal(await retention.time(), (clock.seconds + clock.set) * 1000);
 });
 
-test("retention: what NTP corrects is no doubt", async (t) => {
+test("retention accepts corrections by NTP", async (t) => {
 	const { clock, lines, retention } = await openBuffer(t);
 	for (let n = 0; n < 100; n++) {
 		clock.seconds += minute;
@@ -102,7 +102,7 @@ test("retention: what NTP corrects is no doubt", async (t) => {
 	assert.deepEqual(lines, []);
 });
 
-/** A store that is opened again after `seconds`, with the clock set. */
+/** A store that is reopened after `seconds`, with the clock set. */
 async function reopened(
 	t: TestContext,
 	first: Awaited<ReturnType<typeof openBuffer>>,
@@ -118,14 +118,14 @@ async function reopened(
 	return next;
 }
 
-test("retention: a start with the clock 30 days ahead deletes nothing for a day", async (t) => {
+test("retention deletes nothing for a day after a start with the clock 30 days ahead", async (t) => {
 	const first = await openBuffer(t);
 	await first.buffer.append([sample(1)]);
 	const second = await reopened(t, first, 30 * day);
 	await second.buffer.append([sample(2)]);
 	assert.deepEqual(await peeked(second), [1, 2]);
-	assert.match(second.lines.join("\n"), /the clock is 30 days ahead/);
-	// what arrived since looks as if the clock had been right all the time
+	assert.match(second.lines.join("\n"), /the clock jumped ahead by 30 days/);
+	// the newest entry makes it look as if the clock had always been right
 	second.clock.seconds += hour;
 	await second.buffer.append([sample(3)]);
 	const third = await reopened(t, second, 0);
@@ -137,7 +137,7 @@ test("retention: a start with the clock 30 days ahead deletes nothing for a day"
 	assert.deepEqual(await peeked(third), [2, 3, 4, 5]);
 });
 
-test("retention: a start after hours without the agent goes by the clock", async (t) => {
+test("retention trusts the clock at a start after hours of downtime", async (t) => {
 	const first = await openBuffer(t, { maxLifetimeSeconds: 60 });
 	await first.buffer.append([sample(1)]);
 	await first.database.close();
@@ -150,7 +150,7 @@ test("retention: a start after hours without the agent goes by the clock", async
 	assert.deepEqual(await peeked(second), [2]);
 });
 
-test("retention never deletes what is leased, and deletes it once the lease has ended", async (t) => {
+test("retention keeps leased data until the lease has ended", async (t) => {
 	const consumers = ["default", "b"];
 	const store = await openBuffer(t, { maxLifetimeSeconds: 10, consumers });
 	const { buffer, clock, database } = store;
@@ -159,7 +159,7 @@ test("retention never deletes what is leased, and deletes it once the lease has 
 		await buffer.append([sample(n)]);
 		clock.seconds++;
 	}
-	// another consumer has them already, which must not be forgotten
+	// another consumer has acknowledged them, which must be remembered
 	await (await buffer.take(all)).confirm();
 	const batch = await buffer.lease("b", forB, 300_000);
 	assert.deepEqual(numbers(batch?.samples), [1, 2]);
@@ -176,7 +176,7 @@ test("retention never deletes what is leased, and deletes it once the lease has 
 	assert.deepEqual(await keysOf(database), [`m-${clock.seconds}`]);
 });
 
-test("a lease ends by the time that passes, however the clock is set", async (t) => {
+test("a lease expires by elapsed time, however the clock is set", async (t) => {
 	for (const set of [-hour, hour]) {
 		const { buffer, clock } = await openBuffer(t);
 		await buffer.append([sample(1)]);
@@ -190,7 +190,7 @@ test("a lease ends by the time that passes, however the clock is set", async (t)
 	}
 });
 
-test("a lease ends after a restart at the latest after its granted length", async (t) => {
+test("after a restart, a lease runs for its granted length at most", async (t) => {
 	const first = await openBuffer(t);
 	await first.buffer.append([sample(1)]);
 	const batch = await first.buffer.lease("default", all, 4_000);
@@ -201,7 +201,7 @@ test("a lease ends after a restart at the latest after its granted length", asyn
 	assert.equal(back?.lease.batchId, batch?.lease.batchId);
 });
 
-test("machine states: a clock that is wrong for a while deletes none", async (t) => {
+test("a temporarily wrong clock deletes no machine states", async (t) => {
 	for (const [what, set] of wrongClocks) {
 		const { clock, database, log, lines, retention, room } =
 			await openBuffer(t);
@@ -229,7 +229,7 @@ test("machine states: a clock that is wrong for a while deletes none", async (t)
 	}
 });
 
-test("retention of machine states that fails again and again is logged once, and once when it works again", async () => {
+test("repeated failures of machine states' retention are logged once, as is the recovery", async () => {
 	const lines: string[] = [];
 	let failure: Error | undefined = new Error("disk: No space left on device");
 	const say = (line: string) => lines.push(line);
@@ -258,7 +258,7 @@ test("retention of machine states that fails again and again is logged once, and
 	]);
 });
 
-test("what is removed every minute is a line once, then once an hour with a count", async (t) => {
+test("removals every minute are logged once, then hourly with a count", async (t) => {
 	const { buffer, clock, lines } = await openBuffer(t, {
 		maxLifetimeSeconds: 2 * minute,
 	});

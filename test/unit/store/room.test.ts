@@ -14,7 +14,7 @@ import {
 
 const mebibyte = 1024 * 1024;
 
-/** A sample of that many bytes, which do not compress. */
+/** A sample of `bytes` bytes, which do not compress. */
 const large = (n: number, bytes = 100_000) => ({
 	...sample(n),
 	hostname: randomBytes(bytes / 2).toString("hex"),
@@ -22,7 +22,7 @@ const large = (n: number, bytes = 100_000) => ({
 
 type Store = Awaited<ReturnType<typeof openBuffer>>;
 
-/** Appends until the store is full; how many fitted in. */
+/** Appends until the store is full. @returns how many samples fitted */
 async function fill({ buffer, clock }: Store) {
 	for (let n = 0; n < 100; n++) {
 		clock.seconds++;
@@ -39,7 +39,7 @@ async function fill({ buffer, clock }: Store) {
 	throw new Error("never full");
 }
 
-test("over max-store-bytes appends are refused, nothing is taken away, readers go on", async (t) => {
+test("beyond max-store-bytes appends are refused, stored data is kept, and drains work", async (t) => {
 	const store = await openBuffer(t, { maxStoreBytes: mebibyte });
 	const { buffer, clock, database, lines, room } = store;
 	const fitted = await fill(store);
@@ -63,7 +63,7 @@ test("over max-store-bytes appends are refused, nothing is taken away, readers g
 		if (taken.samples.length === 0) break;
 	}
 	assert.deepEqual(await keysOf(database), []);
-	// LevelDB gives nothing back by itself while nothing is written
+	// LevelDB frees no space by itself while nothing is written
 	clock.seconds += 10;
 	await buffer.append([large(0)]);
 	assert.equal(room.full, undefined);
@@ -72,7 +72,7 @@ test("over max-store-bytes appends are refused, nothing is taken away, readers g
 	assert.match(said()[1] ?? "", /has room again; 2 writes were refused/);
 });
 
-test("a full store still retires what is too old, and has room then", async (t) => {
+test("a full store still deletes expired data, and then has room", async (t) => {
 	const store = await openBuffer(t, {
 		maxStoreBytes: mebibyte,
 		maxLifetimeSeconds: 600,
@@ -83,7 +83,7 @@ test("a full store still retires what is too old, and has room then", async (t) 
 	assert.equal((await keysOf(store.database)).length, 2); // and the time
 });
 
-test("with less than min-free-bytes free writes are refused until there is more", async (t) => {
+test("writes are refused while less than min-free-bytes are free", async (t) => {
 	const store = await openBuffer(t, { minFreeBytes: 50 * mebibyte });
 	const { buffer, clock, database, disk, log, retention, room } = store;
 	const states = createMachineStates({
@@ -110,7 +110,7 @@ test("with less than min-free-bytes free writes are refused until there is more"
 	assert.equal((await keysOf(database)).length, 4);
 });
 
-test("sizes are measured every ten seconds, or when a limit seems to be reached", async () => {
+test("sizes are measured every ten seconds, or when a limit seems to be exceeded", async () => {
 	let measured = 0;
 	let size = 0;
 	let milliseconds = 0;
@@ -130,7 +130,7 @@ test("sizes are measured every ten seconds, or when a limit seems to be reached"
 	});
 	for (let n = 0; n < 10; n++) await room.need(100);
 	assert.equal(measured, 1);
-	// what was written takes less on the disk
+	// the data takes less space on disk than was written
 	size = 300;
 	await room.need(100);
 	assert.equal(measured, 2);

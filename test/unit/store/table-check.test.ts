@@ -22,7 +22,7 @@ import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const breathe = async () => {};
-/** No check but those that a test asks for, and those without pauses. */
+/** Only the checks that a test requests, without pauses. */
 const times = { first: 1e9, between: 1e9, slice: 2, pauseFactor: 0 };
 
 const tablesIn = (directory: string) =>
@@ -30,7 +30,7 @@ const tablesIn = (directory: string) =>
 		.filter((name) => name.endsWith(".ldb"))
 		.map((name) => join(directory, name));
 
-/** One byte is changed in place: LevelDB maps its tables into memory. */
+/** Flips a bit in place: LevelDB maps its tables into memory. */
 function flipBit(path: string, at: number) {
 	const byte = (readFileSync(path)[at] ?? 0) ^ 1;
 	const file = openSync(path, "r+");
@@ -38,7 +38,7 @@ function flipBit(path: string, at: number) {
 	closeSync(file);
 }
 
-/** Where the blocks of a table are. */
+/** Positions of a table's blocks. */
 function blocksOf(path: string) {
 	const bytes = readFileSync(path);
 	const footer = new Fields(bytes.subarray(-48));
@@ -80,7 +80,7 @@ test("a flipped bit in any byte of a table is found", async (t) => {
 	const found = new Set<string>();
 	const changed = `${table}-changed`;
 	writeFileSync(changed, bytes);
-	// all of them but for the data blocks, which are large
+	// every byte except those of data blocks, which are large
 	const sparse = blocksOf(table).filter - 200;
 	for (let at = 0; at < bytes.length; at++) {
 		if (at < sparse && at % 997 > 0) continue;
@@ -94,7 +94,7 @@ test("a flipped bit in any byte of a table is found", async (t) => {
 	assert.equal(await damageOfTable(changed, breathe), undefined);
 });
 
-test("a table without compression, and a block larger than what is read at once", async (t) => {
+test("a table without compression, and a block larger than the read window", async (t) => {
 	const rows = ["m-1"].map((key): [string, Buffer] => [
 		key,
 		randomBytes(400_000),
@@ -115,14 +115,14 @@ test("a table without compression, and a block larger than what is read at once"
 	}
 });
 
-test("tables of the original are whole", async () => {
+test("tables of v1 pass the check", async () => {
 	const tables = tablesIn("test/fixtures/original-db");
 	assert.ok(tables.length > 5);
 	for (const table of tables)
 		assert.equal(await damageOfTable(table, breathe), undefined, table);
 });
 
-test("Snappy's elements, and what is none", () => {
+test("Snappy's elements are decompressed, malformed ones refused", () => {
 	const of = (...bytes: (number | string)[]) =>
 		uncompressSnappy(
 			Buffer.concat(
@@ -135,7 +135,7 @@ test("Snappy's elements, and what is none", () => {
 	assert.equal(of(3, 2 << 2, "abc"), "abc");
 	assert.equal(of(3, 60 << 2, 2, "abc"), "abc");
 	assert.equal(of(3, 61 << 2, 2, 0, "abc"), "abc");
-	// copies with offsets of 11, 16 and 32 bits, which overlap what they write
+	// copies with offsets of 11, 16 and 32 bits, which overlap their own output
 	assert.equal(of(9, 1 << 2, "ab", 1 | (3 << 2), 2), "ababababa");
 	assert.equal(of(9, 1 << 2, "ab", 2 | (6 << 2), 2, 0), "ababababa");
 	assert.equal(of(9, 1 << 2, "ab", 3 | (6 << 2), 2, 0, 0, 0), "ababababa");
@@ -152,7 +152,7 @@ test("Snappy's elements, and what is none", () => {
 		assert.throws(() => of(...bytes), RangeError, bytes.join());
 });
 
-/** An open database of 300 rows in tables, and what it logs. */
+/** An open database of 300 rows in tables, with its log. */
 async function opened(t: TestContext, checks = times) {
 	const directory = join(await temporaryDirectory(t), "db");
 	const lines: string[] = [];
@@ -191,7 +191,7 @@ async function opened(t: TestContext, checks = times) {
 }
 
 for (const place of places)
-	test(`damage in a table of a running store is found, copied, repaired and said once: ${place}`, async (t) => {
+	test(`damage in a table of a running store is found, copied, repaired and logged once: ${place}`, async (t) => {
 		const { database, directory, lines, write, count, copies } =
 			await opened(t);
 		await database.checkTables();
@@ -214,7 +214,7 @@ for (const place of places)
 		const left = await count();
 		assert.ok(left <= 300);
 		if (place === "filter" || place === "metaindex") assert.equal(left, 300);
-		// not given to LevelDB's repair: its entries are in the copy only
+		// LevelDB's repair does not get this table: its entries are only in the copy
 		if (place === "index") assert.equal(left, 0);
 		await write(2000);
 		assert.equal(await count(), left + 300);
@@ -229,11 +229,11 @@ for (const [when, isKnown] of [
 	["the first opening", false],
 	["the check of a running store", true],
 ] as const)
-	test(`${when} finds a damaged value without a checksum of its own, and the repair does not write it anew`, async (t) => {
+	test(`${when} finds a damaged value without its own checksum, and the repair does not restore it`, async (t) => {
 		const directory = join(await temporaryDirectory(t), "db");
 		const log = { info: () => {}, warning: () => {}, error: () => {} };
 		const open = () => openDatabase({ directory, log, tableCheckTimes: times });
-		// as the original and our first builds wrote values
+		// as v1 and our first builds wrote values
 		const earlier = await openLevel(directory, true);
 		const rows = Array.from(
 			{ length: 20 },
@@ -272,18 +272,18 @@ for (const [when, isKnown] of [
 		}
 	});
 
-test("tables are checked after the opening, and again and again", async (t) => {
+test("tables are checked after opening, and then periodically", async (t) => {
 	const checks = { ...times, first: 1, between: 1 };
 	const { database, directory, lines } = await opened(t, checks);
 	const [table = ""] = tablesIn(directory);
 	flipBit(table, blocksOf(table).filter);
 	await eventually("the damage is found", () => database.damages.count === 1);
 	assert.match(lines[0] ?? "", /\.ldb: the checksum of the filter block/);
-	// checks go on in the background, in a directory that is about to be removed
+	// checks continue in the background, in a directory that is about to be removed
 	await database.close();
 });
 
-test("a check beside writes and compactions raises no alarm", async (t) => {
+test("a check during writes and compactions raises no alarm", async (t) => {
 	const { database, lines, write } = await opened(t);
 	for (let part = 2; part < 8; part++)
 		await Promise.all([
@@ -295,7 +295,7 @@ test("a check beside writes and compactions raises no alarm", async (t) => {
 	assert.equal(database.damages.count, 0);
 });
 
-test("a check leaves a table that is missing to the next write", async (t) => {
+test("a check ignores a missing table, which the next write detects", async (t) => {
 	const { database, directory, lines } = await opened(t);
 	for (const table of tablesIn(directory)) rmSync(table);
 	await database.checkTables();
@@ -307,7 +307,7 @@ test("a check leaves a table that is missing to the next write", async (t) => {
 	);
 });
 
-test("closing ends a check in its pause", async (t) => {
+test("closing ends a paused check", async (t) => {
 	const checks = { ...times, slice: 0, pauseFactor: 1e6 };
 	const { database, lines } = await opened(t, checks);
 	const checking = database.checkTables();
