@@ -5,21 +5,21 @@ import { splitWords } from "../commands/words.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 
-/** Snapshots of the machine, taken when a check has failed. */
+/** Takes machine states when a check has failed. */
 export interface Snapshots {
 	/**
-	 * Takes one in the background, if the interval allows it and none is being
-	 * taken. Whatever goes wrong is logged: the check's answer is not its business.
+	 * Takes a snapshot in the background, unless one is in progress or the interval has not passed.
+	 * Errors are logged and do not affect the check's answer.
 	 */
 	take(): void;
-	/** Resolves when none is being taken. */
+	/** Resolves when no snapshot is in progress. */
 	settled(): Promise<void>;
 }
 
-/** The subject of repeated lines. */
+/** The log subject. */
 const saving = "saving";
 
-/** `2026-11-22T10:16:46+09:00`, local time (RFC 3339). */
+/** `2026-11-22T10:16:46+09:00`: local time (RFC 3339). */
 function localTime(time: Date): string {
 	const minutes = -time.getTimezoneOffset();
 	const two = (n: number) => String(Math.floor(Math.abs(n))).padStart(2, "0");
@@ -32,17 +32,18 @@ function localTime(time: Date): string {
 }
 
 /**
- * @param parts.commands lines of plain words, run one after the other; what cannot be started is left out
- * @param parts.intervalSeconds least time between two snapshots; below 0 none is ever taken, as in the original
+ * @param parts.commands command lines of plain words, run one after another; those that cannot be
+ * started are skipped
+ * @param parts.intervalSeconds minimum seconds between snapshots; negative disables them, as in v1
  * @param parts.now milliseconds since 1970
- * @param parts.elapsed milliseconds of the monotonic clock: the interval must not depend on a clock that is set
+ * @param parts.elapsed milliseconds of the monotonic clock, on which the interval is based
  */
 export function createSnapshots(parts: {
 	commands: readonly string[];
 	runCommand: RunCommand;
 	save: (text: string) => Promise<void>;
 	intervalSeconds: number;
-	/** Time limit of each command, for the text. */
+	/** Time limit of each command; used only in the text. */
 	timeoutSeconds: number;
 	now: () => number;
 	elapsed: () => number;
@@ -57,8 +58,8 @@ export function createSnapshots(parts: {
 	let running: Promise<void> | undefined;
 
 	/**
-	 * A command's output under its heading, in the original's form, and what went wrong behind it; empty if it could not be
-	 * started.
+	 * One command's section in v1's format: a heading, the output, and a failure if any. Empty if the
+	 * command could not be started.
 	 */
 	const section = async (command: string, time: string): Promise<string> => {
 		const [file = "", ...args] = splitWords(command) ?? [];
@@ -118,7 +119,7 @@ export function createSnapshots(parts: {
 	};
 }
 
-/** Standard output as the original kept it; of a command that failed also what it complained of, and how it ended. */
+/** Standard output as in v1. If the command failed, followed by standard error and the reason. */
 function sectionText(result: CommandResult, failure: string | undefined) {
 	const { stdout, stderr } = result;
 	const text = outputText({ stdout, signal: undefined });

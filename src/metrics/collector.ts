@@ -12,7 +12,7 @@ import {
 	subjectOf,
 } from "./metric-plugin.ts";
 
-/** What one pass did. */
+/** The result of one pass. */
 export interface PassResult {
 	/** Seconds since 1970. */
 	startedAt: number;
@@ -22,47 +22,49 @@ export interface PassResult {
 		plugin_name: string;
 		result: PluginOutcome["result"];
 		samples: number;
-		/** Lines that were left out. */
+		/** Lines that were skipped. */
 		badLines: number;
-		/** `line 3: not three fields: missing.time 5`. */
+		/** For example `line 3: not three fields: missing.time 5`. */
 		firstBadLine?: string;
 	}[];
-	/** Samples were stored; false too when there were none. */
+	/** Whether samples were stored; false if there were none. */
 	stored: boolean;
-	/** Why the samples could not be stored, or the configuration not be read. */
+	/** Why the configuration could not be read or the samples not be stored. */
 	error?: string;
 }
 
 export interface Collector {
-	/** Begins; see firstPassMilliseconds. Once only. */
+	/** Starts the passes, the first after firstPassMilliseconds. Call once. */
 	start(): void;
 	/**
-	 * No pass begins any more, the plugins of a running one are stopped; what has ended by then is still stored. Resolves
-	 * when all of this is done.
+	 * Starts no further pass, and stops the plugins of a running one; results already complete are
+	 * still stored. Resolves when all of this is done.
 	 */
 	stop(): Promise<void>;
-	/** One pass now, or the one that is running. Never throws. */
+	/** Runs one pass now, or joins the one that is running. Never throws. */
 	pass(): Promise<PassResult>;
-	/** The last pass that ended. */
+	/** The last completed pass. */
 	last(): PassResult | undefined;
-	/** Milliseconds since that pass began, by a clock that nobody sets. */
+	/** Milliseconds since that pass started, by the monotonic clock. */
 	age(): number | undefined;
 }
 
-/** The subject of repeated lines about a pass as a whole; plugins are arrays of JSON. */
+/**
+ * The log subject of a pass as a whole. Subjects of plugins are JSON arrays, so it cannot clash.
+ */
 const storing = "pass";
 
 /**
- * Runs the metric plugins of all hosts once a minute and stores what they print.
+ * Runs the metric plugins of all hosts once a minute and stores their samples.
  *
- * Each pass is due a whole number of intervals after the first, whatever those before it took: no drift. Passes never
- * overlap; ticks that were missed are left out.
- * @param parts.runCommand a runner of the collection's own
- * @param parts.concurrency plugins of one pass that run at once; the limit of the runner's slots, whose queue gives up
- * after a time limit. All at once unless given.
- * @param parts.store is called once a pass with all its samples
+ * Passes are due at whole intervals after the first one, however long each takes, so they do not
+ * drift. They never overlap; missed ones are skipped.
+ * @param parts.runCommand a runner reserved for the collection
+ * @param parts.concurrency plugins to run at once within a pass; all by default. Set it to the
+ * runner's number of places: plugins that queue there are given up after a time limit.
+ * @param parts.store called once per pass with all its samples
  * @param parts.now wall clock in milliseconds
- * @param parts.firstPassMilliseconds from start() to the first pass; one interval unless given
+ * @param parts.firstPassMilliseconds from start() to the first pass; one interval by default
  */
 export function createCollector(parts: {
 	config: { current(): MetricConfig; refresh(): Promise<void> };
@@ -81,7 +83,7 @@ export function createCollector(parts: {
 	const repeats = createLogRepeats({
 		log,
 		elapsed: timers.elapsed,
-		// those of the configuration, see keep()
+		// as many as the configuration has; keep() removes the others
 		most: Number.POSITIVE_INFINITY,
 	});
 	const stopping = new AbortController();

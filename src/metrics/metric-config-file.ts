@@ -21,36 +21,38 @@ import {
 } from "./overwritten-file.ts";
 import { replaceFile } from "./replaced-file.ts";
 
-/** Parsing takes about a second a mebibyte, in which nothing else runs. */
-const mostBytes = 1024 * 1024;
+/** Parsing takes about one second per MiB and blocks the event loop. */
+const maxBytes = 1024 * 1024;
 
-const mostLoggedWarnings = 20;
+const maxLoggedWarnings = 20;
 
-/** A file written a moment ago can be written again without a trace in its times. */
+/** A file changed more recently than this can change again without a change of its timestamps. */
 const settledMilliseconds = 2000;
 
 export interface MetricConfigFile {
-	/** The last good version, which is the one in force; no metrics before there was any. */
+	/** The last valid version, which is in force; empty until there is one. */
 	current(): MetricConfig;
 	status(): components["schemas"]["MetricConfigStatus"];
 	/**
-	 * Reads the file again if it has changed. Never throws: what cannot be used, a file that has gone or that hangs too, is
-	 * reported in the status and once in the log, while the last good version stays in force. To collect nothing, empty the
-	 * file.
+	 * Reads the file again if it has changed. Never throws: an invalid, missing or hanging file is
+	 * reported in the status and once in the log, and the last valid version stays in force. To
+	 * collect nothing, empty the file.
 	 */
 	refresh(): Promise<void>;
 	/**
-	 * Writes the file, see replaceFile and, where it cannot be replaced, overwriteFile, and puts the configuration in force.
-	 * @throws MetricConfigError for one that could not be read again
-	 * @throws the system's error when the file cannot be written; nothing has changed then
-	 * @throws FileHangs when its file system does not answer; a write that had begun may still be done when it does
+	 * Writes the file with replaceFile, or overwriteFile if it cannot be replaced, and puts the
+	 * configuration in force.
+	 * @throws MetricConfigError if it could not be read back
+	 * @throws the system's error if the file cannot be written; nothing has changed then
+	 * @throws FileHangs if the file system does not answer; a write in progress may still complete
+	 * later
 	 */
 	replace(config: MetricConfig): Promise<void>;
 }
 
 /**
- * The file that says what is collected; read for the first time by the first refresh().
- * @param parts.copies where copies go while a file is written that cannot be replaced: path and beginning of their names
+ * The metrics configuration file. The first refresh() reads it.
+ * @param parts.copies path prefix of the copies kept while a file is overwritten in place
  * @param parts.look see createFileTurn
  * @param parts.now wall clock in milliseconds
  */
@@ -81,22 +83,22 @@ export function createMetricConfigFile({
 	let seen: string | undefined;
 	let read: { text: string; problem?: unknown } | undefined;
 
-	// a refresh must not read between the writing and the use of a new file
+	// a refresh must not run between writing a new file and putting it in force
 	const inOrder = createFileTurn({ files: [file], look, lateMilliseconds });
 	let isRestored = false;
 
-	/** Once, before anything else looks at the file: what a crash has torn is undone. */
+	/** Runs once before the file is first accessed: undoes an update that a crash interrupted. */
 	const restore = async () => {
 		if (isRestored) return;
 		isRestored = true;
 		try {
 			if (await restoreTorn(file, copies))
 				log.warning(
-					`${file}: an update was interrupted, the version before it is restored`,
+					`${file}: an update was interrupted, the previous version is restored`,
 				);
 		} catch (cause) {
 			log.error(
-				`${file}: an interrupted update cannot be undone: ${systemReason(cause)}; the version before it is ${copies}.previous`,
+				`${file}: an interrupted update cannot be undone: ${systemReason(cause)}; the previous version is ${copies}.previous`,
 			);
 		}
 	};
@@ -119,7 +121,7 @@ export function createMetricConfigFile({
 				copies,
 				overwriteSteps,
 			).catch((error) => {
-				// there is no such file yet, and none can be made
+				// the file does not exist and cannot be created: report the first error
 				throw (error as NodeJS.ErrnoException).code === "ENOENT"
 					? cause
 					: error;
@@ -131,7 +133,7 @@ export function createMetricConfigFile({
 				lines: [
 					notKept
 						? `${why} without a copy: ${notKept.message}`
-						: `${why}; the version before it is ${copies}.previous`,
+						: `${why}; the previous version is ${copies}.previous`,
 				],
 			});
 		}
@@ -153,11 +155,11 @@ export function createMetricConfigFile({
 		if (version === seen) return;
 		seen = undefined;
 		const text = await readText(file, found);
-		// half written files, too, are looked at again
+		// a file changed just now may be incomplete: read it again next time
 		seen = isSettled(found, now()) ? version : undefined;
 		if (text === read?.text) {
 			if (read.problem) throw read.problem;
-			// as visible as the trouble was
+			// at the level of the error that it ends
 			if (error !== null) log.warning(`${file}: usable again, unchanged`);
 			error = null;
 			return;
@@ -168,10 +170,10 @@ export function createMetricConfigFile({
 			read = { text };
 			const say = error === null ? log.info : log.warning;
 			if (readAt !== null) say(`${file}: has changed, in force from now`);
-			for (const line of odd.slice(0, mostLoggedWarnings)) log.warning(line);
-			if (odd.length > mostLoggedWarnings)
+			for (const line of odd.slice(0, maxLoggedWarnings)) log.warning(line);
+			if (odd.length > maxLoggedWarnings)
 				log.warning(
-					`${file}: and ${odd.length - mostLoggedWarnings} more warnings`,
+					`${file}: and ${odd.length - maxLoggedWarnings} more warnings`,
 				);
 			use(next, odd);
 		} catch (problem) {
@@ -193,7 +195,7 @@ export function createMetricConfigFile({
 			try {
 				await exclusive(refresh);
 			} catch (cause) {
-				// to be read when it answers again, or the error would stay
+				// read the file as soon as its file system answers, or the error would stay
 				if (cause instanceof FileHangs) seen = undefined;
 				const reason = explain(file, cause);
 				if (reason === error) return;
@@ -207,8 +209,8 @@ export function createMetricConfigFile({
 			exclusive(async () => {
 				const next = checkMetricConfig(given);
 				const text = formatMetricConfig(next);
-				if (Buffer.byteLength(text) > mostBytes)
-					throw new MetricConfigError(`larger than ${mostBytes} bytes`);
+				if (Buffer.byteLength(text) > maxBytes)
+					throw new MetricConfigError(`larger than ${maxBytes} bytes`);
 				await write(text);
 				read = { text };
 				seen = undefined;
@@ -219,11 +221,11 @@ export function createMetricConfigFile({
 }
 
 async function readText(file: string, found: BigIntStats) {
-	// reading from a pipe might never end
+	// reading a pipe might never end
 	if (!found.isFile())
 		throw new MetricConfigError(`${file}: not a regular file`);
-	if (found.size > mostBytes)
-		throw new MetricConfigError(`${file}: larger than ${mostBytes} bytes`);
+	if (found.size > maxBytes)
+		throw new MetricConfigError(`${file}: larger than ${maxBytes} bytes`);
 	const bytes = await readFile(file);
 	if (isUtf8(bytes)) return bytes.toString();
 	const lines = bytes.toString("latin1").split("\n");

@@ -15,41 +15,43 @@ import {
 
 export type Sample = components["schemas"]["Sample"];
 
-/** A plugin of the configuration, for one host. */
+/** A plugin from the configuration, for one host. */
 export interface MetricPlugin {
 	hostname: string;
 	plugin_name: string;
 	plugin_option: string;
 }
 
-/** What became of a plugin in one pass. */
+/** The outcome of one plugin in one pass. */
 export interface PluginOutcome {
 	result: "ok" | "failed" | "timeout" | "missing" | "empty";
-	/** One for each distinct time that was printed, in the order of time. */
+	/** One for each distinct timestamp printed, oldest first. */
 	samples: Sample[];
-	/** Lines that were left out, those that are not three fields included. */
+	/** Lines that were skipped, including those that are not three fields. */
 	badLines: number;
-	/** `line 3: not three fields: missing.time 5`. */
+	/** For example `line 3: not three fields: missing.time 5`. */
 	firstBadLine?: string;
 }
 
-/** A plugin that goes wrong does so every minute, with every line. */
-const mostLoggedLines = 20;
-const mostLoggedCharacters = 200;
+/** Limits for the log: a broken plugin may print bad lines only, every minute. */
+const maxLoggedLines = 20;
+const maxLoggedCharacters = 200;
 
-/** What the log calls a plugin. */
+/** The name of a plugin in the log. */
 const labelOf = ({ plugin_name }: MetricPlugin) =>
 	`metric plugin ${cut(plugin_name)}`;
 
-/** A plugin of the configuration, and none other. */
+/** Identifies a plugin of the configuration in the log. */
 export const subjectOf = (plugin: MetricPlugin): string =>
 	JSON.stringify([plugin.hostname, plugin.plugin_name, plugin.plugin_option]);
 
 /**
- * Runs one plugin and reads what it printed. Never throws: whatever happens is an outcome and a line in the log.
+ * Runs one plugin and parses its output. Never throws: every failure becomes an outcome and a line
+ * in the log.
  *
- * As the original: with an exit status other than 0 nothing is used, at the time limit all that was printed before it.
- * Unlike the original, which stored an empty element: without a usable line there is no sample.
+ * As in v1, output is discarded if the exit status is not 0, and used as far as it goes if the
+ * plugin is stopped at the time limit. Unlike v1, which stored an empty element, there is no sample
+ * without a usable line.
  * @param parts.now wall clock in milliseconds
  */
 export async function runMetricPlugin(
@@ -66,7 +68,7 @@ export async function runMetricPlugin(
 	const { hostname, plugin_name, plugin_option } = plugin;
 	const label = labelOf(plugin);
 	const troubles: Trouble[] = [];
-	/** `varying` is what differs each time. */
+	/** @param varying parts of the message that differ each time */
 	const warn = (
 		level: Trouble["level"],
 		reason: string,
@@ -123,12 +125,10 @@ export async function runMetricPlugin(
 			latestTimestamp(now()),
 		);
 		const lines = bad
-			.slice(0, mostLoggedLines)
+			.slice(0, maxLoggedLines)
 			.map((line) => `${label} ${describeLine(line)}`);
-		if (bad.length > mostLoggedLines)
-			lines.push(
-				`${label}: and ${bad.length - mostLoggedLines} more bad lines`,
-			);
+		if (bad.length > maxLoggedLines)
+			lines.push(`${label}: and ${bad.length - maxLoggedLines} more bad lines`);
 		if (unknown.first)
 			lines.push(
 				unknown.count === 1
@@ -153,7 +153,7 @@ export async function runMetricPlugin(
 	const outcome = await run().catch((error) =>
 		fail("failed", error instanceof Error ? error.message : `${error}`),
 	);
-	// what is stopped on purpose is no failure to report
+	// a plugin that we stopped has not failed
 	if (signal.aborted) return outcome;
 	const subject = subjectOf(plugin);
 	if (troubles.length === 0) repeats.right(subject, label);
@@ -178,20 +178,23 @@ function howItEnded({ exitStatus, signal }: CommandResult) {
 		: `exit status ${exitStatus}`;
 }
 
-/** The first line of what it said, with a colon in front. */
+/** The first line of its output, preferring standard error, after a colon. */
 function saidBy({ stdout, stderr }: CommandResult) {
 	const said = stderr.text.trim() || stdout.text.trim();
 	return said === "" ? "" : `: ${cut(said.split("\n", 1)[0] ?? "")}`;
 }
 
-/** The output limit may cut a line in the middle of a number, which would be another number. */
+/**
+ * Drops an incomplete last line: the output limit may cut through a number, which would leave
+ * another number.
+ */
 function completeLines({ stdout: { text, cut } }: CommandResult) {
 	return cut ? text.slice(0, text.lastIndexOf("\n") + 1) : text;
 }
 
-/** Shortened for the log, never in the middle of a character. */
+/** Shortens text for the log without splitting a character. */
 function cut(text: string) {
-	return text.length > mostLoggedCharacters
-		? `${text.slice(0, mostLoggedCharacters).replace(/\p{Surrogate}$/u, "")}...`
+	return text.length > maxLoggedCharacters
+		? `${text.slice(0, maxLoggedCharacters).replace(/\p{Surrogate}$/u, "")}...`
 		: text;
 }

@@ -3,8 +3,9 @@ import { dirname } from "node:path";
 import { followLinks, syncDirectory } from "./replaced-file.ts";
 
 /**
- * Why a file that may be written cannot be replaced: its directory may not be written (EACCES, EPERM, EROFS), its owner
- * is another one (EPERM), or it is a mount point of its own, as containers have them (EBUSY, EXDEV).
+ * Errors with which a writable file cannot be replaced: its directory is not writable (EACCES,
+ * EPERM, EROFS), it has another owner (EPERM), or it is a mount point, as in containers (EBUSY,
+ * EXDEV).
  */
 const irreplaceable: ReadonlySet<unknown> = new Set([
 	"EACCES",
@@ -14,11 +15,11 @@ const irreplaceable: ReadonlySet<unknown> = new Set([
 	"EXDEV",
 ]);
 
-/** Whether a failed replaceFile() leaves the way to write into the file itself. */
+/** Whether overwriteFile() may succeed after replaceFile() failed with this error. */
 export const isIrreplaceable = (error: unknown): boolean =>
 	irreplaceable.has((error as NodeJS.ErrnoException).code);
 
-/** What an overwrite can do without, for tests that break it. */
+/** Replaceable steps, so that tests can make them fail. */
 export interface OverwriteSteps {
 	write(handle: FileHandle, bytes: Buffer): Promise<void>;
 }
@@ -33,12 +34,12 @@ const systemSteps: OverwriteSteps = {
 };
 
 /**
- * Writes a text into a file that cannot be replaced. The old text is kept first as `<copies>.previous`, the new one as
- * `<copies>.new` until it is written: a crash in between leaves a mixture, which restoreTorn() undoes at the next start.
- * A write that fails puts the old text back itself.
- * @param copies path and beginning of the name of the copies, in a directory that may be written
- * @returns why the copies could not be made, if so: then nothing protects against a crash
- * @throws the system's error; the old text is there again, or restoreTorn() is needed
+ * Overwrites a file in place, for when it cannot be replaced. First keeps the old text as
+ * `<copies>.previous` and the new one as `<copies>.new`. A crash while writing leaves a mixture of
+ * both, which restoreTorn() undoes at the next start. If the write fails, the old text is put back.
+ * @param copies path prefix of the copies, in a writable directory
+ * @returns why the copies could not be made, in which case a crash would lose the text
+ * @throws the system's error; the old text is back, or restoreTorn() is needed
  */
 export async function overwriteFile(
 	file: string,
@@ -47,7 +48,7 @@ export async function overwriteFile(
 	{ write }: OverwriteSteps = systemSteps,
 ): Promise<Error | undefined> {
 	const target = await followLinks(file);
-	// not truncated: a full disk must not cost the old text
+	// not truncated: a full disk must not destroy the old text
 	const handle = await open(target, "r+");
 	try {
 		const old = await readFile(handle);
@@ -75,7 +76,7 @@ async function keepCopies(copies: string, old: Buffer, text: string) {
 	await syncDirectory(dirname(copies));
 }
 
-/** All of it or nothing stands under the name. */
+/** Writes a file atomically. */
 async function writeWhole(path: string, bytes: Buffer) {
 	const fresh = `${path}.tmp`;
 	await rm(fresh, { force: true });
@@ -90,10 +91,11 @@ async function writeWhole(path: string, bytes: Buffer) {
 }
 
 /**
- * Undoes an overwriteFile() that a crash has torn: a file in which every byte is of the old text, of the new one, or NUL,
- * but which is neither of them, gets the old text. A file that somebody has edited since stays as it is.
- * @returns whether the old text was put back
- * @throws the system's error; the copies stay, to try again
+ * Restores the old text if a crash interrupted overwriteFile(). The file counts as torn if it is
+ * neither the old nor the new text, but each of its bytes is from one of them or NUL. A file edited
+ * since then stays unchanged.
+ * @returns whether the old text was restored
+ * @throws the system's error; the copies stay for another attempt
  */
 export async function restoreTorn(
 	file: string,

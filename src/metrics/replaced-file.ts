@@ -13,16 +13,16 @@ import {
 import { dirname, resolve } from "node:path";
 
 const newFileMode = 0o640;
-/** As many as Linux follows. */
-const mostLinks = 40;
+/** Linux's own limit. */
+const maxLinks = 40;
 
 /**
- * Replaces a text file as a whole: at every moment, after a power cut too, the name stands for the old text or for the
- * new one. Mode and owner stay; a new file gets 0640. What was there before is kept as `<file>.previous`. A symbolic
- * link stays and its target is replaced.
- * @returns why the previous text could not be kept, if so
- * @throws the system's error, and nothing has changed then: EACCES also for a file that may not be written, although its
- * directory may
+ * Replaces a text file atomically: the name refers to the complete old or new text at any time,
+ * even after a power failure. Mode and owner are kept; a new file gets 0640. The old file is kept
+ * as `<file>.previous`. If the path is a symbolic link, its target is replaced.
+ * @returns why the old text could not be kept, or undefined
+ * @throws the system's error if nothing was changed. EACCES also for a file that is not writable
+ * although its directory is
  */
 export async function replaceFile(
 	file: string,
@@ -31,7 +31,7 @@ export async function replaceFile(
 	const target = await followLinks(file);
 	const old = await stat(target).catch(unlessMissing);
 	if (old && !old.isFile()) throw notRegular(target);
-	// renaming asks the directory only
+	// rename only checks the directory's permissions
 	if (old) await access(target, constants.W_OK);
 	const fresh = `${target}.new`;
 	const aside = `${target}.previous.new`;
@@ -53,11 +53,11 @@ export async function replaceFile(
 		await remove(aside);
 		throw error;
 	}
-	// the new text is in place: nothing from here on takes it back
+	// the new text is in place, and stays whatever fails from here on
 	const notKept = old && (await tryTo(rename(aside, `${target}.previous`)));
-	// there still when a crash left both names with one file: renaming does nothing then
+	// it remains if a crash left both names with the same file: rename does nothing then
 	await remove(aside);
-	// some file systems cannot
+	// some file systems do not support it
 	await tryTo(syncDirectory(dirname(target)));
 	return notKept;
 }
@@ -68,11 +68,11 @@ function notRegular(target: string) {
 	});
 }
 
-/** The name that a path stands for; it need not exist. Throws ELOOP. */
+/** Resolves symbolic links. The target need not exist. Throws ELOOP. */
 export async function followLinks(file: string) {
 	let path = file;
-	for (let links = 0; links < mostLinks; links++) {
-		// EINVAL: no link
+	for (let links = 0; links < maxLinks; links++) {
+		// EINVAL: not a link
 		const to = await readlink(path).catch(() => undefined);
 		if (to === undefined) return path;
 		path = resolve(dirname(path), to);
@@ -80,7 +80,7 @@ export async function followLinks(file: string) {
 	throw Object.assign(new Error(`too many links: ${file}`), { code: "ELOOP" });
 }
 
-/** Gives the file the old one's owner, who may not be us; fails rather than to change it. */
+/** Gives a file the owner of the old one. Fails rather than changing the owner. */
 async function setOwner(
 	handle: FileHandle,
 	old: { uid: number; gid: number } | undefined,
@@ -91,7 +91,7 @@ async function setOwner(
 		await handle.chown(old.uid, old.gid);
 }
 
-/** The old file itself under a second name; a copy where the file system has no such thing. */
+/** Hard-links the old file to a second name, or copies it where hard links are not supported. */
 async function keep(target: string, aside: string) {
 	await rm(aside, { force: true });
 	await link(target, aside).catch(() =>

@@ -3,37 +3,45 @@ import type { Series } from "../protocol/exposition.ts";
 
 type Sample = components["schemas"]["Sample"];
 
-/** The latest value of every metric that was collected, for scrapers. */
+/** The latest value of every collected metric, for scrapers. */
 export interface Collected {
-	/** Enters the samples of a pass; of a name that comes twice the value of the latest time, of one time the last. */
+	/**
+	 * Adds the samples of a pass. If a name occurs several times, the value with the latest timestamp
+	 * wins; among equal timestamps, the last one.
+	 */
 	enter(samples: readonly Sample[]): void;
-	/** Those that have not outlived their time, with the labels `host` and `metric`. */
+	/** Values that have not expired, with the labels `host` and `metric`. */
 	series(): Series[];
-	/** Values that were left out since the start, because there was no place or the name was too long. */
+	/**
+	 * Values dropped since the start, because there were too many series or the name was too long.
+	 */
 	readonly dropped: number;
 }
 
-/** Of a host and a metric together: a name is kept for minutes and is on every page. */
-const longestKey = 1024;
+/**
+ * Maximum characters of host and metric together: names are kept for minutes and appear on every
+ * page.
+ */
+const maxKeyCharacters = 1024;
 
 /**
- * Keeps values by host and metric. A value whose name is there already always gets in, a new name only if there is
- * place; those whose value is older than their lifetime make it.
- * @param parts.now milliseconds since whenever, never set back
- * @param parts.mostSeries places (default 10,000)
- * @param parts.lifetimeMilliseconds from the arrival here, whatever timestamp a plugin printed (default five minutes);
- * see staleSeconds
+ * Keeps values by host and metric. A known name is always updated; a new name is added only if
+ * there is room, after expired values are removed.
+ * @param parts.now monotonic milliseconds, arbitrary origin
+ * @param parts.maxSeries maximum number of series (default 10,000)
+ * @param parts.lifetimeMilliseconds from arrival, whatever the plugin's timestamp (default five
+ * minutes); see staleSeconds
  */
 export function createCollected({
 	now,
-	mostSeries = 10_000,
+	maxSeries = 10_000,
 	lifetimeMilliseconds = 300_000,
 }: {
 	now: () => number;
-	mostSeries?: number;
+	maxSeries?: number;
 	lifetimeMilliseconds?: number;
 }): Collected {
-	// in the order of arrival, the oldest first
+	// in order of arrival, oldest first
 	const latest = new Map<
 		string,
 		{
@@ -59,8 +67,8 @@ export function createCollected({
 			const arrivedAt = now();
 			for (const { hostname, timestamp, metrics } of samples)
 				for (const [metric, value] of Object.entries(metrics)) {
-					// no key of JSON for what is too long in any case
-					if (hostname.length + metric.length > longestKey) {
+					// too long in any case: do not build the key
+					if (hostname.length + metric.length > maxKeyCharacters) {
 						dropped++;
 						continue;
 					}
@@ -68,7 +76,10 @@ export function createCollected({
 					const known = latest.get(key);
 					if (known && known.timestamp > timestamp) continue;
 					latest.delete(key);
-					if (!known && (key.length > longestKey || latest.size >= mostSeries))
+					if (
+						!known &&
+						(key.length > maxKeyCharacters || latest.size >= maxSeries)
+					)
 						dropped++;
 					else {
 						const labels = known?.labels ?? labelsOf(key);
@@ -89,7 +100,7 @@ export function createCollected({
 	};
 }
 
-/** A text of its own: parts of a plugin's output would keep all of the output in memory. */
+/** A newly built string: a slice of a plugin's output would keep the whole output in memory. */
 const keyOf = (host: string, metric: string) => JSON.stringify([host, metric]);
 
 function labelsOf(key: string): { host: string; metric: string } {

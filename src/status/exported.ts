@@ -30,7 +30,7 @@ const agent = (
 
 type Pass = NonNullable<components["schemas"]["CollectionPass"]>;
 
-/** Plugins of the last pass by their result. */
+/** Number of plugins in the last pass, by result. */
 function passResults({ plugins }: Pass): Series[] {
 	return ["ok", "failed", "timeout", "missing", "empty"].map((result) => ({
 		labels: { result },
@@ -38,11 +38,11 @@ function passResults({ plugins }: Pass): Series[] {
 	}));
 }
 
-/** Seconds since the arrival of the oldest metrics; 0 without any. */
+/** Seconds since the arrival of the oldest metrics; 0 if there are none. */
 const age = (oldest: number, now: number) =>
 	oldest === 0 ? 0 : Math.max(0, Math.floor(now / 1000) - oldest);
 
-/** All that Prometheus is shown, as it is now. */
+/** All metric families of the page for Prometheus, with current values. */
 export async function exportedFamilies(parts: {
 	state: State;
 	figures: Figures;
@@ -66,7 +66,7 @@ export async function exportedFamilies(parts: {
 		agent(
 			"requests",
 			"counter",
-			"Requests by operation and status of the answer; none: no such operation, or the client left before the answer.",
+			"Requests by operation and status of the answer; none: unknown operation, or the client left before the answer.",
 			figures.requests(),
 		),
 		agent(
@@ -96,49 +96,49 @@ export async function exportedFamilies(parts: {
 		agent(
 			"command_survivors",
 			"counter",
-			"Plugins and commands that were still there one second after SIGKILL.",
+			"Plugins and commands still alive one second after SIGKILL.",
 			commands.survivors_total,
 		),
 		agent(
 			"commands_left_behind",
 			"gauge",
-			"Answered plugins and commands of which processes are still there.",
+			"Answered plugins and commands with processes still running.",
 			commands.left_behind,
 		),
 		agent(
 			"commands_left_behind_stopped",
 			"counter",
-			"Answered plugins and commands whose remaining processes were stopped, as there were too many.",
+			"Answered plugins and commands whose remaining processes were stopped because there were too many.",
 			commands.left_behind_stopped_total,
 		),
 		agent(
 			"connections_open",
 			"gauge",
-			"Connections that are served now.",
+			"Connections being served now.",
 			connections.open,
 		),
 		agent(
 			"connections_waiting",
 			"gauge",
-			"Connections that wait for a place of max-connections.",
+			"Connections waiting because of max-connections.",
 			connections.waiting,
 		),
 		agent(
 			"metric_buffer_oldest_timestamp_seconds",
 			"gauge",
-			"Arrival of the oldest stored metrics, seconds since 1970; absent when there are none.",
+			"Arrival of the oldest stored metrics, seconds since 1970; absent if there are none.",
 			span?.oldest || undefined,
 		),
 		agent(
 			"metric_buffer_newest_timestamp_seconds",
 			"gauge",
-			"Arrival of the newest stored metrics, seconds since 1970; absent when there are none.",
+			"Arrival of the newest stored metrics, seconds since 1970; absent if there are none.",
 			span?.newest || undefined,
 		),
 		agent(
 			"metric_buffer_age_seconds",
 			"gauge",
-			"How long the oldest stored metrics have been waiting for a backend; 0 when there are none, absent while the store cannot be used.",
+			"How long the oldest stored metrics have been waiting for a consumer; 0 if there are none, absent while the store cannot be used.",
 			span && age(span.oldest, state.now()),
 		),
 		agent(
@@ -156,7 +156,7 @@ export async function exportedFamilies(parts: {
 		agent(
 			"store_lost_entries",
 			"counter",
-			"Entries of the store that were acknowledged and found missing.",
+			"Entries of the store that were acknowledged and later found missing.",
 			database.damages.lostEntries,
 		),
 		agent(
@@ -192,13 +192,13 @@ export async function exportedFamilies(parts: {
 		agent(
 			"collection_last_pass_age_seconds",
 			"gauge",
-			"Seconds since the start of the last pass of the metric plugins, by a clock that nobody sets.",
+			"Seconds since the start of the last pass of the metric plugins, by the monotonic clock.",
 			pass?.age_seconds,
 		),
 		agent(
 			"collection_last_pass_duration_seconds",
 			"gauge",
-			"How long the last pass of the metric plugins took.",
+			"Duration of the last pass of the metric plugins.",
 			pass?.duration_seconds,
 		),
 		agent(
@@ -216,7 +216,7 @@ export async function exportedFamilies(parts: {
 		agent(
 			"collected_metrics_dropped",
 			"counter",
-			"Collected values that found no place in happo_collected_metric.",
+			"Collected values dropped because happo_collected_metric had no room.",
 			collected.dropped,
 		),
 		agent(
@@ -228,13 +228,13 @@ export async function exportedFamilies(parts: {
 		agent(
 			"event_loop_delay_mean_seconds",
 			"gauge",
-			"How late a timer was on average over the last minute.",
+			"Mean delay of a timer over the last minute.",
 			loop.mean_delay_ms / 1000,
 		),
 		agent(
 			"event_loop_delay_max_seconds",
 			"gauge",
-			"How late a timer was at most over the last minute.",
+			"Maximum delay of a timer over the last minute.",
 			loop.max_delay_ms / 1000,
 		),
 		agent(
@@ -246,7 +246,7 @@ export async function exportedFamilies(parts: {
 		family(
 			"process_cpu_seconds",
 			"counter",
-			"CPU time of the agent itself, without its plugins.",
+			"CPU time of the agent, excluding its plugins.",
 			usage.cpuSeconds,
 		),
 		family(
@@ -270,7 +270,7 @@ export async function exportedFamilies(parts: {
 		family(
 			"nodejs_heap_size_total_bytes",
 			"gauge",
-			"V8 heap, memory it has.",
+			"V8 heap, allocated memory.",
 			usage.heapTotalBytes,
 		),
 		family(
@@ -288,20 +288,20 @@ export async function exportedFamilies(parts: {
 		family(
 			"happo_collected_metric",
 			"gauge",
-			"Latest value of each metric that a metric plugin gave in the last five minutes, or in the last two and a half collection intervals where that is longer.",
+			"Latest value of each metric printed by a metric plugin in the last five minutes, or in the last two and a half collection intervals if that is longer.",
 			collected.series(),
 		),
 	];
 }
 
-/** Open descriptors of this process; undefined where the system does not tell. */
+/** Open descriptors of this process; undefined if the system does not tell. */
 async function openDescriptors(): Promise<number | undefined> {
 	const names = await readdir("/proc/self/fd").catch(() => undefined);
-	// one of them is the reading itself
+	// minus the descriptor of readdir itself
 	return names && names.length - 1;
 }
 
-/** What the system says of this process, now: seconds and bytes. */
+/** Resource usage of this process, in seconds and bytes. */
 async function processFigures() {
 	const { user, system } = process.cpuUsage();
 	const memory = process.memoryUsage();

@@ -1,36 +1,39 @@
 import type { Facts } from "../operation.ts";
 import type { Series } from "../protocol/exposition.ts";
 
-/** There is no end of files in a plugin directory such as /usr/local/bin. */
-const mostPlugins = 500;
+/**
+ * Maximum number of plugins counted separately: a plugin directory such as /usr/local/bin may have
+ * any number of files.
+ */
+const maxPlugins = 500;
 
-/** What counts of a request that is over. */
+/** A completed request, as far as it is counted. */
 export interface CountedRequest {
 	/** undefined: the contract has no such operation. */
 	operationId?: string | undefined;
-	/** undefined: the client went before there was an answer. */
+	/** undefined: the client left before the answer. */
 	status?: number | undefined;
 	facts: Readonly<Facts>;
 }
 
-/** What is counted of requests and checks since the start. */
+/** Counts requests and checks since the start. */
 export interface Figures {
 	count(request: CountedRequest): void;
-	/** Labels `operation` and `status`. */
+	/** With the labels `operation` and `status`. */
 	requests(): Series[];
-	/** Labels `plugin` and `result`; seconds, and how many. */
+	/** Run time in seconds and number of runs, with the labels `plugin` and `result`. */
 	checks(): Series[];
 }
 
-/** How a check ended, in the words of Nagios. */
+/** The result of a check in Nagios' terms. */
 function resultOf({ exitStatus, timedOut }: CountedRequest["facts"]): string {
 	if (timedOut) return "timeout";
 	return ["ok", "warning", "critical"][exitStatus ?? 3] ?? "unknown";
 }
 
 /**
- * Counts by labels of which there is a known number: operations, not paths, and
- * plugins only where there is such a file.
+ * Counts by labels of bounded number: operations instead of paths, and plugins only if the file
+ * exists.
  */
 export function createFigures(): Figures {
 	/** By operation, then by status. */
@@ -50,7 +53,7 @@ export function createFigures(): Figures {
 	const countCheck = (facts: CountedRequest["facts"]) => {
 		const { plugin = "", pluginFound, ranMilliseconds } = facts;
 		if (!pluginFound || ranMilliseconds === undefined) return;
-		if (plugins.size < mostPlugins) plugins.add(plugin);
+		if (plugins.size < maxPlugins) plugins.add(plugin);
 		const labels = {
 			plugin: plugins.has(plugin) ? plugin : "other",
 			result: resultOf(facts),

@@ -6,19 +6,19 @@ const quietTimers: Timers = {
 	set: (callback, milliseconds) => setTimeout(callback, milliseconds).unref(),
 };
 
-/** To the microsecond. */
+/** Rounds to microseconds. */
 const rounded = (milliseconds: number) =>
 	Math.round(milliseconds * 1000) / 1000;
 
 /**
- * Measures how late the event loop is: how long after its time each of a timer's ticks came, over the last of them.
+ * Measures the event loop's delay: how late each tick of a timer was, over the most recent ticks.
  *
- * The n-th tick is due n intervals after the start. Those that a long stop leaves out are entered with the delay each of
- * them had, so that the mean is what a request had to wait that came at any moment. What is due now and has not come yet
- * counts with its delay so far: who asks just after a stop is told of it. A stop longer than all the ticks together
- * counts as long as those.
- * @param parts.every milliseconds between two ticks
- * @param parts.samples ticks that are remembered; by default those of a minute
+ * The n-th tick is due n intervals after the start. If a stall skips ticks, each is counted with
+ * the delay it had, so the mean is the delay of a request arriving at a random moment. A stall
+ * shows up in the very next reading: ticks that are overdue count with their delay so far. A stall
+ * longer than the whole window counts as long as the window.
+ * @param parts.every milliseconds between ticks
+ * @param parts.samples ticks in the window; one minute's worth by default
  */
 export function createLoopDelay({
 	every = 500,
@@ -29,24 +29,24 @@ export function createLoopDelay({
 	samples?: number;
 	timers?: Timers;
 } = {}): {
-	/** Milliseconds; 0 before the first tick was due. */
+	/** In milliseconds; 0 before the first tick is due. */
 	read(): { mean_delay_ms: number; max_delay_ms: number };
 	close(): void;
 } {
 	const ring = new Float64Array(samples);
-	/** Ticks that are in the ring for good, or were. */
+	/** Number of ticks whose delay is final. */
 	let entered = 0;
-	/** The next one after those. */
+	/** When the next tick is due. */
 	let due = timers.elapsed() + every;
 
 	/**
-	 * Writes the delay of each tick that is due by now into its place, where a later call may write a longer one.
-	 * @param atLeast a timer may fire a moment early: that one was not late
-	 * @returns how many they are
+	 * Writes the delay of each overdue tick into its slot, where a later call may overwrite it.
+	 * @param minTicks 1 if the timer has fired: it may do so slightly early, which counts as no delay
+	 * @returns the number of ticks written
 	 */
-	const write = (atLeast: 0 | 1): number => {
+	const write = (minTicks: 0 | 1): number => {
 		const late = timers.elapsed() - due;
-		const count = Math.max(atLeast, Math.floor(late / every) + 1);
+		const count = Math.max(minTicks, Math.floor(late / every) + 1);
 		for (let n = Math.max(0, count - samples); n < count; n++)
 			ring[(entered + n) % samples] = Math.max(0, late - n * every);
 		return count;

@@ -4,7 +4,7 @@ import { bufferSpan, type Damages, diskBytes, type State } from "./state.ts";
 
 type Status = components["schemas"]["Status"];
 
-/** What goleveldb, the original's store, reports; LevelDB knows some of them. */
+/** The properties that goleveldb, v1's store, reports. LevelDB knows some of them. */
 const propertyNames = [
 	"aliveiters",
 	"alivesnaps",
@@ -26,15 +26,15 @@ function shownSettings(
 	values: Readonly<Record<string, unknown>>,
 ): Record<string, string> {
 	const shown = Object.entries(values).map(([name, value]) => {
-		// what has no flag is a secret: `ps` would show it
-		const secret = table[name]?.from === "environment" && value !== "";
+		// settings without a flag are secrets, because `ps` would show a flag
+		const isSecret = table[name]?.from === "environment" && value !== "";
 		const text = typeof value === "boolean" ? (value ? "yes" : "no") : value;
-		return [name, secret ? "(hidden)" : String(text)];
+		return [name, isSecret ? "(hidden)" : String(text)];
 	});
 	return Object.fromEntries(shown);
 }
 
-/** The store's figures; where it has none, a text of the kind that scripts make numbers of. */
+/** The store's properties. Unknown ones get a placeholder of the form that scripts parse. */
 function properties(database: State["database"]): Record<string, string> {
 	const known = database.properties(propertyNames);
 	const tables = known.sstables?.match(/^ \d+:\d+\[/gm)?.length ?? 0;
@@ -51,7 +51,7 @@ function properties(database: State["database"]): Record<string, string> {
 	);
 }
 
-/** Damage in the contract's words. */
+/** Damage in the form of the contract. */
 function shownDamages({ count, lostEntries, last }: Damages) {
 	return {
 		damages: count,
@@ -66,7 +66,7 @@ function shownDamages({ count, lostEntries, last }: Damages) {
 	};
 }
 
-/** The agent's state, every figure as it is now. */
+/** The agent's current state. */
 export async function reportStatus(state: State): Promise<Status> {
 	const { startedAt, database, settings, table } = state;
 	const callers = process.getActiveResourcesInfo();

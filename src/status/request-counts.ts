@@ -1,23 +1,26 @@
 import type { components } from "../../generated/schema.ts";
 
-/** How many requests were answered lately, for GET /status/request. */
+/** Counts recent requests, for GET /status/request. */
 export interface RequestCounts {
 	/**
-	 * @param path as the contract writes it; undefined: it has no such path
+	 * @param path as in the contract; undefined if it has no such path
 	 * @param status of the answer
 	 */
 	count(path: string | undefined, status: number): void;
 	/**
-	 * Those of the current second and of as many before it, in the order in which their paths were first asked for
-	 * then; `null` if there were none.
+	 * Counts of the current second and the 60 or 300 seconds before it, ordered by each path's first
+	 * request in that window; `null` if there were none.
 	 */
 	last(seconds: 60 | 300): components["schemas"]["RequestCounts"];
 }
 
-/** What is not in the contract, all together: the memory needed does not depend on what clients ask for. */
-const OTHER = "other";
+/**
+ * Collects all paths not in the contract, so that memory use does not depend on what clients
+ * request.
+ */
+const otherPath = "other";
 
-const KEPT_SECONDS = 300;
+const keptSeconds = 300;
 
 type Counts = Map<string, Map<number, number>>;
 
@@ -28,7 +31,7 @@ function add(counts: Counts, path: string, status: number, times: number) {
 	statuses.set(status, (statuses.get(status) ?? 0) + times);
 }
 
-/** @param parts.now milliseconds since whenever; where it is set back, the time here goes on from where it was */
+/** @param parts.now milliseconds, arbitrary origin; backward steps of the clock are ignored */
 export function createRequestCounts({
 	now,
 }: {
@@ -37,17 +40,17 @@ export function createRequestCounts({
 	/** By second, oldest first. */
 	const seconds = new Map<number, Counts>();
 	let latest = Number.NEGATIVE_INFINITY;
-	/** How far the clock was set back, in seconds, all times together. */
+	/** Total seconds by which the clock was set back. */
 	let setBack = 0;
 
-	/** The current second; what is too old is dropped. */
+	/** The current second; also drops seconds outside the longest window. */
 	const turn = (): number => {
 		const second = Math.floor(now() / 1000);
 		setBack = Math.max(setBack, latest - second);
 		if (second + setBack === latest) return latest;
 		latest = second + setBack;
 		for (const old of seconds.keys()) {
-			if (old >= latest - KEPT_SECONDS) break;
+			if (old >= latest - keptSeconds) break;
 			seconds.delete(old);
 		}
 		return latest;
@@ -58,7 +61,7 @@ export function createRequestCounts({
 			const second = turn();
 			const counts: Counts = seconds.get(second) ?? new Map();
 			if (counts.size === 0) seconds.set(second, counts);
-			add(counts, path ?? OTHER, status, 1);
+			add(counts, path ?? otherPath, status, 1);
 		},
 		last(window) {
 			const from = turn() - window;
@@ -70,7 +73,7 @@ export function createRequestCounts({
 						add(sums, path, status, times);
 			}
 			if (sums.size === 0) return null;
-			// an object has keys that are numbers in ascending order
+			// integer keys of an object come in ascending order
 			return [...sums].map(([url, statuses]) => ({
 				url,
 				counts: Object.fromEntries(statuses),

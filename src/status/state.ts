@@ -11,13 +11,13 @@ export interface Damages {
 	readonly last?: { at: number; reason: string; copy?: string };
 }
 
-/** What the agent is made of, as far as its status is concerned. */
+/** The parts of the agent, as far as its status needs them. */
 export interface State {
 	version: string;
 	/** Milliseconds since 1970. */
 	startedAt: number;
 	now: () => number;
-	/** By a clock that nobody sets. */
+	/** By the monotonic clock. */
 	uptimeSeconds: () => number;
 	commands(): {
 		engine: "native" | "child_process";
@@ -40,19 +40,19 @@ export interface State {
 		diskBytes(): Promise<number>;
 		properties(names: readonly string[]): Record<string, string>;
 	};
-	/** Why retention waits: the clock was set ahead. */
+	/** Why retention does not trust the clock; undefined if it does. */
 	retention: { readonly doubt: string | undefined };
-	/** Why the store refuses writes, and how many it has refused. */
+	/** Why the store refuses writes now, and how many it has refused. */
 	room: { readonly full: string | undefined; readonly refusals: number };
 	certificate(): Status["certificate"];
 	settings: Readonly<Record<string, unknown>>;
 	table: SettingTable;
 }
 
-/** A disk that hangs must not keep the other figures back. */
+/** A hanging disk must not delay the rest of the status. */
 const patienceMilliseconds = 2_000;
 
-/** What is asked of the store, or undefined when it cannot tell, or not in time. */
+/** A store's answer; undefined if it fails or takes too long. */
 async function asked<T>(answer: Promise<T>): Promise<T | undefined> {
 	let timer: NodeJS.Timeout | undefined;
 	const late = new Promise<undefined>((resolve) => {
@@ -67,10 +67,13 @@ async function asked<T>(answer: Promise<T>): Promise<T | undefined> {
 	}
 }
 
-/** Arrival of the oldest and newest metrics, seconds since 1970, 0 if there are none; undefined while the store cannot be used. */
+/**
+ * Arrival of the oldest and newest metrics, in seconds since 1970, 0 if there are none; undefined
+ * while the store cannot be used.
+ */
 export const bufferSpan = ({ buffer }: Pick<State, "buffer">) =>
 	asked(buffer.span());
 
-/** Size of the store's files; undefined while nobody can tell. */
+/** Size of the store's files in bytes; undefined if unknown. */
 export const diskBytes = ({ database }: Pick<State, "database">) =>
 	asked(database.diskBytes());

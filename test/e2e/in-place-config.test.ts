@@ -76,7 +76,7 @@ async function assertWrittenInPlace(
 	);
 	const shown = await send({ port: daemon.port, path: "/metric/config" });
 	assert.match(shown.text, /"error":null.*"hostname":"fresh"/);
-	const said = `${file}: cannot be replaced (${reason}), written in place; the version before it is ${copy}`;
+	const said = `${file}: cannot be replaced (${reason}), written in place; the previous version is ${copy}`;
 	assert.ok(daemon.stdout().includes(said), daemon.stdout());
 	assert.equal((await daemon.stop()).code, 0);
 }

@@ -426,7 +426,7 @@ test("a file of ours in a directory that may not be written is written in place,
 	);
 	assert.match(
 		news().join("\n"),
-		/metrics\.yaml: cannot be replaced \(permission denied\), written in place; the version before it is .*db\.metric-config\.previous/,
+		/metrics\.yaml: cannot be replaced \(permission denied\), written in place; the previous version is .*db\.metric-config\.previous/,
 	);
 	// what is missing cannot be made there
 	await rm(join(state, "db.metric-config.previous"));
@@ -523,7 +523,7 @@ test("a write that a crash has torn is undone at the next start, an edited file 
 			found === after
 				? []
 				: [
-						"metrics.yaml: an update was interrupted, the version before it is restored",
+						"metrics.yaml: an update was interrupted, the previous version is restored",
 					],
 		);
 		assert.equal(config.status().error, null);

@@ -10,11 +10,11 @@ const sample = (hostname: string, metrics: Record<string, number>) => ({
 });
 
 /** A Collected with a clock that the test sets, read as `host metric value`. */
-function collecting(mostSeries?: number) {
+function collecting(maxSeries?: number) {
 	const clock = { now: 0 };
 	const collected = createCollected({
 		now: () => clock.now,
-		...(mostSeries !== undefined && { mostSeries }),
+		...(maxSeries !== undefined && { maxSeries }),
 	});
 	const read = () =>
 		collected
