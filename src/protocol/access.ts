@@ -1,22 +1,22 @@
 import { BlockList, isIP } from "node:net";
 
-/** Who may connect. */
+/** The rule of who may connect. */
 export type Access = {
-	/** Whether a peer address, as a socket reports it, is let in; an unknown address is not. */
+	/** Whether a peer address, as reported by a socket, is allowed. An unknown address is not. */
 	allows(address: string | undefined): boolean;
 };
 
-/** What is wrong with entries of allowed-hosts, all bad ones in one line. */
+/** Lists all invalid entries of allowed-hosts in one line. */
 export class AccessError extends Error {
 	override name = "AccessError";
 }
 
 type Network = { family: "ipv4" | "ipv6"; address: string; prefix: number };
 
-/** The IPv4 address inside an IPv4-mapped one (RFC 4291 2.5.5.2), however it is spelt. */
+/** The IPv4 address in an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2), in any spelling. */
 export function mappedAddress(address: string): string | undefined {
 	if (isIP(address) !== 6) return undefined;
-	// A URL has one spelling for each IPv6 address.
+	// URL has one canonical spelling for each IPv6 address
 	const { hostname } = new URL(`http://[${address}]/`);
 	const groups = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(hostname);
 	if (groups === null) return undefined;
@@ -26,7 +26,7 @@ export function mappedAddress(address: string): string | undefined {
 	return [high >> 8, high & 255, low >> 8, low & 255].join(".");
 }
 
-/** A peer address as people write it: IPv4 even when it arrived mapped into IPv6. */
+/** A peer address for people: an IPv4-mapped address becomes IPv4. */
 export function plainAddress(address: string | undefined): string {
 	return mappedAddress(address ?? "") ?? address ?? "unknown";
 }
@@ -34,14 +34,14 @@ export function plainAddress(address: string | undefined): string {
 function parseNetwork(entry: string): Network | undefined {
 	const [address = "", prefixText, ...rest] = entry.split("/");
 	const version = isIP(address);
-	// A peer is compared without its zone, so an entry with one would promise too much.
+	// peers are compared without their zone, so an entry with one would promise too much
 	if (version === 0 || address.includes("%") || rest.length > 0)
 		return undefined;
-	const longest = version === 4 ? 32 : 128;
+	const maxPrefix = version === 4 ? 32 : 128;
 	if (prefixText !== undefined && !/^(0|[1-9]\d{0,2})$/.test(prefixText))
 		return undefined;
-	const prefix = prefixText === undefined ? longest : Number(prefixText);
-	if (prefix > longest) return undefined;
+	const prefix = prefixText === undefined ? maxPrefix : Number(prefixText);
+	if (prefix > maxPrefix) return undefined;
 	if (version === 4) return { family: "ipv4", address, prefix };
 	const mapped = mappedAddress(address);
 	return mapped !== undefined && prefix >= 96
@@ -52,7 +52,7 @@ function parseNetwork(entry: string): Network | undefined {
 const isBad = (entry: string) =>
 	entry !== "" && parseNetwork(entry) === undefined;
 
-/** Names the entries that are neither an address nor a network; undefined if all are. */
+/** Lists the entries that are neither an address nor a network; undefined if all are valid. */
 export function badNetworks(entries: readonly string[]): string | undefined {
 	const bad = entries.map((text) => text.trim()).filter(isBad);
 	return bad.length > 0
@@ -61,15 +61,16 @@ export function badNetworks(entries: readonly string[]): string | undefined {
 }
 
 /**
- * The rule of allowed-hosts: what is `always` allowed and the entries, which are addresses or networks (`10.0.0.0/8`, host bits may be set).
- * IPv4-mapped peers and entries count as IPv4, and the families never match each other: `::/0` lets no IPv4 in.
- * Blanks around entries and empty entries are ignored. Throws an AccessError that lists every bad entry.
+ * Parses allowed-hosts. Entries are addresses or networks (`10.0.0.0/8`, host bits may be set);
+ * those in `always` are allowed in any case. IPv4-mapped peers and entries count as IPv4, and the
+ * two families never match each other: `::/0` allows no IPv4. Blanks around entries, and empty
+ * entries, are ignored. Throws an AccessError that lists all invalid entries.
  */
 export function parseAllowedHosts(
 	entries: readonly string[],
 	always: readonly string[] = ["127.0.0.1", "::1"],
 ): Access {
-	// A single BlockList would match IPv4 peers with IPv6 networks and the other way round.
+	// a single BlockList would match IPv4 peers with IPv6 networks, and vice versa
 	const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
 	const complaint = badNetworks(entries);
 	if (complaint) throw new AccessError(`allowed-hosts: ${complaint}`);
@@ -81,7 +82,7 @@ export function parseAllowedHosts(
 	}
 	return {
 		allows(address) {
-			// isIP refuses some interface names, so the zone goes first.
+			// isIP rejects some interface names, so strip the zone first
 			const [peer = ""] = (address ?? "").split("%", 1);
 			const version = isIP(peer);
 			if (version === 0) return false;

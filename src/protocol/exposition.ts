@@ -1,36 +1,36 @@
-/** "info" is a gauge of value 1 whose labels are what it says. */
+/** An "info" is a gauge of value 1 that carries information in its labels. */
 export type MetricType = "counter" | "gauge" | "summary" | "info";
 
 /** One value of a family. */
 export interface Series {
-	/** Names are written as they are: lower case letters and underscores. Values may be anything. */
+	/** Label names must be lower case letters and underscores; label values may be any text. */
 	labels?: Readonly<Record<string, string>>;
-	/** Of a counter not below 0, of an info 1. */
+	/** A counter's value must not be negative; an info's value must be 1. */
 	value: number;
-	/** Of a summary: which of its two figures this is. Those with the same labels follow each other. */
+	/** For a summary: which of its two values this is. The two must be adjacent. */
 	part?: "sum" | "count";
 }
 
-/** Everything of one name. */
+/** A metric family: all series with one name. */
 export interface Family {
 	/**
-	 * Written as it is. Without `_total` and `_info`, which are added. One that ends in `_seconds` or `_bytes` has that
-	 * unit.
+	 * Must be a valid name, without `_total` or `_info`, which are added. A name that ends in
+	 * `_seconds` or `_bytes` has that unit.
 	 */
 	name: string;
 	type: MetricType;
-	/** Never empty. */
+	/** Must not be empty. */
 	help: string;
-	/** No two with the same labels and part. Without any the family is left out. */
+	/** Must differ in labels or part. A family without series is omitted. */
 	series: Iterable<Series>;
 }
 
 export type Format = "text" | "openmetrics";
 
-/** Content type of the format "text", Prometheus' own. */
+/** Content type of Prometheus' own text format. */
 export const textType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Content type of the format "openmetrics". */
+/** Content type of OpenMetrics. */
 export const openMetricsType =
 	"application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -41,7 +41,10 @@ const suffixes: Record<MetricType, string> = {
 	info: "_info",
 };
 
-/** The page that a scraper reads: families in the order given. Well-formed whatever label values and helps hold. */
+/**
+ * Formats a page for scrapers, with the families in the given order. The page is well-formed for
+ * any label values and helps.
+ */
 export function expose(families: readonly Family[], format: Format): string {
 	const lines = families.flatMap((family) => familyLines(family, format));
 	if (format === "openmetrics") lines.push("# EOF");
@@ -58,7 +61,7 @@ function familyLines(
 		return `${sampleName}${suffix}${labelText(labels)} ${numberText(value)}`;
 	});
 	if (samples.length === 0) return [];
-	// the older format has no suffix that is not part of the name, and no info
+	// the older format knows neither suffixes nor the type info
 	if (format === "text")
 		return [
 			`# HELP ${sampleName} ${escapeBreaks(help)}`,
@@ -81,16 +84,16 @@ function labelText(labels: Series["labels"] = {}): string {
 	return texts.length > 0 ? `{${texts.join(",")}}` : "";
 }
 
-/** As JavaScript writes it, `1e+21` too, but for the infinities. */
+/** Formats a number as JavaScript does (`1e+21`), except for infinities. */
 const numberText = (value: number) =>
 	String(value).replace("Infinity", value > 0 ? "+Inf" : "Inf");
 
 /**
- * Control characters are allowed as they are, but some scrapers end a line at them; a lone surrogate is no UTF-8. Both
- * become `\uXXXX`, as in the log.
+ * Both formats allow control characters, but some scrapers end a line at them; and a lone surrogate
+ * is not UTF-8. Both become `\uXXXX`, as in the log.
  */
 const escapeBreaks = (text: string) =>
-	// most texts have nothing to escape, and a page has twenty thousand of them
+	// fast path: most texts have nothing to escape, and a page has twenty thousand
 	!/[\\\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(text)
 		? text
 		: text
@@ -107,11 +110,12 @@ function escapeQuoted(text: string): string {
 	return escaped.includes('"') ? escaped.replaceAll('"', '\\"') : escaped;
 }
 
-/** Media types that are Prometheus' text format, or accept it. */
+/** Media types of, or accepting, Prometheus' text format. */
 const textTypes: readonly string[] = ["text/plain", "text/*", "*/*"];
 
 /**
- * The format for a client. OpenMetrics only where it is named, and named before what text would do for.
+ * Chooses the format for a client: OpenMetrics only if named, and ahead of any type that accepts
+ * plain text.
  * @param accept media types of the Accept header in lower case, best first, without parameters
  */
 export function formatFor(accept: readonly string[]): Format {

@@ -1,30 +1,32 @@
 import { isIP } from "node:net";
 import { mappedAddress } from "./access.ts";
 
-/** The next agent of a relay. */
+/** The next agent on the way of a relayed request. */
 export interface Hop {
-	/** Name or address, an IPv6 address without brackets. */
+	/** Host name or address; an IPv6 address is without brackets. */
 	host: string;
 	port: number;
 }
 
 const defaultPort = 6777;
 
-/** A name has 253 characters at most; blanks around it are few. */
+/** Names have at most 253 characters; the rest is for blanks. */
 const maxCharacters = 1_000;
 
-/** How a hop is written: `web01:6777`, `[2001:db8::1]:6777`. */
+/** Formats a hop: `web01:6777`, `[2001:db8::1]:6777`. */
 export const hopText = ({ host, port }: Hop) =>
 	`${host.includes(":") ? `[${host}]` : host}:${port}`;
 
-// RFC 1123, and the underscore that people use all the same
+// RFC 1123, plus the underscore, which is in use
 const name =
 	/^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?$/;
 
-// such a "name" is an address in another spelling: 0x7f.1, 127.1
+// these are addresses in another spelling: 0x7f.1, 127.1
 const looksNumeric = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
 
-/** As the original reads it: none behind the colon is the default, a sign and zeros in front count for nothing. */
+/**
+ * Parses a port as v1 does: an empty one is the default; a plus sign and leading zeros are allowed.
+ */
 function portOf(text: string | undefined): number | undefined {
 	if (text === undefined || text === "") return defaultPort;
 	const port = /^\+?0*[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
@@ -32,8 +34,8 @@ function portOf(text: string | undefined): number | undefined {
 }
 
 /**
- * The one spelling of a host: limits and pins must not depend on how a client
- * writes it. An IPv4 address in an IPv6 one is the IPv4 address.
+ * The canonical spelling of a host, because limits and pins must not depend on the spelling. An
+ * IPv4-mapped address becomes IPv4.
  */
 function canonical(host: string): string {
 	if (isIP(host) !== 6) return host.toLowerCase().replace(/\.$/, "");
@@ -43,12 +45,12 @@ function canonical(host: string): string {
 }
 
 /**
- * A hop as clients write it: a name, an IPv4 address, a bare or bracketed IPv6
- * address, with an optional port (6777), and blanks around it. Undefined for
- * anything else: no credentials, no paths, no blanks inside, no port out of range.
+ * Parses a hop as clients write it: a name, an IPv4 address, or a bare or bracketed IPv6 address,
+ * with an optional port (default 6777); blanks around it are ignored. Returns undefined for
+ * anything else, such as credentials, paths, inner blanks and ports out of range.
  */
 export function parseHop(given: string): Hop | undefined {
-	// before anything looks at all of it
+	// before any pattern scans the text
 	if (given.length > maxCharacters) return undefined;
 	const text = given.replace(/^[ \t]+|[ \t]+$/g, "");
 	if (isIP(text) === 6 && !text.includes("%"))
@@ -65,7 +67,10 @@ export function parseHop(given: string): Hop | undefined {
 	return isValid ? { host: canonical(host), port } : undefined;
 }
 
-/** A SHA-256 fingerprint as Node writes it, of 32 bytes in hexadecimal, colons or not; undefined for what is none. */
+/**
+ * Formats a SHA-256 fingerprint as Node does. The text is 32 bytes in hexadecimal, with or without
+ * colons; returns undefined for anything else.
+ */
 export function parseFingerprint(text: string): string | undefined {
 	const hex = text.replaceAll(":", "").toUpperCase();
 	return /^[0-9A-F]{64}$/.test(hex)
@@ -73,12 +78,12 @@ export function parseFingerprint(text: string): string | undefined {
 		: undefined;
 }
 
-/** An outer hop waits this much longer than it tells the inner one to. */
+/** Maximum difference between the time that an agent waits and the time it allows the next hop. */
 const marginMilliseconds = 500;
 
 /**
- * What the next hop is told in `Happo-Milliseconds-Left`: a little less than what
- * is left, so that it gives up first and says which hop was slow.
+ * The milliseconds to send in `Happo-Milliseconds-Left`: slightly less than what is left here, so
+ * that the next hop times out first and reports which hop was slow.
  */
 export const toldMilliseconds = (left: number): number =>
 	Math.max(1, Math.floor(left - Math.min(marginMilliseconds, left / 20)));

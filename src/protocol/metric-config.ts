@@ -3,18 +3,19 @@ import { formatYamlText, openYaml, YamlError, type YamlPairs } from "./yaml.ts";
 
 export type MetricConfig = components["schemas"]["MetricConfig"];
 
-/** Why a text is no configuration: one line that names the file, the line and the key. */
+/** Why a text is not a valid configuration: one line with file, line and key. */
 export class MetricConfigError extends Error {
 	override name = "MetricConfigError";
 }
 
 /**
- * Reads the text of a `metrics.yaml`, as tolerant as the original: every scalar is the text that stands there (`010`,
- * `yes`), nothing at all counts as empty, unknown keys do not count, nor do documents after the first; of a key that
- * comes twice the last one counts, and an entry without a `plugin_name` is left out, both with a warning. Whether a
- * plugin can be run is not asked here: a name that cannot must not take the others with it.
- * @param file stands in the errors and warnings
- * @param warn is told what is odd, `metrics.yaml line 4: plugin_name: comes twice, the last one counts`
+ * Parses a `metrics.yaml` as leniently as v1: every scalar is taken as text (`010`, `yes`), an
+ * empty file is an empty configuration, and unknown keys and further documents are ignored. Two
+ * things cause a warning: of a repeated key the last one counts, and an entry without `plugin_name`
+ * is skipped. Plugin names are not checked: one that cannot run must not invalidate the others.
+ * @param file the name in errors and warnings
+ * @param warn called with each warning, such as `metrics.yaml line 4: plugin_name: comes twice, the
+ * last one counts`
  * @throws MetricConfigError
  */
 export function parseMetricConfig(
@@ -24,7 +25,7 @@ export function parseMetricConfig(
 ): MetricConfig {
 	try {
 		const yaml = openYaml(text);
-		/** The entries of a list that hold something. */
+		/** The entries of a list that are not empty. */
 		const entries = (of: YamlPairs, name: string) =>
 			yaml.list(of, name).filter((entry) => {
 				if (!yaml.isEmpty(entry)) return true;
@@ -60,7 +61,7 @@ export function parseMetricConfig(
 }
 
 /**
- * What a client sent, as it will be read from the file again.
+ * Normalizes a client's configuration to what reading the file back will give.
  * @throws MetricConfigError
  */
 export function checkMetricConfig(config: MetricConfig): MetricConfig {
@@ -80,12 +81,12 @@ export function checkMetricConfig(config: MetricConfig): MetricConfig {
 	return { metrics };
 }
 
-/** JSON can name half a character of UTF-16, a file cannot hold it. */
+/** JSON can contain lone surrogates, a UTF-8 file cannot. */
 function wellFormed(text: string) {
 	return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
-/** Writes a `metrics.yaml` in the original's style; every YAML reader gets the same texts back. */
+/** Formats a `metrics.yaml` in v1's style. Every YAML reader gets the same texts back. */
 export function formatMetricConfig(config: MetricConfig): string {
 	const lines = config.metrics.map(({ hostname, plugins }) => [
 		`- hostname: ${formatYamlText(hostname)}\n`,

@@ -1,14 +1,14 @@
-/** A name as a request gives it, in the parts that it can mean. */
+/** A plugin name from a request, split both ways it can be understood. */
 export interface CalledPlugin {
-	/** All of it. */
+	/** The whole text as a name. */
 	whole: string;
-	/** Its first word. */
+	/** The first word as a name. */
 	name: string;
-	/** What stands behind that word. */
+	/** The text after the first word. */
 	options: string;
 }
 
-/** Leaves out the blanks around a name, and the `.` and empty segments of its path, as the original did. */
+/** Splits a name. Like v1, drops blanks around it, and `.` and empty segments of its path. */
 export function calledPlugin(given: string): CalledPlugin {
 	const name = trimmed(given);
 	const [first = ""] = name.split(/[ \t]/, 1);
@@ -19,7 +19,7 @@ export function calledPlugin(given: string): CalledPlugin {
 	};
 }
 
-/** Without the blanks around it. A pattern for those at the end would begin anew at every blank inside. */
+/** Trims spaces and tabs. A pattern for trailing blanks would take quadratic time. */
 function trimmed(text: string): string {
 	const isBlank = (at: number) => text[at] === " " || text[at] === "\t";
 	let from = 0;
@@ -36,8 +36,8 @@ const cleaned = (path: string) =>
 		.join("/");
 
 /**
- * Gives the reason why a name is refused: it must stay inside the plugin directories and mean nothing to a shell. Blanks
- * around it, and options behind it, are none.
+ * Returns why a plugin name is refused, or undefined. It must stay inside the plugin directories
+ * and mean nothing to a shell. Blanks around it and options after it are allowed.
  */
 export function checkPluginName(given: string): string | undefined {
 	const name = trimmed(given);

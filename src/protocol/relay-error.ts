@@ -1,9 +1,9 @@
 /** Why a hop did not answer, in one line that names it. */
 export class RelayError extends Error {
 	override name = "RelayError";
-	/** It ran out of time. */
+	/** The request timed out. */
 	readonly isTimeout: boolean;
-	/** No byte of the request had left: nothing can have been done. */
+	/** No byte of the request was sent, so it cannot have had any effect. */
 	readonly isUnsent: boolean;
 
 	constructor(
@@ -36,7 +36,7 @@ const words: Readonly<Record<string, string>> = {
 	CERT_HAS_EXPIRED: "certificate has expired",
 };
 
-/** What OpenSSL says, without the places in its source. */
+/** OpenSSL's reason, without source locations. */
 function reasonOf(message: string): string {
 	const [line = ""] = message.split("\n", 1);
 	const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(line) ?? [];
@@ -46,10 +46,10 @@ function reasonOf(message: string): string {
 		: `TLS: ${reason}`;
 }
 
-/** An error of one attempt, and whether nothing had been sent then. */
+/** The error of one attempt, with whether nothing had been sent. */
 export type AttemptError = NodeJS.ErrnoException & { isUnsent?: boolean };
 
-/** Whatever went wrong with a hop, as a RelayError. */
+/** Converts any failure of a hop to a RelayError. */
 export function relayError(
 	error: AttemptError,
 	place: string,

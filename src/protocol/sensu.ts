@@ -1,4 +1,4 @@
-/** One figure of a plugin's output. */
+/** One value printed by a plugin. */
 export interface SensuValue {
 	name: string;
 	value: number;
@@ -10,64 +10,73 @@ export interface SensuValue {
 export interface BadLine {
 	/** Counted from 1. */
 	line: number;
-	/** As it was printed, without its line end. */
+	/** As printed, without the line end. */
 	text: string;
 	reason: string;
 }
 
-/** The figures of one time. */
+/** The values of one timestamp. */
 export interface SensuSample {
 	/** Seconds since 1970. */
 	timestamp: number;
-	/** Value by name. Any name is a plain key of its own. */
+	/** Values by name. Names are own keys, even `__proto__`. */
 	metrics: Record<string, number>;
 }
 
-/** What a plugin printed. */
+/** The parsed output of a plugin. */
 export interface SensuOutput {
-	/** One for each distinct time, in the order of time. */
+	/** One for each distinct timestamp, oldest first. */
 	samples: SensuSample[];
-	/** Lines of three fields that cannot be used. */
+	/** Lines with three fields that cannot be used. */
 	bad: BadLine[];
-	/** Lines that are neither blank, nor comments, nor three fields; only the first is kept. */
+	/** Lines that are not blank, not comments and not three fields; only the first one is kept. */
 	unknown: { count: number; first: BadLine | undefined };
 }
 
-/** Characters of a line that is read at all. */
+/** Maximum characters of a line. */
 export const longestLine = 65_536;
 
-/** How far ahead of the clock a timestamp may be: time zones that were mixed up pass, milliseconds do not. */
-const mostSecondsAhead = 86_400;
-/** No clock shows an earlier time, seconds since 1970 (2026-11-01): one that does was never set. */
+/**
+ * How far a timestamp may be ahead of the clock: enough for mixed-up time zones, too little for
+ * milliseconds.
+ */
+const maxSecondsAhead = 86_400;
+/** 2026-11-01, in seconds since 1970. A clock before this version's release was never set. */
 const earliestClock = 1_793_491_200;
-/** 2100-01-01, the bound while the clock cannot be trusted. Times in milliseconds are beyond it all the same. */
+/**
+ * 2100-01-01, the limit while the clock cannot be trusted. Current timestamps in milliseconds are
+ * still beyond it.
+ */
 const latestEver = 4_102_444_800;
 
 /**
- * The latest timestamp that a line may have, in seconds since 1970: a day ahead of the clock. A clock that shows a time
- * before this version was made was never set (no battery, no NTP yet); then everything up to the year 2100 passes.
+ * The latest timestamp allowed, in seconds since 1970: a day ahead of the clock. If the clock was
+ * never set (no battery, no NTP yet), anything up to the year 2100 is allowed.
  * @param now the clock, milliseconds since 1970
  */
 export function latestTimestamp(now: number): number {
 	const seconds = Math.floor(now / 1000);
-	return seconds < earliestClock ? latestEver : seconds + mostSecondsAhead;
+	return seconds < earliestClock ? latestEver : seconds + maxSecondsAhead;
 }
 
-/** Seconds after which a collected value is old, or a pass overdue: one pass may fail, and five minutes are no delay. */
+/**
+ * Seconds after which a collected value is stale or a pass overdue. One pass may fail, and less
+ * than five minutes is never late.
+ */
 export const staleSeconds = (intervalSeconds: number): number =>
 	Math.max(300, 2.5 * intervalSeconds);
 
 /**
- * Reads one line, `name value timestamp`, of the format that Sensu and Graphite share.
+ * Parses a line `name value timestamp`, the format that Sensu and Graphite share.
  *
- * The original took exactly three fields with one tab between each. So does this, the name may hold spaces then; other
- * lines are split at runs of spaces and tabs. Blanks around a field, a carriage return too, do not count (the original
- * died of them). Numbers are the decimal ones that Go takes, but for those that JSON cannot hold.
- * A line that begins with `#` is a comment.
+ * v1 required exactly three fields, separated by single tabs. Such lines are parsed the same way,
+ * so names may contain spaces; other lines are split at runs of spaces and tabs. Blanks around a
+ * field are ignored, including a carriage return, which crashed v1. Numbers are in Go's decimal
+ * syntax, except those that JSON cannot express. A line that begins with `#` is a comment.
  *
  * @param latest see latestTimestamp
- * @returns undefined for a blank line and a comment; a reason for a line that cannot be used, with `isUnknown` where it
- * has not exactly three fields
+ * @returns undefined for a blank line or a comment; a reason for an unusable line, with `isUnknown`
+ * if it does not have exactly three fields
  */
 export function parseSensuLine(
 	line: string,
@@ -79,7 +88,7 @@ export function parseSensuLine(
 	const [name, number, time] = splitFields(line) ?? [];
 	if (name === undefined || number === undefined || time === undefined)
 		return { reason: "not three fields", isUnknown: true };
-	// no answer could hold it
+	// clients could not handle it in an answer
 	if (line.includes("\0")) return { reason: "the line has a NUL character" };
 	if (name === "") return { reason: "the name is empty" };
 	const value = parseGoFloat(number);
@@ -102,7 +111,7 @@ function whyTooLate(timestamp: number, latest: number) {
 }
 
 function splitFields(line: string) {
-	// bounded: a line of a million tabs makes no million fields
+	// limited, so that a line of a million tabs does not become a million fields
 	const byTab = line.split("\t", 4);
 	if (byTab.length === 3) return byTab.map((field) => field.trim());
 	const byBlanks = line.trim().split(/[ \t]+/, 4);
@@ -116,11 +125,13 @@ function whyNoValue(text: string, value: number) {
 	return "the value is not a number";
 }
 
-/** Figures by their time: of one name at one time the last one stays. */
+/**
+ * Groups values by timestamp. Of several values with the same name and timestamp the last one wins.
+ */
 export function createSensuSamples(): {
-	/** False: it takes the place of another value of this name at this time. */
+	/** Returns false if it replaced a value with the same name and timestamp. */
 	add(figure: SensuValue): boolean;
-	/** One for each distinct time, in the order of time. */
+	/** One sample for each distinct timestamp, oldest first. */
 	list(): SensuSample[];
 } {
 	const byTime = new Map<number, Map<string, number>>();
@@ -136,14 +147,14 @@ export function createSensuSamples(): {
 				.sort(([one], [other]) => one - other)
 				.map(([timestamp, metrics]) => ({
 					timestamp,
-					// makes own keys of all names, `__proto__` too
+					// makes every name an own key, even `__proto__`
 					metrics: Object.fromEntries(metrics),
 				})),
 	};
 }
 
 /**
- * Reads all that a plugin printed. Never throws: a line that cannot be used loses itself only.
+ * Parses the whole output of a plugin. Never throws: an unusable line does not affect the others.
  * @param latest see latestTimestamp
  */
 export function parseSensuLines(text: string, latest: number): SensuOutput {
@@ -167,16 +178,16 @@ export function parseSensuLines(text: string, latest: number): SensuOutput {
 	return { samples: samples.list(), bad, unknown };
 }
 
-// without loops in loops: those end in a stack overflow on a line of a million digits
+// no nested repetition, which would overflow the stack on a line of a million digits
 const decimalFloat = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 
-/** An underscore stands between two digits. */
+/** Underscores are only allowed between digits. */
 const badUnderscore = /(?<!\d)_|_(?!\d)/;
 
 /**
- * A decimal number as Go's strconv.ParseFloat takes it, which the original used: with underscores between digits. The
- * nearest double: too small is 0, too large is infinite.
- * @returns NaN for any other text: `NaN`, `Inf` and the hexadecimal numbers of Go included
+ * Parses a decimal number like Go's strconv.ParseFloat, which v1 used, with underscores between
+ * digits. The result is the nearest double: numbers too small become 0, numbers too large infinite.
+ * @returns NaN for any other text, including `NaN`, `Inf` and Go's hexadecimal numbers
  */
 export function parseGoFloat(text: string): number {
 	const plain = text.replaceAll("_", "");
@@ -185,7 +196,7 @@ export function parseGoFloat(text: string): number {
 		: Number.NaN;
 }
 
-/** An integer as Go's strconv.ParseInt takes it at base 10: an optional sign and digits. NaN for any other text. */
+/** Parses an integer like Go's strconv.ParseInt with base 10. NaN for any other text. */
 function parseGoInteger(text: string): number {
 	return /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
 }

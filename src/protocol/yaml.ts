@@ -13,29 +13,33 @@ import {
 	visit,
 } from "yaml";
 
-/** Why a document cannot be used: one line, `line 4: plugin_option: expected text, got a list`. */
+/**
+ * Why a document is not usable: one line such as `line 4: plugin_option: expected text, got a
+ * list`.
+ */
 export class YamlError extends Error {
 	override name = "YamlError";
 }
 
-/** Warnings of one document; a broken generator makes one for every entry. */
-const mostWarnings = 100;
+/** Maximum warnings for a document: a broken generator may cause one for every entry. */
+const maxWarnings = 100;
 
-/** More than any file of a sensible size needs: aliases can make a small one endless. */
-const mostNodes = 300_000;
-const deepestMerge = 10;
+/** More than any sensible file has; aliases can make a small file expand endlessly. */
+const maxNodes = 300_000;
+const maxMergeDepth = 10;
 
-/** Far more than any configuration needs, far less than a stack takes. */
-const deepest = 100;
+/** Maximum nesting: far more than a configuration needs, far less than the stack allows. */
+const maxDepth = 100;
 
 const nothing: readonly unknown[] = ["", "~", "null", "Null", "NULL"];
 
-/** The pairs of a mapping by their key. */
+/** The pairs of a mapping by key. */
 export type YamlPairs = Map<string, { key: Node; value: unknown }>;
 
 /**
- * Opens a document to be read key by key, the one door to the package yaml. Every scalar is the text that stands there.
- * @throws YamlError here and in every function of the answer, for whatever is not as expected
+ * Opens a YAML document for reading key by key. Every scalar is taken as text. The package yaml is
+ * used nowhere else in the agent.
+ * @throws YamlError here, and from every function returned, for anything unexpected
  */
 export function openYaml(text: string) {
 	const lineCounter = new LineCounter();
@@ -50,19 +54,19 @@ export function openYaml(text: string) {
 	const composer = new Composer({
 		schema: "failsafe",
 		resolveKnownTags: false,
-		// quadratic in the package; the keys that count are checked below
+		// takes quadratic time in the package; relevant keys are checked below
 		uniqueKeys: false,
 		prettyErrors: false,
-		// warnings go nowhere
+		// no warnings to the console
 		logLevel: "silent",
 	});
-	// the first document only, as the original
+	// only the first document, as in v1
 	const [document] = composer.compose(tokens, true, text.length);
 	if (!document) return failAt(0, "not YAML");
 	const [error] = document.errors;
 	if (error) failAt(error.pos[0], `not YAML: ${error.message.split("\n")[0]}`);
 
-	// looked up once, because every alias by itself would search the whole document
+	// resolved once: the package searches the whole document for every alias
 	const anchors = new Map<string, Node>();
 	const targets = new Map<Alias, Node | undefined>();
 	visit(document, {
@@ -72,10 +76,10 @@ export function openYaml(text: string) {
 		},
 	});
 
-	// once each: an alias leads to the same place again
+	// a set, because an alias visits the same place again
 	const warnings = new Set<string>();
 	const warn = (node: unknown, reason: string): void => {
-		if (warnings.size < mostWarnings)
+		if (warnings.size < maxWarnings)
 			warnings.add(`line ${lineOf(startOf(node))}: ${reason}`);
 	};
 
@@ -84,7 +88,7 @@ export function openYaml(text: string) {
 		failAt(startOf(node), reason);
 	const spend = (node: unknown, count: number) => {
 		nodes += count;
-		if (nodes > mostNodes) fail(node, `more than ${mostNodes} entries`);
+		if (nodes > maxNodes) fail(node, `more than ${maxNodes} entries`);
 	};
 	const follow = (node: unknown) => {
 		if (!isAlias(node)) return node;
@@ -104,14 +108,14 @@ export function openYaml(text: string) {
 			if (own.has(name)) warn(key, `${name}: comes twice, the last one counts`);
 			own.set(name, { key, value });
 			if (name !== "<<" || key.type !== "PLAIN") continue;
-			if (depth === deepestMerge) fail(key, "<<: goes too deep");
+			if (depth === maxMergeDepth) fail(key, "<<: goes too deep");
 			const from = follow(value);
 			for (const source of isSeq(from) ? from.items : [value])
 				merged.push(pairs(source, "<<", depth + 1));
 		}
 		return new Map([...merged.reverse().flatMap((from) => [...from]), ...own]);
 	};
-	/** `!!binary` as Go reads it: the text that its bytes are. */
+	/** Decodes `!!binary` to text, as Go does. */
 	const textOfBinary = (key: Node | undefined, name: string, given: string) => {
 		const base64 = given.replace(/\s/g, "");
 		const bytes = Buffer.from(base64, "base64");
@@ -123,11 +127,11 @@ export function openYaml(text: string) {
 	};
 	return {
 		fail,
-		/** Something to be told that is no error; see warnings(). */
+		/** Adds a warning; see warnings(). */
 		warn,
-		/** One line each, `line 4: ...`, in the order in which they were found. */
+		/** All warnings in order, one line each: `line 4: ...`. */
 		warnings: (): readonly string[] => [...warnings],
-		/** Whether nothing stands there. */
+		/** Whether a node is missing or null. */
 		isEmpty: (node: unknown) => isNothing(follow(node)),
 		pairs,
 		root: () => pairs(document.contents, "file"),
@@ -141,7 +145,7 @@ export function openYaml(text: string) {
 			spend(key, node.items.length);
 			return node.items;
 		},
-		/** The text under a key; empty when it is not there. */
+		/** The text under a key; empty if there is none. */
 		text(from: YamlPairs, name: string): string {
 			const { key, value } = from.get(name) ?? {};
 			const node = follow(value);
@@ -175,16 +179,16 @@ function kind(node: unknown) {
 }
 
 /**
- * Finds a token that is nested more deeply than 100 levels.
+ * Finds a token nested more deeply than 100 levels.
  *
- * The package yaml composes its nodes by recursion. At the end of the stack V8 does not always throw, sometimes it ends the
- * process: the tokens, which come without recursion, are measured before.
+ * The package yaml composes nodes recursively, and on a stack overflow V8 sometimes ends the
+ * process instead of throwing. Tokens are parsed without recursion, so they can be measured first.
  */
 function findTooDeep(tokens: readonly CST.Token[]): CST.Token | undefined {
 	const left = tokens.map((token) => ({ token, depth: 0 }));
 	for (let at = left.pop(); at; at = left.pop()) {
 		const { token, depth } = at;
-		if (depth > deepest) return token;
+		if (depth > maxDepth) return token;
 		const inside =
 			token.type === "document"
 				? [token.value]
@@ -197,18 +201,21 @@ function findTooDeep(tokens: readonly CST.Token[]): CST.Token | undefined {
 	return undefined;
 }
 
-// what some YAML 1.1 reader takes for a truth value, nothing, a number or a merge
+// words that some YAML 1.1 reader takes for a boolean, null, a number or a merge key
 const typedWord =
 	/^(?:|~|null|true|false|yes|no|on|off|y|n|[-+]?\.?(?:nan|inf|infinity)|<<|=)$/i;
-// generously: numbers to all bases, with a base of 60 too, dates and times
+// deliberately broad: numbers in all bases, sexagesimal ones too, dates and times
 const typedNumber = /^[-+.]*(?:e[-+]?)?\d[\da-fox_.:,+\-tz ]*$/i;
 
-/** Needs no escape: no control character, no line end of any YAML version, nothing invisible. */
+/** Text without control characters, line breaks of any YAML version, or invisible characters. */
 const printable = /^[ \p{L}\p{M}\p{N}\p{P}\p{S}]*$/u;
-/** Go's yaml.v2 writes them as escapes. */
+/** Characters that Go's yaml.v2 escapes. */
 const beyondSixteenBits = /[\u{10000}-\u{10ffff}]/u;
 
-/** No indicator at the start, no `: ` and ` #`, no blank at an end. */
+/**
+ * Text that can be a plain scalar: no indicator at the start, no `: ` or ` #`, no blank at either
+ * end.
+ */
 const plain = /^(?:[a-z\d/_]|-[a-z-])(?:[^ :#]|#|:(?! |$)| (?![ #]|$))*$/i;
 
 const escapes: Readonly<Record<string, string>> = {
@@ -220,9 +227,9 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 /**
- * A text as a YAML scalar on one line, in a form that readers of all versions take for this very text, and as Go's
- * yaml.v2 writes it: plain if possible, in double quotes what would be read as another type or has to be escaped, else
- * in single quotes. Half a character of UTF-16 becomes U+FFFD, as in every file.
+ * Formats a text as a one-line YAML scalar, as Go's yaml.v2 does, so that every reader gets exactly
+ * this text: plain if possible, in double quotes if it looks like another type or needs escapes,
+ * otherwise in single quotes. Lone surrogates become U+FFFD.
  */
 export function formatYamlText(text: string): string {
 	if (!printable.test(text) || beyondSixteenBits.test(text))

@@ -50,13 +50,13 @@ export interface State {
 }
 
 /** A hanging disk must not delay the rest of the status. */
-const patienceMilliseconds = 2_000;
+const maxWaitMilliseconds = 2_000;
 
 /** A store's answer; undefined if it fails or takes too long. */
-async function asked<T>(answer: Promise<T>): Promise<T | undefined> {
+async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
 	let timer: NodeJS.Timeout | undefined;
 	const late = new Promise<undefined>((resolve) => {
-		timer = setTimeout(() => resolve(undefined), patienceMilliseconds);
+		timer = setTimeout(() => resolve(undefined), maxWaitMilliseconds);
 	});
 	try {
 		return await Promise.race([answer, late]);
@@ -72,8 +72,8 @@ async function asked<T>(answer: Promise<T>): Promise<T | undefined> {
  * while the store cannot be used.
  */
 export const bufferSpan = ({ buffer }: Pick<State, "buffer">) =>
-	asked(buffer.span());
+	inTime(buffer.span());
 
 /** Size of the store's files in bytes; undefined if unknown. */
 export const diskBytes = ({ database }: Pick<State, "database">) =>
-	asked(database.diskBytes());
+	inTime(database.diskBytes());
