@@ -226,8 +226,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 		"src/relay/https-agent.ts",
 		"src/relay/https-fetch.ts",
 	],
-	level: ["contrib/management-server/hosts.ts"],
-	"classic-level": ["src/store/level.ts"],
+	level: ["contrib/management-server/hosts.ts", "src/store/level.ts"],
 	yaml: ["cli/ctl/output/formats.ts", "src/protocol/yaml.ts"],
 	"happo-agent/client": sources("contrib/examples"),
 };

@@ -1,6 +1,13 @@
-import { ClassicLevel, type Iterator } from "classic-level";
+import { type Iterator, Level as Database } from "level";
 
-export type Level = ClassicLevel<string, Buffer>;
+/** What LevelDB has and a browser's storage has not: the types of the package level leave it out. */
+interface LevelDbOnly {
+	approximateSize(from: string, before: string): Promise<number>;
+	compactRange(from: string, before: string): Promise<void>;
+	getProperty(name: string): string;
+}
+
+export type Level = Database<string, Buffer> & LevelDbOnly;
 export type LevelIterator = Iterator<Level, string, Buffer>;
 
 /** Before and after every key of ours, and of the original's. */
@@ -34,10 +41,10 @@ export async function openLevel(
 	directory: string,
 	create: boolean,
 ): Promise<Level> {
-	const level: Level = new ClassicLevel(directory, {
+	const level = new Database<string, Buffer>(directory, {
 		...options,
 		createIfMissing: create,
-	});
+	}) as Level;
 	await level.open();
 	return level;
 }
@@ -92,7 +99,10 @@ export async function deleteKeys(
 
 /** Rebuilds a closed database from what can be read; `lost/` gets the rest. */
 export async function repairLevel(directory: string): Promise<void> {
-	await ClassicLevel.repair(directory);
+	const { repair } = Database as unknown as {
+		repair(directory: string): Promise<void>;
+	};
+	await repair(directory);
 }
 
 /**

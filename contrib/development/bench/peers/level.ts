@@ -2,7 +2,7 @@
 // metrics of a week; then says what it did.
 //	level.js append DIRECTORY ours|plain SAMPLES SECONDS
 //	level.js week DIRECTORY MINUTES SAMPLES
-import { ClassicLevel } from "classic-level";
+import { Level as Database } from "level";
 import { metricKey } from "../../../../src/store/keys.ts";
 import { openLevel } from "../../../../src/store/level.ts";
 import { batchOf } from "../batch.ts";
@@ -14,7 +14,7 @@ const drainedBytes = 8 * 1024 * 1024;
 
 async function open(options: "ours" | "plain") {
 	if (options === "ours") return openLevel(directory, true);
-	const level = new ClassicLevel<string, Buffer>(directory, {
+	const level = new Database<string, Buffer>(directory, {
 		valueEncoding: "buffer",
 	});
 	await level.open();
