@@ -203,13 +203,13 @@ export function decodeGobMetrics(bytes: Uint8Array): GobMetrics[] {
  * The type definitions of v1's values, byte for byte: `[]MetricsData`, its struct, and
  * `map[string]float64`.
  */
-const originalTypes = Buffer.from(
+const v1Types = Buffer.from(
 	"0dff85020102ff860001ff82000041ff810301010b4d6574726963734461746101ff820001030108486f73744e616d65010c00010954696d657374616d7001040001074d65747269637301ff8400000022ff83040101126d61705b737472696e675d666c6f6174363401ff8400010c01080000",
 	"hex",
 );
 
 /** The type number of the slice. */
-const originalSlice = 67;
+const v1SliceType = 67;
 
 /** A buffer that grows as it is written. */
 class Writer {
@@ -293,11 +293,11 @@ function writeMetrics(writer: Writer, of: GobMetrics): void {
  */
 export function encodeGobMetrics(all: readonly GobMetrics[]): Buffer {
 	const writer = new Writer();
-	writer.signed(originalSlice);
+	writer.signed(v1SliceType);
 	writer.unsigned(0n);
 	writer.unsigned(BigInt(all.length));
 	for (const one of all) writeMetrics(writer, one);
 	const length = new Writer();
 	length.unsigned(BigInt(writer.written.length));
-	return Buffer.concat([originalTypes, length.written, writer.written]);
+	return Buffer.concat([v1Types, length.written, writer.written]);
 }

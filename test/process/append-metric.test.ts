@@ -29,7 +29,7 @@ const append = (
 		options,
 	);
 
-/** Samples of an agent, batch after batch. */
+/** Samples of an agent, batch by batch. */
 async function* drained(port: number) {
 	for (;;) {
 		const { json } = await post(port, "/metric", {});
@@ -52,7 +52,7 @@ const samplesOf = (hostname: string) => [
 	{ hostname, timestamp: 1_444_028_731, metrics: { "c d": -2 } },
 ];
 
-test("a real agent keeps what comes from standard input, a file and the variables", async (t) => {
+test("a real agent stores lines from standard input and a file, with settings from variables", async (t) => {
 	const { port } = await startDaemon(t);
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, "figures");
@@ -71,7 +71,7 @@ test("a real agent keeps what comes from standard input, a file and the variable
 				https_proxy: "http://127.0.0.1:1",
 			},
 		}),
-		// the last line has no end, the others two characters
+		// the last line has no line end, the others have two characters
 		await append(t, port, [], {
 			stdin: "a.b 1.5 1444028730\r\n\r\nc d\t-2\t1444028731",
 		}),
@@ -86,7 +86,7 @@ test("a real agent keeps what comes from standard input, a file and the variable
 	);
 });
 
-test("every figure keeps its time, in the order of time; the last line of a name at a time wins", async (t) => {
+test("every value keeps its timestamp, oldest first; the last line of a name and timestamp wins", async (t) => {
 	const { port } = await startDaemon(t);
 	const stdin =
 		"a 1 160\nb 2 100\n# c 9 9\na 3 100\nb 4 160\nb 5 160\n__proto__ 6 1\n";
@@ -114,7 +114,7 @@ test("every figure keeps its time, in the order of time; the last line of a name
 	);
 });
 
-test("to http:// it posts, and says that nothing is encrypted", async (t) => {
+test("to http:// it posts, and warns that nothing is encrypted", async (t) => {
 	const server = await plainServer(t, (response) => {
 		response.end(server.arrived.length > 1 ? "ok" : "");
 	});
@@ -146,7 +146,7 @@ test("to http:// it posts, and says that nothing is encrypted", async (t) => {
 	);
 });
 
-test("without a line there is an empty sample, as the original's", async (t) => {
+test("without a line it sends an empty sample, like v1", async (t) => {
 	const server = await answering(t, (response) => json(response, {}));
 	for (const stdin of ["", "\n\n", "\r\n"]) {
 		const { code, stdout } = await append(t, server.port, ["-H", "h"], {
@@ -164,7 +164,7 @@ test("without a line there is an empty sample, as the original's", async (t) => 
 	assert.equal(server.arrived.length, 3);
 });
 
-test("lines without a figure are not a success, and nothing is sent", async (t) => {
+test("lines without a value are an error, and nothing is sent", async (t) => {
 	const server = await answering(t, (response) => json(response, {}));
 	assertRefused(
 		await append(t, server.port, [], {
@@ -176,7 +176,7 @@ test("lines without a figure are not a success, and nothing is sent", async (t) 
 	assert.equal(server.arrived.length, 0);
 });
 
-test("bad lines are named, the good ones are stored", async (t) => {
+test("bad lines are reported, the good ones are stored", async (t) => {
 	const { port } = await startDaemon(t);
 	const lines = [
 		...["good\t1\t5", "x\ty\t5", "x\tNaN\t5", "x\tInf\t5", "x\t1e400\t5"],
@@ -208,7 +208,7 @@ test("bad lines are named, the good ones are stored", async (t) => {
 	]);
 });
 
-test("of many bad lines a hundred are named", async (t) => {
+test("at most a hundred bad lines are reported", async (t) => {
 	const { code, stderr } = await run(t, ["append_metric", "-n"], {
 		stdin: `${"x\ty\t5\n".repeat(5000)}ok 1 1\n`,
 	});
@@ -222,7 +222,7 @@ test("of many bad lines a hundred are named", async (t) => {
 	);
 });
 
-test("a file that cannot be read", async (t) => {
+test("a file that cannot be read is an error", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await mkdir(join(directory, "folder"));
 	for (const more of [[], ["-n"]]) {
@@ -243,7 +243,7 @@ test("a file that cannot be read", async (t) => {
 	}
 });
 
-test("--dry-run prints as the original does, a line each request", async (t) => {
+test("--dry-run prints a line for each request, like v1", async (t) => {
 	const dry = (stdin: string, ...args: string[]) =>
 		run(t, ["append_metric", "-n", ...args], { stdin });
 	for (const [stdin, printed] of [
@@ -300,7 +300,7 @@ test("an agent whose store cannot be used: 503", async (t) => {
 	);
 });
 
-test("an agent that takes smaller bodies only: 413", async (t) => {
+test("an agent with a smaller body limit: 413", async (t) => {
 	const { port } = await startDaemon(t, ["--max-body-bytes", "1024"]);
 	const stdin = Array.from({ length: 100 }, (_, n) => `figure.${n} 1 7`);
 	assertRefused(
@@ -311,7 +311,7 @@ test("an agent that takes smaller bodies only: 413", async (t) => {
 	);
 });
 
-test("no answer is exit status 1, and the reason", async (t) => {
+test("no answer gives exit status 1 and the reason", async (t) => {
 	const silent = await listening(t, () => {});
 	const closing = await listening(t, (socket) => socket.end());
 	const redirecting = await answering(t, (response) => {
@@ -356,7 +356,7 @@ test("no answer is exit status 1, and the reason", async (t) => {
 	);
 });
 
-test("the agent's certificate is verified where a CA is given", async (t) => {
+test("the agent's certificate is verified if a CA is given", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const daemon = await startDaemon(t, [], { directory });
 	const other = join(directory, "other.pem");
@@ -404,7 +404,7 @@ test("the certificate of another host is refused", async (t) => {
 	assert.equal(server.arrived.length, 0);
 });
 
-test("a later request fails: which lines are stored is said", async (t) => {
+test("if a later request fails, the stored lines are reported", async (t) => {
 	let answers = 0;
 	const server = await answering(t, (response) => {
 		answers++;
@@ -420,7 +420,7 @@ test("a later request fails: which lines are stored is said", async (t) => {
 		/stored before: 10000 figures, lines 1 to 10001$/,
 	);
 	assert.equal(server.arrived.length, 3);
-	// what is said there is what has to be sent again
+	// the lines reported as not stored have to be sent again
 	const { body } = server.arrived[2] ?? assert.fail();
 	const [sample] = JSON.parse(body.toString("utf8")).metric_data;
 	assert.equal(Object.keys(sample.metrics)[0], "m10000");

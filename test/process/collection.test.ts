@@ -13,7 +13,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 type Sample = components["schemas"]["StoredSample"];
 type Status = components["schemas"]["MetricConfigStatus"];
 
-/** A metrics.yaml that has these plugins for one host. */
+/** A metrics.yaml with these plugins for one host. */
 const yamlOf = (hostname: string, ...plugins: string[]) =>
 	`metrics:\n- hostname: ${hostname}\n  plugins:\n${plugins
 		.map((name) => {
@@ -22,7 +22,7 @@ const yamlOf = (hostname: string, ...plugins: string[]) =>
 		})
 		.join("")}`;
 
-/** The daemon with a pass every second, and what a test asks of it. */
+/** The daemon with a pass every second, and requests to it. */
 async function collecting(
 	t: TestContext,
 	yaml: string | undefined,
@@ -65,7 +65,7 @@ async function collecting(
 			const path = "/metric/config";
 			return (await send({ port: daemon.port, path })).json as Status;
 		},
-		/** Waits until a figure is stored. */
+		/** Waits until a value is stored. */
 		until: (hostname: string, metric: string) =>
 			eventually(`${metric} of ${hostname}`, async () =>
 				(await ask("/metric/peek")).some(
@@ -77,7 +77,7 @@ async function collecting(
 	};
 }
 
-test("with the Linux plugin a peek shows real figures of this machine", async (t) => {
+test("with the Linux plugin a peek shows real values of this machine", async (t) => {
 	const { until, peek } = await collecting(t, yamlOf("here", "metrics_linux"));
 	await until("here", "linux.memory.total");
 	const [sample] = await peek();
@@ -94,7 +94,7 @@ test("with the Linux plugin a peek shows real figures of this machine", async (t
 	assert.ok(Math.abs(sample.timestamp - Date.now() / 1000) < 30);
 });
 
-test("one bad line, failing, hanging and missing plugins do not stop the others", async (t) => {
+test("bad lines and failing, hanging or missing plugins do not stop the others", async (t) => {
 	const one = (name: string) => `  - plugin_name: ${name}\n`;
 	const names = [
 		...["metrics_inf", "metrics_fail", "metrics_sleep", "metrics_gone"],
@@ -149,7 +149,7 @@ test("one bad line, failing, hanging and missing plugins do not stop the others"
 	assert.equal((await send(daemon)).text, "OK");
 });
 
-test("a missing, broken or empty metrics.yaml: the daemon lives, says why, and uses a repaired one", async (t) => {
+test("with a missing, broken or empty metrics.yaml the daemon runs, reports it, and uses a repaired one", async (t) => {
 	const { daemon, file, write, status, until, passes } = await collecting(
 		t,
 		undefined,
@@ -172,7 +172,7 @@ test("a missing, broken or empty metrics.yaml: the daemon lives, says why, and u
 	assert.equal(error, null);
 	assert.equal(config.metrics[0]?.hostname, "repaired");
 	assert.ok(Math.abs((read_at ?? 0) - Date.now() / 1000) < 30);
-	// the last good version stays in force
+	// the last valid version stays in force
 	await write("metrics: 5\n");
 	assert.match(
 		(await status()).error ?? "",
@@ -200,7 +200,7 @@ const update = (hostname: string) => ({
 	},
 });
 
-test("a configuration from a client in Go is used by the next pass; the one before is kept", async (t) => {
+test("a configuration from a Go client is used by the next pass; the previous one is kept", async (t) => {
 	const before = yamlOf("before", "metrics_empty");
 	const { daemon, file, until, status } = await collecting(t, before);
 	const path = "/metric/config/update";
@@ -235,7 +235,7 @@ test("with --disable-collect-metrics nothing is run", async (t) => {
 		`${yamlOf("web01", "metrics_touch")}  - broken: [`,
 		["--disable-collect-metrics"],
 	);
-	// a second daemon collects meanwhile: three passes were due in both
+	// a second daemon collects meanwhile: both had three passes due
 	const other = await collecting(t, yamlOf("web02", "metrics_ok"));
 	await eventually("three passes", () => other.passes() >= 3);
 	assert.equal(passes(), 0);
@@ -244,7 +244,7 @@ test("with --disable-collect-metrics nothing is run", async (t) => {
 	assert.equal(daemon.directory, directory);
 });
 
-test("kill -9 and a restart lose no pass that the log said was stored", async (t) => {
+test("kill -9 and a restart lose no pass logged as stored", async (t) => {
 	const { daemon, directory, start, passes, write } = await collecting(
 		t,
 		undefined,

@@ -12,7 +12,7 @@ const getPage = (port: number, accept?: string, method = "GET") =>
 		headers: accept === undefined ? {} : { accept },
 	});
 
-/** What Prometheus 2.42 sends. */
+/** The header that Prometheus 2.42 sends. */
 const ofPrometheus =
 	"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
@@ -29,7 +29,7 @@ const negotiated: readonly [string | undefined, string][] = [
 	[ofPrometheus, openMetricsType],
 ];
 
-test("Accept decides on the format, for HEAD too", async (t) => {
+test("Accept decides the format, for HEAD too", async (t) => {
 	const { port } = await startDaemon(t, ["--disable-collect-metrics"]);
 	for (const [accept, contentType] of negotiated) {
 		const { status, headers, text } = await getPage(port, accept);

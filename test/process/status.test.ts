@@ -22,7 +22,7 @@ type Status = Required<components["schemas"]["Status"]>;
 type Memory = components["schemas"]["MemoryStatus"] & Record<string, unknown>;
 type Requests = components["schemas"]["RequestStatus"];
 
-/** An answer 200 that is what the contract says. */
+/** An answer with status 200 that satisfies the contract. */
 async function asked<T>(port: number, path: string, operation: string) {
 	const { status, json, text } = await send({ port, path });
 	assert.equal(status, 200, text);
@@ -55,7 +55,7 @@ const check = (plugin_option: string, plugin_name = "check_sleep") => ({
 	plugin_option,
 });
 
-test("the process: version, runtime, id and times are those of the real one", async (t) => {
+test("version, runtime, process ID and times are real", async (t) => {
 	const before = seconds();
 	const daemon = await startWithPlugins(t);
 	const after = seconds();
@@ -87,11 +87,11 @@ test("the process: version, runtime, id and times are those of the real one", as
 	assert.equal(num_goroutine, callers.length);
 });
 
-test("callers are what the event loop really has to do", async (t) => {
+test("callers are the real resources of the event loop", async (t) => {
 	const { port } = await startWithPlugins(t);
 	const count = async (kind: string) =>
 		(await statusOf(port)).callers.filter((name) => name === kind).length;
-	// the native engine's children are known by their outputs only
+	// children of the native engine are only visible by their outputs
 	const { engine } = (await statusOf(port)).commands;
 	const [kind, each] =
 		engine === "native" ? ["PipeWrap", 2] : ["ProcessWrap", 1];
@@ -103,7 +103,7 @@ test("callers are what the event loop really has to do", async (t) => {
 		"both sleep",
 		async () => (await processesWith("sleep\x002.8100")).length === 4,
 	);
-	// outputs are watched a moment after the start
+	// outputs are watched only a moment after the start
 	await eventually(
 		"the outputs of both are watched",
 		async () => (await count(kind)) === idle + 2 * each,
@@ -111,7 +111,7 @@ test("callers are what the event loop really has to do", async (t) => {
 	await Promise.all(answers);
 });
 
-test("the certificate is the one on the connection", async (t) => {
+test("the certificate is the one that connections show", async (t) => {
 	const daemon = await startWithPlugins(t);
 	const { certificate } = await statusOf(daemon.port);
 	const real = await shownCertificate(daemon.port);
@@ -120,7 +120,7 @@ test("the certificate is the one on the connection", async (t) => {
 	assert.equal(certificate.subject, `CN=${real.subject.CN}`);
 	assert.equal(certificate.file, join(daemon.directory, "agent.pub"));
 	assert.equal("problem" in certificate, false);
-	// another one, and then none that could be used
+	// another certificate, then an unusable one
 	await writeTestKeyPair(daemon.directory);
 	daemon.process.kill("SIGHUP");
 	await eventually(
@@ -143,12 +143,12 @@ test("the certificate is the one on the connection", async (t) => {
 	});
 });
 
-test("commands: running, waiting and those over their time", async (t) => {
+test("commands are counted: running, waiting and timed out", async (t) => {
 	const { port } = await startWithPlugins(t, [
 		...["--max-commands=1", "--command-timeout=3"],
 	]);
 	const commands = async () => (await statusOf(port)).commands;
-	// a process that was stopped may be there for a moment after the answer
+	// a stopped process may remain for a moment after the answer
 	const nothingLeft = () =>
 		eventually(
 			"nothing is left behind",
@@ -181,14 +181,14 @@ test("commands: running, waiting and those over their time", async (t) => {
 	await Promise.all(others);
 	await nothingLeft();
 	assert.deepEqual(await commands(), { ...none, timeouts: 1 });
-	// of an inventory too
+	// also for an inventory
 	const inventory = { command: "sleep 30.82002" };
 	assert.equal((await post(port, "/inventory", inventory)).status, 417);
 	await nothingLeft();
 	assert.deepEqual(await commands(), { ...none, timeouts: 2 });
 });
 
-test("connections: open ones, this one included, and waiting ones", async (t) => {
+test("connections are counted: open ones, including this one, and waiting ones", async (t) => {
 	const { port } = await startWithPlugins(t, ["--max-connections=6"]);
 	assert.deepEqual((await statusOf(port)).connections, { open: 1, waiting: 0 });
 	const wires = Array.from({ length: 5 }, () => openWire(t, { port }));
@@ -200,7 +200,7 @@ test("connections: open ones, this one included, and waiting ones", async (t) =>
 	const [wire = assert.fail()] = wires;
 	openWire(t, { port, plain: true });
 	for (let n = 0; n < 2; n++) openWire(t, { port, plain: true });
-	// asked on a connection that is there: another one would have to wait
+	// asked on an existing connection: a new one would have to wait
 	let figures: unknown;
 	await eventually("two wait", async () => {
 		wire.socket.write(requestText("GET /status"));
@@ -218,7 +218,7 @@ test("connections: open ones, this one included, and waiting ones", async (t) =>
 	for (const { socket } of wires.slice(1)) socket.destroy();
 });
 
-test("the event loop: a stop of it is told of", async (t) => {
+test("a stall of the event loop is reported", async (t) => {
 	const code = `process.on("SIGUSR2", () => { const end = Date.now() + 1500; while (Date.now() < end); })`;
 	const daemon = await startWithPlugins(t, [], {
 		nodeFlags: ["--import", `data:text/javascript,${encodeURIComponent(code)}`],
@@ -235,14 +235,14 @@ test("the event loop: a stop of it is told of", async (t) => {
 	assert.ok(now.mean_delay_ms > 0 && now.mean_delay_ms < now.max_delay_ms);
 });
 
-test("the last collection pass, with what each plugin did", async (t) => {
+test("the last collection pass is reported with the result of each plugin", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const config = join(directory, "metrics.yaml");
 	const plugins = {
-		// it prints two times
+		// it prints two timestamps
 		metrics_ok: { result: "ok", samples: 2, bad_lines: 0 },
 		metrics_fail: { result: "failed", samples: 0, bad_lines: 0 },
-		// what it printed before its time was over is kept
+		// output from before the time limit is used
 		metrics_sleep: { result: "timeout", samples: 1, bad_lines: 0 },
 		metrics_none: { result: "missing", samples: 0, bad_lines: 0 },
 		metrics_empty: { result: "empty", samples: 0, bad_lines: 0 },
@@ -296,7 +296,7 @@ test("the last collection pass, with what each plugin did", async (t) => {
 	assert.ok((await statusOf(port)).commands.timeouts >= 1);
 });
 
-test("a collection that is off has no pass", async (t) => {
+test("a disabled collection has no pass", async (t) => {
 	const { port } = await startWithPlugins(t, ["--disable-collect-metrics"]);
 	const { collection } = await statusOf(port);
 	assert.deepEqual(collection, {
@@ -305,7 +305,7 @@ test("a collection that is off has no pass", async (t) => {
 	});
 });
 
-/** Bytes of the files in a directory; one that is deleted meanwhile has none. */
+/** Bytes of the files in a directory; a file deleted meanwhile counts as 0. */
 async function bytesIn(directory: string) {
 	const sizes = (await readdir(directory)).map((name) =>
 		stat(join(directory, name)).then(
@@ -316,7 +316,7 @@ async function bytesIn(directory: string) {
 	return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-test("the buffer and the store: times of arrival, size, LevelDB's own report", async (t) => {
+test("buffer and store report times of arrival, size and LevelDB's properties", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const dbfile = join(directory, "db");
 	const { port } = await startWithPlugins(
@@ -331,7 +331,7 @@ test("the buffer and the store: times of arrival, size, LevelDB's own report", a
 	});
 	const append = async (metrics: Record<string, number>) => {
 		const from = seconds();
-		// arrival counts, not what the sample says
+		// the time of arrival counts, not the sample's timestamp
 		const metric_data = [{ hostname: "web01", timestamp: 7, metrics }];
 		const { status } = await post(port, "/metric/append", { metric_data });
 		assert.equal(status, 200);
@@ -365,7 +365,7 @@ test("the buffer and the store: times of arrival, size, LevelDB's own report", a
 		leveldb_properties["leveldb.num-files-at-level0"] ?? "",
 		/^\d+$/,
 	);
-	// taken: zeros again
+	// drained: zeros again
 	for (let n = 0; n < 3; n++) await post(port, "/metric", {});
 	await eventually(
 		"nothing is stored",
@@ -374,7 +374,7 @@ test("the buffer and the store: times of arrival, size, LevelDB's own report", a
 	);
 });
 
-test("a store that cannot be used: 200, with the reason and zeros", async (t) => {
+test("an unavailable store gives 200, with the reason and zeros", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, "file");
 	await writeFile(file, "no directory\n");
@@ -403,7 +403,7 @@ test("a store that cannot be used: 200, with the reason and zeros", async (t) =>
 	assert.ok(mended.disk_bytes > 0);
 });
 
-test("the settings in force, the passphrase hidden", async (t) => {
+test("the settings in force are shown, with the passphrase hidden", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(join(directory, "keys"));
 	const passphrase = "Xpassphrase8812";
@@ -460,7 +460,7 @@ test("the settings in force, the passphrase hidden", async (t) => {
 	assert.ok(!(stdout + stderr).includes(passphrase));
 });
 
-/** Names of Go's runtime.MemStats, as its JSON has them. */
+/** Names of Go's runtime.MemStats, as in its JSON. */
 const goNames = [
 	...["Alloc", "TotalAlloc", "Sys", "Lookups", "Mallocs", "Frees"],
 	...["HeapAlloc", "HeapSys", "HeapIdle", "HeapInuse", "HeapReleased"],
@@ -469,7 +469,7 @@ const goNames = [
 	...["NextGC", "LastGC", "PauseTotalNs", "NumGC", "NumForcedGC"],
 ];
 
-test("memory: Go's names, integers, and what the system says of the process", async (t) => {
+test("memory has Go's names, integers, and the system's values for the process", async (t) => {
 	const { port, process: child } = await startWithPlugins(t);
 	const memory = await memoryOf(port);
 	for (const name of goNames) {
@@ -501,7 +501,7 @@ test("memory: Go's names, integers, and what the system says of the process", as
 		);
 });
 
-test("memory: collections are counted, and grow under load", async (t) => {
+test("garbage collections are counted, and grow under load", async (t) => {
 	const { port } = await startWithPlugins(t, ["--disable-collect-metrics"]);
 	const before = await memoryOf(port);
 	const began = Date.now();
@@ -516,12 +516,12 @@ test("memory: collections are counted, and grow under load", async (t) => {
 	assert.ok(after.NumGC > before.NumGC, `${before.NumGC}, ${after.NumGC}`);
 	assert.ok(after.PauseTotalNs > before.PauseTotalNs);
 	assert.ok(after.TotalAlloc > before.TotalAlloc);
-	// nanoseconds since 1970: the last one was during the load
+	// nanoseconds since 1970: the last collection was during the load
 	const last = after.LastGC / 1e6;
 	assert.ok(last >= began - 100 && last <= Date.now() + 100, `${last}`);
 });
 
-test("requests: off by default, and the 404 says with which setting", async (t) => {
+test("request counts are off by default, and the 404 names the setting", async (t) => {
 	const { port } = await startWithPlugins(t);
 	const path = "/status/request";
 	const { status, headers, json } = await send({ port, path });
@@ -531,13 +531,13 @@ test("requests: off by default, and the 404 says with which setting", async (t) 
 	assert.match(detail, /enable-requeststatus-middleware/);
 });
 
-test("requests: counted by path and status, refused ones too, this one not yet", async (t) => {
+test("requests are counted by path and status, including refused ones, without this one", async (t) => {
 	const { port } = await startWithPlugins(t, [
 		...["--enable-requeststatus-middleware", "-A", "127.0.0.1"],
 	]);
 	assert.deepEqual(await requestsOf(port), { last1: null, last5: null });
 	const own = "/status/request";
-	// that one is over now
+	// that request has completed by now
 	await eventually("it is counted", async () => {
 		const { last1 } = await requestsOf(port);
 		return last1?.some(({ url }) => url === own) ?? false;
@@ -585,7 +585,7 @@ test("requests: counted by path and status, refused ones too, this one not yet",
 	}).catch(() => assert.deepEqual(seen, expected));
 });
 
-test("a status can be asked for through a relay", async (t) => {
+test("a status can be relayed", async (t) => {
 	const behind = await startWithPlugins(t);
 	const { port } = await startWithPlugins(t);
 	const { status, json } = await relay(

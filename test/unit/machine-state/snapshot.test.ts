@@ -10,7 +10,7 @@ import { fixtures, recordingLog } from "../../support/agent.ts";
 import { testEngine } from "../../support/engine.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-/** Snapshots with the recorded commands, and what was saved. */
+/** Snapshots over the recorded commands, with what they save. */
 function open(
 	t: TestContext,
 	intervalSeconds: number,
@@ -52,7 +52,7 @@ function open(
 	return { snapshots, saved, clock, lines, disk };
 }
 
-test("the original's form; how a command failed stands behind what it printed", async (t) => {
+test("the text has v1's format; a command's failure follows its output", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const command = async (name: string, script: string) => {
 		await writeFile(join(directory, name), `#!/bin/sh\n${script}\n`);
@@ -94,7 +94,7 @@ test("the original's form; how a command failed stands behind what it printed", 
 	assert.match(said, /machine state: \S+hangs: timed out after 1 s/);
 });
 
-test("never two at once, and not before the interval has passed", async (t) => {
+test("snapshots never overlap, and keep the interval", async (t) => {
 	const { snapshots, saved, clock } = open(t, 3, ["w"]);
 	snapshots.take();
 	snapshots.take();
@@ -109,7 +109,7 @@ test("never two at once, and not before the interval has passed", async (t) => {
 	assert.equal(saved.length, 2);
 });
 
-test("the interval does not depend on a clock that is set", async (t) => {
+test("the interval does not depend on the wall clock", async (t) => {
 	const { snapshots, saved, clock } = open(t, 3, ["w"]);
 	snapshots.take();
 	await snapshots.settled();
@@ -125,14 +125,14 @@ test("the interval does not depend on a clock that is set", async (t) => {
 	assert.equal(saved.length, 2);
 });
 
-test("below 0 none is taken", async (t) => {
+test("a negative interval disables snapshots", async (t) => {
 	const { snapshots, saved } = open(t, -1, ["w"]);
 	snapshots.take();
 	await snapshots.settled();
 	assert.deepEqual(saved, []);
 });
 
-test("a store that takes none is logged once, and once when it works again", async (t) => {
+test("a failing store is logged once, and once on recovery", async (t) => {
 	const { snapshots, lines, disk } = open(t, 0, ["w"]);
 	disk.failure = new Error("the store is full");
 	for (let n = 0; n < 3; n++) {

@@ -32,7 +32,7 @@ function configOf(plan: Plan): MetricConfig {
 	};
 }
 
-/** A collector over real commands; what it stores and logs is kept. */
+/** A collector that runs real commands; records what it stores and logs. */
 function collect(
 	t: TestContext,
 	plan: Plan,
@@ -84,14 +84,14 @@ function collect(
 	return { collector, commands, logged, stored };
 }
 
-/** Writes a plugin of this test's own. */
+/** Writes a plugin for this test. */
 async function plugin(directory: string, name: string, script: string) {
 	const file = join(directory, name);
 	await writeFile(file, `#!/bin/sh\n${script}\n`);
 	await chmod(file, 0o755);
 }
 
-/** A clock that stands, and timers that fire when it is moved. */
+/** A stopped clock, and timers that fire when the test moves it. */
 function fakeTimers() {
 	const set = new Map<object, { at: number; callback: () => void }>();
 	let time = 5_000_000;
@@ -109,13 +109,13 @@ function fakeTimers() {
 		timers,
 		/** When timers are due, in milliseconds from the beginning. */
 		due: () => [...set.values()].map(({ at }) => at - 5_000_000),
-		/** Moves the clock and fires what is due then. */
+		/** Moves the clock and fires the timers due by then. */
 		advanceTo(milliseconds: number) {
 			time = 5_000_000 + milliseconds;
 			for (const [handle, { at, callback }] of [...set])
 				if (at <= time && set.delete(handle)) callback();
 		},
-		/** Fires what is there, whenever it is due. */
+		/** Fires all timers, due or not. */
 		fire() {
 			for (const [handle, { callback }] of [...set])
 				if (set.delete(handle)) callback();
@@ -125,7 +125,7 @@ function fakeTimers() {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("plugins of all kinds side by side: none stops another", async (t) => {
+test("plugins of all kinds run side by side without affecting each other", async (t) => {
 	const { collector, stored, logged } = collect(t, {
 		h1: [
 			"metrics_ok",
@@ -216,7 +216,7 @@ test("plugins of all kinds side by side: none stops another", async (t) => {
 	);
 });
 
-test("a plugin that hangs: what it printed counts, with a line in the log", async (t) => {
+test("the output of a plugin that hangs is used, with a line in the log", async (t) => {
 	const { collector, stored, logged } = collect(
 		t,
 		{ h: [["metrics_sleep", "60"], "metrics_stderr"] },
@@ -240,7 +240,7 @@ test("a plugin that hangs: what it printed counts, with a line in the log", asyn
 	]);
 });
 
-test("a shell option where there is no shell, a plugin that may not be run, a death by a signal", async (t) => {
+test("shell syntax without a shell, a non-executable plugin and a death by signal are failures", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await writeFile(join(directory, "plain"), "");
 	await plugin(
@@ -268,7 +268,7 @@ test("a shell option where there is no shell, a plugin that may not be run, a de
 	]);
 });
 
-test("bad lines are logged, shortened, twenty of a plugin at most", async (t) => {
+test("bad lines are logged shortened, at most twenty for each plugin", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await plugin(
 		directory,
@@ -302,7 +302,7 @@ test("bad lines are logged, shortened, twenty of a plugin at most", async (t) =>
 	assert.equal(logged[20], "metric plugin many: and 3 more bad lines");
 });
 
-test("every time that a plugin prints is a sample; lines without three fields are counted and named", async (t) => {
+test("every distinct timestamp becomes a sample; lines without three fields are counted and the first is logged", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await plugin(
 		directory,
@@ -337,7 +337,7 @@ test("every time that a plugin prints is a sample; lines without three fields ar
 	]);
 });
 
-test("what goes wrong every minute is logged once, then every hour with a count, and once when it works again", async (t) => {
+test("a failure every minute is logged once, then hourly with a count, and once on recovery", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const { timers, advanceTo } = fakeTimers();
 	let isFull = true;
@@ -352,7 +352,7 @@ test("what goes wrong every minute is logged once, then every hour with a count,
 			},
 		},
 	);
-	// what it says is new each time
+	// its output varies
 	await plugin(directory, "says", "echo good 1 5; echo a bad line $$");
 	for (let minute = 0; minute < 5; minute++) {
 		advanceTo(minute * 60_000);
@@ -388,7 +388,7 @@ test("what goes wrong every minute is logged once, then every hour with a count,
 	]);
 });
 
-test("a line that the output limit cuts is not used", async (t) => {
+test("a line cut by the output limit is not used", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await plugin(
 		directory,
@@ -408,7 +408,7 @@ test("a line that the output limit cuts is not used", async (t) => {
 	);
 });
 
-test("more plugins than the runner has places wait their turn, not for a time limit", async (t) => {
+test("more plugins than the runner has places wait for their turn, without a time limit", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await plugin(directory, "slow", "sleep 0.4; echo 'a 1 5'");
 	const { collector } = collect(
@@ -423,7 +423,7 @@ test("more plugins than the runner has places wait their turn, not for a time li
 	);
 });
 
-test("a store that throws is logged, and the next pass goes on", async (t) => {
+test("an error of the store is logged, and the next pass runs", async (t) => {
 	let full = true;
 	const kept: Sample[][] = [];
 	const { collector, logged } = collect(
@@ -452,7 +452,7 @@ test("a store that throws is logged, and the next pass goes on", async (t) => {
 	);
 });
 
-test("a configuration that throws is logged; the last one is used if there is one", async (t) => {
+test("an error of the configuration is logged; the last valid one is used if there is one", async (t) => {
 	const refresh = () => {
 		throw new Error("broken");
 	};
@@ -475,7 +475,7 @@ test("a configuration that throws is logged; the last one is used if there is on
 	assert.equal((await useless.collector.pass()).error, "broken");
 });
 
-test("passes are due at whole intervals after the start, whatever each takes", async (t) => {
+test("passes are due at whole intervals after the start, however long each takes", async (t) => {
 	const { timers, due, advanceTo } = fakeTimers();
 	let refreshed = 0;
 	const { collector } = collect(
@@ -493,7 +493,7 @@ test("passes are due at whole intervals after the start, whatever each takes", a
 	collector.start();
 	collector.start();
 	assert.deepEqual(due(), [60_000]);
-	// a moment early, late, very late
+	// slightly early, late, very late
 	for (const [at, next] of [
 		[59_999.5, 120_000],
 		[120_300, 180_000],
@@ -515,7 +515,7 @@ test("passes are due at whole intervals after the start, whatever each takes", a
 	assert.deepEqual(due(), []);
 });
 
-test("the first pass comes soon, the others whole intervals after it", async (t) => {
+test("the first pass comes soon, the others at whole intervals after it", async (t) => {
 	const { timers, due, advanceTo } = fakeTimers();
 	const { collector } = collect(
 		t,
@@ -529,14 +529,14 @@ test("the first pass comes soon, the others whole intervals after it", async (t)
 	await eventually("the next timer", () => due().length === 1);
 	assert.deepEqual(due(), [604_000]);
 	advanceTo(64_000);
-	// no clock that somebody sets: now() stands still here
+	// measured by the monotonic clock: now() does not move here
 	assert.equal(collector.age(), 60_000);
 	advanceTo(604_001);
 	await eventually("the next timer", () => due().length === 1);
 	assert.deepEqual(due(), [1_204_000]);
 });
 
-test("a timer that fires early does not fire for the same tick again", async (t) => {
+test("a timer that fires early does not repeat the same tick", async (t) => {
 	const { timers, due, fire } = fakeTimers();
 	const { collector } = collect(t, {}, { timers });
 	collector.start();
@@ -545,7 +545,7 @@ test("a timer that fires early does not fire for the same tick again", async (t)
 	assert.deepEqual(due(), [120_000]);
 });
 
-test("a pass longer than two intervals: no other beside it, and the missed ones are left out", async (t) => {
+test("during a pass longer than two intervals no other one starts, and missed ones are skipped", async (t) => {
 	const { timers, due, advanceTo } = fakeTimers();
 	const gates: (() => void)[] = [];
 	const { collector, stored } = collect(
@@ -577,7 +577,7 @@ test("a pass longer than two intervals: no other beside it, and the missed ones 
 	await eventually("the second pass", () => stored.length === 2);
 });
 
-test("a stop in the middle of a pass leaves no process and keeps what has ended", async (t) => {
+test("a stop during a pass leaves no process, and results already complete are stored", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const mark = `3${String(process.pid).padStart(8, "0")}`;
 	await plugin(
@@ -596,7 +596,7 @@ test("a stop in the middle of a pass leaves no process and keeps what has ended"
 	advanceTo(60_000);
 	const hanging = () =>
 		readdirSync(directory).filter((name) => name.startsWith("hanging"));
-	// the third one can only run when the quick one has ended
+	// the third plugin runs only once the quick one has ended
 	await eventually("all that hang run", () => hanging().length === 3);
 	await collector.stop();
 	assert.deepEqual(due(), []);

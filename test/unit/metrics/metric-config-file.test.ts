@@ -33,7 +33,7 @@ const text = (hostname: string) =>
 	`metrics:\n- hostname: ${hostname}\n  plugins: []\n`;
 const none: MetricConfig = { metrics: [] };
 
-/** A configuration in a directory of its own; `clock` is in milliseconds. */
+/** A configuration in its own directory; `clock` is in milliseconds. */
 async function open(
 	t: TestContext,
 	name = "metrics.yaml",
@@ -52,13 +52,13 @@ async function open(
 		copies: join(directory, "db.metric-config"),
 		...parts,
 	});
-	/** What was logged since the last call, with the directory left out. */
+	/** The lines logged since the last call, without the directory. */
 	const news = () =>
 		logged.splice(0).map((line) => line.replaceAll(`${directory}/`, ""));
 	return { directory, file, config, clock, news };
 }
 
-test("a file that is not there is an empty configuration and an error, until it comes", async (t) => {
+test("a missing file is an empty configuration and an error until it appears", async (t) => {
 	const { file, config, news } = await open(t);
 	assert.deepEqual(config.status(), {
 		file,
@@ -89,7 +89,7 @@ test("a file that is not there is an empty configuration and an error, until it 
 	assert.deepEqual(config.current(), one("a"));
 });
 
-test("the last good version stays in force while the file is broken or gone", async (t) => {
+test("the last valid version stays in force while the file is broken or missing", async (t) => {
 	const { file, config, clock, news } = await open(t);
 	await writeFile(file, text("a"));
 	await config.refresh();
@@ -126,7 +126,7 @@ test("the last good version stays in force while the file is broken or gone", as
 	assert.deepEqual(config.current(), none);
 });
 
-test("the same text again after trouble is in force again", async (t) => {
+test("the same text is in force again after an error", async (t) => {
 	const { file, config, news } = await open(t);
 	await writeFile(file, text("a"));
 	await config.refresh();
@@ -141,7 +141,7 @@ test("the same text again after trouble is in force again", async (t) => {
 	]);
 });
 
-test("a change of the same size and time is seen", async (t) => {
+test("a change that keeps size and timestamp is detected", async (t) => {
 	const { file, config, clock } = await open(t);
 	const then = new Date(1_600_000_000_000);
 	await writeFile(file, text("a"));
@@ -152,7 +152,7 @@ test("a change of the same size and time is seen", async (t) => {
 	await utimes(file, then, then);
 	await config.refresh();
 	assert.deepEqual(config.current(), one("b"));
-	// long settled: its times alone say that nothing has happened
+	// settled long ago: its timestamps alone show no change
 	clock.now = Date.now() + 60_000;
 	await config.refresh();
 	await writeFile(file, text("c"));
@@ -161,7 +161,7 @@ test("a change of the same size and time is seen", async (t) => {
 	assert.deepEqual(config.current(), one("c"));
 });
 
-test("what is no text file is an error, and is not waited for", async (t) => {
+test("anything but a text file is an error, without waiting for it", async (t) => {
 	const { directory, file, config, news } = await open(t);
 	await mkdir(file);
 	await config.refresh();
@@ -202,7 +202,7 @@ test("a new file gets 0640 and is in force at once", async (t) => {
 	assert.deepEqual(config.current(), one("a"));
 });
 
-test("mode and owner stay, and the previous version beside it", async (t) => {
+test("mode and owner are kept, and so is the previous version", async (t) => {
 	const { directory, file, config } = await open(t);
 	await writeFile(file, "metrics: [ # broken\n");
 	await chmod(file, 0o640);
@@ -232,7 +232,7 @@ test("mode and owner stay, and the previous version beside it", async (t) => {
 	]);
 });
 
-test("a symbolic link stays, also one to nothing", async (t) => {
+test("a symbolic link is kept, even a dangling one", async (t) => {
 	const { directory, file, config } = await open(t);
 	await mkdir(join(directory, "real"));
 	await symlink("second", file);
@@ -245,7 +245,7 @@ test("a symbolic link stays, also one to nothing", async (t) => {
 	assert.equal(await readFile(`${target}.previous`, "utf8"), text("a"));
 });
 
-test("what was left by a crash does not disturb, and a second name keeps the old text", async (t) => {
+test("files left by a crash do no harm, and a hard link keeps the old text", async (t) => {
 	const { directory, file, config } = await open(t);
 	await writeFile(file, text("a"));
 	await link(file, join(directory, "second"));
@@ -262,12 +262,12 @@ test("what was left by a crash does not disturb, and a second name keeps the old
 	]);
 });
 
-test("a failing write says why and changes nothing", async (t) => {
+test("a failing write reports the reason and changes nothing", async (t) => {
 	const { directory, file, config } = await open(t);
 	await writeFile(file, text("a"));
 	await config.refresh();
 	const before = config.status();
-	// a directory in the way fails for root as well, who may write everywhere
+	// root may write everywhere, but a directory in the way also stops root
 	await mkdir(join(`${file}.new`, "in the way"), { recursive: true });
 	await assert.rejects(config.replace(one("b")), { code: "ERR_FS_EISDIR" });
 	assert.deepEqual(config.status(), before);
@@ -294,7 +294,7 @@ test("a failing write says why and changes nothing", async (t) => {
 	assert.deepEqual(config.current(), one("c"));
 });
 
-test("a directory that is missing or in the place of the file is an error of the write", async (t) => {
+test("a missing directory, or a directory in place of the file, is an error of the write", async (t) => {
 	const missing = await open(t, "missing/metrics.yaml");
 	await assert.rejects(missing.config.replace(one("a")), { code: "ENOENT" });
 	const { file, config } = await open(t);
@@ -303,7 +303,7 @@ test("a directory that is missing or in the place of the file is an error of the
 	assert.deepEqual(config.current(), none);
 });
 
-test("a previous version that cannot be kept does not stop the new one", async (t) => {
+test("a failure to keep the previous version does not stop the new one", async (t) => {
 	const { file, config, news } = await open(t);
 	await writeFile(file, text("a"));
 	await mkdir(`${file}.previous`);
@@ -312,7 +312,7 @@ test("a previous version that cannot be kept does not stop the new one", async (
 	assert.match(news()[0] ?? "", /^metrics\.yaml: no previous version kept: /);
 });
 
-test("many at once happen one after the other", async (t) => {
+test("concurrent updates run one after another", async (t) => {
 	const { file, config } = await open(t);
 	const names = Array.from({ length: 10 }, (_, index) => `h${index}`);
 	await Promise.all(
@@ -323,7 +323,7 @@ test("many at once happen one after the other", async (t) => {
 	assert.equal(await readFile(`${file}.previous`, "utf8"), text("h8"));
 });
 
-test("a file that hangs is asked for once and named once; what is in force stays, and no write is done later", async (t) => {
+test("a file that hangs is accessed and reported once; the version in force stays, and no write happens later", async (t) => {
 	const { look, asked, hang } = hangingFiles();
 	const { file, config, clock, news } = await open(t, "metrics.yaml", {
 		look,
@@ -355,7 +355,7 @@ test("a file that hangs is asked for once and named once; what is in force stays
 	assert.deepEqual(config.current(), one("c"));
 });
 
-test("what is odd in a file is logged once and in the status; the rest is in force", async (t) => {
+test("oddities in a file are in the log once and in the status; the rest is in force", async (t) => {
 	const { file, config, news } = await open(t);
 	await writeFile(
 		file,
@@ -382,7 +382,10 @@ test("what is odd in a file is logged once and in the status; the rest is in for
 	assert.deepEqual(config.status().warnings, []);
 });
 
-/** Works as a user who is not root, who may write everywhere; nobody where the tests run as root. */
+/**
+ * Runs the work as a user who is not root, since root may write everywhere; as nobody if the tests
+ * run as root.
+ */
 async function asNobody<T>(work: () => Promise<T>): Promise<T> {
 	if (process.geteuid?.() !== 0) return work();
 	process.setegid?.(65_534);
@@ -395,7 +398,7 @@ async function asNobody<T>(work: () => Promise<T>): Promise<T> {
 	}
 }
 
-test("a file of ours in a directory that may not be written is written in place, with a copy before", async (t) => {
+test("a writable file in a read-only directory is written in place, after a copy is kept", async (t) => {
 	const state = await temporaryDirectory(t);
 	const copies = join(state, "db.metric-config");
 	const { directory, file, config, news } = await open(t, "metrics.yaml", {
@@ -428,7 +431,7 @@ test("a file of ours in a directory that may not be written is written in place,
 		news().join("\n"),
 		/metrics\.yaml: cannot be replaced \(permission denied\), written in place; the previous version is .*db\.metric-config\.previous/,
 	);
-	// what is missing cannot be made there
+	// a missing file cannot be created there
 	await rm(join(state, "db.metric-config.previous"));
 	await chmod(directory, 0o755);
 	await rm(file);
@@ -441,12 +444,12 @@ test("a file of ours in a directory that may not be written is written in place,
 	assert.deepEqual(config.current(), one("b"));
 });
 
-/** A rename over a mount point fails so. */
+/** The error of a rename over a mount point. */
 const busy = async () => {
 	throw Object.assign(new Error("busy"), { code: "EBUSY" });
 };
 
-test("a file that is a mount point is written in place; without a place for copies it is as well", async (t) => {
+test("a file that is a mount point is written in place, even if no copy can be kept", async (t) => {
 	const { file, config, news } = await open(t, "metrics.yaml", {
 		replace: busy,
 	});
@@ -470,7 +473,7 @@ test("a file that is a mount point is written in place; without a place for copi
 	);
 });
 
-test("a write in place that fails puts the old text back", async (t) => {
+test("a failed write in place restores the old text", async (t) => {
 	const { directory, file, config } = await open(t, "metrics.yaml", {
 		replace: busy,
 		overwriteSteps: {
@@ -493,7 +496,7 @@ test("a write in place that fails puts the old text back", async (t) => {
 	]);
 });
 
-test("a write that a crash has torn is undone at the next start, an edited file is not", async (t) => {
+test("a write torn by a crash is undone at the next start, but an edited file is kept", async (t) => {
 	const old = text("old");
 	const fresh = text("a fresh one");
 	const longer = `${old}# more of it\n`;

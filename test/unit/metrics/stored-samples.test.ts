@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { startTestAgent } from "../../support/agent.ts";
 import { post, send } from "../../support/https.ts";
 
-/** Entries as odd as the contract lets them be, and as they are answered. */
+/** Unusual entries that the contract allows, and how they are answered. */
 const entries: readonly [sent: string, answered: string][] = [
 	[
 		'{"hostname":"a","timestamp":1,"metrics":{"m":1},"unknown":1,"list":[[[{"x":1e999}]]]}',
@@ -27,7 +27,7 @@ const entries: readonly [sent: string, answered: string][] = [
 	],
 ];
 
-test("what is stored has the contract's fields alone, and is answered as JSON of the strictest kind", async (t) => {
+test("stored samples have only the contract's fields, and are answered as strict JSON", async (t) => {
 	const { port } = await startTestAgent(t);
 	const append = (body: string) =>
 		send({ port, method: "POST", path: "/metric/append", body });
@@ -48,7 +48,7 @@ test("what is stored has the contract's fields alone, and is answered as JSON of
 		const bad = `{"metric_data":[{"hostname":"","timestamp":1,"metrics":{"m":${value}}}]}`;
 		assert.equal((await append(bad)).status, 400, value);
 	}
-	// a refusal names what it does not like, cut at some length: never through a character
+	// the refusal quotes a shortened text, which must not split a character
 	const odd = `{"metric_data":[{"hostname":1,"timestamp":1,"metrics":{}}],"x":1}`;
 	assert.equal((await append(odd)).status, 400);
 	for (const length of [59, 60]) {

@@ -9,7 +9,7 @@ import {
 type Row = [entries: string[], peer: string | undefined, allowed: boolean];
 
 const rows: Row[] = [
-	// Loopback: these two always, others never by themselves.
+	// loopback: these two always, others never by themselves
 	[[], "127.0.0.1", true],
 	[[], "::1", true],
 	[[], "0:0:0:0:0:0:0:1", true],
@@ -20,12 +20,12 @@ const rows: Row[] = [
 	[[], "::", false],
 	[[], "::127.0.0.1", false],
 	[["10.0.0.0/8"], "127.0.0.1", true],
-	// Nothing that is not an address.
+	// not an address
 	[["0.0.0.0/0", "::/0"], undefined, false],
 	[["0.0.0.0/0", "::/0"], "", false],
 	[["0.0.0.0/0", "::/0"], "localhost", false],
 	[["0.0.0.0/0", "::/0"], "10.0.0.1, 127.0.0.1", false],
-	// Addresses.
+	// addresses
 	[["192.0.2.7"], "192.0.2.7", true],
 	[["192.0.2.7"], "192.0.2.8", false],
 	[["192.0.2.7"], "::ffff:192.0.2.7", true],
@@ -33,7 +33,7 @@ const rows: Row[] = [
 	[["192.0.2.7"], "0:0:0:0:0:FFFF:C000:0207", true],
 	[["2001:db8::1"], "2001:DB8:0:0:0:0:0:1", true],
 	[["2001:db8::1"], "2001:db8::2", false],
-	// Networks, host bits set or not.
+	// networks, with host bits set or not
 	[["10.0.0.0/8"], "10.255.0.1", true],
 	[["10.0.0.0/8"], "11.0.0.1", false],
 	[["10.20.30.40/8"], "10.1.1.1", true],
@@ -45,7 +45,7 @@ const rows: Row[] = [
 	[["2001:db8:ff00::/41"], "2001:db8:ff7f::1", true],
 	[["2001:db8:ff00::/41"], "2001:db8:ff80::1", false],
 	[["2001:db8::5/64"], "2001:db8::9", true],
-	// The families do not match each other.
+	// the families do not match each other
 	[["::/0"], "2001:db8::1", true],
 	[["::/0"], "192.0.2.7", false],
 	[["::/0"], "::ffff:192.0.2.7", false],
@@ -54,7 +54,7 @@ const rows: Row[] = [
 	[["0.0.0.0/0"], "::ffff:192.0.2.7", true],
 	[["0.0.0.0/0"], "2001:db8::1", false],
 	[["0.0.0.0/0"], "::c000:207", false],
-	// Mapped entries are IPv4 entries.
+	// mapped entries are IPv4 entries
 	[["::ffff:127.0.0.2"], "127.0.0.2", true],
 	[["::ffff:127.0.0.2"], "::ffff:127.0.0.2", true],
 	[["::ffff:7f00:2"], "127.0.0.2", true],
@@ -63,11 +63,11 @@ const rows: Row[] = [
 	[["::ffff:0:0/96"], "192.0.2.7", true],
 	[["::ffff:0:0/96"], "2001:db8::1", false],
 	[["::ffff:0:0/95"], "192.0.2.7", false],
-	// Zones of peers.
+	// zones of peers
 	[["fe80::/10"], "fe80::1%eth0", true],
 	[["fe80::1"], "fe80::1%br_lan", true],
 	[["fe80::2"], "fe80::1%eth0", false],
-	// Several entries, blanks, empty entries.
+	// several entries, blanks, empty entries
 	[["192.0.2.1", "2001:db8::/32"], "2001:db8::1", true],
 	[[" 192.0.2.1\t"], "192.0.2.1", true],
 	[["", "  "], "192.0.2.1", false],
@@ -108,7 +108,7 @@ const badEntries = [
 ];
 
 for (const entry of badEntries)
-	test(`${entry} is not an entry of allowed-hosts`, () => {
+	test(`${entry} is not a valid entry of allowed-hosts`, () => {
 		assert.throws(
 			() => parseAllowedHosts([entry]),
 			new AccessError(`allowed-hosts: not an address or network: ${entry}`),
@@ -127,7 +127,7 @@ test("all bad entries are reported at once", () => {
 
 const octets = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255));
 
-/** The written definition: two addresses are in one network when their first `prefix` binary digits agree. */
+/** The definition: two addresses are in one network if their first `prefix` bits agree. */
 function agree(one: number[], other: number[], prefix: number): boolean {
 	const digits = (bytes: number[]) =>
 		bytes.map((byte) => byte.toString(2).padStart(8, "0")).join("");

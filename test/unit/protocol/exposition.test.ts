@@ -83,12 +83,12 @@ happo_up 1e+21
 	);
 });
 
-test("without families a page is empty, in OpenMetrics its end", () => {
+test("a page without families is empty, or only the end marker in OpenMetrics", () => {
 	assert.equal(expose([], "text"), "");
 	assert.equal(expose([], "openmetrics"), "# EOF\n");
 });
 
-/** The lines of one family of gauges with a label value each. */
+/** The lines of one family of gauges, each with one label value. */
 const pageOf = (
 	format: "text" | "openmetrics",
 	help: string,
@@ -99,7 +99,7 @@ const pageOf = (
 	return expose([{ name: "happo_g", type: "gauge", help, series }], format);
 };
 
-test("helps and label values are escaped, each as its format wants it", () => {
+test("helps and label values are escaped as each format requires", () => {
 	const [quoted, broken, back] = ['say "hi"', "one\ntwo", "C:\\new"];
 	const text = pageOf("text", quoted + broken + back, [quoted, broken, back]);
 	assert.equal(
@@ -117,7 +117,7 @@ happo_g{text="C:\\new"} 1
 	);
 });
 
-test("what breaks lines or is no UTF-8 is written out, other text is not", () => {
+test("line breaks and invalid UTF-8 are escaped, other text is not", () => {
 	assert.match(
 		pageOf("text", "Help.", ["\0\t\r\u0085\u2028\ud800x\udc00"]),
 		/"\\\\u0000\\\\u0009\\\\u000d\\\\u0085\\\\u2028\\\\ud800x\\\\udc00"/,
@@ -137,7 +137,7 @@ const numbers: readonly [number, string][] = [
 	[2 ** 53, "9007199254740992"],
 ];
 
-test("numbers are spelt as both formats spell them", () => {
+test("numbers are valid in both formats", () => {
 	for (const [value, text] of numbers)
 		assert.equal(
 			pageOf("text", "Help.", ["a"], value).split("\n")[2],
@@ -153,7 +153,7 @@ const brokenText = fc.string({
 	),
 });
 
-test("whatever the texts, a page has its lines, is UTF-8, and the texts come back", () => {
+test("for any text a page has its lines, is UTF-8, and parses back to the text", () => {
 	const unescaped = (text: string) =>
 		text.replace(/\\(.)/g, (_, c: string) => (c === "n" ? "\n" : c));
 	fc.assert(
@@ -183,18 +183,18 @@ test("whatever the texts, a page has its lines, is UTF-8, and the texts come bac
 	);
 });
 
-test("promtool has nothing against it", (t) => {
+test("promtool accepts the page", (t) => {
 	if (missing.promtool) return t.skip(missing.promtool);
 	assert.equal(checkedByPromtool(expose(families, "text")), "");
 	const texts = fc.sample(fc.oneof(anyText, brokenText), 500);
 	assert.equal(checkedByPromtool(pageOf("text", texts.join(""), texts)), "");
 	for (const [value] of numbers)
 		assert.equal(checkedByPromtool(pageOf("text", "Help.", ["a"], value)), "");
-	// it does look
+	// promtool does check
 	assert.match(checkedByPromtool("happo_g{text=} 1\n"), /exit status 1/);
 });
 
-test("OpenMetrics for those who ask for it first", () => {
+test("OpenMetrics is for clients that prefer it", () => {
 	const openMetrics = "application/openmetrics-text";
 	for (const accept of [
 		[openMetrics],

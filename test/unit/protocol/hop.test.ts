@@ -85,10 +85,10 @@ describe("a hop", () => {
 		"a".repeat(64),
 		`${"a.".repeat(127)}aa`,
 	])
-		it(`${JSON.stringify(text.slice(0, 40))}: is none`, () =>
+		it(`${JSON.stringify(text.slice(0, 40))} is not a hop`, () =>
 			assert.equal(parseHop(text), undefined));
 
-	it("is written so that it can be read again", () => {
+	it("a formatted hop parses back", () => {
 		for (const text of [
 			"h:1",
 			"127.0.0.1:6777",
@@ -99,7 +99,7 @@ describe("a hop", () => {
 		assert.equal(hopText({ host: "::1", port: 6777 }), "[::1]:6777");
 	});
 
-	it("never holds what a URL or a header could misread, whatever is given", () => {
+	it("a parsed hop never contains anything that a URL or a header could misread", () => {
 		const pieces = fc.constantFrom(
 			..."a 1 : . [ ] @ / ? # % - _ \\ \r \n \t ::1 127.0.0.1 65535 ü".split(
 				" ",
@@ -122,7 +122,7 @@ describe("a hop", () => {
 	});
 });
 
-it("what is far longer than any name is refused before it is read", () => {
+it("text far longer than any name is refused before it is scanned", () => {
 	assert.deepEqual(parseHop(`${" ".repeat(700)}web01${" ".repeat(200)}`), {
 		host: "web01",
 		port: 6777,

@@ -50,7 +50,7 @@ const readable: readonly [string, MetricConfig][] = [
 		),
 		one("1e3", ["123", ""], ["b", "-w 1 | x"]),
 	],
-	// it cannot be run, and must not take the others with it
+	// it cannot run, and must not invalidate the others
 	[host("plugins: [{plugin_name: 'a: b'}]"), one("", ["a: b", ""])],
 	[
 		"x: &o -w 1\nmetrics:\n- &h {hostname: h, plugins: &p [{plugin_name: a, plugin_option: *o}]}\n- {<<: *h, hostname: i}\n- {hostname: j, plugins: *p}",
@@ -62,7 +62,7 @@ const readable: readonly [string, MetricConfig][] = [
 	],
 ];
 
-test("reads what the original read", () => {
+test("reads what v1 read", () => {
 	for (const [text, expected] of readable)
 		assert.deepEqual(parseMetricConfig(text), expected, JSON.stringify(text));
 });
@@ -146,7 +146,7 @@ const odd: readonly [string, MetricConfig, readonly string[]][] = [
 	],
 ];
 
-test("what is odd is taken as the original took it, with a warning that names the line", () => {
+test("oddities are read as by v1, with a warning that names the line", () => {
 	for (const [text, expected, lines] of odd) {
 		const warnings: string[] = [];
 		const config = parseMetricConfig(text, "m.yaml", (w) => warnings.push(w));
@@ -176,7 +176,7 @@ test("an error is one line that names the file, the line and the key", () => {
 		);
 });
 
-test("a file that would ask for too much is refused", () => {
+test("a file that would take too much time or memory is refused", () => {
 	const plugins = "  - plugin_name: a\n".repeat(2000);
 	const many = `metrics:\n- plugins: &p\n${plugins}${"- plugins: *p\n".repeat(2000)}`;
 	assert.throws(() => parseMetricConfig(many), /more than 300000 entries/);
@@ -188,7 +188,7 @@ test("a file that would ask for too much is refused", () => {
 		);
 });
 
-test("any text is a configuration or an error of one line", () => {
+test("any text gives a configuration or an error of one line", () => {
 	const piece = fc.constantFrom(
 		..."[]{},:?-&*!|>'\"%@`#~ \n\t\0é",
 		"metrics:",
@@ -215,7 +215,7 @@ test("any text is a configuration or an error of one line", () => {
 	);
 });
 
-test("writes the original's style", () => {
+test("writes v1's style", () => {
 	// recorded: config-happy and config-yaml-quoting of the conformance cases
 	assert.equal(
 		formatMetricConfig({
@@ -343,8 +343,9 @@ const anyConfig: fc.Arbitrary<MetricConfig> = fc.record({
 	),
 });
 
-test("what is written reads back, as texts, to every reader", () => {
-	// checked against Go's yaml.v2 2.4.0 and PyYAML 6 with the same arbitraries, 60000 files: no difference
+test("every reader gets the same texts back", () => {
+	// compared with Go's yaml.v2 2.4.0 and PyYAML 6 using the same arbitraries: no difference in
+	// 60000 files
 	fc.assert(
 		fc.property(anyConfig, (given) => {
 			const text = formatMetricConfig(given);
@@ -357,7 +358,7 @@ test("what is written reads back, as texts, to every reader", () => {
 	);
 });
 
-test("a configuration from a client is checked, and named by its place", () => {
+test("a configuration from a client is checked; errors name the position", () => {
 	assert.throws(
 		() => checkMetricConfig(one("h", ["a", ""], ["", "b"])),
 		new MetricConfigError("metrics[0].plugins[1].plugin_name: is empty"),

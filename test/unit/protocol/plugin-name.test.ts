@@ -49,7 +49,7 @@ test("a plugin name stays inside its directories and means nothing to a shell", 
 		assert.equal(typeof checkPluginName(name), "string", JSON.stringify(name));
 });
 
-/** The shortest of some runs, in milliseconds. */
+/** The shortest of several runs, in milliseconds. */
 function shortest(work: () => void) {
 	const runs = Array.from({ length: 5 }, () => {
 		const begun = performance.now();
@@ -59,7 +59,7 @@ function shortest(work: () => void) {
 	return Math.min(...runs);
 }
 
-test("a name with sixteen times the blanks takes no more than its share of time", () => {
+test("checking a name takes linear time in the number of blanks", () => {
 	const named = (blanks: number) => `check_x${" ".repeat(blanks)}-w`;
 	const [short, long] = [2_000, 32_000].map((blanks) =>
 		shortest(() => {
@@ -71,6 +71,6 @@ test("a name with sixteen times the blanks takes no more than its share of time"
 			assert.equal(checkPluginName(named(blanks)), undefined);
 		}),
 	) as [number, number];
-	// 256 times if each blank were looked at from all before it
+	// 256 times if a scan started at each blank
 	assert.ok(long < 100 * short, `${short} and ${long} ms`);
 });

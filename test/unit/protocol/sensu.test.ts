@@ -9,7 +9,7 @@ import {
 	parseSensuLines,
 } from "../../../src/protocol/sensu.ts";
 
-/** 2026-11-29, in seconds; a day later is the latest time of a line. */
+/** 2026-11-29, in seconds; a day later is the latest timestamp allowed. */
 const now = 1_795_910_400;
 const latest = latestTimestamp(now * 1000);
 const unknown = { reason: "not three fields", isUnknown: true } as const;
@@ -91,7 +91,7 @@ const lines: readonly [string, ReturnType<typeof parseSensuLine>][] = [
 	["a 1 -9223372036854775808", { reason: "the timestamp is out of range" }],
 ];
 
-test("a line is a figure, free text, or bad with a reason", () => {
+test("a line is a value, free text, or bad with a reason", () => {
 	for (const [line, expected] of lines)
 		assert.deepEqual(
 			parseSensuLine(line, latest),
@@ -100,7 +100,7 @@ test("a line is a figure, free text, or bad with a reason", () => {
 		);
 });
 
-// what Go's strconv.ParseFloat answers, asked of Go 1.19, but for its hexadecimal numbers
+// results of Go 1.19's strconv.ParseFloat, except for hexadecimal numbers
 const numbers: readonly [string, number][] = [
 	["42", 42],
 	["-0.25", -0.25],
@@ -145,7 +145,7 @@ const numbers: readonly [string, number][] = [
 	].map((text): [string, number] => [text, Number.NaN]),
 ];
 
-test("decimal numbers are those of Go", () => {
+test("decimal numbers are parsed like Go's", () => {
 	for (const [text, expected] of numbers)
 		assert.equal(parseGoFloat(text), expected, text.slice(0, 60));
 });
@@ -157,18 +157,18 @@ test("a line of a million characters does no harm", () => {
 	}
 });
 
-test("a clock that was never set refuses nothing but milliseconds", () => {
+test("with a clock that was never set only milliseconds are refused", () => {
 	const unset = latestTimestamp(3_600_000);
 	assert.deepEqual(parseSensuLine(`a 1 ${now}`, unset), good("a", 1, now));
 	assert.deepEqual(parseSensuLine(`a 1 ${now}000`, unset), {
 		reason: "the timestamp is in milliseconds, not in seconds",
 	});
-	// an hour behind a line's time, as a time zone that was mixed up
+	// an hour behind the line's timestamp, as with a mixed-up time zone
 	const behind = latestTimestamp((now - 3600) * 1000);
 	assert.deepEqual(parseSensuLine(`a 1 ${now}`, behind), good("a", 1, now));
 });
 
-test("a sample for each distinct time, in the order of time; the last line of a name at a time wins", () => {
+test("each distinct timestamp is a sample, oldest first; the last line of a name and timestamp wins", () => {
 	assert.deepEqual(
 		parseSensuLines(
 			"q.v 2 7\r\nhello\n# note\nb\t2\t9\r\nq.v 1 -5\nq.v\t3\t7\n\nc x 99\nmissing.time 5\n",
@@ -212,7 +212,7 @@ const anyText = fc.oneof(
 	fc.array(pieces, { maxLength: 80 }).map((parts) => parts.join("")),
 );
 
-test("any text: nothing is thrown, each line that is left out is counted, and all fits into JSON", () => {
+test("for any text nothing is thrown, skipped lines are counted, and the result fits into JSON", () => {
 	fc.assert(
 		fc.property(anyText, (text) => {
 			const output = parseSensuLines(text, latest);
@@ -249,7 +249,7 @@ const figure = fc.record({
 });
 const figures = fc.array(figure, { minLength: 1, maxLength: 20 });
 
-test("what is well formed comes back at its time, whatever stands between", () => {
+test("well-formed lines are parsed whatever lines are between them", () => {
 	const noise = fc.constantFrom(
 		undefined,
 		"some free text here",

@@ -33,7 +33,7 @@ test("the latest value of each name of each host", () => {
 	assert.equal(collected.dropped, 0);
 });
 
-test("hosts and names are any texts, and never run into each other", () => {
+test("hosts and names may be any text, and are never mixed up", () => {
 	const { collected } = collecting();
 	const metrics = Object.fromEntries([
 		["__proto__", 1],
@@ -54,7 +54,7 @@ test("hosts and names are any texts, and never run into each other", () => {
 	);
 });
 
-test("what is older than five minutes is gone, by its arrival", () => {
+test("values expire five minutes after their arrival", () => {
 	const { clock, collected, read } = collecting();
 	collected.enter([sample("h", { old: 1, kept: 1 })]);
 	clock.now = 200_000;
@@ -67,7 +67,7 @@ test("what is older than five minutes is gone, by its arrival", () => {
 	assert.deepEqual(read(), []);
 });
 
-test("when all places are taken a known name still gets in, a new one does not", () => {
+test("at the limit a known name is still updated, but no new one is added", () => {
 	const { clock, collected, read } = collecting(2);
 	collected.enter([sample("h", { a: 1, b: 1, c: 1 })]);
 	assert.deepEqual(read(), ["h a 1", "h b 1"]);
@@ -76,14 +76,14 @@ test("when all places are taken a known name still gets in, a new one does not",
 	collected.enter([sample("h", { d: 2, b: 2 })]);
 	assert.deepEqual(read(), ["h a 1", "h b 2"]);
 	assert.equal(collected.dropped, 2);
-	// a is too old now and makes place
+	// a has expired and makes room
 	clock.now = 300_001;
 	collected.enter([sample("h", { d: 3, a: 3 })]);
 	assert.deepEqual(read(), ["h b 2", "h d 3"]);
 	assert.equal(collected.dropped, 3);
 });
 
-test("ten thousand have a place", () => {
+test("ten thousand series fit", () => {
 	const { collected } = collecting();
 	const names = Array.from({ length: 10_001 }, (_, n) => [`m${n}`, n] as const);
 	collected.enter([sample("h", Object.fromEntries(names))]);
@@ -91,14 +91,14 @@ test("ten thousand have a place", () => {
 	assert.equal(collected.dropped, 1);
 });
 
-test("a name that is too long has none", () => {
+test("a name that is too long is dropped", () => {
 	const { collected, read } = collecting();
 	collected.enter([sample("h", { ["x".repeat(2000)]: 1, y: 2 })]);
 	assert.deepEqual(read(), ["h y 2"]);
 	assert.equal(collected.dropped, 1);
 });
 
-test("of a name that comes with several times the latest counts, in whatever order they come", () => {
+test("the latest timestamp of a name wins, in any order", () => {
 	const { collected, read } = collecting();
 	const at = (timestamp: number, value: number) => ({
 		...sample("web01", { a: value }),
@@ -112,10 +112,10 @@ test("of a name that comes with several times the latest counts, in whatever ord
 	assert.deepEqual(read(), ["web01 a 5"]);
 });
 
-test("a late value keeps nobody waiting for longer than its lifetime", () => {
+test("a value with a future timestamp expires after its lifetime", () => {
 	const { clock, collected, read } = collecting();
 	collected.enter([{ ...sample("web01", { a: 1 }), timestamp: 3600 }]);
-	// the clock of the plugin was set back
+	// the plugin's clock was set back
 	clock.now = 300_000;
 	collected.enter([{ ...sample("web01", { a: 2 }), timestamp: 60 }]);
 	assert.deepEqual(read(), ["web01 a 1"]);
@@ -124,7 +124,7 @@ test("a late value keeps nobody waiting for longer than its lifetime", () => {
 	assert.deepEqual(read(), ["web01 a 2"]);
 });
 
-test("two and a half intervals make a value old, but never less than five minutes", () => {
+test("a value is stale after two and a half intervals, but at least five minutes", () => {
 	assert.equal(staleSeconds(60), 300);
 	assert.equal(staleSeconds(120), 300);
 	assert.equal(staleSeconds(600), 1500);

@@ -16,7 +16,7 @@ const familiesOf = (more: Partial<State> = {}, parts: object = {}) =>
 		...parts,
 	});
 
-/** The value of a family that has one; undefined if it has none. */
+/** The single value of a family; undefined if it has none. */
 function only(families: readonly Family[], name: string) {
 	const found = families.filter((family) => family.name === name);
 	assert.equal(found.length, 1, name);
@@ -25,7 +25,7 @@ function only(families: readonly Family[], name: string) {
 	return series[0]?.value;
 }
 
-test("every figure of the state is there under its name", async () => {
+test("every value of the state is exported under its name", async () => {
 	const families = await familiesOf();
 	for (const [name, value] of Object.entries({
 		commands_running: 1,
@@ -52,7 +52,7 @@ test("every figure of the state is there under its name", async () => {
 	assert.equal(only(families, "process_start_time_seconds"), 1_700_000_000.5);
 });
 
-test("the process' own figures are real", async () => {
+test("the values of the process are real", async () => {
 	const families = await familiesOf();
 	const { rss } = process.memoryUsage();
 	const resident = only(families, "process_resident_memory_bytes") ?? 0;
@@ -62,14 +62,14 @@ test("the process' own figures are real", async () => {
 	assert.ok((only(families, "nodejs_heap_size_used_bytes") ?? 0) > 1e6);
 });
 
-test("names are given once, and each has a help", async () => {
+test("names are unique, and each has a help", async () => {
 	const families = await familiesOf();
 	const names = families.map(({ name }) => name);
 	assert.equal(new Set(names).size, names.length);
 	for (const { name, help } of families) assert.notEqual(help, "", name);
 });
 
-test("an empty buffer has no timestamps, and no age", async () => {
+test("an empty buffer has no timestamps, and age 0", async () => {
 	const families = await familiesOf({
 		buffer: { span: async () => ({ oldest: 0, newest: 0 }) },
 	});
@@ -80,7 +80,7 @@ test("an empty buffer has no timestamps, and no age", async () => {
 	assert.equal(figure("age_seconds"), 0);
 });
 
-test("a store that cannot be used says so", async () => {
+test("an unavailable store is reported", async () => {
 	const { database } = aState();
 	const families = await familiesOf({
 		buffer: { span: () => Promise.reject(new Error("closed")) },
@@ -92,7 +92,7 @@ test("a store that cannot be used says so", async () => {
 	assert.deepEqual([...(age?.series ?? [])], []);
 });
 
-test("the last pass of the collection, by result; before the first nothing", async () => {
+test("the last pass is exported by result; before the first there is nothing", async () => {
 	const before = await familiesOf();
 	const named = (families: readonly Family[], name: string) =>
 		families.find((family) => family.name === `happo_agent_${name}`) ??
@@ -122,7 +122,7 @@ test("the last pass of the collection, by result; before the first nothing", asy
 	assert.equal(value("timestamp_seconds"), 1_700_000_060);
 	assert.equal(value("duration_seconds"), 1.25);
 	assert.equal(value("stored"), 0);
-	// a result that nobody had is 0: an alert must not look for what is not there
+	// results without plugins are 0, so that alerts find their series
 	assert.deepEqual(
 		[...named(families, `${pass}_plugins`).series].map(
 			({ labels, value }) => `${labels?.result} ${value}`,
@@ -131,7 +131,7 @@ test("the last pass of the collection, by result; before the first nothing", asy
 	);
 });
 
-test("requests, checks and collected values come from their parts", async () => {
+test("requests, checks and collected values come from their sources", async () => {
 	const figures = createFigures();
 	figures.count({
 		operationId: "runCheck",

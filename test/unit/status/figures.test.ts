@@ -17,13 +17,13 @@ const answered = (more: Partial<Answered> = {}): Answered => ({
 
 const check = (facts: Answered["facts"]) => answered({ facts });
 
-test("nothing is counted before there was anything", () => {
+test("nothing is counted at first", () => {
 	const figures = createFigures();
 	assert.deepEqual(figures.requests(), []);
 	assert.deepEqual(figures.checks(), []);
 });
 
-test("requests are counted by operation and status, whatever their paths", () => {
+test("requests are counted by operation and status, not by path", () => {
 	const figures = createFigures();
 	for (const request of [
 		answered(),
@@ -54,7 +54,7 @@ test("checks are counted by plugin and result, with the seconds they ran", () =>
 		});
 	for (const exitStatus of [0, 0, 1, 2, 3, 4, 255])
 		figures.count(ran({ exitStatus }));
-	// answered SIGTERM with a status of its own
+	// exited with a status of its own on SIGTERM
 	figures.count(ran({ exitStatus: 0, timedOut: true }));
 	figures.count(ran({ timedOut: true }));
 	// ended by a signal without a number
@@ -77,7 +77,7 @@ test("checks are counted by plugin and result, with the seconds they ran", () =>
 	]);
 });
 
-test("plugins that are not there, or did not run, are no checks", () => {
+test("missing plugins, and plugins that did not run, are not counted", () => {
 	const figures = createFigures();
 	figures.count(check({ plugin: "made_up", exitStatus: 127 }));
 	figures.count(check({ plugin: "check_disk", pluginFound: true }));
@@ -85,7 +85,7 @@ test("plugins that are not there, or did not run, are no checks", () => {
 	assert.deepEqual(figures.checks(), []);
 });
 
-test("plugins without end are counted together, those known before by themselves", () => {
+test("beyond the limit new plugins are counted together, known ones separately", () => {
 	const figures = createFigures();
 	const ran = (plugin: string) =>
 		check({ plugin, pluginFound: true, exitStatus: 0, ranMilliseconds: 1 });

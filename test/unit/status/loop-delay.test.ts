@@ -5,7 +5,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { createLoopDelay } from "../../../src/status/loop-delay.ts";
 import type { Timers } from "../../../src/ticker.ts";
 
-/** A clock that stands until it is told, and the one timer by it. */
+/** A stopped clock with a single timer. */
 function fakeTimers() {
 	let time = 1_000_000;
 	let timer: { callback: () => void; at: number } | undefined;
@@ -30,17 +30,17 @@ function fakeTimers() {
 	return {
 		timers,
 		waits,
-		/** Time goes by while the event loop is stopped. */
+		/** Lets time pass while the event loop is blocked. */
 		stop(milliseconds: number) {
 			time += milliseconds;
 		},
-		/** The event loop turns, without time going by. */
+		/** Turns the event loop without letting time pass. */
 		turn() {
 			while (timer && timer.at <= time) fire();
 		},
-		/** The timer fires before its time. */
+		/** Fires the timer early. */
 		fire,
-		/** Time goes by, and the timer fires when it is due. */
+		/** Lets time pass, and fires the timer when it is due. */
 		run(milliseconds: number) {
 			const end = time + milliseconds;
 			while (timer && timer.at <= end) {
@@ -60,7 +60,7 @@ const delays = (mean: number, max: number) => ({
 	max_delay_ms: max,
 });
 
-test("0 before the first tick, and while none is late", () => {
+test("the delay is 0 before the first tick, and while none is late", () => {
 	const fake = fakeTimers();
 	const delay = createLoopDelay({ timers: fake.timers });
 	assert.deepEqual(delay.read(), delays(0, 0));
@@ -70,7 +70,7 @@ test("0 before the first tick, and while none is late", () => {
 	assert.deepEqual(delay.read(), delays(0, 0));
 });
 
-test("twice a second by default; what was late does not put off the next", () => {
+test("ticks come twice a second by default; a late one does not delay the next", () => {
 	const fake = fakeTimers();
 	createLoopDelay({ timers: fake.timers });
 	fake.stop(620);
@@ -79,7 +79,7 @@ test("twice a second by default; what was late does not put off the next", () =>
 	assert.deepEqual(fake.waits, [500, 380, 500]);
 });
 
-test("how late a tick came, rounded to the microsecond", () => {
+test("the delay is rounded to the microsecond", () => {
 	const fake = fakeTimers();
 	const delay = createLoopDelay({ timers: fake.timers });
 	fake.stop(500.123_45);
@@ -89,19 +89,19 @@ test("how late a tick came, rounded to the microsecond", () => {
 	assert.deepEqual(delay.read(), delays(0.062, 0.123));
 });
 
-test("a stop counts for every tick that was due in it", () => {
+test("a stall counts for every tick due during it", () => {
 	const fake = fakeTimers();
 	const delay = createLoopDelay({ timers: fake.timers });
 	fake.run(500);
 	fake.stop(2_100);
 	fake.turn();
-	// due 1600, 1100, 600 and 100 ms before its end; one before it was in time
+	// due 1600, 1100, 600 and 100 ms before the end of the stall; one before it was on time
 	assert.deepEqual(delay.read(), delays(3_400 / 5, 1_600));
 	fake.run(400);
 	assert.deepEqual(delay.read(), delays(566.667, 1_600));
 });
 
-test("a tick that is overdue counts as late as it is now, and once", () => {
+test("an overdue tick counts once, with its delay so far", () => {
 	const fake = fakeTimers();
 	const delay = createLoopDelay({ timers: fake.timers });
 	fake.stop(600);
@@ -115,7 +115,7 @@ test("a tick that is overdue counts as late as it is now, and once", () => {
 	assert.deepEqual(delay.read(), delays(300, 700));
 });
 
-test("a timer that fires a moment early was not late", () => {
+test("a timer that fires slightly early has no delay", () => {
 	const fake = fakeTimers();
 	const delay = createLoopDelay({ timers: fake.timers });
 	fake.run(499.6);
@@ -127,7 +127,7 @@ test("a timer that fires a moment early was not late", () => {
 	assert.deepEqual(delay.read(), delays(50, 100));
 });
 
-test("remembers a minute", () => {
+test("the window is a minute", () => {
 	const fake = fakeTimers();
 	const delay = createLoopDelay({ timers: fake.timers });
 	fake.stop(620);
@@ -138,7 +138,7 @@ test("remembers a minute", () => {
 	assert.deepEqual(delay.read(), delays(0, 0));
 });
 
-test("an overdue tick takes the place of the oldest", () => {
+test("an overdue tick replaces the oldest one", () => {
 	const fake = fakeTimers();
 	const delay = createLoopDelay({ every: 10, samples: 2, timers: fake.timers });
 	fake.stop(16);
@@ -149,7 +149,7 @@ test("an overdue tick takes the place of the oldest", () => {
 	assert.deepEqual(delay.read(), delays(2, 4));
 });
 
-test("a stop of more than a minute counts as long as that", () => {
+test("a stall of more than a minute counts as long as the window", () => {
 	const fake = fakeTimers();
 	const delay = createLoopDelay({ timers: fake.timers });
 	fake.run(500);
@@ -173,7 +173,7 @@ test("close ends it", () => {
 	assert.deepEqual(delay.read(), delays(100, 100));
 });
 
-test("sees that the event loop is stopped", async (t) => {
+test("a real stall of the event loop shows up", async (t) => {
 	const delay = createLoopDelay({ every: 20 });
 	t.after(() => delay.close());
 	const end = performance.now() + 230;

@@ -5,7 +5,7 @@ import { daemonSettings } from "../../../src/settings.ts";
 import { reportStatus } from "../../../src/status/report.ts";
 import { aState } from "../../support/state.ts";
 
-test("the original's six fields come first, as clients of it know them", async () => {
+test("v1's six fields come first, as its clients know them", async () => {
 	const report = await reportStatus(aState());
 	assert.deepEqual(Object.keys(report).slice(0, 6), [
 		"app_version",
@@ -45,7 +45,7 @@ test("the original's six fields come first, as clients of it know them", async (
 	);
 });
 
-test("ours are each in its place", async () => {
+test("our own fields have their values", async () => {
 	const report = await reportStatus(
 		aState({ retention: { doubt: "the clock is ahead" } }),
 	);
@@ -87,7 +87,7 @@ test("ours are each in its place", async () => {
 	assert.equal(report.certificate?.subject, "CN=web01");
 });
 
-test("a store that cannot be used: its reason, zeros, and all else", async () => {
+test("an unavailable store gives its reason and zeros, with everything else intact", async () => {
 	const state = aState({
 		buffer: {
 			span: async () => {
@@ -124,7 +124,7 @@ test("a store that cannot be used: its reason, zeros, and all else", async () =>
 	assert.equal(report.pid, process.pid);
 });
 
-test("settings are shown by flag, as texts; a secret is hidden, none is not", async () => {
+test("settings are shown by flag, as text; a secret is hidden unless it is empty", async () => {
 	const settingsOf = async (environment: Record<string, string>) => {
 		const settings = resolveSettings(
 			daemonSettings,

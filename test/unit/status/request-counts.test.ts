@@ -4,7 +4,7 @@ import { createRequestCounts } from "../../../src/status/request-counts.ts";
 
 const start = Date.UTC(2026, 10, 22, 10, 16, 46);
 
-/** Counts, and the clock they go by. */
+/** Request counts with a settable clock. */
 function open() {
 	const clock = { milliseconds: start };
 	const counts = createRequestCounts({ now: () => clock.milliseconds });
@@ -17,7 +17,7 @@ test("null when nothing was counted", () => {
 	assert.equal(counts.last(300), null);
 });
 
-test("by path, in the order of the first of each, and by status, ascending", () => {
+test("counts are by path, in order of first request, and by status, ascending", () => {
 	const { counts } = open();
 	counts.count("/proxy", 504);
 	counts.count("/", 403);
@@ -30,7 +30,7 @@ test("by path, in the order of the first of each, and by status, ascending", () 
 	assert.equal(JSON.stringify(counts.last(300)), expected);
 });
 
-test("what the contract does not have is one entry", () => {
+test("all paths not in the contract are one entry", () => {
 	const { counts } = open();
 	counts.count(undefined, 404);
 	counts.count("/machine-state/{key}", 200);
@@ -42,7 +42,7 @@ test("what the contract does not have is one entry", () => {
 	]);
 });
 
-test("a window is the current second and 60 or 300 before it", () => {
+test("a window is the current second and the 60 or 300 before it", () => {
 	const { counts, clock } = open();
 	clock.milliseconds = start + 999;
 	counts.count("/", 200);
@@ -56,7 +56,7 @@ test("a window is the current second and 60 or 300 before it", () => {
 	assert.equal(counts.last(300), null);
 });
 
-test("the order is that of the window, not of all time", () => {
+test("the order is that within the window, not of all time", () => {
 	const { counts, clock } = open();
 	counts.count("/", 200);
 	clock.milliseconds += 1000;
@@ -71,7 +71,7 @@ test("the order is that of the window, not of all time", () => {
 	assert.deepEqual(urls(300), ["/", "/status"]);
 });
 
-test("an answer that was handed out does not change", () => {
+test("an answer already given does not change", () => {
 	const { counts } = open();
 	counts.count("/", 200);
 	const before = counts.last(60);
@@ -79,7 +79,7 @@ test("an answer that was handed out does not change", () => {
 	assert.deepEqual(before, [{ url: "/", counts: { 200: 1 } }]);
 });
 
-test("a clock that is set back loses nothing and keeps nothing too long", () => {
+test("setting the clock back loses nothing and keeps nothing too long", () => {
 	const { counts, clock } = open();
 	counts.count("/", 200);
 	clock.milliseconds = start - 86_400_000;
@@ -94,7 +94,7 @@ test("a clock that is set back loses nothing and keeps nothing too long", () => 
 	assert.equal(counts.last(300), null);
 });
 
-test("a clock that is set back again and again", () => {
+test("the clock may be set back repeatedly", () => {
 	const { counts, clock } = open();
 	for (let n = 0; n < 10; n++) {
 		counts.count("/", 200);
@@ -102,19 +102,19 @@ test("a clock that is set back again and again", () => {
 		counts.count("/status", 200);
 		clock.milliseconds -= 3_600_000;
 	}
-	// 40 seconds went by in each round: of the last 61, two rounds have an end and one a beginning
+	// each round takes 40 seconds: the last 61 cover the ends of two rounds and the beginning of one
 	assert.deepEqual(counts.last(60), [
 		{ url: "/status", counts: { 200: 2 } },
 		{ url: "/", counts: { 200: 1 } },
 	]);
-	// 400 seconds in all; the ends at 120 and the beginnings from 120 on
+	// 400 seconds in all: the ends at 120 and the beginnings from 120 on
 	assert.deepEqual(counts.last(300), [
 		{ url: "/status", counts: { 200: 8 } },
 		{ url: "/", counts: { 200: 7 } },
 	]);
 });
 
-test("a clock that is set forward leaves the past behind", () => {
+test("setting the clock forward drops the past", () => {
 	const { counts, clock } = open();
 	counts.count("/", 200);
 	clock.milliseconds += 86_400_000;
@@ -124,8 +124,8 @@ test("a clock that is set forward leaves the past behind", () => {
 	assert.deepEqual(counts.last(300), [{ url: "/status", counts: { 200: 1 } }]);
 });
 
-test("what is too old is dropped, whether anybody asks or not", () => {
-	// the Map of Maps by second, caught as it is filled: nothing else shows what is kept
+test("old seconds are dropped even if nobody asks", () => {
+	// intercepts the Map of Maps by second as it is filled: nothing else shows what is kept
 	const { counts, clock } = open();
 	const sets: Map<unknown, unknown>[] = [];
 	const { set } = Map.prototype;
@@ -148,7 +148,7 @@ test("what is too old is dropped, whether anybody asks or not", () => {
 	assert.equal(sets[0]?.size, 0);
 });
 
-test("the same as a list of all answers has", () => {
+test("counts equal those from a list of all answers", () => {
 	const { counts, clock } = open();
 	const all: { second: number; url: string; status: number }[] = [];
 	let seed = 1;
