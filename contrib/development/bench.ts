@@ -1,4 +1,4 @@
-// Compares the built daemon with its peers and with what is possible:
+// Compares the built daemon with its peers and with theoretical limits:
 // bench.js [--quick] [--engine native|child_process] [BENCHMARK...]
 // bench.js --against FILE builds: this build beside another one
 import { parseArgs } from "node:util";
@@ -54,7 +54,7 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 	process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
-// each start of Node 20 reads the file: 70 to 110 ms more, for `node -e 0`, too
+// Node 20 reads the file at each start, which takes 70 to 110 ms, also for `node -e 0`
 Reflect.deleteProperty(process.env, "NODE_EXTRA_CA_CERTS");
 const t = createScope();
 try {
@@ -71,7 +71,7 @@ try {
 		progress: (line) => process.stderr.write(`${line}\n`),
 	};
 	for (const line of machineLines(values.engine)) print(line);
-	print("medians, in brackets the least and the most of the rounds");
+	print("medians, with the minimum and maximum of the rounds in brackets");
 	for (const name of wanted) {
 		process.stderr.write(`${name}\n`);
 		const machine = watchMachine();

@@ -1,4 +1,4 @@
-// Runs a campaign on the built programs and writes down what came of it:
+// Runs a campaign on the built programs and writes the outcome to a file:
 // campaign.js NAME [PARAMETER...]
 import { execFileSync } from "node:child_process";
 import { availableParallelism, totalmem } from "node:os";
@@ -9,7 +9,7 @@ import { writeOutcome } from "./campaigns/outcome-file.ts";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-/** The commit that is checked out, and whether something was changed since. */
+/** The current commit, with a mark if there are uncommitted changes. */
 function commit(): string {
 	try {
 		return execFileSync("git", ["describe", "--always", "--dirty"], {
@@ -30,7 +30,7 @@ const scope = createScope();
 try {
 	const campaign = campaignNamed(name);
 	const began = new Date();
-	// before it runs: somebody may commit meanwhile
+	// before the run: somebody may commit during it
 	const source = commit();
 	const outcome = await campaign.run({
 		...{ scope, args, signal: stop.signal, progress: print },

@@ -1,69 +1,69 @@
 import { tallyText } from "./tally.ts";
 
-/** How long one kind of question waited. */
+/** The waits of one kind of request. */
 export interface Waits {
-	/** Milliseconds. */
+	/** Longest wait in milliseconds. */
 	longest: number;
-	/** When that question was sent, milliseconds since 1970. */
+	/** When the request with the longest wait was sent, in milliseconds since 1970. */
 	at: number;
-	/** Answers by status, or by the code of what came instead. */
+	/** Number of answers by status, or by error code if there was no answer. */
 	answers: Record<string, number>;
 }
 
-/** What the other client saw. */
+/** The other client's measurements. */
 export interface OtherClientReport {
-	/** `GET /` on a new connection each. */
+	/** `GET /`, each on a new connection. */
 	fresh: Waits;
-	/** `GET /` on a connection that is kept. */
+	/** `GET /` on a persistent connection. */
 	kept: Waits;
-	/** `GET /` on new connections to an agent that nobody attacks: what the machine costs. */
+	/** `GET /` on new connections to an agent that nobody attacks: the machine's own delay. */
 	control: Waits;
 	check: Waits;
 	append: Waits;
 }
 
-/** What an agent has open. */
+/** Resources that an agent holds. */
 export interface Holdings {
 	residentMebibytes: number;
 	descriptors: number;
-	/** Processes of its plugins. */
+	/** Number of its plugins' processes. */
 	processes: number;
 }
 
-/** What was measured of one scenario. */
+/** Measurements of one scenario. */
 export interface Played {
 	name: string;
 	peakMebibytes: number;
 	cpuSeconds: { own: number; children: number };
 	other: OtherClientReport;
-	/** What was being sent when the longest wait began. */
+	/** The attack's step when the longest wait began. */
 	during: string;
 	attacker: string;
 	/** How the agent ended, if it did. */
 	death: string | undefined;
-	/** With what it may keep. */
+	/** Resources before the attack, plus what the agent may keep. */
 	before: Holdings;
 	peak: Pick<Holdings, "descriptors" | "processes">;
 	after: Holdings;
-	/** KiB that the log grew by. */
+	/** Growth of the log in KiB. */
 	logKibibytes: number;
-	/** What the scenario itself found wrong. */
+	/** Faults that the scenario itself found. */
 	unmet: readonly string[];
 }
 
-/** What must hold of every scenario. */
+/** Limits for every scenario. */
 export const limits = {
 	peakMebibytes: 400,
 	waitMilliseconds: 1000,
-	/** For a small check or append, which may wait for its turn among others. */
+	/** For a small check or append, which may wait for a place. */
 	workMilliseconds: 5000,
-	/** The other client's connections, and the 64 that a relay keeps to a next hop. */
+	/** Covers the other client's connections, and the 64 that a relay keeps open to a next hop. */
 	descriptors: 96,
-	/** Of log in one scenario: lines about the same peer and the same matter are counted, not repeated. */
+	/** Log of one scenario: the agent counts repeated lines about a peer instead of writing them. */
 	logKibibytes: 1024,
 };
 
-/** What did not hold; nothing if all did. */
+/** The limits that a scenario exceeded, as texts; empty if it passed. */
 export function faults(played: Played): string[] {
 	const { other, before, after, peakMebibytes, death, unmet } = played;
 	const found = [...unmet];
@@ -72,7 +72,7 @@ export function faults(played: Played): string[] {
 		found.push(`${Math.round(peakMebibytes)} MiB resident`);
 	for (const [what, { longest, at }] of [
 		["a new connection", other.fresh],
-		["a kept connection", other.kept],
+		["a persistent connection", other.kept],
 	] as const)
 		if (longest > limits.waitMilliseconds && at > 0)
 			found.push(
@@ -86,7 +86,7 @@ export function faults(played: Played): string[] {
 			found.push(`the other client's ${what} waited ${Math.round(longest)} ms`);
 	for (const [what, { answers }] of [
 		["GET / on new connections", other.fresh],
-		["GET / on a kept connection", other.kept],
+		["GET / on a persistent connection", other.kept],
 		["checks", other.check],
 		["appends", other.append],
 	] as const) {
@@ -134,7 +134,7 @@ const row = (cells: readonly string[]) =>
 /** The heading of the table. */
 export const heading = () => row(columns.map(([name]) => name));
 
-/** A scenario's line of the table: peaks, longest waits in ms, CPU seconds, what was open at most. */
+/** A scenario's line of the table: peak memory, longest waits in ms, CPU seconds, peak resources. */
 export function line(played: Played): string {
 	const { other, peak, after, death } = played;
 	return row([
@@ -156,7 +156,7 @@ export function line(played: Played): string {
 	]);
 }
 
-/** What else is to be known of a scenario, one line each. */
+/** Details of a scenario, one line each. */
 export function details(played: Played): string[] {
 	const { other, during } = played;
 	const worst = Math.max(other.fresh.longest, other.kept.longest);

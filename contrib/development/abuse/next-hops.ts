@@ -6,7 +6,7 @@ import { createPair } from "../../../test/support/next-hop.ts";
 import type { Scope } from "../../../test/support/scope.ts";
 import { pour } from "./wires.ts";
 
-/** Listens on a free port of an address until the scope ends; gives `address:port`. */
+/** Listens on a free port of an address until the scope ends. Returns `address:port`. */
 async function listen(
 	scope: Pick<Scope, "after">,
 	server: Server,
@@ -30,7 +30,7 @@ async function listen(
 	return `${host}:${address.port}`;
 }
 
-/** A next hop that answers whatever comes with these bytes, over TLS. */
+/** A next hop that answers every request with these bytes, over TLS. */
 export function answeringHop(
 	scope: Pick<Scope, "after">,
 	host: string,
@@ -45,7 +45,7 @@ export function answeringHop(
 	return listen(scope, server, host);
 }
 
-/** A next hop that begins an answer and goes on with a byte a second. */
+/** A next hop that begins an answer and continues it with a byte a second. */
 export function slowHop(
 	scope: Pick<Scope, "after">,
 	host: string,
@@ -63,11 +63,11 @@ export function slowHop(
 	return listen(scope, server, host);
 }
 
-/** A next hop that accepts connections and never says a word. */
+/** A next hop that accepts connections and never answers. */
 export const silentHop = (scope: Pick<Scope, "after">, host: string) =>
 	listen(scope, createTcp({ pauseOnConnect: true }), host);
 
-/** A next hop that accepts nothing: connections beyond its short queue are not answered at all. */
+/** A next hop that accepts nothing: the kernel drops connections beyond its short backlog. */
 export async function fullHop(
 	scope: Pick<Scope, "after">,
 	host: string,

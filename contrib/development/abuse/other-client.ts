@@ -1,6 +1,6 @@
-// Another client of the attacked agent, in a process of its own so that the
-// attackers do not slow it: other-client.js PORT CONTROL-PORT. It asks until a
-// message comes, and answers it with what it saw.
+// Another client of the attacked agent: other-client.js PORT CONTROL-PORT. It is a separate
+// process, so that the attackers do not slow it down. It sends requests until it gets a
+// message, and replies with its measurements.
 import { Agent } from "node:https";
 import { send } from "../../../test/support/https.ts";
 import type { OtherClientReport, Waits } from "./judgement.ts";
@@ -8,7 +8,7 @@ import type { OtherClientReport, Waits } from "./judgement.ts";
 const address = "127.0.0.9";
 const limitMilliseconds = 60_000;
 
-/** One kind of question, and how long each waited for its answer. */
+/** Measures how long requests of one kind wait for their answers. */
 function createAsker(ask: (signal: AbortSignal) => Promise<number>) {
 	const pending = new Map<object, number>();
 	const waits: Waits = { longest: 0, at: 0, answers: {} };
@@ -31,7 +31,7 @@ function createAsker(ask: (signal: AbortSignal) => Promise<number>) {
 			);
 			if (pending.delete(key)) note(begun, answer);
 		},
-		/** What was seen; who still waits has waited until now. */
+		/** The waits so far; a request without an answer has waited until now. */
 		report(): Waits {
 			for (const begun of pending.values())
 				if (performance.now() - begun > 1000) note(begun, "no answer");
@@ -90,7 +90,7 @@ let tick = 0;
 const timer = setInterval(() => {
 	void askers.fresh.ask();
 	void askers.control.ask();
-	// one at a time: the wait of the first is the wait of all behind it
+	// one at a time: if the first waits, all behind it wait as long
 	if (askers.kept.waiting() === 0) void askers.kept.ask();
 	if (tick++ % 10 !== 0) return;
 	void askers.check.ask();

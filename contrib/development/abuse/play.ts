@@ -23,10 +23,10 @@ import type { Attack, AttackerRequest, Scenario } from "./scenario.ts";
 import { createTally } from "./tally.ts";
 import { openWire, type Wire } from "./wires.ts";
 
-/** In the environment of an agent and of what it runs, with a value of its own for each. */
+/** Environment variable that marks an agent and its plugins, with a unique value for each agent. */
 const marker = "ABUSE_CAMPAIGN_MARK";
 
-/** An agent of the build that is judged. */
+/** An agent of the tested build. */
 export interface StartedAgent {
 	port: number;
 	pid: number;
@@ -34,12 +34,12 @@ export interface StartedAgent {
 	plugins: string;
 	/** How it ended; undefined while it runs. */
 	death(): string | undefined;
-	/** Processes of its plugins that are there now. */
+	/** The present number of its plugins' processes. */
 	processes(): number[];
 	log: string;
 }
 
-/** Starts an agent with default settings that every loopback address may ask. */
+/** Starts an agent with default settings, which every loopback address may use. */
 export async function startAgent(
 	scope: Scope,
 	program: string,
@@ -114,7 +114,7 @@ function processesOf(mark: string): number[] {
 		.map(Number);
 }
 
-/** Zeros where the process has ended. */
+/** Zeros if the process has ended. */
 function holdingsOf({ pid, processes }: StartedAgent): Holdings {
 	try {
 		return {
@@ -127,7 +127,7 @@ function holdingsOf({ pid, processes }: StartedAgent): Holdings {
 	}
 }
 
-/** Looks at an agent ten times a second, and at its processes once; the kernel keeps the peak of its memory. */
+/** Measures an agent ten times a second, and its processes once a second. The kernel records its peak memory. */
 function watch(agent: StartedAgent) {
 	const peak = { mebibytes: 0, descriptors: 0, processes: 0 };
 	const cpuBefore = cpuOf(agent.pid);
@@ -143,7 +143,7 @@ function watch(agent: StartedAgent) {
 		try {
 			const { now, peak: most } = residentOf(agent.pid);
 			const mebibytes = (canReset ? most : now) / 1024;
-			// NaN where the process is dead and not yet waited for
+			// NaN if the process is a zombie
 			if (mebibytes > peak.mebibytes) peak.mebibytes = mebibytes;
 			cpu = cpuOf(agent.pid);
 			if (looks++ % 10 !== 0) return;
@@ -151,7 +151,7 @@ function watch(agent: StartedAgent) {
 			peak.descriptors = Math.max(peak.descriptors, descriptors);
 			peak.processes = Math.max(peak.processes, processes);
 		} catch {
-			// it has ended: what was seen stays
+			// it has ended: keep the measurements so far
 		}
 	};
 	look();
@@ -169,7 +169,7 @@ function watch(agent: StartedAgent) {
 	};
 }
 
-/** Starts the other client; its end gives what it saw. */
+/** Starts the other client, which returns its measurements when it ends. */
 async function startOtherClient(scope: Scope, port: number, control: number) {
 	const child = fork(
 		join(process.cwd(), "build/abuse/other-client.js"),
@@ -185,7 +185,7 @@ async function startOtherClient(scope: Scope, port: number, control: number) {
 	};
 }
 
-/** What an attacker holds while its time lasts. */
+/** The attacker's tools and connections during an attack. */
 function createAttack(
 	scope: Scope,
 	agent: StartedAgent,
@@ -241,7 +241,7 @@ function createAttack(
 	};
 	return {
 		attack,
-		/** What was being done at a time. */
+		/** The step of the attack at a time. */
 		stepAt: (time: number) =>
 			steps.findLast(({ at }) => at <= time)?.name ?? "",
 		end() {
@@ -256,11 +256,11 @@ function createAttack(
 const sizeOf = (path: string) =>
 	statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
-/** An outcome names no path of a machine. */
+/** Removes temporary paths, which do not belong into an outcome. */
 const withoutDirectory = (text: string) =>
 	text.replace(/[^\s"]*\/happo-agent-test-\w+\//g, "");
 
-/** Waits until descriptors and processes have come back, memory too, or the time is over. */
+/** Waits until descriptors, processes and memory are back to normal, or the time is over. */
 async function settle(
 	agent: StartedAgent,
 	before: Holdings,
@@ -279,7 +279,7 @@ async function settle(
 	}
 }
 
-/** Plays one scenario against an agent of its own, and measures. */
+/** Plays one scenario against a new agent, and measures. */
 export async function play(
 	scenario: Scenario,
 	given: { program: string; controlPort: number; signal: AbortSignal },
@@ -289,7 +289,7 @@ export async function play(
 	const scope = createScope();
 	const timeOver = new AbortController();
 	const over = AbortSignal.any([timeOver.signal, signal]);
-	// each connection and each wait listens
+	// each connection and each wait adds a listener
 	setMaxListeners(0, over);
 	try {
 		const agent = await startAgent(scope, program, scenario.flags);
@@ -316,7 +316,7 @@ export async function play(
 				unmet = (found ?? []).map(withoutDirectory);
 			},
 			(error: Error) => {
-				unmet = [`the scenario broke off: ${error.message}`];
+				unmet = [`the scenario failed: ${error.message}`];
 			},
 		);
 		await Promise.race([running, pause(seconds * 1000)]);

@@ -3,14 +3,14 @@ import { join } from "node:path";
 
 const loud = "head -c 4194304 /dev/zero | tr '\\0' x";
 
-/** What the scenarios run; each is harmless and ends by itself. */
+/** The scenarios' plugins; each is harmless and ends by itself. */
 const plugins = {
 	check_ok: "echo OK",
 	check_failing: "echo bad; exit 2",
 	check_sleep: "exec sleep $1",
 	check_sleeps_then: "sleep $1; echo slept; exit 0",
 	check_loud: `${loud}; ${loud} >&2`,
-	// 30 seconds each, with the check's output open and closed
+	// each runs for 30 seconds, with the check's output open or closed
 	check_leaves_open: "sleep 30 &\necho left",
 	check_leaves_closed: "sleep 30 </dev/null >/dev/null 2>&1 &\necho left",
 	metrics_slow: 'sleep 5; echo "a.b 1 $(date +%s)"',
@@ -19,7 +19,7 @@ const plugins = {
 
 export type PluginName = keyof typeof plugins;
 
-/** Writes them into a directory of their own; gives its path. */
+/** Writes them into a new directory. Returns its path. */
 export async function writePlugins(directory: string): Promise<string> {
 	const path = join(directory, "plugins");
 	await mkdir(path);

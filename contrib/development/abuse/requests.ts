@@ -1,14 +1,14 @@
-/** A GET as it goes over the wire. */
+/** The bytes of a GET. */
 export const getText = (path: string, headers: readonly string[] = []) =>
 	[`GET ${path} HTTP/1.1`, "Host: agent", ...headers, "", ""].join("\r\n");
 
-/** A POST as it goes over the wire. */
+/** The bytes of a POST. */
 export function postText(path: string, body: unknown): string {
 	const text = typeof body === "string" ? body : JSON.stringify(body);
 	return `${postHead(path, Buffer.byteLength(text))}${text}`;
 }
 
-/** The head of a POST that declares so many bytes. */
+/** The head of a POST that declares this many bytes. */
 export const postHead = (path: string, bytes: number) =>
 	`POST ${path} HTTP/1.1\r\nHost: agent\r\nContent-Length: ${bytes}\r\n\r\n`;
 
@@ -16,7 +16,7 @@ export const postHead = (path: string, bytes: number) =>
 export const chunkedHead = (path: string) =>
 	`POST ${path} HTTP/1.1\r\nHost: agent\r\nTransfer-Encoding: chunked\r\n\r\n`;
 
-/** So many blanks, each in a chunk of its own, 10,000 in a piece. */
+/** This many blanks, each in a chunk of its own, 10,000 chunks in a piece. */
 export function* oneByteChunks(bytes: number): Generator<Buffer> {
 	const chunk = "1\r\n \r\n";
 	const whole = Buffer.from(chunk.repeat(10_000));
@@ -24,7 +24,7 @@ export function* oneByteChunks(bytes: number): Generator<Buffer> {
 		yield left >= 10_000 ? whole : Buffer.from(chunk.repeat(left));
 }
 
-/** So many bytes in pieces of 64 KiB. */
+/** This many bytes in pieces of 64 KiB. */
 export function* plainPieces(bytes: number): Generator<Buffer> {
 	const whole = Buffer.alloc(65_536, " ");
 	for (let left = bytes; left > 0; left -= whole.length)

@@ -2,57 +2,57 @@ import type { Scope } from "../../../test/support/scope.ts";
 import type { Tally } from "./tally.ts";
 import type { Wire, WireOptions } from "./wires.ts";
 
-/** A request of an attacker that waits for its whole answer. */
+/** A request of the attacker, who waits for the whole answer. */
 export interface AttackerRequest {
 	path: string;
-	/** JSON, or the bytes of a body; a GET without one. */
+	/** JSON, or the bytes of the body. Without a body the request is a GET. */
 	body?: unknown;
-	/** Address it comes from; 127.0.0.2 unless told. */
+	/** Source address; default 127.0.0.2. */
 	from?: string;
 }
 
-/** What a scenario has in its hands while it attacks. */
+/** The tools of a scenario during its attack. */
 export interface Attack {
 	/** The attacked agent's port on 127.0.0.1. */
 	port: number;
-	/** The agent's directory, and the one of the plugins it runs. */
+	/** The agent's directory, and that of its plugins. */
 	directory: string;
 	plugins: string;
-	/** Ends what the scenario starts. */
+	/** Stops everything that the scenario starts. */
 	scope: Scope;
-	/** Aborted when the time of the attack is over, and when the campaign is stopped. */
+	/** Aborted when the attack's time is over or the campaign is stopped. */
 	over: AbortSignal;
-	/** What the attacker got. */
+	/** Counts the attacker's answers. */
 	tally: Tally;
-	/** Says what comes now, so that the longest wait can be put down to it. */
+	/** Names the next step, so that the longest wait can be attributed to it. */
 	step(name: string): void;
-	/** Opens a connection, from 127.0.0.2 unless told; it ends with the attack. */
+	/** Opens a connection, by default from 127.0.0.2; it ends with the attack. */
 	wire(options?: Partial<WireOptions>): Wire;
-	/** Sends a request on a connection of its own; gives its status and text, counted, or undefined where none came. */
+	/** Sends a request on a new connection and counts the answer. Returns status and text, or undefined without an answer. */
 	ask(
 		request: AttackerRequest,
 	): Promise<{ status: number; text: string } | undefined>;
-	/** Waits for the end of the attack's time. */
+	/** Waits until the attack's time is over. */
 	hold(): Promise<void>;
-	/** Starts another agent of the same build on 127.0.0.1; gives its port. */
+	/** Starts another agent of the same build on 127.0.0.1. Returns its port. */
 	anotherAgent(flags?: readonly string[]): Promise<number>;
-	/** Processes of the agent's plugins that are there now. */
+	/** The present number of the plugins' processes. */
 	processes(): number;
 }
 
-/** A sequence of requests that must not harm anyone but the one who sends it. */
+/** A sequence of requests that must harm nobody except its sender. */
 export interface Scenario {
 	name: string;
-	/** Flags of the agent beyond the default settings. */
+	/** Flags of the agent in addition to the default settings. */
 	flags?: (plugins: string) => readonly string[];
-	/** The longest time of the attack in seconds; 15 unless told. */
+	/** Maximum time of the attack in seconds; default 15. */
 	seconds?: number;
-	/** How long after the attack descriptors and processes may stay, in seconds; 8 unless told. */
+	/** How long descriptors and processes may stay after the attack, in seconds; default 8. */
 	settleSeconds?: number;
-	/** What the agent rightly keeps beyond what it had before the attack. */
+	/** Resources that the agent may keep in addition to those before the attack. */
 	keeps?: { descriptors?: number; processes?: number };
-	/** Runs before anything is measured. */
+	/** Runs before the measurements begin. */
 	prepare?: (attack: Attack) => Promise<void>;
-	/** The attack; gives what did not hold that must hold beyond memory and waits. */
+	/** The attack. Returns faults other than those of memory and waits. */
 	run(attack: Attack): Promise<readonly string[] | undefined>;
 }

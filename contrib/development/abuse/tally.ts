@@ -24,8 +24,8 @@ export function tallyText(counts: Readonly<Record<string, number>>): string {
 }
 
 /**
- * Finds the statuses in the bytes of a connection, wherever they are cut. Bodies
- * are not skipped: none that a scenario asks for holds the beginning of an answer.
+ * Finds the statuses in the bytes of a connection, however the bytes are split. It does
+ * not skip bodies, because no body in a scenario contains the beginning of an answer.
  */
 export function statusScanner(found: (status: string) => void) {
 	const start = "HTTP/1.1 ";
@@ -39,7 +39,7 @@ export function statusScanner(found: (status: string) => void) {
 			from = at + start.length + 3;
 			found(text.slice(from - 3, from));
 		}
-		// as much as may be the beginning of one, and nothing that was counted
+		// keep what may be the beginning of a status, and nothing that was counted
 		rest = text.slice(Math.max(from, text.length - start.length - 2));
 	};
 }

@@ -3,33 +3,33 @@ import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { statusScanner, type Tally } from "./tally.ts";
 
-/** How an attacker opens a connection. */
+/** Options of an attacker's connection. */
 export interface WireOptions {
 	port: number;
-	/** Address it connects from. */
+	/** Source address. */
 	from: string;
 	/** TCP only, no TLS. */
 	plain?: boolean;
-	/** Whether answers are read at once; otherwise only `socket.read` takes them. */
+	/** Read answers at once; otherwise only `socket.read` reads them. */
 	reads?: boolean;
 }
 
-/** A connection whose bytes a scenario writes itself. */
+/** A connection to which a scenario writes raw bytes. */
 export interface Wire {
 	socket: Socket;
 	/** The TCP connection below TLS. */
 	tcp: Socket;
-	/** Whether it could be opened, over TLS the handshake included. */
+	/** Resolves to true when the connection is open, including the TLS handshake. */
 	opened: Promise<boolean>;
 	/** Resolves when the connection is gone. */
 	closed: Promise<void>;
 	/** Number of answers that began. */
 	answers(): number;
-	/** Everything that arrived, at most a megabyte. */
+	/** Everything that arrived, up to a megabyte. */
 	text(): string;
 }
 
-/** Opens a connection to 127.0.0.1; statuses and bad ends are counted until `over`. */
+/** Opens a connection to 127.0.0.1. Counts statuses and failures until `over`. */
 export function openWire(
 	{ port, from, plain = false, reads = true }: WireOptions,
 	tally: Tally,
@@ -84,7 +84,7 @@ export function openWire(
 	};
 }
 
-/** Writes as fast as the other side takes it; ends early with the connection. */
+/** Writes as fast as the other side reads; stops when the connection ends. */
 export async function pour(
 	{ socket }: Pick<Wire, "socket">,
 	pieces: Iterable<Buffer | string>,
@@ -104,7 +104,7 @@ export async function pour(
 	}
 }
 
-/** Writes one byte each `milliseconds` until the text, the connection or the time is over. */
+/** Writes one byte every `milliseconds` until the text, the connection or the time ends. */
 export async function dribble(
 	{ socket }: Wire,
 	text: string,
@@ -118,7 +118,7 @@ export async function dribble(
 	}
 }
 
-/** Reads `bytes` of what waits each `milliseconds`, until the connection or the time is over. */
+/** Reads `bytes` every `milliseconds` until the connection or the time ends. */
 export async function sip(
 	{ socket }: Wire,
 	bytes: number,

@@ -6,7 +6,7 @@ import { pluginPaths } from "./plugins.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";
 
-/** The command that runs the built daemon, or another build, on a port, everything of it in a directory. */
+/** The command that runs the built daemon, or another build, on a port, with all its files in a directory. */
 export function agentCommand(
 	scene: Scene,
 	port: number,
@@ -26,14 +26,14 @@ export function agentCommand(
 	];
 }
 
-/** A directory of the run with room for one agent. */
+/** A directory for one agent of the run. */
 export async function agentDirectory(scene: Scene, name: string) {
 	const directory = join(scene.directory, name);
 	await mkdir(directory, { recursive: true });
 	return directory;
 }
 
-/** Starts the built daemon, or another build; its name is that of its directory. */
+/** Starts the built daemon, or another build. `name` is also the name of its directory. */
 export async function startAgent(
 	scene: Scene,
 	name: string,

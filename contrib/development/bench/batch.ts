@@ -1,4 +1,4 @@
-/** Samples as a collection of plugins makes them: one metric each. */
+/** Samples like those of a collection: one metric each. */
 export function batchOf(samples: number, seconds: number) {
 	return Array.from({ length: samples }, (_, number) => ({
 		hostname: "bench.example.com",

@@ -10,13 +10,13 @@ import type { Section } from "./section.ts";
 import type { Server } from "./server.ts";
 import { type Summary, summary } from "./summary.ts";
 
-/** Pairs of measurements; the interval of the median below is made for this number. */
+/** Number of pairs of measurements; the confidence interval below depends on it. */
 const pairs = 15;
 
 /** The fourth and the twelfth of fifteen values enclose their median with a probability of 96 %. */
 const enclosing = { from: 3, to: 11 };
 
-/** The median of the ratios of each pair, and the 95 % interval of that median. */
+/** The median of the pairs' ratios, and its 95 % confidence interval. */
 function medianRatio(
 	ours: readonly number[],
 	others: readonly number[],
@@ -26,14 +26,14 @@ function medianRatio(
 		.sort((a, b) => a - b);
 	return {
 		median: summary(ratios).median,
-		least: ratios[enclosing.from] ?? Number.NaN,
-		most: ratios[enclosing.to] ?? Number.NaN,
+		min: ratios[enclosing.from] ?? Number.NaN,
+		max: ratios[enclosing.to] ?? Number.NaN,
 	};
 }
 
 /**
- * Compares the CPU that a check and a relayed request cost in this build and in another
- * one, `scene.against`: may the code be simpler at this price?
+ * Compares the CPU of a check and of a relayed request in this build with another build,
+ * `scene.against`, to decide whether simpler code is worth its cost.
  */
 export async function benchBuilds(scene: Scene): Promise<Section> {
 	const { against } = scene;
@@ -78,12 +78,12 @@ export async function benchBuilds(scene: Scene): Promise<Section> {
 			const cpu = (build: string) =>
 				figureOf(measured[`${what}, ${build}`], "cpuMilliseconds");
 			const figure = medianRatio(cpu("this build"), cpu("the other"));
-			const { most } = figure;
+			const { max } = figure;
 			return [
 				{ what: `CPU, ${what}, times the other's`, figure },
 				{
 					what: "  upper end of the interval",
-					figure: { median: most, least: most, most },
+					figure: { median: max, min: max, max },
 					target: { is: "at most", value: 1.05 } as const,
 				},
 			];

@@ -10,7 +10,7 @@ import {
 	type BenchPlugin,
 	checkDummy,
 	checkOf,
-	leastPlugin,
+	minimalPlugin,
 } from "./plugins.ts";
 import { requestFile } from "./request-file.ts";
 import { inRounds } from "./rounds.ts";
@@ -22,7 +22,7 @@ const run = promisify(execFile);
 
 const atOnce = [1, 8, 64] as const;
 
-/** The plugin started and waited for in C, without anything around it. */
+/** A C loop that starts the plugin and waits for it, and does nothing else. */
 async function floor(
 	{ tools, signal }: Scene,
 	{ file, option }: BenchPlugin,
@@ -41,7 +41,7 @@ async function floor(
 	};
 }
 
-/** Checks of a plugin that does nothing: by the agent, by NRPE, and by nobody. */
+/** Checks with a plugin that does nothing: by the agent, by NRPE, and by the bare C loop. */
 export async function benchChecks(scene: Scene): Promise<Section> {
 	const agent = await startAgent(scene, "agent-checks");
 	const nrpe = await startNrpe(scene, checkDummy);
@@ -51,24 +51,24 @@ export async function benchChecks(scene: Scene): Promise<Section> {
 		...check,
 		close: true,
 	});
-	const least = await requestFile(
+	const minimal = await requestFile(
 		scene,
-		"check-least",
-		checkOf(leastPlugin(scene)),
+		"check-minimal",
+		checkOf(minimalPlugin(scene)),
 	);
 	const query = join(scene.directory, "nrpe.request");
 	await writeFile(query, nrpeQuery());
 
 	const contenders: Record<string, (seconds: number) => Promise<Figures>> = {
-		"agent, kept connections, 8, least plugin": (seconds) =>
+		"agent, kept connections, 8, minimal plugin": (seconds) =>
 			measure(scene, agent, {
 				connections: 8,
 				seconds,
-				file: least,
+				file: minimal,
 				kept: true,
 			}),
-		"floor, 8, least plugin": (seconds) =>
-			floor(scene, leastPlugin(scene), 8, seconds),
+		"floor, 8, minimal plugin": (seconds) =>
+			floor(scene, minimalPlugin(scene), 8, seconds),
 	};
 	for (const connections of atOnce) {
 		contenders[`agent, kept connections, ${connections}`] = (seconds) =>
@@ -97,8 +97,8 @@ export async function benchChecks(scene: Scene): Promise<Section> {
 	return {
 		title: "Checks",
 		notes: [
-			"check_dummy of Debian's monitoring-plugins-basic; the least plugin is a static C program that says OK",
-			"the floor is posix_spawn and wait of the same command in a loop of C",
+			"check_dummy of Debian's monitoring-plugins-basic; the minimal plugin is a static C program that says OK",
+			"the floor is a C loop that runs the same command with posix_spawn and waits for it",
 			"load: our generator in C (OpenSSL, one thread), the same for NRPE; no TLS session is resumed",
 			"CPU of the server, the plugin and all processes between them",
 		],
@@ -125,19 +125,19 @@ export async function benchChecks(scene: Scene): Promise<Section> {
 				target: { is: "at least", value: 0.4, stretch: 0.55 },
 			},
 			{
-				what: "checks/s, kept, 8 at once, of the floor's, least plugin",
+				what: "checks/s, kept, 8 at once, of the floor's, minimal plugin",
 				figure: ratio(
 					"perSecond",
-					"agent, kept connections, 8, least plugin",
-					"floor, 8, least plugin",
+					"agent, kept connections, 8, minimal plugin",
+					"floor, 8, minimal plugin",
 				),
 			},
 			{
-				what: "CPU per check, kept, 8 at once, times the floor's, least plugin",
+				what: "CPU per check, kept, 8 at once, times the floor's, minimal plugin",
 				figure: ratio(
 					"cpuMilliseconds",
-					"agent, kept connections, 8, least plugin",
-					"floor, 8, least plugin",
+					"agent, kept connections, 8, minimal plugin",
+					"floor, 8, minimal plugin",
 				),
 			},
 			...atOnce.flatMap((many) => [

@@ -1,21 +1,21 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 
-/** The programs in C that a run needs. */
+/** The C programs that a run needs. */
 export interface Tools {
-	/** The generator of load. */
+	/** The load generator. */
 	load: string;
-	/** Starts a program again and again. */
+	/** Starts a program over and over. */
 	floor: string;
-	/** Waits for what others leave behind. */
+	/** Reaps the processes that others leave behind. */
 	reaper: string;
-	/** A plugin that only says OK; in a directory of its own. */
+	/** A plugin that only prints OK, in a directory of its own. */
 	plugin: string;
 }
 
 const sources = join(process.cwd(), "contrib/development/bench/native");
 
-/** Compiles them into a directory; throws what the compiler says. */
+/** Compiles the programs into a directory. Throws an error with the compiler's messages. */
 export function compileTools(directory: string): Tools {
 	const compile = (name: string, ...flags: string[]) => {
 		const file = join(directory, name);

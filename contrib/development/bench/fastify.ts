@@ -3,7 +3,7 @@ import { freePort } from "../../../test/support/command-line.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";
 
-/** The command that runs Fastify with one route, over TLS with the agent's options. */
+/** The command that runs Fastify with one route, over TLS with the agent's TLS options. */
 export const fastifyCommand = ({ keyPair }: Scene, port: number): string[] => [
 	process.execPath,
 	join(process.cwd(), "build/bench/peers/fastify.js"),

@@ -10,11 +10,11 @@ import type { Scene } from "./scene.ts";
 import type { Section } from "./section.ts";
 import { ratios, summary } from "./summary.ts";
 
-/** Requests whose time is taken, each second, at fixed times. */
+/** Number of timed requests a second, sent at fixed times. */
 const askedPerSecond = 100;
 const checksPerSecond = 50;
 
-/** How long `GET /` and a relayed request take, with nothing else to do and while checks run. */
+/** Latency of `GET /` and of a relayed request, on an idle agent and while checks run. */
 export async function benchLatency(scene: Scene): Promise<Section> {
 	const agent = await startAgent(scene, "agent-latency");
 	const bare = await startFastify(scene);

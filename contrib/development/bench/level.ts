@@ -16,16 +16,16 @@ async function peer(
 	return JSON.parse(stdout) as unknown;
 }
 
-/** What appends and drains come to. */
+/** Rates of appends and drains. */
 export interface LevelFigures {
 	appendsPerSecond: number;
 	/** CPU milliseconds of an append. */
 	cpuMilliseconds: number;
-	/** Samples read and deleted. */
+	/** Samples read and deleted a second. */
 	drainedPerSecond: number;
 }
 
-/** Writes, reads and deletes the bytes of that many samples; with the agent's options of LevelDB or with its own. */
+/** Writes, reads and deletes the bytes of that many samples, with the agent's LevelDB options or with LevelDB's defaults. */
 export const runLevel = (
 	scene: Scene,
 	parts: {
@@ -42,7 +42,7 @@ export const runLevel = (
 		...[parts.samples, parts.seconds],
 	) as Promise<LevelFigures>;
 
-/** Appends to and drains the agent's store in a process of its own, without its server; so many appends at once. */
+/** Appends to the agent's store and drains it, in a separate process without a server, with that many concurrent appends. */
 export const runStore = (
 	scene: Scene,
 	parts: {
@@ -58,7 +58,7 @@ export const runStore = (
 		...[parts.directory, parts.samples, parts.atOnce, parts.seconds],
 	) as Promise<LevelFigures>;
 
-/** Writes the metrics of that many minutes as the agent would have, in time for its retention. */
+/** Writes the metrics of that many minutes in the agent's format, recent enough for its retention. */
 export const writeWeek = (
 	scene: Scene,
 	directory: string,

@@ -1,7 +1,7 @@
 import type { Measured } from "./load.ts";
 import { summary } from "./summary.ts";
 
-/** What is told of a server under load. */
+/** The reported figures of a server under load. */
 export const loadFigures = [
 	"perSecond",
 	"cpuMilliseconds",
@@ -10,10 +10,10 @@ export const loadFigures = [
 	"generatorPercent",
 ] as const satisfies readonly (keyof Measured)[];
 
-/** One round; a contender without a server has not all of them. */
+/** The figures of one round; a contender without a server lacks some. */
 export type Figures = Partial<Pick<Measured, (typeof loadFigures)[number]>>;
 
-/** Their names over a table. @param what is answered: `check`, `request` */
+/** Headings of the figures. @param what unit of work: `check`, `request` */
 export const loadColumns = (what: string) => [
 	`${what}s/s`,
 	`CPU ms/${what}`,
@@ -22,13 +22,13 @@ export const loadColumns = (what: string) => [
 	"generator %",
 ];
 
-/** One figure in all rounds. */
+/** The values of one figure in all rounds. */
 export const figureOf = (
 	rounds: readonly Figures[] | undefined,
 	figure: keyof Figures,
 ): number[] => (rounds ?? []).map((round) => round[figure] ?? Number.NaN);
 
-/** The rows of a table, in the order of their names. */
+/** The rows of a table, sorted by name. */
 export function loadRows(measured: Readonly<Record<string, Figures[]>>) {
 	return Object.entries(measured)
 		.toSorted(([a], [b]) => (a < b ? -1 : 1))

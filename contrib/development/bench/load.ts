@@ -6,22 +6,22 @@ import { cpuOfTree } from "./process-tree.ts";
 import type { Scene } from "./scene.ts";
 import type { Server } from "./server.ts";
 
-/** What the generator of load does. */
+/** Parameters of the load generator. */
 export interface Load {
-	/** The request as it goes out. */
+	/** File with the bytes of the request. */
 	file: string;
 	connections: number;
-	/** Connections are kept; otherwise every request has its own. */
+	/** Use persistent connections; otherwise every request has a new one. */
 	kept?: boolean;
 	protocol?: "http" | "nrpe";
 	seconds?: number;
-	/** Asked in all, in place of a time. */
+	/** Total number of requests, instead of a time. */
 	answers?: number;
-	/** At fixed times; otherwise as fast as answers come. */
+	/** Send requests at fixed times; otherwise as fast as answers arrive. */
 	perSecond?: number;
 }
 
-/** What the generator says; times of answers in milliseconds. */
+/** Results of the load generator; latencies in milliseconds. */
 export interface Loaded {
 	answers: number;
 	errors: number;
@@ -29,7 +29,7 @@ export interface Loaded {
 	seconds: number;
 	/** CPU seconds of the generator. */
 	cpuSeconds: number;
-	/** Seconds of the system's steady clock. */
+	/** Time of the monotonic clock, in seconds. */
 	endedAt: number;
 	p50: number;
 	p99: number;
@@ -52,13 +52,13 @@ function flags(load: Load): string[] {
 	];
 }
 
-/** A generator that is ready. */
+/** A load generator that is connected and waits to begin. */
 export interface Generator {
-	/** Lets it begin, and gives what came of it. */
+	/** Generates the load and returns the results. */
 	run(): Promise<Loaded>;
 }
 
-/** Starts a generator; `more` are flags of its own. Throws when it cannot connect. */
+/** Starts a load generator; `more` are extra flags. Throws if it cannot connect. */
 export async function prepareLoad(
 	{ tools, signal }: Scene,
 	port: number,
@@ -100,16 +100,16 @@ export async function prepareLoad(
 	};
 }
 
-/** A server under load for a while. */
+/** Results of a server under load. */
 export interface Measured extends Loaded {
 	perSecond: number;
 	/** CPU milliseconds of the server and its children for each answer. */
 	cpuMilliseconds: number;
-	/** The generator's own part, in percent of one core. */
+	/** CPU of the load generator, in percent of one core. */
 	generatorPercent: number;
 }
 
-/** Processes that end after their answer are counted, too. */
+/** Wait this long before measuring CPU, so that processes that end after their answer count too. */
 const settleMilliseconds = 100;
 
 /** Puts load on a server and measures both. */

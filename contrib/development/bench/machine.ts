@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, release } from "node:os";
 import { machineTicks } from "../soak/process-figures.ts";
 
-/** What a program says of itself, in one line. */
+/** A program's version, in one line. */
 function versionOf(file: string, flag: string, pattern: RegExp): string {
 	try {
-		// nginx tells it to standard error, NRPE exits with 3
+		// nginx prints it to standard error, NRPE exits with 3
 		const text = execFileSync("/bin/sh", ["-c", `"$0" ${flag} 2>&1; :`, file], {
 			encoding: "utf8",
 		});
@@ -20,7 +20,7 @@ export const load = () =>
 		.map((of) => of.toFixed(2))
 		.join(" ");
 
-/** The machine and what is compared on it. */
+/** The machine and the versions of the compared programs. */
 export function machineLines(engine: string): string[] {
 	const { node, openssl } = process.versions;
 	return [
@@ -38,7 +38,7 @@ export function machineLines(engine: string): string[] {
 	];
 }
 
-/** Watches how much of the machine is used meanwhile; gives a line. */
+/** Measures how busy the machine is, until the returned function is called, which describes it in a line. */
 export function watchMachine(): () => string {
 	const before = machineTicks();
 	const loadBefore = load();

@@ -13,13 +13,13 @@ import type { Section } from "./section.ts";
 import type { Server } from "./server.ts";
 import { summary } from "./summary.ts";
 
-/** An agent gives memory back when ten seconds were quiet. */
+/** An agent returns memory after ten idle seconds. */
 const restMilliseconds = 15_000;
 
-/** After which what a load left behind is looked at first. */
+/** Pause between a load and the first measurement of memory. */
 const pauseMilliseconds = 1_000;
 
-/** Memory in MiB: all of it, and what is not of files. */
+/** Resident memory in MiB: all of it, and the part that is not mapped from files. */
 interface Held {
 	resident: number;
 	anonymous: number;
@@ -33,7 +33,7 @@ function heldBy({ pid }: Server): Held {
 	};
 }
 
-/** What the agent holds idle and after each load, every time in a new process. */
+/** Memory of the agent when idle and after each load, in a new process each round. */
 export async function benchMemory(scene: Scene): Promise<Section> {
 	const { plan, progress } = scene;
 	const held: Record<string, Held[]> = {};

@@ -6,7 +6,7 @@ import { type Server, startServer } from "./server.ts";
 
 const program = "/usr/sbin/nginx";
 
-/** One worker, as the agent has one thread; connections are never ended for having served many requests. */
+/** One worker, because the agent has one thread; no limit on requests for each connection. */
 const configuration = (parts: {
 	scene: Scene;
 	directory: string;
@@ -52,14 +52,14 @@ async function startNginx(
 	return startServer(scene.t, port, [...command, "-c", file]);
 }
 
-/** An edge that costs next to nothing: answers OK itself. */
+/** An edge that costs next to nothing, because nginx itself answers OK. */
 export const startNginxEdge = (scene: Scene, name: string) =>
 	startNginx(scene, name, {
 		upstream: "",
 		location: 'default_type text/plain; return 200 "OK";',
 	});
 
-/** A reverse proxy, TLS on both sides, connections to the edge kept; it verifies no certificate, as the agent does not. */
+/** A reverse proxy with TLS on both sides and persistent connections to the edge; like the agent it verifies no certificate. */
 export const startNginxProxy = (scene: Scene, name: string, edge: Server) =>
 	startNginx(scene, name, {
 		upstream: `upstream edge {

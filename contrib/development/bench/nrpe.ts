@@ -10,7 +10,7 @@ const program = "/usr/sbin/nrpe";
 const command = "check_bench";
 const nobody = 65534;
 
-/** NRPE with one command, in the foreground with our certificate; its CPU time is found below the reaper. */
+/** NRPE with one command, in the foreground with our certificate. Its CPU time is measured below the reaper. */
 export async function startNrpe(
 	scene: Scene,
 	plugin: BenchPlugin,
@@ -18,7 +18,7 @@ export async function startNrpe(
 	const port = await freePort();
 	const directory = join(scene.directory, "nrpe");
 	await mkdir(directory);
-	// it does not run as root, and the user that it becomes reads the key and the plugin
+	// NRPE does not run as root; its user must be able to read the key and the plugin
 	const ids = [process.getuid?.() || nobody, process.getgid?.() || nobody];
 	const key = join(directory, "agent.key");
 	await copyFile(scene.keyPair["private-key"], key);
@@ -50,7 +50,7 @@ command[${command}]=${plugin.file} ${plugin.option}
 	]);
 }
 
-/** A query of version 4: type 1, its checksum, the command's name, filled up to the size of version 2. */
+/** A query of protocol version 4: type 1, checksum, name of the command, padded to the size of version 2. */
 export function nrpeQuery(): Buffer {
 	const packet = Buffer.alloc(1036);
 	packet.writeInt16BE(4, 0);

@@ -1,16 +1,16 @@
-/** How long and how often is measured. */
+/** Number and length of the measurements. */
 export interface Plan {
-	/** Measurements of each contender, taken in turns. */
+	/** Measurements of each contender, in alternation. */
 	rounds: number;
-	/** Of one measurement. */
+	/** Length of one measurement. */
 	seconds: number;
-	/** Of the first one of each contender, which does not count: Node compiles what runs often. */
+	/** Length of each contender's first measurement, which does not count: Node compiles hot code. */
 	warmUpSeconds: number;
-	/** Of one measurement of latencies, at `askedPerSecond`. */
+	/** Length of one measurement of latencies, at `askedPerSecond`. */
 	latencySeconds: number;
-	/** Of each start, and of each command beside it. */
+	/** Number of starts of each program. */
 	starts: number;
-	/** Checks, and as many relayed requests, before memory is looked at again. */
+	/** Number of checks, and of relayed requests, between measurements of memory. */
 	memoryRequests: number;
 	memoryRounds: number;
 }

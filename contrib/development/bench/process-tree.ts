@@ -8,7 +8,7 @@ const childrenOf = (pid: number) =>
 		.filter((id) => id !== "")
 		.map(Number);
 
-/** CPU seconds of a process, of all below it, and of those that they have waited for; 0 for one that has ended. */
+/** CPU seconds of a process, its descendants and the children that they have waited for; 0 if it has ended. */
 export function cpuOfTree(pid: number): number {
 	try {
 		const { own, children } = cpuOf(pid);

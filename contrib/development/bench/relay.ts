@@ -11,10 +11,10 @@ import { ratios } from "./summary.ts";
 
 const atOnce = [8, 64] as const;
 
-/** What costs an edge that is an agent least: nothing to append. */
+/** The cheapest request for an agent as the edge: an empty append. */
 const inner = { path: "/metric/append", body: { metric_data: [] } };
 
-/** It, asked of an edge through an agent. */
+/** The same request, relayed to an edge by an agent. */
 export const relayed = (edge: Pick<Server, "port">) => ({
 	path: "/proxy",
 	body: {
@@ -58,7 +58,7 @@ export async function benchRelay(scene: Scene): Promise<Section> {
 			figureOf(measured[`agent, ${at}, ${many}`], figure),
 			figureOf(measured[`nginx, ${at}, ${many}`], figure),
 		);
-	/** What bastions have behind them are agents. */
+	/** Targets apply to agents as edges, because bastions relay to agents. */
 	const target = (at: string, value: number, stretch: number) =>
 		at === "agent edge" && {
 			target: { is: "at least", value, stretch } as const,

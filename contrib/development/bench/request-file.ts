@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Scene } from "./scene.ts";
 
-/** A request as the generator sends it, in a file of the run. */
+/** Writes the bytes of a request to a file of the run. Returns its path. */
 export async function requestFile(
 	{ directory }: Scene,
 	name: string,

@@ -8,7 +8,7 @@ import type { Scene } from "./scene.ts";
 import type { Section } from "./section.ts";
 import { ratios } from "./summary.ts";
 
-/** `GET /`, which does nothing, against Fastify with nothing around it. */
+/** Compares `GET /`, which does nothing, with bare Fastify. */
 export async function benchRequests(scene: Scene): Promise<Section> {
 	const agent = await startAgent(scene, "agent-requests");
 	const bare = await startFastify(scene);

@@ -1,9 +1,10 @@
 import type { Scene } from "./scene.ts";
 
 /**
- * Measures contenders in turns, so that others' work on the machine meets all of
- * them: forwards in one round, backwards in the next, after a round that does not
- * count. They are told how long. Gives the measurements of each by its name, by rounds.
+ * Measures contenders in alternation, so that other work on the machine affects all of
+ * them: in order in one round, in reverse order in the next, after a warm-up round that
+ * does not count. Each contender gets the number of seconds. Returns each contender's
+ * measurements, by name and round.
  */
 export async function inRounds<Name extends string, T>(
 	{ plan, progress, signal }: Pick<Scene, "plan" | "progress" | "signal">,

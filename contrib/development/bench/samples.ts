@@ -14,7 +14,7 @@ import { ratios, summary } from "./summary.ts";
 
 const sizes = [1, 200, 5000] as const;
 
-/** Drains until there is nothing left, on one connection, so that each request confirms the answer before. */
+/** Drains until nothing is left, on one connection, so that each request confirms the previous answer. */
 async function drain({ port }: Server): Promise<number> {
 	const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 	const begun = performance.now();
@@ -32,7 +32,7 @@ async function drain({ port }: Server): Promise<number> {
 	}
 }
 
-/** Appends for a while, then drains what was appended. */
+/** Appends for some seconds, then drains the appended samples. */
 async function appendAndDrain(
 	scene: Scene,
 	agent: Server,
@@ -52,7 +52,7 @@ async function appendAndDrain(
 	};
 }
 
-/** Samples in and out of the store, every write on disk before it is answered. */
+/** Appends and drains of samples; every append is on disk before its answer. */
 export async function benchSamples(scene: Scene): Promise<Section> {
 	const contenders: Record<string, (seconds: number) => Promise<LevelFigures>> =
 		{};

@@ -2,22 +2,22 @@ import type { TestContext } from "node:test";
 import type { Tools } from "./compile.ts";
 import type { Plan } from "./plan.ts";
 
-/** Something that is ended with the run. */
+/** Runs clean-up functions at the end of the run. */
 export type Scope = Pick<TestContext, "after">;
 
-/** What every benchmark works with. */
+/** Shared context of all benchmarks. */
 export interface Scene {
 	t: Scope;
 	plan: Plan;
 	tools: Tools;
-	/** Temporary, for all files of the run. */
+	/** Temporary directory for all files of the run. */
 	directory: string;
 	keyPair: { "public-key": string; "private-key": string };
 	/** The program of another build, `happo-agent.js`, for the benchmark of two builds. */
 	against?: string | undefined;
 	/** Setting `command-engine` of the agents. */
 	engine: string;
-	/** Aborted when the run is to end. */
+	/** Aborted to stop the run. */
 	signal: AbortSignal;
 	progress: (line: string) => void;
 }

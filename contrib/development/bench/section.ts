@@ -1,24 +1,24 @@
 import { type Summary, shown, shownSummary } from "./summary.ts";
 
-/** What is asked of a figure. */
+/** The target for a figure. */
 export interface Target {
 	is: "at least" | "at most" | "below";
 	value: number;
-	/** Better still. */
+	/** A more ambitious value. */
 	stretch?: number;
 }
 
-/** A figure that is held to a target, or only told. */
+/** A figure that is compared with a target, or only reported. */
 export interface Verdict {
 	what: string;
 	figure: Summary;
 	target?: Target;
 }
 
-/** One benchmark's outcome. */
+/** The results of one benchmark. */
 export interface Section {
 	title: string;
-	/** What was compared with what, and how the load was made. */
+	/** What was compared, and how the load was generated. */
 	notes: readonly string[];
 	columns: readonly string[];
 	rows: readonly { name: string; cells: readonly (Summary | undefined)[] }[];
@@ -41,7 +41,7 @@ function judged({ figure, target }: Verdict): string[] {
 	];
 }
 
-/** Rows of texts as lines, the first column to the left. */
+/** Formats rows as aligned lines, with the first column left-aligned. */
 function aligned(rows: readonly (readonly string[])[]): string[] {
 	const widths = (rows[0] ?? []).map((_, column) =>
 		Math.max(...rows.map((row) => row[column]?.length ?? 0)),
@@ -58,7 +58,7 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
 	);
 }
 
-/** A section as lines: medians, and in brackets the least and the most. */
+/** Formats a section as lines: medians, with minimum and maximum in brackets. */
 export function sectionLines(section: Section): string[] {
 	const { title, notes, columns, rows, verdicts } = section;
 	const cell = (figure: Summary | undefined) =>

@@ -5,15 +5,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../../../test/support/eventually.ts";
 import type { Scope } from "./scene.ts";
 
-/** A server that is measured. */
+/** A server under test. */
 export interface Server {
 	port: number;
 	pid: number;
-	/** Ends it before the run ends; may be called again. */
+	/** Stops the server before the run ends; may be called more than once. */
 	stop(): Promise<void>;
 }
 
-/** Whether somebody accepts connections on a port of 127.0.0.1. */
+/** True if a server accepts connections on a port of 127.0.0.1. */
 const answers = (port: number) =>
 	new Promise<boolean>((resolve) => {
 		const socket = connect(port, "127.0.0.1");
@@ -22,7 +22,7 @@ const answers = (port: number) =>
 		socket.once("connect", () => socket.destroy());
 	});
 
-/** Starts a program that listens, and waits until it does; throws what it said when it ended instead. */
+/** Starts a server and waits until it listens. Throws an error with its output if it ends instead. */
 export async function startServer(
 	t: Scope,
 	port: number,
@@ -51,7 +51,7 @@ export async function startServer(
 		if (child.exitCode !== null) throw new Error(`${file} ended: ${said}`);
 		return answers(port);
 	});
-	// what the look at the port set off
+	// let the server handle the connection that tested the port
 	await pause(100);
 	return { port, pid: child.pid ?? 0, stop };
 }

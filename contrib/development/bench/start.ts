@@ -14,7 +14,7 @@ import { ratios, summary } from "./summary.ts";
 
 const checkHappo = join(process.cwd(), "dist/check_happo.cjs");
 
-/** The clock of the generator. */
+/** The load generator's clock. */
 const seconds = () => Number(process.hrtime.bigint()) / 1e9;
 
 /** Milliseconds from the start of a program to the first answer to `GET /`. */
@@ -42,7 +42,7 @@ async function untilAnswer(
 	}
 }
 
-/** Milliseconds from the start of a program to its end, which must be an exit status 0. */
+/** Milliseconds from the start of a program to its end, with exit status 0. */
 async function untilEnd(program: string, ...args: string[]) {
 	const begun = seconds();
 	const [status] = await once(
@@ -54,7 +54,7 @@ async function untilEnd(program: string, ...args: string[]) {
 	return took;
 }
 
-/** How long the agent takes to its first answer, against Node that does nothing. */
+/** Time from the agent's start to its first answer, compared with Node doing nothing. */
 export async function benchStart(scene: Scene): Promise<Section> {
 	const file = await requestFile(scene, "start-root", { path: "/" });
 	const directory = await agentDirectory(scene, "agent-start");
@@ -85,7 +85,7 @@ export async function benchStart(scene: Scene): Promise<Section> {
 		title: "Start",
 		notes: [
 			"check_happo: from its start to its end, a check of an agent that runs in between",
-			"from the start of the process to the answer to GET / over TLS; with a key pair and a store that are there",
+			"from the start of the process to the answer to GET / over TLS; the key pair and the store exist already",
 		],
 		columns: ["ms"],
 		rows: Object.entries(measured).map(([name, values]) => ({

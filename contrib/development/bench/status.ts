@@ -11,7 +11,7 @@ import { ratios, summary } from "./summary.ts";
 /** A week of a collection of 200 metrics; one minute less than retention keeps. */
 const week = { minutes: 7 * 24 * 60 - 1, samples: 200 };
 
-/** How long `/status` takes with nothing in the store and with a week of metrics. */
+/** Latency of `/status` with an empty store and with a week of metrics. */
 export async function benchStatus(scene: Scene): Promise<Section> {
 	const full = await agentDirectory(scene, "agent-week");
 	scene.progress("writing a week of metrics");

@@ -1,8 +1,8 @@
 /** Several measurements of one thing. */
 export interface Summary {
 	median: number;
-	least: number;
-	most: number;
+	min: number;
+	max: number;
 }
 
 export function summary(values: readonly number[]): Summary {
@@ -12,16 +12,16 @@ export function summary(values: readonly number[]): Summary {
 	const lower = sorted[middle - 1] ?? upper;
 	return {
 		median: sorted.length % 2 === 1 ? upper : (lower + upper) / 2,
-		least: sorted[0] ?? Number.NaN,
-		most: sorted.at(-1) ?? Number.NaN,
+		min: sorted[0] ?? Number.NaN,
+		max: sorted.at(-1) ?? Number.NaN,
 	};
 }
 
-/** Round by round, what was measured next to each other. */
+/** The ratio of two measurements in each round. */
 export const ratios = (ours: readonly number[], others: readonly number[]) =>
 	summary(ours.map((value, round) => value / (others[round] ?? Number.NaN)));
 
-/** Three digits that count, as people write them. */
+/** A number with three significant digits. */
 export function shown(value: number): string {
 	if (!Number.isFinite(value)) return "-";
 	if (value === 0) return "0";
@@ -33,5 +33,5 @@ export function shown(value: number): string {
 }
 
 /** `0.61 (0.58 to 0.66)` */
-export const shownSummary = ({ median, least, most }: Summary) =>
-	`${shown(median)} (${shown(least)} to ${shown(most)})`;
+export const shownSummary = ({ median, min, max }: Summary) =>
+	`${shown(median)} (${shown(min)} to ${shown(max)})`;

@@ -15,7 +15,7 @@ import type { Scenario } from "../abuse/scenario.ts";
 import { scenarios } from "../abuse/scenarios/index.ts";
 import type { Campaign } from "./campaign.ts";
 
-/** The scenarios whose names have one of the words; all of them without words. */
+/** The scenarios whose names contain one of the words; all scenarios if there are no words. */
 export function chosen(words: readonly string[]): readonly Scenario[] {
 	const found = scenarios.filter(
 		({ name }) =>
@@ -28,7 +28,7 @@ export function chosen(words: readonly string[]): readonly Scenario[] {
 	);
 }
 
-/** What one client can take from all others. */
+/** Measures how much one client can take from others. */
 export const abuse: Campaign = {
 	summary:
 		"one client, or a hostile next hop, takes all memory or all places; half an hour",
@@ -66,11 +66,11 @@ export const abuse: Campaign = {
 				...(values.note !== undefined && { note: values.note }),
 			},
 			figures: [
-				`Right: at most ${limits.peakMebibytes} MiB resident; no GET / of another client waits over ${limits.waitMilliseconds} ms,`,
-				`no small check or append over ${limits.workMilliseconds} ms, and all of them are answered 200.`,
-				"Columns: peak of resident memory; longest waits of the other client, GET / on new",
-				"connections, on a kept one, and of an agent that nobody attacks (control); the agent's",
-				"own CPU seconds; most descriptors and plugin processes at once; memory afterwards; log.",
+				`Pass: at most ${limits.peakMebibytes} MiB resident; no GET / of another client waits more than ${limits.waitMilliseconds} ms,`,
+				`no small check or append more than ${limits.workMilliseconds} ms, and all of them are answered 200.`,
+				"Columns: peak resident memory; longest waits of the other client for GET / on new",
+				"connections, on a persistent one, and on an agent that nobody attacks (control); the",
+				"agent's CPU seconds; maximum descriptors and plugin processes; memory afterwards; log.",
 				"",
 				heading(),
 				...played.map(line),

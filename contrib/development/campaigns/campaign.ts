@@ -1,38 +1,38 @@
 import type { Scope } from "../../../test/support/scope.ts";
 
-/** What a campaign was given. */
+/** The parameters of a campaign. */
 export interface CampaignRun {
-	/** Ends what the campaign starts. */
+	/** Stops everything that the campaign starts. */
 	scope: Scope;
-	/** Words behind the campaign's name, at most as many as it has parameters. */
+	/** Words after the campaign's name, not more than it has parameters. */
 	args: readonly string[];
 	/** Aborted by SIGINT, SIGTERM and SIGHUP. */
 	signal: AbortSignal;
-	/** Shows how far it is; nothing of it is kept. */
+	/** Shows progress on the terminal; the outcome does not contain it. */
 	progress(line: string): void;
 }
 
-/** What came of a campaign. */
+/** The result of a campaign. */
 export interface Outcome {
-	/** As they were in force, chosen ones included: who gives them again gets the same run. */
+	/** All parameters that were used, including random ones: the same parameters repeat the run. */
 	parameters: Readonly<Record<string, string | number>>;
-	/** Figures, one line each. */
+	/** Results, one line each. */
 	figures: readonly string[];
-	/** Whether everything held that must hold. */
+	/** True if every criterion was met. */
 	passed: boolean;
 }
 
-/** A test that takes minutes to hours and is run by hand. */
+/** A test that takes minutes to hours and that people run by hand. */
 export interface Campaign {
 	/** One line for the list of campaigns. */
 	summary: string;
-	/** `[MINUTES]`: what may stand behind its name. */
+	/** The parameters after its name, such as `[MINUTES]`. */
 	usage: string;
-	/** Throws when an argument is no good. */
+	/** Throws if an argument is invalid. */
 	run(given: CampaignRun): Promise<Outcome>;
 }
 
-/** A positive number among a campaign's arguments. */
+/** Parses a positive number among a campaign's arguments. */
 export function positive(name: string, value: string | number): number {
 	const number = Number(value);
 	if (!(number > 0) || !Number.isFinite(number))

@@ -1,10 +1,9 @@
 import { crashFigures, crashRounds } from "../../../test/support/crash.ts";
 import { type Campaign, positive } from "./campaign.ts";
 
-/** `kill -9` at random moments. */
+/** Kills the agent with `kill -9` at random moments. */
 export const crash: Campaign = {
-	summary:
-		"rounds of kill -9 in the middle of everything; 1000 take half an hour",
+	summary: "rounds of kill -9 during all kinds of work; 1000 take half an hour",
 	usage: "[ROUNDS [SEED]]",
 	async run({ scope, args, signal, progress }) {
 		const [
@@ -20,7 +19,7 @@ export const crash: Campaign = {
 		const { lost, passesLost, resurrected, batchesChanged, torn, errors } =
 			report;
 		const bad = lost + passesLost + resurrected + batchesChanged + torn;
-		// otherwise the kills met nothing
+		// otherwise the kills interrupted nothing
 		const isOpen = report.killsInOpenRequest * 2 >= report.rounds;
 		return {
 			parameters: { rounds, seed },

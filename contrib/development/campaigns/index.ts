@@ -3,7 +3,7 @@ import type { Campaign } from "./campaign.ts";
 import { crash } from "./crash.ts";
 import { soak } from "./soak.ts";
 
-/** Every campaign, by the name it is called by. */
+/** Every campaign by its name. */
 const campaigns: Readonly<Record<string, Campaign>> = { abuse, crash, soak };
 
 /** The campaigns, one line each. */
@@ -12,7 +12,7 @@ export const campaignList = (): string =>
 		.map(([name, { usage, summary }]) => `  ${name} ${usage}: ${summary}`)
 		.join("\n");
 
-/** The campaign of a name. Throws what says which ones there are. */
+/** The campaign of this name. Throws an error that lists the campaigns. */
 export function campaignNamed(name: string | undefined): Campaign {
 	const campaign =
 		name !== undefined && Object.hasOwn(campaigns, name)

@@ -2,18 +2,18 @@ import { access, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Outcome } from "./campaign.ts";
 
-/** What is known of a run besides its outcome. */
+/** Facts about a run besides its outcome. */
 export interface Circumstances {
 	name: string;
 	began: Date;
 	ended: Date;
-	/** Version of the product and commit. */
+	/** Version of happo-agent and commit. */
 	version: string;
-	/** The kind of machine, in general words. */
+	/** The kind of machine, in general terms. */
 	machine: string;
 }
 
-/** The text of an outcome's file. */
+/** The text of an outcome file. */
 export function outcomeText(
 	{ name, began, ended, version, machine }: Circumstances,
 	{ parameters, figures, passed }: Outcome,
@@ -24,7 +24,7 @@ export function outcomeText(
 	);
 	return `# Campaign ${name}, ${began.toISOString().slice(0, 10)}
 
-- ${passed ? "passed" : "FAILED"} after ${minutes.toFixed(1)} minutes, begun ${began.toISOString()}
+- ${passed ? "passed" : "FAILED"} after ${minutes.toFixed(1)} minutes, started ${began.toISOString()}
 - happo-agent ${version}
 - ${machine}
 - ${given.join(", ") || "no parameters"}
@@ -33,7 +33,7 @@ ${figures.map((line) => `    ${line}`).join("\n")}
 `;
 }
 
-/** Writes it under the run's date and name, with a number if there is one already; gives its path. */
+/** Writes an outcome file named by date and campaign, with a number if the name is taken. Returns its path. */
 export async function writeOutcome(
 	directory: string,
 	circumstances: Circumstances,

@@ -1,10 +1,10 @@
 import type { CpuSeconds } from "./process-figures.ts";
-import { leastGrowth, percentile, type Slope, slopeOf } from "./slope.ts";
-import { type Checks, original } from "./workload.ts";
+import { minGrowth, percentile, type Slope, slopeOf } from "./slope.ts";
+import { type Checks, v1Test } from "./workload.ts";
 
-/** One look at the running daemon. */
+/** A measurement of the running daemon. */
 export interface Look {
-	/** Since the daemon listened. */
+	/** Seconds since the daemon began to listen. */
 	seconds: number;
 	checks: number;
 	cpuSeconds: number;
@@ -12,10 +12,10 @@ export interface Look {
 	databaseKilobytes: number;
 }
 
-/** Everything that was measured in a run. */
+/** All measurements of a run. */
 export interface Soaked {
 	minutes: number;
-	/** From the start of the process on, as its CPU time is. */
+	/** Since the start of the process, like its CPU time. */
 	wallSeconds: number;
 	checks: Checks;
 	cpuAtStart: CpuSeconds;
@@ -24,40 +24,41 @@ export interface Soaked {
 	peakKilobytes: number;
 	databaseKilobytes: number;
 	samples: number;
-	/** Percent of all cores' time, from the start to the end: the daemon, we, and others. */
+	/** Percent of the time of all cores during the run: the daemon, this test and others. */
 	machine: { busy: number; stolen: number };
-	/** Lines of the log, which has warnings and errors. */
+	/** Lines of the log, at level warn. */
 	logLines: readonly string[];
 }
 
-/** A line of the table. `ok` is undefined where nothing is asked. */
+/** A line of the table. `ok` is undefined if there is no criterion. */
 export interface Verdict {
 	what: string;
 	measured: string;
 	asked: string;
 	ok?: boolean;
-	/** A run this short cannot tell; the line is shown and does not count. */
+	/** The run is too short to decide; the line is shown but does not count. */
 	tooShort?: boolean;
 }
 
-/** The original's limits; its README has another one for memory than its script. */
+/** v1's limits. Its README and its script have different limits for memory. */
 const limits = { cpuPercent: 4, databaseKilobytes: 250 };
 const memoryLimits = "51,200 KB in its script, 500 MB in its README";
 
 /**
- * Growth that matters: 100 bytes a check, 1 MB a day's 10,000 checks. Over time
- * the same at the run's own pace. Less is not told from what V8's heap and the
- * database's write buffer (some 20 KB a minute until it is full) do anyway.
+ * Significant growth in KB per 1,000 checks: 100 bytes a check, or 1 MB for a day's
+ * 10,000 checks. For growth over time the same limit applies at the run's pace. Smaller
+ * growth cannot be distinguished from that of V8's heap and of the database's write
+ * buffer (some 20 KB a minute until it is full).
  */
 const growthThatMatters = 100;
 
-/** The part of a run that is left out of slopes: code is compiled, heaps and caches fill. */
+/** The part of a run that slopes leave out, while code is compiled and heaps and caches fill. */
 const warmUp = 0.2;
 
 const whole = (value: number) => Math.round(value).toLocaleString("en");
 const seconds = ({ own, children }: CpuSeconds) => own + children;
 
-/** Resident memory while checks came, by thousands of them. */
+/** Growth of resident memory during the checks, in KB per 1,000 checks. */
 export function growthByChecks({ looks, checks }: Soaked): Slope {
 	const begin = checks.planned * warmUp;
 	const during = looks.filter(
@@ -71,7 +72,7 @@ export function growthByChecks({ looks, checks }: Soaked): Slope {
 	);
 }
 
-/** Resident memory over the whole run, its idle part too, by hours. */
+/** Growth of resident memory over the whole run, including its idle part, in KB per hour. */
 export function growthByHours({ looks, minutes }: Soaked): Slope {
 	const begin = minutes * 60 * warmUp;
 	return slopeOf(
@@ -82,28 +83,28 @@ export function growthByHours({ looks, minutes }: Soaked): Slope {
 }
 
 function growth(what: string, found: Slope, matters: number): Verdict {
-	const least = leastGrowth(found, matters);
+	const limit = minGrowth(found, matters);
 	const error = Number.isFinite(found.standardError)
 		? `± ${whole(found.standardError)}`
-		: "(too few looks)";
+		: "(too few measurements)";
 	return {
 		what,
 		measured: `${whole(found.slope)} ${error}`,
-		asked: Number.isFinite(least) ? `below ${whole(least)}` : "none",
-		ok: !(found.slope >= least),
+		asked: Number.isFinite(limit) ? `below ${whole(limit)}` : "none",
+		ok: !(found.slope >= limit),
 	};
 }
 
-/** Holds a run to the original's criteria, and to ours for memory. */
+/** Judges a run by v1's criteria, and by our own for memory. */
 export function judge(run: Soaked): Verdict[] {
 	const { checks, minutes, cpu } = run;
-	const tooShort = minutes < original.minutes;
-	const part = Math.min(1, minutes / original.minutes);
+	const tooShort = minutes < v1Test.minutes;
+	const part = Math.min(1, minutes / v1Test.minutes);
 	const percent = (100 * seconds(cpu)) / run.wallSeconds;
 	const database = limits.databaseKilobytes * part;
 	const largest = Math.max(...run.looks.map((look) => look.databaseKilobytes));
 	// the last pass may end after the run
-	const leastSamples = (Math.ceil(minutes) - 1) * original.metricPlugins;
+	const minSamples = (Math.ceil(minutes) - 1) * v1Test.metricPlugins;
 	const checksAnHour = checks.planned / (minutes / 60);
 	const last = run.looks.at(-1)?.residentKilobytes ?? Number.NaN;
 	const missed = checks.planned - checks.sent;
@@ -117,8 +118,8 @@ export function judge(run: Soaked): Verdict[] {
 		{
 			what: "metrics stored",
 			measured: whole(run.samples),
-			asked: `at least ${whole(leastSamples)}`,
-			ok: run.samples >= leastSamples,
+			asked: `at least ${whole(minSamples)}`,
+			ok: run.samples >= minSamples,
 		},
 		{
 			what: "CPU, % of the time",
@@ -177,7 +178,7 @@ export function judge(run: Soaked): Verdict[] {
 			measured: [run.machine.busy, run.machine.stolen]
 				.map((percent) => percent.toFixed(1))
 				.join(", "),
-			asked: "(others' work makes the daemon's dearer)",
+			asked: "(work of other programs increases the daemon's CPU)",
 		},
 		{
 			what: "lines in the log",
@@ -187,7 +188,7 @@ export function judge(run: Soaked): Verdict[] {
 	];
 }
 
-/** A criterion that this run can tell was missed. */
+/** True if the run missed this criterion and was long enough to decide. */
 export const isMissed = ({ ok, tooShort }: Verdict) =>
 	ok === false && !tooShort;
 

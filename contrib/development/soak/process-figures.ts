@@ -1,18 +1,18 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** CPU seconds of a process, and of those of its children that it waited for. */
+/** CPU seconds of a process, and of the children that it has waited for. */
 export interface CpuSeconds {
 	own: number;
 	children: number;
 }
 
-/** What /proc counts in: USER_HZ, 100 wherever Node runs. */
+/** Ticks a second in /proc: USER_HZ is 100 wherever Node runs. */
 const ticksPerSecond = 100;
 
 /** Reads `/proc/PID/stat`. */
 export function parseCpu(stat: string): CpuSeconds {
-	// after the name, which can hold blanks and parentheses
+	// after the name, which can contain blanks and parentheses
 	const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 	const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields
 		.slice(11, 15)
@@ -25,11 +25,11 @@ export function parseKilobytes(status: string, name: string): number {
 	return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
 }
 
-/** CPU time so far; throws when the process has ended. */
+/** CPU time so far. Throws if the process has ended. */
 export const cpuOf = (pid: number) =>
 	parseCpu(readFileSync(`/proc/${pid}/stat`, "utf8"));
 
-/** Memory now and the most there was, in KB; throws when the process has ended. */
+/** Resident memory and its peak, in KB. Throws if the process has ended. */
 export function residentOf(pid: number) {
 	const status = readFileSync(`/proc/${pid}/status`, "utf8");
 	return {
@@ -42,7 +42,7 @@ export function residentOf(pid: number) {
 export interface MachineTicks {
 	all: number;
 	busy: number;
-	/** Taken by other guests of the same host. */
+	/** Time that the hypervisor gave to other guests. */
 	stolen: number;
 }
 
@@ -58,11 +58,11 @@ export function parseMachine(stat: string): MachineTicks {
 	return { all: busy + idle + waiting + stolen, busy, stolen };
 }
 
-/** What the whole machine has done so far. */
+/** CPU time of the whole machine so far. */
 export const machineTicks = () =>
 	parseMachine(readFileSync("/proc/stat", "utf8"));
 
-/** KB of the files in a directory that may be written to meanwhile. */
+/** Total size of the files in a directory, in KB. Files may change meanwhile. */
 export function kilobytesIn(directory: string): number {
 	let bytes = 0;
 	for (const name of readdirSync(directory))

@@ -17,9 +17,9 @@ import {
 } from "./process-figures.ts";
 import {
 	type Checks,
-	original,
 	sendChecks,
 	storedSamples,
+	v1Test,
 	writeWorkload,
 } from "./workload.ts";
 
@@ -29,7 +29,7 @@ type Scope = Pick<TestContext, "after">;
 async function startDaemon(t: Scope, directory: string) {
 	const { plugins } = await writeWorkload(directory);
 	const pair = await writeTestKeyPair(directory);
-	// at log-level warn the daemon does not say which one it took
+	// at log-level warn the daemon does not log the port that it took
 	const port = await freePort();
 	const daemon = startProgram(
 		t,
@@ -44,7 +44,7 @@ async function startDaemon(t: Scope, directory: string) {
 		],
 		{ directory },
 	);
-	// a kill would leave running plugins behind
+	// SIGKILL would leave running plugins behind
 	t.after(async () => {
 		daemon.process.kill("SIGTERM");
 		await Promise.race([
@@ -55,7 +55,7 @@ async function startDaemon(t: Scope, directory: string) {
 	return { ...daemon, port, pid: daemon.process.pid ?? 0 };
 }
 
-/** When it answers; throws when it ends or the run is stopped before. */
+/** Waits until the daemon answers. Throws if it ends or the run is aborted before. */
 async function untilItAnswers(port: number, stopped: AbortSignal) {
 	await eventually("the daemon answers", () => {
 		stopped.throwIfAborted();
@@ -67,9 +67,9 @@ async function untilItAnswers(port: number, stopped: AbortSignal) {
 }
 
 /**
- * One run: starts the daemon, sends the checks, is idle for the rest of the
- * time, and measures. Nothing drains the store. Throws the signal's reason when
- * it is aborted, and when the daemon ends by itself.
+ * Makes one run: starts the daemon, sends the checks, idles for the rest of the time,
+ * and measures. Nothing drains the store. Throws the signal's reason if the run is
+ * aborted, and an error if the daemon ends by itself.
  */
 export async function soak(
 	t: Scope,
@@ -96,7 +96,7 @@ export async function soak(
 	const listening = performance.now();
 	const cpuAtStart = cpuOf(pid);
 	const checks: Checks = {
-		planned: Math.round((original.checks * minutes) / original.minutes),
+		planned: Math.round((v1Test.checks * minutes) / v1Test.minutes),
 		sent: 0,
 		failed: 0,
 		latencies: [],
@@ -126,7 +126,7 @@ export async function soak(
 			`database ${Math.round(latest.databaseKilobytes)} KB`,
 		].join(", ");
 	};
-	/** Looks every five seconds, at times that do not drift. */
+	/** Measures every five seconds, without drift. */
 	const watch = async (signal: AbortSignal) => {
 		const until = (seconds: number) =>
 			pause(

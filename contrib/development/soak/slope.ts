@@ -4,7 +4,7 @@ export interface Point {
 	y: number;
 }
 
-/** How fast `y` grows with `x`, and how far that can be trusted. */
+/** How fast `y` grows with `x`, and the standard error of that. */
 export interface Slope {
 	slope: number;
 	standardError: number;
@@ -14,11 +14,11 @@ const sum = (numbers: readonly number[]) =>
 	numbers.reduce((total, number) => total + number, 0);
 
 /**
- * The slope by least squares. Its standard error is that of independent points
- * times sqrt((1 + r) / (1 - r)), where r is how alike neighbours' distances from
- * the line are: resident memory stays where it was from one sample to the next,
- * and without this any wandering would look certain. Infinite where the points
- * say nothing: fewer than three, or all at one `x`.
+ * Fits a line by least squares. The standard error is that of independent points times
+ * sqrt((1 + r) / (1 - r)), where r is the correlation of neighbouring residuals:
+ * consecutive samples of resident memory depend on each other, and without this factor a
+ * random walk would look significant. The error is infinite for fewer than three points,
+ * or if all have the same `x`.
  */
 export function slopeOf(points: readonly Point[]): Slope {
 	const count = points.length;
@@ -45,11 +45,11 @@ export function slopeOf(points: readonly Point[]): Slope {
 	};
 }
 
-/** The least slope that counts as growth: it must stand out, and it must matter. */
-export const leastGrowth = ({ standardError }: Slope, matters: number) =>
+/** The minimum slope that counts as growth: statistically significant, and at least `matters`. */
+export const minGrowth = ({ standardError }: Slope, matters: number) =>
 	Math.max(matters, 2 * standardError);
 
-/** The smallest number that this part of them, from 0 to 1, does not exceed. */
+/** The percentile of the numbers, for a share from 0 to 1. */
 export function percentile(numbers: readonly number[], part: number): number {
 	const sorted = [...numbers].sort((a, b) => a - b);
 	const index = Math.ceil(part * sorted.length) - 1;

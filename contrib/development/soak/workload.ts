@@ -3,16 +3,16 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { post, send } from "../../../test/support/https.ts";
 
-/** What the original's test put on its daemon, in `minutes`. */
-export const original = {
+/** The load of v1's test, within `minutes`. */
+export const v1Test = {
 	minutes: 45,
 	checks: 10_000,
 	pauseMilliseconds: 100,
-	/** Processes a minute that print a metric each: 200 and one more. */
+	/** Processes a minute that print one metric each: 200 plus one. */
 	metricPlugins: 201,
 };
 
-// one process each, which prints the time of the run
+// each is one process, which prints the current time
 const metricPlugin = `#!/bin/sh
 exec date "+soak.metric.$1%t$1%t%s"
 `;
@@ -31,7 +31,7 @@ export async function writeWorkload(directory: string) {
 		await chmod(join(plugins, name), 0o755);
 	}
 	const entries = Array.from(
-		{ length: original.metricPlugins },
+		{ length: v1Test.metricPlugins },
 		(_, number) =>
 			`  - plugin_name: metrics_soak\n    plugin_option: "${number}"\n`,
 	);
@@ -40,11 +40,11 @@ export async function writeWorkload(directory: string) {
 	return { plugins };
 }
 
-/** What the checks of a run came to. */
+/** Results of a run's checks. */
 export interface Checks {
 	planned: number;
 	sent: number;
-	/** Not 200, not 0, no answer at all. */
+	/** Checks with another status than 200, another result than 0, or no answer. */
 	failed: number;
 	firstFailure?: string;
 	/** From before the connection to the end of the answer, in milliseconds. */
@@ -64,7 +64,7 @@ async function check(port: number, signal: AbortSignal) {
 	if (status !== 200 || value !== 0) throw new Error(`${status} ${text}`);
 }
 
-/** Sends the checks, one after the other, each on a connection of its own. */
+/** Sends the checks one after the other, each on a new connection. */
 export async function sendChecks(
 	port: number,
 	checks: Checks,
@@ -81,13 +81,13 @@ export async function sendChecks(
 			checks.firstFailure ??= String(error);
 		}
 		checks.sent++;
-		await pause(original.pauseMilliseconds, undefined, { signal }).catch(
+		await pause(v1Test.pauseMilliseconds, undefined, { signal }).catch(
 			() => {},
 		);
 	}
 }
 
-/** How many samples the store holds; changes nothing. */
+/** The number of samples in the store. Changes nothing. */
 export async function storedSamples(port: number): Promise<number> {
 	const { json } = await post(port, "/metric/peek", { limit: 1000 });
 	const { metric_data: samples } = json as { metric_data: unknown[] | null };

@@ -63,7 +63,7 @@ test("each limit that is exceeded is a fault of its own", () => {
 		],
 		[
 			{ other: { ...quiet, kept: waited(1001) } },
-			"GET / on a kept connection waited 1001 ms (control 15 ms)",
+			"GET / on a persistent connection waited 1001 ms (control 15 ms)",
 		],
 		[
 			{ other: { ...quiet, check: waited(30, { 200: 8, 503: 2 }) } },

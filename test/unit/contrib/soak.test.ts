@@ -14,7 +14,7 @@ import {
 	parseMachine,
 } from "../../../contrib/development/soak/process-figures.ts";
 import {
-	leastGrowth,
+	minGrowth,
 	percentile,
 	slopeOf,
 } from "../../../contrib/development/soak/slope.ts";
@@ -58,8 +58,8 @@ describe("slope", () => {
 	});
 
 	test("counts as growth when it stands out and matters", () => {
-		assert.equal(leastGrowth({ slope: 0, standardError: 10 }, 100), 100);
-		assert.equal(leastGrowth({ slope: 0, standardError: 80 }, 100), 160);
+		assert.equal(minGrowth({ slope: 0, standardError: 10 }, 100), 100);
+		assert.equal(minGrowth({ slope: 0, standardError: 80 }, 100), 160);
 	});
 });
 

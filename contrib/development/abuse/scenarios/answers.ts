@@ -3,7 +3,7 @@ import { eventually } from "../../../../test/support/eventually.ts";
 import { check, postText, relayed } from "../requests.ts";
 import type { Attack, Scenario } from "../scenario.ts";
 
-/** What must be answered though it looks like an attack. */
+/** Legitimate load that looks like an attack; all of it must be answered. */
 const bastion: Scenario = {
 	name: "200 two-second checks at once through a bastion",
 	seconds: 40,
@@ -23,7 +23,7 @@ const bastion: Scenario = {
 	},
 };
 
-/** The patience of a bastion, and a plugin on either side of it. */
+/** The time limit of a bastion, with a plugin above and one below it. */
 const patience: Scenario = {
 	name: "plugins of 6 s and 3.8 s behind a bastion that waits 4 s",
 	flags: () => ["--proxy-timeout-seconds", "4"],
@@ -56,7 +56,7 @@ const patience: Scenario = {
 	},
 };
 
-/** Sends a whole request, ends its own side, and gives what comes after that. */
+/** Sends a whole request, closes the sending side, and returns the answer. */
 async function halfClosed(attack: Attack, path: string, body: unknown) {
 	const wire = attack.wire();
 	if (!(await wire.opened)) return "not opened";

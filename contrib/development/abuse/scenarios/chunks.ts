@@ -10,7 +10,7 @@ import { pour } from "../wires.ts";
 
 const mebibyte = 1_048_576;
 
-/** Bodies up to the limit, each byte in a chunk of its own. */
+/** Bodies up to the limit, with each byte in a chunk of its own. */
 const bodies = (path: string): Scenario => ({
 	name: `8 bodies in one-byte chunks to ${path}`,
 	seconds: 20,
@@ -20,7 +20,7 @@ const bodies = (path: string): Scenario => ({
 				const wire = attack.wire();
 				if (!(await wire.opened)) return;
 				wire.socket.write(chunkedHead(path));
-				// just under the limit, and never ended
+				// just under the limit, and without an end
 				await pour(wire, oneByteChunks(16 * mebibyte - 1));
 				await Promise.race([wire.closed, attack.hold()]);
 			}),
@@ -29,7 +29,7 @@ const bodies = (path: string): Scenario => ({
 	},
 });
 
-/** Bytes around a body that belong to no body, without an end. */
+/** Endless bytes around a body that are not part of it. */
 const around = (
 	name: string,
 	begin: string,
@@ -55,7 +55,7 @@ const around = (
 	},
 });
 
-/** Asks through a hop, several at once, and reads the answers. */
+/** Relays several requests at once through a hop, and reads the answers. */
 async function askThrough(attack: Attack, hop: string, atOnce: number) {
 	const ask = () => attack.ask({ path: "/proxy", body: relayed([hop]) });
 	await Promise.all(Array.from({ length: atOnce }, ask));

@@ -1,14 +1,14 @@
 import { check, postText } from "../requests.ts";
 import type { Attack, Scenario } from "../scenario.ts";
 
-/** More than any limit of what plugins may leave behind would sensibly allow. */
-const mostLeft = 512;
+/** More processes left behind than any sensible limit allows. */
+const maxLeft = 512;
 
-/** Checks that leave a child behind, as fast as they are answered. */
+/** Checks that leave a child behind, as fast as the agent answers them. */
 const leaving = (name: string, plugin: string): Scenario => ({
 	name: `800 checks that leave a child, its output ${name}`,
 	seconds: 30,
-	// the children sleep for thirty
+	// the children sleep for thirty seconds
 	settleSeconds: 40,
 	async run(attack) {
 		let left = 800;
@@ -25,14 +25,14 @@ const leaving = (name: string, plugin: string): Scenario => ({
 		};
 		const there = attack.processes();
 		attack.tally.count(
-			`/status with ${there} processes there: ${JSON.stringify(commands)}`,
+			`/status with ${there} remaining processes: ${JSON.stringify(commands)}`,
 		);
 		const counted = Object.values(commands ?? {})
 			.filter(Number)
 			.map(Number);
 		return [
-			...(there > mostLeft ? [`${there} processes left behind at once`] : []),
-			// some end between the answer and the look
+			...(there > maxLeft ? [`${there} processes left behind at once`] : []),
+			// some end between the answer and the count
 			...(counted.some((number) => number >= there / 2)
 				? []
 				: [`/status counts no processes while ${there} are left behind`]),

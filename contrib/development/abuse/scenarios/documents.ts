@@ -2,8 +2,8 @@ import { check } from "../requests.ts";
 import type { Scenario } from "../scenario.ts";
 
 /**
- * Just under the largest body that the default settings take, and under what an
- * operation may reasonably have for its own limit; the smallest first.
+ * Sizes just under the default limit for bodies, and under sensible limits of single
+ * operations; the smallest first.
  */
 const sizes = [
 	["64 KiB", 65_536],
@@ -12,10 +12,10 @@ const sizes = [
 	["16 MiB", 16 * 1_048_576],
 ] as const;
 
-/** What a place adds to a value, at most. */
+/** Maximum number of bytes that a body adds around a value. */
 const roomForPlace = 200;
 
-/** As many of the pieces as fit into so many bytes, between two ends. */
+/** As many pieces as fit into this many bytes, between a beginning and an end. */
 function filled(
 	bytes: number,
 	begin: string,
@@ -41,7 +41,7 @@ const nested = (bytes: number, open: string, inner: string, close: string) => {
 	return open.repeat(depth) + inner + close.repeat(depth);
 };
 
-/** JSON values of at most so many bytes that cost more than these. */
+/** JSON values that take far more memory or time than their bytes suggest, by their maximum size. */
 export const values: Readonly<Record<string, (bytes: number) => string>> = {
 	"a million keys": (bytes) =>
 		filled(bytes, "{", (number) => `"k${number}":0`, "}"),
@@ -56,7 +56,7 @@ export const values: Readonly<Record<string, (bytes: number) => string>> = {
 		`"${"\\u00e9".repeat(Math.floor((bytes - 2) / 6))}"`,
 };
 
-/** Where a value stands in the body of each operation. */
+/** A body for each operation with the value in it. */
 export const places: readonly (readonly [
 	path: string,
 	body: (value: string) => string,
@@ -108,7 +108,7 @@ const shaped = (name: string, value: (bytes: number) => string): Scenario => ({
 	},
 });
 
-/** Samples as they may be, as many as the limits take. */
+/** Valid samples, as many as the limits allow. */
 const appends: Scenario = {
 	name: "appends of 15 MB of good samples, 8 at once",
 	seconds: 15,
@@ -132,11 +132,11 @@ const appends: Scenario = {
 	},
 };
 
-/** A configuration that is accepted, and run a minute later. */
+/** A configuration that the agent accepts and runs a minute later. */
 const plugins: Scenario = {
 	name: "a configuration of 15,000 slow metric plugins, and its pass",
 	seconds: 75,
-	// the pass goes on
+	// the pass continues
 	keeps: { processes: 64 },
 	settleSeconds: 10,
 	async run(attack) {

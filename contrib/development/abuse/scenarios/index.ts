@@ -6,7 +6,7 @@ import { documentScenarios } from "./documents.ts";
 import { placeScenarios } from "./places.ts";
 import { unreadScenarios } from "./unread.ts";
 
-/** Every scenario, in the order they are played. */
+/** Every scenario, in the order of play. */
 export const scenarios: readonly Scenario[] = [
 	...answerScenarios,
 	...chunkScenarios,

@@ -4,10 +4,10 @@ import type { Attack, Scenario } from "../scenario.ts";
 import { dribble, pour } from "../wires.ts";
 
 const denied = "127.0.0.66";
-/** All that ask, and not the denied one. */
+/** All clients except the denied one. */
 const allowing = () => ["-A", "127.0.0.0/26"];
 
-/** Opens a connection again and again, each time doing something with it until it is gone. */
+/** Opens connection after connection, and uses each until it ends. */
 async function again(
 	attack: Attack,
 	parallel: number,
@@ -57,7 +57,7 @@ const deniedScenarios: Scenario[] = [
 	},
 ];
 
-/** A ClientHello and nothing after it: what a client of TLS sends first, recorded once. */
+/** A recorded ClientHello, the first message of a TLS client, and nothing after it. */
 async function clientHello(attack: Attack): Promise<Buffer> {
 	const { createServer } = await import("node:net");
 	const { connect } = await import("node:tls");
@@ -80,7 +80,7 @@ async function clientHello(attack: Attack): Promise<Buffer> {
 	});
 }
 
-/** Opens connections, and again those that the agent ends. */
+/** Opens connections, and reopens those that the agent closes. */
 const kept = (
 	name: string,
 	count: number,
@@ -150,7 +150,7 @@ const stalled = (count: number): Scenario => ({
 	},
 });
 
-/** Headers that come a byte at a time. */
+/** Headers that arrive a byte at a time. */
 const slowHeaders = (count: number) =>
 	kept(
 		"connections with 16 KB of headers, a byte each 50 ms",
@@ -158,7 +158,7 @@ const slowHeaders = (count: number) =>
 		async (attack) => {
 			const wire = attack.wire();
 			if (!(await wire.opened)) return;
-			// most at once, then slowly
+			// the bulk at once, the rest slowly
 			wire.socket.write(
 				`GET / HTTP/1.1\r\nHost: agent\r\nX: ${"x".repeat(12_000)}`,
 			);
@@ -205,7 +205,7 @@ const slowChecks: Scenario = {
 	},
 };
 
-/** Relays to hops that do not answer, which hold their places. */
+/** Relays to hops that do not answer and so hold their places. */
 const deadHops = (name: string, start: typeof silentHop): Scenario => ({
 	name: `800 relays to 8 hops that ${name}`,
 	seconds: 20,
@@ -224,7 +224,7 @@ const deadHops = (name: string, start: typeof silentHop): Scenario => ({
 			}),
 		);
 		await Promise.all(dead);
-		// of another client, through the same bastion
+		// another client, through the same bastion
 		const unmet: string[] = [];
 		const started = performance.now();
 		while (!attack.over.aborted && performance.now() - started < 10_000) {
@@ -249,10 +249,10 @@ const deadHops = (name: string, start: typeof silentHop): Scenario => ({
 	},
 });
 
-/** One request that becomes sixteen, each of which the agent asks of itself. */
+/** One request that becomes sixteen, because the agent relays each to itself. */
 const throughItself: Scenario = {
 	name: "200 relays of 15 hops that are all the agent itself",
-	// both ends of what it keeps to itself
+	// both ends of its connections to itself
 	keeps: { descriptors: 128 },
 	seconds: 20,
 	async run(attack) {

@@ -5,7 +5,7 @@ import { pour, sip } from "../wires.ts";
 
 const mebibyte = 1_048_576;
 
-/** Fills the buffer with some 10 MB of samples, so that a peek answers its most. */
+/** Fills the buffer with some 10 MB of samples, so that a peek returns its maximum. */
 async function fillBuffer(attack: Attack) {
 	const now = Math.floor(Date.now() / 1000);
 	for (let part = 0; part < 50; part++) {
@@ -22,7 +22,7 @@ async function fillBuffer(attack: Attack) {
 	}
 }
 
-/** Opens connections that send a request and do not read what comes. */
+/** Opens connections that send a request and do not read the answer. */
 async function unread(attack: Attack, count: number, text: string) {
 	const wires = await Promise.all(
 		Array.from({ length: count }, async () => {
@@ -84,7 +84,7 @@ const peeks: Scenario[] = [
 	},
 ];
 
-/** Relayed answers that nobody takes. */
+/** Relayed answers that nobody reads. */
 const relays = (count: number): Scenario => ({
 	name: `${count} relayed answers of 30 MiB, not read`,
 	seconds: 20,
@@ -100,7 +100,7 @@ const relays = (count: number): Scenario => ({
 	},
 });
 
-/** Many requests on a connection behind a slow one, all sent before any answer. */
+/** Many pipelined requests on a connection, behind a slow one. */
 const pipelined = (
 	requests: number,
 	connections: number,
@@ -126,7 +126,7 @@ const pipelined = (
 	},
 });
 
-/** Snapshots of 3.6 MB each, which the settings have to allow first. */
+/** Snapshots of 3.6 MB each; the scenario first sets the limits that allow them. */
 const machineStates: Scenario = {
 	name: "60 machine states of 3.6 MB, not read",
 	seconds: 20,

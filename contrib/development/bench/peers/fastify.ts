@@ -1,4 +1,4 @@
-// Fastify and nothing else: fastify.js PORT CERTIFICATE KEY
+// Bare Fastify: fastify.js PORT CERTIFICATE KEY
 import fastify from "fastify";
 import { loadKeyPair, tlsOptions } from "../../../../src/tls/key-pair.ts";
 

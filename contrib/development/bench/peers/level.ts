@@ -1,5 +1,5 @@
-// LevelDB and nothing else: writes a value again and again, each synced, or the
-// metrics of a week; then says what it did.
+// Bare LevelDB: writes a value over and over, each time synced, or the metrics of a
+// week; then prints the results.
 //	level.js append DIRECTORY ours|plain SAMPLES SECONDS
 //	level.js week DIRECTORY MINUTES SAMPLES
 import { Level as Database } from "level";
@@ -9,7 +9,7 @@ import { batchOf } from "../batch.ts";
 
 const [what, directory = "", ...rest] = process.argv.slice(2);
 
-/** Bytes of values that are deleted at once, as much as the agent hands out. */
+/** Bytes of values to delete at once, as many as one drain of the agent returns. */
 const drainedBytes = 8 * 1024 * 1024;
 
 async function open(options: "ours" | "plain") {
@@ -44,7 +44,7 @@ async function drain(level: Level) {
 async function append(
 	options: "ours" | "plain",
 	samples: number,
-	most: number,
+	seconds: number,
 ) {
 	const level = await open(options);
 	const now = Math.floor(Date.now() / 1000);
@@ -52,7 +52,7 @@ async function append(
 	const before = process.cpuUsage();
 	const begun = performance.now();
 	let written = 0;
-	while (performance.now() - begun < 1000 * most)
+	while (performance.now() - begun < 1000 * seconds)
 		await level.put(metricKey(now, written++), value, { sync: true });
 	const appended = performance.now();
 	const used = process.cpuUsage(before);

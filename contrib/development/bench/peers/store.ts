@@ -1,5 +1,5 @@
-// The agent's store and nothing else: appends samples as its handler does, so
-// many at once, each synced; then drains them and says what it did.
+// The bare store of the agent: appends samples as its handler does, some at once, each
+// synced; then drains them and prints the results.
 //	store.js DIRECTORY SAMPLES AT-ONCE SECONDS
 import { openDatabase } from "../../../../src/store/database.ts";
 import {
@@ -11,9 +11,9 @@ import { createRetentionClock } from "../../../../src/store/retention.ts";
 import { batchOf } from "../batch.ts";
 
 const [directory = "", ...numbers] = process.argv.slice(2);
-const [samples = 0, atOnce = 0, most = 0] = numbers.map(Number);
+const [samples = 0, atOnce = 0, seconds = 0] = numbers.map(Number);
 
-/** What one drain takes at most, as the agent's handler has it. */
+/** Limits of one drain, as in the agent's handler. */
 const limits = { seconds: 60, bytes: 8 * 1024 * 1024 };
 
 const complain = (line: string) => void process.stderr.write(`${line}\n`);
@@ -46,7 +46,7 @@ let written = 0;
 const before = process.cpuUsage();
 const begun = performance.now();
 const appendInTurn = async () => {
-	while (performance.now() - begun < 1000 * most) {
+	while (performance.now() - begun < 1000 * seconds) {
 		await buffer.append(batch);
 		written++;
 	}
