@@ -2,11 +2,11 @@ import type { Fields, Log } from "../log.ts";
 import { createLogRepeats, type LogRepeats } from "../log-repeats.ts";
 import type { Answered } from "./reply.ts";
 
-/** Paths come from clients, who may send sixteen kilobytes of them. */
-const mostCharacters = 200;
+/** Limit of a logged path, as clients may send sixteen kilobytes. */
+const maxCharacters = 200;
 
-const cut = (text: string, most = mostCharacters) =>
-	text.length > most ? `${text.slice(0, most)}...` : text;
+const cut = (text: string, max = maxCharacters) =>
+	text.length > max ? `${text.slice(0, max)}...` : text;
 
 /** `192.0.2.7:51234`, `[2001:db8::7]:51234`. */
 function address({ client, clientPort }: Answered): string {
@@ -18,7 +18,7 @@ const rounded = (milliseconds: number) => Math.round(milliseconds * 10) / 10;
 
 function reasonOf({ refusal, facts, isCut, status }: Answered) {
 	const reason = refusal ?? facts.reason;
-	if (reason !== undefined) return cut(reason, 4 * mostCharacters);
+	if (reason !== undefined) return cut(reason, 4 * maxCharacters);
 	if (status === undefined) return "the connection ended before the answer";
 	return isCut ? "the connection ended within the answer" : undefined;
 }
@@ -41,19 +41,22 @@ function fieldsOf(answered: Answered): Fields {
 	};
 }
 
-/** A hop that answers again within this time comes and goes. */
-const leastOutageMilliseconds = 60_000;
+/** After a shorter outage, a hop that answers again counts as flapping: no line says that it is well. */
+const minOutageMilliseconds = 60_000;
 
 const hopSubject = (hop: string) => JSON.stringify([cut(hop)]);
 
-/** Who is the matter: a next hop that does not answer, for all clients, or else the client with its operation. */
+/**
+ * The subject of a failure: a next hop that does not answer, for all clients; otherwise the client
+ * and operation.
+ */
 function subjectOf({ client, operationId = "", facts, refusal }: Answered) {
 	return facts.hop === undefined || facts.hopAnswered || refusal !== undefined
 		? JSON.stringify([client, operationId])
 		: hopSubject(facts.hop);
 }
 
-/** The same for what is refused or fails for the same reason, whatever the figures in it. */
+/** The cause of a failure; equal for equal reasons, whatever the numbers in them. */
 function causeOf(answered: Answered) {
 	const { facts, status, target, operationId } = answered;
 	const names = [facts.hop, facts.plugin, facts.command, operationId ?? target];
@@ -66,12 +69,11 @@ function causeOf(answered: Answered) {
 }
 
 /**
- * Writes a line for each request that is over: at `info`, or at `warning` when it
- * was refused or failed. Of requests that are refused or fail again and again for the
- * same reason the first one alone is a warning, and once an hour a line says how many
- * there were. A denied peer has its own line at `error`. Options of plugins and
- * commands, which may be passwords, are shown at `debug` only.
- * @param repeats keeps what lasts from filling the log
+ * Logs each finished request: at `info`, or at `warning` if it was refused or failed. If requests
+ * are refused or fail repeatedly for the same reason, only the first is a warning, and an hourly
+ * line gives their number. A denied peer is logged at `error` when it connects. Options of plugins
+ * and commands may be passwords, so they appear only at `debug`.
+ * @param repeats keeps lasting failures from filling the log
  */
 export function createAccessLog(
 	log: Pick<Log, "debug" | "info" | "warning" | "error">,
@@ -79,7 +81,7 @@ export function createAccessLog(
 ): (answered: Answered) => void {
 	return (answered) => {
 		const { facts, refusal, status = 0, isDenied } = answered;
-		// a health check that only connects ends so
+		// a health check that only connects ends this way
 		const isSilent = status === 408 && answered.method === "";
 		const failed =
 			(refusal !== undefined && !isDenied && !isSilent) || status >= 500;
@@ -88,7 +90,7 @@ export function createAccessLog(
 			repeats.right(
 				hopSubject(hop),
 				`relay to ${cut(hop)}`,
-				leastOutageMilliseconds,
+				minOutageMilliseconds,
 			);
 		const fields = () => fieldsOf(answered);
 		const isNews =

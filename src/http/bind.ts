@@ -11,31 +11,31 @@ import { fieldName, shown } from "./json.ts";
 export interface OperationRequest {
 	query?: Record<string, string>;
 	headers?: Record<string, string | string[] | undefined>;
-	/** undefined is an absent body. */
+	/** undefined if there is no body. */
 	body?: unknown;
 }
 
-/** An operation of the contract, as a server needs it. */
+/** An operation of the contract, with its validation. */
 export interface BoundOperation {
 	operationId: string;
 	method: string;
-	/** As the contract writes it: `/machine-state/{key}`. */
+	/** As in the contract: `/machine-state/{key}`. */
 	path: string;
-	/** Its responses, to which replies are held. */
+	/** Its definition, with the responses that are allowed. */
 	operation: Operation;
-	/** The largest body that it takes, in bytes; undefined if it takes none. */
+	/** The largest allowed body, in bytes; undefined if the operation has no body. */
 	maxBodyBytes: number | undefined;
 	/**
-	 * Holds a request to the contract and gives its body in the contract's spelling.
-	 * @throws AgentError `bad-request` or `bad-body` for the first thing that is wrong
+	 * Validates a request and returns its body, with field names as spelled in the contract.
+	 * @throws AgentError `bad-request` or `bad-body` for the first violation
 	 */
 	accept(request: OperationRequest): unknown;
 }
 
-/** A contract bound to what answers it. */
+/** The operations of a contract. */
 export interface Bound {
 	readonly operations: readonly BoundOperation[];
-	/** Operations at a path, whatever the method; for what no route takes. */
+	/** Returns the operations at a path, whatever their method; used if no route matches. */
 	at(path: string): BoundOperation[];
 }
 
@@ -45,10 +45,10 @@ interface DeclaredBody {
 	"x-max-bytes"?: number;
 }
 
-/** The one place that knows openapi-backend: it holds requests to a contract. */
+/** Binds a contract through openapi-backend, which validates requests. */
 export async function bindContract(definition: object): Promise<Bound> {
 	const api = await new OpenAPIBackend({
-		// a generated constant has no descriptions, which the type asks for
+		// the generated constant lacks descriptions, which the type requires
 		definition: definition as Document,
 		quick: true,
 		ignoreTrailingSlashes: false,
@@ -67,11 +67,11 @@ export async function bindContract(definition: object): Promise<Bound> {
 		const bodyOf = (body: unknown) => {
 			if (!declared) return undefined;
 			if (body === undefined) {
-				// documented clients of v1 drain metrics with no body at all
+				// documented clients of v1 (Go) drain metrics without a body
 				if (!declared.required) return {};
 				throw new AgentError("bad-body", "body: required");
 			}
-			// openapi-backend would parse a string once more
+			// openapi-backend would parse a string again
 			if (typeof body !== "object" || body === null)
 				throw new AgentError(
 					"bad-body",
@@ -136,23 +136,23 @@ export async function bindContract(definition: object): Promise<Bound> {
 	};
 }
 
-/** The part of a JSON schema that names things. */
+/** The part of a JSON schema that has field names. */
 export interface NamedSchema {
 	properties?: Record<string, NamedSchema>;
 	items?: NamedSchema;
 }
 
-/** What a schema says of an object's names. */
+/** The field names of an object's schema. */
 interface Names {
-	/** The names as the schema spells them. */
+	/** Names as spelled in the schema. */
 	exact: ReadonlySet<string>;
-	/** The same by their lower case. */
+	/** Those names by their lower-case form. */
 	spellings: ReadonlyMap<string, string>;
-	/** Those below which there are names, too. */
+	/** The fields whose values have named fields, too. */
 	inner: readonly [string, NamedSchema][];
 }
 
-/** Every request asks for them, and an append for each of its 40,000 samples. */
+/** Cached, as every request needs them, and an append for each of up to 40,000 samples. */
 const known = new WeakMap<NamedSchema, Names>();
 
 function namesOf(
@@ -173,7 +173,7 @@ function namesOf(
 	return made;
 }
 
-/** Renames the fields of an object that the schema knows in another letter case. */
+/** Renames fields that match the schema only when case is ignored. */
 function renameFields(
 	fields: Record<string, unknown>,
 	{ exact, spellings }: Names,
@@ -193,10 +193,9 @@ function renameFields(
 }
 
 /**
- * Gives the fields of a parsed document the schema's spelling, whatever their letter
- * case: Go's decoder matches so, and clients depend on it. The exact spelling wins,
- * and of others the last one. Unknown names stay, and so do those of maps, such as
- * metrics. Changes the value itself.
+ * Renames the fields of a parsed document to the schema's spelling, ignoring case, because Go's
+ * decoder does so and clients depend on it. The exact spelling wins; among others, the last one.
+ * Unknown names stay, and so do the keys of maps, such as metrics. Changes the value in place.
  */
 export function matchLetterCase(value: unknown, schema: NamedSchema): void {
 	if (typeof value !== "object" || value === null) return;
@@ -214,7 +213,7 @@ export function matchLetterCase(value: unknown, schema: NamedSchema): void {
 		if (Object.hasOwn(fields, name)) matchLetterCase(fields[name], inner);
 }
 
-/** What the validator says of one violation; Ajv's ErrorObject has it. */
+/** One violation, the part of Ajv's ErrorObject that is used. */
 interface Violation {
 	keyword: string;
 	/** JSON pointer, such as `/requestBody/metric_data/3/hostname`. */
@@ -223,7 +222,7 @@ interface Violation {
 	message?: string;
 }
 
-/** A value that must not be shown. */
+/** Describes a value that may be a secret by its type. */
 function kindOf(value: unknown): string {
 	if (typeof value === "object" || value === undefined) return shown(value);
 	return `a ${typeof value}`;
@@ -231,7 +230,7 @@ function kindOf(value: unknown): string {
 
 const article = (type: string) => (/^[aio]/.test(type) ? "an" : "a");
 
-/** What a schema keyword asked for, in words; the value is added where it helps. */
+/** Explains a violation in words, with the value if it helps. */
 function complaint(
 	error: Violation,
 	value: unknown,
@@ -260,9 +259,9 @@ function complaint(
 }
 
 /**
- * The first violation of the contract as a problem that names the field and
- * the value; the log gets its type only, it may be a password in the wrong place. `request` is what was validated, by the first step of the
- * violation's path: `requestBody`, `path`, `header`.
+ * Turns the first violation into an error that names the field and the value. The log gets only the
+ * value's type, as it may be a misplaced password. `request` is the validated request, by the first
+ * step of the violation's path: `requestBody`, `query`, `header`.
  */
 function violation(
 	errors: readonly Violation[] | null | undefined,
@@ -270,7 +269,7 @@ function violation(
 ): AgentError {
 	const error = errors?.[0];
 	if (!error)
-		return new AgentError("bad-request", "not what the contract says");
+		return new AgentError("bad-request", "the request violates the contract");
 	const [part = "", ...steps] = error.instancePath
 		.split("/")
 		.slice(1)

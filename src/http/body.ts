@@ -3,17 +3,17 @@ import { collect, declaredLength } from "../collect.ts";
 import type { IncomingRequest } from "./request.ts";
 
 /**
- * Reads the body of a request whole. Its bytes count in memory until the request is
- * answered; while there is no room for them the client waits.
+ * Reads the whole body of a request. Its bytes count towards the memory budget until the request is
+ * answered; without room in the budget, the client waits.
  * @param limits.maxBytes of this body
- * @throws AgentError `body-too-large` over the limit, `busy` without room in time, `bad-body`
- * when the client breaks off
+ * @throws AgentError `body-too-large` above the limit, `busy` if there is no room in time,
+ * `bad-body` if the client disconnects
  */
 export async function readBody(
 	request: IncomingRequest,
 	limits: {
 		maxBytes: number;
-		/** What sets that limit, for the message; undefined if the contract does. */
+		/** The setting that sets the limit, for the message; undefined if the contract sets it. */
 		setting?: string;
 	},
 ): Promise<Buffer> {
@@ -29,7 +29,7 @@ export async function readBody(
 					`body: over the limit of ${maxBytes} bytes${setting ? ` (${setting})` : ""}`,
 				),
 			reserve: (bytes) => request.reserve(bytes, "body"),
-			// not before: a client that asks first need not send what is refused
+			// only now, so that a client that asks first does not send a body that is refused
 			begins: () => {
 				if (raw.headers.expect !== undefined) response.writeContinue();
 			},
@@ -37,7 +37,7 @@ export async function readBody(
 	} catch (error) {
 		if (!(error instanceof AgentError))
 			throw new AgentError("bad-body", "body: the connection broke off");
-		// read on and dropped: an answer sent into unread data would be lost to a reset
+		// drain the rest: with unread data, closing would reset the connection and lose the answer
 		request.connection.linger();
 		raw.resume();
 		throw error;

@@ -8,55 +8,55 @@ import { type Access, plainAddress } from "../protocol/access.ts";
 import { refusePlainHttp } from "./refusal.ts";
 import type { IncomingRequest } from "./request.ts";
 
-/** Denied peers may read why they are refused, a few at a time and not for long. */
+/** Denied peers may read the reason: at most this many at a time, and only briefly. */
 const maxDenied = 16;
 const deniedMilliseconds = 5_000;
 
-/** Connections that wait, before the agent serves any or when it serves as many as it may. */
+/** Limit of waiting connections, before the agent serves or when all places are taken. */
 const maxWaiting = 1_000;
 
-/** Handshakes at once. Each keeps the event loop busy for a millisecond or more. */
+/** Limit of concurrent handshakes, as each takes the event loop a millisecond or more. */
 const maxHandshakes = 32;
 
-/** Requests that a client may send ahead of their answers. */
+/** Limit of requests that a client sends ahead of their answers (pipelining). */
 const maxPipelined = 100;
 
-/** A connection whose last answer was sent stays so long at most, for what the client does next. */
+/** How long a connection stays open after its last answer, to learn whether that was delivered. */
 const lingerMilliseconds = 60_000;
 
-/** How often readers that do not read are looked for. */
+/** How often to check for clients that do not read their answers. */
 const sweepMilliseconds = 1_000;
 
-/** What decides whether a reader has its answer. */
+/** Times that decide whether an answer counts as delivered. */
 export interface DeliveryTimes {
-	/** A reader that resets the connection does so within this time, in milliseconds. */
+	/** Without a reset for this long after the answer was sent, it counts as delivered; in milliseconds. */
 	quiet: number;
-	/** A reader may take so long, in milliseconds, and longer for a large answer. */
+	/** A client has this long to read an answer, in milliseconds; longer for a large one. */
 	slow: number;
 }
 
 export const deliveryTimes: DeliveryTimes = { quiet: 3_000, slow: 60_000 };
 
-/** Beyond the first `slow` milliseconds, a reader takes an answer at least at this rate. */
+/** The minimum rate at which a client must read an answer, after the first `slow` milliseconds. */
 const minBytesPerMillisecond = 256;
 
 /**
- * A connection from its accept to its end. Its peer is allowed or denied once; its
- * requests are answered one after the other, however many of them came at once.
+ * A connection from its accept to its end. Its peer is allowed or denied once. Its requests run one
+ * after the other, even if several arrive at once.
  */
 export class Connection {
-	/** Address of the client, IPv4 also where it arrived mapped into IPv6. */
+	/** Address of the client; IPv4 even if it arrived mapped into IPv6. */
 	readonly client: string;
 	readonly clientPort: number | undefined;
 	/** The peer is not in allowed-hosts. */
 	readonly isDenied: boolean;
-	/** Its place among the handshakes, until its own is done. */
+	/** Its handshake place, until the handshake is done. */
 	shaking: Taken | undefined;
 	readonly #times: DeliveryTimes;
 	#socket: TLSSocket | undefined;
-	/** Requests without a whole answer, in their order; the first one runs. */
+	/** Requests that are not fully answered, in order; the first one runs. */
 	readonly #requests: IncomingRequest[] = [];
-	/** Settles whether the last answer was delivered, while that is open. */
+	/** Settles whether the last answer was delivered; undefined if that is settled. */
 	#delivery: ((isDelivered: boolean) => void) | undefined;
 
 	constructor(
@@ -70,13 +70,13 @@ export class Connection {
 		this.#times = times;
 	}
 
-	/** The handshake is done. */
+	/** Called when the handshake is done. */
 	secured(socket: TLSSocket): void {
 		this.#socket = socket;
 		this.shaking?.release();
-		// it may end its side after its request; before, its end is that of the handshake
+		// only now may the client close its side; during the handshake that ends the connection
 		socket.allowHalfOpen = true;
-		// an orderly end says that the reader has what was sent before
+		// an orderly end means that the client has received everything sent before
 		socket.once("end", () => this.#delivery?.(true));
 		socket.once("error", () => this.#delivery?.(false));
 		socket.once("close", () => {
@@ -93,9 +93,9 @@ export class Connection {
 		return this.#requests[0];
 	}
 
-	/** A request has arrived; it begins when those before it are over. */
+	/** Queues a request; it begins when the earlier ones are over. */
 	arrive(request: IncomingRequest): void {
-		// whoever sends another one has read the answer before
+		// a client that sends another request has read the previous answer
 		this.#delivery?.(true);
 		this.#requests.push(request);
 		request.response.once("close", () => this.#leave(request));
@@ -113,10 +113,10 @@ export class Connection {
 	}
 
 	/**
-	 * The connection outlives the answer to come, if that is its last one. Node would
-	 * close the socket at once: it would not hear of a reset, and a client that still
-	 * sends a body would lose the answer to one. This ends our side only, for a time.
-	 * It is the one place that changes what Node does.
+	 * Keeps the connection open for a time after the coming answer, if that is its last one. Node
+	 * would close the socket at once: it would not notice a reset, and a client that is still sending
+	 * a body would lose the answer to one. This ends only our side. It is the one place that
+	 * overrides Node's behaviour.
 	 */
 	linger(): void {
 		const socket = this.#socket;
@@ -128,7 +128,10 @@ export class Connection {
 		};
 	}
 
-	/** The reader has it when it sends its next request, ends the connection in order, or has not reset it for a time. */
+	/**
+	 * The answer is delivered when the client sends its next request, ends the connection in order,
+	 * or does not reset it for a time.
+	 */
 	#watchDelivery({ deliver, response }: IncomingRequest) {
 		const socket = this.#socket;
 		if (!deliver || !socket) return;
@@ -136,19 +139,19 @@ export class Connection {
 			clearTimeout(timer);
 			this.#delivery = undefined;
 			deliver(isDelivered);
-			// the prototype's again
+			// restore the prototype's method
 			Reflect.deleteProperty(socket, "destroySoon");
 			if (socket.writableEnded) socket.destroy();
 		};
 		const timer = setTimeout(() => settle(true), this.#times.quiet);
 		this.#delivery = settle;
-		// Node's `finish` says that the kernel has the answer; without it nobody has. A
-		// client that ended its side before that may have vanished: better twice than lost
+		// `finish` means that the kernel has the answer. A client that closed its side earlier may have
+		// vanished: better to deliver twice than to lose data
 		const isSent = response.writableFinished && !socket.destroyed;
 		if (!isSent || socket.readableEnded) settle(false);
 	}
 
-	/** Ends the connection if the reader of a complete answer takes it too slowly. */
+	/** Closes the connection if the client reads a complete answer too slowly. */
 	sweep(now: number): void {
 		const unread = this.current?.unread;
 		if (!unread) return;
@@ -160,23 +163,23 @@ export class Connection {
 
 /** The connections of a server. */
 export interface Connections {
-	/** A connection was accepted; it is unread. */
+	/** Takes an accepted connection from which nothing has been read. */
 	accept(socket: Socket): void;
-	/** The connection that a request came on. */
+	/** Returns the connection of a request's socket. */
 	of(socket: Socket): Connection | undefined;
-	/** Those accepted so far have waited unread for this; later ones are served at once. */
+	/** Starts serving: the connections held so far, and later ones at once. */
 	serve(): void;
-	/** Connections served now. */
+	/** Connections being served. */
 	readonly open: number;
-	/** Connections that wait for their turn. */
+	/** Connections waiting for a place. */
 	readonly waiting: number;
-	/** Ends those that wait. */
+	/** Closes the waiting connections. */
 	destroyWaiting(): void;
-	/** Ends every connection, served or not. */
+	/** Closes all connections. */
 	destroy(): void;
 }
 
-/** What identifies a TCP connection: TLS wraps the accepted socket in one that has the same. */
+/** Identifies a TCP connection by its addresses, which the TLS socket shares with the accepted one. */
 const identityOf = (socket: Socket) =>
 	[
 		socket.remoteAddress,
@@ -186,21 +189,20 @@ const identityOf = (socket: Socket) =>
 	].join(" ");
 
 /**
- * Decides when an accepted connection is served. Over the limit connections wait,
- * unread, where Node would reset them; v1 let them wait, too. Clients share the
- * places. Peers that are not allowed get a few places of their own, only as long as
- * it takes to read why.
- * @param parts.server gets the connections that are served; it does not listen itself
+ * Decides when an accepted connection is served. Above the limit, connections wait unread, as with
+ * v1 (Go); Node would reset them. Clients share the places. Denied peers have a few places of their
+ * own, only for as long as it takes to read the reason.
+ * @param parts.server gets the connections to serve; it does not listen itself
  */
 export function createConnections(parts: {
 	server: Server;
 	access: Access;
 	maxConnections: number;
-	/** How long a connection waits for its turn, in milliseconds. */
+	/** The longest wait for a place, in milliseconds. */
 	waitMilliseconds: number;
-	/** Until the first bytes. */
+	/** The longest wait for the first bytes, in milliseconds. */
 	handshakeMilliseconds: number;
-	/** A reader that takes longer, though its answer is small, is ended. */
+	/** The longest time a client may take to read a small answer, in milliseconds. */
 	idleMilliseconds: number;
 	times: DeliveryTimes;
 	log: Pick<Log, "info" | "warning" | "error">;
@@ -224,7 +226,7 @@ export function createConnections(parts: {
 	};
 	let isServing = false;
 
-	/** A connection waits, unread, for its share of a limit; undefined if it does not get it. */
+	/** Waits for a place, without reading from the connection; undefined if none becomes free in time. */
 	const waitFor = async (
 		limit: FairLimit,
 		timeoutMilliseconds: number,
@@ -270,7 +272,7 @@ export function createConnections(parts: {
 	};
 	server.prependListener("secureConnection", (socket) => {
 		const connection = byIdentity.get(identityOf(socket));
-		// it was reset meanwhile, and has no address any more
+		// after a reset, a socket no longer has an address
 		if (!connection) return socket.destroy();
 		connection.secured(socket);
 		secured.set(socket, connection);
@@ -285,17 +287,17 @@ export function createConnections(parts: {
 		admit(socket, connection);
 	};
 
-	/** Ends the oldest idle connection of the client that has most, if that is more than this one has. */
+	/** Closes the oldest idle connection of the client that has most, if it has more than this one. */
 	const makeRoom = (client: string) => {
 		const counts = new Map<string, number>();
 		for (const one of served.values())
 			counts.set(one.client, (counts.get(one.client) ?? 0) + 1);
-		let most = (counts.get(client) ?? 0) + 1;
+		let largest = (counts.get(client) ?? 0) + 1;
 		let victim: Socket | undefined;
 		for (const [socket, one] of served) {
 			const count = counts.get(one.client) ?? 0;
-			if (one.current || count <= most) continue;
-			most = count;
+			if (one.current || count <= largest) continue;
+			largest = count;
 			victim = socket;
 		}
 		victim?.destroy();
@@ -319,7 +321,7 @@ export function createConnections(parts: {
 
 	const deny = (socket: Socket, connection: Connection) => {
 		const { client } = connection;
-		// a connection that was reset has no address any more
+		// after a reset, a socket no longer has an address
 		if (socket.remoteAddress !== undefined)
 			trouble.wrong(client, {
 				kind: "denied",
@@ -360,7 +362,8 @@ export function createConnections(parts: {
 		socket.once("error", ignore).once("close", () => held.delete(socket));
 	};
 
-	// one timer for all of them: one for each request would cost a small one a tenth
+	// one timer for all connections: one for each request would take a tenth of a small request's
+	// time
 	const sweeping = setInterval(() => {
 		const now = performance.now();
 		for (const connection of served.values()) connection.sweep(now);
@@ -391,5 +394,5 @@ export function createConnections(parts: {
 	};
 }
 
-/** "close" follows */
+/** A "close" event follows every error. */
 const ignore = () => {};

@@ -6,7 +6,7 @@ import type { Answer } from "./reply.ts";
 
 const retryAfter = (seconds: number) => ({ "retry-after": String(seconds) });
 
-/** What HTTP makes of each code: the status, and headers. */
+/** Status and headers for each error code. */
 const forms: Readonly<
 	Record<ErrorCode, { status: number; headers?: Record<string, string> }>
 > = {
@@ -29,15 +29,15 @@ const forms: Readonly<
 	busy: { status: 503, headers: retryAfter(5) },
 	"relay-busy": { status: 503, headers: retryAfter(5) },
 	stopping: { status: 503, headers: retryAfter(5) },
-	// readers make room as they take metrics
+	// consumers make room when they take metrics
 	"store-full": { status: 503, headers: retryAfter(60) },
 	"store-unavailable": { status: 503, headers: retryAfter(10) },
 };
 
-/** The HTTP status of a code. */
+/** Returns the HTTP status of an error code. */
 export const statusOf = (code: ErrorCode): number => forms[code].status;
 
-/** What check and inventory clients decode whatever the status is. */
+/** The fields that check and inventory clients decode, whatever the status. */
 function clientShape(path: string, detail: string) {
 	switch (path) {
 		case "/monitor":
@@ -50,7 +50,7 @@ function clientShape(path: string, detail: string) {
 	}
 }
 
-/** The body of a problem (RFC 9457), in the shape that clients of the path decode as well. */
+/** Builds a problem's body (RFC 9457), with the fields that clients of the path decode. */
 export function problemBody({ code, message }: AgentError, path: string) {
 	const status = statusOf(code);
 	return {
@@ -63,8 +63,8 @@ export function problemBody({ code, message }: AgentError, path: string) {
 }
 
 /**
- * An error as an answer.
- * @param path of the operation as the contract writes it; "" if there is none
+ * Turns an error into an answer.
+ * @param path of the operation, as in the contract; "" if there is none
  */
 export function problemAnswer(
 	error: AgentError,
@@ -82,7 +82,7 @@ export function problemAnswer(
 	};
 }
 
-/** v1's words, because clients look for them. */
+/** The text of v1 (Go), because clients look for it. */
 const accessDenied: Answer = {
 	status: 403,
 	headers: {
@@ -93,10 +93,10 @@ const accessDenied: Answer = {
 	payload: "Access Denied\n",
 };
 
-/** Why a request is refused before anything is done: an error, or that its peer is not in allowed-hosts. */
+/** Why a request is refused before it runs: an error, or a peer that is not in allowed-hosts. */
 export type Objection = AgentError | "denied";
 
-/** An objection as an answer; parameters as for `problemAnswer`. */
+/** Turns an objection into an answer; the parameters are those of `problemAnswer`. */
 export const objectionAnswer = (
 	why: Objection,
 	path: string,
@@ -104,15 +104,15 @@ export const objectionAnswer = (
 ): Answer =>
 	why === "denied" ? accessDenied : problemAnswer(why, path, headers);
 
-/** An objection as the log and the figures want it. */
+/** Status and reason of an objection, for the access log and the agent's own metrics. */
 export const objectionRecord = (why: Objection) =>
 	why === "denied"
 		? { status: accessDenied.status, refusal: "Access Denied" }
 		: { status: statusOf(why.code), refusal: why.logged };
 
 /**
- * Whatever was thrown, as an AgentError. Anything else is the agent's own fault:
- * it goes to the log with its stack, once an hour for a path, and tells the client nothing.
+ * Turns anything thrown into an AgentError. Other errors are the agent's own fault: they are logged
+ * with their stack, once an hour for each path, and the client learns no details.
  */
 export function toAgentError(
 	error: unknown,

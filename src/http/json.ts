@@ -7,11 +7,11 @@ import { createLogRepeats } from "../log-repeats.ts";
 import { type DocumentLimits, type LargeList, outlineOf } from "./outline.ts";
 
 /** The default of max-body-bytes. */
-const largestBody = 16 * 1024 * 1024;
+const defaultMaxBytes = 16 * 1024 * 1024;
 
 /**
- * No request has more levels than a few; what walks a body may recurse this deep. A
- * sample of the usual kind has a value for every thirty bytes.
+ * The limits of a body. Real requests have only a few levels; recursive code can handle this many.
+ * A usual sample has one value for every thirty bytes.
  * @param maxBytes of the body
  */
 const limitsOf = (maxBytes: number): DocumentLimits => ({
@@ -21,13 +21,13 @@ const limitsOf = (maxBytes: number): DocumentLimits => ({
 	nameBytes: 4_096,
 });
 
-/** Names of fields come from clients. */
-const longestStep = 100;
+/** Limit of a field's name in a message, as names come from clients. */
+const maxStepLength = 100;
 
-/** `metric_data[3].hostname` from the steps that lead to a field. */
+/** Joins the steps to a field: `metric_data[3].hostname`. */
 export function fieldName(steps: readonly string[]): string {
 	const shortened = steps.map((step) =>
-		step.length > longestStep ? `${step.slice(0, longestStep)}...` : step,
+		step.length > maxStepLength ? `${step.slice(0, maxStepLength)}...` : step,
 	);
 	const name = shortened.reduce(
 		(path, step) =>
@@ -37,7 +37,7 @@ export function fieldName(steps: readonly string[]): string {
 	return name || "body";
 }
 
-/** A value in a message: short, and of things with contents only what they are. */
+/** Formats a value for a message: shortened, and only the kind of an array or object. */
 export function shown(value: unknown): string {
 	if (Array.isArray(value)) return "an array";
 	if (typeof value === "object" && value !== null) return "an object";
@@ -46,7 +46,10 @@ export function shown(value: unknown): string {
 	return JSON.stringify(value) ?? "nothing";
 }
 
-/** The steps to the first string, or field name, with a NUL in it; one path for the whole walk. */
+/**
+ * Returns the steps to the first string or field name that contains NUL. All calls share one array
+ * of steps.
+ */
 function findNul(value: unknown, steps: string[] = []): string[] | undefined {
 	if (typeof value === "string")
 		return value.includes("\0") ? steps : undefined;
@@ -59,7 +62,7 @@ function findNul(value: unknown, steps: string[] = []): string[] | undefined {
 	};
 	if (Array.isArray(value)) {
 		for (const [index, item] of value.entries()) {
-			// most of a large body are numbers: no step for each of them
+			// skip numbers, which are most of a large body
 			if (typeof item !== "string" && typeof item !== "object") continue;
 			const found = below(String(index), item);
 			if (found) return found;
@@ -73,12 +76,12 @@ function findNul(value: unknown, steps: string[] = []): string[] | undefined {
 	return undefined;
 }
 
-/** JSON text that begins at a byte of the body; AgentError `bad-body` where it is none. */
+/** Parses JSON text that begins at `offset` in the body. Throws AgentError `bad-body` if it is invalid. */
 function parseText(text: string, offset = 0): unknown {
 	try {
 		return JSON.parse(text);
 	} catch (error) {
-		// the parser's own words quote the body, where an api key may be
+		// the parser's message quotes the body, which may hold an API key
 		const position = /position (\d+)/.exec(String(error))?.[1];
 		const where = position
 			? ` (at character ${Number(position) + offset})`
@@ -88,10 +91,9 @@ function parseText(text: string, offset = 0): unknown {
 }
 
 /**
- * A document with a large list, parsed in slices with a turn for others between
- * them: JSON.parse takes the better part of a second for ten megabytes of names
- * it has never seen. The document is parsed with a mark in the list's place, the
- * slices as lists of their own.
+ * Parses a document with a large list in slices, yielding to the event loop between them:
+ * JSON.parse takes most of a second for ten megabytes of new names. The document is parsed with a
+ * marker in place of the list, and each slice as a list.
  */
 async function parseInSlices(
 	bytes: Buffer,
@@ -106,7 +108,7 @@ async function parseInSlices(
 		await nextTurn();
 		const text = `[${bytes.toString("utf8", begin, end)}]`;
 		const slice = parseText(text, begin - 1) as unknown[];
-		// two commas in a row, or one at the end
+		// empty because of two commas in a row, or one at the end
 		if (slice.length === 0)
 			throw new AgentError("bad-body", "body: not a JSON document");
 		for (const item of slice) items.push(item);
@@ -121,18 +123,18 @@ async function parseInSlices(
 }
 
 /**
- * A request body as JSON: one document, nothing behind it. Bytes that are not UTF-8
- * are read as U+FFFD, and `onReplaced` hears of it. An empty body and `null` are
- * undefined. Other requests have their turn between the steps of a large one.
- * @param options.maxBytes the largest body of its kind, which decides how much it may hold
- * @throws AgentError `bad-body` for everything else that is no JSON, for more than a
- * hundred levels, for too many values or names that are too long; `bad-request` for a NUL character in any
- * string: no path, no argument and no metric name can hold one
+ * Parses a request body, which must be exactly one JSON document. Bytes that are not UTF-8 are read
+ * as U+FFFD, and `onReplaced` is called. An empty body and `null` give undefined. Yields to the
+ * event loop between the steps of a large body.
+ * @param options.maxBytes the largest body of this operation, from which the other limits derive
+ * @throws AgentError `bad-body` if it is not JSON, has more than a hundred levels, too many values
+ * or too long names; `bad-request` for NUL in a string, as no path, argument or metric name can
+ * contain it
  */
 export async function parseBody(
 	given: Buffer,
 	{
-		maxBytes = largestBody,
+		maxBytes = defaultMaxBytes,
 		onReplaced = () => {},
 	}: { maxBytes?: number; onReplaced?: () => void } = {},
 ): Promise<unknown> {
@@ -157,12 +159,12 @@ export async function parseBody(
 	return value ?? undefined;
 }
 
-/** Bytes looked at before other work has its turn. */
+/** Bytes scanned before yielding to the event loop. */
 const turnBytes = 1024 * 1024;
 
 const replacement = Buffer.from("\u{fffd}");
 
-/** Length of the UTF-8 sequence at a place; 0 where there is none. */
+/** Returns the length of the UTF-8 sequence at this position; 0 if it is invalid. */
 function sequenceAt(bytes: Buffer, at: number): number {
 	const first = bytes[at] ?? 0;
 	if (first < 0x80) return 1;
@@ -171,7 +173,7 @@ function sequenceAt(bytes: Buffer, at: number): number {
 	for (let more = 1; more < length; more++)
 		if (((bytes[at + more] ?? 0) & 0xc0) !== 0x80) return 0;
 	const second = bytes[at + 1] ?? 0;
-	// longer than needed, half of a surrogate pair, beyond the last character
+	// overlong, a surrogate, or beyond U+10FFFF
 	const isBad =
 		(first === 0xe0 && second < 0xa0) ||
 		(first === 0xed && second > 0x9f) ||
@@ -180,7 +182,7 @@ function sequenceAt(bytes: Buffer, at: number): number {
 	return isBad ? 0 : length;
 }
 
-/** The bytes with U+FFFD in the place of every byte that is not UTF-8, as Go's decoder reads them. */
+/** Replaces every byte that is not UTF-8 by U+FFFD, as Go's decoder does. */
 export async function withReplacements(bytes: Buffer): Promise<Buffer> {
 	const parts: Buffer[] = [];
 	let from = 0;
@@ -202,13 +204,13 @@ export async function withReplacements(bytes: Buffer): Promise<Buffer> {
 	return Buffer.concat(parts);
 }
 
-/** Clients and their operations that are told apart. */
-const most = 1_000;
+/** Limit of remembered pairs of client and operation. */
+const maxSubjects = 1_000;
 
 /**
- * Logs that a client sends bodies that are not UTF-8: once an hour for each of its
- * operations, with the number of times.
- * @param parts.now a clock in milliseconds
+ * Logs clients whose bodies are not UTF-8: once an hour for each client and operation, with the
+ * number of times.
+ * @param parts.now a monotonic clock, in milliseconds
  */
 export function createUtf8Warnings(parts: {
 	log: Pick<Log, "warning" | "error">;
@@ -217,7 +219,7 @@ export function createUtf8Warnings(parts: {
 	const repeats = createLogRepeats({
 		log: parts.log,
 		elapsed: parts.now,
-		most,
+		maxKinds: maxSubjects,
 	});
 	return (client, operation) => {
 		const subject = `${operation} from ${client}`;
@@ -225,7 +227,7 @@ export function createUtf8Warnings(parts: {
 			kind: "not UTF-8",
 			level: "warning",
 			lines: [
-				`${subject}: the body is not UTF-8, its other bytes were replaced by U+FFFD`,
+				`${subject}: the body is not UTF-8, invalid bytes were replaced by U+FFFD`,
 			],
 		});
 	};

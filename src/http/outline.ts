@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** Bytes looked at before other work has its turn. */
+/** Bytes scanned before yielding to the event loop. */
 const turnBytes = 1024 * 1024;
 
-/** Bytes of a large list that are parsed at once. */
+/** Bytes of a large list parsed in one turn. */
 const sliceBytes = 256 * 1024;
 
 const quote = 0x22;
@@ -15,53 +15,53 @@ const closeList = 0x5d;
 const openObject = 0x7b;
 const closeObject = 0x7d;
 
-/** A list as a range of bytes, without its brackets, and commas to cut it at. */
+/** A list as a range of bytes, without its brackets, and the positions of commas to split it at. */
 export interface LargeList {
 	from: number;
 	to: number;
 	cuts: number[];
 }
 
-/** How much a document may hold, so that neither its parsing nor its values take too much. */
+/** Limits of a document, which bound the time of parsing and the memory of its values. */
 export interface DocumentLimits {
 	/** Levels of arrays and objects. */
 	levels: number;
 	/** Values in arrays and objects. */
 	values: number;
-	/** Values that are parsed at once: of a slice, or of a document without slices. */
+	/** Values parsed in one turn: those of a slice, or of a document without slices. */
 	valuesAtOnce: number;
 	/** Bytes of a field's name. */
 	nameBytes: number;
 }
 
-/** What JSON text looks like from outside; its strings are passed over. */
+/** The structure of JSON text, found without parsing it. */
 export interface Outline {
-	/** The limit that it is over, in words; the walk has ended there. */
+	/** The limit that it exceeds, in words; the scan stops there. */
 	excess: string | undefined;
-	/** The first list inside the outermost object that is worth cutting. */
+	/** The first list in the outermost object that is large enough to split. */
 	list: LargeList | undefined;
 }
 
-/** Where a walk is, between two turns. */
+/** The state of a scan between two turns. */
 interface Walk extends Outline {
 	inString: boolean;
 	isEscaped: boolean;
 	depth: number;
-	/** Values so far, in all and since the last cut. */
+	/** Values so far, in total and since the last cut. */
 	values: number;
 	sinceCut: number;
-	/** Where the last string begins and how long it is. */
+	/** Start and length of the last string. */
 	stringFrom: number;
 	stringBytes: number;
-	/** A list of the second level that has not ended. */
+	/** The current list of the second level. */
 	open: LargeList | undefined;
-	/** Where the slice begins that has not ended. */
+	/** Start of the current slice. */
 	sliceFrom: number;
 }
 
 /**
- * Walks from a byte to another. Runs for every byte of every request: without
- * `await` in it, and with its state in variables, it takes a third of the time.
+ * Scans a range of bytes. It runs for every byte of every request: without `await`, and with its
+ * state in local variables, it takes a third of the time.
  */
 function walk(
 	state: Walk,
@@ -78,7 +78,7 @@ function walk(
 				isEscaped = false;
 				continue;
 			}
-			// most bytes are in strings
+			// skip ahead, as most bytes are in strings
 			while (byte !== quote && byte !== backslash && ++at < end)
 				byte = bytes[at];
 			if (at === end) break;
@@ -132,9 +132,9 @@ function walk(
 }
 
 /**
- * Walks over JSON text without parsing it, with a turn for others every mebibyte.
- * Parsers, and whatever walks what they made, are defenceless against a million
- * levels or values: the walk ends at the first limit.
+ * Scans JSON text without parsing it, yielding to the event loop every mebibyte. It stops at the
+ * first exceeded limit, as neither parsers nor code that walks the parsed values can cope with a
+ * million levels or values.
  */
 export async function outlineOf(
 	bytes: Buffer,

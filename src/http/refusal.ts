@@ -6,7 +6,10 @@ import { type Objection, objectionAnswer } from "./errors.ts";
 import type { Answer } from "./reply.ts";
 import type { IncomingRequest } from "./request.ts";
 
-/** Only a web page sends these; a page in an operator's browser must not reach an agent. */
+/**
+ * Refuses requests with headers that only web pages send: a page in an operator's browser must not
+ * reach an agent.
+ */
 function fromWebPage({ headers }: IncomingMessage): AgentError | undefined {
 	const { origin } = headers;
 	const site = headers["sec-fetch-site"];
@@ -22,18 +25,18 @@ function fromWebPage({ headers }: IncomingMessage): AgentError | undefined {
 	);
 }
 
-/** Why the headers alone are enough to refuse a request. */
+/** Returns the reason if the headers alone make the request unacceptable. */
 export function unwelcome(request: IncomingMessage): AgentError | undefined {
-	// RFC 9112 3.2; Node would answer it itself, before the access rule
+	// RFC 9112 3.2; checked here because Node would answer before the access check
 	if (request.httpVersion === "1.1" && request.headers.host === undefined)
 		return new AgentError("bad-http", "host: required");
 	return fromWebPage(request);
 }
 
-/** A client that does not end its side of a refused connection has this long. */
+/** How long a refused connection stays open for a client that does not close its side. */
 const lingerMilliseconds = 1_000;
 
-/** The last answer on a connection where there is no response to write to. */
+/** Writes a final answer to a connection that has no response object, and ends it. */
 export function endWith(
 	socket: Duplex,
 	{ status, headers, payload }: Answer,
@@ -51,9 +54,9 @@ export function endWith(
 }
 
 /**
- * Not HTTP, or not in time. Answered on the socket, unless a request before it is
- * being answered there: these bytes would be taken for its answer. Gives the objection
- * that was answered.
+ * Refuses a connection whose data is not HTTP or did not arrive in time. The refusal is written to
+ * the socket, unless an earlier request is being answered there: the client would take these bytes
+ * for its answer. Returns the objection that was answered.
  */
 export function refuseConnection(
 	error: Error & { code?: string },
@@ -64,7 +67,7 @@ export function refuseConnection(
 	const isAnswering = current !== undefined && !current.isReading;
 	const isHttp =
 		error.code?.startsWith("HPE_") || error.code === "ERR_HTTP_REQUEST_TIMEOUT";
-	// without a handshake there is nobody to write to, and no end of waiting for one
+	// without a TLS handshake nothing can be written
 	if (!socket.writable || !isHttp || isAnswering) {
 		socket.destroy();
 		return undefined;
@@ -95,7 +98,7 @@ const methods = [
 	"TRACE ",
 ];
 
-/** What the first bytes of a connection are; `unclear` is a method that is not complete yet. */
+/** Classifies the first bytes of a connection; `unclear` is the beginning of a method. */
 function kindOf(bytes: Buffer): "HTTP" | "unclear" | "other" {
 	const text = bytes.toString("latin1", 0, 8);
 	if (methods.some((method) => text.startsWith(method))) return "HTTP";
@@ -104,24 +107,24 @@ function kindOf(bytes: Buffer): "HTTP" | "unclear" | "other" {
 		: "other";
 }
 
-/** Begins with the original's words. */
+/** Begins with the text of v1 (Go). */
 const useHttps: Answer = {
 	status: 400,
 	headers: { "content-type": "text/plain; charset=utf-8" },
 	payload: "Client sent an HTTP request to an HTTPS server. Use https://\n",
 };
 
-/** Answers and closes; what the client still sends is read and dropped, because a reset would cost it the answer. */
+/** Answers and closes. Further data is read and dropped, because a reset would lose the answer. */
 function refuse(socket: Socket) {
 	endWith(socket, useHttps);
 	socket.resume();
 }
 
 /**
- * Looks at the first bytes of a connection that nothing was read from. An HTTP
- * request without TLS is answered with 400; all else, TLS included, goes to
- * `serve`, with its bytes unread again. A client that sends too little is closed
- * after `waitMilliseconds`. `onRefused` hears why a connection does not get to `serve`.
+ * Inspects the first bytes of a connection that nothing was read from. An HTTP request without TLS
+ * is answered with 400; everything else, TLS included, goes to `serve`, with its bytes unread
+ * again. A client that sends too little within `waitMilliseconds` is disconnected. `onRefused` gets
+ * the reason why a connection does not reach `serve`.
  */
 export function refusePlainHttp(
 	socket: Socket,
@@ -140,11 +143,11 @@ export function refusePlainHttp(
 		over();
 		parts.onRefused("closed before it began");
 	};
-	// "close" follows
+	// a "close" event follows every error
 	const ignore = () => {};
 	const look = () => {
 		const chunk: Buffer | null = socket.read();
-		// the client has ended its side
+		// the client has closed its side
 		if (!chunk) return socket.destroy();
 		head = head ? Buffer.concat([head, chunk]) : chunk;
 		const kind = kindOf(head);

@@ -2,24 +2,24 @@ import type { Operation } from "openapi-backend";
 import type { Facts } from "../operation.ts";
 import { strictJson } from "../strict-json.ts";
 
-/** What a handler answered; the contract's types hold for each operation. */
+/** A handler's reply, without the types that the contract gives each operation. */
 export interface Replied {
 	status: number;
 	body?: unknown;
-	/** Media type, where the contract offers several. */
+	/** Media type, if the contract offers several. */
 	type?: string;
 	headers?: Record<string, string>;
 	delivered?: (ok: boolean) => void;
-	/** For the log and the figures. */
+	/** For the access log and the agent's own metrics. */
 	facts?: Facts;
 }
 
-/** An answer as it goes to the wire. */
+/** An answer, ready to send. */
 export interface Answer {
 	status: number;
 	headers: Record<string, string>;
 	payload: string | Uint8Array;
-	/** Told once whether the answer was delivered to the client. */
+	/** Called once with whether the client has received the answer. */
 	delivered?: ((ok: boolean) => void) | undefined;
 }
 
@@ -27,7 +27,7 @@ interface DeclaredReply {
 	content?: Record<string, unknown>;
 }
 
-// spelt as the original spells them
+// spelled as in v1 (Go)
 const contentTypes: Record<string, string> = {
 	"application/json": "application/json; charset=UTF-8",
 	"text/plain": "text/plain; charset=utf-8",
@@ -36,10 +36,10 @@ const contentTypes: Record<string, string> = {
 
 const isJson = (type: string) => /^application\/(\S+\+)?json$/.test(type);
 
-/** How replies of a status go to the wire. */
+/** The media type of replies with a status. */
 interface Form {
 	type: string | undefined;
-	/** The type as it is spelt in the header. */
+	/** The type as spelled in the header. */
 	contentType: string | undefined;
 	isJson: boolean;
 }
@@ -50,7 +50,7 @@ const formOf = (type: string | undefined): Form => ({
 	isJson: type !== undefined && isJson(type),
 });
 
-/** The form of a reply that names no media type: the only or first one declared for its status. */
+/** The form of a reply without a media type: the first one declared for its status. */
 function declaredForm(operation: Operation, status: number): Form {
 	const replies = operation.responses as Record<string, DeclaredReply>;
 	const declared = replies[status] ?? replies.default;
@@ -71,11 +71,11 @@ function payloadOf(body: unknown, { isJson }: Form): string {
 	return typeof body === "string" ? body : String(body ?? "");
 }
 
-/** Gives handlers' replies to an operation the form in which they go to the wire. */
+/** Creates a function that turns an operation's replies into answers. */
 export function createAnswers(
 	operation: Operation,
 ): (reply: Replied) => Answer {
-	// there are few statuses, and many replies
+	// cached, as there are few statuses and many replies
 	const forms = new Map<number, Form>();
 	const known = (status: number) => {
 		const form = forms.get(status) ?? declaredForm(operation, status);
@@ -85,7 +85,7 @@ export function createAnswers(
 	return ({ status, body, type, headers, delivered }) => {
 		const form = type === undefined ? known(status) : formOf(type);
 		const isRaw = body instanceof Uint8Array;
-		// what is passed through keeps the spelling it came with
+		// relayed bodies keep the spelling they came with
 		const contentType = isRaw ? form.type : form.contentType;
 		return {
 			status,
@@ -96,29 +96,29 @@ export function createAnswers(
 	};
 }
 
-/** A request and what became of it, as the log and the figures want it. */
+/** A finished request, for the access log and the agent's own metrics. */
 export interface Answered {
-	/** Address of the client, IPv4 also where it arrived mapped into IPv6. */
+	/** Address of the client; IPv4 even if it arrived mapped into IPv6. */
 	client: string;
-	/** The client's port; undefined when the connection was gone before anybody asked. */
+	/** The client's port; undefined if the connection closed too early to read it. */
 	clientPort?: number | undefined;
 	method: string;
-	/** What was asked for, without the query. */
+	/** The requested path, without the query. */
 	target: string;
-	/** As the contract writes it: `/machine-state/{key}`; undefined: the contract has no such path. */
+	/** As in the contract, `/machine-state/{key}`; undefined if the contract has no such path. */
 	path?: string | undefined;
-	/** undefined: the contract has no such operation. */
+	/** undefined if the contract has no such operation. */
 	operationId?: string | undefined;
-	/** undefined: the client went before there was an answer. */
+	/** undefined if the client disconnected before the answer. */
 	status?: number | undefined;
-	/** The connection ended before all of the answer was sent. */
+	/** Whether the connection ended before the whole answer was sent. */
 	isCut?: boolean | undefined;
-	/** Of the body sent; undefined without an answer. */
+	/** Bytes of the body sent; undefined without an answer. */
 	bytes?: number | undefined;
 	milliseconds: number;
-	/** The peer is not in allowed-hosts: said once for its connection already. */
+	/** The peer is not in allowed-hosts, which was logged when it connected. */
 	isDenied?: boolean | undefined;
-	/** Why it was refused; names the field, and the value unless that may be a secret. */
+	/** Why it was refused: names the field, and the value unless it may be a secret. */
 	refusal?: string | undefined;
 	facts: Readonly<Facts>;
 }

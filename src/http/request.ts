@@ -6,34 +6,34 @@ import type { Connection } from "./connection.ts";
 import { type Objection, objectionRecord } from "./errors.ts";
 import type { Answer, Answered } from "./reply.ts";
 
-/** What the contract has where a request goes. */
-export type Place = Pick<Answered, "path" | "operationId">;
+/** The contract's path and operation for a request. */
+export type Target = Pick<Answered, "path" | "operationId">;
 
-/** A header that the contract declares as a number; it refuses what is none. */
+/** Reads a header that the contract declares as a number; undefined if it is absent or invalid. */
 const countIn = (header: string | string[] | undefined) =>
 	typeof header === "string" && /^\d{1,9}$/.test(header)
 		? Number(header)
 		: undefined;
 
 /**
- * A request from its arrival to its end: queued behind others of its connection,
- * read, run, answered, over. It is what handlers know of the request, too.
+ * A request from arrival to end: queued behind earlier requests of its connection, read, run,
+ * answered, over. Handlers get it as their `Call`.
  */
 export class IncomingRequest implements Call {
 	readonly connection: Connection;
 	readonly raw: IncomingMessage;
 	readonly response: ServerResponse;
-	/** Told once whether the answer was delivered; set by an answer that wants to know. */
+	/** Called once with whether the answer was delivered; set by answers that need to know. */
 	deliver: ((isDelivered: boolean) => void) | undefined;
-	/** Its body is still coming in. */
+	/** Whether its body is still being read. */
 	isReading = false;
 	readonly #run: () => void;
 	readonly #tell: (answered: Answered) => void;
 	readonly #arrivedAt = performance.now();
-	#place: Place = {};
+	#target: Target = {};
 	#facts: Facts = {};
 	#refusal: string | undefined;
-	/** Status of an answer that went past the response. */
+	/** Status of an answer that was written to the socket directly. */
 	#status: number | undefined;
 	#answeredAt = 0;
 	#bytes: number | undefined;
@@ -45,10 +45,10 @@ export class IncomingRequest implements Call {
 	#isOver = false;
 
 	/**
-	 * @param parts.memory what the bytes of bodies and answers count in
-	 * @param parts.waitMilliseconds for memory, at most
-	 * @param parts.run answers it, when its turn has come
-	 * @param parts.tell hears of it once, when it is over; must not throw
+	 * @param parts.memory the budget for bytes of bodies and answers
+	 * @param parts.waitMilliseconds the longest wait for memory
+	 * @param parts.run answers the request, once the earlier ones are over
+	 * @param parts.tell is called once, when the request is over; must not throw
 	 */
 	constructor(parts: {
 		connection: Connection;
@@ -68,26 +68,26 @@ export class IncomingRequest implements Call {
 		this.#tell = parts.tell;
 	}
 
-	/** The requests before it are over. */
+	/** Runs it: the earlier requests are over. */
 	begin(): void {
 		this.#isRunning = true;
 		this.#run();
 	}
 
-	/** It has been routed. */
-	goesTo(place: Place): void {
-		this.#place = place;
+	/** Notes where it was routed. */
+	goesTo(target: Target): void {
+		this.#target = target;
 	}
 
-	/** Path of its operation as the contract writes it; "" if there is none. */
+	/** Path of its operation, as in the contract; "" if there is none. */
 	get path(): string {
-		return this.#place.path ?? "";
+		return this.#target.path ?? "";
 	}
 
-	/** It is answered with a refusal. */
+	/** Notes that it is refused. */
 	refused(why: Objection): void {
 		if (why !== "denied") this.addFacts(why.facts);
-		// what its handler says after the client has gone is no reason
+		// errors of a handler after the client has disconnected are not the reason
 		if (this.#isOver || this.#status !== undefined) return;
 		this.#refusal = objectionRecord(why).refusal;
 	}
@@ -96,7 +96,7 @@ export class IncomingRequest implements Call {
 		if (facts) Object.assign(this.#facts, facts);
 	}
 
-	/** Its answer is on its way; nothing goes out as the body of one to HEAD. */
+	/** Notes that its answer is being sent; to HEAD it has no body. */
 	answers({ payload, delivered }: Answer): void {
 		this.#isRunning = false;
 		if (this.#isOver) {
@@ -111,13 +111,13 @@ export class IncomingRequest implements Call {
 		if (delivered) this.connection.linger();
 	}
 
-	/** It is answered on the socket, where its response cannot be. */
+	/** Notes that it is answered directly on the socket. */
 	answersOnSocket(why: Objection): void {
 		this.refused(why);
 		this.#status = objectionRecord(why).status;
 	}
 
-	/** An answer that is complete on our side and that its reader has not taken: since when, and its size. */
+	/** A complete answer that the client has not read yet: since when, and its size. */
 	get unread(): { since: number; bytes: number } | undefined {
 		if (!this.response.writableEnded) return undefined;
 		return { since: this.#answeredAt, bytes: this.#bytes ?? 0 };
@@ -125,7 +125,7 @@ export class IncomingRequest implements Call {
 
 	async reserve(bytes: number, what = "answer"): Promise<void> {
 		const { client, signal } = this;
-		// a quarter of a small limit is what an answer can have; a body must fit
+		// an answer may count for at most a quarter of the budget; a body counts in full
 		const amount =
 			what === "answer" ? Math.min(bytes, this.#memory.limit / 4) : bytes;
 		const timeoutMilliseconds = Math.min(
@@ -146,7 +146,7 @@ export class IncomingRequest implements Call {
 		else this.#reserved.push(taken);
 	}
 
-	/** Of what was reserved, all but so many bytes is given back. */
+	/** Gives back all but this many of the reserved bytes. */
 	#keepReserved(bytes: number) {
 		let left = bytes;
 		for (const taken of this.#reserved) {
@@ -155,7 +155,7 @@ export class IncomingRequest implements Call {
 		}
 	}
 
-	/** Bytes that are reserved for this request. */
+	/** Bytes reserved for this request. */
 	get reserved(): number {
 		return this.#reserved.reduce((sum, { amount }) => sum + amount, 0);
 	}
@@ -164,7 +164,7 @@ export class IncomingRequest implements Call {
 		return this.connection.client;
 	}
 
-	/** Made when it is asked for: it takes a tenth of a small request's time. */
+	/** Created lazily: it takes a tenth of a small request's time. */
 	get signal(): AbortSignal {
 		this.#gone ??= new AbortController();
 		if (this.#isOver && !this.response.writableFinished) this.#gone.abort();
@@ -183,51 +183,51 @@ export class IncomingRequest implements Call {
 		return acceptedTypes(this.raw.headers.accept);
 	}
 
-	/** Its answer is sent, or will never be. Called once, by its connection. */
+	/** Its connection calls this once, when the answer has been sent or never will be. */
 	over(): void {
 		if (this.#isOver) return;
 		this.#isOver = true;
 		if (!this.response.writableFinished) this.#gone?.abort();
 		this.#keepReserved(0);
-		// what it was about is known when its handler has ended
+		// if its handler still runs, report when that ends, with its facts
 		if (!this.#isRunning) this.#report();
 	}
 
 	#report(): void {
 		const { response, raw, connection } = this;
-		// one that was queued behind another never had the socket
+		// a request that was still queued has never had the socket
 		const isSent =
 			response.headersSent &&
 			(response.writableFinished || response.socket !== null);
 		const isWhole = isSent && response.writableFinished;
-		// named one by one: behind a spread each of them costs as much as a record
+		// no spread, which would make this several times slower
 		this.#tell({
 			client: connection.client,
 			clientPort: connection.clientPort,
 			method: raw.method ?? "",
 			target: askedPath(raw.url ?? ""),
-			path: this.#place.path,
-			operationId: this.#place.operationId,
+			path: this.#target.path,
+			operationId: this.#target.operationId,
 			status: isSent ? response.statusCode : this.#status,
 			isCut: isSent && !isWhole,
 			bytes: isWhole ? this.#bytes : undefined,
 			milliseconds: performance.now() - this.#arrivedAt,
 			refusal: this.#refusal,
 			isDenied: connection.isDenied,
-			facts: isSent ? this.#facts : whatOnly(this.#facts),
+			facts: isSent ? this.#facts : subjectOnly(this.#facts),
 		});
 	}
 }
 
-/** Of a request that nobody waited for: what it was about, not what became of it. */
-const whatOnly = ({ plugin, command, option, hop }: Facts): Facts => ({
+/** The facts about an abandoned request: its subject, not its result. */
+const subjectOnly = ({ plugin, command, option, hop }: Facts): Facts => ({
 	...(plugin !== undefined && { plugin }),
 	...(command !== undefined && { command }),
 	...(option !== undefined && { option }),
 	...(hop !== undefined && { hop }),
 });
 
-/** A request that was answered on its socket before it became one. */
+/** Describes a request that was answered on the socket before it had a response object. */
 export function answeredOnSocket(
 	{ client, clientPort, isDenied }: Connection,
 	why: Objection,
@@ -247,7 +247,7 @@ export function answeredOnSocket(
 	};
 }
 
-/** Media types of an Accept header, best first. */
+/** Returns the media types of an Accept header, best first. */
 export function acceptedTypes(header: string | undefined): string[] {
 	return (header ?? "")
 		.split(",")
@@ -264,10 +264,7 @@ export function acceptedTypes(header: string | undefined): string[] {
 		.map(({ type }) => type);
 }
 
-/**
- * A request target as a path (RFC 9112 3.2): proxies send whole URLs, and `*`
- * means no path at all.
- */
+/** Turns a request target into a path (RFC 9112 3.2): proxies send whole URLs, and `*` is not a path. */
 export function originForm(target: string): string {
 	if (target.startsWith("/")) return target;
 	const absolute = /^https?:\/\/[^/?]*(.*)$/i.exec(target);
@@ -275,7 +272,7 @@ export function originForm(target: string): string {
 	return absolute[1]?.startsWith("/") ? absolute[1] : `/${absolute[1]}`;
 }
 
-/** The path that was asked for, its escapes undone, but for that of a slash: `%2F` separates nothing. */
+/** Decodes the requested path, except `%2F`, which is not a separator. */
 export function askedPath(url: string): string {
 	if (!/[?#%]/.test(url)) return url;
 	const [path = "/"] = url.split(/[?#]/, 1);

@@ -36,7 +36,7 @@ import {
 /** Limits of connections and requests; times in seconds. */
 export interface ServerLimits {
 	maxConnections: number;
-	/** How long a connection waits for its turn, and a request for memory. */
+	/** The longest wait of a connection for a place, and of a request for memory. */
 	waitSeconds: number;
 	handshakeTimeoutSeconds: number;
 	headersTimeoutSeconds: number;
@@ -46,21 +46,21 @@ export interface ServerLimits {
 }
 
 export interface AgentServer {
-	/** `::` is every address, IPv4 and IPv6. */
+	/** `::` means all addresses, IPv4 and IPv6. */
 	readonly address: string;
 	readonly port: number;
 	readonly connections: Pick<Connections, "open" | "waiting">;
-	/** Connections wait, unread, until this is called. */
+	/** Starts serving; until then, connections are accepted but not read. */
 	serve(): void;
-	/** New connections get this certificate, those that are open keep theirs. Throws for one that is unusable. */
+	/** Sets the certificate for new connections; open ones keep theirs. Throws if it is unusable. */
 	renew(tls: TlsOptions): void;
-	/** Stops accepting, ends idle connections at once and the others after a time. */
+	/** Stops accepting connections, closes idle ones at once and the others after the grace. */
 	close(graceMilliseconds: number): Promise<void>;
 }
 
 declare module "fastify" {
 	interface FastifyRequest {
-		/** The request as the agent knows it. */
+		/** The agent's own object for the request. */
 		incoming: IncomingRequest;
 	}
 	interface FastifyContextConfig {
@@ -74,15 +74,15 @@ type Untyped = (
 	call: IncomingRequest,
 ) => Replied | Promise<Replied>;
 
-/** Answers up to this size are not worth counting. */
+/** Answers up to this size do not count towards the memory budget. */
 const uncountedBytes = 65_536;
 
 const milliseconds = (seconds: number) => seconds * 1000;
 
-/** A path of the contract as Fastify writes it: `/machine-state/:key`. */
+/** Converts a path of the contract to Fastify's form: `/machine-state/:key`. */
 const routePath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");
 
-/** Fastify gives an empty payload a type of its own, unless there is none at all. */
+/** Converts a payload for Fastify, which would add a content type to an empty one. */
 function sendable(payload: string | Uint8Array) {
 	if (payload.length === 0) return undefined;
 	return typeof payload === "string" || Buffer.isBuffer(payload)
@@ -90,13 +90,13 @@ function sendable(payload: string | Uint8Array) {
 		: Buffer.from(payload);
 }
 
-/** No operation has this method and path: 405 with the methods that it has, or 404. */
+/** The error if no operation has this method and path: 405 with the allowed methods, or 404. */
 function noRoute(bound: Bound, method: string, path: string) {
 	const here = bound.at(path);
 	const methods = here.flatMap((one) =>
 		one.method === "GET" ? ["GET", "HEAD"] : one.method,
 	);
-	// an escaped slash, or one too many: the path only looks like one of these
+	// with an escaped or extra slash, the path only looks like a declared one
 	const declared = here[0]?.path;
 	return methods.length === 0 || methods.includes(method)
 		? {
@@ -118,7 +118,7 @@ function noRoute(bound: Bound, method: string, path: string) {
 			};
 }
 
-/** The HTTPS server with its time limits. It listens nowhere: connections are handed to it. */
+/** Creates the HTTPS server with its time limits. It does not listen; connections are handed to it. */
 function createTlsServer(
 	listener: (request: IncomingMessage, response: ServerResponse) => void,
 	tls: TlsOptions,
@@ -133,27 +133,27 @@ function createTlsServer(
 			),
 			requestTimeout: milliseconds(limits.requestTimeoutSeconds),
 			keepAliveTimeout: milliseconds(limits.idleTimeoutSeconds),
-			// refused after the access rule, with a body that says why
+			// refused later, after the access check, with a reason in the body
 			requireHostHeader: false,
-			// Node looks at the timeouts only this often, every 30 s by default
+			// how often Node checks the timeouts; 30 s by default
 			connectionsCheckingInterval: 1000,
 		},
 		listener,
 	);
-	// Node would answer these itself, before the access rule
+	// otherwise Node would answer these, before the access check
 	server.on("checkContinue", listener);
 	server.on("checkExpectation", listener);
-	// a client may end its side after its request and still read the answer
+	// a client may close its side after its request and still read the answer
 	Object.assign(server, { httpAllowHalfOpen: true });
-	// begins the check of the timeouts, which Node begins when a server listens
+	// starts Node's timeout checks, which normally start when a server listens
 	server.emit("listening");
 	return server;
 }
 
 /**
- * Serves the contract over HTTPS, once its `serve` is called. The only user of
- * Fastify: one route for each operation, hooks for what all of them have in common.
- * @throws the system's error when the port cannot be had
+ * Serves the contract over HTTPS, once its `serve` is called. The only user of Fastify: one route
+ * for each operation, and hooks for what they have in common.
+ * @throws the system's error if the port is not available
  */
 export async function startServer(parts: {
 	bound: Bound;
@@ -161,15 +161,18 @@ export async function startServer(parts: {
 	access: Access;
 	tls: TlsOptions;
 	limits: ServerLimits;
-	/** What bodies and answers have, all together, in bytes. */
+	/** Budget for the bytes of all bodies and answers in memory. */
 	memory: FairLimit;
 	where: { port: number; host?: string };
-	/** Hears of every request when it is over. */
+	/** Called for every finished request. */
 	onAnswered: (answered: Answered) => void;
-	/** Sees every reply before it goes out and throws if it does not like it: tests hold replies to the contract. */
+	/**
+	 * Checks each reply before it is sent and throws if it is invalid; tests check replies against
+	 * the contract.
+	 */
 	checkReply?: (operationId: string, reply: Replied) => void;
 	log: Pick<Log, "info" | "warning" | "error">;
-	/** Other ones in tests. */
+	/** Tests shorten them. */
 	deliveryTimes?: DeliveryTimes | undefined;
 }): Promise<AgentServer> {
 	const { bound, access, limits, log, onAnswered } = parts;
@@ -181,7 +184,7 @@ export async function startServer(parts: {
 	let isClosing = false;
 	const connectionOf = (socket: Socket) => connections?.of(socket);
 
-	/** The answer to a request that is refused. */
+	/** Builds the answer to a refused request. */
 	const refuse = (
 		incoming: IncomingRequest,
 		why: Objection,
@@ -198,7 +201,7 @@ export async function startServer(parts: {
 		return reply.code(status).headers(headers).send(sendable(payload));
 	};
 
-	/** Why a request is not even read. */
+	/** Returns the reason to refuse a request before reading its body. */
 	const objectionTo = ({ connection, raw }: IncomingRequest) =>
 		connection.isDenied ? "denied" : unwelcome(raw);
 
@@ -214,11 +217,11 @@ export async function startServer(parts: {
 			if (current) current.answersOnSocket(why);
 			else onAnswered(answeredOnSocket(connection, why));
 		},
-		// a bad escape in the path: neither a hook nor a route sees it
+		// for a bad escape in the path, which reaches neither hooks nor routes
 		frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => {
 			const incoming = incomingOf(request.raw);
 			request.incoming = incoming;
-			// Fastify's words quote the query, where an api key may be
+			// Fastify's message quotes the query, which may hold an API key
 			const problem = new AgentError(
 				"bad-http",
 				`path: a bad escape: ${askedPath(request.url)}`,
@@ -228,7 +231,7 @@ export async function startServer(parts: {
 		serverFactory: (handler) => {
 			const listener = (raw: IncomingMessage, response: ServerResponse) => {
 				const connection = connectionOf(raw.socket);
-				// its connection ended while it was parsed
+				// the connection closed while the request was parsed
 				if (!connection) return raw.socket.destroy();
 				connection.arrive(
 					new IncomingRequest({
@@ -243,7 +246,7 @@ export async function startServer(parts: {
 				);
 			};
 			server = createTlsServer(listener, parts.tls, limits);
-			// a method like any other, but Node gives it no response
+			// CONNECT is refused like other methods, but Node gives it no response object
 			server.on("connect", (raw, socket) => {
 				const connection = connectionOf(raw.socket);
 				if (!connection) return socket.destroy();
@@ -274,7 +277,7 @@ export async function startServer(parts: {
 		);
 		const why = objectionTo(incoming);
 		if (why) return void send(reply, refuse(incoming, why));
-		// any body is JSON, and Fastify would refuse a malformed type itself
+		// every body is read as JSON, and Fastify would reject a malformed type
 		request.raw.headers["content-type"] = "application/json";
 		done();
 	});
@@ -308,7 +311,7 @@ export async function startServer(parts: {
 			url: routePath(path),
 			config: { operation },
 			handler: async ({ incoming, params, headers, body, url }, reply) => {
-				// a second trailing slash looks like an empty parameter
+				// Fastify takes a second trailing slash for an empty parameter
 				if (hasParameters && Object.values(params).includes(""))
 					throw new AgentError(
 						"no-such-path",
@@ -320,7 +323,7 @@ export async function startServer(parts: {
 				try {
 					parts.checkReply?.(operationId, replied);
 					const answer = toAnswer(replied);
-					// a large answer may be long in being read
+					// the client may take long to read a large answer
 					const more = answer.payload.length - incoming.reserved;
 					if (more > uncountedBytes) await incoming.reserve(more);
 					return send(reply, answer);
@@ -332,7 +335,7 @@ export async function startServer(parts: {
 		});
 	}
 	app.setErrorHandler((error, { incoming }, reply) => {
-		// Fastify closes the connection after a bad body; the rest of it is read and dropped here
+		// Fastify would close the connection after a bad body, but we drain its rest
 		reply.removeHeader("connection");
 		return send(
 			reply,

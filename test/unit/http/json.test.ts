@@ -196,7 +196,7 @@ test("a client is named once an hour for each operation, with the number in betw
 	warn("192.0.2.2", "runCheck");
 	now = 3_600_000;
 	warn("192.0.2.1", "runCheck");
-	const text = "the body is not UTF-8, its other bytes were replaced by U+FFFD";
+	const text = "the body is not UTF-8, invalid bytes were replaced by U+FFFD";
 	assert.deepEqual(lines, [
 		`warning runCheck from 192.0.2.1: ${text}`,
 		`warning runCheck from 192.0.2.2: ${text}`,
