@@ -4,8 +4,8 @@ import type { CommandResult } from "../commands/command.ts";
 import type { Facts } from "../operation.ts";
 
 /**
- * Does work that finds out facts about a request for the log and the figures. They
- * go with the reply, and with an AgentError just the same.
+ * Runs work that collects facts about a request for the access log and the agent's own metrics. The
+ * facts are added to the reply, or to an AgentError.
  */
 export async function withFacts<R extends object>(
 	work: (facts: Facts) => Promise<R>,

@@ -11,7 +11,7 @@ import { createMonitor } from "./monitor.ts";
 import { createProxy } from "./proxy.ts";
 import { checkAvailability, createMetrics, createStatus } from "./status.ts";
 
-/** Every operation of the agent with the parts it works with. */
+/** Creates the handlers of all operations. */
 export function createHandlers(parts: {
 	plugins: Pick<Plugins, "prepare">;
 	runCommand: RunCommand;
@@ -47,7 +47,7 @@ export function createHandlers(parts: {
 	};
 }
 
-/** Memory that is set aside before a snapshot is read. Most are smaller, and give it back. */
+/** Memory reserved before a snapshot is read; most are smaller, and give the rest back. */
 const snapshotBytes = 8 * 1024 * 1024;
 
 /** GET /machine-state and GET /machine-state/{key}. */

@@ -7,17 +7,17 @@ import { refuseLongLine, splitWords } from "../commands/words.ts";
 import type { Body, Call, Facts, Reply } from "../operation.ts";
 import { factsOf, withFacts } from "./facts.ts";
 
-/** What /inventory may run. */
+/** The settings that decide what /inventory may run. */
 export interface InventoryRules {
 	/** Setting `inventory`. */
 	allowed: boolean;
-	/** Setting `shell`: any line through /bin/sh. */
+	/** Setting `shell`: run any line through /bin/sh. */
 	allowShell: boolean;
-	/** Setting `inventory-commands`: what is run without a shell. */
+	/** Setting `inventory-commands`: commands that may run without a shell. */
 	commands: readonly string[];
 }
 
-/** The command line of a request; AgentError `forbidden` says which rule forbids it. */
+/** Builds the command line of a request. Throws AgentError `forbidden`, which names the rule. */
 function lineOf(
 	command: string,
 	option: string,
@@ -47,7 +47,7 @@ function lineOf(
 	return { file: command, args, merged: true };
 }
 
-/** What a shell answers for a command that is not there, or cannot be run. */
+/** The exit status of a shell for a command that does not exist or cannot be executed. */
 const shellStatus: Readonly<Record<string, number>> = {
 	ENOENT: 127,
 	EACCES: 126,
@@ -55,7 +55,7 @@ const shellStatus: Readonly<Record<string, number>> = {
 	ETXTBSY: 126,
 };
 
-/** POST /inventory: runs a command and answers what it wrote. */
+/** POST /inventory: runs a command and answers with its output. */
 export function createInventory(parts: {
 	rules: InventoryRules;
 	runCommand: RunCommand;
@@ -68,7 +68,7 @@ export function createInventory(parts: {
 		const option = body.command_option ?? "";
 		refuseLongLine("command and command_option", body.command, option);
 		const [, program] = /^\s*([\w./+-]+)(?=\s|$)/.exec(body.command) ?? [];
-		// what is no plain name may be a password in front of one
+		// only a plain name is logged, as other text may be a password
 		if (program !== undefined) facts.command = program;
 		facts.option = `${body.command} ${option}`;
 		const line = lineOf(body.command, option, parts.rules);
@@ -76,7 +76,7 @@ export function createInventory(parts: {
 			const result = await parts.runCommand(line, call);
 			Object.assign(facts, factsOf(result));
 			if (result.timedOut)
-				// the original's answer: it drops the output and the code
+				// as in v1 (Go), without the output and the exit code
 				return { status: 417, body: { return_code: 0, return_value: "" } };
 			const code = exitCode(result);
 			const answer = { return_code: code, return_value: outputText(result) };

@@ -10,7 +10,7 @@ import { systemReason } from "../system-error.ts";
 
 type Sent = Body<"updateMetricConfig">["config"];
 
-/** A configuration as clients spell it, in the spelling of the file. */
+/** Converts a configuration from the clients' spelling to that of the file. */
 const fromClient = ({ Metrics }: Sent): MetricConfig => ({
 	metrics: (Metrics ?? []).map(({ Hostname, Plugins }) => ({
 		hostname: Hostname,

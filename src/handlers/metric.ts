@@ -7,25 +7,25 @@ import type { Lease } from "../store/lease-book.ts";
 import { type MetricBuffer, plainConsumer } from "../store/metric-buffer.ts";
 import type { BatchLimits } from "../store/selection.ts";
 
-/** Of stored values in one answer; as JSON they have about as many. */
-const mostAnswerBytes = 8 * 1024 * 1024;
+/** Limit of stored values in one answer; as JSON they have about the same size. */
+const maxAnswerBytes = 8 * 1024 * 1024;
 
-/** Values looked at before other requests have their turn. */
+/** Values checked before yielding to other requests. */
 const valuesInTurn = 10_000;
 
-/** What one answer holds at most; the original's sixty seconds of arrival. */
+/** The limits of one answer; by default the metrics of sixty seconds of arrival, as in v1 (Go). */
 const limits = (seconds: number | null | undefined): BatchLimits => ({
 	seconds: seconds ?? 60,
-	bytes: mostAnswerBytes,
+	bytes: maxAnswerBytes,
 });
 
-/** Samples as the original answers them: `null` when there are none. */
+/** The body for samples as in v1 (Go): `null` if there are none. */
 const answered = <T>(samples: readonly T[]) => ({
 	metric_data: samples.length > 0 ? [...samples] : null,
 	message: "",
 });
 
-/** The first value that is no number of JSON: `1e400` is read as infinity. */
+/** Refuses values that JSON cannot represent: `1e400` is parsed as infinity. */
 async function checkFinite(
 	samples: NonNullable<Body<"appendMetrics">["metric_data"]>,
 ) {
@@ -45,7 +45,7 @@ async function checkFinite(
 	}
 }
 
-/** A lease in the contract's words. */
+/** Converts a lease to the contract's form. */
 function shownLease({ lease, left }: { lease: Lease; left: number }) {
 	const seconds = lease.keys.map((key) => partsOf(key).seconds);
 	return {
@@ -72,7 +72,7 @@ type MetricHandlers = Pick<
 	| "getMetricStatus"
 >;
 
-/** POST /metric and its neighbours: metrics in and out of the buffer. */
+/** The operations below /metric, which put metrics into the buffer and take them out. */
 export function createMetric(parts: {
 	buffer: MetricBuffer;
 	/** Setting `metric-consumers`. */
@@ -82,7 +82,7 @@ export function createMetric(parts: {
 }): MetricHandlers {
 	const { buffer, consumers, maxLeaseSeconds } = parts;
 
-	/** A consumer that is set up; AgentError `bad-request` for any other. */
+	/** Checks that a consumer is configured. Throws AgentError `bad-request` otherwise. */
 	const known = (name: string | null | undefined): string => {
 		const consumer = name ?? plainConsumer;
 		if (consumers.includes(consumer)) return consumer;
@@ -95,13 +95,13 @@ export function createMetric(parts: {
 	return {
 		drainMetrics: async (_params, _body, call) => {
 			known(plainConsumer);
-			await call.reserve(mostAnswerBytes);
+			await call.reserve(maxAnswerBytes);
 			const taken = await buffer.take(limits(undefined));
 			return {
 				status: 200,
 				body: answered(taken.samples),
 				delivered: (ok) => {
-					// what cannot be deleted now is answered again
+					// if deleting fails, the metrics are delivered again
 					if (ok) taken.confirm().catch(() => {});
 					else taken.putBack();
 				},
@@ -110,7 +110,7 @@ export function createMetric(parts: {
 		appendMetrics: async (_params, body) => {
 			const samples = body.metric_data ?? [];
 			await checkFinite(samples);
-			// unknown fields are ignored, as everywhere
+			// drop unknown fields
 			await buffer.append(
 				samples.map(({ hostname, timestamp, metrics }) => ({
 					hostname,
@@ -122,7 +122,7 @@ export function createMetric(parts: {
 		},
 		leaseMetrics: async (_params, { seconds, limit, consumer }, call) => {
 			const name = known(consumer);
-			await call.reserve(mostAnswerBytes);
+			await call.reserve(maxAnswerBytes);
 			const batch = await buffer.lease(
 				name,
 				limits(limit),
@@ -153,11 +153,11 @@ export function createMetric(parts: {
 		},
 		peekMetrics: async (_params, { limit, consumer }, call) => {
 			const name = known(consumer);
-			await call.reserve(mostAnswerBytes);
+			await call.reserve(maxAnswerBytes);
 			const samples = await buffer.peek(name, limits(limit));
 			return { status: 200, body: answered(samples) };
 		},
-		// moved to /status, in the original already
+		// moved to /status, as in v1 (Go)
 		getMetricStatus: () => ({
 			status: 301,
 			headers: { Location: "/status" },

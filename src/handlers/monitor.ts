@@ -13,13 +13,13 @@ import { calledPlugin } from "../protocol/plugin-name.ts";
 import { factsOf, withFacts } from "./facts.ts";
 
 /**
- * POST /monitor: runs a plugin. Its result is the answer, whatever it is; the
- * original's statuses and texts are in the contract.
+ * POST /monitor: runs a plugin and answers with its result. The contract describes the statuses and
+ * texts, which are those of v1 (Go).
  */
 export function createMonitor(parts: {
 	plugins: Pick<Plugins, "prepare">;
 	runCommand: RunCommand;
-	/** Called after every answer 200 that is not OK; must not throw or wait. */
+	/** Called after every answer with status 200 whose check is not OK; must neither throw nor block. */
 	onFailure: () => void;
 }): Handlers["runCheck"] {
 	const run = async (
@@ -35,7 +35,7 @@ export function createMonitor(parts: {
 			call.millisecondsLeft,
 		);
 		const called = calledPlugin(name).name;
-		// options may stand behind a name that is refused
+		// a refused name may include options
 		if (/^\S{1,200}$/.test("refused" in prepared ? name : called))
 			facts.plugin = "refused" in prepared ? name : called;
 		if ("refused" in prepared)
@@ -96,14 +96,14 @@ export function createMonitor(parts: {
 			return {
 				status: 500,
 				type: "application/json",
-				// the original's status, value and prefix for a failed exec
+				// status, value and prefix of v1 (Go) for a failed exec
 				body: { return_value: 2, message: `exit code: 125, ${error.message}` },
 			};
 		}
 	};
 	return async (_params, body, call) => {
 		const reply = await withFacts((facts) => run(body, call, facts));
-		// a timeout is no 200: the original saves nothing then
+		// a timeout is not a 200: as in v1 (Go), it saves no machine state
 		if (reply.status === 200 && reply.body.return_value !== 0)
 			parts.onFailure();
 		return reply;

@@ -14,16 +14,16 @@ import { withFacts } from "./facts.ts";
 
 type RelayRequest = Body<"relayRequest">;
 
-/** The type of an answer that names none. */
+/** The content type of an answer that has none. */
 const unnamed = "application/octet-stream";
 
-/** Agents that a request may pass, nested relays included. */
-const mostHops = 16;
+/** Limit of agents that a request passes through, including nested relays. */
+const maxHops = 16;
 
 const base64 =
 	/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** The bytes to deliver: base64, or the JSON text itself. */
+/** Decodes the request to deliver, which is base64 or JSON text. */
 function payload(text: string | null | undefined): Buffer {
 	if (text === null || text === undefined) return Buffer.alloc(0);
 	if (/^\s*\{/.test(text)) return Buffer.from(text, "utf8");
@@ -36,7 +36,7 @@ function payload(text: string | null | undefined): Buffer {
 	return Buffer.from(joined, "base64");
 }
 
-/** The hops of a request; all of them are looked at, not only the next one. */
+/** Parses all hops of a request, not only the next one. */
 function hopsOf(request: RelayRequest, passed: number): Hop[] {
 	const hops = request.proxy_hostport.map((text, index) => {
 		const hop = parseHop(text);
@@ -46,18 +46,18 @@ function hopsOf(request: RelayRequest, passed: number): Hop[] {
 			`proxy_hostport[${index}]: not HOST, HOST:PORT or an address: ${text.slice(0, 100)}`,
 		);
 	});
-	if (passed + hops.length > mostHops)
+	if (passed + hops.length > maxHops)
 		throw new AgentError(
 			"bad-relay",
-			`proxy_hostport: over ${mostHops} hops in all: ${passed} passed and ${hops.length} to go`,
+			`proxy_hostport: over ${maxHops} hops in all: ${passed} passed and ${hops.length} to go`,
 		);
 	return hops;
 }
 
-/** What goes to the next hop: the request itself, or a relay with one hop less. */
+/** The request to the next hop: the final request itself, or a relay with one hop fewer. */
 function nextRequest(request: RelayRequest, bytes: Buffer) {
 	const { proxy_hostport } = request;
-	// the original put it into a URL as it was; `get/` alone is GET /
+	// v1 (Go) put it into a URL unchanged; `get/` alone is GET /
 	const request_type = request.request_type
 		.replace(/^\//, "")
 		.replace(/(?<!^get)\/$/, "");
@@ -65,7 +65,7 @@ function nextRequest(request: RelayRequest, bytes: Buffer) {
 		return {
 			method: "POST" as const,
 			path: "/proxy",
-			// this order and base64 always: it is what the original's agents read
+			// always in this order and as base64, which v1 agents expect
 			body: Buffer.from(
 				JSON.stringify({
 					proxy_hostport: proxy_hostport.slice(1),
@@ -83,22 +83,22 @@ function nextRequest(request: RelayRequest, bytes: Buffer) {
 		: { method: "POST" as const, path: `/${request_type}`, body: bytes };
 }
 
-/** POST /proxy: passes a request on to the next hop, and its answer back. */
+/** POST /proxy: relays a request to the next hop, and its answer back. */
 export function createProxy(parts: {
 	fetch: HttpsFetch;
 	destinations: Destinations;
-	/** Setting `proxy-timeout-seconds`; 0 or less is no limit. */
+	/** Setting `proxy-timeout-seconds`; 0 or less means no limit. */
 	timeoutSeconds: number;
 }): Handlers["relayRequest"] {
-	/** Milliseconds this relay may take; undefined is no limit. */
+	/** Milliseconds that this relay may take; undefined means no limit. */
 	const timeLeft = ({ millisecondsLeft }: Call): number | undefined => {
 		const own =
 			parts.timeoutSeconds > 0 ? parts.timeoutSeconds * 1000 : undefined;
-		const least = Math.min(
+		const shortest = Math.min(
 			own ?? Number.POSITIVE_INFINITY,
 			millisecondsLeft ?? Number.POSITIVE_INFINITY,
 		);
-		return Number.isFinite(least) ? least : undefined;
+		return Number.isFinite(shortest) ? shortest : undefined;
 	};
 
 	const relay = async (

@@ -9,7 +9,7 @@ import {
 	textType,
 } from "../protocol/exposition.ts";
 
-/** GET /: the agent answers, that is all. */
+/** GET /: shows that the agent answers. */
 export const checkAvailability: Handlers["checkAvailability"] = () => ({
 	status: 200,
 	body: "OK",
@@ -21,7 +21,7 @@ type Schemas = components["schemas"];
 export function createStatus(parts: {
 	report: () => Promise<Schemas["Status"]>;
 	memory: { read(): Schemas["MemoryStatus"] };
-	/** undefined: counting is off. */
+	/** undefined if counting is turned off. */
 	requestCounts:
 		| { last(seconds: 60 | 300): Schemas["RequestCounts"] }
 		| undefined;
@@ -52,7 +52,7 @@ export function createMetrics(
 	return async (_params, _body, call) => {
 		const format = formatFor(call.accept);
 		const body = expose(await families(), format);
-		// scrapers read the version of the format from the header
+		// scrapers read the format's version from the header
 		return format === "text"
 			? {
 					status: 200,

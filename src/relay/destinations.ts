@@ -1,7 +1,7 @@
 import { badNetworks, parseAllowedHosts } from "../protocol/access.ts";
 import type { Hop } from "../protocol/hop.ts";
 
-/** Which hops an agent may relay to. */
+/** The hops that an agent may relay to. */
 export interface Destinations {
 	allows(hop: Hop): boolean;
 }
@@ -9,7 +9,10 @@ export interface Destinations {
 const isNamePattern = (entry: string) =>
 	/^(\*\.)?(?=.*[A-Za-z_])[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(entry);
 
-/** Names the entries that are neither address, network, name nor `*.name`; undefined if all are one of these. */
+/**
+ * Names the invalid entries, which are not an address, network, name or `*.name`; undefined if all
+ * are valid.
+ */
 export function badDestinations(
 	entries: readonly string[],
 ): string | undefined {
@@ -22,10 +25,9 @@ export function badDestinations(
 }
 
 /**
- * The rule of `proxy-destinations`: addresses and networks for hops given as
- * addresses, names and `*.names` for those given as names. A name is not looked
- * up to compare its address: what it means can change between the two. No
- * entries allow everything, as the original does.
+ * Parses `proxy-destinations`. Addresses and networks apply to hops given as addresses, names and
+ * `*.names` to those given as names. A name is not resolved to compare its address, because it
+ * could resolve differently afterwards. An empty list allows everything, as in v1 (Go).
  */
 export function parseDestinations(entries: readonly string[]): Destinations {
 	if (entries.length === 0) return { allows: () => true };

@@ -8,26 +8,25 @@ import type { Trust } from "./trust.ts";
 
 type Created = (error: Error | null, socket: Duplex) => void;
 
-/** The TCP connections below those of TLS. */
+/** The TCP connection of each TLS connection. */
 const below = new WeakMap<Duplex, Socket>();
 
 /**
- * Ends a connection with a reset, as whoever gives up an answer has to: the other
- * agent goes on for a client that only ends its side.
+ * Resets a connection, to abandon an answer: the other agent would go on for a client that only
+ * closes its side.
  */
 export function resetConnection(socket: Duplex | undefined): void {
 	if (socket) below.get(socket)?.resetAndDestroy();
 }
 
-/** The certificate of a pinned hop is another one. */
+/** A pinned hop has another certificate. */
 export class FingerprintError extends Error {
 	readonly code = "FINGERPRINT";
 }
 
 /**
- * A pool of connections, kept alive, with TLS sessions reused. Connections of
- * pinned hops hold back what is written until the certificate is known to be the
- * right one: no byte of a request leaves before.
+ * A pool of kept-alive connections that reuses TLS sessions. Connections to pinned hops hold writes
+ * back until the certificate is verified: no byte of a request leaves before.
  */
 class TrustingAgent extends Agent {
 	readonly #trust: Trust;
@@ -52,8 +51,8 @@ class TrustingAgent extends Agent {
 			if (socket) below.set(socket, tcp);
 			return socket;
 		}
-		// the pin stands in the place of the chain; no session is resumed, for Node
-		// does not give the certificate of one
+		// the pin replaces chain verification; no session is resumed, as Node does not expose a resumed
+		// session's certificate
 		const unverified = {
 			...options,
 			socket: tcp,
@@ -62,8 +61,8 @@ class TrustingAgent extends Agent {
 		};
 		const socket = super.createConnection(unverified) as TLSSocket;
 		below.set(socket, tcp);
-		// given to the pool at once, so that it counts and ends with its request,
-		// and holding back what is written to it
+		// returned to the pool at once, so that it counts and ends with its request; corked to hold
+		// writes back
 		socket.cork();
 		socket.prependOnceListener("secureConnect", () => {
 			const found = socket.getPeerX509Certificate()?.fingerprint256;
@@ -78,12 +77,16 @@ class TrustingAgent extends Agent {
 	}
 }
 
-/** Connections to one hop at once, if nothing else is asked for; more requests wait for one. */
+/** Default limit of connections to one hop; further requests wait for one. */
 const defaultConnections = 64;
 
-/** Connections that nobody uses are closed after this time. */
+/** Idle connections are closed after this time. */
 const idleMilliseconds = 60_000;
 
+/**
+ * Creates the connection pool.
+ * @param maxSockets connections to one hop; further requests wait for one
+ */
 export function createAgent(
 	trust: Trust,
 	maxSockets = defaultConnections,
@@ -92,7 +95,7 @@ export function createAgent(
 		...trust.tls,
 		minVersion: "TLSv1.2",
 		keepAlive: true,
-		// the connection used last is the one least likely to have been closed
+		// the last used connection is least likely to have been closed
 		scheduling: "lifo",
 		maxSockets,
 		maxFreeSockets: Math.min(maxSockets, defaultConnections),

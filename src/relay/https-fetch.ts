@@ -15,30 +15,30 @@ export interface Outgoing {
 	path: string;
 	headers: Record<string, string>;
 	body: Uint8Array;
-	/** Until the answer's last byte; undefined is no limit. */
+	/** Time limit until the answer's last byte; undefined means none. */
 	timeoutMilliseconds: number | undefined;
 	signal: AbortSignal;
-	/** It came through another agent, perhaps this one. */
+	/** Whether it came through another agent, perhaps this one. */
 	isNested: boolean;
-	/** Who wants it: clients share the places. */
+	/** Address of the client; clients share the places. */
 	client: string;
-	/** Resolves when there is memory for so many bytes more of the answer; undefined: there always is. */
+	/** Resolves when there is memory for this many more bytes of the answer; undefined means no limit. */
 	reserve?: (bytes: number) => Promise<void>;
 }
 
 /**
- * Sends a request to another agent and reads its answer. Throws RelayError, and
- * AgentError `relay-busy` when too many are on their way and none of them ends in time.
+ * Sends a request to another agent and reads its answer. Rejects with RelayError, or with
+ * AgentError `relay-busy` if no place for the request becomes free in time.
  */
 export type HttpsFetch = (outgoing: Outgoing) => Promise<Fetched>;
 
-/** The one way out to other agents. */
+/** Creates the client for other agents. */
 export function createHttpsFetch(parts: {
 	trust: Trust;
 	maxBodyBytes: number;
-	/** What `maxBodyBytes` is called, `proxy-max-answer-bytes` if nothing else. */
+	/** The setting of `maxBodyBytes`, for messages; `proxy-max-answer-bytes` by default. */
 	maxBodySetting?: string;
-	/** Requests on their way at once; without them a request waits for a connection only. */
+	/** Limits of concurrent requests; without them, requests only wait for a connection. */
 	limits?: RelayLimits;
 }): { fetch: HttpsFetch; close(): void } {
 	const agent = createAgent(parts.trust, parts.limits?.each);

@@ -2,24 +2,27 @@ import { lookup as systemLookup } from "node:dns";
 import { isIPv6, type LookupFunction } from "node:net";
 import { loadNativeAddon, type NativeAddon } from "../spawn/native-addon.ts";
 
-/** What the system says of a name: its addresses in their order, at least one, or an error with the code of `dns.lookup`. */
+/**
+ * Resolves a name to its addresses, in order and at least one, or to an error with the code of
+ * `dns.lookup`.
+ */
 export type Resolve = (
 	host: string,
 	found: (answer: string[] | NodeJS.ErrnoException) => void,
 ) => void;
 
 interface Limits {
-	/** Look-ups that run at once. */
-	most: number;
-	/** Those of names whose last look-up failed: fewer, so that others always find room. */
-	mostDoubtful: number;
+	/** Concurrent look-ups. */
+	max: number;
+	/** Of these, look-ups of names whose last look-up failed; fewer, to leave room for others. */
+	maxDoubtful: number;
 }
 
-/** A failure is remembered this long: who asks again at once must not wait again. */
+/** How long a failure is remembered, so that an immediate retry does not wait again. */
 const failureMilliseconds = 5_000;
 
-/** Names remembered at most; clients choose them. */
-const mostNames = 10_000;
+/** Limit of remembered names, as clients choose them. */
+const maxNames = 10_000;
 
 function lookupError(code: string, host: string): NodeJS.ErrnoException {
 	return Object.assign(new Error(`getaddrinfo ${code} ${host}`), {
@@ -32,15 +35,15 @@ function lookupError(code: string, host: string): NodeJS.ErrnoException {
 /** A name whose last look-up failed. */
 interface Failure {
 	error: NodeJS.ErrnoException;
-	/** Milliseconds of the clock. */
+	/** When it failed, in milliseconds of `now`. */
 	at: number;
 }
 
 /**
- * A `lookup` for connections. All who want a name at the same time share one
- * look-up, a failure is answered again for five seconds, and names that failed last
- * time cannot take all the room: a good name does not wait for dead ones.
- * @param parts.now a clock in milliseconds
+ * Creates a `lookup` function for connections. Concurrent requests for a name share one look-up. A
+ * failure is cached for five seconds. Names whose last look-up failed cannot use up all look-ups,
+ * so good names do not wait for dead ones.
+ * @param parts.now a monotonic clock, in milliseconds
  */
 export function createNameLookup(parts: {
 	resolve: Resolve;
@@ -49,7 +52,7 @@ export function createNameLookup(parts: {
 }): LookupFunction {
 	const { resolve, limits, now } = parts;
 	type Waiting = (answer: string[] | NodeJS.ErrnoException) => void;
-	/** Who waits for a name that is being looked up, or will be. */
+	/** Callbacks waiting for each name. */
 	const wanted = new Map<string, Waiting[]>();
 	const failures = new Map<string, Failure>();
 	const queues = { fresh: [] as string[], doubtful: [] as string[] };
@@ -60,7 +63,7 @@ export function createNameLookup(parts: {
 		failures.delete(host);
 		failures.set(host, { error, at: now() });
 		const [oldest] = failures.keys();
-		if (failures.size > mostNames && oldest !== undefined)
+		if (failures.size > maxNames && oldest !== undefined)
 			failures.delete(oldest);
 	};
 
@@ -80,13 +83,13 @@ export function createNameLookup(parts: {
 	};
 
 	const startNext = () => {
-		while (running < limits.most) {
+		while (running < limits.max) {
 			const fresh = queues.fresh.shift();
 			if (fresh !== undefined) {
 				start(fresh, false);
 				continue;
 			}
-			if (runningDoubtful >= limits.mostDoubtful) return;
+			if (runningDoubtful >= limits.maxDoubtful) return;
 			const doubtful = queues.doubtful.shift();
 			if (doubtful === undefined) return;
 			start(doubtful, true);
@@ -101,7 +104,7 @@ export function createNameLookup(parts: {
 		}
 		const failure = failures.get(host);
 		if (failure && now() - failure.at < failureMilliseconds) {
-			// never before this function has returned
+			// always after this function has returned
 			setImmediate(tell, failure.error);
 			return;
 		}
@@ -124,13 +127,13 @@ export function createNameLookup(parts: {
 		});
 }
 
-/** Through libuv, which runs two look-ups at once. */
+/** Resolves through libuv, which runs two look-ups at once. */
 const resolveOnPool: Resolve = (host, found) =>
 	systemLookup(host, { all: true }, (error, addresses) =>
 		found(error ?? addresses.map(({ address }) => address)),
 	);
 
-/** Through the addon, each look-up on a thread of its own. */
+/** Resolves through the addon, each look-up on its own thread. */
 const resolveOnThreads =
 	(addon: NativeAddon): Resolve =>
 	(host, found) => {
@@ -142,7 +145,7 @@ const resolveOnThreads =
 
 let shared: LookupFunction | undefined;
 
-/** The look-up that all connections of this process share. */
+/** The look-up shared by all connections of this process. */
 export const lookupName: LookupFunction = (hostname, options, callback) => {
 	if (!shared) {
 		const addon = loadNativeAddon();
@@ -151,12 +154,12 @@ export const lookupName: LookupFunction = (hostname, options, callback) => {
 			"reason" in addon
 				? createNameLookup({
 						resolve: resolveOnPool,
-						limits: { most: 2, mostDoubtful: 1 },
+						limits: { max: 2, maxDoubtful: 1 },
 						now,
 					})
 				: createNameLookup({
 						resolve: resolveOnThreads(addon),
-						limits: { most: 128, mostDoubtful: 64 },
+						limits: { max: 128, maxDoubtful: 64 },
 						now,
 					});
 	}

@@ -1,41 +1,47 @@
 import { AgentError } from "../agent-error.ts";
 import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
 
-/** How many requests may be on their way at once. */
+/** Limits of concurrent relayed requests. */
 export interface RelayLimits {
 	/** To one hop. */
 	each: number;
-	/** In all. */
+	/** In total. */
 	all: number;
-	/** To one hop that is slow to connect or did not answer, and to all of those. */
+	/** To one hop that is slow to connect or did not answer, and to all such hops. */
 	eachSlow: number;
 	allSlow: number;
 }
 
-/** A hop that takes longer to connect does not hold the places of others. */
+/** A hop that takes longer to connect counts as slow, and gives back the places of others. */
 const slowMilliseconds = 1_000;
 
-/** Slow hops that are remembered while nothing is on its way to them. */
+/** Limit of slow hops remembered without a current request. */
 const maxRemembered = 1_000;
 
-/** Who wants to send a request, and where. */
+/** A request that needs a place. */
 export interface Departure {
-	/** The hop, as messages name it. */
+	/** The hop, for messages. */
 	place: string;
 	/** Clients share the places. */
 	client: string;
-	/** It came through another agent, perhaps this one: it must not wait for a place that another one gives back after it. */
+	/**
+	 * It came through another agent, perhaps this one: it must not wait for a place that another
+	 * request holds until this one ends.
+	 */
 	isNested: boolean;
-	/** How long to wait for a place; undefined is no limit. */
+	/** The longest wait for a place; undefined means no limit. */
 	timeoutMilliseconds: number | undefined;
 	signal: AbortSignal;
 }
 
-/** A request on its way. */
+/** A request that has a place. */
 export interface Journey {
-	/** The hop has accepted the connection. */
+	/** Call it when the hop has accepted the connection. */
 	connected(): void;
-	/** It is over; a hop that did not answer in time is slow until it answers again. */
+	/**
+	 * Call it when the request is over. A hop that did not answer in time counts as slow until it
+	 * answers again.
+	 */
 	over(outcome: "answered" | "late" | "failed"): void;
 }
 
@@ -43,20 +49,23 @@ interface HopPlaces {
 	usual: FairLimit;
 	slow: FairLimit;
 	isSlow: boolean;
-	/** Requests that wait for a place or have one. */
+	/** Requests that are waiting for a place or have one. */
 	users: number;
 }
 
-/** Bounds the requests on their way to other agents. */
+/** Limits the concurrent requests to other agents. */
 export interface RelayPlaces {
 	/**
 	 * Waits for a place.
-	 * @throws AgentError `relay-busy` when there is none in time
+	 * @throws AgentError `relay-busy` if none becomes free in time
 	 */
 	depart(departure: Departure): Promise<Journey>;
 }
 
-/** Hops that are dead or slow have places of their own, so that they do not take those of the others. */
+/**
+ * Creates the places. Dead and slow hops have separate ones, so that they do not use up those of
+ * the others.
+ */
 export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 	const all = createFairLimit({ limit: limits.all });
 	const allSlow = createFairLimit({ limit: limits.allSlow });
@@ -93,7 +102,7 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 	return {
 		async depart(departure) {
 			const { place, timeoutMilliseconds, client, signal } = departure;
-			// as long as a timer can run
+			// limited to what a timer can hold
 			const patience = Math.min(
 				timeoutMilliseconds ?? 2 ** 31 - 1,
 				2 ** 31 - 1,

@@ -14,7 +14,7 @@ import {
 } from "../protocol/relay-error.ts";
 import { resetConnection } from "./https-agent.ts";
 
-/** What another agent answered, whole. */
+/** The complete answer of another agent. */
 export interface Fetched {
 	status: number;
 	contentType: string | undefined;
@@ -22,48 +22,51 @@ export interface Fetched {
 	body: Buffer;
 }
 
-/** A request that has yet to be made. */
+/** A request to send. */
 export interface Sending {
-	/** Where it goes, as messages name it. */
+	/** The hop, for messages. */
 	place: string;
-	/** Makes the request; sending and hearing of it is not its business. */
+	/** Creates the request, without sending it. */
 	start: (signal: AbortSignal) => ClientRequest;
 	body: Uint8Array;
-	/** Until the answer's last byte; undefined is no limit. */
+	/** Time limit until the answer's last byte; undefined means none. */
 	timeoutMilliseconds: number | undefined;
-	/** The limit as messages name it, if a part of it is gone. */
+	/** The original time limit, for messages, if part of it has been used. */
 	wholeMilliseconds?: number | undefined;
 	signal: AbortSignal;
-	/** Resolves when there is memory for so many bytes more of the answer; undefined: there always is. */
+	/** Resolves when there is memory for this many more bytes of the answer; undefined means no limit. */
 	reserve?: ((bytes: number) => Promise<void>) | undefined;
-	/** The other end has accepted the connection, or had before. */
+	/** Called when the hop has accepted the connection; at once for a kept connection. */
 	onConnected?: () => void;
 }
 
-/** Answers such as 103 Early Hints before the answer; few agents send one. */
+/**
+ * Limit of informational answers (such as 103 Early Hints) before the answer; few servers send even
+ * one.
+ */
 const maxInformation = 32;
 
-/** A connection that ends where an answer should be: Node says nothing then. */
+/** The error for a connection that ends without an answer, which Node does not report. */
 const closedError = (): AttemptError =>
 	Object.assign(new Error("closed without an answer"), { code: "ECLOSED" });
 
 /**
- * Sends requests over kept connections and reads their answers. Twice where a
- * kept connection had died before a byte was written, otherwise once. What it
- * gives back throws RelayError, or what `reserve` throws.
+ * Creates a function that sends a request over a kept connection and reads the answer. It sends
+ * once; again only if a kept connection had died before a byte was written. It rejects with
+ * RelayError, or with the error of `reserve`.
  */
 export function createSender({
 	maxBodyBytes,
 	maxBodySetting,
 }: {
 	maxBodyBytes: number;
-	/** The setting that it is, for who reads the message. */
+	/** Setting name used in the error message. */
 	maxBodySetting: string;
 }): (sending: Sending) => Promise<Fetched> {
-	/** Sockets whose handshake is over: what is written to them leaves at once. */
+	/** Sockets whose handshake is done, so that writes are sent at once. */
 	const ready = new WeakSet<Socket>();
 
-	/** The whole body of an answer; it ends where it is too large, or there is no memory for it. */
+	/** Reads the whole body of an answer; rejects if it is too large, or there is no memory for it. */
 	const read = async (
 		response: IncomingMessage,
 		{ place, reserve }: Pick<Sending, "place" | "reserve">,
@@ -84,21 +87,21 @@ export function createSender({
 	};
 
 	/**
-	 * One attempt. `isUnsent` of its error tells that nothing had been sent,
-	 * `isStale` that a kept connection had died before.
+	 * Makes one attempt. On its error, `isUnsent` means that nothing was sent, and `isStale` that a
+	 * kept connection had died before.
 	 */
 	const attempt = (given: Sending, signal: AbortSignal) =>
 		new Promise<Fetched>((resolve, reject) => {
 			const { place, start, body, onConnected } = given;
 			let connection: Socket | undefined;
-			// before Node's own listener, which would end the connection in order
+			// before Node's own listener, which would close the connection without a reset
 			signal.addEventListener("abort", () => resetConnection(connection), {
 				once: true,
 			});
 			const sending = start(signal);
 			let isUnsent = true;
 			let isHeld = false;
-			/** A new connection sends when its handshake is over. */
+			/** A new connection sends once its handshake is done. */
 			const watch = (socket: Socket) => {
 				if (ready.has(socket)) {
 					onConnected?.();
@@ -107,7 +110,7 @@ export function createSender({
 				}
 				const isTls = socket instanceof TLSSocket;
 				socket.once(isTls ? "secureConnect" : "connect", () => {
-					// its certificate was not the pinned one
+					// its certificate did not match the pin
 					if (socket.destroyed) return;
 					ready.add(socket);
 					onConnected?.();
@@ -117,7 +120,7 @@ export function createSender({
 			sending.once("socket", (socket) => {
 				connection = socket;
 				if (!sending.reusedSocket) return watch(socket);
-				// one turn of the loop tells of a kept connection that has died
+				// one turn of the event loop reveals whether a kept connection has died
 				isHeld = true;
 				onConnected?.();
 				socket.cork();
@@ -141,7 +144,7 @@ export function createSender({
 					),
 				);
 			});
-			// without a listener Node would end such a request without a word
+			// without a listener Node would end such a request silently
 			sending.once("upgrade", ({ statusCode }, socket) => {
 				socket.destroy();
 				reject(new RelayError(`${place}: answered with status ${statusCode}`));
@@ -168,7 +171,7 @@ export function createSender({
 
 	return async (sending) => {
 		const { place, timeoutMilliseconds } = sending;
-		// AbortSignal.any() holds its sources weakly, which the garbage collector pays for
+		// not AbortSignal.any(), whose weak references burden the garbage collector
 		const ending = new AbortController();
 		const { signal } = ending;
 		const end = () => ending.abort();
@@ -184,12 +187,12 @@ export function createSender({
 		sending.signal.addEventListener("abort", end, { once: true });
 		try {
 			return await attempt(sending, signal).catch((error) => {
-				// a pooled connection that had died: nothing was sent, nothing can run twice
+				// a kept connection had died: nothing was sent, so nothing can run twice
 				if (error.isStale && !signal.aborted) return attempt(sending, signal);
 				throw error;
 			});
 		} catch (error) {
-			// no memory for the answer: that is no fault of the hop
+			// no memory for the answer, which is not the hop's fault
 			if (error instanceof AgentError) throw error;
 			throw relayError(error as AttemptError, place, {
 				isLate,

@@ -11,22 +11,22 @@ import {
 import { systemReason } from "../system-error.ts";
 
 /**
- * Whom to believe at the other end of a TLS connection. The one place that
- * holds this policy, for relays and command-line tools alike.
+ * How to verify the other end of a TLS connection. The only place for this policy, for relays and
+ * command-line tools.
  */
 export interface Trust {
-	/** What node:https needs to know. */
+	/** Options for node:https. */
 	tls: Pick<
 		AgentOptions,
 		"ca" | "cert" | "key" | "passphrase" | "rejectUnauthorized"
 	>;
-	/** SHA-256 of the certificate a hop must have, upper case with colons; undefined if it is not pinned. */
+	/** The pinned fingerprint of a hop: SHA-256, upper case with colons; undefined if it is not pinned. */
 	fingerprint(hop: Hop): string | undefined;
-	/** Nothing is verified, unless a hop is pinned. */
+	/** Certificates are not verified, except those of pinned hops. */
 	readonly isUnverified: boolean;
 }
 
-/** Why the trust settings cannot be used: one line that names the setting or the file. */
+/** The trust settings are unusable; one line that names the setting or the file. */
 export class TrustError extends Error {
 	override name = "TrustError";
 }
@@ -42,7 +42,7 @@ async function read(setting: string, file: string) {
 	}
 }
 
-/** Says at the start, and not at the first request, that TLS cannot use something, and not in OpenSSL's words. */
+/** Replaces OpenSSL's message by a clear one. Checked at startup, not at the first request. */
 function using<T>(what: string, complaint: string, use: () => T): T {
 	try {
 		return use();
@@ -54,7 +54,7 @@ function using<T>(what: string, complaint: string, use: () => T): T {
 const certificateOf = (what: string, bytes: Buffer) =>
 	using(what, "no certificate (PEM)", () => new X509Certificate(bytes));
 
-/** Throws TrustError for what TLS cannot show to a hop. */
+/** Throws TrustError if TLS cannot use the pair as a client certificate. */
 function assertPair(
 	{ certificateFile, keyFile }: { certificateFile: string; keyFile: string },
 	{ cert, key }: { cert: Buffer; key: Buffer },
@@ -70,12 +70,12 @@ function assertPair(
 	try {
 		createSecureContext({ cert, key });
 	} catch (cause) {
-		// a key that is too short, for one
+		// for example a key that is too short
 		throw new TrustError(`${keyName}: ${(cause as Error).message}`, { cause });
 	}
 }
 
-/** A pin's place; the dot that ends an absolute name makes no other agent of it. */
+/** The hop that a pin applies to; an absolute name's final dot does not matter. */
 const placeOf = ({ host, port }: Hop) =>
 	hopText({ host: host.replace(/\.$/, ""), port });
 
@@ -87,7 +87,7 @@ function parsePin(text: string): [string, string] | undefined {
 	return hop && fingerprint ? [placeOf(hop), fingerprint] : undefined;
 }
 
-/** Names the entries that are no pins; undefined if all are. */
+/** Names the invalid pins; undefined if all are valid. */
 export function badPins(entries: readonly string[]): string | undefined {
 	const bad = entries.filter((entry) => !parsePin(entry));
 	return bad.length > 0
@@ -96,8 +96,8 @@ export function badPins(entries: readonly string[]): string | undefined {
 }
 
 /**
- * Reads what the settings name. Without a CA file nothing is verified, as in the
- * original, but for pinned hops. Throws TrustError.
+ * Reads the files of the settings. Without a CA file certificates are not verified, as in v1 (Go),
+ * except those of pinned hops. Throws TrustError.
  */
 export async function loadTrust(settings: {
 	caFile: string;
@@ -121,7 +121,7 @@ export async function loadTrust(settings: {
 	);
 	return {
 		tls: {
-			// without a list OpenSSL reads Node's own roots, which are never asked
+			// an empty list, so that OpenSSL does not read Node's own roots, which are never used
 			ca: ca ?? [],
 			...(cert && { cert }),
 			...(key && { key }),

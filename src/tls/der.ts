@@ -1,4 +1,4 @@
-/** The few shapes of DER (X.690) that a certificate is made of. */
+/** The few DER elements (X.690) that a certificate needs. */
 
 export const tags = {
 	boolean: 0x01,
@@ -18,7 +18,7 @@ export const tags = {
 	extensions: 0xa3,
 } as const;
 
-/** One DER element: tag, length in the shortest form, contents. */
+/** Encodes a DER element: tag, length in the shortest form, contents. */
 export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
 	const body = Buffer.concat(contents);
 	if (body.length < 0x80) return Buffer.from([tag, body.length, ...body]);
@@ -53,7 +53,7 @@ export function extension(
 	);
 }
 
-/** RFC 5280 4.1.2.5: years up to 2049 have two digits (UTCTime), later ones four. */
+/** Encodes a time (RFC 5280 4.1.2.5): years up to 2049 have two digits (UTCTime), later ones four. */
 export function time(date: Date): Buffer {
 	const digits = date.toISOString().replace(/\.\d+|[-:T]/g, "");
 	return date.getUTCFullYear() < 2050

@@ -37,7 +37,7 @@ async function create(what: string, file: string, text: string, mode: number) {
 	}
 }
 
-/** The names and addresses by which clients may call this machine. */
+/** Names and addresses under which clients may reach this machine. */
 function machineNames(): string[] {
 	const addresses = Object.values(networkInterfaces())
 		.flatMap((entries) => entries ?? [])
@@ -48,8 +48,9 @@ function machineNames(): string[] {
 }
 
 /**
- * Makes a self-signed pair for this machine if neither file exists, and answers it; if both exist, undefined.
- * The key gets mode 0600, and no file that exists is ever written to. Throws a KeyPairError if only one exists.
+ * Creates a self-signed pair for this machine and returns it, if neither file exists; returns
+ * undefined if both exist. The key gets mode 0600. Never overwrites a file. Throws a KeyPairError
+ * if only one exists.
  */
 export async function createKeyPairFiles({
 	certificateFile,
@@ -80,7 +81,7 @@ export async function createKeyPairFiles({
 	try {
 		await create("certificate", certificateFile, made.certificate, 0o644);
 	} catch (error) {
-		// A key without a certificate would stop every later start.
+		// a key without a certificate would make every later start fail
 		await rm(privateKeyFile, { force: true });
 		throw error;
 	}

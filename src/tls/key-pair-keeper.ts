@@ -12,28 +12,32 @@ import {
 } from "./key-pair.ts";
 
 export interface KeyPairKeeper {
-	/** In use now. */
+	/** The pair in use. */
 	current(): KeyPair;
-	/** Why the files that are there now are not in use; undefined if they are. */
+	/** Why the current files are not in use; undefined if they are. */
 	readonly problem: string | undefined;
-	/** Reads the files and logs the result. Never throws: what cannot be used is logged as an error, and the old pair stays. */
+	/**
+	 * Reads the files and logs the result. Never throws: an unusable pair is logged as an error, and
+	 * the old one stays.
+	 */
 	reload(): Promise<void>;
-	/** Once only. */
+	/** Call it only once. */
 	start(): void;
-	/** Nothing is put in force or logged from then on. */
+	/** From then on, no pair is replaced and nothing is logged. */
 	stop(): void;
 }
 
-/** Why the files are read: it was asked for, they have changed, or the last reading has to be confirmed. */
+/** Why the files are read: on request, because they have changed, or to confirm the last reading. */
 type Occasion = "asked" | "changed" | "again";
 
 /**
- * Keeps the certificate of a server current: looks at its files at every interval, and reads them when they have
- * changed. Looking, because fs.watch misses what happens behind links (Kubernetes, certbot) and on network file systems.
- * Certificate and key are replaced one after the other: a change is taken up only when the next look finds nothing new.
+ * Keeps a server's certificate current: polls its files at every interval, and reads them if they
+ * have changed. It polls because fs.watch misses changes behind links (Kubernetes, certbot) and on
+ * network file systems. As certificate and key are replaced one after the other, a change is used
+ * only when the next poll finds no further change.
  * @param parts.look see createFileTurn
- * @param parts.initial what the files held a moment ago
- * @param parts.use puts a pair in force; when it throws, the old one must still be
+ * @param parts.initial the pair read from the files a moment ago
+ * @param parts.use makes the server use a pair; if it throws, the old one must still be in use
  * @param parts.now wall clock in milliseconds
  */
 export function createKeyPairKeeper({
@@ -65,7 +69,7 @@ export function createKeyPairKeeper({
 	];
 	let pair = initial;
 	let problem: string | undefined;
-	// versions of the files; of `initial` none is known
+	// versions of the files; unknown for `initial`
 	let seen: string | undefined;
 	let read: string | undefined;
 	let isSettled = false;
@@ -100,7 +104,7 @@ export function createKeyPairKeeper({
 			const reason = `certificate ${certificateFile}: cannot be used: ${message}`;
 			return refuse(reason, occasion);
 		}
-		// as visible as the trouble was
+		// as visible as the problem was
 		const say = problem === undefined ? log.info : log.warning;
 		problem = undefined;
 		pair = next;
@@ -126,7 +130,7 @@ export function createKeyPairKeeper({
 		const isQuiet = version === seen;
 		seen = version;
 		if (!isQuiet) return;
-		// a problem may go without a trace in the files: too many were open
+		// a problem may end without a change of the files, for example if too many files were open
 		if (version === read && isSettled && problem === undefined) return;
 		const found = await load(irregular);
 		if ((await lookAt(paths)).version !== version) return;
@@ -139,12 +143,12 @@ export function createKeyPairKeeper({
 	const reload = async () => {
 		const { version, irregular } = await lookAt(paths);
 		read = version;
-		// written a moment ago, they can be written again without a trace in their times
+		// files written a moment ago can be written again without a new modification time
 		isSettled = false;
 		await conclude(await load(irregular), "asked");
 	};
 
-	// an older reading must not come after a newer one
+	// in order, so that an older reading cannot replace a newer one
 	const inOrder = createFileTurn({
 		files: paths,
 		look: ask,
@@ -162,7 +166,7 @@ export function createKeyPairKeeper({
 	const ticker = createTicker({
 		tick: async () => {
 			await attempt("again", look);
-			// what the start said is forgotten when it matters
+			// repeat the expiry warning daily, as the one at startup has long been forgotten
 			if (!isStopped && dayOf(now()) !== warnedOn) warn();
 		},
 		intervalMilliseconds,
@@ -182,7 +186,10 @@ export function createKeyPairKeeper({
 	};
 }
 
-/** What the system says of files, links followed; and which of them reading might never come to an end of. */
+/**
+ * Stats the files, following links, and names one that is not a regular file, as reading it might
+ * never end.
+ */
 async function lookAt(paths: readonly string[]) {
 	const versions: string[] = [];
 	let irregular: string | undefined;

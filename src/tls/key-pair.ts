@@ -3,27 +3,27 @@ import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type TlsOptions } from "node:tls";
 import { systemReason } from "../system-error.ts";
 
-/** A certificate and its private key, as files held them, checked to belong together. */
+/** A certificate and its private key, as read from files and checked to belong together. */
 export type KeyPair = {
 	/** PEM: the server's certificate, then its chain. */
 	certificate: Buffer;
-	/** PEM, still encrypted if the file was. */
+	/** PEM, encrypted if the file is. */
 	privateKey: Buffer;
 	passphrase?: string;
-	/** Of the server's certificate, in one line (`CN=web, O=example`). */
+	/** Subject of the server's certificate, in one line (`CN=web, O=example`). */
 	subject: string;
 	validFrom: Date;
 	validTo: Date;
-	/** SHA-256, in the usual form: hexadecimal bytes with colons. */
+	/** SHA-256: hexadecimal bytes with colons. */
 	fingerprint256: string;
 };
 
-/** Why a key pair cannot be used: one line that names the file. */
+/** A key pair is unusable; one line that names the file. */
 export class KeyPairError extends Error {
 	override name = "KeyPairError";
 }
 
-/** The system's reason why a file cannot be used. */
+/** Wraps a system error about a file. */
 export function fileError(
 	what: string,
 	file: string,
@@ -35,8 +35,8 @@ export function fileError(
 }
 
 /**
- * What TLS 1.3 and 1.2 may use: AEAD with forward secrecy, nothing else.
- * The original had only the AES128-GCM suites for TLS 1.2 and preferred AES128 in 1.3, so these come first.
+ * Cipher suites of TLS 1.3 and 1.2: only AEAD with forward secrecy. v1 (Go) had only the AES128-GCM
+ * suites in TLS 1.2 and preferred AES128 in 1.3, so these come first.
  */
 export const ciphers = [
 	"TLS_AES_128_GCM_SHA256",
@@ -51,8 +51,9 @@ export const ciphers = [
 ].join(":");
 
 /**
- * What a key pair means for https.createServer: TLS 1.2 at least, our ciphers, HTTP/1.1.
- * setSecureContext (after a reload) needs all of it again, else it falls back to Node's defaults.
+ * Options for https.createServer: the key pair, TLS 1.2 or newer, our ciphers, HTTP/1.1.
+ * setSecureContext (after a reload) needs all of them again; otherwise it falls back to Node's
+ * defaults.
  */
 export function tlsOptions(pair: KeyPair) {
 	return {
@@ -63,8 +64,8 @@ export function tlsOptions(pair: KeyPair) {
 		ciphers,
 		honorCipherOrder: true,
 		ALPNProtocols: ["http/1.1", "http/1.0"],
-		// no client certificate is asked for; without this Node parses all the root
-		// certificates of its own, 40 ms and 3 MiB (measured, Node 20)
+		// client certificates are not requested; without this, Node would parse all its root
+		// certificates, at a cost of 40 ms and 3 MiB (measured, Node 20)
 		ca: [],
 	} as const satisfies TlsOptions;
 }
@@ -117,7 +118,7 @@ function openPrivateKey(
 		});
 	} catch (error) {
 		if (!encrypted) throw fail("damaged, or of an unknown kind", error);
-		// A wrong passphrase nearly always gives broken padding, once in 256 times other nonsense.
+		// A wrong passphrase nearly always gives bad padding; once in 256 times another error.
 		throw (error as NodeJS.ErrnoException).code === "ERR_OSSL_BAD_DECRYPT"
 			? fail("wrong passphrase", error)
 			: fail("wrong passphrase, damaged, or of an unknown encryption", error);
@@ -132,9 +133,10 @@ function openPrivateKey(
 }
 
 /**
- * Reads a certificate (PEM, chain after it) and its private key (PEM: RSA or ECDSA; PKCS#1, SEC1 or PKCS#8, encrypted or not).
- * The passphrase file comes before `passphrase`; one newline at its end is not part of it; empty values count as not given.
- * Throws a KeyPairError for whatever would keep the pair from working.
+ * Reads a certificate (PEM, followed by its chain) and its private key (PEM: RSA or ECDSA; PKCS#1,
+ * SEC1 or PKCS#8, encrypted or not). The passphrase file takes precedence over `passphrase`; one
+ * newline at its end is removed; empty values count as not given. Throws a KeyPairError if the pair
+ * is unusable.
  */
 export async function loadKeyPair(files: {
 	certificateFile: string;
@@ -185,7 +187,7 @@ export async function loadKeyPair(files: {
 		fingerprint256: x509.fingerprint256,
 	};
 	try {
-		createSecureContext(tlsOptions(pair)); // A damaged chain or a key too short shows only here.
+		createSecureContext(tlsOptions(pair)); // detects a damaged chain or a key that is too short
 	} catch (error) {
 		throw new KeyPairError(
 			`certificate ${certificateFile}: not usable for TLS: ${(error as Error).message}`,
@@ -195,7 +197,10 @@ export async function loadKeyPair(files: {
 	return pair;
 }
 
-/** One line about a certificate that has expired, is not valid yet or expires within 30 days; else undefined. */
+/**
+ * Returns a line if the certificate has expired, is not valid yet or expires within 30 days;
+ * otherwise undefined.
+ */
 export function validityWarning(
 	{ subject, validFrom, validTo }: KeyPair,
 	now: Date,
@@ -210,20 +215,20 @@ export function validityWarning(
 	return undefined;
 }
 
-/** A file that only the agent should know. */
+/** A file that only the agent should read. */
 interface PrivateFile {
-	/** What it is, for the message: `private key`. */
+	/** Its kind, for the message: `private key`. */
 	what: string;
-	/** Its path; empty if there is none. */
+	/** Its path; empty if not configured. */
 	file: string;
 }
 
-/** Permissions of users who are neither the owner nor in the group. */
+/** Read and write permissions for others. */
 const othersReadOrWrite = 0o006;
 
 /**
- * A line for each file that every user of this machine can read or change. A file
- * that cannot be looked at gives none: whoever reads it says why.
+ * Returns a line for each file that every user of this machine can read or change. Skips files that
+ * cannot be checked, as reading them will report the reason.
  */
 export async function exposedFiles(
 	files: readonly PrivateFile[],

@@ -7,10 +7,10 @@ import {
 import { isIP } from "node:net";
 import { bits, der, extension, oid, sequence, tags, time } from "./der.ts";
 
-/** The 4 or 16 bytes of an address. */
+/** Encodes an address in 4 or 16 bytes. */
 function addressBytes(address: string): Buffer {
 	if (isIP(address) === 4) return Buffer.from(address.split(".").map(Number));
-	// A URL spells every IPv6 address in hexadecimal groups, an embedded IPv4 address too.
+	// A URL normalizes every IPv6 address to hexadecimal groups, even with an embedded IPv4 address.
 	const [head = "", tail = ""] = new URL(`http://[${address}]/`).hostname
 		.slice(1, -1)
 		.split("::");
@@ -37,10 +37,11 @@ function pem(label: string, content: Buffer): string {
 }
 
 /**
- * A new ECDSA P-256 key (PKCS#8) and a certificate for it that it signed itself (X.509 v3, RFC 5280), both PEM.
- * `names` are host names and addresses for subjectAltName; clients look only there, `commonName` is for people.
- * Valid from one hour before `now`, for clients whose clock is behind, until `days` days after it.
- * Throws a TypeError for a name that is neither a host name nor an address.
+ * Creates an ECDSA P-256 key (PKCS#8) and a self-signed certificate (X.509 v3, RFC 5280), both PEM.
+ * `names` are host names and addresses for subjectAltName, the only place where clients look;
+ * `commonName` is for people. The certificate is valid from one hour before `now`, for clients
+ * whose clocks are slow, until `days` days after it. Throws a TypeError for a name that is neither
+ * a host name nor an address.
  */
 export function createSelfSigned({
 	commonName,
@@ -76,7 +77,8 @@ export function createSelfSigned({
 	const notAfter = new Date(now.getTime() + days * 86_400_000);
 	const alternatives = [...new Set(names)].map(alternativeName);
 	const extensions = [
-		// Not a CA: whoever trusts this certificate trusts this agent, not every name its key might sign.
+		// Not a CA: trusting this certificate means trusting this agent, not every name that its key
+		// might sign.
 		extension("551d13", true, sequence()), // basicConstraints
 		extension("551d0f", true, bits(7, Buffer.from([0x80]))), // keyUsage: digitalSignature
 		extension(

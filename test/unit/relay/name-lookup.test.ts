@@ -9,7 +9,7 @@ import {
 type Found = Parameters<Resolve>[1];
 
 /** A resolver that answers when the test says so, and a clock of its own. */
-function setUp(limits = { most: 4, mostDoubtful: 2 }) {
+function setUp(limits = { max: 4, maxDoubtful: 2 }) {
 	const asked: string[] = [];
 	const open = new Map<string, Found>();
 	let milliseconds = 0;
