@@ -3,22 +3,21 @@ import type { Facts } from "./operation.ts";
 
 type ProblemType = components["schemas"]["ProblemType"];
 
-/** A kind of failure, as the contract lists it: a problem's type without `urn:happo:problem:`. */
+/** A kind of failure from the contract: a problem's type without `urn:happo:problem:`. */
 export type ErrorCode = ProblemType extends `urn:happo:problem:${infer Code}`
 	? Code
 	: never;
 
 /**
- * Why the agent does not do what it was asked to: a code for programs and one line
- * for people that names the field and the value. What HTTP makes of it is decided
- * in `src/http/errors.ts`.
+ * Why the agent refuses or fails to do something: a code for programs, and one line for people that
+ * names the field and the value. `src/http/errors.ts` maps codes to HTTP.
  */
 export class AgentError extends Error {
 	override name = "AgentError";
 	readonly code: ErrorCode;
-	/** What the log says: the message, without a value that may be a secret. */
+	/** The message for the log, without a value that may be a secret. */
 	readonly logged: string;
-	/** What was found out about the request before it failed. */
+	/** Facts about the request that were known before it failed. */
 	readonly facts: Facts;
 
 	constructor(

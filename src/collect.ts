@@ -2,10 +2,10 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { createLoopTurns } from "./turn.ts";
 
-/** Memory that a stream of unknown length has at first; it doubles as the stream goes on. */
+/** Memory first reserved for a stream of unknown length; it doubles as the stream goes on. */
 const firstBytes = 16_384;
 
-/** Bytes that come in pieces of any size, kept in pieces that are worth their overhead. */
+/** Collects chunks of any size in large buffers, so that tiny chunks cost no overhead. */
 class Pieces {
 	readonly #full: Buffer[] = [];
 	#piece: Buffer;
@@ -40,19 +40,19 @@ class Pieces {
 	}
 }
 
-/** Bytes around the data of a stream that are no reason to read it slowly. */
+/** Overhead allowed around a stream's data before it counts as costly. */
 const minOverheadBytes = 4_096;
 
-/** Other streams are read on all at once. */
+/** Ordinary streams: all are read in each turn of the event loop. */
 const usual = createLoopTurns(Number.POSITIVE_INFINITY);
 
-/** Streams that cost much more than their data are read on one at a time. */
+/** Streams whose chunks cost much more than their data: one is read in each turn. */
 const costly = createLoopTurns(1);
 
 /**
- * Shares the event loop among the streams that are read. Node parses every chunk of a
- * message by itself: a body in chunks of one byte costs a thousand times as much as
- * one in large ones, and Node would go on with it as long as there is data.
+ * Shares the event loop among the streams being read. Node parses each chunk of a message
+ * separately: a body in one-byte chunks costs a thousand times as much as one in large chunks, and
+ * Node would not stop while there is data.
  */
 class ReadingTurns {
 	readonly #socket: Socket | undefined;
@@ -64,9 +64,9 @@ class ReadingTurns {
 		this.#begun = this.#socket?.bytesRead ?? 0;
 	}
 
-	/** Resolves when the stream may be read on, after so many bytes of data. */
+	/** Resolves when the stream may be read further. `length` is the data read so far, in bytes. */
 	async next(length: number): Promise<void> {
-		// most messages come in one piece
+		// most messages have a single chunk
 		if (++this.#pieces === 1) return;
 		const received = (this.#socket?.bytesRead ?? 0) - this.#begun;
 		const isCostly = received > 2 * length + minOverheadBytes;
@@ -75,14 +75,13 @@ class ReadingTurns {
 }
 
 /**
- * Reads a stream whole: a body, or an answer. What sends it waits while there is no
- * memory for more. A stream that is given up stays open, and unread.
- * @param parts.declared its length in bytes, if that is known
- * @param parts.maxBytes the most that it may have
- * @param parts.tooLarge made and thrown when it has more
- * @param parts.reserve resolves when there is memory for so many bytes more, and
- * throws what keeps it from that
- * @throws what the stream fails with
+ * Reads a whole stream: a request body or an answer. Its sender waits while there is no memory for
+ * more. After an error the stream stays open and unread.
+ * @param parts.declared its length in bytes, if known
+ * @param parts.maxBytes the limit of its length
+ * @param parts.tooLarge creates the error to throw above the limit
+ * @param parts.reserve resolves when there is memory for this many more bytes, or rejects
+ * @throws the errors of the stream, of `reserve` and of `tooLarge`
  */
 export async function collect(
 	stream: Readable,
@@ -91,7 +90,7 @@ export async function collect(
 		maxBytes: number;
 		tooLarge: () => Error;
 		reserve?: ((bytes: number) => Promise<void>) | undefined;
-		/** Called when there is memory for what was declared. */
+		/** Called once there is memory for the declared length. */
 		begins?: () => void;
 	},
 ): Promise<Buffer> {
@@ -122,7 +121,7 @@ export async function collect(
 	return pieces.whole();
 }
 
-/** The length that a message declares; undefined if it declares none. */
+/** The declared length of a message; undefined if there is none. */
 export function declaredLength(headers: {
 	"content-length"?: string | undefined;
 }): number | undefined {

@@ -2,16 +2,16 @@ import { closeSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 
 export interface CpuProfile {
-	/** Ends the recording and writes it. */
+	/** Stops recording and writes the file. */
 	write(): void;
 }
 
 /**
- * Records a CPU profile from now on, in the format of Chrome's DevTools (`.cpuprofile`). The file is made at once,
- * so that what keeps it from being made is thrown now and not on exit.
+ * Starts recording a CPU profile, in the format of Chrome's DevTools (`.cpuprofile`). Creates the
+ * file now, so that an error is thrown now and not on exit.
  */
 export function startCpuProfile(file: string): CpuProfile {
-	// an older profile stays until there is a new one
+	// append mode keeps an older profile until there is a new one
 	const descriptor = openSync(file, "a", 0o640);
 	const session = new Session();
 	session.connect();
@@ -19,7 +19,7 @@ export function startCpuProfile(file: string): CpuProfile {
 	session.post("Profiler.start");
 	return {
 		write: () => {
-			// called back before post returns: the session is of this thread
+			// calls back before post returns, as the session is on this thread
 			session.post("Profiler.stop", (error, stopped) => {
 				if (error) throw error;
 				ftruncateSync(descriptor);

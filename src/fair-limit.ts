@@ -1,4 +1,4 @@
-/** Nothing came free in time, or too many wait already. */
+/** Nothing became free in time, or too many are already waiting. */
 export class LimitReached extends Error {
 	override name = "LimitReached";
 	readonly reason: "waited too long" | "too many waiting" | "over the limit";
@@ -9,41 +9,42 @@ export class LimitReached extends Error {
 	}
 }
 
-/** Who asks for how much of a limit. */
+/** A request for a part of a limit. */
 export interface Wanted {
-	/** Clients share the limit among themselves: the address of one, for example. */
+	/** The client, for example its address; the limit is shared among clients. */
 	client: string;
-	/** Places, or bytes. */
+	/** Places or bytes; 1 by default. */
 	amount?: number;
-	/** How long to wait for it. */
+	/** The longest wait. */
 	timeoutMilliseconds: number;
 	signal?: AbortSignal;
 }
 
-/** What a caller has of a limit. */
+/** A part of a limit that a caller has taken. */
 export interface Taken {
 	readonly amount: number;
-	/** Gives a part back, so that this amount is left; never takes more. */
+	/** Gives back all but this amount; never takes more. */
 	shrink(amount: number): void;
-	/** Gives all of it back; again it does nothing. */
+	/** Gives everything back; a second call has no effect. */
 	release(): void;
 }
 
 /** A limit of places or bytes that clients share. */
 export interface FairLimit {
 	/**
-	 * Takes an amount, waiting for it if need be.
-	 * @throws LimitReached after the time, or at once when too many wait or the amount is over the limit
-	 * @throws the signal's reason when it is aborted before
+	 * Takes an amount, waiting for it if necessary.
+	 * @throws LimitReached after the time, or at once if too many are waiting or the amount exceeds
+	 * the limit
+	 * @throws the signal's reason if it is aborted first
 	 */
 	acquire(wanted: Wanted): Promise<Taken>;
-	/** Takes an amount at once; undefined if that is not possible. */
+	/** Takes an amount at once; undefined if it is not available. */
 	tryAcquire(wanted: Pick<Wanted, "client" | "amount">): Taken | undefined;
-	/** What there is in all. */
+	/** The total. */
 	readonly limit: number;
-	/** What is taken now. */
+	/** The amount currently taken. */
 	readonly taken: number;
-	/** Callers that wait. */
+	/** Callers currently waiting. */
 	readonly waiting: number;
 }
 
@@ -54,12 +55,13 @@ interface Waiter {
 }
 
 /**
- * Shares a limit among clients. A client gets at most what the others have left
- * but for a part, so that somebody who comes later does not have to wait for all
- * of it to come free; of those that wait, the one that holds least is served first.
- * @param options.limit places or bytes in all
- * @param options.keptFor one `keptFor`-th of what others have left stays free: 8 by default
- * @param options.maxWaiting callers of a client that may wait, 1000 by default; four times as many of all clients
+ * Shares a limit among clients. A client gets at most what the others have left, less a reserve, so
+ * that a newcomer does not have to wait until all of it is free. Of those waiting, the client that
+ * holds least is served first.
+ * @param options.limit the total of places or bytes
+ * @param options.keptFor the reserve is one `keptFor`-th of what others have left (default 8)
+ * @param options.maxWaiting waiting callers of one client (default 1000); four times as many of all
+ * clients
  */
 export function createFairLimit({
 	limit,
@@ -71,7 +73,7 @@ export function createFairLimit({
 	maxWaiting?: number;
 }): FairLimit {
 	const held = new Map<string, number>();
-	// a Set keeps the order of asking and lets a caller leave from the middle
+	// a Set, which keeps the order and allows removal from the middle
 	const queue = new Set<Waiter>();
 	let taken = 0;
 
@@ -81,7 +83,7 @@ export function createFairLimit({
 		if (taken + amount > limit) return false;
 		const own = heldBy(client);
 		const left = limit - (taken - own);
-		// a client that has nothing is never kept waiting for its own good
+		// the reserve does not apply to a client that holds nothing
 		return own === 0 || own + amount <= left - Math.floor(left / keptFor);
 	};
 
@@ -108,7 +110,7 @@ export function createFairLimit({
 		};
 	};
 
-	/** The first that fits, of the client that holds least. */
+	/** The first waiter that fits, of the client that holds least. */
 	const next = () => {
 		let best: Waiter | undefined;
 		for (const waiter of queue) {
@@ -122,7 +124,7 @@ export function createFairLimit({
 		for (let best = next(); best; best = next()) best.admit();
 	};
 
-	/** A client that has filled its part of the queue takes no places of others in it. */
+	/** Limits each client's part of the queue, so that one cannot fill it. */
 	const mayWait = (client: string) => {
 		if (queue.size >= maxWaiting * 4) return false;
 		let own = 0;

@@ -1,88 +1,89 @@
 import type { Fields, Log } from "./log.ts";
 import type { Timers } from "./ticker.ts";
 
-/** Something that is wrong and may be so again and again. */
+/** A failure that may repeat. */
 export interface Trouble {
-	/** What kind of trouble, without anything that differs each time: another kind is logged at once. */
+	/** The kind of failure, without details that differ each time; a new kind is logged at once. */
 	kind: string;
 	level: "warning" | "error";
-	/** In full for the first time; of a repetition the first line alone. */
+	/** All are logged the first time; a repetition logs only the first line. */
 	lines: readonly string[];
-	/** Fields of the first line. A repetition has them too, of the last time, with `times` and `minutes`. */
+	/** Fields of the first line. A repetition has the latest ones, with `times` and `minutes`. */
 	fields?: () => Fields;
 }
 
-/** Keeps trouble that lasts from filling the log. */
+/** Keeps lasting failures from filling the log. */
 export interface LogRepeats {
 	/**
-	 * Logs new trouble at once, and the same trouble once an hour with the number of times.
+	 * Logs a new failure at once, and repetitions once an hour, with their number.
 	 * @returns whether it was logged at once
 	 */
 	wrong(subject: string, trouble: Trouble): boolean;
 	/**
-	 * Logs the end of trouble, `<label>: works again after 61 failures`; nothing if there was none. Trouble that is younger
-	 * than `leastMilliseconds` comes and goes: it is not at its end, and stays known.
-	 * @returns whether it was logged
+	 * Logs recovery, `<label>: works again after 61 failures`; nothing if there was no failure.
+	 * Trouble that began less than `minMilliseconds` ago counts as flapping: its end is not logged,
+	 * and it stays known.
+	 * @returns whether recovery was logged
 	 */
-	right(subject: string, label: string, leastMilliseconds?: number): boolean;
-	/** Forgets all subjects but these, without a line: they are not looked at any more. */
+	right(subject: string, label: string, minMilliseconds?: number): boolean;
+	/** Silently forgets all other subjects, because they are no longer watched. */
 	keep(subjects: ReadonlySet<string>): void;
 }
 
-/** Trouble of one kind, as it was the last time. */
+/** The latest trouble of one kind. */
 interface Known {
 	trouble: Trouble;
-	/** When it was logged last. */
+	/** When it was last logged. */
 	loggedAt: number;
-	/** Times since then. */
+	/** Repetitions since then. */
 	unlogged: number;
 }
 
 interface Lasting {
-	/** The first time since it was right; undefined: it was right a moment ago. */
+	/** The first failure since it last worked; undefined if it has just worked. */
 	since: number | undefined;
-	/** Times since then. */
+	/** Failures since then. */
 	times: number;
 	kinds: Map<string, Known>;
 }
 
-/** Kinds of one subject that are told apart. */
-const mostKinds = 100;
+/** Limit of kinds remembered for one subject. */
+const maxKindsOfSubject = 100;
 
 const timesText = (count: number) => (count === 1 ? "once" : `${count} times`);
 
 const minutesText = (minutes: number) =>
 	minutes === 1 ? "minute" : `${minutes} minutes`;
 
-/** They do not keep the process alive. */
+/** Timers that do not keep the process alive. */
 const quietTimers: Pick<Timers, "set" | "clear"> = {
 	set: (callback, milliseconds) => setTimeout(callback, milliseconds).unref(),
 	clear: (handle) => clearTimeout(handle as NodeJS.Timeout),
 };
 
 /**
- * @param parts.elapsed milliseconds since whenever, never set back
+ * @param parts.elapsed monotonic milliseconds, arbitrary origin
  * @param parts.everyMilliseconds between two lines about the same trouble (default one hour)
- * @param parts.most kinds of trouble, of all subjects together, that are told apart (default 2000): what comes beyond
- * them within that time has one line in common
+ * @param parts.maxKinds kinds of trouble remembered, of all subjects together (default 2000);
+ * further ones share a line
  */
 export function createLogRepeats({
 	log,
 	elapsed = () => performance.now(),
 	timers = quietTimers,
 	everyMilliseconds = 3_600_000,
-	most = 2_000,
+	maxKinds = 2_000,
 }: {
 	log: Pick<Log, "warning" | "error">;
 	elapsed?: (() => number) | undefined;
 	timers?: Pick<Timers, "set" | "clear"> | undefined;
 	everyMilliseconds?: number;
-	most?: number;
+	maxKinds?: number;
 }): LogRepeats {
 	const lasting = new Map<string, Lasting>();
-	/** Those whose number has to be logged. */
+	/** Those with repetitions to log. */
 	const pending = new Set<Known>();
-	/** The one line of all that cannot be told apart. */
+	/** The shared line of all trouble beyond `maxKinds`. */
 	let others: Known | undefined;
 	let count = 0;
 	let next: { at: number; handle: unknown } | undefined;
@@ -130,7 +131,7 @@ export function createLogRepeats({
 	const isOver = ({ loggedAt, unlogged }: Known, now: number) =>
 		unlogged === 0 && now - loggedAt >= everyMilliseconds;
 
-	/** Forgets what was not repeated for long. */
+	/** Forgets kinds that have not been repeated for a while. */
 	const tidy = (of: Lasting, now: number) => {
 		for (const [kind, known] of of.kinds)
 			if (isOver(known, now)) {
@@ -140,13 +141,13 @@ export function createLogRepeats({
 	};
 
 	const hasRoom = (of: Lasting | undefined, now: number) => {
-		if (of && of.kinds.size >= mostKinds) tidy(of, now);
-		if (count >= most)
+		if (of && of.kinds.size >= maxKindsOfSubject) tidy(of, now);
+		if (count >= maxKinds)
 			for (const [subject, each] of lasting) {
 				tidy(each, now);
 				if (each.kinds.size === 0 && each !== of) lasting.delete(subject);
 			}
-		return count < most && (of?.kinds.size ?? 0) < mostKinds;
+		return count < maxKinds && (of?.kinds.size ?? 0) < maxKindsOfSubject;
 	};
 
 	const logInFull = ({ level, lines, fields }: Trouble) => {
@@ -155,7 +156,7 @@ export function createLogRepeats({
 		for (const line of more) log[level](line);
 	};
 
-	/** Once more of what is known. */
+	/** Notes a repetition of known trouble. */
 	const again = (known: Known, trouble: Trouble, now: number): boolean => {
 		known.trouble = trouble;
 		if (isOver(known, now)) {
@@ -206,19 +207,19 @@ export function createLogRepeats({
 			others = begin(trouble, now);
 			return true;
 		},
-		right(subject, label, leastMilliseconds = 0) {
+		right(subject, label, minMilliseconds = 0) {
 			const of = lasting.get(subject);
 			if (!of) return false;
 			if (
-				leastMilliseconds > 0 &&
-				elapsed() - (of.since ?? Number.POSITIVE_INFINITY) < leastMilliseconds
+				minMilliseconds > 0 &&
+				elapsed() - (of.since ?? Number.POSITIVE_INFINITY) < minMilliseconds
 			) {
 				of.since = undefined;
 				return false;
 			}
 			forget(subject, of);
 			const times = of.times === 1 ? "1 failure" : `${of.times} failures`;
-			// as visible as the trouble was: info is not logged by default
+			// as visible as the trouble was, as info is not logged by default
 			log.warning(`${label}: works again after ${times}`);
 			return true;
 		},

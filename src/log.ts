@@ -6,15 +6,15 @@ const levels = ["debug", "info", "warning", "error"] as const;
 
 export type LogLevel = (typeof levels)[number];
 
-/** `text` is the original's format, `json` one object on each line. */
+/** `text` is the format of v1 (Go); `json` has one object per line. */
 export type LogFormat = "text" | "json";
 
-/** What a message is about, in this order; undefined is left out. */
+/** Fields of a message, in order; undefined ones are left out. */
 export type Fields = Readonly<
 	Record<string, string | number | boolean | undefined>
 >;
 
-/** A function that gives the fields is called for a line that is written only. */
+/** A function for the fields is called only if the line is written. */
 type Write = (message: string, fields?: Fields | (() => Fields)) => void;
 
 /** Writes one line for each event. */
@@ -23,9 +23,9 @@ export interface Log {
 	info: Write;
 	warning: Write;
 	error: Write;
-	/** Writes at level info, whatever the least level is: for the few lines that every log must have. */
+	/** Logs at level info, regardless of the configured level: for the few lines that every log must have. */
 	notice: Write;
-	/** Opens the file again under its name: log rotation has moved it away. */
+	/** Reopens the file by name, after log rotation has moved it. */
 	reopen(): void;
 	close(): void;
 }
@@ -37,14 +37,14 @@ function timestamp(time: Date): string {
 	return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 }
 
-/** A message may hold what a client sent: it must not fake or break lines. */
+/** Escapes control characters, as text sent by a client must not fake or break lines. */
 function escapeControl(message: string): string {
 	return message.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (c) =>
 		c === "\n" ? "\\n" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
 	);
 }
 
-/** `key=value,key=value` after the message, as the original; quoted where that is needed to read it. */
+/** Formats fields as `key=value,key=value`, as v1 (Go) did; quotes values if necessary. */
 export function fieldText(fields: Fields): string {
 	const texts = Object.entries(fields).flatMap(([name, value]) => {
 		if (value === undefined) return [];
@@ -70,9 +70,9 @@ const formats: Readonly<
 };
 
 /**
- * Opens the log. `file` is a path, or `-` or `/dev/stdout` for standard output.
- * A file is created with mode 0640, because messages name clients and plugins.
- * Throws the system's error when the file cannot be opened.
+ * Opens the log. `file` is a path, or `-` or `/dev/stdout` for standard output. A file is created
+ * with mode 0640, because messages name clients and plugins. Throws the system's error if the file
+ * cannot be opened.
  */
 export function openLog(
 	file: string,
@@ -85,24 +85,24 @@ export function openLog(
 	const standardOutput = file === "-" || file === "/dev/stdout";
 	const open = () => (standardOutput ? 1 : openSync(file, "a", 0o640));
 	let descriptor = open();
-	const least = levels.indexOf(level);
-	/** What is left of a line that was begun: it goes in front of the next one. */
+	const minLevel = levels.indexOf(level);
+	/** The unwritten rest of a line, to be written before the next one. */
 	let rest: Buffer = Buffer.alloc(0);
 	let lost = 0;
 	let isClosed = false;
 
-	/** Writes what can be written, and gives what is left. */
+	/** Writes as much as possible and returns the rest. */
 	const put = (bytes: Buffer): Buffer => {
 		let written = 0;
 		try {
 			while (written < bytes.length)
 				written += writeSync(descriptor, bytes, written);
 		} catch {
-			// a full disk, or a reader that does not read, must not stop the agent
+			// a full disk or pipe must not stop the agent
 		}
 		return bytes.subarray(written);
 	};
-	/** False: not a byte of it was written. */
+	/** Returns false if no byte was written. */
 	const putLine = (of: LogLevel, message: string, fields: Fields): boolean => {
 		rest = put(rest);
 		if (rest.length > 0) return false;
@@ -115,11 +115,11 @@ export function openLog(
 		return true;
 	};
 	const write =
-		(of: LogLevel, isWanted = levels.indexOf(of) >= least): Write =>
+		(of: LogLevel, isWanted = levels.indexOf(of) >= minLevel): Write =>
 		(message, fields = {}) => {
 			if (isClosed || !isWanted) return;
-			const said = `${lost} lines of the log could not be written`;
-			if (lost > 0 && putLine("warning", said, {})) lost = 0;
+			const lostLine = `${lost} log lines could not be written`;
+			if (lost > 0 && putLine("warning", lostLine, {})) lost = 0;
 			const told = typeof fields === "function" ? fields() : fields;
 			if (!putLine(of, message, told)) lost++;
 		};
@@ -141,7 +141,7 @@ export function openLog(
 				descriptor = fresh;
 				rest = Buffer.alloc(0);
 			} catch (error) {
-				// better the old file than none
+				// keep the old file
 				warn(`logfile ${file}: not reopened: ${systemReason(error)}`);
 			}
 		},

@@ -1,7 +1,8 @@
 /**
- * Node opens its debugger on a local port, for every user of the machine, when it gets SIGUSR1. A listener of ours takes
- * the signal in its place. Imported first by programs that live long: importing has the effect. What opened before is
- * closed again, unless the command line asked for it (`node --inspect`).
+ * Prevents SIGUSR1 from starting Node's debugger, which any user of the machine could then connect
+ * to. Our own listener takes the signal instead. Importing this file has the effect; long-running
+ * programs import it first. A debugger that has already started is closed, unless the command line
+ * asked for it (`node --inspect`).
  */
 import inspector from "node:inspector";
 
@@ -15,5 +16,5 @@ const close = () => {
 
 process.on("SIGUSR1", () => {});
 close();
-// a signal that came before the listener may still be on its way to the debugger's thread
+// an earlier signal may still be on its way to the debugger's thread
 setTimeout(close, 100).unref();

@@ -2,19 +2,19 @@ import type { BigIntStats } from "node:fs";
 import type { Log } from "./log.ts";
 import { inTurn } from "./turn.ts";
 
-/** Differs when a file was replaced or written; one that is written again in the same tick of its clock has the same. */
+/** Changes when a file is replaced or written, except for a second write within the same clock tick. */
 export function fileVersion(found: BigIntStats): string {
 	const { dev, ino, size, mtimeNs, ctimeNs } = found;
 	return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
 }
 
-/** A busy disk answers a look within a second, and writes a small file within a few. */
-const LATE_MILLISECONDS = 5000;
+/** A busy disk answers a stat within a second, and writes a small file within a few. */
+const lateAfterMilliseconds = 5000;
 
-/** A file system does not answer: the server of a network mount has died, or a disk. */
+/** A file system does not answer: a disk or the server of a network mount has died. */
 export class FileHangs extends Error {
 	override name = "FileHangs";
-	/** The file, or the files, that were looked at or worked on. */
+	/** The file, or files, being checked or worked on. */
 	readonly file: string;
 
 	constructor(file: string) {
@@ -24,25 +24,26 @@ export class FileHangs extends Error {
 }
 
 /**
- * Runs work on files one piece after the other, as inTurn() does, where the files may lie on a mount that hangs. A piece
- * begins when a look at each file has been answered. One that is not done in time is rejected with FileHangs, and so
- * are all others, at once, until it is done: what hangs holds one thread, however often it is asked for. A piece that
- * has not begun in time never begins; one that has goes on when the file system answers.
- * @param parts.files looked at in this order
- * @param parts.look resolves when the file system has answered, whatever it says; takes no thread of libuv's pool, which
- * the work takes
+ * Runs work on files that may be on a hanging mount, one piece at a time, like inTurn(). A piece
+ * begins once `look` has answered for each file. A piece that is late is rejected with FileHangs,
+ * and so are all others, at once, until it finishes: so a hang holds only one thread, however many
+ * callers there are. A piece that has not begun in time never begins; one that has continues when
+ * the file system answers.
+ * @param parts.files checked in this order
+ * @param parts.look resolves when the file system has answered, with any result; must not use
+ * libuv's pool, which the work uses
  */
 export function createFileTurn({
 	files,
 	look,
-	lateMilliseconds = LATE_MILLISECONDS,
+	lateMilliseconds = lateAfterMilliseconds,
 }: {
 	files: readonly string[];
 	look: (file: string) => Promise<unknown>;
 	lateMilliseconds?: number | undefined;
 }): <T>(work: () => Promise<T>) => Promise<T> {
 	const inOrder = inTurn();
-	/** The file that is looked at, or those that are worked on. */
+	/** The file being checked, or the files being worked on. */
 	let current = "";
 	let hangs: FileHangs | undefined;
 
@@ -75,9 +76,9 @@ export function createFileTurn({
 }
 
 /**
- * Waits until the file systems of files have answered, and says in the log which one does not: what is read at the start
- * has nothing that could take its place.
- * @param parts.files empty ones are left out
+ * Waits until the file systems of all files have answered, and logs the file whose system hangs.
+ * The agent cannot start without these files.
+ * @param parts.files empty ones are skipped
  * @param parts.look see createFileTurn
  */
 export async function untilAnswered(parts: {
@@ -86,14 +87,16 @@ export async function untilAnswered(parts: {
 	log: Pick<Log, "error">;
 	lateMilliseconds?: number;
 }): Promise<void> {
-	const { look, log, lateMilliseconds = LATE_MILLISECONDS } = parts;
+	const { look, log, lateMilliseconds = lateAfterMilliseconds } = parts;
 	for (const file of parts.files) {
 		if (file === "") continue;
 		let isSaid = false;
-		// again and again: a look does not keep the process alive
+		// an interval, because a pending look does not keep the process alive
 		const late = setInterval(() => {
 			if (!isSaid)
-				log.error(`${file}: ${new FileHangs(file).message}, the start waits`);
+				log.error(
+					`${file}: ${new FileHangs(file).message}, startup is waiting for it`,
+				);
 			isSaid = true;
 		}, lateMilliseconds);
 		await look(file).finally(() => clearInterval(late));

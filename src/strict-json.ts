@@ -1,15 +1,18 @@
-/** Half a character of UTF-16 as JSON.stringify writes it; behind an escaped backslash it only looks like one. */
-const half = /\\ud[89a-f]/;
+/** A lone surrogate, as JSON.stringify escapes it. After an escaped backslash this is a false positive. */
+const loneSurrogate = /\\ud[89a-f]/;
 
 /**
- * A value as JSON that the strictest parsers take. JavaScript's strings can hold half a character of UTF-16; its escape
- * is valid JSON by the grammar, but Go and others change it, and Rust's and Python's encoders fail on it. It becomes
- * U+FFFD here, in names too: of names that are the same then the last one stays, because no name may come twice.
+ * Serializes a value as JSON that even strict parsers accept. JavaScript strings may hold lone
+ * surrogates. Their escapes are valid JSON, but Go and others change them, and Rust's and Python's
+ * encoders fail on them. They become U+FFFD here, in names too; of names that become equal, the
+ * last one stays.
  */
 export function strictJson(value: unknown): string {
 	const text = JSON.stringify(value);
-	// hardly ever: what comes as UTF-8 has none
-	return half.test(text) ? JSON.stringify(withWholeCharacters(value)) : text;
+	// rare: text that arrived as UTF-8 has none
+	return loneSurrogate.test(text)
+		? JSON.stringify(withWholeCharacters(value))
+		: text;
 }
 
 function withWholeCharacters(value: unknown): unknown {

@@ -12,7 +12,7 @@ const words: Readonly<Record<string, string>> = {
 	EROFS: "the file system is read-only",
 };
 
-/** The system's reason in words; its code or message where it is a rare one. */
+/** Explains a system error in words; rare ones by their code or message. */
 export function systemReason(error: unknown): string {
 	const { code, message } = error as NodeJS.ErrnoException;
 	return words[code ?? ""] ?? code ?? message;

@@ -1,6 +1,6 @@
-/** The clock and the timers that something runs by. */
+/** A clock and timers, which tests replace. */
 export interface Timers {
-	/** Milliseconds since whenever; never set back, never set forward. */
+	/** Monotonic milliseconds, arbitrary origin. */
 	elapsed(): number;
 	set(callback: () => void, milliseconds: number): unknown;
 	clear(handle: unknown): void;
@@ -13,8 +13,9 @@ export const systemTimers: Timers = {
 };
 
 /**
- * Does something at every interval after start(), the first time after one interval unless another time is given. Each
- * further time is due a whole number of intervals after the first: no drift. While one is running no other begins, and those missed meanwhile are left out.
+ * Calls `tick` at every interval after start(), first after `firstMilliseconds`. Each further call
+ * is due a whole number of intervals after the first, so there is no drift. Calls never overlap;
+ * those missed while one runs are skipped.
  * @param parts.tick reports its failures itself
  */
 export function createTicker({
@@ -28,21 +29,21 @@ export function createTicker({
 	firstMilliseconds?: number;
 	timers?: Timers;
 }): {
-	/** Once only. */
+	/** Call it only once. */
 	start(): void;
 	stop(): void;
 } {
 	let handle: unknown;
 	let isStarted = false;
 	let isStopped = false;
-	/** When the first one is due. */
+	/** When the first call is due. */
 	let firstAt = 0;
 	let count = -1;
 
 	const wait = () => {
 		if (isStopped) return;
 		const elapsed = timers.elapsed() - firstAt;
-		// a timer may fire a moment early: never the same one again
+		// a timer may fire slightly early: do not repeat the same call
 		count = Math.max(count + 1, Math.ceil(elapsed / intervalMilliseconds));
 		handle = timers.set(
 			() => {

@@ -1,7 +1,6 @@
 /**
- * Runs one piece of work after the other, in the order of asking: neither a store
- * nor a file has transactions, and what is read before a write must not change in
- * between.
+ * Runs pieces of work one at a time, in order. Neither the store nor files have transactions, and
+ * data read before a write must not change in between.
  */
 export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
 	let last: Promise<unknown> = Promise.resolve();
@@ -13,9 +12,9 @@ export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
 }
 
 /**
- * Shares the event loop among streams that always have data: whoever has read some asks
- * before it reads on. Those that ask are called in the order of asking, at most `perLoop`
- * of them each time the loop comes round; timers, requests and exits are served in between.
+ * Shares the event loop among streams that always have data. A stream asks before it reads on, and
+ * is called back in order, at most `perLoop` streams in each turn of the event loop. Timers,
+ * requests and exits are handled in between.
  */
 export function createLoopTurns(perLoop: number): (readOn: () => void) => void {
 	const waiting: (() => void)[] = [];

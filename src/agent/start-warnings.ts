@@ -8,7 +8,7 @@ import {
 	validityWarning,
 } from "../tls/key-pair.ts";
 
-/** The user that commands run as; a container's may have no name. */
+/** The user that commands run as; in a container it may have no name. */
 function userName(): string {
 	try {
 		return userInfo().username;
@@ -17,19 +17,19 @@ function userName(): string {
 	}
 }
 
-/** What a client can have the agent run, in one line; undefined if the settings leave it little. */
+/** Says in one line what clients can run through the agent; undefined if the settings allow little. */
 function reachOfClients(settings: DaemonSettings): string | undefined {
 	const open = (["shell", "inventory", "config-update"] as const).filter(
 		(name) => settings[name],
 	);
 	if (settings.shell)
-		return `whoever may connect can run any command as ${userName()} (${open.join(", ")})`;
+		return `any client that may connect can run any command as ${userName()} (${open.join(", ")})`;
 	if (settings["config-update"])
-		return `whoever may connect can choose the metric plugins and their options, which run as ${userName()} (config-update)`;
+		return `any client that may connect can choose the metric plugins and their options, which run as ${userName()} (config-update)`;
 	return undefined;
 }
 
-/** Logs at the start what an operator should know of a risky set-up. */
+/** Logs risks of the configuration, when the agent starts. */
 export async function warnOfRisks(parts: {
 	settings: DaemonSettings;
 	keyPair: KeyPair;

@@ -2,15 +2,14 @@ import type { Log } from "../log.ts";
 import { createProcessGroup } from "../spawn/process-group.ts";
 import type { Engine } from "../spawn/started.ts";
 
-/** A systemd that hangs must not keep the agent from starting or stopping. */
-const mostMilliseconds = 6_000;
+/** A hanging systemd must not keep the agent from starting or stopping. */
+const maxMilliseconds = 6_000;
 
 /**
- * Tells systemd of the agent's state (`READY=1`, `STOPPING=1`), if systemd waits
- * for it: with `Type=notify` it gives a socket. Node cannot send to such a socket
- * (unix, datagram), so systemd-notify does; the unit needs `NotifyAccess=all`.
- * Never throws and never waits longer than six seconds, one more than systemd-notify does: what
- * fails is logged.
+ * Notifies systemd of the agent's state (`READY=1`, `STOPPING=1`), if `Type=notify` has given it a
+ * socket. Node cannot send to such a socket (unix, datagram), so systemd-notify does; the unit
+ * needs `NotifyAccess=all`. Never throws, and waits at most six seconds, one more than
+ * systemd-notify; failures are logged.
  */
 export function createSupervisor(parts: {
 	engine: Engine;
@@ -38,13 +37,13 @@ export function createSupervisor(parts: {
 					createProcessGroup(started.pid, process.kill).signal("SIGKILL");
 					started.unref();
 					resolve(undefined);
-				}, mostMilliseconds);
+				}, maxMilliseconds);
 				started.onExit(({ exitStatus }) => {
 					clearTimeout(giveUp);
 					resolve(exitStatus);
 				});
 			});
-			// what it left behind may hold them
+			// processes that it left behind may hold them open
 			started.stdout.destroy();
 			started.stderr.destroy();
 			if (status !== 0) fail(said.trim() || `exit status ${status ?? "none"}`);

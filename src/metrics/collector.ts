@@ -84,7 +84,7 @@ export function createCollector(parts: {
 		log,
 		elapsed: timers.elapsed,
 		// as many as the configuration has; keep() removes the others
-		most: Number.POSITIVE_INFINITY,
+		maxKinds: Number.POSITIVE_INFINITY,
 	});
 	const stopping = new AbortController();
 	let running: Promise<PassResult> | undefined;

@@ -303,7 +303,7 @@ test("a start whose certificate is on a mount that hangs says so and waits; a se
 		...["--private-key", at("mount/agent.key")],
 	]);
 	await started.printed(
-		/\[error\] \S+\/mount\/agent\.pub: the file system does not answer, the start waits\n/,
+		/\[error\] \S+\/mount\/agent\.pub: the file system does not answer, startup is waiting for it\n/,
 	);
 	// of the same kind the second might be lost
 	for (const signal of ["SIGINT", "SIGTERM"] as const)

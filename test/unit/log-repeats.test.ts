@@ -5,7 +5,7 @@ import { createLogRepeats, type Trouble } from "../../src/log-repeats.ts";
 const minute = 60_000;
 
 /** Repeats with a clock that the test sets, and what they have logged since the last look. */
-function repeating(limits: { most?: number } = {}) {
+function repeating(limits: { maxKinds?: number } = {}) {
 	const clock = { now: 0, wakeAt: undefined as number | undefined };
 	let woken = () => {};
 	const logged: string[] = [];
@@ -161,7 +161,7 @@ test("what comes and goes within the least time is not at its end", () => {
 });
 
 test("memory is bounded: what cannot be told apart has one line in common, until there is room again", () => {
-	const { repeats, news, pass } = repeating({ most: 10 });
+	const { repeats, news, pass } = repeating({ maxKinds: 10 });
 	for (let n = 0; n < 1_000; n++)
 		repeats.wrong(`${n}`, trouble("k", `${n}: broken`));
 	const lines = news();

@@ -90,7 +90,7 @@ test("a start waits for files that hang, and names each once", async () => {
 	});
 	await eventually("it is named", () => lines.length > 0);
 	assert.deepEqual(lines, [
-		"error /a.pub: the file system does not answer, the start waits",
+		"error /a.pub: the file system does not answer, startup is waiting for it",
 	]);
 	assert.ok(!isOver);
 	answer();

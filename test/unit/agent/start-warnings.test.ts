@@ -43,9 +43,9 @@ for (const [given, expected] of [
 		"choose the metric plugins and their options, which run as USER (config-update)",
 	],
 ] as const)
-	test(`what whoever may connect can do: ${JSON.stringify(given)}`, async (t) => {
+	test(`warns of what clients can do: ${JSON.stringify(given)}`, async (t) => {
 		assert.deepEqual(await warnings(t, given), [
-			`warning whoever may connect can ${expected.startsWith("any") ? "run " : ""}${expected}`,
+			`warning any client that may connect can ${expected.startsWith("any") ? "run " : ""}${expected}`,
 		]);
 	});
 
