@@ -22,7 +22,7 @@ const document = parse(readFileSync("openapi.yaml", "utf8")) as {
 	paths: Record<string, Record<string, unknown>>;
 };
 
-/** The example of a request body or reply, where the document gives one. */
+/** The example of a request body or reply, if the document has one. */
 function exampleOf(declared: Declared, ...steps: string[]): unknown {
 	const operation =
 		document.paths[declared.path]?.[declared.method.toLowerCase()];
@@ -49,7 +49,7 @@ const requestExample = (declared: Declared) =>
 
 const pathOf = ({ path }: Declared) => path.replace("{key}", "s-1498112479");
 
-/** What was answered on the wire, as checkReply wants it. */
+/** Converts an answer from the wire for checkReply. */
 function replied({ status, headers, text, json }: Received): Replied {
 	const type = String(headers["content-type"] ?? "").split(";", 1)[0];
 	return {
@@ -62,7 +62,7 @@ function replied({ status, headers, text, json }: Received): Replied {
 
 const answered = new Map<string, Set<string>>();
 
-/** Sends to an operation and holds the answer to the contract, on the wire. */
+/** Sends a request to an operation and checks the answer on the wire against the contract. */
 async function ask(
 	declared: Declared,
 	port: number,
@@ -81,7 +81,7 @@ async function ask(
 	checkReply(declared.operationId, replied(received));
 	const statuses = answered.get(declared.operationId) ?? new Set();
 	const status = String(received.status);
-	// what is not declared by itself is what a relay passes through
+	// an undeclared status is a relayed one
 	statuses.add(declared.replies.has(status) ? status : "default");
 	answered.set(declared.operationId, statuses);
 	return received;
@@ -97,7 +97,7 @@ const counting = { "enable-requeststatus-middleware": true };
 
 const file = wholeFile();
 
-/** An agent that is started when the first test asks for it, and serves all of them. */
+/** An agent that is started for the first test, and shared by all. */
 function shared(...parts: Tail<Parameters<typeof startTestAgent>>) {
 	let started: ReturnType<typeof startTestAgent> | undefined;
 	return () => {
@@ -122,7 +122,7 @@ describe("the contract", () => {
 		const { operationId, method, path } = declared;
 		const example = requestExample(declared);
 
-		it(`${operationId}: its examples are what it declares`, async () => {
+		it(`${operationId}: its examples match its schemas`, async () => {
 			for (const [status, { content }] of declared.replies)
 				for (const type of Object.keys(content)) {
 					const reply = exampleOf(
@@ -143,14 +143,14 @@ describe("the contract", () => {
 				}
 		});
 
-		it(`${operationId}: ${method} ${path} answers its example with a declared status`, async () => {
+		it(`${operationId}: ${method} ${path} answers the example with a declared status`, async () => {
 			const { port } = await plainAgent();
 			const { status } = await ask(declared, port, example);
 			assert.notEqual(status, 500);
 			assert.notEqual(status, 501);
 		});
 
-		it(`${operationId}: a peer that is not allowed is refused`, async () => {
+		it(`${operationId}: refuses a peer that is not allowed`, async () => {
 			const { port } = await plainAgent();
 			const denied = await ask(declared, port, example, {
 				localAddress: "127.0.0.2",
@@ -160,7 +160,7 @@ describe("the contract", () => {
 			assert.equal(denied.headers["content-type"], "text/plain; charset=utf-8");
 		});
 
-		it(`${operationId}: a web page is refused`, async () => {
+		it(`${operationId}: refuses a web page`, async () => {
 			const { port } = await plainAgent();
 			const page = await ask(declared, port, example, {
 				headers: { origin: "https://example.net" },
@@ -169,10 +169,10 @@ describe("the contract", () => {
 			assert.match(page.text, /https:\/\/example\.net/);
 		});
 
-		it(`${operationId}: a fault inside is 500, logged, and tells the client nothing`, async () => {
+		it(`${operationId}: an internal error is 500, logged, and hidden from the client`, async () => {
 			const { port, lines } = await faultyAgent();
 			const before = lines.length;
-			// not the example's hop, which no test may reach, and nobody listens there
+			// not the example's hop, which tests must not reach; nothing listens here
 			const failed = await ask(declared, port, {
 				...example,
 				...(operationId === "relayRequest" && {
@@ -189,7 +189,7 @@ describe("the contract", () => {
 		});
 
 		if (!declared.body) {
-			it(`${operationId}: HEAD answers what GET answers, without a body`, async () => {
+			it(`${operationId}: HEAD answers like GET, without a body`, async () => {
 				const { port } = await plainAgent();
 				const get = await send({ port, path: pathOf(declared) });
 				const head = await send({
@@ -204,7 +204,7 @@ describe("the contract", () => {
 			continue;
 		}
 
-		it(`${operationId}: what is no JSON object is refused`, async () => {
+		it(`${operationId}: refuses anything but a JSON object`, async () => {
 			const { port } = await plainAgent();
 			for (const body of [
 				'{"a"',
@@ -222,14 +222,14 @@ describe("the contract", () => {
 			}
 		});
 
-		it(`${operationId}: required fields removed one by one are refused by name`, async () => {
+		it(`${operationId}: names each missing required field`, async () => {
 			const { port } = await plainAgent();
 			const required = (declared.body?.schema.required ?? []) as string[];
 			for (const field of required) {
 				const { [field]: removed, ...rest } = example ?? {};
 				assert.notEqual(removed, undefined, `${field} is not in the example`);
 				for (const body of [rest, { ...rest, [field]: { wrong: "type" } }]) {
-					// the one required object: any object is of the right type
+					// any object has the right type for the required object
 					if (field === "config" && body.config) continue;
 					const refused = await ask(declared, port, body);
 					assert.equal(refused.status, 400, JSON.stringify(body));
@@ -239,7 +239,7 @@ describe("the contract", () => {
 			}
 		});
 
-		it(`${operationId}: fields of a wrong type are refused by name`, async () => {
+		it(`${operationId}: names fields of a wrong type`, async () => {
 			const { port } = await plainAgent();
 			const properties = declared.body?.schema.properties ?? {};
 			for (const field of Object.keys(properties)) {
@@ -254,7 +254,7 @@ describe("the contract", () => {
 			}
 		});
 
-		it(`${operationId}: unknown fields and a query are ignored`, async () => {
+		it(`${operationId}: ignores unknown fields and a query`, async () => {
 			const { port } = await plainAgent();
 			const plain = await ask(declared, port, example);
 			const more = await send({
@@ -266,7 +266,7 @@ describe("the contract", () => {
 			assert.equal(more.status, plain.status);
 		});
 
-		it(`${operationId}: a body over the limit is 413, too many together 503`, async () => {
+		it(`${operationId}: answers 413 to a body above the limit, 503 to too many at once`, async () => {
 			const { port } = await strictAgent();
 			const large = JSON.stringify({ ...example, pad: "x".repeat(8000) });
 			const refused = await ask(declared, port, large);
@@ -301,7 +301,7 @@ describe("the contract", () => {
 		assert.equal(await run("sleep 8"), 417);
 	});
 
-	it("runCheck and runInventoryCommand: 503 when every place is taken", async (t) => {
+	it("runCheck and runInventoryCommand: 503 if every place is taken", async (t) => {
 		const { port } = await startTestAgent(t, {
 			"max-commands": 1,
 			"command-timeout": 1,
@@ -314,7 +314,7 @@ describe("the contract", () => {
 			body: JSON.stringify(slow),
 		});
 		const refused = async (id: string) => {
-			// the waiting one asks until the first has its place
+			// the second one retries until the first has the place
 			let second: Received;
 			do
 				second = await ask(operation(id), port, {
@@ -331,7 +331,7 @@ describe("the contract", () => {
 		assert.equal((await first).status, 500);
 	});
 
-	it("relayRequest: what the next hop answers, 500 and 504 by real next hops", async (t) => {
+	it("relayRequest: the next hop's answer, 500 and 504, from real next hops", async (t) => {
 		const { port } = await startTestAgent(t, { "proxy-timeout-seconds": 1 });
 		const next = await plainAgent();
 		const relay = (hop: number, request_type: string, request: object) =>
@@ -354,7 +354,7 @@ describe("the contract", () => {
 		assert.match(late.text, /"return_value":3,.*no answer within 1 second/);
 	});
 
-	it("getRequestStatus: 200 where requests are counted", async (t) => {
+	it("getRequestStatus: 200 if requests are counted", async (t) => {
 		const { port } = await startTestAgent(t, counting);
 		const declared = operation("getRequestStatus");
 		const first = await ask(declared, port, undefined);
@@ -364,7 +364,7 @@ describe("the contract", () => {
 		assert.deepEqual(second.json, { last1: counts, last5: counts });
 	});
 
-	it("exposeMetrics: the format that Accept asks for", async () => {
+	it("exposeMetrics: the format requested by Accept", async () => {
 		const { port } = await plainAgent();
 		const declared = operation("exposeMetrics");
 		for (const type of ["text/plain", "application/openmetrics-text"]) {
@@ -375,7 +375,7 @@ describe("the contract", () => {
 		}
 	});
 
-	it("machine states: 200 with those of the original's database", async (t) => {
+	it("machine states: 200 with those of v1's database", async (t) => {
 		const dbfile = join(await temporaryDirectory(t), "db");
 		await cp("test/fixtures/original-db", dbfile, { recursive: true });
 		const { port } = await startTestAgent(t, { dbfile });
@@ -391,7 +391,7 @@ describe("the contract", () => {
 		assert.match(one.text, /^\{"machineState":"\*+ w {2}\(/);
 	});
 
-	it("whatever needs the store: 503 with the reason while it cannot be used", async (t) => {
+	it("operations that need the store: 503 with the reason while it is unusable", async (t) => {
 		const file = join(await temporaryDirectory(t), "file");
 		await writeFile(file, "");
 		const { port } = await startTestAgent(t, { dbfile: join(file, "db") });

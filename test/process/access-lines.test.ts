@@ -19,27 +19,27 @@ import { openWire, requestText, sendBytes } from "../support/wire.ts";
 
 type Line = Record<string, unknown>;
 
-/** What a daemon with `--log-format json` logged so far. */
+/** The lines that an agent with `--log-format json` has logged so far. */
 const linesOf = ({ stdout }: Pick<StartedDaemon, "stdout">): Line[] =>
 	stdout()
 		.split("\n")
 		.slice(0, -1)
 		.map((line) => JSON.parse(line));
 
-/** A daemon that logs in JSON, used by one test after another. */
+/** An agent that logs in JSON, shared by tests one after the other. */
 interface Logging {
 	daemon: StartedDaemon;
-	/** Access lines that its tests have accounted for. */
+	/** Access lines that the tests have checked. */
 	seen: number;
 }
 
-/** Those that no test uses right now, by their flags. */
+/** Agents that no test is using, by their flags. */
 const idle = new Map<string, Logging[]>();
 
 const accessLines = (daemon: StartedDaemon) =>
 	linesOf(daemon).filter(({ message }) => message === "Access");
 
-/** Nobody was logged twice, not even late. */
+/** Checks that no request was logged twice, not even late. */
 const assertAccounted = ({ daemon, seen }: Logging) =>
 	assert.equal(accessLines(daemon).length, seen, daemon.stdout());
 
@@ -50,10 +50,10 @@ after(async () => {
 	}
 });
 
-// behind the hook that looks at what they logged: hooks run in this order
+// after the hook that checks their logs, as hooks run in this order
 const file = wholeFile();
 
-/** A daemon that logs in JSON, and the access lines of this test. */
+/** An agent that logs in JSON, and the access lines of this test. */
 async function startLogging(t: TestContext, flags: readonly string[] = []) {
 	const key = flags.join(" ");
 	const logging = idle.get(key)?.pop() ?? {
@@ -68,7 +68,7 @@ async function startLogging(t: TestContext, flags: readonly string[] = []) {
 			idle.set(key, [...(idle.get(key) ?? []), logging]);
 	});
 	const access = () => accessLines(daemon).slice(before);
-	/** Waits until so many requests were logged. */
+	/** Waits until this many requests have been logged. */
 	const logged = async (count: number) => {
 		await eventually(
 			`${count} access lines`,
@@ -77,7 +77,7 @@ async function startLogging(t: TestContext, flags: readonly string[] = []) {
 		return access();
 	};
 	const assertLines = async (count: number) => {
-		// what comes after it was logged after it
+		// later requests are logged after it
 		await send({ port: daemon.port, path: "/the-last" });
 		const lines = await logged(count + 1);
 		assert.equal(lines.length, count + 1, daemon.stdout());
@@ -87,15 +87,15 @@ async function startLogging(t: TestContext, flags: readonly string[] = []) {
 		...daemon,
 		access,
 		logged,
-		/** Asks for something, and gives the line about it. */
+		/** Sends a request and returns its line. */
 		lineAbout: async (ask: () => unknown): Promise<Line> => {
 			const before = access().length;
 			await ask();
 			return (await logged(before + 1))[before] ?? assert.fail();
 		},
-		/** Nobody was logged twice. */
+		/** Checks that no request was logged twice. */
 		assertLines,
-		/** Stops it: nobody is logged twice, not even at the end. */
+		/** Stops the agent, and checks that no request was logged twice, not even at the end. */
 		assertLinesAtTheEnd: async (count: number) => {
 			assert.equal((await daemon.stop()).code, 0);
 			assert.equal(access().length, count, daemon.stdout());
@@ -103,7 +103,7 @@ async function startLogging(t: TestContext, flags: readonly string[] = []) {
 	};
 }
 
-/** Limits that more than one test wants to run into: one daemon serves them all. */
+/** Limits that several tests run into, so that they share one agent. */
 const shortLimits = [
 	...["--command-timeout=1", "--proxy-timeout-seconds=1"],
 	...["--headers-timeout-seconds=1", "--request-timeout-seconds=1"],
@@ -112,7 +112,7 @@ const shortLimits = [
 const clientPattern = /^127\.0\.0\.1:\d+$/;
 
 describe("an access line", () => {
-	it("has the original's format by default", async (t) => {
+	it("has v1's format by default", async (t) => {
 		const { port, stdout, stop } = await startWithPlugins(t);
 		await send({ port });
 		await post(port, "/monitor", {
@@ -132,7 +132,7 @@ describe("an access line", () => {
 			assert.match(line, new RegExp(`${time} \\[(info|warning|error)\\] `));
 	});
 
-	it("is an object a line with --log-format json", async (t) => {
+	it("is one JSON object per line with --log-format json", async (t) => {
 		const { port, lineAbout } = await startLogging(t);
 		const before = Date.now();
 		const { time, client, ms, bytes, ...rest } = await lineAbout(() =>
@@ -143,7 +143,7 @@ describe("an access line", () => {
 		);
 		assert.ok(Date.parse(String(time)) >= before);
 		assert.match(String(client), clientPattern);
-		// the real time and size
+		// the actual time and size
 		const passed = Date.now() - before;
 		assert.ok(Number(ms) >= 1_000 && Number(ms) <= passed, `${ms} ms`);
 		assert.ok(Number(bytes) > 40, `${bytes} bytes`);
@@ -167,12 +167,12 @@ describe("an access line", () => {
 			wire.socket.write(requestText("GET /"));
 			await wire.until(/OK$/);
 		});
-		// of the TCP connection below the TLS one
+		// of the TCP connection under TLS
 		const { localPort } = wire.socket;
 		assert.equal(client, `127.0.0.7:${localPort}`);
 	});
 
-	it("has the sizes of bodies, of HEAD none", async (t) => {
+	it("has the sizes of bodies, none for HEAD", async (t) => {
 		const { port, lineAbout } = await startLogging(t);
 		const of = async (method: string, path: string) => {
 			let received = 0;
@@ -190,7 +190,7 @@ describe("an access line", () => {
 	});
 });
 
-describe("what plugins and commands did", () => {
+describe("access lines of plugins and commands", () => {
 	const check = (plugin_name: string, plugin_option = "") => ({
 		plugin_name,
 		plugin_option,
@@ -282,7 +282,7 @@ describe("what plugins and commands did", () => {
 			await assertLines(1);
 		});
 
-	it("an agent without a place for a command says which setting", async (t) => {
+	it("names the setting if there is no place for a command", async (t) => {
 		const { port, logged } = await startLogging(t, [
 			...["--max-commands=1", "--command-timeout=1"],
 		]);
@@ -298,7 +298,7 @@ describe("what plugins and commands did", () => {
 	});
 });
 
-/** Refusals that a client can send with `send`: what it sends, and its line. */
+/** Refusals that a client can cause with `send`: the request, and its line. */
 const refusals: readonly [string, Partial<Sent>, Line & { reason: RegExp }][] =
 	[
 		[
@@ -409,8 +409,8 @@ const refusals: readonly [string, Partial<Sent>, Line & { reason: RegExp }][] =
 		],
 	];
 
-describe("a refused request says why", () => {
-	it("whatever was refused", async (t) => {
+describe("the line of a refused request has the reason", () => {
+	it("for every refusal", async (t) => {
 		const { port, lineAbout, assertLines } = await startLogging(t, [
 			...["--no-inventory", "--max-body-bytes=4096"],
 		]);
@@ -429,7 +429,7 @@ describe("a refused request says why", () => {
 		await assertLines(refusals.length);
 	});
 
-	it("a denied peer: closed after its first request, v1's error line once", async (t) => {
+	it("for a denied peer: disconnected after its first request, with v1's error line once", async (t) => {
 		const daemon = await startLogging(t, ["-A", "127.0.0.1"]);
 		const { port, logged, assertLines } = daemon;
 		const wire = openWire(t, { port, localAddress: "127.0.0.2" });
@@ -600,7 +600,7 @@ describe("each request has exactly one line", () => {
 		await assertLines(7);
 	});
 
-	it("a client that leaves before the answer has status none", async (t) => {
+	it("with status none if its client disconnects before the answer", async (t) => {
 		const { port, logged, assertLines } = await startLogging(t);
 		const wire = openWire(t, { port });
 		wire.socket.write(sleep("30.77001"));
@@ -618,7 +618,7 @@ describe("each request has exactly one line", () => {
 		await assertLines(1);
 	});
 
-	it("a client that leaves in the middle of its request, too", async (t) => {
+	it("if its client disconnects within the request", async (t) => {
 		const { port, logged, assertLines } = await startLogging(t);
 		const wire = openWire(t, { port });
 		wire.socket.write(
@@ -633,7 +633,7 @@ describe("each request has exactly one line", () => {
 		await assertLines(2);
 	});
 
-	it("pipelined ones whose client leaves: none of them was answered", async (t) => {
+	it("pipelined ones whose client disconnects, all without an answer", async (t) => {
 		const { port, logged, assertLines } = await startLogging(t);
 		const wire = openWire(t, { port });
 		wire.socket.write(
@@ -652,7 +652,7 @@ describe("each request has exactly one line", () => {
 		await assertLines(3);
 	});
 
-	it("rubbish behind a request that is being answered", async (t) => {
+	it("garbage after a request that is being answered", async (t) => {
 		const { port, logged, assertLines } = await startLogging(t);
 		const wire = openWire(t, { port });
 		wire.socket.write(sleep("30.77004"));
@@ -668,7 +668,7 @@ describe("each request has exactly one line", () => {
 		await assertLines(1);
 	});
 
-	it("requests that run when the agent stops", async (t) => {
+	it("requests that are running when the agent stops", async (t) => {
 		const { port, assertLinesAtTheEnd, access } = await startLogging(t);
 		const answer = post(port, "/monitor", {
 			plugin_name: "check_sleep",
@@ -685,7 +685,7 @@ describe("each request has exactly one line", () => {
 		assert.match(String(line?.reason), /stopping/);
 	});
 
-	it("under its operation, however its path is written", async (t) => {
+	it("under its operation, in any spelling of its path", async (t) => {
 		const { port, lineAbout } = await startLogging(t);
 		const operationOf = async (line: string) => {
 			const wire = openWire(t, { port });
@@ -779,7 +779,7 @@ describe("relayed requests name the hop", () => {
 			assert.match(String(line.reason), reason);
 			assert.ok(String(line.reason).includes(local(hopPort)));
 			if (status === 504) return assertLines(1);
-			// once more is no news, whatever is relayed
+			// a repetition is not logged again, whatever is relayed
 			const again = await lineAbout(() =>
 				relay(port, [local(hopPort)], "inventory", { command: "x" }),
 			);
@@ -805,7 +805,7 @@ describe("relayed requests name the hop", () => {
 
 const key = "Xapikey7f3a9";
 
-/** Everything a client can do with an api key, on a connection each. */
+/** Everything that a client can do with an API key, each on its own connection. */
 async function sendKeyEverywhere(t: TestContext, port: number, behind: number) {
 	const raw = (bytes: string) => sendBytes(t, { port }, bytes);
 	const check = { plugin_name: "check_exit", plugin_option: "0" };
@@ -873,7 +873,7 @@ async function sendKeyEverywhere(t: TestContext, port: number, behind: number) {
 	])
 		await raw(requestText("POST /monitor", '{"x":1}', [header]));
 	await raw(`${key}\r\n\r\n`);
-	// relayed: as it should be, with a broken inside, to nobody, and refused
+	// relayed: correctly, with a broken inner request, to a dead hop, and refused
 	const inside = { apikey: key, ...check };
 	const hop = local(behind);
 	await relay(port, [hop], "monitor", inside);
@@ -894,7 +894,7 @@ async function sendKeyEverywhere(t: TestContext, port: number, behind: number) {
 }
 
 for (const format of ["text", "json"] as const)
-	test(`the api key is never in the log, at no level (${format})`, async (t) => {
+	test(`the API key is never in the log, at any level (${format})`, async (t) => {
 		const flags = ["--log-level=debug", `--log-format=${format}`];
 		const behind = await startWithPlugins(t, flags);
 		const daemon = await startWithPlugins(t, [
@@ -914,7 +914,7 @@ for (const format of ["text", "json"] as const)
 
 const secret = "Xoption51c0";
 
-/** Everything a client can do with an option that is a secret. */
+/** Everything that a client can do with a secret option. */
 async function sendOptionEverywhere(port: number, behind: number) {
 	const check = (plugin_name: string, plugin_option: unknown) =>
 		post(port, "/monitor", { plugin_name, plugin_option });
@@ -981,7 +981,7 @@ async function sendOptionEverywhere(port: number, behind: number) {
 }
 
 for (const shell of ["--shell", "--no-shell"])
-	test(`options are in the log at debug only (${shell})`, async (t) => {
+	test(`options are only in the debug log (${shell})`, async (t) => {
 		const flags = [
 			...["--log-level=debug", "--log-format=json", "--command-timeout=1"],
 			...["--collection-interval-seconds=1", "--inventory-commands=echo"],
@@ -990,7 +990,7 @@ for (const shell of ["--shell", "--no-shell"])
 		const behind = await startWithPlugins(t, flags);
 		const daemon = await startWithPlugins(t, flags);
 		await sendOptionEverywhere(daemon.port, behind.port);
-		// a pass over the options in metrics.yaml
+		// a pass with the options in metrics.yaml
 		await eventually("a pass", async () => {
 			const { json } = await send({ port: daemon.port, path: "/status" });
 			const { collection } = json as {
@@ -1013,11 +1013,11 @@ for (const shell of ["--shell", "--no-shell"])
 		}
 	});
 
-test("a long option is a whole line, too", async (t) => {
+test("a long option is a whole line", async (t) => {
 	const { port, stop, stdout } = await startWithPlugins(t, [
 		...["--log-level=debug", "--log-format=json"],
 	]);
-	// of one argument the system takes 128 KiB, of all together 2 MiB
+	// the system allows 128 KiB for one argument, 2 MiB for all
 	const plugin_option = "x ".repeat(150_000);
 	for (let n = 0; n < 3; n++)
 		await post(port, "/monitor", { plugin_name: "check_exit", plugin_option });
@@ -1026,7 +1026,7 @@ test("a long option is a whole line, too", async (t) => {
 		assert.doesNotThrow(() => JSON.parse(line), `${line.length} characters`);
 });
 
-test("a password in front of an inventory's command is no name of a command", async (t) => {
+test("a password in front of an inventory command does not count as its name", async (t) => {
 	const { port, lineAbout } = await startLogging(t);
 	for (const command of [
 		`MYSQL_PWD=${secret} true`,
@@ -1077,7 +1077,7 @@ for (const format of ["text", "json"] as const)
 		);
 	});
 
-test("a log file can be read by its group, and by nobody else", async (t) => {
+test("a log file is readable by its group, and by no others", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, "agent.log");
 	const { port, stop } = await startToFile(t, directory, file);
@@ -1087,7 +1087,7 @@ test("a log file can be read by its group, and by nobody else", async (t) => {
 	assert.match(await readFile(file, "utf8"), /\[info\] Access client=127/);
 });
 
-/** A daemon that logs to a file. */
+/** An agent that logs to a file. */
 async function startToFile(t: TestContext, directory: string, file: string) {
 	const pair = await writeTestKeyPair(directory);
 	const port = await freePort();

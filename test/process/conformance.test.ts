@@ -20,14 +20,14 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { ownLoopback, startStub, unreachable } from "../support/upstream.ts";
 
 const recorded = readRecorded<RecordedCase>("cases.json");
-/** Waits for the first pass of the collection, a minute after the start of the original. */
+/** Waits for the first collection pass, a minute after the start of v1. */
 const isTick = (step: Step) => (step.sleep ?? 0) > 60;
-/** Its outcome depends on the time between its requests. */
+/** The outcome depends on the time between requests. */
 const waits = ({ setup }: RecordedCase) =>
 	setup?.some(({ sleep }) => sleep !== undefined) ?? false;
 const waitsForTick = ({ setup }: RecordedCase) => setup?.some(isTick) ?? false;
 
-// one appends for over a minute; ours need not wait that long for a pass
+// one case appends for over a minute; our agent need not wait that long for a pass
 const slowToo = process.env.HAPPO_TEST_SLOW !== undefined;
 const run = recorded.filter(
 	(recording) => slowToo || !recording.slow || waitsForTick(recording),
@@ -35,7 +35,7 @@ const run = recorded.filter(
 
 const inFixtures = (text: string) => text.replaceAll("@FIXTURES@", fixtures);
 
-/** Starts the built daemon the way a case was recorded. */
+/** Starts the built agent as the case was recorded. */
 async function startFor(
 	t: TestContext,
 	recording: RecordedCase,
@@ -46,7 +46,7 @@ async function startFor(
 	for (const [name, content] of Object.entries(files))
 		if (content !== null) await writeFile(join(directory, name), content);
 	const plugins = ["plugins", "plugins2"].map((name) => join(fixtures, name));
-	// one that waits for no hop must not fail because the machine makes it wait
+	// a case that does not test slow hops must not fail on a slow machine
 	const own = recording.peers
 		? daemon_flags?.map((flag, index) =>
 				daemon_flags[index - 1] === "--proxy-timeout-seconds" ? "20" : flag,
@@ -69,7 +69,7 @@ async function startFor(
 	});
 }
 
-/** Does what a case wants done before its request; what it captured goes into `values`. */
+/** Runs the steps before a case's request; captured values go into `values`. */
 async function prepare(
 	steps: readonly Step[],
 	daemon: StartedDaemon,
@@ -78,7 +78,7 @@ async function prepare(
 	for (const step of steps) {
 		assertUnderstood("step", step);
 		if (isTick(step)) {
-			// something of the first pass is stored, or said to be wrong with it
+			// the first pass has stored something, or logged an error
 			await daemon.printed(/metrics stored|metrics\.yaml/);
 			continue;
 		}
@@ -104,14 +104,14 @@ async function prepare(
 	}
 }
 
-/** Starts the other servers of a case; says where they are, and what the canned one got. */
+/** Starts the other servers of a case; returns their addresses, and the requests to the canned one. */
 async function startOthers(
 	t: TestContext,
 	{ peers = [], upstream_stub }: RecordedCase,
 ) {
 	const places = new Map([await unreachable()]);
 	for (const { port, flags } of peers) {
-		// the one port that a host without a port means
+		// the default port, of hosts without a port
 		const address = port === 6777 ? ownLoopback() : "127.0.0.1";
 		const peer = await startDaemon(t, [
 			...["--nagios-plugin-paths", join(fixtures, "plugins")],
@@ -136,7 +136,7 @@ async function runCase(
 	assertUnderstood("request", recording.request);
 	const values = {};
 	const others = await startOthers(t, recording).catch((error: Error) => {
-		// another program of this machine has the default port on every address
+		// another program on this machine uses the default port on every address
 		if (!/port 6777 of \S+: already in use/.test(error.message)) throw error;
 		t.skip("port 6777 is in use");
 	});
@@ -154,12 +154,12 @@ async function runCase(
 	await assertExpected(recording, { received, seconds, daemon, arrived });
 }
 
-/** What a machine may add to the times of a case that waits. */
+/** Extra time allowed for cases that wait. */
 const slackSeconds = 0.5;
 
 /**
- * A daemon for each try: a case that waits means something only where the machine
- * keeps its times, so one that was held up is begun again.
+ * Starts a new agent for each attempt. A timed case is only meaningful if the machine keeps its
+ * times, so one that was delayed is repeated.
  */
 async function runTimedCase(t: TestContext, recording: RecordedCase) {
 	const planned = (recording.setup ?? []).reduce(
@@ -181,7 +181,7 @@ async function runTimedCase(t: TestContext, recording: RecordedCase) {
 	}
 }
 
-/** The daemon must refuse to start, with an exit status, and say why. */
+/** Expects that the agent refuses to start, with an exit status and a reason. */
 const refusesToStart = (t: TestContext, recording: RecordedCase) =>
 	assert.rejects(
 		startFor(t, recording),
@@ -192,8 +192,8 @@ const assertStops = async (daemon: StartedDaemon) =>
 	assert.equal((await daemon.stop()).code, 0, "exit status after SIGTERM");
 
 /**
- * It wants a daemon on which nothing has happened. Where that is a matter of the
- * store and of metrics.yaml only, one that is emptied before each case will do.
+ * Whether the case needs a fresh agent. If only the store and metrics.yaml have to be fresh, an
+ * agent that is emptied before each case will do.
  */
 const wantsEmpty = (recording: RecordedCase) =>
 	recording.fresh_daemon === true &&
@@ -203,7 +203,7 @@ const wantsEmpty = (recording: RecordedCase) =>
 	recording.daemon_env === undefined &&
 	recording.daemon_files === undefined;
 
-/** Takes everything out of the store and of metrics.yaml. */
+/** Empties the store and metrics.yaml. */
 async function empty({ port, directory }: StartedDaemon) {
 	const ask = async (path: string) => {
 		const { json } = await post(port, path, {});
@@ -219,7 +219,7 @@ async function empty({ port, directory }: StartedDaemon) {
 	await writeFile(join(directory, "metrics.yaml"), "");
 }
 
-/** Cases that one daemon can serve, by what that daemon needs. */
+/** Groups cases that can share an agent, by the flags it needs. */
 function grouped(cases: readonly RecordedCase[]): Map<string, RecordedCase[]> {
 	const groups = new Map<string, RecordedCase[]>();
 	for (const recording of cases) {
@@ -248,7 +248,7 @@ test("the recorded cases", { concurrency: slowToo ? 8 : 1 }, async (t) => {
 	for (const [first, ...others] of grouped(run).values()) {
 		if (!first) continue;
 		const flags = first.daemon_flags?.join(" ") || "no flags of its own";
-		const done = t.test(`a daemon with ${flags}`, async (t) => {
+		const done = t.test(`an agent with ${flags}`, async (t) => {
 			if (first.expect.daemon_start_error)
 				return t.test(first.id, (t) => refusesToStart(t, first));
 			const isTimed = first.fresh_daemon && waits(first);
@@ -261,7 +261,7 @@ test("the recorded cases", { concurrency: slowToo ? 8 : 1 }, async (t) => {
 				});
 			if (daemon) await assertStops(daemon);
 		});
-		// slow ones only wait: all at once; what is timed has the machine for itself
+		// slow cases only wait, so they run concurrently; timed ones run alone
 		if (first.slow && !waitsForTick(first)) waiting.push(done);
 		else await done;
 	}

@@ -20,10 +20,10 @@ interface Profile {
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const)
-	test(`--cpu-profile: after ${signal} there is a profile of the whole run`, async (t) => {
+	test(`--cpu-profile: ${signal} writes a profile of the whole run`, async (t) => {
 		const directory = await temporaryDirectory(t);
 		const file = join(directory, "agent.cpuprofile");
-		// an older one is replaced, however long it was
+		// an older one is replaced, even a longer one
 		await writeFile(file, "x".repeat(5_000_000));
 		const began = Date.now();
 		const daemon = await startWithPlugins(t, ["-C", file], { directory });
@@ -52,7 +52,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
 		);
 	});
 
-test("--cpu-profile: what cannot be written stops the start with one line", async (t) => {
+test("--cpu-profile: a file that cannot be written aborts startup with one line", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
 	await mkdir(join(directory, "taken"));
@@ -76,7 +76,7 @@ test("--cpu-profile: what cannot be written stops the start with one line", asyn
 			1,
 			reason,
 		);
-	// and the log has it, too
+	// the log has it, too
 	const log = await readFile(join(directory, "happo-agent.log"), "utf8");
 	assert.match(log, /\[error\] .*taken: is a directory$/im);
 });

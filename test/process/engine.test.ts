@@ -9,8 +9,8 @@ import { copyProgram } from "../support/program-copy.ts";
 
 testEngines(ownNode);
 
-test("the native engine that is wanted and cannot be loaded stops the start", async (t) => {
-	// the program alone, without what lies beside it
+test("a required native engine that cannot be loaded aborts startup", async (t) => {
+	// only the program, without the files beside it
 	const { directory, ...elsewhere } = await copyProgram(t, (file) =>
 		file.includes("/dist/native"),
 	);
@@ -33,7 +33,7 @@ test("the native engine that is wanted and cannot be loaded stops the start", as
 		/^happo-agent: command-engine native: \S+spawn\.node does not exist\n$/,
 	);
 	assert.equal(code, 1);
-	// left to itself it does without
+	// by default it falls back
 	const daemon = startProgram(t, quick, {
 		...elsewhere,
 		environment: { HAPPO_AGENT_COMMAND_ENGINE: "auto" },
@@ -48,7 +48,7 @@ test("the native engine that is wanted and cannot be loaded stops the start", as
 	assert.equal(status.commands.engine, "child_process");
 });
 
-test("a word that is no engine is refused", async (t) => {
+test("an unknown engine is refused", async (t) => {
 	const exited = await run(t, ["daemon", "--command-engine", "fork"]);
 	assertRefused(
 		exited,

@@ -12,7 +12,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 const plugins = ["--nagios-plugin-paths", join(fixtures, "plugins")];
 
 describe("the built program under load", () => {
-	it("64 quick checks at once, each with its own answer", async (t) => {
+	it("answers 64 concurrent quick checks, each with its own result", async (t) => {
 		const { port } = await startDaemon(t, plugins);
 		const answers = await Promise.all(
 			Array.from({ length: 64 }, (_, n) =>
@@ -31,7 +31,7 @@ describe("the built program under load", () => {
 		});
 	});
 
-	it("checks over max-commands wait for their turn", async (t) => {
+	it("checks above max-commands wait for a place", async (t) => {
 		const { port } = await startDaemon(t, [...plugins, "--max-commands", "2"]);
 		const answers = await Promise.all(
 			Array.from({ length: 20 }, () =>
@@ -44,7 +44,7 @@ describe("the built program under load", () => {
 		for (const { status } of answers) assert.equal(status, 200);
 	});
 
-	it("more connections than max-connections are all answered", async (t) => {
+	it("answers all of more connections than max-connections", async (t) => {
 		const { port } = await startDaemon(t, ["--max-connections", "4"]);
 		const answers = await Promise.all(
 			Array.from({ length: 100 }, () => send({ port })),
@@ -52,7 +52,7 @@ describe("the built program under load", () => {
 		for (const { text } of answers) assert.equal(text, "OK");
 	});
 
-	it("a NUL in 100000 arrays, in 100000 objects and in 14 MB of numbers does not end it", async (t) => {
+	it("survives NUL in 100000 arrays, in 100000 objects and in 14 MB of numbers", async (t) => {
 		const { port } = await startDaemon(t, plugins, {
 			environment: { NODE_OPTIONS: "--max-old-space-size=256" },
 		});
@@ -67,7 +67,7 @@ describe("the built program under load", () => {
 		}
 	});
 
-	it("stops within its grace while checks run, and leaves none of their processes", async (t) => {
+	it("stops within its grace while checks run, and leaves no process behind", async (t) => {
 		const directory = await temporaryDirectory(t);
 		await writeFile(join(directory, "check_stubborn"), stubbornPlugin);
 		await chmod(join(directory, "check_stubborn"), 0o755);

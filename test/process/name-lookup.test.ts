@@ -9,7 +9,7 @@ import { eventually } from "../support/eventually.ts";
 import { post } from "../support/https.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Names that begin with "dead" are looked up until a file appears; good.test is this machine. */
+/** Look-ups of names that begin with "dead" hang until a file appears; good.test is this machine. */
 const source = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,7 +38,7 @@ int getaddrinfo(const char *node, const char *service,
 }
 `;
 
-/** The environment of a process in which dead names hang, and what they do there. */
+/** The environment of a process in which dead names hang, and the list of their look-ups. */
 async function deadNames(t: TestContext) {
 	const directory = await temporaryDirectory(t);
 	const file = (name: string) => join(directory, name);
@@ -79,7 +79,7 @@ test("a relay to a good name does not wait for names that do not resolve", async
 			request_json: '{"plugin_name":"check_exit","plugin_option":"0"}',
 		});
 	let answered = 0;
-	// each name twice, and one look-up for the two
+	// each name twice, with one look-up for both
 	const waiting = [...dead, ...dead].map(async (host) => {
 		const answer = await relay(host);
 		answered++;

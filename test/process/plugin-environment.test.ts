@@ -15,7 +15,7 @@ import { post } from "../support/https.ts";
 import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-test("what plugins get of the agent's environment and limits, and what stays readable in /proc", async (t) => {
+test("plugins get the right environment and limits, and /proc shows no secrets", async (t) => {
 	const scope = createScope();
 	t.after(() => scope.end());
 	const directory = await temporaryDirectory(scope);
@@ -33,7 +33,7 @@ test("what plugins get of the agent's environment and limits, and what stays rea
 		'#!/bin/sh\necho "OPEN_FILES=$(ulimit -Sn)"\nexec env\n',
 	);
 	await chmod(plugin, 0o755);
-	// Node has raised it, as it raises the agent's own
+	// raised by Node, as in the agent
 	execFileSync("prlimit", [`--pid=${process.pid}`, "--nofile=777:"]);
 	const daemon = await startDaemon(
 		scope,
@@ -79,20 +79,20 @@ test("what plugins get of the agent's environment and limits, and what stays rea
 	const pid = daemon.process.pid;
 	const kept = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
 	assert.ok(kept.includes("ORACLE_HOME=/opt/oracle"));
-	// a path, whatever its name ends in
+	// a path, despite the name's ending
 	assert.ok(kept.includes("HAPPO_AGENT_PRIVATE_KEY=agent.key"));
 	assert.deepEqual(
 		kept.filter((entry) => /hush|known/.test(entry)),
 		[],
 	);
-	// the pair is still in use, and read again with its passphrase
+	// the pair is still in use, and is reloaded with its passphrase
 	daemon.process.kill("SIGHUP");
 	await daemon.printed(/SIGHUP: log opened again/);
 	assert.equal((await daemon.stop()).code, 0);
 	assert.doesNotMatch(daemon.stdout(), /passphrase/);
 });
 
-/** Waits until a program's secrets are blank in what others can read of its environment. */
+/** Waits until a program's secrets are blank in its environment in /proc. */
 async function wiped(pid: number | undefined, names: readonly string[]) {
 	await eventually("the secrets are wiped", () => {
 		const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
@@ -107,7 +107,7 @@ test("secrets are wiped while append_metric still reads", async (t) => {
 	const stdin = new PassThrough();
 	const environment = {
 		HAPPO_AGENT_API_KEY: "hush-api",
-		// of another command: one environment file serves them all
+		// of another command, as one environment file serves them all
 		HAPPO_AGENT_PRIVATE_KEY_PASSPHRASE: "hush-phrase",
 		https_proxy: "http://shop:hush-proxy@192.0.2.1:3128",
 	};
@@ -125,7 +125,7 @@ test("secrets are wiped while append_metric still reads", async (t) => {
 });
 
 test("secrets are wiped while happo-ctl waits for an agent", async (t) => {
-	// accepts, and says nothing
+	// accepts, and stays silent
 	const silent = createServer().listen(0, "127.0.0.1");
 	await once(silent, "listening");
 	t.after(() => silent.close());

@@ -12,7 +12,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 const execute = promisify(execFile);
 const curlIsThere = spawnSync("curl", ["--version"]).status === 0;
 
-/** Starts in `data` of an empty directory, as a new user does; resolves when it has greeted. */
+/** Starts in `data` of an empty directory, as a new user does; resolves after the greeting. */
 async function quickStart(t: TestContext, directory: string) {
 	const started = startProgram(
 		t,
@@ -35,7 +35,7 @@ async function quickStart(t: TestContext, directory: string) {
 	return { greeting: started.stdout(), stop, read };
 }
 
-/** The line of a greeting that begins with a word. */
+/** The line of the greeting that begins with this word. */
 const said = (greeting: string, word: string) =>
 	new RegExp(`^ *${word} +(.+)$`, "m").exec(greeting)?.[1] ??
 	assert.fail(`${word} is not in ${greeting}`);
@@ -56,7 +56,7 @@ test("a new user gets a key pair, a metrics.yaml and a greeting", async (t) => {
 	await stop();
 });
 
-test("the greeting's command answers a real check", async (t) => {
+test("the greeting's command runs a real check", async (t) => {
 	if (!curlIsThere) return t.skip("curl is not installed");
 	const directory = await temporaryDirectory(t);
 	const { greeting, stop } = await quickStart(t, directory);
@@ -70,7 +70,7 @@ test("the greeting's command answers a real check", async (t) => {
 	await stop();
 });
 
-test("the second start keeps what the first one made", async (t) => {
+test("the second start keeps the files of the first", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const first = await quickStart(t, directory);
 	const key = await first.read("happo-agent.key");
@@ -87,7 +87,7 @@ test("the second start keeps what the first one made", async (t) => {
 	await second.stop();
 });
 
-test("--quick-start is refused where nothing can be made", async (t) => {
+test("--quick-start is refused if it cannot create files", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await writeFile(join(directory, "data"), "a file\n");
 	const started = startProgram(

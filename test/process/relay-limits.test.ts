@@ -5,11 +5,11 @@ import { eventually } from "../support/eventually.ts";
 import { answering, json, listening } from "../support/next-hop.ts";
 import { local, relay } from "../support/relaying.ts";
 
-it("an inner hop gives up before the outer one, and says which hop was slow", async (t) => {
-	// the outer hop waits a second longer: enough for a slow machine
+it("an inner hop gives up before the outer one, and names the slow hop", async (t) => {
+	// the outer hop waits a second longer, enough for a slow machine
 	const outer = await startWithPlugins(t, ["--proxy-timeout-seconds", "10"]);
 	const inner = await startWithPlugins(t);
-	// nothing is done for the first time when time is short
+	// warm up, so that nothing runs for the first time under the short limit
 	for (const hop of [inner.port, 1]) {
 		const hops = [local(inner.port), local(hop)];
 		await relay(outer.port, hops, "monitor", { plugin_name: "check_exit" });
@@ -41,7 +41,7 @@ it("an inner hop gives up before the outer one, and says which hop was slow", as
 	]);
 });
 
-it("no time limit: proxy-timeout-seconds 0 or less waits", async (t) => {
+it("proxy-timeout-seconds of 0 or less means no time limit", async (t) => {
 	for (const limit of ["0", "-1"]) {
 		const agent = await startWithPlugins(t, [
 			`--proxy-timeout-seconds=${limit}`,
@@ -55,7 +55,7 @@ it("no time limit: proxy-timeout-seconds 0 or less waits", async (t) => {
 	}
 });
 
-it("a client that goes away ends the plugin at the edge", async (t) => {
+it("a disconnecting client stops the plugin at the last hop", async (t) => {
 	const [first, second, edge] = await Promise.all([
 		startWithPlugins(t),
 		startWithPlugins(t),
@@ -79,7 +79,7 @@ it("a client that goes away ends the plugin at the edge", async (t) => {
 	await eventually("the plugin has ended", async () => !(await running()));
 });
 
-it("proxy-destinations: others are refused, by every agent for itself", async (t) => {
+it("proxy-destinations: each agent refuses other destinations", async (t) => {
 	const next = await answering(t, (response) => json(response, { ok: true }));
 	const agent = await startWithPlugins(t, [
 		"--proxy-destinations=localhost,127.0.0.2",
@@ -101,7 +101,7 @@ it("proxy-destinations: others are refused, by every agent for itself", async (t
 	assert.deepEqual(allowed.json, { ok: true });
 });
 
-it("proxy-max-answer-bytes: a larger answer is a clean error", async (t) => {
+it("proxy-max-answer-bytes: a larger answer gives a clear error", async (t) => {
 	const agent = await startWithPlugins(t, ["--proxy-max-answer-bytes=2048"]);
 	for (const [bytes, status] of [
 		[2048, 200],
@@ -122,7 +122,7 @@ it("proxy-max-answer-bytes: a larger answer is a clean error", async (t) => {
 	}
 });
 
-it("an unverified chain is said aloud at the start", async (t) => {
+it("warns of unverified hops at startup", async (t) => {
 	const agent = await startWithPlugins(t);
 	assert.match(agent.stdout(), /certificates of next hops are not verified/);
 });

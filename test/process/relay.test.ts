@@ -23,7 +23,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 	const scope = createScope();
 	let daemons: StartedDaemon[];
 	let [first, edge] = [0, 0];
-	/** The hops after the first agent, three of them. */
+	/** The three hops after the first agent. */
 	let hops: string[];
 
 	before(async () => {
@@ -57,7 +57,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 		["check_1mb", ""],
 		["no_such_plugin", ""],
 	] as const)
-		it(`${name} ${option}: through three hops as directly, byte for byte`, async () => {
+		it(`${name} ${option}: the same through three hops as directly, byte for byte`, async () => {
 			const direct = await post(edge, "/monitor", check(name, option));
 			const relayed = await relay(first, hops, "monitor", check(name, option));
 			assert.deepEqual(visible(relayed), visible(direct));
@@ -71,7 +71,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 		["metric/config", {}],
 		["no/such/operation", {}],
 	] as const)
-		it(`POST /${path} ${JSON.stringify(request)}: as directly`, async () => {
+		it(`POST /${path} ${JSON.stringify(request)}: the same as directly`, async () => {
 			const direct = await post(edge, `/${path}`, request);
 			const relayed = await relay(first, hops, path, request);
 			assert.deepEqual(visible(relayed), visible(direct));
@@ -89,7 +89,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 			assert.deepEqual(visible(relayed), visible(direct));
 		});
 
-	it("ten thousand samples: in and out, byte for byte", async () => {
+	it("stores and returns ten thousand samples, byte for byte", async () => {
 		const metric_data = Array.from({ length: 10_000 }, (_, n) => ({
 			hostname: `host-${n}`,
 			timestamp: 1_700_000_000 + n,
@@ -107,7 +107,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 		assert.deepEqual(out, metric_data);
 	});
 
-	it("one hop down: the message names it", async () => {
+	it("the message names a dead hop", async () => {
 		const down = local(await freePort());
 		for (const through of [
 			[down],
@@ -129,7 +129,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 		}
 	});
 
-	it("64 checks at once that take a second: at the same time, at most 64 connections", async (t) => {
+	it("64 checks of one second run concurrently, over at most 64 connections", async (t) => {
 		const door = await countingDoor(t, edge);
 		const began = performance.now();
 		const answers = await Promise.all(
@@ -149,12 +149,12 @@ describe("a chain of agents", { concurrency: false }, () => {
 			assert.deepEqual(json, { return_value: 0, message });
 		}
 		t.diagnostic(`${seconds} s, ${door.accepted()} connections`);
-		// one after the other would be 64, four at a time 16
+		// sequentially 64 seconds, four at a time 16
 		assert.ok(seconds < 16, `${seconds} s`);
 		assert.ok(door.accepted() <= 64, `${door.accepted()} connections`);
 	});
 
-	it("a hundred requests one after the other: one connection", async (t) => {
+	it("a hundred sequential requests use one connection", async (t) => {
 		const door = await countingDoor(t, edge);
 		for (let n = 0; n < 100; n++) {
 			const asked = await relay(first, [local(door.port)], "get/metric/config");
@@ -163,7 +163,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 		assert.equal(door.accepted(), 1);
 	});
 
-	it("an agent is its own next hop: 16 times, not more", async () => {
+	it("an agent can be its own next hop 16 times", async () => {
 		const request = check("check_exit", "1");
 		const direct = await post(first, "/monitor", request);
 		const own = (times: number) => Array(times).fill(local(first)) as string[];
@@ -176,7 +176,7 @@ describe("a chain of agents", { concurrency: false }, () => {
 		assert.match(refused.text, /proxy_hostport: /);
 	});
 
-	it("nested relays are hops, too: 16, not 17", async () => {
+	it("nested relays count as hops: 16 pass, 17 do not", async () => {
 		const request = check("check_exit", "1");
 		const nested = (times: number): unknown =>
 			times === 0

@@ -6,7 +6,7 @@ import { startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { send } from "../support/https.ts";
 
-test("SIGHUP reads metrics.yaml again, and a broken one changes nothing", async (t) => {
+test("SIGHUP reloads metrics.yaml, and a broken one changes nothing", async (t) => {
 	const daemon = await startDaemon(t, [
 		...["--collection-interval-seconds", "3600"],
 	]);
@@ -22,7 +22,7 @@ test("SIGHUP reads metrics.yaml again, and a broken one changes nothing", async 
 		);
 	};
 	await write("one");
-	// the first reading of all is not a change
+	// the first reading is not a change
 	const { port } = daemon;
 	assert.equal((await send({ port, path: "/metric/config" })).status, 200);
 	await change(

@@ -12,12 +12,12 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const lines = (file: string) => readFile(file, "utf8").catch(() => "");
 
-test("SIGHUP opens the log again under its name, and the agent goes on", async (t) => {
+test("SIGHUP reopens the log by name, and the agent goes on", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
-	// a line about a missing one may come at any time
+	// otherwise a line about a missing file may come at any time
 	await writeFile(join(directory, "metrics.yaml"), "metrics: []\n");
-	// the log, which would name it, is in a file here
+	// the log, which would show the port, is in a file here
 	const port = await freePort();
 	const file = join(directory, "agent.log");
 	const agent = startProgram(
@@ -55,7 +55,7 @@ test("SIGHUP opens the log again under its name, and the agent goes on", async (
 });
 
 for (const level of ["warn", "error"])
-	test(`at level ${level} the log has one line for the start and one for the stop`, async (t) => {
+	test(`at level ${level} the log has one line for startup and one for the stop`, async (t) => {
 		const daemon = await startDaemon(t, ["--log-level", level]);
 		const { stdout } = await daemon.stop();
 		const told = stdout.split("\n").filter((line) => line.includes("[info]"));

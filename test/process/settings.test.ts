@@ -15,7 +15,7 @@ import { post, send } from "../support/https.ts";
 const check = ({ port }: StartedDaemon, plugin_name: string, option = "") =>
 	post(port, "/monitor", { plugin_name, plugin_option: option });
 
-test("every bad setting is reported at once, by flag or variable and value", async (_t) => {
+test("reports all invalid settings at once, by flag or variable and value", async (_t) => {
 	const exited = await answerTo(
 		[
 			"daemon",
@@ -44,7 +44,7 @@ test("every bad setting is reported at once, by flag or variable and value", asy
 	);
 });
 
-test("an old command line and environment file start, with warnings on standard error and in the log", async (t) => {
+test("starts with an old command line and environment file, with warnings on standard error and in the log", async (t) => {
 	const daemon = await startWithPlugins(
 		t,
 		[
@@ -85,7 +85,7 @@ test("an old command line and environment file start, with warnings on standard 
 	assert.equal(lines.length, warnings.length, daemon.stderr());
 });
 
-test("every entry of allowed-hosts that is none is named", async (_t) => {
+test("names all invalid entries of allowed-hosts", async (_t) => {
 	const flags = ["daemon", "-A", "127.0.0.2,bogus", "-A", "1.2.3"];
 	assertRefused(await answerTo(flags), 2, /allowed-hosts: .*bogus.*1\.2\.3/);
 	const environment = { HAPPO_AGENT_ALLOWED_HOSTS: "10.0.0.1;10.0.0.2" };
@@ -93,7 +93,7 @@ test("every entry of allowed-hosts that is none is named", async (_t) => {
 	assertRefused(exited, 2, /ALLOWED_HOSTS: .*10\.0\.0\.1;10\.0\.0\.2/);
 });
 
-test("an empty variable counts as not set", async (t) => {
+test("an empty variable counts as unset", async (t) => {
 	const names = Object.keys(daemonSettings).map(
 		(name) => `HAPPO_AGENT_${name.replaceAll("-", "_").toUpperCase()}`,
 	);
@@ -104,7 +104,7 @@ test("an empty variable counts as not set", async (t) => {
 	assert.deepEqual(resolveSettings(daemonSettings, {}, environment), defaults);
 });
 
-test("a flag wins over its variable, the variable over the default", async (t) => {
+test("a flag overrides its variable, the variable the default", async (t) => {
 	const shell = async (flags: string[], variable?: string) => {
 		const environment: Record<string, string> = {};
 		if (variable) environment.HAPPO_AGENT_SHELL = variable;
@@ -120,7 +120,7 @@ test("a flag wins over its variable, the variable over the default", async (t) =
 	assert.deepEqual(statuses, [200, 403, 200, 403]);
 });
 
-test("the port of the flag, not that of the variable", async (t) => {
+test("uses the port of the flag, not of the variable", async (t) => {
 	const [first, second] = [await freePort(), await freePort()];
 	const environment = { HAPPO_AGENT_PORT: String(first) };
 	const { port } = await startWithPlugins(t, ["--port", String(second)], {
@@ -138,30 +138,30 @@ for (const flags of [
 	["--command_timeout=-1"],
 	["-command-timeout", "5"],
 ])
-	test(`taken as the original took it: ${flags.join(" ")}`, async (t) => {
+	test(`accepted as in v1: ${flags.join(" ")}`, async (t) => {
 		const daemon = await startWithPlugins(t, flags);
 		assert.equal((await check(daemon, "check_exit", "3")).status, 200);
-		// the value was read, not only let pass
+		// the value was used, not just accepted
 		const name = flags.map((flag) => flag.replace(/-1$|^5$/, "-7"));
 		const exited = await answerTo(["daemon", ...name]);
 		assertRefused(exited, 2, /--command-timeout: .*: -7$/);
 	});
 
-test("a timeout that was given is the one that applies", async (t) => {
+test("the given timeout applies", async (t) => {
 	const daemon = await startWithPlugins(t, ["-command-timeout", "1"]);
 	const { status, text } = await check(daemon, "check_sleep", "8");
 	assert.equal(status, 500);
 	assert.match(text, /Exec timeout/);
 });
 
-test("an option takes the next argument whatever it begins with", async (_t) => {
+test("an option takes the next argument, even with a leading dash", async (_t) => {
 	for (const value of ["-w 5 -c 10", "--port", "-h"]) {
 		const exited = await answerTo(["daemon", "-A", value]);
 		assertRefused(exited, 2, new RegExp(`allowed-hosts: .*${value}`));
 	}
 });
 
-test("--no-shell: plain words run, what needs a shell is 403 with the reason", async (t) => {
+test("--no-shell: plain words run; options that need a shell get 403 with the reason", async (t) => {
 	const daemon = await startWithPlugins(t, ["--no-shell"]);
 	const plain = await check(daemon, "check_args", "-w '5 6'");
 	assert.deepEqual(plain.json, { return_value: 0, message: "[-w]\n[5 6]\n" });
@@ -171,7 +171,7 @@ test("--no-shell: plain words run, what needs a shell is 403 with the reason", a
 	assert.doesNotMatch(refused.text, /uid=/);
 });
 
-test("MARTINI_ENV of old environment files is accepted", async (t) => {
+test("accepts MARTINI_ENV of old environment files", async (t) => {
 	for (const MARTINI_ENV of ["production", "development"]) {
 		const daemon = await startWithPlugins(t, [], {
 			environment: { MARTINI_ENV },
@@ -181,7 +181,7 @@ test("MARTINI_ENV of old environment files is accepted", async (t) => {
 	}
 });
 
-test("the plugins of the package are found by default, after all others", async (t) => {
+test("finds the package's plugins by default, after all others", async (t) => {
 	const daemon = await startDaemon(t);
 	const { return_value, message } = JSON.parse(
 		(await check(daemon, "check_load_average", "-w 900,900,900 -c 900,900,900"))
@@ -206,7 +206,7 @@ test("the plugins of the package are found by default, after all others", async 
 	});
 });
 
-test("plugin paths that the operator names are the only ones", async (t) => {
+test("uses only the plugin paths that the operator configures", async (t) => {
 	const daemon = await startDaemon(t, [], {
 		environment: { HAPPO_AGENT_NAGIOS_PLUGIN_PATHS: "/nonexistent" },
 	});

@@ -10,7 +10,7 @@ import { eventually } from "../support/eventually.ts";
 import { post } from "../support/https.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Ports that a process listens on, by its descriptors. */
+/** Ports on which a process listens, by its descriptors. */
 function listeningSockets(pid: number) {
 	const inodes = new Set(
 		readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
@@ -27,19 +27,19 @@ function listeningSockets(pid: number) {
 		readFileSync(`/proc/${pid}/net/${family}`, "utf8")
 			.split("\n")
 			.map((line) => line.trim().split(/\s+/))
-			// 0A: listening
+			// 0A means listening
 			.filter((fields) => fields[3] === "0A" && inodes.has(fields[9] ?? ""))
 			.map((fields) => Number.parseInt(fields[1]?.split(":")[1] ?? "", 16)),
 	);
 }
 
-/** Signals without a listener: the real-time ones that are not the C library's, and the CPU profiler's. */
+/** Signals without a listener: real-time ones outside the C library, and the CPU profiler's. */
 const silentSignals = [
 	...Array.from({ length: 30 }, (_, index) => 35 + index),
 	constants.signals.SIGPROF,
 ];
 
-test("signals that mean nothing change nothing, here and in plugins; no debugger opens", async (t) => {
+test("signals without a meaning have no effect, on the agent and in plugins; no debugger opens", async (t) => {
 	const plugins = await temporaryDirectory(t);
 	await writeFile(
 		join(plugins, "check_signals"),
@@ -50,7 +50,7 @@ test("signals that mean nothing change nothing, here and in plugins; no debugger
 		t,
 		["--disable-collect-metrics", `--nagios-plugin-paths=${plugins}`],
 		{
-			// a port of its own for the debugger, were there one
+			// a free port for the debugger, if one opened
 			nodeFlags: ["--inspect-port=0"],
 		},
 	);
@@ -67,7 +67,7 @@ test("signals that mean nothing change nothing, here and in plugins; no debugger
 			daemon.stdout().includes(`[warning] ${name}: ignored`),
 		);
 	}
-	// the second one is no news
+	// the second one is not logged
 	process.kill(pid, "SIGUSR1");
 	process.kill(pid, "SIGUSR1");
 	const { text } = await post(daemon.port, "/monitor", {
@@ -81,7 +81,7 @@ test("signals that mean nothing change nothing, here and in plugins; no debugger
 	assert.doesNotMatch(daemon.stderr(), /Debugger/);
 });
 
-test("a debugger that opened before the program's first line is closed again", async (t) => {
+test("closes a debugger that opened before the program's first line", async (t) => {
 	const begun = startProgram(
 		t,
 		[
@@ -95,7 +95,7 @@ test("a debugger that opened before the program's first line is closed again", a
 	);
 	const { pid } = begun.process;
 	assert.ok(pid);
-	/** Whether it has a handler of its own for the signal: Node's, or ours. */
+	/** Whether it has a handler for the signal, from Node or from us. */
 	const isHandled = () => {
 		const [, caught = "0"] =
 			/^SigCgt:\s*(\w+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ??

@@ -8,7 +8,7 @@ import { ownNode } from "../support/daemon.ts";
 import { testStart } from "../support/node-cases.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** A directory with two key pairs, and a start that names its files. */
+/** A directory with two key pairs, and a function that starts the agent with given files. */
 async function prepared(t: Parameters<typeof temporaryDirectory>[0]) {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
@@ -31,7 +31,7 @@ async function prepared(t: Parameters<typeof temporaryDirectory>[0]) {
 	return { directory, pair, other, start };
 }
 
-test("a certificate or key that cannot be used stops the start", async (t) => {
+test("an unusable certificate or key aborts startup", async (t) => {
 	const { directory, pair, other, start } = await prepared(t);
 	const garbage = join(directory, "garbage");
 	await writeFile(garbage, "no key\n");
@@ -45,7 +45,7 @@ test("a certificate or key that cannot be used stops the start", async (t) => {
 		[{ "public-key": directory }, directory, "directory"],
 		// swapped
 		[{ "private-key": pair["public-key"] }, pair["public-key"], "private key"],
-		// each is good, but they are not a pair
+		// each is valid, but they do not match
 		[{ "public-key": other["public-key"] }, other["public-key"], key],
 	] as const)
 		assertRefused(
@@ -60,7 +60,7 @@ test("a certificate or key that cannot be used stops the start", async (t) => {
 	);
 });
 
-test("a port that is taken stops the start", async (t) => {
+test("a port in use aborts startup", async (t) => {
 	const { start } = await prepared(t);
 	const server = createServer();
 	t.after(() => server.close());
@@ -80,7 +80,7 @@ test("a port that is taken stops the start", async (t) => {
 	);
 });
 
-test("a log that cannot be written stops the start", async (t) => {
+test("a log that cannot be written aborts startup", async (t) => {
 	const { directory, start } = await prepared(t);
 	await mkdir(join(directory, "folder"));
 	assertRefused(

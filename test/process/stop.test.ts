@@ -13,7 +13,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 testSignals(ownNode);
 
-test("a plugin that runs when SIGTERM arrives ends by itself, and its result is sent", async (t) => {
+test("a plugin that is running at SIGTERM may end by itself, and its result is sent", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await writeFile(
 		join(directory, "check_waiting"),
@@ -30,7 +30,7 @@ test("a plugin that runs when SIGTERM arrives ends by itself, and its result is 
 	await eventually("the plugin runs", () =>
 		existsSync(join(directory, "started")),
 	);
-	// as systemd does with KillMode=mixed: to the agent alone
+	// only to the agent, like systemd with KillMode=mixed
 	daemon.process.kill("SIGTERM");
 	await daemon.printed(/SIGTERM: stopping/);
 	await writeFile(join(directory, "go"), "");
@@ -43,7 +43,7 @@ test("a plugin that runs when SIGTERM arrives ends by itself, and its result is 
 	assert.equal((await daemon.exited).code, 0);
 });
 
-test("a second signal ends it at once, with a failure status", async (t) => {
+test("a second signal ends the agent at once, with a failure status", async (t) => {
 	const daemon = await startWithPlugins(t);
 	const checks = await startSleepingChecks(daemon);
 	daemon.process.kill("SIGTERM");

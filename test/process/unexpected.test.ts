@@ -9,7 +9,7 @@ import { onSignal, testUnexpected } from "../support/unexpected.ts";
 testUnexpected("a rejected promise");
 testUnexpected("an exception in a timer");
 
-test("a signal while it ends because of an error ends it at once, still with 1", async (t) => {
+test("a signal during an exit because of an error ends the agent at once, still with status 1", async (t) => {
 	const daemon = await startWithPlugins(t, [], {
 		nodeFlags: onSignal(`Promise.reject(new Error("boom"))`),
 	});
@@ -24,7 +24,7 @@ test("a signal while it ends because of an error ends it at once, still with 1",
 	await checks.gone();
 });
 
-test("an error that comes while it stops does not keep it from stopping", async (t) => {
+test("an error during the stop does not prevent it", async (t) => {
 	const daemon = await startWithPlugins(t, [], {
 		nodeFlags: onSignal(
 			`process.kill(process.pid, "SIGTERM"); setTimeout(() => { throw new Error("late") }, 5)`,

@@ -14,7 +14,7 @@ import { temporaryDirectory } from "./temporary.ts";
 /** Plugins and commands of the recorded cases. */
 export const fixtures = join(process.cwd(), "test/fixtures/conformance");
 
-/** A key pair in a directory, as settings name it. */
+/** Files of a key pair, by the names of their settings. */
 export async function writeTestKeyPair(directory: string) {
 	await mkdir(directory, { recursive: true });
 	const pair = createSelfSigned({
@@ -53,15 +53,14 @@ export function recordingLog() {
 }
 
 export interface TestAgent extends Agent {
-	/** What it logged. */
+	/** Its log lines. */
 	lines: string[];
 	directory: string;
 }
 
 /**
- * A real agent in this process, on a free port of 127.0.0.1, over TLS, with the
- * plugins of the recorded cases. Every reply is held to the contract, unless a
- * test wants to see what happens when one breaks it.
+ * A real agent in this process, on a free port of 127.0.0.1, over TLS, with the plugins of the
+ * recorded cases. Checks every reply against the contract, unless a test wants to see a violation.
  */
 export async function startTestAgent(
 	t: Pick<TestContext, "after">,
@@ -86,7 +85,7 @@ export async function startTestAgent(
 				join(fixtures, "plugins"),
 				join(fixtures, "plugins2"),
 			],
-			// no test may reach another machine
+			// tests must not reach other machines
 			"command-engine": testEngineName,
 			"proxy-destinations": ["127.0.0.0/8", "::1", "localhost"],
 			...overrides,

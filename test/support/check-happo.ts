@@ -49,7 +49,7 @@ export async function checkHappoProcess(...args: string[]): Promise<Checked> {
 	return { stdout, stderr, status: code ?? signal };
 }
 
-/** The arguments of a check by an agent of 127.0.0.1. */
+/** Arguments for a check by an agent on 127.0.0.1. */
 export const checkAt = (port: number, ...more: string[]) =>
 	checkHappo(
 		"monitor",
@@ -62,14 +62,14 @@ export const checkAt = (port: number, ...more: string[]) =>
 		...more,
 	);
 
-/** A server whose bytes a test writes itself. */
+/** A server whose bytes the test writes itself. */
 export interface RawServer extends NextHop {
 	certificate: string;
-	/** What arrived on its connections so far. */
+	/** The text received so far on its connections. */
 	received(): string;
 }
 
-/** A TLS server of 127.0.0.1; `answer` is called once for a connection, when a whole request has arrived. */
+/** A TLS server on 127.0.0.1; `answer` is called once for each connection, after a whole request. */
 export async function answeringRaw(
 	t: Pick<TestContext, "after">,
 	answer: (socket: TLSSocket) => void,
@@ -95,7 +95,7 @@ export async function answeringRaw(
 		},
 	);
 	server.on("tlsClientError", () => {});
-	// TCP stays with `listening`, which counts and ends what is open
+	// `listening` owns the TCP connections: it counts and closes them
 	const started = await listening(t, (socket) => {
 		server.emit("connection", socket);
 	});

@@ -8,7 +8,7 @@ import {
 } from "../../src/client/index.ts";
 import { local } from "./relaying.ts";
 
-/** A client for an agent of this machine, closed when the test ends. */
+/** A client for an agent on this machine, closed when the test ends. */
 export function clientOf(
 	t: Pick<TestContext, "after">,
 	port: number,
@@ -24,7 +24,7 @@ export function clientOf(
 	return client;
 }
 
-/** No answer: one line that says why. */
+/** Expects an error without an answer, in one line. */
 export async function unreachable(
 	asked: Promise<unknown>,
 	reason: RegExp,

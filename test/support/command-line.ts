@@ -16,9 +16,9 @@ import { temporaryDirectory } from "./temporary.ts";
 type Test = Pick<TestContext, "after">;
 
 /**
- * Runs a command of happo-agent to its end; it may take 20 seconds unless more is
- * given. The daemon, and whatever needs a directory or a Node of its own, is the
- * built program in a process; other commands run in this one.
+ * Runs a command of happo-agent to its end, by default for at most 20 seconds. The agent itself,
+ * and commands that need a directory or a Node of their own, run as the built program; other
+ * commands run in this process.
  */
 export async function run(
 	t: Test,
@@ -36,7 +36,7 @@ export async function run(
 	return runHere(happoAgent, args, { milliseconds: 20_000, ...here });
 }
 
-/** Runs the built program to its end, in a directory of its own; it may take 20 seconds unless more is given. */
+/** Runs the built program to its end, in a directory of its own, by default for at most 20 seconds. */
 export async function runProcess(
 	t: Test,
 	args: readonly string[],
@@ -53,17 +53,14 @@ export async function runProcess(
 	return exited;
 }
 
-/**
- * What a command line comes to that is refused or asks for help, in this process:
- * no daemon may start of it.
- */
+/** Runs a command line that is refused or asks for help, in this process; it must not start an agent. */
 export const answerTo = (
 	args: readonly string[],
 	environment: Record<string, string> = {},
 ): Promise<Exited> =>
 	runHere(happoAgent, args, { environment, milliseconds: 20_000 });
 
-/** A refusal: its exit status, and its reasons on standard error, one line each. */
+/** Expects a refusal: an exit status, and reasons on standard error, one line each. */
 export function assertRefused(
 	{ code, signal, stdout, stderr }: Exited,
 	status: 1 | 2,
@@ -93,7 +90,7 @@ export function freePort(): Promise<number> {
 	});
 }
 
-/** Ids of the processes that have a text among their arguments. */
+/** Ids of processes whose arguments contain a text. */
 export async function processesWith(text: string): Promise<number[]> {
 	const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
 	const found = ids.map(async (id) => {
@@ -103,7 +100,7 @@ export async function processesWith(text: string): Promise<number[]> {
 	return (await Promise.all(found)).flat();
 }
 
-/** The built daemon with the plugins of the recorded cases. */
+/** Starts the built agent with the plugins of the recorded cases. */
 export const startWithPlugins = (
 	t: Test,
 	flags: readonly string[] = [],

@@ -11,10 +11,10 @@ import { testEngine } from "./engine.ts";
 
 const PLUGINS = join(process.cwd(), "test/fixtures/conformance/plugins");
 const ENVIRONMENT = { PATH: process.env.PATH ?? "/usr/bin:/bin" };
-/** No test takes that long. */
+/** Longer than any test. */
 export const patient = { timeoutMilliseconds: 60_000 };
 
-/** Commands of an engine, closed at the end of the test; `logged` are the errors they logged. */
+/** Commands with an engine, closed at the end of the test; `logged` has their log lines. */
 export function commandsOf(
 	engineName: Engine["name"],
 	t: Pick<TestContext, "after">,
@@ -57,7 +57,7 @@ export const plugin = (name: string, ...args: string[]) => ({
 	args,
 });
 
-/** The living processes of a group; those that only wait to be reaped do not count. */
+/** The living processes of a group, without zombies. */
 export function groupMembers(groupId: number) {
 	return readdirSync("/proc").filter((entry) => {
 		if (!/^\d+$/.test(entry)) return false;
@@ -71,7 +71,7 @@ export function groupMembers(groupId: number) {
 	});
 }
 
-/** Asks again and again until it is true; fails after the time. */
+/** Polls until the condition is true; fails after the time. */
 export async function until(
 	what: string,
 	holds: () => boolean | Promise<boolean>,

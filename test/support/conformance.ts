@@ -23,7 +23,7 @@ export interface RecordedRequest {
 	http_version?: string;
 }
 
-/** A recorded case: what is sent to a daemon, and the answer we want. */
+/** A recorded case: a request, and the expected answer. */
 export interface RecordedCase {
 	id: string;
 	verdict: "keep" | "better";
@@ -39,7 +39,7 @@ export interface RecordedCase {
 	upstream_stub?: RecordedStub;
 }
 
-/** Something done before the request: a wait, or a request, perhaps repeated. */
+/** A step before the request: a wait, or a request, possibly repeated. */
 export interface Step extends Partial<RecordedRequest> {
 	sleep?: number;
 	repeat?: number;
@@ -54,7 +54,7 @@ const caseKeys =
 const keysOf = { request: requestKeys, case: caseKeys };
 const stepKeys = "sleep repeat interval capture";
 
-/** Fails for what nobody has built a reader for: it must not be left out silently. */
+/** Fails for unknown fields, which must not be ignored silently. */
 export function assertUnderstood(
 	kind: "request" | "case" | "step",
 	value: object,
@@ -70,7 +70,7 @@ export function assertUnderstood(
 export const readRecorded = <T>(file: string): T[] =>
 	JSON.parse(readFileSync(join(fixtures, file), "utf8"));
 
-/** The operation that a method and a path mean, one trailing slash tolerated. */
+/** The operation of a method and a path, with at most one trailing slash. */
 export function operationAt(method = "GET", target = "/") {
 	const path = target.split("?", 1)[0] ?? "";
 	return declaredOperations.find(

@@ -5,12 +5,12 @@ export type Sample = components["schemas"]["StoredSample"];
 
 const answeredOk = 1;
 const seen = 2;
-/** A drain's whole answer, or a lease's that was then acknowledged. */
+/** The complete answer of a drain, or of an acknowledged lease. */
 const taken = 4;
-/** The rest is the number of the acknowledgement that was answered `ok`. */
+/** The other values are numbers of acknowledgements that were answered `ok`. */
 const acknowledgement = 8;
 
-/** What is known of every sample, by number; a few bytes each for a long run. */
+/** The state of every sample, by number; only a few bytes each, for long runs. */
 export function createLedger() {
 	const states: number[] = [];
 	const passes = new Map<string, number>();
@@ -47,7 +47,7 @@ export function createLedger() {
 				samples.map(({ timestamp }) => timestamp),
 				answeredOk,
 			),
-		/** A whole answer, to a request that was sent after that many acknowledgements. */
+		/** A complete answer to a request that was sent after this many acknowledgements. */
 		read: (samples: readonly Sample[] | null, sentAfter: number) => {
 			const ids = (samples ?? []).flatMap((sample) => idOf(sample) ?? []);
 			for (const id of ids) {

@@ -13,24 +13,24 @@ import { temporaryDirectory } from "./temporary.ts";
 
 type Operation = "append" | "drain" | "lease" | "ack";
 
-/** What a crash test saw. Samples are those of writers and of collected passes. */
+/** The results of a crash test. Samples come from writers and collection passes. */
 export interface CrashReport {
 	seed: number;
 	rounds: number;
-	/** Kills that left at least one request without its whole answer. */
+	/** Kills that left at least one request without a complete answer. */
 	killsInOpenRequest: number;
 	/** Such requests. */
 	broken: Record<Operation, number>;
 	/** Samples whose append was answered `ok`, and appends that were not answered. */
 	appendedOk: number;
 	unanswered: number;
-	/** Passes that the log said were stored, and those that came to a reader. */
+	/** Passes stored according to the log, and passes that reached a consumer. */
 	passesStored: number;
 	passesDelivered: number;
-	/** Samples that came to a reader, and how often one came once more. */
+	/** Samples that reached a consumer, and how often one was delivered again. */
 	delivered: number;
 	duplicates: number;
-	/** Acknowledgements answered `ok`; batches that came back under their id. */
+	/** Acknowledgements answered `ok`; batches that were leased again under their id. */
 	acknowledged: number;
 	batchesAgain: number;
 	/** All of these must be 0. */
@@ -38,13 +38,13 @@ export interface CrashReport {
 	passesLost: number;
 	resurrected: number;
 	batchesChanged: number;
-	/** Appends without an answer of which a part came to a reader. */
+	/** Unanswered appends of which only a part reached a consumer. */
 	torn: number;
-	/** Lines of the daemon's log that are errors. */
+	/** Error lines in the agent's log. */
 	errors: readonly string[];
 }
 
-/** Mulberry32: numbers from 0 to, and without, 1. */
+/** Mulberry32: numbers from 0 to 1, exclusive. */
 function createRandom(seed: number): () => number {
 	let state = seed >>> 0;
 	return () => {
@@ -56,8 +56,8 @@ function createRandom(seed: number): () => number {
 }
 
 /**
- * How long the rounds live, in turn and in milliseconds, so that a few of them have
- * some of each kind: several passes, an end about the first one, and short.
+ * Durations of rounds, in turn and in milliseconds, so that even a few rounds include each kind:
+ * several passes, an end around the first one, and a short one.
  */
 const lives = [
 	[1500, 2500],
@@ -67,16 +67,16 @@ const lives = [
 	[5, 400],
 ] as const;
 
-/** A plugin whose every run prints another number. */
+/** A plugin that prints a new number on each run. */
 const passPlugin = `#!/bin/sh
 printf 'pass.id\\t%s\\t%s\\n' "$(date +%s%6N)" "$(date +%s)"
 `;
 
 /**
- * Kills the built daemon at random moments, round after round on one directory,
- * while writers append, a pass is collected every second, one reader drains and
- * one leases and acknowledges; takes all that is left in the end, and compares.
- * Throws when an answer is neither whole nor broken off by the kill, and when it is aborted.
+ * Kills the built agent at random moments, round after round on one directory, while writers
+ * append, a pass is collected every second, one consumer drains and one leases and acknowledges.
+ * Takes everything that is left in the end, and compares. Throws if an answer is incomplete without
+ * a kill, and if it is aborted.
  */
 export async function crashRounds(
 	t: Pick<TestContext, "after">,
@@ -84,7 +84,7 @@ export async function crashRounds(
 		rounds: number;
 		seed: number;
 		progress?: (line: string) => void;
-		/** Ends it between two rounds. */
+		/** Aborts it between two rounds. */
 		signal?: AbortSignal;
 	},
 ): Promise<CrashReport> {
@@ -113,7 +113,7 @@ export async function crashRounds(
 			{ directory },
 		);
 
-	/** The clients of one daemon. `killed` is asked before and after each request. */
+	/** The clients of one agent. `killed` is checked before and after each request. */
 	const clientsOf = (port: number, killed: () => boolean) => {
 		const call = async <T>(
 			agent: Agent,
@@ -168,14 +168,14 @@ export async function crashRounds(
 			ledger.batch(batchId, samples);
 			const batch = { batchId, ids: ledger.read(samples, acknowledged) };
 			const dice = random();
-			// the rest is left to run out
+			// the rest expires
 			if (dice < 0.7) await acknowledge(agent, batch);
 			if (dice < 0.1 && !killed()) await acknowledge(agent, batch);
 			if (dice > 0.9) late.push(batch);
 			const [old] = random() < 0.05 && !killed() ? late.splice(0, 1) : [];
 			if (old) await acknowledge(agent, old);
 		};
-		/** One client with a connection of its own, open before its work begins. */
+		/** A client with a connection of its own, opened before its work begins. */
 		const run = async (
 			work: (agent: Agent) => Promise<unknown>,
 			rest: () => number,
@@ -237,7 +237,7 @@ export async function crashRounds(
 		errors.push(...stdout.split("\n").filter((line) => /\[error\]/.test(line)));
 	};
 
-	/** Takes what is left; a peek sees what is still lent, too. */
+	/** Takes what is left, including leased samples, which a peek shows. */
 	const takeTheRest = async (scope: Scope) => {
 		const daemon = await start(scope, "--disable-collect-metrics");
 		const { call, drain } = clientsOf(daemon.port, () => false);
@@ -253,7 +253,7 @@ export async function crashRounds(
 		errors.push(...stdout.split("\n").filter((line) => /\[error\]/.test(line)));
 	};
 
-	// a scope of its own for each: what a thousand leave must not pile up
+	// a scope for each round, so that resources of a thousand rounds do not pile up
 	const within = async (work: (scope: Scope) => Promise<void>) => {
 		const scope = createScope();
 		await work(scope).finally(scope.end);
@@ -274,7 +274,7 @@ export async function crashRounds(
 	};
 }
 
-/** The figures, one line each. */
+/** The results, one line each. */
 export const crashFigures = ({ broken, errors, ...rest }: CrashReport) =>
 	[
 		...Object.entries(rest),

@@ -10,19 +10,19 @@ import { temporaryDirectory } from "./temporary.ts";
 /** The built program. */
 export const program = join(process.cwd(), "dist/happo-agent.js");
 
-/** A Node that the built program is started with. */
+/** A Node binary that starts the built program. */
 export interface NodeBinary {
 	name: string;
 	path: string;
 }
 
-/** The one the tests run with. */
+/** The Node that runs the tests. */
 export const ownNode: NodeBinary = {
 	name: `node ${process.versions.node}`,
 	path: process.execPath,
 };
 
-/** Those that HAPPO_TEST_NODES names (paths, separated by colons). */
+/** The Node binaries of HAPPO_TEST_NODES (paths, separated by colons). */
 export const otherNodes: readonly NodeBinary[] = (
 	process.env.HAPPO_TEST_NODES ?? ""
 )
@@ -37,14 +37,14 @@ export interface Exited {
 	stderr: string;
 }
 
-/** A program that was started; its output so far, and its end. */
+/** A started program: its output so far, and its end. */
 export interface StartedProgram {
 	process: ChildProcess;
 	stdout(): string;
 	stderr(): string;
 	/** Resolves when the process has ended and its output is complete. */
 	exited: Promise<Exited>;
-	/** Resolves with the match once standard output has it; rejects if the program ends before. */
+	/** Resolves with the match when standard output has it; rejects if the program ends first. */
 	printed(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
@@ -54,13 +54,13 @@ export interface StartOptions {
 	directory?: string;
 	/** Options of Node itself, before the program. */
 	nodeFlags?: readonly string[];
-	/** What standard input is; nothing by default. */
+	/** Standard input; none by default. */
 	stdin?: string | Readable;
-	/** The program, where it is not happo-agent. */
+	/** The program; happo-agent by default. */
 	program?: string;
 }
 
-/** Starts the built program; it is killed at the end of the test if it still runs. */
+/** Starts the built program; kills it at the end of the test if it is still running. */
 export function startProgram(
 	t: Pick<TestContext, "after">,
 	args: readonly string[],
@@ -82,7 +82,7 @@ export function startProgram(
 			...options.environment,
 		},
 	});
-	// a program that does not read its input is no error
+	// a program need not read its input
 	child.stdin?.on("error", () => {});
 	if (typeof stdin === "string") child.stdin?.end(stdin);
 	else if (child.stdin) stdin.pipe(child.stdin);
@@ -133,13 +133,13 @@ export function startProgram(
 export interface StartedDaemon extends StartedProgram {
 	port: number;
 	directory: string;
-	/** Stops it with SIGTERM and gives its end. */
+	/** Stops it with SIGTERM and resolves with its end. */
 	stop(): Promise<Exited>;
 }
 
 /**
- * Starts the built daemon on a free port of 127.0.0.1 with a key pair of its
- * own, in a directory of its own, logging to standard output.
+ * Starts the built agent on a free port of 127.0.0.1, with a key pair and a directory of its own,
+ * logging to standard output.
  */
 export async function startDaemon(
 	t: Pick<TestContext, "after">,

@@ -13,30 +13,30 @@ type Test = Pick<TestContext, "after">;
 
 const execute = promisify(execFile);
 
-/** A command's outputs, both in one text, and its exit status. */
+/** A command's merged output and its exit status. */
 export interface Outcome {
 	output: string;
 	status: number;
 }
 
-/** A freshly installed Debian with systemd as its first process, in namespaces of its own. */
+/** A fresh Debian installation with systemd as PID 1, in namespaces of its own. */
 export interface DebianMachine {
-	/** The host's own addresses, which the machine has, too: commands that are online see the same. */
+	/** The host's addresses, which the machine also has, so that online commands see the same. */
 	readonly addresses: readonly string[];
 	/**
-	 * Runs a bash script as root. Its network is the machine's own, which reaches nothing outside; with `online` it is
-	 * the network of this host, where packages come from.
+	 * Runs a bash script as root. Its network is the machine's own, without access to the outside;
+	 * with `online` it is the host's network, where packages come from.
 	 */
 	bash(script: string, options?: { online?: boolean }): Promise<Outcome>;
-	/** Starts a program of this host in the machine's network, for clients that the machine lacks. */
+	/** Starts a program of the host in the machine's network, for clients that the machine lacks. */
 	client(file: string, args: readonly string[]): Promise<Outcome>;
 	/** Writes a file in the machine. */
 	write(path: string, content: string | Buffer): Promise<void>;
-	/** Unpacks the files of this repository, as a clone has them. */
+	/** Unpacks the files of this repository, like a clone. */
 	addClone(path: string): Promise<void>;
 }
 
-/** What keeps such a machine from being made here; undefined if nothing does. */
+/** Why such a machine cannot be created here; undefined if it can. */
 export async function missingForDebian(): Promise<string | undefined> {
 	if (process.getuid?.() !== 0) return "not root";
 	for (const program of ["debootstrap", "unshare", "nsenter", "ip", "tar"])
@@ -51,15 +51,16 @@ export async function missingForDebian(): Promise<string | undefined> {
 /** Magic number of a cgroup2 file system. */
 const cgroup2 = 0x63677270;
 
-/** Where control groups of version 2 are mounted; beside those of version 1 they are in `unified`. */
+/** The mount point of version 2 control groups; `unified` if version 1 is mounted too. */
 const controlGroups = () =>
 	["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].find(
 		(path) => existsSync(path) && statfsSync(path).type === cgroup2,
 	);
 
 /**
- * Installs Debian into memory, says "booting", and becomes systemd. All of it is gone when the process ends.
- * Arguments: the control group, an empty directory, the mirror, the host name, and the addresses.
+ * Installs Debian into memory, prints "booting", and becomes systemd. Everything disappears with
+ * the process. Arguments: the control group, an empty directory, the mirror, the host name, and the
+ * addresses.
  */
 const install = `
 group=$1 root=$2 mirror=$3 name=$4
@@ -106,7 +107,7 @@ echo booting
 exec env -i container=other PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
 	/lib/systemd/systemd`;
 
-/** The mirror that this host has its own packages from. */
+/** The package mirror of this host. */
 async function mirror() {
 	const { stdout } = await execute("apt-get", [
 		"indextargets",
@@ -118,7 +119,7 @@ async function mirror() {
 	return uri;
 }
 
-/** How this host's npm reaches its registry, for a file that only exists in the machine. */
+/** The host's npm configuration for its registry, for a file that only exists in the machine. */
 async function npmSettings(certificates: string) {
 	const names = ["registry", "https-proxy", "noproxy", "strict-ssl"];
 	const lines: string[] = [];
@@ -150,13 +151,13 @@ async function outcomeOf(
 		stream.setEncoding("utf8").on("data", (text: string) => {
 			output += text;
 		});
-	// a script that fails does not read all of it
+	// a failing script does not read all of its input
 	child.stdin.on("error", () => {}).end(input);
 	const [code, signal] = await once(child, "close");
 	return { output, status: code ?? signal };
 }
 
-/** Ends a control group and those below it, once their processes have gone. */
+/** Removes a control group and its children, once their processes have gone. */
 async function removeGroup(path: string): Promise<void> {
 	const entries = await readdir(path, { withFileTypes: true });
 	for (const entry of entries)
@@ -164,7 +165,7 @@ async function removeGroup(path: string): Promise<void> {
 	await rmdir(path);
 }
 
-/** Installs and boots a machine; it is gone when the test ends. Takes a minute. */
+/** Installs and boots a machine, which disappears when the test ends. Takes a minute. */
 export async function bootDebian(
 	t: Test,
 	{ name }: { name: string },

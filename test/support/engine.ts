@@ -3,13 +3,13 @@ import { chooseEngine, type WantedEngine } from "../../src/spawn/engine.ts";
 import { loadNativeAddon } from "../../src/spawn/native-addon.ts";
 import type { Engine } from "../../src/spawn/started.ts";
 
-/** Why the native engine cannot be tested; undefined where it can. */
+/** Why the native engine cannot be tested; undefined if it can. */
 export function nativeMissing(): string | undefined {
 	const addon = loadNativeAddon();
 	return "reason" in addon ? addon.reason : undefined;
 }
 
-/** Every engine, and why it cannot be tested. */
+/** Every engine, and the reason if it cannot be tested. */
 export const engines: readonly {
 	name: Engine["name"];
 	skip: string | undefined;
@@ -18,7 +18,7 @@ export const engines: readonly {
 	{ name: "child_process", skip: undefined },
 ];
 
-/** What tests of other things start commands with: HAPPO_TEST_ENGINE, or what the agent would choose. */
+/** The engine for tests about something else: HAPPO_TEST_ENGINE, or the agent's choice. */
 export const testEngineName = (process.env.HAPPO_TEST_ENGINE ??
 	"auto") as WantedEngine;
 

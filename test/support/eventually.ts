@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-/** Asks again and again until the answer is true; throws after the deadline. */
+/** Polls until the condition is true; throws after the deadline. */
 export async function eventually(
 	what: string,
 	holds: () => boolean | Promise<boolean>,

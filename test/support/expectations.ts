@@ -10,7 +10,7 @@ import type { Arrived } from "./next-hop.ts";
 import { checkReply } from "./reply-check.ts";
 import { assertArrived } from "./upstream.ts";
 
-/** What came of a recorded case. */
+/** The result of a recorded case. */
 export interface Outcome {
 	received: Received;
 	seconds: number;
@@ -19,7 +19,7 @@ export interface Outcome {
 	arrived: readonly Arrived[];
 }
 
-/** What of a value is asked for: fields that nobody expects are left out. */
+/** The expected part of a value, without fields that are not expected. */
 function reduced(value: unknown, expected: unknown): unknown {
 	if (typeof value !== "object" || value === null) return value;
 	if (Array.isArray(value))
@@ -42,7 +42,7 @@ const holdsJson = (expected: unknown, { received }: Outcome) =>
 
 type Check = (expected: never, outcome: Outcome) => void | Promise<void>;
 
-/** What each kind of expectation means; another one fails the case. */
+/** The kinds of expectations; any other kind fails the case. */
 const checks: Record<string, Check> = {
 	status: (expected: number, { received }) =>
 		assert.equal(received.status, expected, received.text.slice(0, 500)),
@@ -54,7 +54,7 @@ const checks: Record<string, Check> = {
 	json_has: holdsJson,
 	body: (expected: string, { received }) =>
 		assert.equal(received.text, expected),
-	// what was recorded with Python, where a dot of these matches line ends, too
+	// recorded with Python, with dots that also match line ends
 	body_regex: (expected: string, { received }) =>
 		assert.ok(
 			new RegExp(expected, "s").test(received.text),
@@ -98,7 +98,7 @@ const checks: Record<string, Check> = {
 	},
 };
 
-/** Holds an answer to what its case expects, and to the contract. */
+/** Checks an answer against its case and the contract. */
 export async function assertExpected(
 	{ request, expect, peers, upstream_stub }: RecordedCase,
 	outcome: Outcome,
@@ -115,7 +115,7 @@ export async function assertExpected(
 	if (!operation || request.method === "HEAD") return;
 	const { status, headers, text, json } = outcome.received;
 	const type = String(headers["content-type"] ?? "").split(";", 1)[0];
-	// what a next hop said is passed through; what the relay says itself is not
+	// a next hop's answer is relayed unchanged and not checked; the relay's own answers are
 	if (
 		(peers || upstream_stub) &&
 		(json as { return_value?: unknown })?.return_value !== 3

@@ -8,7 +8,7 @@ import { loadTrust, type Trust } from "../../src/relay/trust.ts";
 
 export const loopback = (port: number) => ({ host: "127.0.0.1", port });
 
-/** A trust with some of its settings. */
+/** A trust with some settings. */
 export const trusting = (
 	given: Partial<Parameters<typeof loadTrust>[0]> = {},
 ): Promise<Trust> =>
@@ -20,7 +20,7 @@ export const trusting = (
 		...given,
 	});
 
-/** The one way out, closed when the test ends; it posts `{}` to `/monitor` if not told otherwise. */
+/** A client for agents, closed when the test ends; by default it posts `{}` to `/monitor`. */
 export async function createFetching(
 	t: Pick<TestContext, "after">,
 	parts: Partial<Parameters<typeof createHttpsFetch>[0]> = {},

@@ -1,15 +1,15 @@
-/** A file system that answers looks until a test has it hang. */
+/** A file system that answers looks until a test makes it hang. */
 export function hangingFiles() {
 	let answers = Promise.resolve();
 	const asked: string[] = [];
 	return {
-		/** The files that were looked at. */
+		/** The files that were checked. */
 		asked,
 		look: async (file: string) => {
 			asked.push(file);
 			await answers;
 		},
-		/** Looks hang until what this gives is called. */
+		/** Makes looks hang until the returned function is called. */
 		hang: () => {
 			const { promise, resolve } = withResolvers();
 			answers = promise;

@@ -12,20 +12,20 @@ export const ctlProgram = join(dirname(program), "happo-ctl.js");
 export const testNode = process.env.HAPPO_TEST_NODE ?? process.execPath;
 
 export interface CtlOptions {
-	/** What standard input has. */
+	/** Standard input. */
 	input?: string;
 	environment?: Record<string, string>;
-	/** Its home; an empty one by default. */
+	/** Its home directory; an empty one by default. */
 	home?: string;
-	/** Called with all of standard output so far; what it returns is sent as a signal. */
+	/** Called with all of standard output so far; a returned signal is sent. */
 	onOutput?: (text: string) => NodeJS.Signals | undefined;
-	/** Standard output is closed after its first piece. */
+	/** Close standard output after the first chunk. */
 	closesOutput?: boolean;
 }
 
 /**
- * Runs happo-ctl to its end; it may take 30 seconds. Where a signal or a closed
- * pipe is part of it, that is the built program in a process.
+ * Runs happo-ctl to its end, for at most 30 seconds. With a signal or a closed pipe it runs as the
+ * built program.
  */
 export async function ctl(
 	t: Pick<TestContext, "after">,

@@ -2,11 +2,11 @@ import { createServer, request } from "node:http";
 import { connect } from "node:net";
 import type { TestContext } from "node:test";
 
-/** A proxy of 127.0.0.1 that leads every request to one port, whatever host it asks for. */
+/** A proxy on 127.0.0.1 that sends every request to one port, whatever its host. */
 export async function startHttpProxy(
 	t: Pick<TestContext, "after">,
 	port: number,
-	/** What it answers in the place of the server's answer. */
+	/** Its own answer, instead of the server's. */
 	refusal?: number,
 ): Promise<{ url: string; asked: string[] }> {
 	const asked: string[] = [];

@@ -1,6 +1,6 @@
 import { type Agent, request } from "node:https";
 
-/** One request to an agent, as a real client sends it. */
+/** A request to an agent, as a real client sends it. */
 export interface Sent {
 	port: number;
 	method?: string;
@@ -10,7 +10,7 @@ export interface Sent {
 	host?: string;
 	/** Address the client connects from. */
 	localAddress?: string;
-	/** Pools connections; none by default: every request has its own. */
+	/** Connection pool; by default every request has its own connection. */
 	agent?: Agent;
 	signal?: AbortSignal;
 }
@@ -20,7 +20,7 @@ export interface Received {
 	headers: Record<string, string | string[] | undefined>;
 	body: Buffer;
 	text: string;
-	/** The body parsed, undefined if it is no JSON. */
+	/** The parsed body; undefined if it is not JSON. */
 	json: unknown;
 }
 
@@ -32,7 +32,7 @@ function parsed(text: string): unknown {
 	}
 }
 
-/** Sends a request over real TLS, the certificate unverified, and reads the whole answer. */
+/** Sends a request over real TLS, without verifying the certificate, and reads the whole answer. */
 export function send(sent: Sent): Promise<Received> {
 	const { method = "GET", path = "/", headers = {}, body } = sent;
 	return new Promise((resolve, reject) => {
@@ -75,6 +75,6 @@ export function send(sent: Sent): Promise<Received> {
 	});
 }
 
-/** A POST of something as JSON. */
+/** A POST of a value as JSON. */
 export const post = (port: number, path: string, body: unknown) =>
 	send({ port, method: "POST", path, body: JSON.stringify(body) });

@@ -10,13 +10,13 @@ import { programDirectory } from "./program-directory.ts";
 
 const program = "/usr/sbin/icinga2";
 
-/** Why a test cannot run. */
+/** Why the tests cannot run. */
 export const missingIcinga =
 	spawnSync(program, ["--version"]).error === undefined
 		? undefined
 		: "icinga2 is not installed";
 
-/** A service of the one host: what check_happo is asked for. */
+/** A service of the single host: the options of check_happo. */
 export interface IcingaService {
 	name: string;
 	port: number;
@@ -24,7 +24,7 @@ export interface IcingaService {
 	option: string;
 }
 
-/** What Icinga made of a service's check. */
+/** The result of a service's check in Icinga. */
 export interface IcingaResult {
 	name: string;
 	/** 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
@@ -37,7 +37,7 @@ export interface IcingaResult {
 const text = (value: string) =>
 	`"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 
-/** Everything below one directory, nothing that reaches out. */
+/** The configuration: everything in one directory, nothing that reaches the network. */
 const configuration = (
 	directory: string,
 	services: readonly IcingaService[],
@@ -84,7 +84,10 @@ ${services
 	)
 	.join("")}`;
 
-/** Starts a real Icinga 2 in a directory of its own with the built check_happo; gives the first result of every service. */
+/**
+ * Starts a real Icinga 2 in a directory of its own with the built check_happo; returns the first
+ * result of every service.
+ */
 export async function resultsOfIcinga(
 	t: Pick<TestContext, "after">,
 	services: readonly IcingaService[],

@@ -15,7 +15,7 @@ import { post, send } from "./https.ts";
 
 const megabytes = 10_000_000;
 
-/** About so many bytes of JSON, as agents send it: some figures a sample. */
+/** About this many bytes of JSON, as agents send it, with several metrics per sample. */
 function samplesOf(bytes: number, metricsEach: number) {
 	const samples: unknown[] = [];
 	for (let length = 0; length < bytes; ) {
@@ -29,21 +29,21 @@ function samplesOf(bytes: number, metricsEach: number) {
 	return samples;
 }
 
-/** Milliseconds of CPU that the main thread of a process has had, on which its event loop turns. */
+/** CPU time of a process's main thread, which runs its event loop, in milliseconds. */
 const cpuOf = (pid: number) =>
 	Number(
 		readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[0],
 	) / 1e6;
 
-/** One request: how long it waited, and what the agent did meanwhile; in milliseconds. */
+/** A request: how long it waited, and the agent's CPU time meanwhile; in milliseconds. */
 interface Wait {
 	wall: number;
 	cpu: number;
 }
 
 /**
- * Asks `GET /` over one connection every ten milliseconds until it is told to
- * stop, in a thread of its own: what the client does must not count.
+ * Sends `GET /` over one connection every ten milliseconds until told to stop, on a thread of its
+ * own, so that the client's own work does not count.
  */
 async function ask({ port, pid }: { port: number; pid: number }) {
 	const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -66,7 +66,7 @@ async function ask({ port, pid }: { port: number; pid: number }) {
 
 if (!isMainThread) await ask(workerData as { port: number; pid: number });
 
-/** One append of 10 MB, and what others wait meanwhile. */
+/** One append of 10 MB, and how long other requests wait meanwhile. */
 export function testLargeAppend(metricsEach: number) {
 	test(`10 MB of samples with ${metricsEach} figures each are accepted, and others wait 250 ms at most`, async (t) => {
 		const { port, process } = await startDaemon(t);

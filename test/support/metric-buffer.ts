@@ -18,7 +18,7 @@ export const numbers = (
 export const all = { seconds: 60, bytes: 8 * 1024 * 1024 };
 export const one = { seconds: 1, bytes: all.bytes };
 
-/** `seconds` pass for both clocks; the wall clock is `set` ahead, or back where it is negative. */
+/** Advances both clocks by `seconds`, and sets the wall clock ahead by `set`, or back if negative. */
 export const clocksOf = (clock: { seconds: number; set: number }) => ({
 	now: () => (clock.seconds + clock.set) * 1000,
 	elapsed: () => clock.seconds * 1000,

@@ -15,24 +15,24 @@ const program = ["nagios4", "nagios"]
 	.flatMap((name) => [name, `/usr/sbin/${name}`])
 	.find((name) => spawnSync(name, ["--version"]).error === undefined);
 
-/** Why a test cannot run. */
+/** Why the tests cannot run. */
 export const missingNagios =
 	program === undefined ? "nagios4 is not installed" : undefined;
 
-/** The command definitions that ship. */
+/** The shipped command definitions. */
 const shippedCommands = join(
 	process.cwd(),
 	"contrib/etc/nagios/check_happo.cfg",
 );
 
-/** A service of the one host. */
+/** A service of the single host. */
 export interface NagiosService {
 	description: string;
 	/** `check_happo!check_procs!-w 5` */
 	command: string;
 }
 
-/** A block of Nagios's files: `define KIND { NAME VALUE ... }`. */
+/** A block of Nagios's configuration: `define KIND { NAME VALUE ... }`. */
 const define = (kind: string, values: Record<string, string | number>) =>
 	`define ${kind} {\n${Object.entries(values)
 		.map(([name, value]) => `\t${name} ${value}\n`)
@@ -49,7 +49,7 @@ const weekdays = [
 	"saturday",
 ];
 
-/** One host at 127.0.0.1, which is up without a check, and its services. */
+/** A host at 127.0.0.1, which counts as up without a check, and its services. */
 const objects = (services: readonly NagiosService[]) =>
 	[
 		define("timeperiod", {
@@ -57,7 +57,7 @@ const objects = (services: readonly NagiosService[]) =>
 			alias: "always",
 			...Object.fromEntries(weekdays.map((day) => [day, always])),
 		}),
-		// Nagios wants one, and never needs it here
+		// Nagios requires one, but never uses it here
 		define("command", { command_name: "none", command_line: "/bin/true" }),
 		define("contact", {
 			contact_name: "nobody",
@@ -92,7 +92,7 @@ const objects = (services: readonly NagiosService[]) =>
 		),
 	].join("");
 
-/** The main file: everything in a directory, nothing that reaches out. */
+/** The main file: everything in one directory, nothing that reaches the network. */
 const mainFile = (directory: string) => {
 	const { username, gid } = userInfo();
 	const at = (name: string) => join(directory, name);
@@ -128,7 +128,7 @@ const mainFile = (directory: string) => {
 		.join("");
 };
 
-/** Blocks of the status file, of one kind. */
+/** Blocks of one kind in the status file. */
 function blocks(status: string, kind: string): Record<string, string>[] {
 	const pattern = new RegExp(`^${kind} \\{\\n([^}]*)\\n\\s*\\}`, "gm");
 	return [...status.matchAll(pattern)].map(([, inside = ""]) =>
@@ -141,7 +141,7 @@ function blocks(status: string, kind: string): Record<string, string>[] {
 	);
 }
 
-/** What the status file says of a service. */
+/** A service in the status file. */
 export interface ServiceStatus {
 	description: string;
 	/** 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
@@ -153,7 +153,7 @@ export interface ServiceStatus {
 export interface Nagios {
 	/** Every service, once all of them have been checked. */
 	checked(): Promise<ServiceStatus[]>;
-	/** Ends it with SIGTERM; fails if a process of it is left. */
+	/** Stops it with SIGTERM; fails if one of its processes is left. */
 	stop(): Promise<void>;
 }
 

@@ -7,19 +7,19 @@ import { createSelfSigned } from "../../src/tls/self-signed.ts";
 
 type Test = Pick<TestContext, "after">;
 
-/** A server that tests talk to in the place of an agent. */
+/** A server that stands in for an agent. */
 export interface NextHop {
 	port: number;
-	/** Connections it accepted so far, and those that are open. */
+	/** Connections accepted so far, and those currently open. */
 	accepted(): number;
 	open(): number;
-	/** Ends what is open with a TCP reset, and goes on listening. */
+	/** Resets open connections, and goes on listening. */
 	resetAll(): void;
-	/** Listens no longer, and breaks off what is open. */
+	/** Stops listening, and closes open connections. */
 	close(): Promise<void>;
 }
 
-/** Listens on a free port, and is gone with all its connections when the test ends. */
+/** Listens on a free port; closes with all its connections when the test ends. */
 async function listen(
 	t: Test,
 	server: Server,
@@ -60,7 +60,7 @@ const resetting = ({ sockets }: { sockets: Set<Socket> }) => ({
 	},
 });
 
-/** A TCP server of 127.0.0.1 that does with a connection what it is told. */
+/** A TCP server on 127.0.0.1 that treats connections as the test says. */
 export async function listening(
 	t: Test,
 	onConnection: (socket: Socket) => void,
@@ -69,7 +69,7 @@ export async function listening(
 	return { ...started, ...resetting(started) };
 }
 
-/** A request that arrived, whole. */
+/** A complete request that has arrived. */
 export interface Arrived {
 	method: string;
 	path: string;
@@ -79,15 +79,15 @@ export interface Arrived {
 
 export interface TlsNextHop extends NextHop {
 	certificate: string;
-	/** Requests whose first line and headers were read, in order. */
+	/** Requests whose first line and headers have been read, in order. */
 	arrived: Arrived[];
 }
 
-/** A key pair of the addresses of this machine, valid. */
+/** A valid key pair for the loopback addresses. */
 export const createPair = (names: readonly string[] = ["127.0.0.1"]) =>
 	createSelfSigned({ commonName: "next hop", names, now: new Date() });
 
-/** An HTTPS server with a certificate of its own that answers as it is told. */
+/** An HTTPS server with a certificate of its own that answers as the test says. */
 export async function answering(
 	t: Test,
 	answer: (response: ServerResponse, arrived: Arrived) => void,
@@ -122,7 +122,7 @@ export async function answering(
 	};
 }
 
-/** Answers as an agent does, with JSON. */
+/** Answers with JSON, like an agent. */
 export function json(response: ServerResponse, value: unknown, status = 200) {
 	response.writeHead(status, { "Content-Type": "application/json" });
 	response.end(JSON.stringify(value));

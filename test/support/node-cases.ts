@@ -10,8 +10,8 @@ import { post, send } from "./https.ts";
 import { startSleepingChecks } from "./sleeping-checks.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
-// What the built program does on every version of Node: npm test asks the one it
-// runs with, npm run e2e the others.
+// Tests of the built program for every version of Node: npm test runs them with its own, npm run
+// e2e with the others.
 
 /** Starts, answers, stops. */
 export function testStart(node: NodeBinary) {
@@ -66,13 +66,13 @@ export function testSignals({ name, path }: NodeBinary) {
 			assert.equal(stderr, "");
 			assert.ok(Date.now() - began < 15_000, `took ${Date.now() - began} ms`);
 			await checks.gone();
-			// the commands are ended before the server is: nobody is cut off
+			// commands end before the server, so that no client is cut off
 			assert.deepEqual(await checks.answers, [503, 503]);
 		});
 	}
 }
 
-/** Plugins for what the engines do differently. */
+/** Plugins for the differences between the engines. */
 async function plugins(t: Parameters<typeof temporaryDirectory>[0]) {
 	const directory = await temporaryDirectory(t);
 	const plugin = (name: string, text: string, mode = 0o755) =>
@@ -85,7 +85,7 @@ async function plugins(t: Parameters<typeof temporaryDirectory>[0]) {
 	return directory;
 }
 
-/** Commands are started, by each engine. */
+/** Each engine starts commands. */
 export function testEngines(node: NodeBinary) {
 	for (const { name, skip } of engines)
 		test(`commands are started by the ${name} engine with ${node.path}`, {

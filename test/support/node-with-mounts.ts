@@ -4,8 +4,8 @@ import { join } from "node:path";
 const isRoot = process.getuid?.() === 0;
 
 /**
- * Writes a program that stands in for Node: it goes into a mount namespace of its own, so that nobody else sees what
- * `prepare` mounts and all of it ends with the program, and then becomes Node.
+ * Writes a program that stands in for Node. It enters a mount namespace of its own, so that mounts
+ * made by `prepare` are invisible to others and disappear with the program, and then becomes Node.
  * @param prepare shell commands; `$0` is the directory
  * @returns its path, in the directory
  */

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 
 /**
- * Whether a test has to do without a program or a service it is about. It is
- * skipped then, with the reason; with CI=true, where everything is installed, it
- * fails.
- * @param reason why it cannot run; undefined if it can
+ * Decides what to do if a program or service that a test is about is missing: the test is skipped,
+ * with the reason; with CI=true, where everything is installed, it fails.
+ * @param reason why the test cannot run; undefined if it can
  */
 export function lacksPeer(
 	t: Pick<TestContext, "skip">,

@@ -4,7 +4,7 @@ import type { TestContext } from "node:test";
 import { program } from "./daemon.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
-/** A copy of the built program with what it needs, but for the files that are left out. */
+/** A copy of the built program with the files it needs, except those that are left out. */
 export async function copyProgram(
 	t: Pick<TestContext, "after">,
 	isLeftOut: (file: string) => boolean,

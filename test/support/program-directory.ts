@@ -3,10 +3,13 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { temporaryDirectory } from "./temporary.ts";
 
-/** A fresh directory for a program that writes into it: when the test ends, first the program is killed, then it is removed. */
+/**
+ * A new directory for a program that writes into it. When the test ends, the program is killed
+ * before it is removed.
+ */
 export async function programDirectory(t: Pick<TestContext, "after">) {
 	let child: ChildProcess | undefined;
-	// before the directory's own: hooks run in this order
+	// before the directory's own hook, as hooks run in this order
 	t.after(async () => {
 		if (!child || child.exitCode !== null || child.signalCode !== null) return;
 		const closed = once(child, "close");

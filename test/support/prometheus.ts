@@ -16,13 +16,13 @@ const whyNot = (program: string) =>
 		? undefined
 		: `${program} is not installed`;
 
-/** Why a test cannot run. */
+/** Why the tests cannot run. */
 export const missing = {
 	promtool: whyNot("promtool"),
 	prometheus: whyNot("prometheus"),
 };
 
-/** What `promtool check metrics` has against a page in text format; empty if it is clean. */
+/** The complaints of `promtool check metrics` about a page in text format; empty if there are none. */
 export function checkedByPromtool(page: string): string {
 	const { status, stdout, stderr } = spawnSync(
 		"promtool",
@@ -33,7 +33,7 @@ export function checkedByPromtool(page: string): string {
 	return status === 0 ? said : `exit status ${status}: ${said}`;
 }
 
-/** What a scraper asked for, and what it got. */
+/** A scraper's request, and its answer. */
 export interface Scrape {
 	accept: string;
 	status: number;
@@ -41,8 +41,8 @@ export interface Scrape {
 }
 
 /**
- * Plain HTTP on a free port of 127.0.0.1 that hands every GET on to the agent at `port`, and remembers it. With
- * `accept` it asks the agent for that, whatever the scraper asks for.
+ * A plain HTTP server on a free port of 127.0.0.1 that forwards every GET to the agent at `port`,
+ * and records it. `accept` replaces the scraper's Accept header.
  */
 export async function doorTo(
 	t: Test,
@@ -75,14 +75,14 @@ export async function doorTo(
 	return { port: address.port, scrapes };
 }
 
-/** Where Prometheus scrapes, under the name of a job. */
+/** The target of a job. */
 export interface Target {
 	job: string;
 	port: number;
 	scheme: "http" | "https";
 }
 
-// JSON is YAML
+// JSON is valid YAML
 const configOf = (targets: readonly Target[]) =>
 	JSON.stringify({
 		global: { scrape_interval: "1s", scrape_timeout: "1s" },
@@ -94,7 +94,10 @@ const configOf = (targets: readonly Target[]) =>
 		})),
 	});
 
-/** The program on a free port of 127.0.0.1, its log and where its API is; it is killed when the test ends. */
+/**
+ * The program on a free port of 127.0.0.1, its log and the URL of its API; it is killed when the
+ * test ends.
+ */
 async function startProgram(t: Test, config: string) {
 	const { directory, owns } = await programDirectory(t);
 	await writeFile(join(directory, "prometheus.yml"), config);
@@ -133,13 +136,13 @@ interface Targets {
 export interface Prometheus {
 	/** Waits until an expression has this value for every job. */
 	until(expression: string, value: number): Promise<void>;
-	/** Type that it learnt of a name, of whichever job. */
+	/** The type that it knows for a name, from any job. */
 	typeOf(name: string): Promise<string | undefined>;
-	/** Lines of its log that are no mere information. */
+	/** Lines of its log above level info. */
 	complaints(): string[];
 }
 
-/** Starts a real Prometheus that scrapes these every second. */
+/** Starts a real Prometheus that scrapes these targets every second. */
 export async function startPrometheus(
 	t: Test,
 	targets: readonly Target[],
@@ -147,7 +150,7 @@ export async function startPrometheus(
 	const { api, log } = await startProgram(t, configOf(targets));
 	const ask = async (path: string): Promise<unknown> =>
 		((await (await fetch(`${api}/${path}`)).json()) as { data: unknown }).data;
-	// before it is ready it answers 503
+	// it answers 503 until it is ready
 	await eventually(
 		"prometheus is ready",
 		async () => (await fetch(`${api}/status/buildinfo`)).ok,

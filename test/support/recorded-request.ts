@@ -5,7 +5,7 @@ import type { RecordedRequest } from "./conformance.ts";
 import { type Received, type Sent, send } from "./https.ts";
 import { type Places, placed } from "./upstream.ts";
 
-/** A body that came in chunks, put together. */
+/** Joins the chunks of a body. */
 function unchunked(body: Buffer): Buffer {
 	const end = body.indexOf("\r\n");
 	const size = Number.parseInt(body.toString("latin1", 0, end), 16);
@@ -18,7 +18,7 @@ function unchunked(body: Buffer): Buffer {
 	]);
 }
 
-/** Sends what node:https would write in its own way, byte for byte. */
+/** Sends a request byte for byte, as node:https would change it. */
 async function sendRaw(sent: Sent, version: string): Promise<Received> {
 	const { host, port, method, path, headers = {}, body = "" } = sent;
 	assert.equal(sent.localAddress, undefined, "source_ip of a raw request");
@@ -54,7 +54,10 @@ async function sendRaw(sent: Sent, version: string): Promise<Received> {
 	};
 }
 
-/** Sends a recorded request to a daemon; `values` stand for `${name}` in it, `places` are where its other servers are. */
+/**
+ * Sends a recorded request to an agent; `values` replace `${name}` in it, `places` has the
+ * addresses of its other servers.
+ */
 export async function sendRecorded(
 	request: RecordedRequest,
 	port: number,

@@ -3,7 +3,7 @@ import type { TestContext } from "node:test";
 import { type Received, type Sent, send } from "./https.ts";
 import { listening } from "./next-hop.ts";
 
-/** How a hop of this machine is written. */
+/** A hop on this machine, as in requests. */
 export const local = (port: number) => `127.0.0.1:${port}`;
 
 /** A request to `/proxy`, as clients send it: base64. */
@@ -18,7 +18,7 @@ export const relayBody = (
 		request_json: Buffer.from(JSON.stringify(request)).toString("base64"),
 	});
 
-/** Sends a request through hops, the agent at `port` the first to relay it. */
+/** Sends a request through hops; the agent at `port` relays it first. */
 export const relay = (
 	port: number,
 	hops: readonly string[],
@@ -34,14 +34,14 @@ export const relay = (
 		...more,
 	});
 
-/** What a client sees of an answer that is passed on. */
+/** The part of a relayed answer that a client sees. */
 export const visible = ({ status, headers, body }: Received) => ({
 	status,
 	type: headers["content-type"],
 	body: body.toString("latin1"),
 });
 
-/** Stands before a server of 127.0.0.1, and counts the connections to it. */
+/** Forwards connections to a server on 127.0.0.1, and counts them. */
 export const countingDoor = (t: Pick<TestContext, "after">, port: number) =>
 	listening(t, (socket) => {
 		const behind = connect({ host: "127.0.0.1", port });

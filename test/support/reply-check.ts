@@ -4,7 +4,7 @@ import type { Replied } from "../../src/http/reply.ts";
 
 type Node = Record<string, unknown>;
 
-/** A value behind its `$ref`, if it is one. */
+/** Resolves a `$ref`. */
 export function resolved(value: unknown): Node {
 	const { $ref } = value as { $ref?: string };
 	if ($ref === undefined) return value as Node;
@@ -14,7 +14,7 @@ export function resolved(value: unknown): Node {
 	);
 }
 
-/** A schema without references that allows no field besides its own. */
+/** A schema without references that allows no undeclared fields. */
 function closed(value: unknown): unknown {
 	if (Array.isArray(value)) return value.map(closed);
 	if (typeof value !== "object" || value === null) return value;
@@ -33,13 +33,13 @@ export interface Declared {
 	path: string;
 	/** Replies by status, references resolved. */
 	replies: Map<string, { content: Record<string, Node>; headers: Node }>;
-	/** Schema of the JSON body, and whether it must be there. */
+	/** Schema of the JSON body, and whether it is required. */
 	body:
 		| { schema: Node; required: boolean; maxBytes: number | undefined }
 		| undefined;
 }
 
-/** Every operation an agent serves. */
+/** Every operation of an agent. */
 export const declaredOperations: Declared[] = Object.entries(
 	contract.paths as Record<string, Node>,
 ).flatMap(([path, item]) =>
@@ -79,16 +79,15 @@ const ajv = new Ajv2020({ strict: false });
 const validators = new Map<string, ValidateFunction>();
 
 /**
- * Throws when a reply is not what the contract declares: its status, its media
- * type, its body, text and problems included, down to undeclared fields. What a
- * relay passes through is not looked at.
+ * Throws if a reply violates the contract: its status, its media type, its body, text and problems
+ * included, down to undeclared fields. Relayed answers are not checked.
  */
 export function checkReply(operationId: string, reply: Replied): void {
 	const operation = declaredOperations.find(
 		(declared) => declared.operationId === operationId,
 	);
 	const passesThrough = operation?.replies.get("default")?.content["*/*"];
-	// what an agent says itself is not yet bytes here
+	// the agent's own replies are not bytes yet
 	if (passesThrough && reply.body instanceof Uint8Array) return;
 	const fail: (what: string) => never = (what) => {
 		throw new Error(`${operationId} ${reply.status}: ${what}`);

@@ -11,7 +11,7 @@ import { type Program, runProgram } from "../../cli/program/program.ts";
 import { version } from "../../generated/version.ts";
 import type { Exited } from "./daemon.ts";
 
-/** What cli/happo-agent.ts runs. */
+/** Runs like cli/happo-agent.ts. */
 export const happoAgent: Program = {
 	name: "happo-agent",
 	version,
@@ -24,7 +24,7 @@ export const happoAgent: Program = {
 	],
 };
 
-/** What cli/happo-ctl.ts runs. */
+/** Runs like cli/happo-ctl.ts. */
 export const happoCtl: Program = {
 	...{ name: "happo-ctl", version, commands, families, epilogue },
 };
@@ -42,10 +42,9 @@ function collector() {
 }
 
 /**
- * Runs a command in this process, with streams and variables of its own: it takes
- * milliseconds, where a process takes a third of a second of CPU. Tests of
- * what a process has besides (signals, a closed pipe, its exit) start the built program.
- * Rejects when the command takes longer than `milliseconds`.
+ * Runs a command in this process, with its own streams and variables. That takes milliseconds,
+ * while a process takes a third of a second of CPU. Tests of processes (signals, a closed pipe, the
+ * exit) start the built program. Rejects if the command takes longer than `milliseconds`.
  */
 export async function runHere(
 	program: Program,

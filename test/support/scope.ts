@@ -1,10 +1,10 @@
 import type { TestContext } from "node:test";
 
-/** What a test's context is for what has to be ended, where there is no test, or where it lasts longer than one. */
+/** Stands in for a test's context, to clean up resources that outlive a test or have none. */
 export interface Scope extends Pick<TestContext, "after"> {
 	/**
-	 * Ends what was handed to `after`, the last first: a directory goes after the
-	 * program that writes into it. All of it, whatever fails; throws the first failure.
+	 * Runs the functions given to `after`, the last first, so that a directory is removed after the
+	 * program that writes into it. Runs all of them even if some fail; then throws the first error.
 	 */
 	end(): Promise<void>;
 }

@@ -4,9 +4,9 @@ import { eventually } from "./eventually.ts";
 import { post } from "./https.ts";
 
 /**
- * Asks for checks that ignore SIGTERM and sleep for half a minute, for seconds that
- * no other process has among its arguments. Resolves when all of them sleep.
- * @param options what follows the seconds on the option line of each
+ * Requests checks that ignore SIGTERM and sleep for half a minute, with a number of seconds that no
+ * other process has among its arguments. Resolves when all of them sleep.
+ * @param options what follows the seconds on each option line
  */
 export async function startSleepingChecks(
 	{ port }: { port: number },
@@ -22,16 +22,16 @@ export async function startSleepingChecks(
 			(error: NodeJS.ErrnoException) => error.code,
 		),
 	);
-	// of each check the script and its sleep, and the shell where there is one
+	// for each check: the script, its sleep, and the shell if there is one
 	await eventually(
 		"the checks sleep",
 		async () =>
 			(await processesWith(`sleep\0${marker}`)).length === options.length,
 	);
 	return {
-		/** Status of each answer, or the code of the error that came instead. */
+		/** Status of each answer, or the error's code. */
 		answers: Promise.all(answers),
-		/** Resolves when none of their processes is there any more. */
+		/** Resolves when all their processes have gone. */
 		gone: () =>
 			eventually(
 				"nothing is left of the checks",

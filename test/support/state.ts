@@ -1,7 +1,7 @@
 import { daemonSettings } from "../../src/settings.ts";
 import type { State } from "../../src/status/state.ts";
 
-/** A state whose figures all differ, so that none can stand for another. */
+/** A state whose numbers all differ, so that a mix-up shows. */
 export function aState(more: Partial<State> = {}): State {
 	return {
 		version: "2.0.0",

@@ -2,19 +2,19 @@ import { writeSync } from "node:fs";
 import { openDatabase, StoreUnavailable } from "../../src/store/database.ts";
 
 /**
- * A process with the store open, for tests that need another one:
+ * A process that opens the store, for tests that need a second one:
  *
- *     store-child.js DIRECTORY [BYTES]
+ * store-child.js DIRECTORY [BYTES]
  *
- * It prints `open`, or the error, and then for every byte it reads writes one
- * row of BYTES: `acknowledged <key>` or `refused <reason>`, each printed by one
- * system call as soon as it is known.
+ * It prints `open`, or the error. Then for every byte it reads, it writes a row of BYTES bytes and
+ * prints `acknowledged <key>` or `refused <reason>`, each with one system call, as soon as it is
+ * known.
  */
 const [directory = "", bytes = "100"] = process.argv.slice(2);
 const say = (line: string) => writeSync(1, `${line}\n`);
 const log = { info: () => {}, warning: () => {}, error: () => {} };
 
-/** Of the length that was asked for, and not compressible. */
+/** An incompressible row of the given length. */
 function filler(): string {
 	let text = "";
 	while (text.length < Number(bytes)) text += Math.random().toString(36);

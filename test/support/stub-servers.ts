@@ -11,7 +11,7 @@ import { type Arrived, answering } from "./next-hop.ts";
 
 type Test = Pick<TestContext, "after">;
 
-/** Listens on a free port of 127.0.0.1, and is gone with all its connections when the test ends. */
+/** Listens on a free port of 127.0.0.1; closes with all its connections when the test ends. */
 async function listen(t: Test, server: Server): Promise<number> {
 	await new Promise<void>((resolve, reject) => {
 		server.once("error", reject);
@@ -32,7 +32,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 	return Buffer.concat(chunks);
 }
 
-/** A plain HTTP server that answers as it is told. */
+/** A plain HTTP server that answers as the test says. */
 export async function plainServer(
 	t: Test,
 	answer: (response: ServerResponse, arrived: Arrived) => void,
@@ -48,7 +48,10 @@ export async function plainServer(
 	return { port: await listen(t, server), arrived };
 }
 
-/** A plain and a TLS server that give the answer of a recorded case, `302 Found`; a redirect leads to themselves. */
+/**
+ * A plain and a TLS server with the answer of a recorded case, `302 Found`, which redirects to
+ * themselves.
+ */
 export async function stubServers(t: Test, status: string) {
 	const answer = (response: ServerResponse) => {
 		const code = Number.parseInt(status, 10);
@@ -66,10 +69,7 @@ export async function stubServers(t: Test, status: string) {
 	};
 }
 
-/**
- * A forward proxy: whatever host it is asked for, the connection goes to a port
- * of 127.0.0.1.
- */
+/** A forward proxy that connects to a port of 127.0.0.1, whatever host is requested. */
 export async function forwardProxy(t: Test, to: number) {
 	const asked: string[] = [];
 	const seen: IncomingMessage["headers"][] = [];

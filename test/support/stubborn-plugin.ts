@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Ids of the processes that have a variable in their environment, which children inherit. */
+/** Ids of processes with this variable in their environment, which children inherit. */
 export function processesOf(variable: string): number[] {
 	return readdirSync("/proc")
 		.filter((name) => /^\d+$/.test(name))
@@ -15,7 +15,7 @@ export function processesOf(variable: string): number[] {
 		.map(Number);
 }
 
-// neither the plugin nor what it forks can be ended but by SIGKILL
+// only SIGKILL ends the plugin and its child
 export const stubbornPlugin = `#!/bin/sh
 trap '' TERM INT HUP
 sh -c 'trap "" TERM; sleep 300; sleep 300' &

@@ -7,7 +7,7 @@ import { post } from "./https.ts";
 import { startSleepingChecks } from "./sleeping-checks.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
-/** Node's options that run this code in the program when it gets SIGUSR2. */
+/** Options of Node that make the program run this code on SIGUSR2. */
 export const onSignal = (code: string) => [
 	"--import",
 	`data:text/javascript,${encodeURIComponent(
@@ -15,7 +15,7 @@ export const onSignal = (code: string) => [
 	)}`,
 ];
 
-/** What nobody catches: the code that throws it, and what the log has of it. */
+/** Uncaught errors: the code that throws them, and their log lines. */
 const unexpected = {
 	"a rejected promise": [
 		`Promise.reject(new Error("boom"))`,
@@ -50,7 +50,7 @@ const sample = (timestamp: number) => ({
 	metrics: { "a.b": timestamp / 2 },
 });
 
-/** Throws it in the daemon: the log has it, all is ended, and nothing stored is lost. */
+/** Throws the error in the agent, which must log it, end everything and lose nothing stored. */
 export function testUnexpected(name: Unexpected) {
 	const [code, logged] = unexpected[name];
 	test(`${name}: logged with its stack, all is ended, exit status 1`, async (t) => {
@@ -79,14 +79,14 @@ export function testUnexpected(name: Unexpected) {
 		assert.equal(stderr, "", "Node says nothing of its own");
 		assert.deepEqual(await checks.answers, [503]);
 		await checks.gone();
-		// what was stored is there, and nothing has to be mended
+		// stored data is there, and no repair is needed
 		const again = await startWithPlugins(t, flags, { directory });
 		const { json } = await post(again.port, "/metric/peek", {});
 		const peeked = json as { metric_data: unknown };
 		assert.deepEqual(peeked.metric_data, metric_data);
 		assert.equal((await again.stop()).code, 0);
 		assert.doesNotMatch(again.stdout(), /repair|damage|recover|unavailable/i);
-		// LevelDB's own log, begun at that start: it had no journal left over
+		// LevelDB's own log, begun at that start, shows no leftover journal
 		const level = await readFile(join(dbfile, "LOG"), "utf8").catch(() => "");
 		assert.doesNotMatch(level, /repair|corrupt/i);
 	});

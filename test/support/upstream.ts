@@ -18,18 +18,18 @@ export interface RecordedStub {
 	status?: string;
 	headers?: Record<string, string>;
 	body?: string | null;
-	/** Seconds before it answers. */
+	/** Seconds until it answers. */
 	delay?: number;
 	mode?: "silent" | "slow_body" | "short_body" | "close" | "plain_http";
 }
 
-/** A further agent of a recorded case. */
+/** Another agent of a recorded case. */
 export interface RecordedPeer {
 	port: number;
 	flags: string[];
 }
 
-/** Writes the start of an answer whose whole body is longer. */
+/** Writes the beginning of an answer with a longer body. */
 function writePart(response: ServerResponse) {
 	response.writeHead(200, {
 		"Content-Type": "application/json",
@@ -74,20 +74,20 @@ export async function startStub(
 	});
 }
 
-/** Where recorded addresses and ports are in this run, as texts to replace. */
+/** Recorded addresses and ports, and their replacements in this run. */
 export type Places = ReadonlyMap<string, string>;
 
-/** A loopback address that nobody else uses with the one port that cannot be chosen. */
+/** A loopback address on which the default port is free, as that port cannot be chosen. */
 export const ownLoopback = () =>
 	`127.${randomInt(1, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`;
 
-/** Where what no test may reach is in this run: a port of this machine that refuses. */
+/** Replaces addresses that tests must not reach: a port on this machine that refuses connections. */
 export const unreachable = async (): Promise<[string, string]> => [
 	"10.255.255.1:6777",
 	`127.0.0.1:${await freePort()}`,
 ];
 
-/** Puts the places of this run into a recorded text, into its base64, too. */
+/** Replaces the addresses in a recorded text, also inside base64. */
 export function placed(text: string, places: Places): string {
 	let changed = text;
 	for (const [recorded, here] of places)
@@ -105,7 +105,7 @@ export function placed(text: string, places: Places): string {
 
 const fromJson = (text: string): unknown => JSON.parse(text);
 
-/** Holds what arrived at the stub to what a case expects there. */
+/** Checks the requests to the stub against the case. */
 export function assertArrived(
 	expected: readonly {
 		method: string;

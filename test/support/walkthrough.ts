@@ -4,23 +4,23 @@ import type { TestContext } from "node:test";
 
 /** Indented lines of a document; blank lines between them belong to it. */
 export interface Block {
-	/** What stands over it, without the `#`. */
+	/** The heading above it, without `#`. */
 	heading: string;
-	/** Number of its first line in the document. */
+	/** Line number of its first line. */
 	line: number;
-	/** Without the indent. */
+	/** Without indentation. */
 	lines: string[];
 }
 
-/** A command of a walk-through and what the document shows as its output. */
+/** A command of a walk-through and its documented output. */
 export interface Step {
-	/** Number of the command's line in the document. */
+	/** Line number of the command. */
 	line: number;
 	command: string;
 	shown: string[];
 }
 
-/** The blocks of a document that are indented by four blanks. */
+/** The blocks of a document that are indented by four spaces. */
 export function indentedBlocks(markdown: string): Block[] {
 	const blocks: Block[] = [];
 	let heading = "";
@@ -42,7 +42,7 @@ export function indentedBlocks(markdown: string): Block[] {
 	return blocks;
 }
 
-/** The commands of a block, each with the lines up to the next one; undefined if it has output only. */
+/** The commands of a block, each with its output; undefined if the block has only output. */
 export function stepsOf(
 	{ line, lines }: Block,
 	prompt: string,
@@ -66,14 +66,13 @@ const duration = String.raw`\d+[dhms](?: \d+[dhms])?(?![\w.])`;
 const literally = (content: string) =>
 	content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
-/** The numbers of a text, those of one digit left out: they are everywhere. */
+/** The numbers in a text, without single digits, which are everywhere. */
 const numbersOf = (content: string) =>
 	(content.match(new RegExp(number, "g")) ?? []).filter((n) => n.length > 1);
 
 /**
- * What outputs must be like that a document shows: the same, but other figures,
- * other blanks between columns, and anything for `...`. Numbers that `typed` has
- * are no figures: they stand where they are shown, and for no other number.
+ * A pattern for a documented output. Numbers may differ, except those in `typed`; the spaces
+ * between columns may differ, and `...` matches anything.
  */
 export function likeShown(shown: readonly string[], typed: string): RegExp {
 	const given = new Set(numbersOf(typed));
@@ -93,7 +92,7 @@ export function likeShown(shown: readonly string[], typed: string): RegExp {
 	);
 	const lines = shown.map((line) => {
 		if (line === "...") return String.raw`(?:.*\n)*?`;
-		// the indent is no run of blanks: YAML means something by it
+		// keep indentation, which has a meaning in YAML
 		const [, indent = "", content = ""] = /^( *)(.*)$/.exec(line) ?? [];
 		const like = (content.match(parts) ?? []).map(part).join("");
 		return String.raw`${indent}${like} *\n`;
@@ -101,13 +100,13 @@ export function likeShown(shown: readonly string[], typed: string): RegExp {
 	return new RegExp(`^${lines.join("")}$`);
 }
 
-/** What one command of a session wrote, on both outputs, and its exit status. */
+/** A command's merged output and its exit status. */
 export interface Outcome {
 	output: string;
 	status: number;
 }
 
-/** Runs commands one after the other in one bash, as somebody types them; it may take a minute. */
+/** Runs commands one after the other in one bash, as if typed, for at most a minute. */
 export async function bashSession(
 	t: Pick<TestContext, "after">,
 	commands: readonly string[],
@@ -117,7 +116,7 @@ export async function bashSession(
 	const script = commands.map(
 		(command) => `${command}\nprintf '\\n${mark} %d\\n' $?\n`,
 	);
-	// a group of its own, so that nothing of it stays if it hangs
+	// a process group, so that nothing is left if it hangs
 	const shell = spawn("bash", ["-c", `exec 2>&1\n${script.join("")}`], {
 		stdio: ["ignore", "pipe", "ignore"],
 		cwd: options.directory,
@@ -126,12 +125,12 @@ export async function bashSession(
 	});
 	let hasEnded = false;
 	const kill = () => {
-		// later the number may be another's
+		// later the process id may be reused
 		if (hasEnded || shell.pid === undefined) return;
 		try {
 			process.kill(-shell.pid, "SIGKILL");
 		} catch {
-			// it has ended, its output is not yet read
+			// it has ended, but its output has not been read yet
 		}
 	};
 	t.after(kill);

@@ -2,41 +2,44 @@ import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
 
-/** What a connection gave, and how long it was open. */
+/** The bytes received on a connection, and how long it was open. */
 export interface Ended {
 	text: string;
 	milliseconds: number;
 }
 
-/** A connection whose bytes a test writes itself. */
+/** A connection whose bytes the test writes itself. */
 export interface Wire {
 	socket: Socket;
-	/** Ends it with a TCP reset. */
+	/** Resets the TCP connection. */
 	reset(): void;
-	/** Connected, over TLS the handshake included. */
+	/** Resolves when connected, including the TLS handshake. */
 	opened: Promise<void>;
-	/** Everything that arrived so far. */
+	/** Everything received so far. */
 	text(): string;
-	/** Resolves once what arrived matches; rejects when the connection ends before that, or after ten seconds. */
+	/**
+	 * Resolves when the received text matches; rejects if the connection ends first, or after ten
+	 * seconds.
+	 */
 	until(pattern: RegExp): Promise<string>;
-	/** Resolves when the connection has ended, by whoever. */
+	/** Resolves when the connection has ended, from either side. */
 	ended: Promise<Ended>;
 }
 
 interface Where {
 	port: number;
-	/** TCP only, no TLS. */
+	/** Plain TCP, without TLS. */
 	plain?: boolean;
 	/** Address the client connects from. */
 	localAddress?: string;
-	/** Does not end its side when the server ends its own. */
+	/** Keep its side open when the server closes its own. */
 	allowHalfOpen?: boolean;
 }
 
-/** Far longer than any test waits for an end. */
+/** Far longer than any test waits. */
 const limitMilliseconds = 15_000;
 
-/** Opens a connection to 127.0.0.1; it is destroyed at the end of the test, or after fifteen seconds. */
+/** Opens a connection to 127.0.0.1, destroyed at the end of the test, or after fifteen seconds. */
 export function openWire(t: Pick<TestContext, "after">, where: Where): Wire {
 	const { plain = false, ...rest } = where;
 	const tcp = connect({ host: "127.0.0.1", ...rest });
@@ -50,7 +53,7 @@ export function openWire(t: Pick<TestContext, "after">, where: Where): Wire {
 	socket.setEncoding("utf8").on("data", (chunk: string) => {
 		text += chunk;
 	});
-	// a reset is an end like others
+	// a reset counts as an end
 	tcp.on("error", () => socket.destroy());
 	socket.on("error", () => {});
 	const ended = new Promise<Ended>((resolve) => {
@@ -65,7 +68,7 @@ export function openWire(t: Pick<TestContext, "after">, where: Where): Wire {
 		socket.once(plain ? "connect" : "secureConnect", () => resolve());
 		void ended.then(() => reject(new Error("ended before it was open")));
 	});
-	// for those who do not wait for it
+	// for tests that do not wait for it
 	opened.catch(() => {});
 	return {
 		socket,
@@ -94,7 +97,7 @@ export function openWire(t: Pick<TestContext, "after">, where: Where): Wire {
 	};
 }
 
-/** Sends bytes on a connection of their own, and closes it when the head of an answer has begun. */
+/** Sends bytes on a new connection, and closes it when an answer begins. */
 export async function sendBytes(
 	t: Pick<TestContext, "after">,
 	where: Where,
@@ -107,7 +110,7 @@ export async function sendBytes(
 	wire.socket.destroy();
 }
 
-/** A request as it goes over the wire, with its Content-Length if it has a body. */
+/** The text of a request, with Content-Length if it has a body. */
 export function requestText(
 	line: string,
 	body?: string,

@@ -9,7 +9,7 @@ const tooLarge = () => new Error("too large");
 const read = (stream: Readable) =>
 	collect(stream, { declared: undefined, maxBytes, tooLarge });
 
-/** A stream with data whenever it is read, in pieces of one byte; each costs `wireBytes`. */
+/** A stream with endless data, in chunks of one byte that each cost `wireBytes`. */
 function alwaysReady(
 	pieces: number,
 	{ wireBytes = 1, onRead = () => {} } = {},
@@ -27,7 +27,7 @@ function alwaysReady(
 	return Object.assign(stream, { socket });
 }
 
-test("the event loop turns while a stream with endless data is read", async () => {
+test("the event loop turns while an endless stream is read", async () => {
 	let loops = 0;
 	let isDone = false;
 	const loop = () => {
@@ -41,7 +41,7 @@ test("the event loop turns while a stream with endless data is read", async () =
 	assert.ok(loops > 100, `${loops} turns`);
 });
 
-test("streams whose chunks cost far more than their data are read on one at a time", async () => {
+test("reads streams whose chunks cost far more than their data one at a time", async () => {
 	let reads = 0;
 	let most = 0;
 	let isDone = false;
@@ -54,7 +54,7 @@ test("streams whose chunks cost far more than their data are read on one at a ti
 		alwaysReady(50, { wireBytes: 10_000, onRead: () => reads++ }),
 	);
 	const bodies = Promise.all(costly.map(read));
-	// the first pieces come before anything is known
+	// the first chunks are read before the cost is known
 	await new Promise((resolve) => setImmediate(resolve));
 	await new Promise((resolve) => setImmediate(resolve));
 	reads = 0;

@@ -14,7 +14,7 @@ function spinForTheProfile(milliseconds: number) {
 	return sum;
 }
 
-test("the profile is one that DevTools read, of what ran meanwhile", async (t) => {
+test("writes a profile of the code that ran, in the format of DevTools", async (t) => {
 	const file = join(await temporaryDirectory(t), "agent.cpuprofile");
 	const profile = startCpuProfile(file);
 	assert.equal((await stat(file)).size, 0);
@@ -37,7 +37,7 @@ test("the profile is one that DevTools read, of what ran meanwhile", async (t) =
 	);
 });
 
-test("an older, longer file is replaced", async (t) => {
+test("replaces an older, longer file", async (t) => {
 	const file = join(await temporaryDirectory(t), "agent.cpuprofile");
 	for (const milliseconds of [300, 1]) {
 		const profile = startCpuProfile(file);
@@ -47,7 +47,7 @@ test("an older, longer file is replaced", async (t) => {
 	}
 });
 
-test("a file that cannot be written is the system's error, at once", async (t) => {
+test("throws the system's error at once for a file that cannot be written", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const taken = join(directory, "directory");
 	await mkdir(taken);

@@ -9,7 +9,7 @@ function reached(reason: LimitReached["reason"]) {
 		error instanceof LimitReached && error.reason === reason;
 }
 
-test("lets in as many as there are places, the others in the order of asking", async () => {
+test("admits as many as there are places, the others in order", async () => {
 	const places = createFairLimit({ limit: 2 });
 	const order: number[] = [];
 	const releases = await Promise.all([
@@ -31,7 +31,7 @@ test("lets in as many as there are places, the others in the order of asking", a
 	assert.deepEqual([places.taken, places.waiting], [0, 0]);
 });
 
-test("giving a place back twice counts once", async () => {
+test("a second release has no effect", async () => {
 	const places = createFairLimit({ limit: 1 });
 	const place = await places.acquire(wait);
 	place.release();
@@ -43,7 +43,7 @@ test("giving a place back twice counts once", async () => {
 	second.release();
 });
 
-test("a place given back goes to the first in line, not to one who asks just then", async () => {
+test("a released place goes to the first in the queue, not to a new caller", async () => {
 	const places = createFairLimit({ limit: 1 });
 	const place = await places.acquire(wait);
 	const first = places.acquire(wait);
@@ -54,7 +54,7 @@ test("a place given back goes to the first in line, not to one who asks just the
 	(await late).release();
 });
 
-test("gives up after the time to wait", async (t) => {
+test("gives up after the time", async (t) => {
 	t.mock.timers.enable({ apis: ["setTimeout"] });
 	const places = createFairLimit({ limit: 1 });
 	const place = await places.acquire(wait);
@@ -71,7 +71,7 @@ test("gives up after the time to wait", async (t) => {
 	assert.deepEqual([places.taken, places.waiting], [0, 0]);
 });
 
-test("refuses at once when too many are waiting", async () => {
+test("refuses at once if too many are waiting", async () => {
 	const places = createFairLimit({ limit: 1, maxWaiting: 1 });
 	const place = await places.acquire(wait);
 	const second = places.acquire(wait);
@@ -90,7 +90,7 @@ test("lets a thousand wait by default", async () => {
 	assert.equal(places.taken, 0);
 });
 
-test("who is aborted leaves the line", async () => {
+test("an aborted caller leaves the queue", async () => {
 	const places = createFairLimit({ limit: 1 });
 	const place = await places.acquire(wait);
 	const controller = new AbortController();
@@ -107,7 +107,7 @@ test("who is aborted leaves the line", async () => {
 	assert.equal(places.taken, 0);
 });
 
-test("an abort after the place was given changes nothing", async () => {
+test("an abort after the place was taken changes nothing", async () => {
 	const places = createFairLimit({ limit: 1 });
 	const place = await places.acquire(wait);
 	const controller = new AbortController();
@@ -120,7 +120,7 @@ test("an abort after the place was given changes nothing", async () => {
 	assert.equal(places.taken, 0);
 });
 
-test("one client leaves an eighth to the others, and a second one an eighth of that", () => {
+test("one client leaves an eighth to others, and a second one an eighth of that", () => {
 	const places = createFairLimit({ limit: 64 });
 	const takeAll = (client: string) => {
 		let count = 0;
@@ -134,7 +134,7 @@ test("one client leaves an eighth to the others, and a second one an eighth of t
 	assert.equal(places.taken, 64);
 });
 
-test("a few places are not worth sharing, and a client that has none may take the last", () => {
+test("a few places are not reserved, and a client that has none may take the last", () => {
 	const places = createFairLimit({ limit: 4, keptFor: 2 });
 	assert.ok(places.tryAcquire({ client: "one", amount: 2 }));
 	assert.equal(places.tryAcquire({ client: "one" }), undefined);
@@ -143,7 +143,7 @@ test("a few places are not worth sharing, and a client that has none may take th
 	assert.ok(few.tryAcquire({ client: "one", amount: 3 }));
 });
 
-test("of those that wait, the client that holds least is served first", async () => {
+test("serves the waiting client that holds least first", async () => {
 	const places = createFairLimit({ limit: 2 });
 	const order: string[] = [];
 	const ask = async (client: string) => {
@@ -186,7 +186,7 @@ test("one client cannot fill the queue for another", async () => {
 	for (const next of [...own, other]) (await next).release();
 });
 
-test("a part can be given back, and goes to who waits", async () => {
+test("a part can be given back, and goes to a waiting caller", async () => {
 	const places = createFairLimit({ limit: 10 });
 	const first = await places.acquire({ ...wait, amount: 10 });
 	const second = places.acquire({ ...wait, client: "two", amount: 4 });

@@ -4,7 +4,7 @@ import { createLogRepeats, type Trouble } from "../../src/log-repeats.ts";
 
 const minute = 60_000;
 
-/** Repeats with a clock that the test sets, and what they have logged since the last look. */
+/** Repeats with a clock that the test sets, and a function for the lines since its last call. */
 function repeating(limits: { maxKinds?: number } = {}) {
 	const clock = { now: 0, wakeAt: undefined as number | undefined };
 	let woken = () => {};
@@ -30,7 +30,7 @@ function repeating(limits: { maxKinds?: number } = {}) {
 		clock,
 		repeats,
 		news: () => logged.splice(0),
-		/** Time passes, and what was to happen then happens. */
+		/** Lets time pass, and runs the timers that are due. */
 		pass: (milliseconds: number) => {
 			const end = clock.now + milliseconds;
 			while (clock.wakeAt !== undefined && clock.wakeAt <= end) {
@@ -49,7 +49,7 @@ const trouble = (kind: string, ...lines: string[]): Trouble => ({
 	lines,
 });
 
-test("the same trouble is logged at once, then once an hour with its number", () => {
+test("logs trouble at once, then once an hour with a count", () => {
 	const { clock, repeats, news } = repeating();
 	repeats.wrong("a", trouble("k", "a: broken 1", "a: more"));
 	assert.deepEqual(news(), ["error a: broken 1", "error a: more"]);
@@ -73,7 +73,7 @@ test("the same trouble is logged at once, then once an hour with its number", ()
 	]);
 });
 
-test("another kind of trouble, and another subject, are logged at once", () => {
+test("logs another kind of trouble, and another subject, at once", () => {
 	const { repeats, news } = repeating();
 	repeats.wrong("a", trouble("missing", "a: missing"));
 	repeats.wrong("a", trouble("failed", "a: failed"));
@@ -90,7 +90,7 @@ test("another kind of trouble, and another subject, are logged at once", () => {
 	]);
 });
 
-test("the end of trouble is one line, and the next trouble is new", () => {
+test("logs recovery in one line, and the next trouble as new", () => {
 	const { repeats, news } = repeating();
 	repeats.right("a", "plugin a");
 	assert.deepEqual(news(), []);
@@ -108,7 +108,7 @@ test("the end of trouble is one line, and the next trouble is new", () => {
 	]);
 });
 
-test("what is not looked at any more is forgotten without a line", () => {
+test("forgets subjects that are no longer watched, without a line", () => {
 	const { repeats, news } = repeating();
 	repeats.wrong("a", trouble("k", "a: broken"));
 	repeats.wrong("b", trouble("k", "b: broken"));
@@ -120,7 +120,7 @@ test("what is not looked at any more is forgotten without a line", () => {
 	assert.deepEqual(news(), ["warning plugin b: works again after 1 failure"]);
 });
 
-test("the number is logged although it has stopped, and only if there is one", () => {
+test("logs the count although trouble has stopped, and only if there are repetitions", () => {
 	const { repeats, news, pass } = repeating();
 	repeats.wrong("a", trouble("k", "a: broken 1", "a: more"));
 	pass(10 * minute);
@@ -139,14 +139,14 @@ test("the number is logged although it has stopped, and only if there is one", (
 	assert.deepEqual(news(), ["error a: broken 4", "error a: more"]);
 });
 
-test("two kinds of trouble by turns are two lines", () => {
+test("logs two alternating kinds of trouble as two lines", () => {
 	const { repeats, news } = repeating();
 	for (let n = 0; n < 10; n++)
 		repeats.wrong("a", trouble(n % 2 ? "late" : "dead", `a: ${n % 2}`));
 	assert.deepEqual(news(), ["error a: 0", "error a: 1"]);
 });
 
-test("what comes and goes within the least time is not at its end", () => {
+test("trouble shorter than the minimum does not count as over", () => {
 	const { repeats, news, pass } = repeating();
 	repeats.wrong("a", trouble("k", "a: broken"));
 	pass(minute - 1);
@@ -160,7 +160,7 @@ test("what comes and goes within the least time is not at its end", () => {
 	assert.equal(repeats.right("a", "a", minute), false);
 });
 
-test("memory is bounded: what cannot be told apart has one line in common, until there is room again", () => {
+test("limits its memory: further kinds share a line until there is room again", () => {
 	const { repeats, news, pass } = repeating({ maxKinds: 10 });
 	for (let n = 0; n < 1_000; n++)
 		repeats.wrong(`${n}`, trouble("k", `${n}: broken`));

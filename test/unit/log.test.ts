@@ -7,7 +7,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const now = () => new Date(2026, 10, 22, 9, 28, 20);
 
-test("one line for each event, in the original's format, from the level on", async (t) => {
+test("writes one line for each event, in v1's format, from the minimum level", async (t) => {
 	const file = join(await temporaryDirectory(t), "log");
 	const log = openLog(file, "warning", { now });
 	log.debug("no");
@@ -22,7 +22,7 @@ test("one line for each event, in the original's format, from the level on", asy
 	assert.equal((await stat(file)).mode & 0o777, 0o640 & ~process.umask());
 });
 
-test("a log that is there is continued", async (t) => {
+test("appends to an existing log", async (t) => {
 	const file = join(await temporaryDirectory(t), "log");
 	for (const message of ["first", "second"]) {
 		const log = openLog(file, "info", { now });
@@ -44,7 +44,7 @@ test("a message cannot fake or break lines", async (t) => {
 	);
 });
 
-test("after rotation the log goes on in a new file", async (t) => {
+test("continues in a new file after rotation", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, "log");
 	const log = openLog(file, "info", { now });
@@ -60,12 +60,12 @@ test("after rotation the log goes on in a new file", async (t) => {
 	assert.match(await readFile(`${file}.1`, "utf8"), /before\n.*old one\n$/);
 });
 
-test("a file that cannot be opened is the system's error", async (t) => {
+test("throws the system's error for a file that cannot be opened", async (t) => {
 	const directory = await temporaryDirectory(t);
 	assert.throws(() => openLog(directory, "info"), { code: "EISDIR" });
 });
 
-/** What a fresh log holds after some writing. */
+/** The contents of a new log after some writing. */
 async function written(
 	t: TestContext,
 	format: LogFormat,
@@ -78,7 +78,7 @@ async function written(
 	return readFile(file, "utf8");
 }
 
-test("fields stand behind the message as in the original, quoted where that is needed to read them", async (t) => {
+test("fields follow the message as in v1, quoted if necessary", async (t) => {
 	const text = await written(t, "text", (log) => {
 		log.info("Access", {
 			client: "192.0.2.7:51234",
@@ -107,7 +107,7 @@ test("fields stand behind the message as in the original, quoted where that is n
 	);
 });
 
-test("json: one object a line, the time in UTC, fields beside the message", async (t) => {
+test("json: one object per line, the time in UTC, fields beside the message", async (t) => {
 	const text = await written(t, "json", (log) => {
 		log.info("Access", { status: 200, path: '/"x"', gone: undefined });
 		log.error("no fields");
@@ -126,7 +126,7 @@ test("json: one object a line, the time in UTC, fields beside the message", asyn
 	assert.ok(text.endsWith("}\n"));
 });
 
-/** All that ends a line somewhere, or steers a terminal. */
+/** Characters that end a line somewhere, or control a terminal. */
 const nasty = "a\nb\r\u0000\t\u001b[31m\u007f\u0085\u009b1m\u2028\u2029z";
 
 for (const format of ["text", "json"] as const)
@@ -137,7 +137,7 @@ for (const format of ["text", "json"] as const)
 		assert.doesNotMatch(text.trimEnd(), /[\p{Cc}\p{Zl}\p{Zp}]/u);
 		assert.equal(text.indexOf("\n"), text.length - 1, "one line");
 		if (format === "text") return;
-		// and nothing is lost: what reads it sees what was sent
+		// and nothing is lost: a parser gets the original text
 		const { message, path } = JSON.parse(text);
 		assert.deepEqual(
 			{ message, path },
@@ -145,14 +145,14 @@ for (const format of ["text", "json"] as const)
 		);
 	});
 
-test("json: a field cannot take the place of time, level or message", async (t) => {
+test("json: a field cannot replace time, level or message", async (t) => {
 	const text = await written(t, "json", (log) =>
 		log.info("Access", { path: '","level":"error","x":"' }),
 	);
 	assert.equal(JSON.parse(text).level, "info");
 });
 
-test("json: half a character becomes U+FFFD, so that every parser takes the line", async (t) => {
+test("json: a lone surrogate becomes U+FFFD, so that every parser accepts the line", async (t) => {
 	const text = await written(t, "json", (log) =>
 		log.info("Access \ud83d", { path: "\udca9" }),
 	);

@@ -11,7 +11,7 @@ import { hangingFiles } from "../support/hanging-files.ts";
 
 const files = ["/a.pub", "/a.key"];
 
-/** Whether work that does nothing else but this is refused because of the given file. */
+/** Whether empty work is refused because of the given file. */
 const hangs = (file: string) => (error: unknown) => {
 	assert.ok(error instanceof FileHangs);
 	assert.equal(error.file, file);
@@ -19,7 +19,7 @@ const hangs = (file: string) => (error: unknown) => {
 	return true;
 };
 
-test("while a look hangs, work is refused and no other look begins; what was refused is never done", async () => {
+test("while a look hangs, work is refused and no other look begins; refused work never runs", async () => {
 	const { look, asked, hang } = hangingFiles();
 	const inOrder = createFileTurn({ files, look, lateMilliseconds: 20 });
 	const done: number[] = [];
@@ -42,7 +42,7 @@ test("while a look hangs, work is refused and no other look begins; what was ref
 	assert.deepEqual(done, [1, 2, 4]);
 });
 
-test("work that hangs itself is rejected and goes on; until it is done, other work is refused", async () => {
+test("hanging work is rejected but goes on; until it finishes, other work is refused", async () => {
 	const { look, asked } = hangingFiles();
 	const inOrder = createFileTurn({ files, look, lateMilliseconds: 20 });
 	const order: string[] = [];
@@ -66,7 +66,7 @@ test("work that hangs itself is rejected and goes on; until it is done, other wo
 	assert.deepEqual(order, ["first", "after"]);
 });
 
-test("work that fails in time fails as it is, and the next is done", async () => {
+test("work that fails in time keeps its error, and the next runs", async () => {
 	const { look } = hangingFiles();
 	const inOrder = createFileTurn({ files, look, lateMilliseconds: 10_000 });
 	const failed = inOrder(async () => {
@@ -77,7 +77,7 @@ test("work that fails in time fails as it is, and the next is done", async () =>
 	assert.equal(await next, "done");
 });
 
-test("a start waits for files that hang, and names each once", async () => {
+test("startup waits for hanging files, and names each once", async () => {
 	const { look, asked, hang } = hangingFiles();
 	const { log, lines } = recordingLog();
 	const answer = hang();

@@ -9,7 +9,7 @@ const resolve = (
 	warn: (line: string) => void = () => {},
 ) => resolveSettings(daemonSettings, flags, environment, {}, warn);
 
-/** The settings of a start, and its warnings. */
+/** The resolved settings, and the warnings. */
 function warned(
 	flags: Record<string, string[]>,
 	environment: Record<string, string> = {},
@@ -19,7 +19,7 @@ function warned(
 	return { settings, warnings };
 }
 
-/** The lines of the SettingsError that a start with these settings gives. */
+/** The lines of the SettingsError for these settings. */
 function complaints(...given: Parameters<typeof resolve>): readonly string[] {
 	try {
 		resolve(...given);
@@ -30,7 +30,7 @@ function complaints(...given: Parameters<typeof resolve>): readonly string[] {
 	return [];
 }
 
-test("defaults are the original's", () => {
+test("defaults are those of v1", () => {
 	const settings = resolve();
 	assert.equal(settings.port, 6777);
 	assert.equal(settings["log-level"], "warning");
@@ -46,20 +46,20 @@ test("defaults are the original's", () => {
 	]);
 });
 
-test("a flag wins over the variable, the variable over the default", () => {
+test("a flag overrides the variable, the variable the default", () => {
 	const variable = { HAPPO_AGENT_PORT: "7000" };
 	assert.equal(resolve({}, variable).port, 7000);
 	assert.equal(resolve({ port: ["7001"] }, variable).port, 7001);
 });
 
-test("an empty variable counts as not set", () => {
+test("an empty variable counts as unset", () => {
 	assert.equal(resolve({}, { HAPPO_AGENT_PORT: "" }).port, 6777);
 	assert.deepEqual(complaints({ port: [""] }), [
 		"--port: not a whole number: ",
 	]);
 });
 
-test("of a flag given twice the last counts, a list takes all of them", () => {
+test("the last of two flags counts; a list takes all", () => {
 	assert.equal(resolve({ port: ["1", "2"] }).port, 2);
 	assert.deepEqual(
 		resolve({ "allowed-hosts": ["10.0.0.1, 10.0.0.2", "::1"] })[
@@ -98,7 +98,7 @@ test("whole numbers: decimal and hexadecimal, a sign, no fractions", () => {
 	]);
 });
 
-test("a leading zero is octal, as in the original, with a warning", () => {
+test("a leading zero means octal, as in v1, with a warning", () => {
 	const { settings, warnings } = warned(
 		{ "command-timeout": ["010"] },
 		{ HAPPO_AGENT_PORT: "06777" },
@@ -126,7 +126,7 @@ for (const [name, given, used, range] of [
 	["proxy-timeout-seconds", "99999999999", 2_000_000, "-2000000 to 2000000"],
 	["error-log-interval-seconds", "31536000", 2_000_000, "-2000000 to 2000000"],
 ] as const)
-	test(`an original setting out of range is the nearest in range: --${name} ${given}`, () => {
+	test(`a v1 setting out of range becomes the nearest valid value: --${name} ${given}`, () => {
 		const { settings, warnings } = warned({ [name]: [given] });
 		assert.equal(settings[name], used);
 		assert.deepEqual(warnings, [
@@ -140,7 +140,7 @@ for (const [name, given, used, range] of [
 		]);
 	});
 
-test("command-timeout: -1 is the default, without a warning", () => {
+test("command-timeout: -1 means the default, without a warning", () => {
 	const { settings, warnings } = warned({ "command-timeout": ["-1"] });
 	assert.equal(settings["command-timeout"], 10);
 	assert.deepEqual(warnings, []);
@@ -150,7 +150,7 @@ test("command-timeout: -1 is the default, without a warning", () => {
 		]);
 });
 
-test("an original variable that the original could not read counts as not set, with a warning", () => {
+test("a variable that v1 could not parse counts as unset, with a warning", () => {
 	const { settings, warnings } = warned(
 		{},
 		{
@@ -169,7 +169,7 @@ test("an original variable that the original could not read counts as not set, w
 	]);
 });
 
-test("plugin directories without a directory are the default, with a warning", () => {
+test("an empty list of plugin directories becomes the default, with a warning", () => {
 	const { settings, warnings } = warned({ "sensu-plugin-paths": [","] });
 	assert.deepEqual(settings["sensu-plugin-paths"], [
 		"/usr/local/hb-agent/bin",
@@ -198,7 +198,7 @@ test("-A adds to HAPPO_AGENT_ALLOWED_HOSTS, the flag of another list replaces it
 	]);
 	assert.deepEqual(settings["proxy-destinations"], ["web01"]);
 	assert.deepEqual(settings["nagios-plugin-paths"], ["/a"]);
-	// a bad entry stops the start wherever it stands
+	// an invalid entry aborts startup in any position
 	assert.deepEqual(
 		complaints(
 			{ "allowed-hosts": ["10.0.0.2"] },
@@ -208,7 +208,7 @@ test("-A adds to HAPPO_AGENT_ALLOWED_HOSTS, the flag of another list replaces it
 	);
 });
 
-test("switches take what Go's ParseBool takes, and yes, no, on, off", () => {
+test("switches accept the words of Go's ParseBool, and yes, no, on, off", () => {
 	const shell = (text: string) => resolve({ shell: [text] }).shell;
 	for (const yes of ["1", "t", "TRUE", "True", "yes", "on"])
 		assert.equal(shell(yes), true, yes);
@@ -219,7 +219,7 @@ test("switches take what Go's ParseBool takes, and yes, no, on, off", () => {
 	]);
 });
 
-test("log levels: any letter case, warn is warning", () => {
+test("log levels: any letter case, warn means warning", () => {
 	const level = (text: string) =>
 		resolve({}, { HAPPO_AGENT_LOG_LEVEL: text })["log-level"];
 	assert.equal(level(" Debug "), "debug");
@@ -227,7 +227,7 @@ test("log levels: any letter case, warn is warning", () => {
 	assert.equal(level("WARNING"), "warning");
 });
 
-test("a log level that is none is the nearest one, with a warning", () => {
+test("an unknown log level becomes the nearest one, with a warning", () => {
 	for (const [given, used, name] of [
 		["fatal", "error", "error"],
 		["Panic", "error", "error"],
@@ -243,7 +243,7 @@ test("a log level that is none is the nearest one, with a warning", () => {
 	}
 });
 
-test("every bad value is reported at once, by the name it was given under", () => {
+test("reports all invalid values at once, by the name under which they were given", () => {
 	assert.deepEqual(
 		complaints(
 			{ port: ["70000"], "allowed-hosts": ["10.0.0/8", "web1", "::1"] },
@@ -258,7 +258,7 @@ test("every bad value is reported at once, by the name it was given under", () =
 	);
 });
 
-test("no flag shows a secret", () => {
+test("secrets have no flag", () => {
 	for (const [name, setting] of Object.entries(daemonSettings))
 		if (name.endsWith("passphrase"))
 			assert.equal("from" in setting && setting.from, "environment", name);

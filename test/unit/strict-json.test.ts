@@ -3,16 +3,16 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { strictJson } from "../../src/strict-json.ts";
 
-/** No half of a character, no name that comes twice, no number that is none of JSON. */
+/** Checks for lone surrogates, duplicate names and numbers outside JSON. */
 function assertStrict(text: string) {
 	assert.doesNotMatch(text.replaceAll("\\\\", ""), /\\ud[89a-f]/i);
 	assert.equal(JSON.stringify(JSON.parse(text)), text);
 }
 
-test("half characters become U+FFFD, in names too; all else stays as it is", () => {
+test("lone surrogates become U+FFFD, in names too; everything else stays", () => {
 	assert.equal(strictJson({ a: "x\ud800y" }), '{"a":"x\ufffdy"}');
 	assert.equal(strictJson(["\udc00\ud83d\ude00"]), '["\ufffd😀"]');
-	// two names that are one now
+	// two names that become equal
 	assert.equal(
 		strictJson({ m: { "\ud800": 1, b: 2, "\udfff": 3 } }),
 		'{"m":{"\ufffd":3,"b":2}}',
@@ -25,7 +25,7 @@ test("half characters become U+FFFD, in names too; all else stays as it is", () 
 	assert.equal(strictJson({ a: -0, b: undefined }), '{"a":0}');
 });
 
-test("whatever was taken as JSON is given back as JSON of the strictest kind", () => {
+test("serializes any parsed JSON as strict JSON", () => {
 	const half = fc.constantFrom("\ud800", "\udc00", "\\", "u", "a", "😀");
 	const name = fc.array(half, { maxLength: 4 }).map((parts) => parts.join(""));
 	const { value } = fc.letrec((tie) => ({

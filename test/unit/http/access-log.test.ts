@@ -18,7 +18,7 @@ const base: Answered = {
 	facts: {},
 };
 
-/** Requests that are logged with a clock that the test sets, and the lines: level, message and the fields that are there. */
+/** Logs requests with a clock that the test sets; the lines have level, message and present fields. */
 function logging() {
 	const lines: [string, string, Fields][] = [];
 	const clock = { now: 0 };
@@ -40,14 +40,14 @@ function logging() {
 	return {
 		clock,
 		answered: (more: Partial<Answered>) => tell({ ...base, ...more }),
-		/** Those since the last look. */
+		/** Lines since the last call. */
 		news: () => lines.splice(0),
-		/** Those of the default level. */
+		/** Lines at the default level. */
 		warnings: () => lines.splice(0).filter(([level]) => level !== "info"),
 	};
 }
 
-/** What is logged of one request. */
+/** The lines of one request. */
 function logged(more: Partial<Answered>) {
 	const { answered, news } = logging();
 	answered(more);
@@ -64,11 +64,11 @@ const common = {
 	ms: 1.2,
 };
 
-test("a request is one line at info: who, what, with what result, how long", () => {
+test("logs a request in one line at info: client, request, result, duration", () => {
 	assert.deepEqual(logged({}), [["info", "Access", common]]);
 });
 
-test("of a command its plugin, exit status and reason", () => {
+test("logs plugin, exit status and reason of a command", () => {
 	assert.deepEqual(
 		logged({ facts: { plugin: "check_disk", exitStatus: 2, reason: "why" } }),
 		[
@@ -81,20 +81,20 @@ test("of a command its plugin, exit status and reason", () => {
 	);
 });
 
-test("an IPv6 client stands in brackets, one without a port alone", () => {
+test("shows an IPv6 client in brackets, and without them if it has no port", () => {
 	const client = (more: Partial<Answered>) => logged(more)[0]?.[2].client;
 	assert.equal(client({ client: "2001:db8::7" }), "[2001:db8::7]:51234");
 	assert.equal(client({ clientPort: undefined }), "192.0.2.7");
 });
 
-test("refused and failed requests are warnings; a denied peer has its own line already", () => {
+test("logs refused and failed requests as warnings, except denied peers, which have their own line", () => {
 	const level = (more: Partial<Answered>) => logged(more).map(([of]) => of);
 	assert.deepEqual(level({ status: 400, refusal: "host: required" }), [
 		"warning",
 	]);
 	assert.deepEqual(level({ status: 500 }), ["warning"]);
 	assert.deepEqual(level({ status: 503, refusal: "busy" }), ["warning"]);
-	// an inventory command that failed, a machine state that is not there
+	// a failed inventory command, a machine state that does not exist
 	for (const status of [400, 404, 417])
 		assert.deepEqual(level({ status }), ["info"]);
 	assert.deepEqual(
@@ -103,7 +103,7 @@ test("refused and failed requests are warnings; a denied peer has its own line a
 	);
 });
 
-test("the refusal comes before the reason that a handler noted", () => {
+test("prefers the refusal to the reason that a handler noted", () => {
 	const [line] = logged({
 		status: 400,
 		refusal: "refused",
@@ -112,7 +112,7 @@ test("the refusal comes before the reason that a handler noted", () => {
 	assert.equal(line?.[2].reason, "refused");
 });
 
-test("a client that left has no status, and that is the reason", () => {
+test("a client that disconnected has no status, and that is the reason", () => {
 	const [[level, , fields] = assert.fail()] = logged({
 		status: undefined,
 		bytes: undefined,
@@ -123,7 +123,7 @@ test("a client that left has no status, and that is the reason", () => {
 	assert.equal("bytes" in fields, false);
 });
 
-test("a path that the contract does not have is shown, without an operation", () => {
+test("shows a path outside the contract, without an operation", () => {
 	const [line] = logged({
 		target: "/none",
 		path: undefined,
@@ -133,7 +133,7 @@ test("a path that the contract does not have is shown, without an operation", ()
 	assert.deepEqual(line?.[2], { ...rest, path: "/none" });
 });
 
-test("long paths, plugins and commands are cut", () => {
+test("truncates long paths, plugins and commands", () => {
 	const long = "x".repeat(16_000);
 	const [line] = logged({
 		target: `/${long}`,
@@ -146,7 +146,7 @@ test("long paths, plugins and commands are cut", () => {
 	}
 });
 
-test("options are shown at debug only, in a line of their own", () => {
+test("shows options only at debug, in a line of their own", () => {
 	const facts = { plugin: "check_http", option: "-a user:Xsecret" };
 	const lines = logged({ facts });
 	assert.deepEqual(
@@ -183,7 +183,7 @@ const alive = (hop: string, status = 200): Partial<Answered> => ({
 	},
 });
 
-test("a dead next hop is a warning once, then once an hour with a count, whoever asks; info has every request", () => {
+test("warns of a dead next hop once, then hourly with a count, for all clients; info has every request", () => {
 	const { clock, answered, news, warnings } = logging();
 	answered(dead("10.0.0.5:6777"));
 	assert.deepEqual(
@@ -217,7 +217,7 @@ test("a dead next hop is a warning once, then once an hour with a count, whoever
 	);
 });
 
-test("another hop, another reason and another client's refusal are warnings of their own", () => {
+test("warns separately of another hop, another reason and another client's refusal", () => {
 	const { answered, warnings } = logging();
 	const refused = { status: 400, refusal: "plugin_name: required" };
 	const failing = (plugin: string) => ({
@@ -241,21 +241,21 @@ test("another hop, another reason and another client's refusal are warnings of t
 	}
 });
 
-test("reasons that differ in their figures only are the same", () => {
+test("reasons that differ only in numbers are the same", () => {
 	const { answered, warnings } = logging();
 	for (const seconds of [2.9, 3, 1.25])
 		answered(relay("10.0.0.5:6777", `no answer within ${seconds} seconds`));
 	assert.equal(warnings().length, 1);
 });
 
-test("a hop that answers again after more than a minute is one line, and dead again is news", () => {
+test("logs recovery of a hop after more than a minute, and its next failure at once", () => {
 	const { clock, answered, warnings } = logging();
 	for (let n = 0; n < 61; n++) {
 		clock.now = n * minute;
 		answered(dead("10.0.0.5:6777"));
 	}
 	warnings();
-	// whatever it says: it is there
+	// any status will do: it answers
 	answered(alive("10.0.0.5:6777", 500));
 	assert.deepEqual(
 		warnings().map(([level, message]) => [level, message]),
@@ -270,7 +270,7 @@ test("a hop that answers again after more than a minute is one line, and dead ag
 	assert.equal(warnings().length, 1);
 });
 
-test("a hop that comes and goes does not fill the log", () => {
+test("a flapping hop does not fill the log", () => {
 	const { clock, answered, warnings } = logging();
 	for (let n = 0; n < 600; n++) {
 		clock.now = n * 1_000;
@@ -282,7 +282,7 @@ test("a hop that comes and goes does not fill the log", () => {
 	);
 });
 
-test("a client that is refused for ever new reasons has a hundred lines, and one for the rest", () => {
+test("a client refused for ever new reasons gets a hundred lines, and one for the rest", () => {
 	const { answered, warnings } = logging();
 	const letters = (n: number) =>
 		[...String(n)].map((digit) => "abcdefghij"[Number(digit)]).join("");

@@ -5,7 +5,7 @@ import {
 	type NamedSchema,
 } from "../../../src/http/bind.ts";
 
-/** The value after it was matched. */
+/** The value after matching. */
 function matchLetterCase(value: unknown, schema: NamedSchema): unknown {
 	matchInPlace(value, schema);
 	return value;
@@ -21,7 +21,7 @@ const schema = {
 	},
 };
 
-test("names get the schema's spelling, values and unknown names stay", () => {
+test("names get the schema's spelling; values and unknown names stay", () => {
 	assert.deepEqual(
 		matchLetterCase(
 			{ CONFIG: { metrics: [{ hostName: "Web", Other: { A: 1 } }] }, X: null },
@@ -31,7 +31,7 @@ test("names get the schema's spelling, values and unknown names stay", () => {
 	);
 });
 
-test("of several spellings the exact one wins, otherwise the last", () => {
+test("the exact spelling wins, otherwise the last one", () => {
 	for (const [value, expected] of [
 		[{ config: 1, Config: 2 }, 1],
 		[{ Config: 2, config: 1 }, 1],
@@ -40,7 +40,7 @@ test("of several spellings the exact one wins, otherwise the last", () => {
 		assert.deepEqual(matchLetterCase(value, schema), { config: expected });
 });
 
-test("the names of a map are values, they keep their letter case", () => {
+test("the keys of a map keep their letter case", () => {
 	const map = { properties: { metrics: {} } };
 	assert.deepEqual(
 		matchLetterCase({ METRICS: { Load: 1, load: 2, Metrics: 3 } }, map),
@@ -48,12 +48,12 @@ test("the names of a map are values, they keep their letter case", () => {
 	);
 });
 
-test("what is no object stays", () => {
+test("values that are not objects stay", () => {
 	for (const value of [null, 5, "config", [1, [2]]])
 		assert.deepEqual(matchLetterCase(value, schema), value);
 });
 
-test("a name like __proto__ or constructor is a name", () => {
+test("names like __proto__ or constructor are ordinary", () => {
 	const value = JSON.parse('{"__proto__":{"x":1},"constructor":{"Y":2}}');
 	const matched = matchLetterCase(value, schema) as Record<string, unknown>;
 	assert.equal(Object.getPrototypeOf(matched), Object.prototype);

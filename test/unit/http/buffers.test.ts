@@ -5,10 +5,10 @@ import { eventually } from "../../support/eventually.ts";
 import { send } from "../../support/https.ts";
 import { openWire, requestText } from "../../support/wire.ts";
 
-/** One client gets half of it. */
+/** The budget; one client gets half of it. */
 const limit = { "max-buffered-bytes": 8192, "connection-wait-seconds": 1 };
 
-/** A check with a body of so many bytes. */
+/** A check whose body has this many bytes. */
 function checkOf(bytes: number) {
 	const check = { plugin_name: "check_exit", plugin_option: "0", pad: "" };
 	const pad = "x".repeat(bytes - JSON.stringify(check).length);
@@ -32,7 +32,7 @@ const served = async (port: number) =>
 	(await monitor(port, 3000)).status === 200;
 
 describe("max-buffered-bytes, all bodies together", () => {
-	it("a body over what is left is 503, one that fits is served", async (t) => {
+	it("answers 503 to a body that exceeds what is left, and serves one that fits", async (t) => {
 		const { port } = await startTestAgent(t, limit);
 		const first = await halfSent(t, port, 3000);
 		await eventually("the budget is in use", () => refused(port));
@@ -43,12 +43,12 @@ describe("max-buffered-bytes, all bodies together", () => {
 		assert.match(String(detail), /^body: .*max-buffered-bytes/);
 		assert.equal(return_value, 3);
 		assert.equal((await monitor(port, 1000)).status, 200);
-		// the first one has its bytes, and is served
+		// the first one has its memory, and is served
 		first.finish();
 		assert.match(await first.wire.until(/\}$/), /^HTTP\/1\.1 200 /);
 	});
 
-	it("two half-sent bodies: the second is refused before it is whole", async (t) => {
+	it("refuses the second of two half-sent bodies before it is complete", async (t) => {
 		const { port } = await startTestAgent(t, limit);
 		await halfSent(t, port, 3000);
 		await eventually("the budget is in use", () => refused(port));
@@ -67,7 +67,7 @@ describe("max-buffered-bytes, all bodies together", () => {
 	});
 
 	for (const how of ["destroy", "reset"] as const)
-		it(`is given back when a client breaks off in mid-body: ${how}`, async (t) => {
+		it(`is given back when a client disconnects within a body: ${how}`, async (t) => {
 			const { port } = await startTestAgent(t, limit);
 			for (let n = 0; n < 3; n++) {
 				const { wire } = await halfSent(t, port, 3000);
@@ -90,7 +90,7 @@ describe("max-buffered-bytes, all bodies together", () => {
 		await eventually("the budget is back", () => served(port));
 	});
 
-	it("a machine state is not read from the store before there is memory for it", async (t) => {
+	it("reads a machine state from the store only once there is memory for it", async (t) => {
 		const { port } = await startTestAgent(t, limit);
 		const read = async () =>
 			(await send({ port, path: "/machine-state/s-1" })).status;
@@ -102,7 +102,7 @@ describe("max-buffered-bytes, all bodies together", () => {
 		await eventually("the budget is back", async () => (await read()) === 404);
 	});
 
-	it("is given back after refusals: too large, no JSON, wrong, denied", async (t) => {
+	it("is given back after refusals: too large, not JSON, invalid, denied", async (t) => {
 		const { port } = await startTestAgent(t, {
 			...limit,
 			"max-body-bytes": 3500,

@@ -22,7 +22,7 @@ const { certificate, privateKey } = createSelfSigned({
 	now: new Date(),
 });
 
-/** A server behind a gate that serves nothing yet. */
+/** A server that does not serve yet. */
 async function aServer(t: TestContext) {
 	let requests = 0;
 	const server = createHttps(
@@ -65,7 +65,7 @@ const ask = (port: number) =>
 		asked.once("error", reject).end();
 	});
 
-test("connections wait unread until they are served, and later ones do not", async (t) => {
+test("connections wait unread until serve() is called; later ones do not wait", async (t) => {
 	const { accepting, connections, port, requests } = await aServer(t);
 	const early = ask(port);
 	await once(accepting, "connection");
@@ -76,7 +76,7 @@ test("connections wait unread until they are served, and later ones do not", asy
 	assert.equal(requests(), 2);
 });
 
-test("connections that are never served do not keep a server open", async (t) => {
+test("connections that are never served do not keep the server open", async (t) => {
 	const { accepting, connections, port } = await aServer(t);
 	const socket = connect(port, "127.0.0.1").on("error", () => {});
 	await once(accepting, "connection");
@@ -86,7 +86,7 @@ test("connections that are never served do not keep a server open", async (t) =>
 	await once(socket, "close");
 });
 
-/** A connection that is secured, and its socket, which a test ends. */
+/** A connection after its handshake, and its socket, which a test ends. */
 function secured(times: DeliveryTimes) {
 	const socket = Object.assign(new EventEmitter(), {
 		destroyed: false,
@@ -147,7 +147,7 @@ test("the requests of a connection run one after the other", () => {
 	assert.equal(connection.current, undefined);
 });
 
-test("a client that sends hundreds of requests ahead loses its connection", () => {
+test("disconnects a client that sends hundreds of requests ahead", () => {
 	const { socket, arrive } = secured({ quiet: 10, slow: 1_000 });
 	for (let n = 0; n < 100; n++) arrive();
 	assert.equal(socket.destroyed, false);
@@ -155,7 +155,7 @@ test("a client that sends hundreds of requests ahead loses its connection", () =
 	assert.equal(socket.destroyed, true);
 });
 
-test("an answer that is not taken ends its connection, not before it had the time", () => {
+test("disconnects a client that does not read its answer, but not before its time", () => {
 	const { connection, socket, arrive } = secured({ quiet: 10, slow: 1_000 });
 	const { complete } = arrive();
 	connection.sweep(performance.now() + 60_000);
@@ -167,7 +167,7 @@ test("an answer that is not taken ends its connection, not before it had the tim
 	assert.equal(socket.destroyed, true);
 });
 
-test("a large answer has more time", () => {
+test("a client has more time for a large answer", () => {
 	const { connection, socket, arrive } = secured({ quiet: 10, slow: 1_000 });
 	arrive("x".repeat(256_000)).complete();
 	connection.sweep(performance.now() + 1_900);
@@ -176,7 +176,7 @@ test("a large answer has more time", () => {
 	assert.equal(socket.destroyed, true);
 });
 
-test("an answer is judged once, whatever comes after", async () => {
+test("settles delivery once, whatever comes after", async () => {
 	for (const [how, end, expected] of [
 		["the next request", ({ arrive }) => void arrive(), true],
 		["an orderly end", ({ socket }) => void socket.emit("end"), true],
@@ -195,7 +195,7 @@ test("an answer is judged once, whatever comes after", async () => {
 	}
 });
 
-test("a client that ended its side before the answer may have vanished", () => {
+test("a client that closed its side before the answer may have vanished", () => {
 	const { socket, arrive } = secured({ quiet: 20, slow: 1_000 });
 	const heard: boolean[] = [];
 	const { sent } = arrive("x", (isDelivered) => heard.push(isDelivered));
@@ -205,7 +205,7 @@ test("a client that ended its side before the answer may have vanished", () => {
 	assert.deepEqual(heard, [false]);
 });
 
-test("an answer whose connection ended before it was sent is not delivered", () => {
+test("an answer is not delivered if its connection ended before it was sent", () => {
 	const { socket, arrive } = secured({ quiet: 20, slow: 1_000 });
 	const heard: boolean[] = [];
 	arrive("x", (isDelivered) => heard.push(isDelivered)).complete();

@@ -7,7 +7,7 @@ import { openWire, requestText } from "../../support/wire.ts";
 
 const denied = "127.0.0.2";
 
-/** Opens a connection that is served, and keeps it. */
+/** Opens a connection and keeps it, once it is served. */
 async function hold(t: TestContext, port: number) {
 	const wire = openWire(t, { port });
 	await wire.opened;
@@ -15,12 +15,12 @@ async function hold(t: TestContext, port: number) {
 }
 
 describe("handshakes", () => {
-	it("stalled ones of a client keep no other client waiting", async (t) => {
+	it("of one client that stall do not delay other clients", async (t) => {
 		const { port } = await startTestAgent(t, {
 			"allowed-hosts": ["127.0.0.0/8"],
 			"handshake-timeout-seconds": 60,
 		});
-		// the first byte of a handshake, and no more
+		// only the first byte of a handshake
 		const stalled = Array.from({ length: 60 }, () =>
 			openWire(t, { port, plain: true, localAddress: "127.0.0.2" }),
 		);
@@ -29,7 +29,7 @@ describe("handshakes", () => {
 		const own = openWire(t, { port, localAddress: "127.0.0.2" });
 		own.socket.write(requestText("GET /"));
 		await (await hold(t, port)).socket.end();
-		// the places that one client can have are taken: its next one waits for them
+		// the client's places are taken, so its next connection waits
 		assert.equal(own.text(), "");
 		for (const { socket } of stalled.slice(0, 50)) socket.destroy();
 		await own.until(/OK$/);
@@ -37,7 +37,7 @@ describe("handshakes", () => {
 });
 
 describe("max-connections", () => {
-	it("a connection over it waits, and is served when one ends", async (t) => {
+	it("a connection above it waits, and is served when another ends", async (t) => {
 		const { port, lines } = await startTestAgent(t, { "max-connections": 2 });
 		const first = await hold(t, port);
 		await hold(t, port);
@@ -50,7 +50,7 @@ describe("max-connections", () => {
 		assert.match(lines.join("\n"), /warning 2 connections .*max-connections/);
 	});
 
-	it("those that wait are served in their order", async (t) => {
+	it("waiting connections are served in order", async (t) => {
 		const { port, lines } = await startTestAgent(t, { "max-connections": 1 });
 		const first = await hold(t, port);
 		const order: number[] = [];
@@ -63,7 +63,7 @@ describe("max-connections", () => {
 				() => {},
 			);
 			rest.push(wire.until(/OK$/));
-			// the order of accepting is the kernel's order of connecting
+			// the kernel accepts connections in the order in which they were made
 			await eventually("connected", () => wire.socket.bytesWritten > 0);
 		}
 		await eventually("they wait", () => /waiting/.test(lines.join("\n")));
@@ -83,12 +83,12 @@ describe("max-connections", () => {
 		const { text, milliseconds } = await waited.ended;
 		assert.equal(text, "");
 		assert.ok(milliseconds > 900 && milliseconds < 5_000, `${milliseconds}`);
-		// the one that was served is still served
+		// the served one is still served
 		first.socket.write(requestText("GET /"));
 		await first.until(/OK$/);
 	});
 
-	it("one that goes away while it waits takes no place", async (t) => {
+	it("a connection that closes while waiting takes no place", async (t) => {
 		const { port } = await startTestAgent(t, { "max-connections": 1 });
 		const first = await hold(t, port);
 		for (let n = 0; n < 5; n++) {
@@ -102,7 +102,7 @@ describe("max-connections", () => {
 		await last.until(/OK$/);
 	});
 
-	it("every way to end a connection gives its place back", async (t) => {
+	it("gives places back however a connection ends", async (t) => {
 		const { port } = await startTestAgent(t, { "max-connections": 1 });
 		for (const end of [
 			"destroy",
@@ -133,7 +133,7 @@ describe("max-connections", () => {
 });
 
 describe("denied peers", () => {
-	it("take no places of others, and are ended after about five seconds", async (t) => {
+	it("take no places of others, and are disconnected after about five seconds", async (t) => {
 		const { port } = await startTestAgent(t, { "max-connections": 2 });
 		const silent = Array.from({ length: 20 }, () =>
 			openWire(t, { port, plain: true, localAddress: denied }),
@@ -149,7 +149,7 @@ describe("denied peers", () => {
 		const ends = await Promise.all(silent.map(({ ended }) => ended));
 		const times = ends.map(({ milliseconds }) => milliseconds);
 		const held = times.filter((time) => time > 4_000);
-		// over their number they are ended at once
+		// above the limit they are disconnected at once
 		assert.equal(held.length, 16, `${times}`);
 		assert.ok(Math.max(...times) < 9_000, `${times}`);
 		const next = await send({ port, localAddress: denied });
@@ -183,7 +183,7 @@ describe("denied peers", () => {
 			[`error Access Denied RemoteAddr=${denied}`],
 		);
 		wire.socket.destroy();
-		// what is sent whole is answered too
+		// complete requests are answered too
 		const sent = await send({
 			port,
 			method: "POST",
@@ -194,7 +194,7 @@ describe("denied peers", () => {
 		assert.equal(sent.status, 403);
 	});
 
-	it("are denied on every path and method, what is no path included", async (t) => {
+	it("are denied on every path and method, even invalid ones", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const method of ["GET", "POST", "PUT", "HEAD"])
 			for (const path of ["/", "/monitor", "/nothing", "//"]) {
@@ -211,7 +211,7 @@ describe("denied peers", () => {
 		assert.equal(badEscape.status, 403);
 	});
 
-	it("are let in when an entry of allowed-hosts says so", async (t) => {
+	it("are served if allowed-hosts has them", async (t) => {
 		const { port } = await startTestAgent(t, {
 			"allowed-hosts": ["127.0.0.0/30"],
 		});
@@ -222,14 +222,14 @@ describe("denied peers", () => {
 });
 
 describe("clients share the connections", () => {
-	it("an idle connection of the client that has most gives way", async (t) => {
+	it("closes an idle connection of the client that has most", async (t) => {
 		const { port } = await startTestAgent(t, {
 			"max-connections": 4,
 			"allowed-hosts": ["127.0.0.0/8"],
 		});
 		const greedy = [];
 		for (let n = 0; n < 4; n++) greedy.push(await hold(t, port));
-		// one of them is busy, and stays
+		// one of them is busy, so it stays
 		const [busy] = greedy;
 		busy?.socket.write(
 			requestText(

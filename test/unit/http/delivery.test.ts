@@ -12,10 +12,10 @@ import { openWire, requestText } from "../../support/wire.ts";
 
 const drain = requestText("POST /metric", "{}");
 
-/** However slow this machine is, quiet is not what decides. */
+/** Long enough that the quiet time does not decide, even on a slow machine. */
 const patient: DeliveryTimes = { quiet: 60_000, slow: 60_000 };
 
-/** An agent with one stored sample, padded to so many bytes. */
+/** An agent with one stored sample, padded to this many bytes. */
 async function agentWithData(
 	t: TestContext,
 	bytes = 10,
@@ -42,8 +42,8 @@ const isFree = async (port: number) => {
 	return (wanted.json as { batch_id: unknown }).batch_id !== null;
 };
 
-describe("a drain's data is gone once its reader has it", () => {
-	it("the reader sends its next request", async (t) => {
+describe("a drain's data is deleted once its client has it", () => {
+	it("the client sends its next request", async (t) => {
 		const { port } = await agentWithData(t);
 		const agent = new Agent({ keepAlive: true });
 		t.after(() => agent.destroy());
@@ -60,7 +60,7 @@ describe("a drain's data is gone once its reader has it", () => {
 		await eventually("gone", async () => !(await isStored(port)));
 	});
 
-	it("the reader closes in order", async (t) => {
+	it("the client closes in order", async (t) => {
 		const { port } = await agentWithData(t);
 		const wire = openWire(t, { port });
 		wire.socket.write(drain);
@@ -69,15 +69,15 @@ describe("a drain's data is gone once its reader has it", () => {
 		await eventually("gone", async () => !(await isStored(port)));
 	});
 
-	it("the reader asked for the connection to be closed", async (t) => {
+	it("the client has asked to close the connection", async (t) => {
 		const { port } = await agentWithData(t);
-		// every request of its own connection says Connection: close
+		// a request on a connection of its own sends Connection: close
 		const answer = await post(port, "/metric", {});
 		assert.equal(answer.headers.connection, "close");
 		await eventually("gone", async () => !(await isStored(port)));
 	});
 
-	it("nothing is heard of the reader for three seconds", async (t) => {
+	it("the client is silent for three seconds", async (t) => {
 		assert.equal(deliveryTimes.quiet, 3_000);
 		const { port } = await agentWithData(t, 10, { quiet: 300 });
 		const wire = openWire(t, { port });
@@ -87,7 +87,7 @@ describe("a drain's data is gone once its reader has it", () => {
 	});
 });
 
-describe("a drain's data is put back when its reader vanishes", () => {
+describe("a drain's data is put back if its client vanishes", () => {
 	const cases: [string, number, RegExp][] = [
 		["after the headers of a small answer", 10, /^HTTP/],
 		["after the headers of a large answer", 6_000_000, /^HTTP/],

@@ -5,7 +5,7 @@ import { problemAnswer, toAgentError } from "../../../src/http/errors.ts";
 import { createLogRepeats } from "../../../src/log-repeats.ts";
 import { recordingLog } from "../../support/agent.ts";
 
-test("a code decides status and headers, its type is in the body", () => {
+test("the code decides status and headers; the body has its type", () => {
 	for (const [code, status, headers] of [
 		["bad-request", 400, {}],
 		["store-full", 503, { "retry-after": "60" }],
@@ -29,7 +29,7 @@ test("a code decides status and headers, its type is in the body", () => {
 	}
 });
 
-test("clients of checks and inventories find their own fields as well", () => {
+test("the body also has the fields of check and inventory clients", () => {
 	const busy = new AgentError("busy", "why");
 	const fields = (path: string) =>
 		JSON.parse(String(problemAnswer(busy, path).payload));
@@ -42,7 +42,7 @@ test("clients of checks and inventories find their own fields as well", () => {
 	assert.equal("message" in fields("/metric"), false);
 });
 
-test("what is no AgentError is the agent's fault: logged with its stack, not told", () => {
+test("other errors are the agent's fault: logged with their stack, hidden from the client", () => {
 	const { log, lines } = recordingLog();
 	const trouble = createLogRepeats({ log });
 	const error = toAgentError(new TypeError("secret"), trouble, "/status");

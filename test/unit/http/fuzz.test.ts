@@ -63,7 +63,7 @@ function anyOf(schema: unknown): fc.Arbitrary<unknown> {
 /** Any body that the operation's schema allows. */
 function bodyOf({ operationId, body }: Declared): fc.Arbitrary<unknown> {
 	const any = anyOf(body?.schema);
-	// nothing may be called that is not this machine, and nobody listens there
+	// relays may only go to this machine, where nothing listens
 	return operationId === "relayRequest"
 		? any.map((made) => ({
 				...(made as object),
@@ -77,11 +77,11 @@ const beyondSchema: Record<string, RegExp> = {
 	relayRequest: /"request_json"|\\u0000/,
 };
 
-describe("whatever is sent", { concurrency: false }, () => {
+describe("any valid body", { concurrency: false }, () => {
 	for (const declared of declaredOperations) {
 		const { operationId, method, path, body } = declared;
-		it(`${operationId}: an answer of the contract, never 500`, async (t) => {
-			// no plugin and no command: only what is generated must decide
+		it(`${operationId}: gets an answer of the contract, never 500`, async (t) => {
+			// no plugins and no commands, so that only the generated body decides
 			const { port, lines } = await startTestAgent(t, {
 				"nagios-plugin-paths": [await temporaryDirectory(t)],
 				inventory: false,
@@ -109,7 +109,7 @@ describe("whatever is sent", { concurrency: false }, () => {
 					headers: answer.headers as Record<string, string>,
 					body: type.includes("json") ? answer.json : answer.text,
 				});
-				// the relay's own failure is a 500, as the contract says
+				// a failed relay is a 500 by contract
 				if (operationId !== "relayRequest")
 					assert.notEqual(answer.status, 500, text);
 				return answer.status;
@@ -133,7 +133,7 @@ describe("whatever is sent", { concurrency: false }, () => {
 				await fc.assert(
 					fc.asyncProperty(bodyOf(declared), async (value) => {
 						const status = await holds(JSON.stringify(value), {});
-						// all that the schema cannot say: NUL characters, names of plugins and
+						// rules beyond the schema: NUL characters, names of plugins and
 						// consumers, and what base64 is
 						if (status === 400)
 							assert.match(

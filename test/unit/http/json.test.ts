@@ -12,7 +12,7 @@ import {
 } from "../../../src/http/json.ts";
 import { recordingLog } from "../../support/agent.ts";
 
-/** The detail of the 400 that a body gives. */
+/** The detail of the 400 for a body. */
 async function refusal(text: string | Buffer): Promise<string> {
 	try {
 		await parseBody(Buffer.from(text as string));
@@ -24,7 +24,7 @@ async function refusal(text: string | Buffer): Promise<string> {
 	assert.fail(`accepted: ${text}`);
 }
 
-test("whatever JSON says comes back", async () => {
+test("parses any JSON", async () => {
 	await fc.assert(
 		fc.asyncProperty(
 			fc.jsonValue().filter((value) => value !== null),
@@ -42,7 +42,7 @@ test("an empty body and null are absent", async () => {
 	assert.equal(await parseBody(Buffer.from(" null\n")), undefined);
 });
 
-test("what is no JSON document is refused without quoting it", async () => {
+test("refuses invalid JSON without quoting it", async () => {
 	for (const text of [
 		"{",
 		'{"apikey":"secret"',
@@ -59,7 +59,7 @@ test("what is no JSON document is refused without quoting it", async () => {
 	assert.match(await refusal('{"a":1}}'), /\(at character 7\)/);
 });
 
-test("bytes that are not UTF-8 are read as U+FFFD, and said", async () => {
+test("reads bytes that are not UTF-8 as U+FFFD, and reports them", async () => {
 	let times = 0;
 	const text = Buffer.from([0x22, 0xff, 0x22]);
 	assert.equal(
@@ -70,7 +70,7 @@ test("bytes that are not UTF-8 are read as U+FFFD, and said", async () => {
 	assert.equal(times, 1);
 });
 
-test("a NUL in any string or name is refused by its place", async () => {
+test("refuses NUL in any string or name, and names the field", async () => {
 	assert.equal(
 		await refusal('{"a":"x\\u0000"}'),
 		"a: contains a NUL character",
@@ -83,19 +83,19 @@ test("a NUL in any string or name is refused by its place", async () => {
 		await refusal('{"m":{"a\\u0000b":1}}'),
 		/^m\.a\\0b: contains a NUL/,
 	);
-	// the six characters of an escape are no NUL
+	// the six characters of an escape are not a NUL
 	assert.deepEqual(await parseBody(Buffer.from('{"a":"\\\\u0000"}')), {
 		a: "\\u0000",
 	});
 });
 
-test("a name like __proto__ is a name", async () => {
+test("a name like __proto__ is ordinary", async () => {
 	const value = await parseBody(Buffer.from('{"__proto__":{"x":1},"y":2}'));
 	assert.equal((value as { x?: number }).x, undefined);
 	assert.equal(Object.getPrototypeOf(value), Object.prototype);
 });
 
-test("depth: a hundred levels and no more, strings do not count", async () => {
+test("allows a hundred levels; brackets in strings do not count", async () => {
 	const nested = (levels: number) =>
 		`${"[".repeat(levels)}${"]".repeat(levels)}`;
 	await parseBody(Buffer.from(nested(100)));
@@ -103,7 +103,7 @@ test("depth: a hundred levels and no more, strings do not count", async () => {
 	assert.match(await refusal(`{"a":${nested(100)}}`), /levels/);
 	const text = JSON.stringify({ a: "[{\\".repeat(1000), b: ['"]}', "\\"] });
 	await parseBody(Buffer.from(text));
-	// an escape, and a string, across the parts that are looked at one by one
+	// an escape and a string that span two turns
 	for (const shift of [0, 1, 2]) {
 		const long = "x".repeat(1024 * 1024 - 5 + shift);
 		const value = { a: `${long}"[`, b: [[`${long}\\`, "["]] };
@@ -114,7 +114,7 @@ test("depth: a hundred levels and no more, strings do not count", async () => {
 	}
 });
 
-test("a large list is parsed in slices as JSON.parse parses it whole", async () => {
+test("parsing a large list in slices gives the same as JSON.parse", async () => {
 	const items = Array.from({ length: 40_000 }, (_, n) => ({
 		n,
 		text: `,"[{\\${n}日本`,
@@ -143,7 +143,7 @@ test("a large list is parsed in slices as JSON.parse parses it whole", async () 
 	);
 });
 
-test("field names read as in code", () => {
+test("formats field names as in code", () => {
 	assert.equal(fieldName([]), "body");
 	assert.equal(fieldName(["a"]), "a");
 	assert.equal(
@@ -152,7 +152,7 @@ test("field names read as in code", () => {
 	);
 });
 
-test("values are shown short", () => {
+test("shortens values", () => {
 	assert.equal(shown(5), "5");
 	assert.equal(shown(null), "null");
 	assert.equal(shown("a"), '"a"');
@@ -162,7 +162,7 @@ test("values are shown short", () => {
 	assert.match(shown("x".repeat(100)), /\(100 characters\)$/);
 });
 
-test("a string with escapes may lie where other work has its turn", async () => {
+test("a string with escapes may span two turns", async () => {
 	const mebibyte = 1024 * 1024;
 	for (let before = mebibyte - 30; before < mebibyte; before++) {
 		const text = `{"list":["${"x".repeat(before)}\\\\\\"],[","y"],"last":{"a":[1]}}`;
@@ -170,7 +170,7 @@ test("a string with escapes may lie where other work has its turn", async () => 
 	}
 });
 
-// what Go's utf8.DecodeRune makes of them: one U+FFFD for each byte
+// like Go's utf8.DecodeRune: one U+FFFD for each byte
 for (const [what, hex, text] of [
 	["Latin-1", "4de9706e6f6e", "M\u{fffd}pnon"],
 	["Shift-JIS", "8365835883 67", "\u{fffd}e\u{fffd}X\u{fffd}g"],
@@ -181,12 +181,12 @@ for (const [what, hex, text] of [
 	["beyond the last character", "f4908080", "\u{fffd}".repeat(4)],
 	["good ones", "c3a9e38182f09f9880f48fbfbf", "éあ😀\u{10ffff}"],
 ] as const)
-	test(`bytes that are no UTF-8 become U+FFFD: ${what}`, async () => {
+	test(`replaces invalid UTF-8 by U+FFFD: ${what}`, async () => {
 		const bytes = Buffer.from(hex.replaceAll(" ", ""), "hex");
 		assert.equal((await withReplacements(bytes)).toString("utf8"), text);
 	});
 
-test("a client is named once an hour for each operation, with the number in between", () => {
+test("logs a client once an hour for each operation, with a count", () => {
 	const { log, lines } = recordingLog();
 	let now = 0;
 	const warn = createUtf8Warnings({ log, now: () => now });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { startTestAgent } from "../../support/agent.ts";
 import { post, send } from "../../support/https.ts";
 
-test("requests as the original's clients write them", async (t) => {
+test("requests as v1's clients write them", async (t) => {
 	const { port, lines } = await startTestAgent(t);
 	const raw = (path: string, body: string | Buffer) =>
 		send({ port, path, method: "POST", body });
@@ -99,7 +99,7 @@ test("requests as the original's clients write them", async (t) => {
 		},
 	);
 
-	await t.test("an escaped slash, or one too many, is no path", async () => {
+	await t.test("an escaped or extra slash is a 404", async () => {
 		for (const path of ["/status%2F", "/status%2f", "/%2Fstatus"]) {
 			const { status, text } = await send({ port, path });
 			assert.equal(status, 404);
@@ -109,7 +109,7 @@ test("requests as the original's clients write them", async (t) => {
 			assert.match((await send({ port, path })).text, /no such path/, path);
 	});
 
-	await t.test("figures of the store are numbers", async () => {
+	await t.test("the store's figures are numbers", async () => {
 		const { text } = await send({ port, path: "/status" });
 		const { leveldb_properties: figures } = JSON.parse(text);
 		for (const [name, value] of Object.entries(figures))

@@ -20,7 +20,7 @@ const isGone = (pid: number) => {
 	}
 };
 
-describe("requests queued on a connection that breaks off", () => {
+describe("requests queued on a connection that closes", () => {
 	it("give back the memory of their bodies", async (t) => {
 		const { port } = await startTestAgent(t, {
 			// one client gets half of it
@@ -50,7 +50,7 @@ describe("requests queued on a connection that breaks off", () => {
 		);
 	});
 
-	it("have the running plugin ended, and the others do not run", async (t) => {
+	it("stop the running plugin, and the others do not run", async (t) => {
 		const directory = await temporaryDirectory(t);
 		const plugin = join(directory, "check_pid");
 		await writeFile(
@@ -81,7 +81,7 @@ describe("requests queued on a connection that breaks off", () => {
 	});
 });
 
-it("a reader that does not read loses its place", async (t) => {
+it("a client that does not read loses its place", async (t) => {
 	const { port } = await startTestAgent(t, {
 		"max-connections": 1,
 		"idle-timeout-seconds": 1,
@@ -91,7 +91,7 @@ it("a reader that does not read loses its place", async (t) => {
 	slow.socket.pause();
 	const large = requestText("POST /monitor", check("check_1mb", ""));
 	slow.socket.write(large.repeat(12));
-	// waits for the place, within connection-wait-seconds
+	// waits for the place, at most connection-wait-seconds
 	await eventually("the place is free again", async () => {
 		const answer = await post(port, "/monitor", {
 			plugin_name: "check_exit",

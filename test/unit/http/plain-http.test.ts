@@ -17,7 +17,7 @@ const answer =
 const isRefusal = (line: string) => /plain HTTP/.test(line);
 
 describe("plain HTTP on the TLS port", () => {
-	it("is answered with a 400 that says to use https, whatever the method", async (t) => {
+	it("is answered with a 400 that recommends https, for every method", async (t) => {
 		const { port, lines } = await startTestAgent(t);
 		const methods =
 			"GET POST HEAD PUT DELETE OPTIONS PATCH CONNECT TRACE".split(" ");
@@ -26,7 +26,7 @@ describe("plain HTTP on the TLS port", () => {
 			wire.socket.write(requestText(`${method} /`));
 			assert.match((await wire.ended).text, answer, method);
 		}
-		// a line for each at a level that is off by default
+		// one line for each, at a level that is off by default
 		assert.deepEqual(
 			lines.filter(isRefusal),
 			methods.map(
@@ -49,7 +49,7 @@ describe("plain HTTP on the TLS port", () => {
 		assert.match((await wire.ended).text, answer);
 	});
 
-	it("is answered, not reset, though a large body is still on its way; its place is given back", async (t) => {
+	it("is answered, not reset, while a large body is still arriving; its place is given back", async (t) => {
 		const { port } = await startTestAgent(t, { "max-connections": 1 });
 		const body = "x".repeat(8_000_000);
 		const wire = openWire(t, { port, plain: true, allowHalfOpen: true });
@@ -58,19 +58,19 @@ describe("plain HTTP on the TLS port", () => {
 		);
 		const error = await isSent;
 		assert.ok(!error, `${error}`);
-		// the client does not end its side, and loses its place all the same
+		// the client does not close its side, but loses its place
 		assert.match((await wire.ended).text, answer);
 		assert.equal((await send({ port })).text, "OK");
 	});
 
-	it("curl http:// shows the words", async (t) => {
+	it("curl http:// shows the text", async (t) => {
 		const { port } = await startTestAgent(t);
 		const url = `http://127.0.0.1:${port}/monitor`;
 		const { stdout } = await run("curl", ["-s", "-d", "{}", url]);
 		assert.match(stdout, /Use https:\/\//);
 	});
 
-	it("a denied peer learns no more", async (t) => {
+	it("a denied peer learns nothing more", async (t) => {
 		const { port, lines } = await startTestAgent(t);
 		const localAddress = "127.0.0.2";
 		const wire = openWire(t, { port, plain: true, localAddress });
@@ -79,7 +79,7 @@ describe("plain HTTP on the TLS port", () => {
 		assert.equal(lines.filter(isRefusal).length, 1);
 	});
 
-	it("what is half a method is closed in the time of a handshake", async (t) => {
+	it("half a method is disconnected after the handshake timeout", async (t) => {
 		const { port, lines } = await startTestAgent(t, {
 			"max-connections": 1,
 			"handshake-timeout-seconds": 1,
@@ -92,10 +92,10 @@ describe("plain HTTP on the TLS port", () => {
 	});
 });
 
-describe("TLS, whose first bytes were looked at", () => {
-	it("a ClientHello byte by byte is served", async (t) => {
+describe("TLS after its first bytes were inspected", () => {
+	it("serves a ClientHello that arrives byte by byte", async (t) => {
 		const { port } = await startTestAgent(t);
-		// a relay in between that cuts what it passes on
+		// a proxy that forwards single bytes
 		const relay = createServer((client) => {
 			const agent = connect(port, "127.0.0.1");
 			agent.setNoDelay(true);

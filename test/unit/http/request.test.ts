@@ -18,7 +18,7 @@ const answer = (payload: string | Uint8Array) => ({
 	payload,
 });
 
-/** A request whose end a test decides on. */
+/** A request that ends when a test says so. */
 function setUp({
 	remoteAddress = "::ffff:192.0.2.7",
 	url = "/monitor?apikey=Xsecret",
@@ -65,7 +65,7 @@ function setUp({
 	return { request, memory, socket, told, end };
 }
 
-test("a request is told of when it is over, and not before", () => {
+test("reports a request when it is over, and not before", () => {
 	const { request, told, end } = setUp();
 	request.answers(answer("four"));
 	assert.deepEqual(told, []);
@@ -87,16 +87,16 @@ test("a request is told of when it is over, and not before", () => {
 	});
 });
 
-test("who and from which port is known after the connection has gone, too", () => {
+test("knows client and port even after the connection has closed", () => {
 	const { socket, end } = setUp();
-	// what Node makes of a socket that was destroyed
+	// like a destroyed socket of Node
 	Object.assign(socket, { remoteAddress: undefined, remotePort: undefined });
 	const { client, clientPort } = end();
 	assert.equal(client, "192.0.2.7");
 	assert.equal(clientPort, 51234);
 });
 
-test("without an answer there is neither status nor size, and the signal is aborted", () => {
+test("has neither status nor size without an answer, and aborts the signal", () => {
 	const { request, end } = setUp();
 	const { signal } = request;
 	const { status, bytes } = end();
@@ -105,7 +105,7 @@ test("without an answer there is neither status nor size, and the signal is abor
 	assert.equal(setUp().request.signal.aborted, false);
 });
 
-test("a signal that is asked for after the end is aborted, unless the answer was sent", () => {
+test("a signal first read after the end is aborted, unless the answer was sent", () => {
 	const cut = setUp();
 	cut.end();
 	assert.equal(cut.request.signal.aborted, true);
@@ -114,7 +114,7 @@ test("a signal that is asked for after the end is aborted, unless the answer was
 	assert.equal(sent.request.signal.aborted, false);
 });
 
-test("the size is that of the bytes, not of the characters", () => {
+test("counts the answer's size in bytes, not characters", () => {
 	for (const [payload, bytes] of [
 		["", 0],
 		["日本", 6],
@@ -126,7 +126,7 @@ test("the size is that of the bytes, not of the characters", () => {
 	}
 });
 
-test("facts of a reply and of an error are told", () => {
+test("reports the facts of a reply and of an error", () => {
 	const replied = setUp();
 	replied.request.addFacts({ plugin: "check_disk", exitStatus: 1 });
 	assert.deepEqual(replied.end(200).facts, {
@@ -140,7 +140,7 @@ test("facts of a reply and of an error are told", () => {
 	assert.deepEqual(refused.end(503).facts, { plugin: "check_disk" });
 });
 
-test("a refusal is told as the log may have it", () => {
+test("reports a refusal without secrets", () => {
 	const { request, end } = setUp();
 	request.refused(
 		new AgentError("forbidden", "option: no: Xsecret", {
@@ -154,7 +154,7 @@ test("a refusal is told as the log may have it", () => {
 	);
 });
 
-test("a denied peer is told as such", () => {
+test("reports a denied peer as such", () => {
 	const { request, end } = setUp({ isDenied: true });
 	request.refused("denied");
 	const { refusal, isDenied } = end(403);
@@ -162,7 +162,7 @@ test("a denied peer is told as such", () => {
 	assert.equal(refusal, "Access Denied");
 });
 
-test("an answer on the socket is told of once, at the end of the request", () => {
+test("reports an answer on the socket once, at the end of the request", () => {
 	const { request, told, end } = setUp();
 	const late = new AgentError("request-timeout", "did not arrive in time");
 	request.answersOnSocket(late);
@@ -174,7 +174,7 @@ test("an answer on the socket is told of once, at the end of the request", () =>
 	);
 });
 
-test("an answer on the socket without a request has its connection's peer", () => {
+test("reports the peer of an answer on the socket without a request", () => {
 	const socket = { remoteAddress: "2001:db8::7", remotePort: 9 };
 	const noHttp = new AgentError("bad-http", "not HTTP");
 	const told = [
@@ -202,7 +202,7 @@ test("an answer on the socket without a request has its connection's peer", () =
 	);
 });
 
-test("memory counts until the answer is known, and then as much as it has until its end", async () => {
+test("reserves memory until the answer is known, then the answer's size until the end", async () => {
 	const { request, memory, end } = setUp();
 	await request.reserve(300, "body");
 	await request.reserve(200);
@@ -211,13 +211,13 @@ test("memory counts until the answer is known, and then as much as it has until 
 	assert.equal(memory.taken, 350);
 	end(200);
 	assert.equal(memory.taken, 0);
-	// nobody is there to wait for it
+	// the client has disconnected
 	await assert.rejects(request.reserve(2_000, "body"), { code: "busy" });
 	await request.reserve(10);
 	assert.equal(memory.taken, 0);
 });
 
-test("without memory in time it is busy, and when its client goes it waits no longer", async () => {
+test("is busy if there is no memory in time, and stops waiting if its client disconnects", async () => {
 	const { request, memory, end } = setUp();
 	const other = await memory.acquire({
 		client: "other",

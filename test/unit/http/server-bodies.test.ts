@@ -24,7 +24,7 @@ const detailOf = (json: unknown) =>
 const nested = (levels: number, inner: string) =>
 	"[".repeat(levels) + inner + "]".repeat(levels);
 
-describe("what a body is", () => {
+describe("a body", () => {
 	for (const type of [
 		undefined,
 		"application/json",
@@ -35,7 +35,7 @@ describe("what a body is", () => {
 		"application/json; charset=latin1",
 		"",
 	])
-		it(`JSON under Content-Type ${type}`, async (t) => {
+		it(`is JSON with Content-Type ${type}`, async (t) => {
 			const { port } = await startTestAgent(t);
 			const headers = type === undefined ? {} : { "content-type": type };
 			const { status, json } = await monitor(port, check, headers);
@@ -43,7 +43,7 @@ describe("what a body is", () => {
 			assert.deepEqual(json, answer);
 		});
 
-	it("chunked, in many pieces", async (t) => {
+	it("may be chunked, in many pieces", async (t) => {
 		const { port } = await startTestAgent(t);
 		const wire = openWire(t, { port });
 		wire.socket.write(
@@ -59,7 +59,7 @@ describe("what a body is", () => {
 		assert.ok(text.endsWith(JSON.stringify(answer)));
 	});
 
-	it("HTTP/1.0, with and without Host: answered, then closed", async (t) => {
+	it("may come over HTTP/1.0, with and without Host: answered, then closed", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const host of ["Host: agent\r\n", ""]) {
 			const wire = openWire(t, { port });
@@ -72,7 +72,7 @@ describe("what a body is", () => {
 		}
 	});
 
-	it("absent or null: fine where the contract does not require one, 400 elsewhere", async (t) => {
+	it("may be absent or null if the contract does not require one; otherwise 400", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const { method, path, body } of declaredOperations) {
 			if (!body) continue;
@@ -99,7 +99,7 @@ describe("what a body is", () => {
 	});
 });
 
-describe("what is refused", () => {
+describe("a refused body", () => {
 	const bytes = (...values: number[]) => Buffer.from(values);
 	for (const [name, body] of [
 		["trailing data", `${check} x`],
@@ -121,7 +121,7 @@ describe("what is refused", () => {
 		["a comment", `/* */${check}`],
 		["single quotes", "{'plugin_name':'check_exit'}"],
 	] as const)
-		it(`${name}: 400 that says body`, async (t) => {
+		it(`${name}: 400 that names the body`, async (t) => {
 			const { port } = await startTestAgent(t);
 			const { status, json } = await monitor(port, body);
 			assert.equal(status, 400);
@@ -129,7 +129,7 @@ describe("what is refused", () => {
 			assert.doesNotMatch(detailOf(json), /nothing/);
 		});
 
-	it("a NUL in a string or a name: 400 that names the field, deep ones too", async (t) => {
+	it("NUL in a string or name: 400 that names the field, even deep ones", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const [body, field] of [
 			['{"plugin_name":"check_exit\\u0000"}', "plugin_name"],
@@ -149,14 +149,14 @@ describe("what is refused", () => {
 		assert.deepEqual(json, { return_value: 0, message: "[a\\u0000]\n" });
 	});
 
-	it("a NUL cannot hide in a string that holds JSON", async (t) => {
+	it("NUL cannot hide in a string of JSON", async (t) => {
 		const { port } = await startTestAgent(t);
 		const inner = '{"plugin_name":"check_args","plugin_option":"a\\u0000b"}';
 		const { status } = await monitor(port, JSON.stringify(inner));
 		assert.equal(status, 400);
 	});
 
-	it("a NUL below thousands of levels: a short 400", async (t) => {
+	it("NUL below thousands of levels: a short 400", async (t) => {
 		const { port } = await startTestAgent(t);
 		const { status, json } = await monitor(port, nested(2_000, '"\\u0000"'));
 		assert.equal(status, 400);
@@ -164,7 +164,7 @@ describe("what is refused", () => {
 	});
 });
 
-describe("odd, but JSON", () => {
+describe("odd but valid JSON", () => {
 	it("lone surrogates reach the plugin as U+FFFD", async (t) => {
 		const { port } = await startTestAgent(t);
 		const { status, json } = await monitor(
@@ -183,7 +183,7 @@ describe("odd, but JSON", () => {
 
 	for (const { method, path, body } of declaredOperations)
 		if (body)
-			it(`${path}: 100000 levels are answered, and not with 500`, async (t) => {
+			it(`${path}: answers 100000 levels, and not with 500`, async (t) => {
 				const { port } = await startTestAgent(t);
 				const deep = nested(100_000, "");
 				const objects = '{"a":'.repeat(100_000) + 1 + "}".repeat(100_000);
@@ -204,7 +204,7 @@ describe("odd, but JSON", () => {
 				assert.equal((await send({ port })).text, "OK");
 			});
 
-	it("__proto__ and constructor are fields like others", async (t) => {
+	it("__proto__ and constructor are ordinary fields", async (t) => {
 		const { port } = await startTestAgent(t);
 		const traps =
 			'"__proto__":{"plugin_name":"check_exit","polluted":1},"constructor":{"prototype":{"polluted":1}}';
@@ -227,8 +227,8 @@ describe("odd, but JSON", () => {
 	});
 });
 
-describe("how much a body may be", () => {
-	it("each operation takes what it needs, and no more", async (t) => {
+describe("the limits of a body", () => {
+	it("each operation accepts as much as it needs", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const { method, path, body } of declaredOperations) {
 			if (!body) continue;
@@ -250,7 +250,7 @@ describe("how much a body may be", () => {
 		}
 	});
 
-	it("very many values, and very long names, are refused", async (t) => {
+	it("too many values and too long names are refused", async (t) => {
 		const { port } = await startTestAgent(t);
 		const many = "1,".repeat(200_000);
 		for (const [body, why] of [

@@ -12,7 +12,7 @@ import { openWire, requestText } from "../../support/wire.ts";
 const check = (name: string, option: string) =>
 	JSON.stringify({ plugin_name: name, plugin_option: option });
 
-/** Status and body of each answer in what a connection gave. */
+/** Status and body of each answer on a connection. */
 function answers(text: string): { status: number; body: string }[] {
 	const found: { status: number; body: string }[] = [];
 	for (let rest = text; rest !== ""; ) {
@@ -29,7 +29,7 @@ function answers(text: string): { status: number; body: string }[] {
 }
 
 describe("one connection", () => {
-	it("serves many requests one after the other, refused ones too", async (t) => {
+	it("serves many requests one after the other, even after refusals", async (t) => {
 		const { port } = await startTestAgent(t);
 		const wire = openWire(t, { port });
 		const kinds: [string, number][] = [
@@ -54,7 +54,7 @@ describe("one connection", () => {
 		assert.equal(answers(wire.text()).length, 100);
 	});
 
-	it("answers pipelined requests in their order", async (t) => {
+	it("answers pipelined requests in order", async (t) => {
 		const { port } = await startTestAgent(t);
 		const wire = openWire(t, { port });
 		const sent = [0, 1, 2, 3].flatMap((status) => [
@@ -77,7 +77,7 @@ describe("one connection", () => {
 		assert.equal(all[9]?.status, 404);
 	});
 
-	it("a request that breaks off does not take the answer of the one before", async (t) => {
+	it("an incomplete request does not lose the answer of the one before", async (t) => {
 		const { port } = await startTestAgent(t, {
 			"headers-timeout-seconds": 1,
 		});
@@ -90,7 +90,7 @@ describe("one connection", () => {
 		if (first) assert.equal(first.status, 200, first.body);
 	});
 
-	it("Expect: 100-continue gets its go-ahead, then the answer", async (t) => {
+	it("answers Expect: 100-continue with 100, then with the answer", async (t) => {
 		const { port } = await startTestAgent(t);
 		const wire = openWire(t, { port });
 		const body = check("check_exit", "2");
@@ -105,7 +105,7 @@ describe("one connection", () => {
 		assert.match(await wire.until(/\}$/), /HTTP\/1\.1 200 [\s\S]*exit 2 says/);
 	});
 
-	it("what is no HTTP is 400, and the connection is closed", async (t) => {
+	it("answers 400 to anything but HTTP, and closes the connection", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const text of [
 			"nonsense\r\n\r\n",
@@ -133,7 +133,7 @@ describe("Happo-Milliseconds-Left", () => {
 			headers: { "Happo-Milliseconds-Left": left },
 		});
 
-	it("bounds how long a command waits for its turn, not how long it runs", async (t) => {
+	it("limits how long a command waits for a place, not how long it runs", async (t) => {
 		const { port } = await startTestAgent(t, { "max-commands": 1 });
 		const running = asked(port, "2", "300");
 		await eventually("it runs", async () => {
@@ -145,7 +145,7 @@ describe("Happo-Milliseconds-Left", () => {
 		assert.match(JSON.stringify(json), /slept 2/);
 	});
 
-	it("never raises it", async (t) => {
+	it("never raises that limit", async (t) => {
 		const { port } = await startTestAgent(t, { "command-timeout": 1 });
 		const from = performance.now();
 		const { status } = await asked(port, "30", "999999999");
@@ -153,14 +153,14 @@ describe("Happo-Milliseconds-Left", () => {
 		assert.ok(performance.now() - from < 10_000);
 	});
 
-	it("leaves a plugin alone that is in time", async (t) => {
+	it("does not affect a plugin that is in time", async (t) => {
 		const { port } = await startTestAgent(t);
 		assert.equal((await asked(port, "0", "9500")).status, 200);
 	});
 });
 
-describe("a client that goes away", () => {
-	/** A plugin that says where it is: its process id in a file, its end in another. */
+describe("a client that disconnects", () => {
+	/** A plugin that writes its process id to a file, and its end to another. */
 	async function slowPlugin(t: TestContext) {
 		const directory = await temporaryDirectory(t);
 		const file = join(directory, "check_slow");
@@ -178,7 +178,7 @@ while :; do sleep 0.1; done
 		return { directory, begun, stopped };
 	}
 
-	it("ends its plugin, and the place is free again", async (t) => {
+	it("stops its plugin and frees the place", async (t) => {
 		const { directory, begun, stopped } = await slowPlugin(t);
 		const { port, lines } = await startTestAgent(t, {
 			"nagios-plugin-paths": [directory],
@@ -197,7 +197,7 @@ while :; do sleep 0.1; done
 		assert.doesNotMatch(lines.join("\n"), /^error /m);
 	});
 
-	it("is forgotten while it waits for its turn", async (t) => {
+	it("is forgotten while it waits for a place", async (t) => {
 		const { directory, begun, stopped } = await slowPlugin(t);
 		const marker = join(directory, "marker");
 		const { port } = await startTestAgent(t, {
@@ -224,7 +224,7 @@ while :; do sleep 0.1; done
 	});
 });
 
-describe("a client that ends its side after the request", () => {
+describe("a client that closes its side after the request", () => {
 	it("gets its answer: a check, an append, a drain", async (t) => {
 		const { port } = await startTestAgent(t);
 		const ask = (line: string, body: string) => {
@@ -240,7 +240,7 @@ describe("a client that ends its side after the request", () => {
 		assert.match(appended.text, /^HTTP\/1\.1 200 [\s\S]*"status":"ok"/);
 		const drained = await ask("POST /metric", "{}");
 		assert.match(drained.text, /^HTTP\/1\.1 200 [\s\S]*"hostname":"h"/);
-		// it may as well have vanished: the data is answered again
+		// it may have vanished, so the data is delivered again
 		await eventually("it is there", async () => {
 			const { text } = await post(port, "/metric/peek", {});
 			return text.includes('"hostname":"h"');

@@ -5,7 +5,7 @@ import { type Received, type Sent, send } from "../../support/https.ts";
 import { declaredOperations } from "../../support/reply-check.ts";
 import { openWire, requestText } from "../../support/wire.ts";
 
-/** What a problem body carries besides, for the clients of a path. */
+/** Further fields of a problem body, for the clients of a path. */
 function assertShape(path: string, status: number, refused: Received) {
 	assert.equal(refused.status, status, refused.text);
 	assert.equal(
@@ -39,7 +39,7 @@ for (const [path, body] of Object.entries(requests)) {
 		const to = (port: number, more: Partial<Sent> = {}) =>
 			send({ port, method: "POST", path, body: text, ...more });
 
-		it("400, with a trailing slash and a query too", async (t) => {
+		it("400, also with a trailing slash and a query", async (t) => {
 			const { port } = await startTestAgent(t);
 			for (const at of [path, `${path}/`, `${path}?x=1`, `${path}/?x=1`]) {
 				assertShape(path, 400, await to(port, { path: at, body: "{" }));
@@ -71,7 +71,7 @@ for (const [path, body] of Object.entries(requests)) {
 			assertShape(path, 403, await to(port, { headers: { origin: "null" } }));
 		});
 
-		it("403 by the access rule is the original's text", async (t) => {
+		it("403 of a denied peer has the text of v1", async (t) => {
 			const { port } = await startTestAgent(t);
 			const { status, text: denied } = await to(port, {
 				localAddress: "127.0.0.2",
@@ -137,7 +137,7 @@ it("403 by a setting: inventory, shell", async (t) => {
 	);
 });
 
-it("the api key is in no refusal and in no line of the log", async (t) => {
+it("no refusal and no log line contains the API key", async (t) => {
 	const { port, lines } = await startTestAgent(t, { "max-body-bytes": 4096 });
 	const key = "7350413970";
 	const bodies = [
@@ -167,7 +167,7 @@ it("the api key is in no refusal and in no line of the log", async (t) => {
 	for (const { method, path, body } of declaredOperations) {
 		if (!body) continue;
 		for (const sent of bodies) {
-			// what the shell says of a line is the caller's business
+			// the shell's own message goes to the caller
 			const { text } = await send({ port, method, path, body: sent });
 			assert.ok(!text.includes(key), `${path} ${sent}: ${text}`);
 		}

@@ -15,7 +15,7 @@ const check = JSON.stringify({
 const pathOf = (path: string) => path.replace("{key}", "s-1498112479");
 
 describe("paths", () => {
-	it("one trailing slash is tolerated on every path", async (t) => {
+	it("tolerates one trailing slash on every path", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const { method, path } of declaredOperations) {
 			if (path === "/") continue;
@@ -27,16 +27,16 @@ describe("paths", () => {
 			};
 			const plain = await send(sent);
 			const slash = await send({ ...sent, path: `${pathOf(path)}/` });
-			// a 404 of an operation is fine, that of a path that does not exist is not
+			// a 404 from an operation is fine, one for the path is not
 			assert.doesNotMatch(plain.text, /no such path/, path);
 			assert.equal(slash.status, plain.status, path);
-			// figures change from one request to the next
+			// numbers change from one request to the next
 			if (!/^\/(status|metrics)/.test(path))
 				assert.equal(slash.text, plain.text, path);
 		}
 	});
 
-	it("two slashes, unknown paths and other spellings are 404", async (t) => {
+	it("answers 404 to two slashes, unknown paths and other spellings", async (t) => {
 		const { port } = await startTestAgent(t);
 		const twice = declaredOperations
 			.filter(({ path }) => path !== "/")
@@ -60,7 +60,7 @@ describe("paths", () => {
 			}
 	});
 
-	it("an escaped path is the path it means", async (t) => {
+	it("decodes an escaped path", async (t) => {
 		const { port } = await startTestAgent(t);
 		const ran = await send({
 			port,
@@ -78,7 +78,7 @@ describe("paths", () => {
 		assert.equal((refused.json as { return_value: number }).return_value, 3);
 	});
 
-	it("a whole URL in place of the path is understood (RFC 9112 3.2.2)", async (t) => {
+	it("accepts a whole URL instead of the path (RFC 9112 3.2.2)", async (t) => {
 		const { port } = await startTestAgent(t);
 		const root = await send({ port, path: "https://agent/" });
 		assert.equal(root.text, "OK");
@@ -92,7 +92,7 @@ describe("paths", () => {
 		assert.equal((refused.json as { return_value: number }).return_value, 3);
 	});
 
-	it("a query string is ignored", async (t) => {
+	it("ignores a query string", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const query of ["?", "?a=1&b", "?%zz", "?a=%00", "??", "?/../x"]) {
 			const root = await send({ port, path: `/${query}` });
@@ -107,7 +107,7 @@ describe("paths", () => {
 		}
 	});
 
-	it("a bad escape is 400", async (t) => {
+	it("answers 400 to a bad escape", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const path of ["/%zz", "/monitor%", "/machine-state/%e0%a4%a"])
 			for (const method of ["GET", "POST"]) {
@@ -117,7 +117,7 @@ describe("paths", () => {
 			}
 	});
 
-	it("a long key of a machine state is looked up like a short one", async (t) => {
+	it("looks up a machine state's long key like a short one", async (t) => {
 		const { port } = await startTestAgent(t);
 		const ask = (key: string) => send({ port, path: `/machine-state/${key}` });
 		const short = await ask("s-1");
@@ -126,7 +126,7 @@ describe("paths", () => {
 });
 
 describe("methods", () => {
-	it("a wrong one is 405 with Allow, HEAD goes with GET", async (t) => {
+	it("a wrong one is 405 with Allow, and GET includes HEAD", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const { method: declared, path } of declaredOperations) {
 			const allowed = declared === "GET" ? ["GET", "HEAD"] : ["POST"];
@@ -156,7 +156,7 @@ describe("methods", () => {
 		assert.match(text, /\nHTTP\/1\.1 200 OK\r\n|\}HTTP\/1\.1 200 OK\r\n/);
 	});
 
-	it("CONNECT and what is no method do no harm", async (t) => {
+	it("CONNECT and invalid methods do no harm", async (t) => {
 		const { port } = await startTestAgent(t);
 		for (const line of ["CONNECT 127.0.0.1:22", "BREW /", "PRI *"]) {
 			const wire = openWire(t, { port });
@@ -195,7 +195,7 @@ describe("requests of web pages", () => {
 		);
 	});
 
-	it("Sec-Fetch-Site: what the browser's user typed passes, foreign sites do not", async (t) => {
+	it("Sec-Fetch-Site: allows addresses typed by the user, but not other sites", async (t) => {
 		const { port } = await startTestAgent(t);
 		const ask = async (site: string) =>
 			(await send({ port, headers: { "sec-fetch-site": site } })).status;

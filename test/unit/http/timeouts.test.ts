@@ -11,7 +11,7 @@ const second = {
 	"idle-timeout-seconds": 1,
 };
 
-/** Node looks at the timeouts once a second and adds one to the idle time. */
+/** Node checks the timeouts once a second, and adds a second to the idle time. */
 function assertAboutASecond({ milliseconds }: Ended) {
 	assert.ok(milliseconds > 900, `${milliseconds} ms`);
 	assert.ok(milliseconds < 6_000, `${milliseconds} ms`);
@@ -61,7 +61,7 @@ describe("timeouts", { concurrency: true }, () => {
 			assert.equal((await send({ port })).text, "OK");
 		});
 
-	it("a body that trickles in does not get more than request-timeout-seconds", async (t) => {
+	it("a trickling body gets no more than request-timeout-seconds", async (t) => {
 		const { port } = await startTestAgent(t, second);
 		const wire = openWire(t, { port });
 		wire.socket.write(
@@ -74,7 +74,7 @@ describe("timeouts", { concurrency: true }, () => {
 		assert.match(ended.text, /^HTTP\/1\.1 408 /);
 	});
 
-	it("an idle connection is closed after its last answer", async (t) => {
+	it("closes an idle connection after its last answer", async (t) => {
 		const { port } = await startTestAgent(t, second);
 		const wire = openWire(t, { port });
 		wire.socket.write(requestText("GET /"));
@@ -83,7 +83,7 @@ describe("timeouts", { concurrency: true }, () => {
 		assert.match(ended.text, /OK$/);
 	});
 
-	it("a check that takes longer than all of them is answered", async (t) => {
+	it("answers a check that takes longer than all of them", async (t) => {
 		const { port } = await startTestAgent(t, second);
 		const { status, json } = await send({
 			port,
@@ -95,7 +95,7 @@ describe("timeouts", { concurrency: true }, () => {
 		assert.equal((json as { return_value: number }).return_value, 0);
 	});
 
-	it("a client that never ends its side loses its place all the same", async (t) => {
+	it("a client that never closes its side still loses its place", async (t) => {
 		const { port } = await startTestAgent(t, {
 			...second,
 			"max-connections": 1,
@@ -109,7 +109,7 @@ describe("timeouts", { concurrency: true }, () => {
 		}
 	});
 
-	it("request-timeout-seconds may be less than headers-timeout-seconds", async (t) => {
+	it("request-timeout-seconds may be lower than headers-timeout-seconds", async (t) => {
 		const { port } = await startTestAgent(t, {
 			"request-timeout-seconds": 1,
 		});
@@ -119,8 +119,8 @@ describe("timeouts", { concurrency: true }, () => {
 	});
 });
 
-describe("what is no request", () => {
-	it("headers over 16 KiB are 431, many small ones too", async (t) => {
+describe("invalid requests", () => {
+	it("headers above 16 KiB are 431, even many small ones", async (t) => {
 		const { port } = await startTestAgent(t);
 		const large = [`X: ${"x".repeat(20_000)}`];
 		const many = Array.from({ length: 2_000 }, (_, n) => `X-${n}: ${n}`);
@@ -141,7 +141,7 @@ describe("what is no request", () => {
 		await below.until(/OK$/);
 	});
 
-	it("garbage on the TLS port is closed without an answer, and the server goes on", async (t) => {
+	it("garbage on the TLS port is disconnected without an answer, and the server goes on", async (t) => {
 		const { port, lines } = await startTestAgent(t, second);
 		for (const bytes of [
 			"garbage garbage garbage\r\n\r\n",

@@ -23,7 +23,7 @@ try {
 	hasOpenssl = false;
 }
 
-/** What `openssl s_client` says about one handshake, and whether there was one. */
+/** The output of `openssl s_client` for one handshake, and whether it succeeded. */
 async function handshake(port: number, words: string) {
 	const started = run("openssl", [
 		"s_client",
@@ -66,7 +66,7 @@ async function ecPair(t: Pick<TestContext, "after">): Promise<KeyPair> {
 	return pair;
 }
 
-// @SECLEVEL=0 lets the client offer everything, so that a refusal is the server's.
+// @SECLEVEL=0 lets the client offer everything, so that only the server refuses.
 const refusals: [string, RegExp][] = [
 	["-tls1 -cipher ALL:@SECLEVEL=0", /alert protocol version/],
 	["-tls1_1 -cipher ALL:@SECLEVEL=0", /alert protocol version/],

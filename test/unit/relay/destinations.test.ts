@@ -10,7 +10,7 @@ const allows = (entries: readonly string[], hop: string) =>
 	parseDestinations(entries).allows(parseHop(hop) ?? assert.fail(hop));
 
 describe("proxy-destinations", () => {
-	it("no entries allow everything", () => {
+	it("an empty list allows everything", () => {
 		for (const hop of ["h", "10.1.2.3:1", "[::1]:1"])
 			assert.ok(allows([], hop), hop);
 	});
@@ -52,13 +52,13 @@ describe("proxy-destinations", () => {
 	])
 		it(`${hop}: refused`, () => assert.ok(!allows(entries, hop)));
 
-	it("an IPv4 address in an IPv6 one is the IPv4 address", () => {
+	it("an IPv4 address mapped into IPv6 is the IPv4 address", () => {
 		assert.ok(allows(["10.0.0.0/8"], "[::ffff:10.1.2.3]:1"));
 		assert.ok(allows(["10.0.0.0/8"], "[::ffff:a01:203]:1"));
 		assert.ok(!allows(["10.0.0.0/8"], "[::ffff:11.1.2.3]:1"));
 	});
 
-	it("names what is no entry", () => {
+	it("names invalid entries", () => {
 		assert.equal(badDestinations(entries), undefined);
 		assert.equal(badDestinations([]), undefined);
 		for (const bad of ["10.0.0.0/33", "*", "a.*", "h:1", "a b", "[::1]", "ü"])

@@ -12,13 +12,13 @@ import {
 
 type Response = Parameters<Parameters<typeof answering>[1]>[0];
 
-/** Writes to the connection of an answer, past all HTTP. */
+/** Writes directly to the connection of an answer, bypassing HTTP. */
 const raw = (text: string) => (response: Response) =>
 	response.socket?.end(text);
 
 const hello = "HTTP/1.1 200 OK\r\n";
 
-describe("a hop that does not answer properly: one line that names it", () => {
+describe("a hop that does not answer properly is named in one line if it", () => {
 	for (const [kind, answer, reason] of [
 		["closes", raw(""), /closed|reset|hang up/],
 		["resets", (r: Response) => r.socket?.destroy(), /closed|reset|hang up/],
@@ -132,8 +132,8 @@ describe("a hop that does not answer properly: one line that names it", () => {
 	});
 });
 
-describe("a connection that was kept and has died", () => {
-	/** Answers the first request of a connection, and does as told with others. */
+describe("a kept connection that has died", () => {
+	/** Answers the first request of a connection, and treats others as the test says. */
 	const once = (then: (response: Response, arrived: Arrived) => void) => {
 		const served = new WeakSet<object>();
 		return (response: Response, arrived: Arrived) => {
@@ -145,7 +145,7 @@ describe("a connection that was kept and has died", () => {
 		};
 	};
 
-	it("was closed in order: the next request goes to a new one", async (t) => {
+	it("was closed in order: the next request uses a new one", async (t) => {
 		const fetch = await createFetching(t);
 		const server = await answering(t, (response) => {
 			response.once("finish", () => response.socket?.end());
@@ -156,12 +156,12 @@ describe("a connection that was kept and has died", () => {
 		assert.equal(server.arrived.length, 20);
 	});
 
-	it("was reset: its request goes to a new one, once", async (t) => {
+	it("was reset: its request uses a new one, once", async (t) => {
 		const fetch = await createFetching(t);
 		const server = await answering(t, (response) => json(response, {}));
 		for (let n = 1; n <= 20; n++) {
 			assert.equal((await fetch(server.port)).status, 200);
-			// the pool does not know of it yet
+			// the pool has not noticed yet
 			server.resetAll();
 			assert.equal((await fetch(server.port)).status, 200);
 			assert.equal(server.arrived.length, 2 * n);
@@ -169,7 +169,7 @@ describe("a connection that was kept and has died", () => {
 		}
 	});
 
-	it("was reset, and nobody listens any more: that is said", async (t) => {
+	it("was reset, and nothing listens any more: the error says so", async (t) => {
 		const fetch = await createFetching(t);
 		const server = await answering(t, (response) => json(response, {}));
 		await fetch(server.port);
@@ -183,7 +183,7 @@ describe("a connection that was kept and has died", () => {
 		["is reset", (response: Response) => response.socket?.destroy()],
 		["breaks its answer off", raw(`${hello}Content-Length: 9\r\n\r\n{`)],
 	] as const)
-		it(`${how} after it read a request: that is not sent again`, async (t) => {
+		it(`${how} after reading a request, which is not sent again`, async (t) => {
 			const fetch = await createFetching(t);
 			const server = await answering(
 				t,

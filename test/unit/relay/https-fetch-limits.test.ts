@@ -14,10 +14,10 @@ const isLate = (error: unknown) =>
 
 const usual = { each: 128, all: 512, eachSlow: 8, allSlow: 64 };
 
-/** Places enough to see what is shared, and few enough for a busy machine. */
+/** Enough places to show the sharing, and few enough for a busy machine. */
 const few = { each: 32, all: 128, eachSlow: 8, allSlow: 16 };
 
-it("200 requests at once to a hop that takes its time are all answered", async (t) => {
+it("answers 200 concurrent requests to a slow hop", async (t) => {
 	const fetch = await createFetching(t, { limits: usual });
 	const server = await answering(t, (response) => {
 		setTimeout(json, 300, response, {});
@@ -33,11 +33,11 @@ for (const [kind, start] of [
 	["does not speak", (t) => listening(t, (socket) => socket.resume())],
 	["does not answer", (t) => answering(t, () => {})],
 ] as const satisfies [string, (t: never) => unknown][])
-	it(`a hop that ${kind} does not keep the requests to others waiting`, async (t) => {
+	it(`a hop that ${kind} does not delay requests to others`, async (t) => {
 		const fetch = await createFetching(t, { limits: few });
 		const silent = await start(t as never);
 		const healthy = await answering(t, (response) => json(response, {}));
-		// far longer than the others take on a busy machine
+		// far longer than the others take, even on a busy machine
 		const timeoutMilliseconds = 6_000;
 		const errors: unknown[] = [];
 		const asked = Array.from({ length: 75 }, () =>
@@ -56,7 +56,7 @@ for (const [kind, start] of [
 			assert.match(String(error), new RegExp(`127.0.0.1:${silent.port}`));
 		}
 		await eventually("all have ended", () => silent.open() === 0);
-		// it is known to be slow now, and gets a few places only, each of them again and again
+		// it now counts as slow, and gets only a few places, which are reused
 		const again = Array.from({ length: 40 }, () =>
 			fetch(silent.port, { timeoutMilliseconds: 300 }).catch((error) => error),
 		);
@@ -67,7 +67,7 @@ for (const [kind, start] of [
 			assert.ok(isLate(error) || isBusy(error), String(error));
 	});
 
-it("a hop that answers again gets all its places back", async (t) => {
+it("a hop gets all its places back when it answers again", async (t) => {
 	const fetch = await createFetching(t, {
 		limits: { ...usual, eachSlow: 1 },
 	});
@@ -78,7 +78,7 @@ it("a hop that answers again gets all its places back", async (t) => {
 	await assert.rejects(fetch(server.port, { timeoutMilliseconds: 50 }), isLate);
 	isSilent = false;
 	assert.equal((await fetch(server.port)).status, 200);
-	// with one place they would take ten seconds
+	// with a single place they would take ten seconds
 	const many = await Promise.all(
 		Array.from({ length: 20 }, () =>
 			fetch(server.port, { timeoutMilliseconds: 8_000 }),
@@ -87,7 +87,7 @@ it("a hop that answers again gets all its places back", async (t) => {
 	assert.ok(many.every(({ status }) => status === 200));
 });
 
-it("a nested request does not wait for a place: it may be waited for itself", async (t) => {
+it("a nested request does not wait for a place, as another request may be waiting for it", async (t) => {
 	const fetch = await createFetching(t, { limits: { ...usual, each: 2 } });
 	const silent = await answering(t, () => {});
 	const client = new AbortController();
@@ -101,7 +101,7 @@ it("a nested request does not wait for a place: it may be waited for itself", as
 	await Promise.all(waiting);
 });
 
-it("over the limit for all, any hop waits for a place, and is busy when there is none in time", async (t) => {
+it("above the total limit, requests to any hop wait for a place, and are busy if there is none in time", async (t) => {
 	const fetch = await createFetching(t, {
 		limits: { ...usual, each: 2, all: 3 },
 	});
@@ -126,7 +126,7 @@ it("over the limit for all, any hop waits for a place, and is busy when there is
 	assert.equal((await patient).status, 200);
 });
 
-it("an answer waits for memory, and gives up with what keeps it from that", async (t) => {
+it("an answer waits for memory, and fails with the error of reserve", async (t) => {
 	const fetch = await createFetching(t);
 	const large = await answering(t, (response) =>
 		json(response, { text: "x".repeat(300_000) }),
@@ -144,7 +144,7 @@ it("an answer waits for memory, and gives up with what keeps it from that", asyn
 	await eventually("its connection has ended", () => large.open() <= 1);
 });
 
-it("a caller that gives up closes its connection", async (t) => {
+it("an aborted request closes its connection", async (t) => {
 	const fetch = await createFetching(t);
 	for (const server of [
 		await answering(t, () => {}),
@@ -161,7 +161,7 @@ it("a caller that gives up closes its connection", async (t) => {
 	}
 });
 
-it("requests that wait for a connection get one when it is free", async (t) => {
+it("requests waiting for a connection get one when it is free", async (t) => {
 	const fetch = await createFetching(t);
 	const server = await answering(t, (response) => {
 		setTimeout(json, 100, response, {});

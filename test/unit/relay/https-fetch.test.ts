@@ -5,7 +5,7 @@ import { answering, json } from "../../support/next-hop.ts";
 
 const megabyte = Buffer.alloc(1 << 20, "\xff\x00a", "latin1");
 
-it("gives status, type and body as they come, byte for byte", async (t) => {
+it("returns status, type and body unchanged, byte for byte", async (t) => {
 	const fetch = await createFetching(t);
 	for (const [status, type, body] of [
 		[200, "application/json; charset=UTF-8", Buffer.from("{}")],
@@ -30,7 +30,7 @@ it("gives status, type and body as they come, byte for byte", async (t) => {
 	}
 });
 
-it("sends method, path, headers and body as they are", async (t) => {
+it("sends method, path, headers and body unchanged", async (t) => {
 	const fetch = await createFetching(t);
 	const server = await answering(t, (response) => json(response, {}));
 	for (const body of [Buffer.alloc(0), Buffer.from("{ }\n"), megabyte]) {
@@ -65,7 +65,7 @@ it("keeps connections, and resumes TLS sessions on new ones", async (t) => {
 	assert.ok(resumed.slice(10).includes(true), "no session was resumed");
 });
 
-it("asks over IPv6, its address in brackets in Host", async (t) => {
+it("works over IPv6, with the address in brackets in Host", async (t) => {
 	const fetch = await createFetching(t);
 	const start = () =>
 		answering(t, (response) => json(response, {}), { host: "::1" });
@@ -75,7 +75,7 @@ it("asks over IPv6, its address in brackets in Host", async (t) => {
 	assert.equal(server.arrived[0]?.headers.host, `[::1]:${server.port}`);
 });
 
-it("names: SNI is sent for them, and not for addresses", async (t) => {
+it("sends SNI for names, and not for addresses", async (t) => {
 	const fetch = await createFetching(t);
 	const names: string[] = [];
 	const server = await answering(t, (response) => json(response, {}), {

@@ -35,7 +35,7 @@ const pinned = (port: number, certificate: string) => {
 	return trusting({ pins: [`127.0.0.1:${port}=${fingerprint256}`] });
 };
 
-/** Refused by the trust, before the server has a byte of a request. */
+/** Expects a refusal before the server gets any byte of a request. */
 async function refused(
 	server: TlsNextHop,
 	asked: Promise<unknown>,
@@ -52,7 +52,7 @@ async function refused(
 	assert.deepEqual(server.arrived, []);
 }
 
-it("a CA file: the certificate that it holds, and no other", async (t) => {
+it("a CA file: accepts the certificate in it, and no other", async (t) => {
 	const server = await start(t);
 	const right = await trusting({
 		caFile: await fileWith(t, server.certificate),
@@ -69,7 +69,7 @@ it("a CA file: the certificate that it holds, and no other", async (t) => {
 	assert.equal((await fetch(server.port)).status, 200);
 });
 
-it("a CA file: an expired certificate, and one of another name", async (t) => {
+it("a CA file: refuses an expired certificate, and one for another name", async (t) => {
 	const of = (names: string[], now: Date) =>
 		createSelfSigned({ commonName: "x", names, now, days: 30 });
 	for (const [pair, reason] of [
@@ -86,7 +86,7 @@ it("a CA file: an expired certificate, and one of another name", async (t) => {
 	}
 });
 
-it("unverified: expired, another name, self-signed, all the same", async (t) => {
+it("unverified: accepts expired certificates, other names, self-signed ones", async (t) => {
 	const now = new Date("2020-01-01");
 	const pair = createSelfSigned({
 		commonName: "x",
@@ -99,7 +99,7 @@ it("unverified: expired, another name, self-signed, all the same", async (t) => 
 	assert.equal((await fetch(server.port)).status, 200);
 });
 
-it("a pinned fingerprint: another certificate gets not a byte", async (t) => {
+it("a pinned fingerprint: sends no byte to another certificate", async (t) => {
 	const server = await start(t);
 	const other = await pinned(server.port, createPair().certificate);
 	const fetch = await createFetching(t, { trust: other });
@@ -112,7 +112,7 @@ it("a pinned fingerprint: another certificate gets not a byte", async (t) => {
 		);
 });
 
-it("a pinned fingerprint: the right one, on every new connection", async (t) => {
+it("a pinned fingerprint: checks every new connection", async (t) => {
 	for (const maxVersion of ["TLSv1.2", "TLSv1.3"]) {
 		const resumed: boolean[] = [];
 		const pair = createPair();
@@ -137,12 +137,12 @@ it("a pinned fingerprint: the right one, on every new connection", async (t) => 
 			assert.ok(server.arrived.at(-1)?.body.equals(body));
 		}
 		assert.equal(server.accepted(), 5);
-		// of a resumed session Node does not give the certificate
+		// Node does not expose the certificate of a resumed session
 		assert.ok(!resumed.includes(true), maxVersion);
 	}
 });
 
-it("a pinned fingerprint stands in the place of the CA, for that hop only", async (t) => {
+it("a pinned fingerprint replaces the CA, only for that hop", async (t) => {
 	const [one, other] = [await start(t), await start(t)];
 	const caFile = await fileWith(t, createPair().certificate);
 	const { fingerprint256 } = new X509Certificate(one.certificate);
@@ -153,7 +153,7 @@ it("a pinned fingerprint stands in the place of the CA, for that hop only", asyn
 	await refused(other, fetch(other.port), /not trusted|not signed/);
 });
 
-it("a pinned hop: at most 64 connections, too, kept and used again", async (t) => {
+it("a pinned hop: also at most 64 connections, kept and reused", async (t) => {
 	const pair = createPair();
 	const server = await answering(
 		t,
@@ -168,7 +168,7 @@ it("a pinned hop: at most 64 connections, too, kept and used again", async (t) =
 	assert.ok(server.accepted() <= 64, `${server.accepted()} connections`);
 });
 
-it("a pinned hop that does not speak: its connection ends with the time limit", async (t) => {
+it("a silent pinned hop: its connection ends at the time limit", async (t) => {
 	const silent = await listening(t, (socket) => socket.resume());
 	const trust = await pinned(silent.port, createPair().certificate);
 	const fetch = await createFetching(t, { trust });
@@ -181,7 +181,7 @@ it("a pinned hop that does not speak: its connection ends with the time limit", 
 	await assert.rejects(fetch(silent.port), /connection refused/);
 });
 
-it("a client certificate: shown to a server that asks for it", async (t) => {
+it("a client certificate: sent to a server that requests it", async (t) => {
 	const own = createPair();
 	const server = await start(t, createPair(), {
 		requestCert: true,

@@ -8,7 +8,7 @@ import {
 
 type Found = Parameters<Resolve>[1];
 
-/** A resolver that answers when the test says so, and a clock of its own. */
+/** A resolver that answers when the test says so, and a clock that the test sets. */
 function setUp(limits = { max: 4, maxDoubtful: 2 }) {
 	const asked: string[] = [];
 	const open = new Map<string, Found>();
@@ -50,7 +50,7 @@ function setUp(limits = { max: 4, maxDoubtful: 2 }) {
 	};
 }
 
-test("all who ask for a name at once share one look-up", async () => {
+test("concurrent requests for a name share one look-up", async () => {
 	const { ask, answer, asked } = setUp();
 	const all = [ask("web01"), ask("web01"), ask("web01", 6)];
 	answer("web01", "192.0.2.1", "2001:db8::1");
@@ -65,7 +65,7 @@ test("all who ask for a name at once share one look-up", async () => {
 	assert.equal(await again, "192.0.2.2/4", "what was found is not kept");
 });
 
-test("one address where one is wanted, and none of the wanted family", async () => {
+test("returns one address if one is wanted; fails if none has the wanted family", async () => {
 	const { ask, first, answer } = setUp();
 	const one = first("web01");
 	const none = ask("web01", 6);
@@ -74,7 +74,7 @@ test("one address where one is wanted, and none of the wanted family", async () 
 	assert.equal(await none, "ENOTFOUND");
 });
 
-test("a failure is answered again for five seconds", async () => {
+test("caches a failure for five seconds", async () => {
 	const { ask, fail, asked, wait } = setUp();
 	const before = ask("dead");
 	fail("dead");
@@ -89,7 +89,7 @@ test("a failure is answered again for five seconds", async () => {
 	assert.deepEqual(asked, ["dead", "dead"]);
 });
 
-test("names that failed before leave room for others", async () => {
+test("names that failed before leave look-ups for others", async () => {
 	const { ask, fail, answer, asked, wait } = setUp();
 	const dead = ["dead1", "dead2", "dead3", "dead4"];
 	const failed = dead.map((host) => ask(host));
@@ -102,7 +102,7 @@ test("names that failed before leave room for others", async () => {
 	assert.deepEqual(asked.slice(6), ["web01", "web02"]);
 	answer("web01", "192.0.2.1");
 	assert.equal(await good[0], "192.0.2.1/4");
-	// not one of the dead names
+	// none of the dead names
 	assert.deepEqual(asked.slice(8), ["web03"]);
 	fail("dead1");
 	assert.deepEqual(asked.slice(9), ["dead3"]);

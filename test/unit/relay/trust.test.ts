@@ -14,14 +14,14 @@ const hex = "ab".repeat(32);
 const colons = hex.toUpperCase().replace(/(..)(?!$)/g, "$1:");
 
 describe("trust", () => {
-	it("nothing set: nothing is verified", async () => {
+	it("nothing is verified by default", async () => {
 		const trust = await trusting();
 		assert.ok(trust.isUnverified);
 		assert.deepEqual(trust.tls, { ca: [], rejectUnauthorized: false });
 		assert.equal(trust.fingerprint({ host: "h", port: 6777 }), undefined);
 	});
 
-	it("pins: of a host and port, however they are spelt", async () => {
+	it("pins apply to host and port, in any spelling", async () => {
 		const pair = new X509Certificate(createPair().certificate);
 		const trust = await trusting({
 			pins: [
@@ -40,13 +40,13 @@ describe("trust", () => {
 		assert.equal(at("::1", 6777), pair.fingerprint256);
 	});
 
-	it("a pin holds in any letter case of the name", async () => {
+	it("pins ignore the letter case of names", async () => {
 		const trust = await trusting({ pins: [`Web01=${hex}`] });
 		for (const text of ["Web01", "web01", "WEB01:6777", "web01."])
 			assert.equal(trust.fingerprint(hop(text)), colons, text);
 	});
 
-	it("a pin holds for every spelling of an address", async () => {
+	it("pins apply to every spelling of an address", async () => {
 		const trust = await trusting({
 			pins: [`[::1]:1=${hex}`, `127.0.0.1:1=${hex}`],
 		});
@@ -60,7 +60,7 @@ describe("trust", () => {
 			assert.equal(trust.fingerprint(hop(text)), colons, text);
 	});
 
-	it("what is no pin is named", async () => {
+	it("names invalid pins", async () => {
 		for (const bad of ["", "h", `=${hex}`, `h=${hex}0`, "h=", `h:0=${hex}`]) {
 			assert.match(badPins([bad]) ?? "", /^not HOST\[:PORT\]=SHA256: /, bad);
 			await assert.rejects(trusting({ pins: [bad] }), TrustError);
@@ -68,7 +68,7 @@ describe("trust", () => {
 		assert.equal(badPins([`h=${hex}`]), undefined);
 	});
 
-	it("files: what cannot be used is named with its setting", async (t) => {
+	it("names unusable files with their setting", async (t) => {
 		const directory = await temporaryDirectory(t);
 		const file = (name: string) => join(directory, name);
 		const pair = createPair();
@@ -91,7 +91,7 @@ describe("trust", () => {
 		assert.equal(String(trust.tls.cert), pair.certificate);
 	});
 
-	it("files that TLS cannot use are named at the start, not at the first request", async (t) => {
+	it("names files that TLS cannot use at startup, not at the first request", async (t) => {
 		const directory = await temporaryDirectory(t);
 		const put = async (name: string, text: string) => {
 			await writeFile(join(directory, name), text);

@@ -29,7 +29,7 @@ import { eventually } from "../../support/eventually.ts";
 import { hangingFiles } from "../../support/hanging-files.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-// a key that others can read is logged
+// mode 0600, as a key that others can read is logged
 process.umask(0o077);
 
 const start = Date.parse("2026-11-22T12:00:00Z");
@@ -38,7 +38,7 @@ const day = 86_400_000;
 const made = (commonName: string, days = 3650, at = start) =>
 	createSelfSigned({ commonName, names: [], now: new Date(at), days });
 
-/** One timer at a time, which fires when a test says so. */
+/** A single timer that fires when a test says so. */
 function handTimers() {
 	let waiting: { callback: () => void; milliseconds: number } | undefined;
 	let isSet = () => {};
@@ -68,13 +68,13 @@ function handTimers() {
 }
 
 interface Options {
-	/** Of the pair that is there first. */
+	/** Options of the first pair. */
 	days?: number;
-	/** Called before a pair counts as put in force. */
+	/** Called before a pair is used. */
 	beforeUse?: () => void;
-	/** After so long without an answer the files hang; 5 s unless given. */
+	/** How long until files without an answer count as hanging; 5 s by default. */
 	lateMilliseconds?: number;
-	/** Contents of a passphrase file; none without. */
+	/** Contents of the passphrase file; no file if undefined. */
 	passphrase?: string;
 }
 
@@ -106,12 +106,12 @@ async function keep(t: TestContext, options: Options = {}) {
 	const keeper = createKeyPairKeeper({
 		files: {
 			...files,
-			// loadKeyPair asks for this first,
+			// loadKeyPair reads this first,
 			get certificateFile() {
 				readings.begun += 1;
 				return files.certificateFile;
 			},
-			// and for this when it has read certificate and key
+			// and this after certificate and key
 			get passphrase() {
 				readings.onRead();
 				return undefined;
@@ -134,7 +134,7 @@ async function keep(t: TestContext, options: Options = {}) {
 	t.after(() => keeper.stop());
 	keeper.start();
 	readings.begun = 0;
-	/** What was logged since the last call, shortened: no directory, no fingerprints. */
+	/** Lines since the last call, without directories and fingerprints. */
 	const news = () =>
 		lines
 			.splice(0)
@@ -143,7 +143,7 @@ async function keep(t: TestContext, options: Options = {}) {
 					.replaceAll(`${directory}/`, "")
 					.replace(/, SHA-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}$/, ", SHA-256"),
 			);
-	/** So many looks at the files. */
+	/** Polls the files this many times. */
 	const look = async (times = 1) => {
 		for (let n = 0; n < times; n++) await fire();
 	};
@@ -157,7 +157,7 @@ async function keep(t: TestContext, options: Options = {}) {
 const until = "expires on 2036-11-19T12:00:00.000Z, SHA-256";
 const stays = `the old one stays in use: CN=first, ${until}`;
 
-test("nothing has changed: nothing is said and nothing done", async (t) => {
+test("does and logs nothing if nothing has changed", async (t) => {
 	const { keeper, look, news, subjects, waiting } = await keep(t);
 	const before = keeper.current();
 	assert.equal(waiting(), 60_000);
@@ -168,7 +168,7 @@ test("nothing has changed: nothing is said and nothing done", async (t) => {
 	assert.equal(keeper.problem, undefined);
 });
 
-test("a change is in force once the look after the one that saw it finds nothing new", async (t) => {
+test("uses a change once the next poll finds no further change", async (t) => {
 	const { keeper, write, look, news, subjects } = await keep(t);
 	await look(2);
 	await write(made("second"));
@@ -186,14 +186,14 @@ test("a change is in force once the look after the one that saw it finds nothing
 	assert.deepEqual(news(), []);
 });
 
-test("a change between the start's reading and the first look is not missed", async (t) => {
+test("does not miss a change between the reading at startup and the first poll", async (t) => {
 	const { write, look, subjects } = await keep(t);
 	await write(made("second"));
 	await look(2);
 	assert.deepEqual(subjects(), ["CN=second"]);
 });
 
-test("a replacement seen half done is no error", async (t) => {
+test("a half-done replacement is not an error", async (t) => {
 	const { keeper, files, look, news, subjects } = await keep(t);
 	const next = made("second");
 	await look(2);
@@ -212,7 +212,7 @@ test("a replacement seen half done is no error", async (t) => {
 	assert.equal(news().length, 1);
 });
 
-test("what cannot be used is said once for each change, and the old pair stays", async (t) => {
+test("reports an unusable pair once for each change, and keeps the old one", async (t) => {
 	const { keeper, files, file, write, first, look, news, subjects } =
 		await keep(t);
 	const before = keeper.current();
@@ -222,7 +222,7 @@ test("what cannot be used is said once for each change, and the old pair stays",
 			() => writeFile(files.privateKeyFile, made("stranger").privateKey),
 			"private key agent.key: does not belong to the (first) certificate in agent.pub",
 		],
-		// another stranger: the same words again, because the files have changed
+		// another foreign key: the same text again, because the files have changed
 		[
 			() => writeFile(files.privateKeyFile, made("stranger").privateKey),
 			"private key agent.key: does not belong to the (first) certificate in agent.pub",
@@ -263,7 +263,7 @@ test("what cannot be used is said once for each change, and the old pair stays",
 	assert.deepEqual(subjects(), ["CN=second"]);
 });
 
-test("files that hang are asked for once and named once; the old pair stays, and its end is warned of", async (t) => {
+test("asks for hanging files once and names them once; keeps the old pair, and warns of its expiry", async (t) => {
 	const { keeper, clock, file, write, look, news, subjects, asked, hang } =
 		await keep(t, { days: 10, lateMilliseconds: 300 });
 	await look(2);
@@ -279,7 +279,7 @@ test("files that hang are asked for once and named once; the old pair stays, and
 		said ?? "",
 		/^error agent\.pub: the file system does not answer; the old one stays in use: CN=first, /,
 	);
-	// a reload always says what it found
+	// a reload always logs its result
 	assert.equal(again, said);
 	assert.deepEqual(more, []);
 	clock.now += day;
@@ -314,7 +314,7 @@ test("a new pair after a bad one ends the problem", async (t) => {
 	assert.equal(news().length, 2);
 });
 
-test("files that were only touched or written again change nothing", async (t) => {
+test("files that were only touched or rewritten change nothing", async (t) => {
 	const { write, first, look, news, subjects } = await keep(t);
 	await look(2);
 	await write(first);
@@ -323,7 +323,7 @@ test("files that were only touched or written again change nothing", async (t) =
 	assert.deepEqual(subjects(), []);
 });
 
-test("a link that leads elsewhere is a change: Kubernetes, certbot", async (t) => {
+test("a link to another file is a change: Kubernetes, certbot", async (t) => {
 	const { file, files, write, first, look, subjects } = await keep(t);
 	await mkdir(file("one"));
 	await mkdir(file("two"));
@@ -351,7 +351,7 @@ test("a link that leads elsewhere is a change: Kubernetes, certbot", async (t) =
 	assert.deepEqual(subjects(), ["CN=second", "CN=third"]);
 });
 
-test("the passphrase file is looked at too", async (t) => {
+test("polls the passphrase file too", async (t) => {
 	const { file, files, look, news, subjects, keeper } = await keep(t, {
 		passphrase: "secret\n",
 	});
@@ -373,7 +373,7 @@ test("the passphrase file is looked at too", async (t) => {
 	assert.equal(keeper.current().passphrase, "new secret");
 });
 
-test("a reload reads at once and always says what it found", async (t) => {
+test("a reload reads at once and always logs its result", async (t) => {
 	const { keeper, files, write, look, news, subjects } = await keep(t);
 	await keeper.reload();
 	assert.deepEqual(news(), [
@@ -387,7 +387,7 @@ test("a reload reads at once and always says what it found", async (t) => {
 		await keeper.reload();
 		assert.deepEqual(news(), [`error ${reason}; ${stays}`]);
 	}
-	// the watch does not say it again
+	// polling does not log it again
 	await look(3);
 	assert.deepEqual(news(), []);
 	await write(next);
@@ -402,7 +402,7 @@ test("a reload reads at once and always says what it found", async (t) => {
 	assert.deepEqual(subjects(), ["CN=second"]);
 });
 
-test("overlapping reloads run in turn", async (t) => {
+test("overlapping reloads run one after the other", async (t) => {
 	const { keeper, write, news, subjects, readings } = await keep(t);
 	await write(made("second"));
 	const logged: string[] = [];
@@ -419,7 +419,7 @@ test("overlapping reloads run in turn", async (t) => {
 	for (const line of more) assert.match(line, /: unchanged: /);
 });
 
-test("files are read when they have changed, and once more after a reload", async (t) => {
+test("reads files when they have changed, and once more after a reload", async (t) => {
 	const { keeper, files, look, readings } = await keep(t);
 	const readingsOf = async (looks: number) => {
 		readings.begun = 0;
@@ -431,13 +431,13 @@ test("files are read when they have changed, and once more after a reload", asyn
 	await keeper.reload();
 	assert.equal(await readingsOf(5), 1);
 	assert.equal(await readingsOf(5), 0);
-	// its cause may go without a trace in the files
+	// its cause may end without a change of the files
 	await rm(files.certificateFile);
 	await look();
 	assert.equal(await readingsOf(5), 5);
 });
 
-test("files that change while they are read do not count", async (t) => {
+test("ignores files that change while they are read", async (t) => {
 	const { files, write, first, look, news, subjects, readings } = await keep(t);
 	await write(made("second"));
 	readings.onRead = () => {
@@ -451,7 +451,7 @@ test("files that change while they are read do not count", async (t) => {
 	assert.deepEqual(news(), []);
 });
 
-test("a change that leaves size and time as they were is a change", async (t) => {
+test("detects a change that keeps size and time", async (t) => {
 	const { files, first, look, news } = await keep(t);
 	const time = new Date(start);
 	await utimes(files.privateKeyFile, time, time);
@@ -462,7 +462,7 @@ test("a change that leaves size and time as they were is a change", async (t) =>
 	assert.match(news()[0] ?? "", /no PEM private key/);
 });
 
-test("a pair that the server does not take is a problem, and is tried again", async (t) => {
+test("reports a pair that the server rejects, and tries it again", async (t) => {
 	let isWilling = false;
 	const { keeper, write, look, news, subjects } = await keep(t, {
 		beforeUse: () => {
@@ -482,7 +482,7 @@ test("a pair that the server does not take is a problem, and is tried again", as
 	assert.equal(keeper.problem, undefined);
 });
 
-test("a pair that has expired or is not valid yet is taken, with a warning", async (t) => {
+test("uses a pair that has expired or is not valid yet, with a warning", async (t) => {
 	const { write, look, news, subjects, keeper } = await keep(t);
 	await write(made("old", 1, start - 5 * day));
 	await look(2);
@@ -499,7 +499,7 @@ test("a pair that has expired or is not valid yet is taken, with a warning", asy
 	assert.deepEqual(subjects(), ["CN=old", "CN=early"]);
 });
 
-test("a pair that expires soon is warned of once a day, until it is replaced", async (t) => {
+test("warns of a pair that expires soon once a day, until it is replaced", async (t) => {
 	const { write, clock, look, news } = await keep(t, { days: 32 });
 	const daily = async () => {
 		clock.now += day;
@@ -518,14 +518,14 @@ test("a pair that expires soon is warned of once a day, until it is replaced", a
 	]);
 	await write(made("second", 10, clock.now));
 	assert.deepEqual(await daily(), [
-		// seen, but not settled yet
+		// noticed, but not used yet
 		"warning certificate CN=first: expired on 2026-12-24T12:00:00.000Z",
 		"info certificate agent.pub: in force from now: CN=second, expires on 2027-01-04T12:00:00.000Z, SHA-256",
 		"warning certificate CN=second: expires in 9 days, on 2027-01-04T12:00:00.000Z",
 	]);
 });
 
-test("a stopped keeper looks no more, and what it was reading counts for nothing", async (t) => {
+test("a stopped keeper no longer polls, and ignores the reading in progress", async (t) => {
 	const { keeper, write, news, subjects, waiting } = await keep(t);
 	await write(made("second"));
 	const reading = keeper.reload();
@@ -537,7 +537,7 @@ test("a stopped keeper looks no more, and what it was reading counts for nothing
 	assert.deepEqual(subjects(), []);
 });
 
-test("a server goes over to the new pair, connections that are there stay", async (t) => {
+test("a server uses the new pair, and keeps open connections", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const files = {
 		certificateFile: join(directory, "agent.pub"),

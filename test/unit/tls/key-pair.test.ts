@@ -39,7 +39,7 @@ async function refused(pair: Promise<unknown>, message: string | RegExp) {
 	});
 }
 
-/** A directory with a self-signed pair `web.pem`, `web.key`, no openssl needed. */
+/** A directory with a self-signed pair `web.pem`, `web.key`; needs no openssl. */
 async function pairFiles(t: TestContext) {
 	const directory = await temporaryDirectory(t);
 	const file = (name: string) => join(directory, name);
@@ -77,7 +77,7 @@ function opensslTest(
 const certify = (key: string, certificate: string) =>
 	`req -x509 -new -key ${key} -passin pass:secret -subj /O=example/CN=web1 -days 90 -out ${certificate}`;
 
-test("a pair is read with what people want to know about it", async (t) => {
+test("reads a pair and its subject, dates and fingerprint", async (t) => {
 	const { made, files } = await pairFiles(t);
 	assert.deepEqual(await loadKeyPair(files), {
 		certificate: Buffer.from(made.certificate),
@@ -234,7 +234,7 @@ for (const [kind, line, message] of unsupported)
 		},
 	);
 
-test("missing and unreadable files are named", async (t) => {
+test("names missing and unreadable files", async (t) => {
 	const { file, files, directory } = await pairFiles(t);
 	const none = file("none");
 	await refused(
@@ -261,7 +261,7 @@ test("missing and unreadable files are named", async (t) => {
 	);
 });
 
-test("files with the wrong contents are named", async (t) => {
+test("names files with the wrong contents", async (t) => {
 	const { file, files, made } = await pairFiles(t);
 	const { certificateFile, privateKeyFile } = files;
 	await refused(
@@ -307,7 +307,7 @@ test("files with the wrong contents are named", async (t) => {
 	);
 });
 
-test("a certificate that expires, has expired or is not valid yet gives a warning", () => {
+test("warns of a certificate that expires, has expired or is not valid yet", () => {
 	const warning = (from: string, to: string) =>
 		validityWarning(
 			{
@@ -333,7 +333,7 @@ test("a certificate that expires, has expired or is not valid yet gives a warnin
 	assert.equal(warning("2026-11-22T12:00Z", "2027-11-22T12:00Z"), undefined);
 });
 
-test("a pair is made where there is none: key 0600, in directories made as needed", async (t) => {
+test("creates a pair if there is none: key 0600, directories as needed", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const certificateFile = join(directory, "a/b/agent.pub");
 	const privateKeyFile = join(directory, "c/agent.key");
@@ -359,13 +359,13 @@ test("a pair is made where there is none: key 0600, in directories made as neede
 	assert.equal(certificate.checkHost("example.com"), undefined);
 });
 
-test("a pair that exists is left alone", async (t) => {
+test("leaves an existing pair alone", async (t) => {
 	const { files, made } = await pairFiles(t);
 	assert.equal(await createKeyPairFiles({ ...files, now }), undefined);
 	assert.equal(await readFile(files.privateKeyFile, "utf8"), made.privateKey);
 });
 
-test("one file without the other is an error that names the missing one", async (t) => {
+test("one file without the other is an error that names the missing file", async (t) => {
 	const { file, files, directory } = await pairFiles(t);
 	const missing = file("missing");
 	await refused(
@@ -379,7 +379,7 @@ test("one file without the other is an error that names the missing one", async 
 	assert.deepEqual(await readdir(directory), ["web.key", "web.pem"]);
 });
 
-test("a symbolic link to nowhere is not followed, and no key stays without its certificate", async (t) => {
+test("does not follow a dangling link, and leaves no key without its certificate", async (t) => {
 	const directory = await temporaryDirectory(t);
 	await mkdir(join(directory, "target"));
 	const link = join(directory, "link");
@@ -397,7 +397,7 @@ test("a symbolic link to nowhere is not followed, and no key stays without its c
 	assert.deepEqual(await readdir(join(directory, "target")), []);
 });
 
-test("tlsOptions has all that a server or setSecureContext needs, and no empty passphrase", async (t) => {
+test("tlsOptions has everything for a server or setSecureContext, and no empty passphrase", async (t) => {
 	const pair = await loadKeyPair((await pairFiles(t)).files);
 	const options = tlsOptions(pair);
 	assert.equal("passphrase" in options, false);

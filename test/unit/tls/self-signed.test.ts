@@ -13,7 +13,7 @@ import { temporaryDirectory } from "../../support/temporary.ts";
 
 const run = promisify(execFile);
 
-/** Runs a program; undefined and a skipped test when it is not installed. */
+/** Runs a program; if it is not installed, skips the test and returns undefined. */
 async function peer(t: TestContext, program: string, ...words: string[]) {
 	try {
 		return (await run(program, words)).stdout;
@@ -83,7 +83,7 @@ test("serial numbers and keys differ", () => {
 	assert.notEqual(one.fingerprint256, other.fingerprint256);
 });
 
-test("it is valid from an hour ago, for ten years or as many days as asked", () => {
+test("it is valid from an hour ago, for ten years or the given days", () => {
 	assert.equal(certificateOf({}).validFrom, "Nov 22 11:00:00 2026 GMT");
 	assert.equal(certificateOf({}).validTo, "Nov 19 12:00:00 2036 GMT");
 	assert.equal(certificateOf({ days: 1 }).validTo, "Nov 23 12:00:00 2026 GMT");
@@ -98,7 +98,7 @@ test("dates are UTCTime until 2049 and GeneralizedTime from 2050 on (RFC 5280 4.
 	assert.ok(across.includes("\x17\x0d491231110000Z\x18\x0f20500101120000Z"));
 });
 
-test("it can be made without names, with a long common name and with very many names", () => {
+test("it can be created without names, with a long common name and with very many names", () => {
 	assert.equal(certificateOf({ names: [] }).subjectAltName, undefined);
 	assert.equal(
 		certificateOf({ commonName: "x".repeat(65) }).subject,
@@ -112,7 +112,7 @@ test("it can be made without names, with a long common name and with very many n
 	);
 });
 
-test("what is no name or address is refused", () => {
+test("refuses invalid names and addresses", () => {
 	for (const name of ["", "a b", "a\0b", "wéb", "fe80::1%eth0", "a:b"])
 		assert.throws(
 			() => createSelfSigned({ commonName: "web1", names: [name], now }),
@@ -120,7 +120,7 @@ test("what is no name or address is refused", () => {
 		);
 });
 
-test("openssl verifies it with itself, strictly, as a server's certificate", async (t) => {
+test("openssl verifies it against itself, strictly, as a server's certificate", async (t) => {
 	const file = join(await temporaryDirectory(t), "self.pem");
 	const pair = createSelfSigned({ commonName: "web1", names, now: new Date() });
 	await writeFile(file, pair.certificate);
@@ -156,7 +156,7 @@ async function selfSignedServer(t: TestContext) {
 	return { pair, port: (server.address() as AddressInfo).port };
 }
 
-test("node trusts it as its own authority, by name and by address, and no other pair", async (t) => {
+test("Node trusts it as its own authority, by name and by address, and no other pair", async (t) => {
 	const { pair, port } = await selfSignedServer(t);
 	const other = createSelfSigned({
 		commonName: "web1",
