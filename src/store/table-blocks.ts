@@ -24,7 +24,7 @@ export interface TableDamage {
 	part: TablePart;
 	/** What is wrong, with the byte offset. */
 	reason: string;
-	/** Byte offset of the block's type; undefined if the block is not within the table. */
+	/** Byte offset of the block's type; undefined if the block's position is not known for sure. */
 	typeAt: number | undefined;
 }
 
@@ -210,7 +210,13 @@ async function* damagedParts(table: TableFile): AsyncGenerator<TableDamage> {
 		if (!isPadded)
 			yield { part: "footer", reason: footerDamage, typeAt: undefined };
 		yield* of(pointedTo(index, "index"), "data");
-		yield* of(pointedTo(metaindex, "metaindex"), "filter");
+		// the footer has no checksum: where its position is wrong, an intact block may be there
+		const isBeforeIndex =
+			metaindex.offset + metaindex.size + trailerBytes === index.offset;
+		for await (const damage of of(pointedTo(metaindex, "metaindex"), "filter"))
+			yield damage.part === "metaindex" && !isBeforeIndex
+				? { ...damage, typeAt: undefined }
+				: damage;
 	} catch (error) {
 		if (!(error instanceof DamagedPart)) throw error;
 		yield error.damage;

@@ -225,6 +225,36 @@ for (const place of places)
 		assert.equal(copies().length, 1);
 	});
 
+test("a wrong position in a table's footer does not make the repair damage an intact block", async (t) => {
+	const { database, directory, lines } = await opened(t);
+	const rows = Array.from({ length: 60 }, (_, row) => ({
+		put: `m-${2000 + row}`,
+		value: randomBytes(2500).toString("base64"),
+	}));
+	await database.write(rows);
+	await database.compact();
+	const [table = ""] = tablesIn(directory);
+	const bytes = readFileSync(table);
+	// the metaindex's offset, a varint of three bytes: now in the last data block
+	const offset = new Fields(bytes.subarray(-48)).number() - 5000;
+	assert.ok(offset > 16_384 && offset < 2_097_152);
+	const varint = [offset & 127, (offset >> 7) & 127, offset >> 14];
+	const file = openSync(table, "r+");
+	writeSync(
+		file,
+		Buffer.of((varint[0] ?? 0) | 128, (varint[1] ?? 0) | 128, varint[2] ?? 0),
+		0,
+		3,
+		bytes.length - 48,
+	);
+	closeSync(file);
+	await database.checkTables();
+	assert.match(lines[0] ?? "", /the store is damaged .*metaindex/);
+	for (const { put, value } of rows)
+		assert.equal(String(await database.read(put)), value, put);
+	assert.equal(database.damages.count, 1);
+});
+
 for (const [when, isKnown] of [
 	["the first opening", false],
 	["the check of a running store", true],
