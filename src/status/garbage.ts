@@ -1,6 +1,6 @@
 import { constants, PerformanceObserver } from "node:perf_hooks";
 
-/** One stop of the program for its garbage, as Node reports it; times in milliseconds of `performance.now()`. */
+/** One garbage collection pause as reported by Node, in milliseconds of `performance.now()`. */
 export interface GarbageStop {
 	readonly startTime: number;
 	readonly duration: number;
@@ -8,29 +8,31 @@ export interface GarbageStop {
 	readonly detail?: unknown;
 }
 
-/** What tells of the stops: shortly after them, once the event loop turns. */
+/** Reports pauses shortly after they happened, once the event loop turns. */
 type ObserveGarbage = (report: (stops: GarbageStop[]) => void) => {
-	/** Those that were not reported yet; they are not reported any more. */
+	/** Returns and removes the pauses not reported yet. */
 	takeRecords(): GarbageStop[];
 	disconnect(): void;
 };
 
 /** Collections since the watch began; times in nanoseconds. */
 export interface GarbageFigures {
-	/** Of the young and of the old generation. */
+	/** Collections of the young and the old generation. */
 	count: number;
-	/** Those of them that the program asked for (`gc()`). */
+	/** Those requested by the program with `gc()`. */
 	forced: number;
-	/** Of all stops, also of those that only began a collection. */
+	/** Total of all pauses, including those that only begin a collection. */
 	pauseTotal: number;
-	/** Since 1970, to the millisecond; 0 if there was none. */
+	/** Nanoseconds since 1970, with a resolution of a millisecond; 0 if there was none. */
 	lastEnd: number;
 }
 
-/** Stops that end a collection; the others only begin one of the old generation, or clean up after it. */
+/**
+ * Pauses that end a collection. Others only begin one of the old generation, or clean up after it.
+ */
 const collections: ReadonlySet<number> = new Set([
 	constants.NODE_PERFORMANCE_GC_MINOR,
-	2, // NODE_PERFORMANCE_GC_MINOR_MARK_SWEEP, which Node 20 has no name for
+	2, // NODE_PERFORMANCE_GC_MINOR_MARK_SWEEP, which Node 20 does not name
 	constants.NODE_PERFORMANCE_GC_MAJOR,
 ]);
 
@@ -42,10 +44,10 @@ const observeGarbage: ObserveGarbage = (report) => {
 };
 
 /**
- * Counts garbage collections from now on: Node does not tell of earlier ones. Being told of one costs about 0.1 ms,
- * nearly all of it in Node.
- * @param parts.collected called after each few of them
- * @param parts.clock in milliseconds: since the start of the process, and since 1970
+ * Counts garbage collections from now on; Node does not report earlier ones. Each report costs
+ * about 0.1 ms, nearly all of it in Node.
+ * @param parts.collected called after each group of pauses
+ * @param parts.clock milliseconds since the start of the process, and since 1970
  */
 export function createGarbageWatch({
 	collected = () => {},
@@ -57,7 +59,7 @@ export function createGarbageWatch({
 	clock?: { elapsed(): number; now(): number };
 } = {}): {
 	read(): GarbageFigures;
-	/** Nothing is counted any more. */
+	/** Stops counting. */
 	close(): void;
 } {
 	let count = 0;
@@ -67,7 +69,7 @@ export function createGarbageWatch({
 
 	const enter = (stops: GarbageStop[]) => {
 		if (stops.length === 0) return;
-		// by the wall clock of now: at boot an agent may be there before the time is
+		// use the current wall clock: at boot the agent may start before the clock is set
 		const origin = clock.now() - clock.elapsed();
 		for (const { startTime, duration, detail } of stops) {
 			const { kind = 0, flags = 0 } = detail as {
@@ -76,7 +78,8 @@ export function createGarbageWatch({
 			};
 			pauseTotal += Math.round(duration * 1e6);
 			if (!collections.has(kind)) continue;
-			// a number has no room for nanoseconds since 1970; whole milliseconds it prints as they are
+			// a number cannot hold nanoseconds since 1970 exactly, but whole milliseconds print as they
+			// are
 			lastEnd = Math.round(origin + startTime + duration) * 1e6;
 			count++;
 			if (flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) forced++;

@@ -2,7 +2,7 @@ import { getHeapStatistics } from "node:v8";
 import type { components } from "../../generated/schema.ts";
 import { createGarbageWatch } from "./garbage.ts";
 
-/** What V8 says of its heap, in bytes. */
+/** V8's heap statistics, in bytes. */
 export type HeapFigures = Pick<
 	ReturnType<typeof getHeapStatistics>,
 	| "total_heap_size"
@@ -11,12 +11,12 @@ export type HeapFigures = Pick<
 	| "heap_size_limit"
 	| "malloced_memory"
 > & {
-	/** Node 20, 22 and 24 do not count it. */
+	/** Not counted by Node 20, 22 and 24. */
 	total_allocated_bytes?: number;
 };
 
-/** Figures of Go that V8 has no counterpart for. */
-const NOT_KNOWN = {
+/** Fields of Go without a counterpart in V8. */
+const unknownFields = {
 	Lookups: 0,
 	Mallocs: 0,
 	Frees: 0,
@@ -39,7 +39,7 @@ const NOT_KNOWN = {
 };
 
 /**
- * The figures of GET /status/memory. Garbage collections are those since this was created, which should be early.
+ * Provides GET /status/memory. Garbage collections count from this call on, so make it early.
  * @param parts.uptime seconds since the start of the process
  */
 export function createMemoryStatus({
@@ -57,13 +57,13 @@ export function createMemoryStatus({
 	watchGarbage?: typeof createGarbageWatch;
 } = {}): {
 	read(): components["schemas"]["MemoryStatus"];
-	/** Collections are not counted any more. */
+	/** Stops counting collections. */
 	close(): void;
 } {
 	const first = heapFigures();
 	const isCounted = first.total_allocated_bytes !== undefined;
 	let used = first.used_heap_size;
-	/** All that the heap was ever seen to grow by: what is used at first was allocated too. */
+	/** Total growth of the heap ever seen; memory in use at the start had been allocated too. */
 	let grown = used;
 	const see = (usedNow: number) => {
 		if (usedNow > used) grown += usedNow - used;
@@ -76,14 +76,14 @@ export function createMemoryStatus({
 
 	return {
 		read() {
-			// first the collections: entering them may look at the heap
+			// read the collections first: entering them may look at the heap
 			const { count, forced, pauseTotal, lastEnd } = garbage.read();
 			const heap = heapFigures();
 			const { rss, external, arrayBuffers } = memoryUsage();
 			see(heap.used_heap_size);
 			const inUse = Math.min(heap.total_physical_size, heap.total_heap_size);
 			return {
-				...NOT_KNOWN,
+				...unknownFields,
 				Alloc: heap.used_heap_size,
 				TotalAlloc: heap.total_allocated_bytes ?? grown,
 				Sys: rss,

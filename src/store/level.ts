@@ -1,6 +1,6 @@
-import { type Iterator, Level as Database } from "level";
+import { Level as Database, type Iterator } from "level";
 
-/** What LevelDB has and a browser's storage has not: the types of the package level leave it out. */
+/** Methods of LevelDB that browsers' storage lacks, so the types of the package level omit them. */
 interface LevelDbOnly {
 	approximateSize(from: string, before: string): Promise<number>;
 	compactRange(from: string, before: string): Promise<void>;
@@ -10,20 +10,19 @@ interface LevelDbOnly {
 export type Level = Database<string, Buffer> & LevelDbOnly;
 export type LevelIterator = Iterator<Level, string, Buffer>;
 
-/** Before and after every key of ours, and of the original's. */
+/** Bounds below and above every key, ours and v1's. */
 export const everything = ["\0", "\u{10ffff}"] as const;
 
-/** What a failed operation says about the database, and why, in one line. */
+/** Classifies a failed operation, with the reason in one line. */
 export interface Failure {
-	/** `closed`: another operation's failure closed it; `unusable`: for now. */
+	/** `closed`: a failure of another operation has closed the database. `unusable`: temporarily. */
 	kind: "damaged" | "locked" | "closed" | "unusable";
 	reason: string;
 }
 
 /**
- * LevelDB in little memory: the write buffer is also what one start has to
- * replay, and how often a table is written while much comes in. When little comes
- * in, createFlushing() has one written sooner.
+ * LevelDB with little memory. The write buffer also bounds what a start has to replay, and how
+ * often a table is written under load. Under low load createFlushing() writes tables sooner.
  */
 const options = {
 	keyEncoding: "utf8",
@@ -34,8 +33,8 @@ const options = {
 } as const;
 
 /**
- * Opens LevelDB. `create` must be false where a CURRENT exists: LevelDB would
- * begin anew, and delete every table, when it cannot see that file.
+ * Opens LevelDB. `create` must be false if CURRENT exists: if LevelDB could not see that file, it
+ * would create a new database and delete every table.
  */
 export async function openLevel(
 	directory: string,
@@ -50,32 +49,33 @@ export async function openLevel(
 }
 
 /**
- * Bytes of its tables by the name of the file, `000533.ldb`: what LevelDB has in
- * use is complete and never changes, so that nobody need ask the system. Not in
- * here are tables that it is still writing, and those it has yet to delete.
+ * Table sizes in bytes by file name (`000533.ldb`). Tables in use are complete and immutable, so no
+ * stat is needed. Excludes tables still being written, and those not deleted yet.
  */
 export function tableSizes(level: Level): Map<string, number> {
 	const sizes = new Map<string, number>();
 	const listed = level.getProperty("leveldb.sstables");
-	// ` 533:141049['m-1700158400' @ 2641 : 1 .. `, and no line ends in keys
+	// ` 533:141049['m-1700158400' @ 2641 : 1 .. `; no key contains a line break
 	for (const [, table = "", bytes] of listed.matchAll(/^ (\d+):(\d+)\[/gm))
 		sizes.set(`${table.padStart(6, "0")}.ldb`, Number(bytes));
 	return sizes;
 }
 
 /**
- * What is in the write buffer becomes a table, and a new log begins; what is in
- * tables already stays as it is, because none of them has such a key.
+ * Writes the write buffer to a table and starts a new log. Compacts a range beyond all keys, so
+ * existing tables stay as they are.
  */
 export async function flushLevel(level: Level): Promise<void> {
-	const [, behind] = everything;
-	await level.compactRange(behind, behind);
+	const [, beyond] = everything;
+	await level.compactRange(beyond, beyond);
 }
 
-/** Keys deleted in one batch. */
+/** Keys to delete in one batch. */
 const deletedAtOnce = 1000;
 
-/** Deletes the keys of a range, but for those to keep. False: there was none to delete. */
+/**
+ * Deletes the keys of a range, except those to keep. Returns false if there was nothing to delete.
+ */
 export async function deleteKeys(
 	level: Level,
 	range: { gte: string; lt: string },
@@ -97,7 +97,7 @@ export async function deleteKeys(
 	}
 }
 
-/** Rebuilds a closed database from what can be read; `lost/` gets the rest. */
+/** Rebuilds a closed database from what is readable; the rest is moved to `lost/`. */
 export async function repairLevel(directory: string): Promise<void> {
 	const { repair } = Database as unknown as {
 		repair(directory: string): Promise<void>;
@@ -106,10 +106,10 @@ export async function repairLevel(directory: string): Promise<void> {
 }
 
 /**
- * Sorts what classic-level 3 throws, as measured: the reason is in the cause of
- * `LEVEL_DATABASE_NOT_OPEN`; a missing or named-wrong MANIFEST is an I/O error
- * "No such file or directory", and a table cut short is one "Invalid argument".
- * `undefined` for a caller's mistake, which says nothing about the database.
+ * Classifies errors of classic-level 3, based on experiments. The reason of
+ * `LEVEL_DATABASE_NOT_OPEN` is in its cause; a missing or misnamed MANIFEST is an I/O error "No
+ * such file or directory", and a truncated table is one with "Invalid argument". Returns undefined
+ * for a caller's mistake, which says nothing about the database.
  */
 export function failureOf(error: unknown): Failure | undefined {
 	if (!(error instanceof Error) || error instanceof TypeError) return undefined;
@@ -128,40 +128,39 @@ export function failureOf(error: unknown): Failure | undefined {
 	return { kind: "unusable", reason };
 }
 
-/** As large as the log gets when there is time to write tables. */
-const bytesOfTable = 128 * 1024;
+/** Maximum size of the log under low load. */
+const maxLogBytes = 128 * 1024;
 
-/** Between two tables; LevelDB writes one sooner when its buffer is full. */
-const pauseMilliseconds = 10_000;
+/** Minimum time between two flushes; LevelDB itself flushes sooner when its buffer is full. */
+const minFlushMilliseconds = 10_000;
 
 /**
- * Keeps the database small without many small tables. The log, which holds what
- * is in LevelDB's write buffer, is not compressed, tables are: with 128 KiB of it
- * at most, 200 metrics a minute stay below 250 KB for the 45 minutes of the soak
- * test. But a table costs two synced files, and a write buffer of 128 KiB would
- * have one written for every seven appends of 200 metrics, however fast they come.
+ * Keeps the database small without creating many small tables. The log, which holds the contents of
+ * LevelDB's write buffer, is uncompressed, unlike tables: if it is flushed at 128 KiB, 200 metrics
+ * a minute stay below 250 KB for the 45 minutes of the soak test. But a table costs two synced
+ * files, and a write buffer of 128 KiB would cause one for every seven appends of 200 metrics, at
+ * any rate.
  */
 export interface Flushing {
-	/** That many bytes more were written to the database. */
+	/** Call after writing `bytes` bytes to the database. */
 	wrote(level: Level, bytes: number): void;
 }
 
-/** `now` is in milliseconds, of any clock. */
+/** @param now milliseconds, arbitrary origin */
 export function createFlushing(now = () => performance.now()): Flushing {
 	let last = Number.NEGATIVE_INFINITY;
 	let of: Level | undefined;
 	let bytes = 0;
 	return {
 		wrote: (level, more) => {
-			// one that is opened has an empty log
+			// a newly opened database has an empty log
 			if (of !== level) bytes = 0;
 			of = level;
 			bytes += more;
-			if (bytes < bytesOfTable || now() - last < pauseMilliseconds) return;
+			if (bytes < maxLogBytes || now() - last < minFlushMilliseconds) return;
 			bytes = 0;
 			last = now();
-			// beside the writes; one that fails makes the next write fail, and
-			// closing waits for it or comes before it
+			// in the background; if it fails, the next write fails too, and closing waits for it
 			flushLevel(level).catch(() => {});
 		},
 	};

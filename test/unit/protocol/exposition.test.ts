@@ -163,7 +163,7 @@ test("for any text a page has its lines, is UTF-8, and parses back to the text",
 			(texts, format) => {
 				const page = pageOf(format, texts.join(""), texts);
 				assert.equal(Buffer.from(page).toString("utf8"), page);
-				// a line ends here for Python, in whatever way it may
+				// split wherever Python would end a line
 				// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
 				const lines = page.split(/[\n\v\f\r\u001c-\u001e\u0085\u2028\u2029]/);
 				const samples = lines.filter((line) => line.startsWith("happo_g"));

@@ -16,7 +16,7 @@ const marking = { kind: 8, flags: 0 };
 /** The start of the process, milliseconds since 1970. */
 const timeOrigin = Date.UTC(2026, 10, 22, 10, 16, 46);
 
-/** A watch that is told what to see. */
+/** A watch that gets its pauses from the test. */
 function open() {
 	const pending: GarbageStop[] = [];
 	const fake = {
@@ -25,7 +25,7 @@ function open() {
 		disconnected: 0,
 		collected: 0,
 		elapsed: 10_000,
-		/** By how much the wall clock was set, in milliseconds. */
+		/** How far the wall clock was set, in milliseconds. */
 		set: 0,
 	};
 	const watch = createGarbageWatch({
@@ -43,14 +43,14 @@ function open() {
 		},
 		clock: {
 			elapsed: () => fake.elapsed,
-			// whole milliseconds, as Date.now() has them
+			// whole milliseconds, like Date.now()
 			now: () => Math.floor(timeOrigin + fake.elapsed + fake.set),
 		},
 	});
 	return { watch, fake };
 }
 
-test("nothing at first", () => {
+test("counts nothing at first", () => {
 	const { watch, fake } = open();
 	assert.deepEqual(watch.read(), {
 		count: 0,
@@ -61,7 +61,7 @@ test("nothing at first", () => {
 	assert.equal(fake.collected, 0);
 });
 
-/** How JSON has the time so many milliseconds after the origin, in nanoseconds since 1970. */
+/** A time `milliseconds` after the origin, as JSON has it: nanoseconds since 1970. */
 const printed = (milliseconds: number) =>
 	`${BigInt(timeOrigin) + BigInt(milliseconds)}000000`;
 
@@ -78,7 +78,7 @@ test("counts collections; times in nanoseconds, dates to the millisecond", () =>
 	assert.equal(fake.collected, 2);
 });
 
-test("reads what was not reported yet, once", () => {
+test("reads unreported pauses, once", () => {
 	const { watch, fake } = open();
 	fake.pending.push({ startTime: 1, duration: 1, detail: minor });
 	assert.equal(watch.read().count, 1);
@@ -86,7 +86,7 @@ test("reads what was not reported yet, once", () => {
 	assert.equal(fake.collected, 1);
 });
 
-test("the stop that begins a collection is part of it, not one of its own", () => {
+test("the pause that begins a collection is not a collection of its own", () => {
 	const { watch, fake } = open();
 	fake.report([
 		{ startTime: 1, duration: 1, detail: marking },
@@ -104,7 +104,7 @@ test("the stop that begins a collection is part of it, not one of its own", () =
 	assert.equal(String(lastEnd), printed(56));
 });
 
-test("counts those that were asked for", () => {
+test("counts requested collections", () => {
 	const { watch, fake } = open();
 	fake.report([
 		{ startTime: 1, duration: 1, detail: { kind: 4, flags: 4 } },
@@ -114,7 +114,7 @@ test("counts those that were asked for", () => {
 	assert.equal(watch.read().forced, 2);
 });
 
-test("dates by the wall clock as it stands, where it was set since the start", () => {
+test("uses the current wall clock for dates if it was set since the start", () => {
 	for (const [set, seen] of [
 		[86_400_000, 86_400_000],
 		[-86_400_000, -86_400_000],
@@ -126,7 +126,7 @@ test("dates by the wall clock as it stands, where it was set since the start", (
 	}
 });
 
-test("close ends the watch", () => {
+test("close stops counting", () => {
 	const { watch, fake } = open();
 	watch.close();
 	assert.equal(fake.disconnected, 1);
@@ -145,7 +145,7 @@ function watchReally(t: TestContext) {
 	return watch;
 }
 
-test("sees the collections of this process", async (t) => {
+test("counts the collections of this process", async (t) => {
 	const watch = watchReally(t);
 	const before = Date.now();
 	collector()();
@@ -153,12 +153,12 @@ test("sees the collections of this process", async (t) => {
 	const { count, pauseTotal, lastEnd } = watch.read();
 	assert.ok(count >= 1);
 	assert.ok(pauseTotal > 0 && Number.isSafeInteger(pauseTotal));
-	// the clocks may differ by what does not count as set
+	// the clocks may differ by small corrections
 	assert.ok(lastEnd / 1e6 > before - 200, `${lastEnd} ${before}`);
 	assert.ok(lastEnd / 1e6 < Date.now() + 200, `${lastEnd} ${before}`);
 });
 
-test("sees nothing once it is closed", async (t) => {
+test("counts nothing once closed", async (t) => {
 	const watch = watchReally(t);
 	const witness = watchReally(t);
 	watch.close();

@@ -7,8 +7,8 @@ import {
 	type HeapFigures,
 } from "../../../src/status/memory.ts";
 
-/** All names of Go's `runtime.MemStats` as encoding/json writes it. */
-const GO_NAMES = [
+/** All names of Go's `runtime.MemStats`, as encoding/json writes them. */
+const goNames = [
 	...["Alloc", "TotalAlloc", "Sys", "Lookups", "Mallocs", "Frees"],
 	...["HeapAlloc", "HeapSys", "HeapIdle", "HeapInuse", "HeapReleased"],
 	...["HeapObjects", "StackInuse", "StackSys", "MSpanInuse", "MSpanSys"],
@@ -17,7 +17,7 @@ const GO_NAMES = [
 	...["NumForcedGC", "GCCPUFraction", "EnableGC", "DebugGC", "BySize"],
 ];
 
-/** A status of figures that a test gives. */
+/** A memory status with values from the test. */
 function open(given: Partial<HeapFigures> = {}) {
 	const heap: HeapFigures = {
 		total_heap_size: 4000,
@@ -60,7 +60,7 @@ function open(given: Partial<HeapFigures> = {}) {
 	return { status, fake };
 }
 
-test("all figures", () => {
+test("all values", () => {
 	const { status, fake } = open();
 	assert.deepEqual(status.read(), {
 		Alloc: 1000,
@@ -107,7 +107,7 @@ test("all figures", () => {
 	});
 });
 
-test("what is allocated: the growth seen after collections and when asked", () => {
+test("total allocation is the growth seen after collections and at reads", () => {
 	const { status, fake } = open();
 	const use = (bytes: number) => {
 		fake.heap.used_heap_size = bytes;
@@ -125,14 +125,14 @@ test("what is allocated: the growth seen after collections and when asked", () =
 	assert.equal(status.read().Alloc, 100);
 });
 
-test("what is allocated: V8's own count, where it has one", () => {
+test("total allocation is V8's own count if it has one", () => {
 	const { status, fake } = open({ total_allocated_bytes: 70_000 });
 	assert.equal(fake.collected, undefined);
 	fake.heap.total_allocated_bytes = 80_000;
 	assert.equal(status.read().TotalAlloc, 80_000);
 });
 
-test("no part of the heap is less than nothing", () => {
+test("no part of the heap is negative", () => {
 	const { status } = open({ total_physical_size: 4096 });
 	const { HeapIdle, HeapInuse, HeapSys } = status.read();
 	assert.deepEqual([HeapIdle, HeapInuse, HeapSys], [0, 4000, 4000]);
@@ -144,12 +144,12 @@ test("close ends the watch of collections", () => {
 	assert.equal(fake.closed, 1);
 });
 
-test("this process: every name of Go's, integers where Go has them", (t) => {
+test("this process: every name of Go's, with integers where Go has them", (t) => {
 	const status = createMemoryStatus();
 	t.after(() => status.close());
 	const text = JSON.stringify(status.read());
 	const figures = JSON.parse(text) as Record<string, unknown>;
-	assert.deepEqual(Object.keys(figures).sort(), [...GO_NAMES, "node"].sort());
+	assert.deepEqual(Object.keys(figures).sort(), [...goNames, "node"].sort());
 	assert.doesNotMatch(text.replace(/"GCCPUFraction":[^,]*/, ""), /[.e]\d/);
 	for (const [name, value] of Object.entries(figures))
 		if (typeof value === "number")
@@ -166,7 +166,7 @@ test("this process: every name of Go's, integers where Go has them", (t) => {
 	assert.ok(of("GCCPUFraction") < 1);
 });
 
-test("this process: what is allocated never gets less", async (t) => {
+test("this process: total allocation never decreases", async (t) => {
 	const status = createMemoryStatus();
 	t.after(() => status.close());
 	const first = status.read().TotalAlloc;

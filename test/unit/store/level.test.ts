@@ -47,7 +47,7 @@ test("200 metrics a minute stay below 250 KB for the 45 minutes of the soak test
 	);
 });
 
-test("flushes keep their minimum distance, however much is written", async (t) => {
+test("flushes keep their minimum interval, however much is written", async (t) => {
 	const { level, clock, write } = await open(t);
 	const value = Buffer.alloc(100_000);
 	await write(value);
