@@ -11,7 +11,7 @@ interface Sample {
 	metrics: Record<string, number>;
 }
 
-/** Runs the command for an agent at a port. */
+/** Runs append_metric for the agent on a port. */
 const append = (
 	t: TestContext,
 	port: number,
@@ -24,7 +24,7 @@ const append = (
 		options,
 	);
 
-/** Samples of an agent, batch after batch. */
+/** Yields an agent's samples, batch by batch. */
 async function* drained(port: number) {
 	for (;;) {
 		const { json } = await post(port, "/metric", {});
@@ -46,7 +46,7 @@ function* manyLines() {
 	}
 }
 
-test("300,000 lines reach a real agent, every one of them", async (t) => {
+test("all of 300,000 lines reach a real agent", async (t) => {
 	const { port } = await startDaemon(t);
 	const from = performance.now();
 	const exited = await append(t, port, ["-H", "web01"], {
@@ -71,7 +71,7 @@ test("300,000 lines reach a real agent, every one of them", async (t) => {
 	assert.ok(seen.every((count) => count === 1));
 });
 
-test("40 MB of input take little memory", async (t) => {
+test("40 MB of input need little memory", async (t) => {
 	function* large() {
 		for (let n = 0; n < 400; n++)
 			yield `${"name".repeat(25)}${n} 1 7\n`.repeat(960);

@@ -19,7 +19,7 @@ const lacking =
 				.filter((program) => !isThere(program))
 				.map((program) => `${program} is not installed`)[0];
 
-test("a plugin with a capability that the unit takes away is 126, with the likely cause", async (t) => {
+test("a plugin with a capability that the unit removes gives 126, with the likely cause", async (t) => {
 	if (lacksPeer(t, lacking)) return;
 	const scope = createScope();
 	t.after(() => scope.end());

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crashFigures, crashRounds } from "../support/crash.ts";
 
-/** Another one each time, unless a failure is to be looked into. */
+/** Random, unless a failed run is to be repeated. */
 const seed = Number(
 	process.env.HAPPO_CRASH_SEED ?? Math.floor(Math.random() * 2 ** 32),
 );
 
-test("kill -9 in the middle of everything: nothing is lost, nothing comes back", async (t) => {
+test("kill -9 during all kinds of work: nothing is lost, nothing comes back", async (t) => {
 	const rounds = 30;
 	t.diagnostic(`HAPPO_CRASH_SEED=${seed}`);
 	const report = await crashRounds(t, { rounds, seed });
@@ -22,7 +22,7 @@ test("kill -9 in the middle of everything: nothing is lost, nothing comes back",
 	);
 	assert.equal(report.torn, 0, "a part of an append was stored");
 	assert.deepEqual(report.errors, []);
-	// otherwise the run says nothing
+	// otherwise the run proves nothing
 	assert.ok(report.killsInOpenRequest >= rounds / 2);
 	assert.ok(report.appendedOk > 300);
 	assert.ok(report.passesStored > 0);

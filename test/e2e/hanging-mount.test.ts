@@ -20,10 +20,10 @@ import { temporaryDirectory } from "../support/temporary.ts";
 const program = join(process.cwd(), "test/fixtures/silent-mount.c");
 
 /**
- * A directory with a mount that a daemon will see, `mount`, and plugins that are fine, `good`. The mount shows what is in
- * `source` as long as it answers; without `files`, it never does.
- * @param files laid into `source`
- * @param cachedSeconds for which the kernel answers looks itself, as it does for network mounts
+ * A directory with a mount for the daemon, `mount`, and a directory of working plugins, `good`. The mount shows the
+ * content of `source` while it answers; without `files` it never answers.
+ * @param files to put into `source`
+ * @param cachedSeconds how long the kernel answers `stat` from its cache, as for network mounts
  */
 async function layOut(
 	t: TestContext,
@@ -51,13 +51,13 @@ async function layOut(
 	);
 	const signalMount = (signal: NodeJS.Signals) =>
 		process.kill(Number(readFileSync(at("pid"), "utf8")), signal);
-	/** Before the program is waited for, which it would keep. */
+	/** Unmounts before the test waits for the program, which the mount would block. */
 	const endMountAfterwards = () =>
 		scope.after(() => {
 			try {
 				signalMount("SIGKILL");
 			} catch {
-				// it has ended
+				// the process has ended
 			}
 		});
 	return {
@@ -68,7 +68,7 @@ async function layOut(
 			endMountAfterwards();
 			return daemon;
 		},
-		/** Starts a daemon that may never be ready. */
+		/** Starts a daemon that may never become ready. */
 		launch: (flags: readonly string[]) => {
 			const started = startProgram(
 				scope,
@@ -81,14 +81,14 @@ async function layOut(
 	};
 }
 
-/** Whether all of it is done, though the kernel may keep the process until threads that hang come back. */
+/** True if the process has ended, even if the kernel keeps it until its hanging threads return. */
 function hasEnded({ process: { pid, exitCode } }: StartedProgram) {
 	if (exitCode !== null) return true;
 	const status = readFileSync(`/proc/${pid}/status`, "utf8");
 	return /^State:\s*Z/m.test(status);
 }
 
-test("a plugin directory on a mount that never answers costs the checks in it, nothing else", async (t) => {
+test("a plugin directory on a mount that never answers affects only the checks in it", async (t) => {
 	const { at, signalMount, start } = await layOut(t);
 	const daemon = await start([
 		`--nagios-plugin-paths=${at("good")},${at("mount")}`,
@@ -103,7 +103,7 @@ test("a plugin directory on a mount that never answers costs the checks in it, n
 		answered.push("hanging");
 		return answer;
 	});
-	// more of the others than the pool has threads
+	// more other checks than the pool has threads
 	await Promise.all(
 		Array.from({ length: 12 }, async () => {
 			const { json } = await check("check_good");
@@ -132,7 +132,7 @@ test("a plugin directory on a mount that never answers costs the checks in it, n
 	assert.equal((await stopped).code, 0);
 });
 
-test("plugins that hang when they are started, though looks at them are answered, cost the checks in their directories", async (t) => {
+test("plugins whose start hangs, though stat is answered, affect only the checks in their directories", async (t) => {
 	const directories = ["a", "b", "c", "d"];
 	const { at, signalMount, start } = await layOut(
 		t,
@@ -154,16 +154,16 @@ test("plugins that hang when they are started, though looks at them are answered
 	const check = async (name: string) => (await ask(name)).json;
 	const fine = { return_value: 0, message: "fine\n" };
 	const plugins = directories.map((directory) => `${directory}/check`);
-	// looked at, and not run: the kernel would ask for the attributes of what was read
+	// stat only, no run: the kernel would ask for the attributes of files that were read
 	for (const name of plugins) assert.equal((await ask(name, "$x")).status, 403);
-	// that it is not in the mount is known as well
+	// the agent also knows that the plugin is not in the mount
 	assert.deepEqual(await check("check_good"), fine);
 
 	signalMount("SIGSTOP");
 	const hanging = plugins.flatMap((name) =>
 		Array.from({ length: 4 }, () => check(name)),
 	);
-	// what is asked for after them waits until the first are known to hang
+	// later requests wait until the agent knows that the first starts hang
 	for (let n = 0; n < 5; n++) {
 		assert.deepEqual(await check("check_good"), fine);
 		const appended = await post(daemon.port, "/metric/append", {
@@ -189,7 +189,7 @@ test("plugins that hang when they are started, though looks at them are answered
 	assert.equal((await daemon.stop()).code, 0);
 });
 
-test("metrics.yaml and the certificate on a mount that hangs keep nothing from going on, and are read when it answers", async (t) => {
+test("metrics.yaml and the certificate on a mount that hangs block nothing, and are read once it answers", async (t) => {
 	const configOf = (hostname: string) =>
 		`metrics:\n- hostname: ${hostname}\n  plugins:\n  - plugin_name: metrics_good\n`;
 	const { at, signalMount, start } = await layOut(t, async (source) => {
@@ -240,7 +240,7 @@ test("metrics.yaml and the certificate on a mount that hangs keep nothing from g
 	const threadsBefore = threads();
 
 	await hang();
-	// more than libuv's pool has threads, and several looks at the files
+	// more requests than libuv's pool has threads, over several polls of the files
 	for (let n = 0; n < 5; n++) {
 		assert.equal((await send({ port, path: "/" })).status, 200);
 		const { json } = await post(port, "/monitor", {
@@ -257,9 +257,9 @@ test("metrics.yaml and the certificate on a mount that hangs keep nothing from g
 	}
 	const { collection } = await status();
 	assert.equal(collection?.last_pass?.stored, true);
-	// two for the looks that hang; LevelDB may have begun one or two of its own
+	// two threads for the hanging polls; LevelDB may have started one or two of its own
 	await eventually(
-		"looks do not pile up",
+		"polls do not accumulate",
 		() => threads() <= threadsBefore + 4,
 	);
 	const updated = await post(port, "/metric/config/update", {
@@ -296,7 +296,7 @@ test("metrics.yaml and the certificate on a mount that hangs keep nothing from g
 	assert.equal((await stopped).code, 0);
 });
 
-test("a start whose certificate is on a mount that hangs says so and waits; a second signal ends it", async (t) => {
+test("a start waits for a certificate on a mount that hangs, and says so; a second signal ends it", async (t) => {
 	const { at, signalMount, launch } = await layOut(t);
 	const started = launch([
 		...["--public-key", at("mount/agent.pub")],
@@ -305,7 +305,7 @@ test("a start whose certificate is on a mount that hangs says so and waits; a se
 	await started.printed(
 		/\[error\] \S+\/mount\/agent\.pub: the file system does not answer, startup is waiting for it\n/,
 	);
-	// of the same kind the second might be lost
+	// another signal, because a second one of the same kind might be lost
 	for (const signal of ["SIGINT", "SIGTERM"] as const)
 		started.process.kill(signal);
 	await eventually("it has ended", () => hasEnded(started));

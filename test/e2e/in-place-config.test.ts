@@ -26,7 +26,7 @@ const config = {
 	],
 };
 
-/** A state directory, with a metrics.yaml in a directory of its own below it. */
+/** A state directory, with a metrics.yaml in a subdirectory. */
 async function layOut(t: TestContext) {
 	const directory = await temporaryDirectory(t);
 	const etc = join(directory, "etc");
@@ -37,11 +37,11 @@ async function layOut(t: TestContext) {
 }
 
 /**
- * Updates the configuration of a daemon, and looks where the old one went.
- * @param parts.directory where it keeps its state
- * @param parts.file as the daemon calls it
- * @param parts.seen as this test sees it
- * @param parts.reason why it cannot be replaced
+ * Updates the configuration of a daemon, and checks where the previous version is kept.
+ * @param parts.directory the daemon's state directory
+ * @param parts.file the file's path for the daemon
+ * @param parts.seen the file's path for this test
+ * @param parts.reason why the file cannot be replaced
  */
 async function assertWrittenInPlace(
 	t: TestContext,
@@ -67,7 +67,7 @@ async function assertWrittenInPlace(
 	assert.equal(await readFile(copy, "utf8"), old);
 	const after = await stat(seen, { bigint: true });
 	assert.equal(after.ino, before.ino);
-	// the copy had its name before a byte of the file changed
+	// the copy was in place before a byte of the file changed
 	assert.ok((await stat(copy, { bigint: true })).ctimeNs <= after.mtimeNs);
 	const names = await readdir(directory);
 	assert.deepEqual(
@@ -81,7 +81,7 @@ async function assertWrittenInPlace(
 	assert.equal((await daemon.stop()).code, 0);
 }
 
-test("a metrics.yaml that is bind-mounted, as in containers, is written in place", async (t) => {
+test("a bind-mounted metrics.yaml, as in containers, is written in place", async (t) => {
 	const { directory, etc, file } = await layOut(t);
 	const seen = join(directory, "host.yaml");
 	await writeFile(seen, old);
@@ -96,11 +96,11 @@ test("a metrics.yaml that is bind-mounted, as in containers, is written in place
 	assert.deepEqual(await readdir(etc), ["metrics.yaml"]);
 });
 
-test("a metrics.yaml of the agent's user, in a directory that this user cannot write, is written in place", async (t) => {
+test("a metrics.yaml in a directory that the agent's user cannot write is written in place", async (t) => {
 	const { directory, etc, file } = await layOut(t);
 	await chmod(etc, 0o555);
 	const node = join(directory, "node");
-	// root may write everywhere: it becomes somebody else, who may read this program wherever it lies
+	// root may write everywhere, so the daemon runs as another user, who can read this program wherever it is
 	const become =
 		process.getuid?.() === 0
 			? `chown -R nobody '${directory}' && chown root '${etc}' && exec setpriv --reuid=nobody --regid=65534 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search`
@@ -114,7 +114,7 @@ test("a metrics.yaml of the agent's user, in a directory that this user cannot w
 			reason: "permission denied",
 		});
 	} finally {
-		// or it could not be removed
+		// otherwise it could not be removed
 		await chmod(etc, 0o755);
 	}
 });

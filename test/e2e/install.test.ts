@@ -12,7 +12,7 @@ import { indentedBlocks } from "../support/walkthrough.ts";
 const blocks = indentedBlocks(readFileSync("README.md", "utf8"))
 	.filter(({ heading }) => heading === "Run it for real")
 	.map(({ lines }) => lines.join("\n"));
-// what comes after the service runs asks it
+// the commands after the start of the service send it requests
 const running = blocks.findIndex((block) => block.includes("systemctl enable"));
 const installation = blocks.slice(0, running + 1);
 const questions = blocks.slice(running + 1);
@@ -29,7 +29,7 @@ test("README's installation, pasted on a fresh Debian 12", async (t) => {
 	const machine = await bootDebian(scope, { name });
 	const [address] = machine.addresses;
 	assert.ok(address, "this host has no address");
-	/** What a script in the machine prints; the script must succeed. */
+	/** The output of a script in the machine, which must succeed. */
 	const said = async (script: string, options: { online?: boolean } = {}) => {
 		const { output, status } = await machine.bash(`set -e\n${script}`, options);
 		assert.equal(status, 0, `${script}\n${output}`);
@@ -41,11 +41,11 @@ test("README's installation, pasted on a fresh Debian 12", async (t) => {
 	await t.test("every command succeeds", async () => {
 		assert.ok(installation.length >= 3 && questions.length > 0);
 		await machine.addClone("/root/happo-agent");
-		// the certificate gets the addresses that this network namespace has
+		// the certificate gets the addresses of this network namespace
 		await said(["cd /root/happo-agent", ...installation].join("\n"), {
 			online: true,
 		});
-		// the load of this host may be critical
+		// the load average of this host may be critical
 		const { output: answers } = await machine.bash(questions.join("\n"));
 		assert.match(answers, /^LOAD \w+ - load average/m);
 		assert.match(answers, /^127\.0\.0\.1:6777 +2\.\d+\.\d+ /m);
@@ -75,7 +75,7 @@ test("README's installation, pasted on a fresh Debian 12", async (t) => {
 	);
 
 	await t.test(
-		"only the agent's group can read its key and settings",
+		"only the agent's group can read its key and its settings",
 		async () => {
 			assert.equal(
 				await said(
@@ -130,7 +130,7 @@ test("README's installation, pasted on a fresh Debian 12", async (t) => {
 		},
 	);
 
-	await t.test("plugins of Debian and of the agent answer", async () => {
+	await t.test("Debian's and the agent's plugins answer", async () => {
 		assert.match(
 			await monitor(name, "check_dummy", "1 hello"),
 			/^WARNING: hello/,
@@ -154,15 +154,18 @@ test("README's installation, pasted on a fresh Debian 12", async (t) => {
 		assert.match(await peek(), /^web01\.linux\.memory\.total \d+ \d+$/m);
 	});
 
-	await t.test("metrics.yaml can be changed through the agent", async () => {
-		await said(
-			`sed s/web01/web02/ /etc/happo/metrics.yaml >/root/metrics.yaml
+	await t.test(
+		"clients can change metrics.yaml through the agent",
+		async () => {
+			await said(
+				`sed s/web01/web02/ /etc/happo/metrics.yaml >/root/metrics.yaml
 			happo-ctl metric config update /root/metrics.yaml
 			grep 'hostname: web02' /etc/happo/metrics.yaml`,
-		);
-	});
+			);
+		},
+	);
 
-	await t.test("allowed hosts are a line in the environment file", async () => {
+	await t.test("a line in the environment file allows hosts", async () => {
 		const { output } = await machine.bash(
 			`check_happo monitor -H ${address} --ca-file ${certificate} -p check_dummy -o '0 x'`,
 		);
@@ -193,7 +196,7 @@ echo finished
 		);
 		await said("systemctl restart happo-agent");
 		assert.equal(await answer, "finished");
-		// what left the plugin's process group ends with the service
+		// a process that left the plugin's process group ends with the service
 		assert.equal(
 			await said(
 				"grep --text --files-with-matches 'sleep.1234' /proc/[0-9]*/cmdline || true",
@@ -202,7 +205,7 @@ echo finished
 		);
 	});
 
-	await t.test("starts that keep failing are given up", async () => {
+	await t.test("systemd gives up after repeated failed starts", async () => {
 		// the same number of attempts in less time
 		await said(
 			`mkdir -p /run/systemd/system/happo-agent.service.d
@@ -226,7 +229,7 @@ echo finished
 		assert.match(log, /Start request repeated too quickly/);
 	});
 
-	await t.test("a bad setting is not tried again", async () => {
+	await t.test("an invalid setting causes no restart", async () => {
 		await said(
 			`chgrp happo-agent /etc/happo/happo-agent.key
 			systemctl reset-failed happo-agent

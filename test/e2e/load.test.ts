@@ -25,7 +25,7 @@ describe("the built program under load", () => {
 			post(daemon.port, "/monitor", { plugin_name: "check_stubborn" }),
 		);
 		await eventually("checks run", () => left().length > 20, 30_000);
-		// it answers others in between
+		// the agent answers other requests in between
 		assert.equal((await send({ port: daemon.port })).text, "OK");
 		const answers = await Promise.all(checks);
 		for (const { status, json } of answers) {

@@ -24,7 +24,7 @@ const unit = readFileSync(
 	"utf8",
 );
 
-/** The shipped configuration for another directory, for the user of the test and for one process. */
+/** The shipped configuration, changed to another directory, to the test's user and to one process. */
 function derived(directory: string, pid: number | undefined): string {
 	const me = ["-un", "-gn"]
 		.map((flag) => execFileSync("id", [flag], { encoding: "utf8" }).trim())
@@ -45,7 +45,7 @@ function derived(directory: string, pid: number | undefined): string {
 	return text;
 }
 
-/** Everything in the logs of a directory, compressed ones too. */
+/** The text of all logs in a directory, including compressed ones. */
 async function lines(directory: string): Promise<string[]> {
 	const names = (await readdir(directory)).filter((name) =>
 		name.startsWith("agent.log"),
@@ -57,7 +57,7 @@ async function lines(directory: string): Promise<string[]> {
 	return (await Promise.all(texts)).flatMap((text) => text.split("\n"));
 }
 
-/** How often each match comes. */
+/** Number of occurrences of each match. */
 function counts(among: readonly string[], pattern: RegExp) {
 	const found = new Map<string, number>();
 	for (const line of among) {
@@ -67,7 +67,7 @@ function counts(among: readonly string[], pattern: RegExp) {
 	return found;
 }
 
-/** Requests without a pause, every one from an address of its own, every second one from one that is not allowed. */
+/** Sends requests without a pause, each from another address, every second one from an address that is not allowed. */
 function startLoad(port: number) {
 	let isOver = false;
 	const allowed: string[] = [];
@@ -96,7 +96,7 @@ function startLoad(port: number) {
 	};
 }
 
-test("the real logrotate, with what we ship, under load: no request fails, and every line is there once", async (t) => {
+test("the real logrotate with the shipped configuration, under load: no request fails, and each line is there once", async (t) => {
 	if (lacksPeer(t, missing)) return;
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
@@ -131,7 +131,7 @@ test("the real logrotate, with what we ship, under load: no request fails, and e
 			...["-f", "-s", state, configuration],
 		]);
 		assert.equal(stderr, "");
-		// an empty one would not be rotated
+		// logrotate skips an empty log
 		await eventually(
 			"the agent has gone over to the new file",
 			async () => (await stat(file)).size > 0,
@@ -143,7 +143,7 @@ test("the real logrotate, with what we ship, under load: no request fails, and e
 	agent.process.kill("SIGTERM");
 	assert.equal((await agent.exited).code, 0);
 
-	// the newest old file stays readable for the last lines that come late
+	// the newest rotated file stays uncompressed for late lines
 	assert.deepEqual(
 		(await readdir(directory)).filter((name) => name.startsWith("agent.log")),
 		["agent.log", "agent.log.1", "agent.log.2.gz", "agent.log.3.gz"],
@@ -161,7 +161,7 @@ test("the real logrotate, with what we ship, under load: no request fails, and e
 	);
 });
 
-test("what we ship fits the unit", () => {
+test("the shipped logrotate file matches the unit", () => {
 	assert.match(unit, /^User=happo-agent\nGroup=happo-agent$/m);
 	assert.match(unit, /^LogsDirectory=happo-agent$/m);
 	assert.match(unit, /^ExecReload=\/bin\/kill -HUP \$MAINPID$/m);

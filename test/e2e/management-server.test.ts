@@ -11,12 +11,12 @@ import { startProgram } from "../support/daemon.ts";
 import { createPair } from "../support/next-hop.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** The reference server, compiled. */
+/** The compiled reference server. */
 const program = fileURLToPath(
 	new URL("../../contrib/management-server/main.js", import.meta.url),
 );
 
-/** Starts it on a free port; `url` is where it is. */
+/** Starts the server on a free port; `url` is its address. */
 async function startServer(
 	t: TestContext,
 	directory: string,
@@ -40,7 +40,7 @@ const hostData = (group_name: string, ip: string, more = {}) => ({
 	...more,
 });
 
-/** A plain request, its status and body. */
+/** Sends a plain request. Returns status and body. */
 function ask(
 	url: string,
 	method: string,
@@ -73,7 +73,7 @@ async function list(url: string, query = "") {
 	return (JSON.parse(text) as { hosts: Record<string, unknown>[] }).hosts;
 }
 
-test("add, is_added, remove and the list, by the commands", async (t) => {
+test("the commands add, is_added and remove, and the list", async (t) => {
 	const server = await startServer(t, await temporaryDirectory(t));
 	const host = ["-g", "WEB!FRONT", "-i", "192.0.2.5", "-e", server.url];
 	const command = async (...args: string[]) => {
@@ -103,7 +103,7 @@ test("add, is_added, remove and the list, by the commands", async (t) => {
 	]);
 	assert.equal(await command("remove", ...host), "Success.\n0");
 	assert.equal(await command("is_added", ...host), "Not found.\n1");
-	// an endpoint with a slash behind it: the path has two
+	// an endpoint with a trailing slash gives a path with two slashes
 	assert.equal(
 		await command("is_added", ...host, "-P", "7000", "-e", `${server.url}/`),
 		"Found.\n0",
@@ -114,7 +114,7 @@ test("add, is_added, remove and the list, by the commands", async (t) => {
 	assert.match(stdout, / stopped\n$/);
 });
 
-test("the client of the SDK lists hosts for a crawler", async (t) => {
+test("the SDK's client lists hosts for a crawler", async (t) => {
 	const server = await startServer(t, await temporaryDirectory(t));
 	for (const [group, ip] of [
 		["GRP", "a"],
@@ -150,7 +150,7 @@ test("the client of the SDK lists hosts for a crawler", async (t) => {
 	});
 });
 
-test("what was answered survives a kill, and a stop", async (t) => {
+test("confirmed hosts survive a kill and a stop", async (t) => {
 	const directory = join(await temporaryDirectory(t), "hosts");
 	for (const signal of ["SIGKILL", "SIGTERM", "SIGINT"] as const) {
 		const server = await startServer(t, directory);
@@ -166,7 +166,7 @@ test("what was answered survives a kill, and a stop", async (t) => {
 	assert.ok((await readdir(directory)).includes("CURRENT"));
 });
 
-test("of many that add one host at once one succeeds", async (t) => {
+test("if many requests add one host at once, exactly one succeeds", async (t) => {
 	const server = await startServer(t, await temporaryDirectory(t));
 	for (const ip of ["a", "b", "c"]) {
 		const statuses = await Promise.all(
@@ -182,7 +182,7 @@ test("of many that add one host at once one succeeds", async (t) => {
 	assert.equal((await list(server.url, "?group=M")).length, 200);
 });
 
-test("what is wrong with a request is said", async (t) => {
+test("answers say what is wrong with a request", async (t) => {
 	const server = await startServer(t, await temporaryDirectory(t));
 	const valid = hostData("G", "I");
 	const cases: [string, string, unknown, number, RegExp][] = [
@@ -260,7 +260,7 @@ test("what is wrong with a request is said", async (t) => {
 	assert.deepEqual(await list(server.url), []);
 });
 
-test("over HTTPS, with the commands verifying it", async (t) => {
+test("over HTTPS, the commands verify the certificate", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
 	const server = await startServer(
@@ -280,7 +280,7 @@ test("over HTTPS, with the commands verifying it", async (t) => {
 	assert.equal(code, 0);
 });
 
-test("why it does not start", async (t) => {
+test("a failed start says why", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const used = join(directory, "used");
 	const server = await startServer(t, used);

@@ -5,7 +5,7 @@ import { engines } from "../support/engine.ts";
 import { lacksPeer } from "../support/peer.ts";
 
 for (const { name, skip } of engines)
-	test(`${name}: 200 commands at once that ignore SIGTERM and fork all answer and leave nothing behind`, async (t) => {
+	test(`${name}: 200 commands that fork and ignore SIGTERM are all answered and leave nothing behind`, async (t) => {
 		if (lacksPeer(t, skip)) return;
 		const commands = commandsOf(name, t);
 		const results = await Promise.all(
@@ -20,7 +20,7 @@ for (const { name, skip } of engines)
 		);
 		for (const result of results) {
 			assert.equal(result.timedOut, true);
-			// six hundred processes die within a second, unless the machine has no time for it
+			// six hundred processes die within a second, unless the machine is overloaded
 			assert.equal(result.signal, result.survived ? undefined : "SIGKILL");
 		}
 		const survivors = results.filter(({ survived }) => survived);

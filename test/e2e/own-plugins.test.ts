@@ -48,7 +48,7 @@ function which(program: string): string | undefined {
 const scratch = await mkdtemp(join(tmpdir(), "happo-agent-plugins-"));
 after(() => rm(scratch, { recursive: true, force: true }));
 
-/** A directory that stands for /proc or /sys, with these files. */
+/** A directory with these files, in place of /proc or /sys. */
 async function tree(name: string, files: Record<string, string>) {
 	const root = join(scratch, name);
 	await mkdir(root, { recursive: true });
@@ -66,7 +66,7 @@ const shells: readonly (readonly [string, ...string[]])[] = [
 ];
 const awks = ["mawk", "gawk", "busybox", "original-awk"] as const;
 
-/** An environment in which "awk" is this version of it. */
+/** An environment in which `awk` is this implementation. */
 async function environmentWith(awk: string, t: TestContext) {
 	const program = which(awk);
 	if (program === undefined) {
@@ -81,7 +81,7 @@ async function environmentWith(awk: string, t: TestContext) {
 	};
 }
 
-/** How the file is run by each shell and each awk, and by its first line. */
+/** Runs the tests with the plugin as an executable, under each shell, and with each awk. */
 function variants(
 	file: string,
 	body: (
@@ -286,7 +286,7 @@ describe("check_load_average", { skip }, async () => {
 		}
 	});
 
-	test("a language with decimal commas changes nothing", async () => {
+	test("a locale with decimal commas changes nothing", async () => {
 		const { status, stdout } = await run(
 			checkLoad,
 			["-w", "1.5", "-c", "2.5", "-p", proc],
@@ -297,7 +297,7 @@ describe("check_load_average", { skip }, async () => {
 	});
 });
 
-/** The figures by name; every line is checked. */
+/** Parses the metrics by name, and checks every line. */
 function parse(stdout: string) {
 	assert.ok(stdout.endsWith("\n"));
 	const figures = new Map<string, { value: string; time: number }>();
@@ -459,7 +459,7 @@ describe("metrics_linux", { skip }, async () => {
 			assert.equal(stderr, "");
 			assert.equal(status, 0);
 			const figures = parse(stdout);
-			// How many "_" a letter beyond ASCII becomes is the business of that awk.
+			// the number of "_" for a non-ASCII letter depends on the awk
 			const odd = [...figures.keys()].filter((name) => name.includes("_wl"));
 			assert.equal(odd.length, 6);
 			for (const name of odd) {
@@ -526,7 +526,7 @@ describe("metrics_linux", { skip }, async () => {
 		});
 	});
 
-	test("missing and odd files are left out", async () => {
+	test("missing and malformed files are skipped", async () => {
 		const root = await tree("little", {
 			uptime: "12.50 1.00\n",
 			loadavg: "nan 0.50 -1\n",
@@ -546,7 +546,7 @@ describe("metrics_linux", { skip }, async () => {
 		);
 	});
 
-	describe("a file that cannot be read does not lose the others", () => {
+	describe("the other files count if one cannot be read", () => {
 		variants(metricsLinux, async (execute) => {
 			const root = await tree("unreadable", {
 				loadavg: "0.25 0.50 0.75 1/84 5543\n",
@@ -558,7 +558,7 @@ describe("metrics_linux", { skip }, async () => {
 		});
 	});
 
-	test("without /sys the usual names are disks", async () => {
+	test("without /sys, devices with the usual names count as disks", async () => {
 		const { stdout } = await run(metricsLinux, [
 			...["--proc", proc],
 			...["--sys", join(scratch, "nosuch")],

@@ -27,7 +27,7 @@ const root = process.cwd();
 const node = process.env.HAPPO_TEST_NODE ?? process.execPath;
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 
-/** Strict, and every declaration file looked at. */
+/** Strict, including every declaration file. */
 const strict = {
 	strict: true,
 	skipLibCheck: false,
@@ -67,7 +67,7 @@ export const trusting = () => createAgentClient({ agent: "h" });
 client.close();
 `;
 
-/** What the test reads of a CycloneDX document. */
+/** The parts of a CycloneDX document that the test reads. */
 interface BillOfMaterials {
 	$schema: string;
 	bomFormat: string;
@@ -87,7 +87,7 @@ interface BillOfMaterials {
 	dependencies: { ref: string; dependsOn: string[] }[];
 }
 
-/** What the test reads of esbuild's metafile. */
+/** The parts of esbuild's metafile that the test reads. */
 interface Metafile {
 	outputs: Record<
 		string,
@@ -95,7 +95,7 @@ interface Metafile {
 	>;
 }
 
-/** Whether a registry answers, for what the package depends on. */
+/** True if a registry answers, from which npm can install the package's dependencies. */
 async function hasRegistry() {
 	try {
 		await execute("npm", ["ping", "--fetch-retries=0"], { timeout: 15_000 });
@@ -110,7 +110,7 @@ describe("the package, installed from npm pack", {
 }, async () => {
 	const scope = createScope();
 	const missing = (await hasRegistry()) ? undefined : "no npm registry";
-	/** A test of the installed package; it cannot be installed without what it depends on. */
+	/** A test of the installed package; it is skipped if the dependencies cannot be installed. */
 	const installedIt = (name: string, check: () => Promise<void>) =>
 		it(name, async (t) => {
 			if (!lacksPeer(t, missing)) await check();
@@ -162,7 +162,7 @@ describe("the package, installed from npm pack", {
 		await scope.end();
 	});
 
-	// no @types/node there: the library of browsers has fetch and console
+	// without @types/node, the browser library declares fetch and console
 	for (const [module, moduleResolution] of [
 		["nodenext", "nodenext"],
 		["esnext", "bundler"],
@@ -192,7 +192,7 @@ describe("the package, installed from npm pack", {
 		);
 		const bill = JSON.parse(text) as BillOfMaterials;
 
-		// what the schema of CycloneDX requires, and no time or serial number
+		// the required fields of CycloneDX, and no time or serial number
 		assert.equal(
 			bill.$schema,
 			"http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -258,7 +258,7 @@ describe("the package, installed from npm pack", {
 		const named = new Set<string>();
 		for (const directory of bundled)
 			named.add(await assertNamed(join(root, directory), "bundled"));
-		// of what npm installs with it the versions may be newer by now
+		// the packages that npm installs may be newer by now
 		for (const name of Object.keys(own.dependencies).concat("abstract-level"))
 			named.add(
 				await assertNamed(join(root, "node_modules", name), "installed"),
@@ -270,7 +270,7 @@ describe("the package, installed from npm pack", {
 					["installed"],
 					component["bom-ref"],
 				);
-		// a text, not a mention: the package's own copyright line
+		// the licence's text, recognised by the package's own copyright line
 		assert.match(licences, /Copyright \(c\) 2016-present The Fastify team/);
 	});
 
@@ -295,7 +295,7 @@ describe("the package, installed from npm pack", {
 				" ",
 			),
 		);
-		// the command engine is compiled where it is installed
+		// the native command engine is compiled at the installation
 		const installed = join(project, "node_modules/happo-agent");
 		assert.deepEqual(
 			(await readdir(join(installed, "src"), { recursive: true })).sort(),

@@ -11,7 +11,7 @@ import { lacksPeer } from "../support/peer.ts";
 
 const run = promisify(execFile);
 
-/** Why a program cannot be used; undefined if it answers when asked for its version. */
+/** Why a program cannot be used; undefined if it prints its version. */
 const missing = (name: "curl" | "openssl" | "wget"): string | undefined =>
 	spawnSync(name, [name === "openssl" ? "version" : "--version"]).status === 0
 		? undefined
@@ -20,7 +20,7 @@ const missing = (name: "curl" | "openssl" | "wget"): string | undefined =>
 const directories = ["/usr/lib64/nagios/plugins", "/usr/lib/nagios/plugins"];
 
 describe("real monitoring plugins through /monitor", () => {
-	/** A check by a plugin that must be installed. */
+	/** A check with a plugin that must be installed. */
 	const realCheck = (
 		name: string,
 		run: (
@@ -175,7 +175,7 @@ describe("the clients of the documentation", () => {
 });
 
 describe("openssl s_client", () => {
-	/** What it says of one handshake with the running daemon, and whether there was one. */
+	/** Its output for one handshake with the running daemon, and whether the handshake succeeded. */
 	async function handshake(t: TestContext, words: string) {
 		const { port } = await startDaemon(t);
 		const started = run("openssl", [
@@ -199,7 +199,7 @@ describe("openssl s_client", () => {
 			assert.equal(shaken.done, done, shaken.text);
 		});
 
-	// an alert is the server's word
+	// an alert comes from the server
 	attempt("-tls1 -cipher ALL:@SECLEVEL=0", false, /alert protocol version/);
 	attempt("-tls1_1 -cipher ALL:@SECLEVEL=0", false, /alert protocol version/);
 	for (const suite of [

@@ -13,7 +13,7 @@ const file = "/usr/lib/nagios/plugins/check_tcp";
 const german = "/usr/share/i18n/locales/de_DE";
 const missing = [file, german].find((path) => !existsSync(path));
 
-test("a real plugin reads -w 0.5 on a German machine as on any other", {
+test("a real plugin reads -w 0.5 the same in a German locale", {
 	skip: missing ? `${missing} is not there` : false,
 }, async (t) => {
 	const LOCPATH = await temporaryDirectory(t);
@@ -54,7 +54,7 @@ test("a real plugin reads -w 0.5 on a German machine as on any other", {
 		{ LC_NUMERIC: "de_DE.UTF-8" },
 	])
 		assert.deepEqual(await thresholds(language, ""), read);
-	// the locale is there, and does what it is feared for
+	// the locale is installed, and does have this effect
 	assert.deepEqual(await thresholds({ LC_ALL: "de_DE.UTF-8" }, "inherit"), {
 		exitStatus: 0,
 		warning: "5,000000",

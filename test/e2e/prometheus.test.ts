@@ -16,7 +16,7 @@ import {
 } from "../support/prometheus.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Names as a plugin may print them: before the first tab anything goes. */
+/** Names that a plugin may print: anything before the first tab is allowed. */
 const oddName = String.raw`disk "C:\new" {x="y"} 日本 #`;
 
 const oddPlugin = `#!/bin/sh
@@ -33,7 +33,7 @@ const yaml = `metrics:
 
 const getPage = (port: number) => send({ port, path: "/metrics" });
 
-/** A daemon that ran checks, refused requests, and collects metrics every second. */
+/** A daemon that has run checks and refused requests, and collects metrics every second. */
 async function busyDaemon(t: TestContext) {
 	const directory = await temporaryDirectory(t);
 	const config = join(directory, "metrics.yaml");
@@ -66,7 +66,7 @@ async function busyDaemon(t: TestContext) {
 	return daemon;
 }
 
-test("promtool has nothing against the page of an agent that has worked", async (t) => {
+test("promtool accepts the page of an agent that has done work", async (t) => {
 	if (lacksPeer(t, missing.promtool)) return;
 	const { port, stop } = await busyDaemon(t);
 	const { text } = await getPage(port);
@@ -85,7 +85,7 @@ test("promtool has nothing against the page of an agent that has worked", async 
 	assert.equal((await stop()).code, 0);
 });
 
-test("a real Prometheus reads it, in both formats", async (t) => {
+test("a real Prometheus reads the page in both formats", async (t) => {
 	if (lacksPeer(t, missing.prometheus)) return;
 	const { port, stop } = await busyDaemon(t);
 	const asked = await doorTo(t, port);

@@ -13,7 +13,7 @@ import { startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { send } from "../support/https.ts";
 
-/** A pair and what its certificate says. */
+/** A key pair and facts about its certificate. */
 function newPair(commonName: string) {
 	const pair = createSelfSigned({ commonName, names: [], now: new Date() });
 	const { fingerprint256, validTo } = new X509Certificate(pair.certificate);
@@ -21,7 +21,7 @@ function newPair(commonName: string) {
 	return { ...pair, commonName, fingerprint256, notAfter };
 }
 
-/** One request, and which connection and certificate it had; throws unless it is answered 200. */
+/** Sends one request. Returns its connection and certificate. Throws unless the answer is 200. */
 function ask(sent: {
 	port: number;
 	agent?: Agent;
@@ -61,14 +61,14 @@ const check = JSON.stringify({
 });
 
 /**
- * Requests without a pause, three at a time of each kind: on new connections, and on kept ones with a check that takes a moment.
- * `stop` throws for the first one that failed, and gives the certificates that new connections had, in their order, and
- * the connections and certificates of each kept one.
+ * Sends requests without a pause, three at a time of each kind: `GET /` on new connections, and short checks on persistent
+ * ones. `stop` throws if a request failed. It returns the certificates of new connections in order, and the connections
+ * and certificates of each persistent one.
  */
 function startLoad(port: number) {
 	let isOver = false;
 	let answered = 0;
-	/** Asks until it is over, and gives what was new in the answers, in their order. */
+	/** Sends requests until the end. Returns the distinct results in order. */
 	const repeat = async (once: () => Promise<string>) => {
 		const found: string[] = [];
 		while (!isOver) {
@@ -109,18 +109,18 @@ for (const { title, seconds, isSignalled } of [
 	{ title: "noticed by itself", seconds: "1", isSignalled: false },
 	{ title: "after SIGHUP", seconds: "3600", isSignalled: true },
 ])
-	test(`a new certificate under load, ${title}: no request fails, a bad one changes nothing`, async (t) => {
+	test(`a new certificate under load, ${title}: no request fails, and an invalid certificate changes nothing`, async (t) => {
 		const daemon = await startDaemon(t, [
 			...["--certificate-check-seconds", seconds],
 			...["--nagios-plugin-paths", join(fixtures, "plugins")],
 		]);
 		const { port } = daemon;
-		// SIGHUP would name one that is missing among the errors
+		// with SIGHUP a missing file would be an error in the log
 		await writeFile(join(daemon.directory, "metrics.yaml"), "");
 		const certificateFile = join(daemon.directory, "agent.pub");
 		const privateKeyFile = join(daemon.directory, "agent.key");
 
-		/** Changes the files, and waits for the line that says what came of it. */
+		/** Changes the files, and waits for the log line about the result. */
 		const change = async (make: () => Promise<void>, expected: RegExp) => {
 			const from = daemon.stdout().length;
 			await make();
@@ -135,7 +135,7 @@ for (const { title, seconds, isSignalled } of [
 			const { json } = await send({ port, path: "/status" });
 			return (json as components["schemas"]["Status"]).certificate;
 		};
-		/** New connections have this one, and the status says so. */
+		/** Checks that new connections have this certificate, and that the status says so. */
 		const assertInUse = async (pair: ReturnType<typeof newPair>) => {
 			for (let n = 0; n < 10; n++)
 				assert.equal((await ask({ port })).fingerprint, pair.fingerprint256);
@@ -195,7 +195,7 @@ for (const { title, seconds, isSignalled } of [
 			assert.equal(await assertInUse(second), reason);
 		}
 
-		// as certbot and most tools do it
+		// like certbot and most tools
 		const third = newPair("third");
 		await change(
 			async () => {
@@ -203,7 +203,7 @@ for (const { title, seconds, isSignalled } of [
 				await writeFile(`${certificateFile}.new`, third.certificate);
 				await rename(`${privateKeyFile}.new`, privateKeyFile);
 				await rename(`${certificateFile}.new`, certificateFile);
-				// as visible as the trouble before
+				// at the same level as the problem before
 			},
 			inForce(third, "warning"),
 		);

@@ -4,10 +4,10 @@ import { startProgram } from "../support/daemon.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 for (const signal of ["SIGINT", "SIGTERM"] as const)
-	test(`${signal} at the moment it says that it runs is obeyed, too`, async (t) => {
+	test(`${signal} works at the moment when the agent reports that it is running`, async (t) => {
 		const directory = await temporaryDirectory(t);
 		const args = ["--quick-start", "data", "-P", "0"];
-		// the moment is short: several starts, so that it is met
+		// the moment is short; several starts make it likely to hit
 		for (let start = 0; start < 5; start++) {
 			const started = startProgram(
 				t,

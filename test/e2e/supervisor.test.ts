@@ -25,7 +25,7 @@ const missingSocat = isThere("socat", "-V")
 	? undefined
 	: "socat is not installed";
 
-/** Prints what arrives, and lets go of the descriptor that systemd-notify waits for, as systemd does. */
+/** Prints each message, and closes the descriptor that systemd-notify waits for, as systemd does. */
 const letsGo = `
 	socket(S, AF_UNIX, SOCK_DGRAM, 0) or die;
 	bind(S, pack_sockaddr_un($ARGV[0])) or die;
@@ -34,11 +34,11 @@ const letsGo = `
 
 const receivers = {
 	perl: (path: string) => ["-MSocket", "-e", letsGo, path],
-	// keeps that descriptor: systemd-notify gives up after five seconds
+	// keeps that descriptor open; systemd-notify gives up after five seconds
 	socat: (path: string) => ["-u", `UNIX-RECV:${path}`, "STDOUT"],
 };
 
-/** Receives as systemd does: datagrams on a unix socket. */
+/** Receives datagrams on a unix socket, as systemd does. */
 async function receive(
 	t: TestContext,
 	program: keyof typeof receivers = "perl",
@@ -67,7 +67,7 @@ async function receive(
 	return { path, directory, text: () => text, end };
 }
 
-test("systemd is told when the agent answers, and when it stops", async (t) => {
+test("the agent tells systemd when it answers and when it stops", async (t) => {
 	if (lacksPeer(t, missing)) return;
 	const { path, text } = await receive(t);
 	const daemon = await startWithPlugins(t, [], {
@@ -87,11 +87,11 @@ test("systemd is told when the agent answers, and when it stops", async (t) => {
 	assert.equal(code, 0);
 	assert.equal(stderr, "");
 	assert.doesNotMatch(stdout, /systemd-notify/);
-	// sent before its end, so it is there, if not yet read
+	// sent before the agent ended, but perhaps not read yet
 	await eventually("STOPPING=1", () => /READY=1[\s\S]*STOPPING=1/.test(text()));
 });
 
-test("a receiver that keeps systemd-notify waiting is told, too", async (t) => {
+test("the agent also tells a receiver that keeps systemd-notify waiting", async (t) => {
 	if (lacksPeer(t, missing)) return;
 	if (lacksPeer(t, missingSocat)) return;
 	const { path, text } = await receive(t, "socat");
@@ -106,11 +106,11 @@ test("a receiver that keeps systemd-notify waiting is told, too", async (t) => {
 	await eventually("STOPPING=1", () => /READY=1[\s\S]*STOPPING=1/.test(text()));
 });
 
-test("READY=1 comes when a connection is accepted, not before", async (t) => {
+test("the agent sends READY=1 only once it accepts connections", async (t) => {
 	if (lacksPeer(t, missing)) return;
 	const { path, text } = await receive(t);
 	const directory = await temporaryDirectory(t);
-	// stands before systemd-notify, and asks the agent at that moment
+	// a wrapper of systemd-notify, which sends the agent a request at that moment
 	const real = spawnSync("sh", ["-c", "command -v systemd-notify"], {
 		encoding: "utf8",
 	}).stdout.trim();
@@ -136,7 +136,7 @@ exec '${real}' "$@"
 	assert.equal((await daemon.stop()).code, 0);
 });
 
-test("a start that fails is never READY", async (t) => {
+test("a failed start never sends READY=1", async (t) => {
 	if (lacksPeer(t, missing)) return;
 	const { path, text, directory } = await receive(t);
 	const taken = createServer().listen(0, "127.0.0.1");
@@ -156,7 +156,7 @@ test("a start that fails is never READY", async (t) => {
 	assert.doesNotMatch(text(), /READY/);
 });
 
-test("after an unexpected error systemd is told that it stops, too", async (t) => {
+test("after an unexpected error the agent also tells systemd that it stops", async (t) => {
 	if (lacksPeer(t, missing)) return;
 	const { path, text } = await receive(t);
 	const code = `process.on("SIGUSR2", () => { throw new Error("boom") })`;
@@ -170,7 +170,7 @@ test("after an unexpected error systemd is told that it stops, too", async (t) =
 	await eventually("STOPPING=1", () => text().includes("STOPPING=1"));
 });
 
-/** A PATH with a shell for plugins, and nothing of systemd. */
+/** A PATH with a shell for plugins, but without systemd-notify. */
 async function pathWithoutNotify(t: TestContext) {
 	const directory = await temporaryDirectory(t);
 	for (const name of ["bash", "sh", "cat", "sleep"])
@@ -178,7 +178,7 @@ async function pathWithoutNotify(t: TestContext) {
 	return directory;
 }
 
-/** Starts, answers and stops as if there were no systemd, but for its warnings. */
+/** Checks that the agent starts, answers and stops as without systemd, apart from warnings. */
 async function assertGoesOn(
 	t: TestContext,
 	environment: Record<string, string>,
@@ -188,7 +188,7 @@ async function assertGoesOn(
 	const check = { plugin_name: "check_exit", plugin_option: "1" };
 	const { json } = await post(daemon.port, "/monitor", check);
 	assert.equal((json as { return_value: number }).return_value, 1);
-	// told while requests are served already
+	// the agent sends the message while it serves requests already
 	await daemon.printed(/\[warning\] systemd-notify READY=1/);
 	const began = Date.now();
 	const { code, stdout, stderr } = await daemon.stop();
@@ -204,7 +204,7 @@ async function assertGoesOn(
 	}
 }
 
-test("without systemd-notify in PATH there are warnings, nothing else", async (t) => {
+test("without systemd-notify in PATH the agent only warns", async (t) => {
 	await assertGoesOn(
 		t,
 		{
@@ -215,7 +215,7 @@ test("without systemd-notify in PATH there are warnings, nothing else", async (t
 	);
 });
 
-test("with a socket that has gone there are warnings, nothing else", async (t) => {
+test("if the socket has disappeared, the agent only warns", async (t) => {
 	if (lacksPeer(t, missing)) return;
 	const { path, end } = await receive(t);
 	await end();
@@ -224,7 +224,7 @@ test("with a socket that has gone there are warnings, nothing else", async (t) =
 
 test("a systemd-notify that hangs delays start and stop by seconds only", async (t) => {
 	const directory = await temporaryDirectory(t);
-	// ends by itself after a while, so that nothing is left of a failure
+	// ends by itself after a while, so that a failed test leaves nothing behind
 	await writeFile(
 		join(directory, "systemd-notify"),
 		"#!/bin/sh\nexec sleep 25\n",
