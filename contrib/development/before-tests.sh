@@ -1,6 +1,6 @@
 #!/bin/sh
-# What npm test does before its tests: generated files, types, lint and build, all
-# at once, because each alone leaves a core idle. Says which of them failed.
+# npm test runs this before its tests. It checks generated files, types and lint, and
+# builds, all in parallel, because each step alone leaves a core idle. It names failed steps.
 cd "$(dirname "$0")/../.." || exit 1
 rm -rf build
 steps="fresh compile lint build"

@@ -1,20 +1,20 @@
-// Says what the package consists of: happo-agent.cdx.json (CycloneDX 1.6), for
-// scanners, and THIRD-PARTY-LICENSES. The bundles tell nobody what is in them,
-// and their packages are development dependencies, so a scanner of an
-// installation would see none of them.
+// Writes the list of the package's components: happo-agent.cdx.json (CycloneDX 1.6) for
+// scanners, and THIRD-PARTY-LICENSES. A scanner of an installation cannot see the
+// bundled packages by itself: bundles do not name them, and they are development
+// dependencies.
 //
-// `npm sbom` knows no bundles, is missing in Debian 12's npm, and stamps each run
-// with a time and a random number. Here the same sources give the same bytes.
+// `npm sbom` knows no bundles, is missing in Debian 12's npm, and stamps each run with a
+// time and a random number. Here the same sources give the same bytes.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const json = (path) => JSON.parse(readFileSync(path, "utf8"));
 
-/** The directory of the package that a bundled file belongs to; undefined for our own sources. */
+/** The directory of a bundled file's package; undefined for our own sources. */
 const packageOf = (input) =>
 	/^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0];
 
-/** The directories of the packages that have left bytes in a bundle, from esbuild's metafiles. */
+/** The directories of the packages with bytes in a bundle, from esbuild's metafiles. */
 export function bundledPackages(metafiles) {
 	const found = new Set();
 	for (const { outputs } of metafiles)
@@ -26,7 +26,7 @@ export function bundledPackages(metafiles) {
 	return found;
 }
 
-/** The directory that Node finds package `name` in, asked from `directory`, as the lock file knows it. */
+/** The directory in the lock file where Node finds package `name` from `directory`. */
 function resolved(lock, directory, name) {
 	for (let from = directory; ; ) {
 		const candidate = join(from, "node_modules", name);
@@ -37,7 +37,7 @@ function resolved(lock, directory, name) {
 	}
 }
 
-/** The directories of the packages that npm installs with ours: its dependencies and theirs. */
+/** The directories of our dependencies and their dependencies, which npm installs with our package. */
 function installedPackages(lock, dependencies) {
 	const found = new Set();
 	const visit = (directory, names) => {
@@ -66,7 +66,7 @@ const licences = (licence) =>
 		? [{ license: { id: licence } }]
 		: [{ expression: licence }];
 
-/** npm's integrity as CycloneDX writes it. */
+/** npm's integrity in CycloneDX's form. */
 const hashes = (integrity) => {
 	const [, base64] = /^sha512-(\S+)$/.exec(integrity ?? "") ?? [];
 	return base64
@@ -81,7 +81,7 @@ const hashes = (integrity) => {
 
 const licenceFile = /^(?:licen[cs]e|copying|notice)\b/i;
 
-/** What a package says about its licence, in its own files. */
+/** The licence texts from a package's own files. */
 function licenceText(directory) {
 	const files = readdirSync(directory)
 		.filter((name) => licenceFile.test(name))
@@ -102,8 +102,8 @@ function licenceText(directory) {
 const byText = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
 
 /**
- * Writes both files into `directory`, from esbuild's metafiles of all bundles in
- * it, package.json and package-lock.json. Throws for a package without a licence.
+ * Writes both files into `directory`, from the metafiles of all bundles in it,
+ * package.json and package-lock.json. Throws if a package has no licence.
  */
 export function writeBillOfMaterials(directory, metafiles) {
 	const manifest = json("package.json");

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import ts from "typescript";
 
-/** Options under which a file's declarations follow from that file alone. */
+/** Compiler options with which a file's declarations depend on that file alone. */
 const options = {
 	...ts.readConfigFile("tsconfig.json", ts.sys.readFile).config.compilerOptions,
 	target: ts.ScriptTarget.ES2023,
@@ -14,9 +14,8 @@ const options = {
 };
 
 /**
- * Writes the declarations of a module, and of those its declarations name, into
- * a directory that mirrors the sources. Throws for an exported value whose type
- * is not written down.
+ * Writes the declarations of a module, and of the modules that they refer to, into a
+ * directory that mirrors the sources. Throws if an exported value has no explicit type.
  */
 export async function writeDeclarations(entry, directory) {
 	const queue = [entry];
@@ -31,7 +30,7 @@ export async function writeDeclarations(entry, directory) {
 			throw new Error(
 				`${path}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`,
 			);
-		// consumers look for the .d.ts beside a .js
+		// TypeScript looks for the .d.ts beside a .js
 		const text = outputText.replace(
 			/(from |import\()"(\.[^"]*)\.ts"/g,
 			(_, before, of) => {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs README's test command many times, to find tests that fail now and then:
+# Runs README's test command many times to find flaky tests:
 #   repeat.sh RUNS [beside-load LOADED]
-# The last LOADED runs (a quarter of them by default) share the machine with a
-# program that takes one core. Logs of runs that failed are kept.
+# The last LOADED runs (a quarter of all runs by default) share the machine with a program
+# that uses one core. It keeps the logs of failed runs.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 

@@ -5,13 +5,13 @@ import {
 import { AgentError } from "../../src/agent-error.ts";
 import { bindContract, type OperationRequest } from "../../src/http/bind.ts";
 
-/** A request as the contract takes it. */
+/** A request in the form that the contract validates. */
 export interface ManagementRequest extends OperationRequest {
 	method: string;
 	path: string;
 }
 
-/** A handler's reply as the server sees it; its types hold for each operation. */
+/** A handler's reply without the types of its operation. */
 export interface Reply {
 	status: number;
 	body?: unknown;
@@ -19,7 +19,7 @@ export interface Reply {
 
 type Untyped = (body: unknown, query: unknown) => Reply | Promise<Reply>;
 
-/** Matches and validates requests by the contract, and has the handlers answer them. */
+/** Returns a function that matches and validates a request by the contract and calls its handler. Throws AgentError. */
 export async function createContract(given: ManagementHandlers) {
 	const handlers = given as unknown as Record<string, Untyped>;
 	const bound = await bindContract(managementContract);

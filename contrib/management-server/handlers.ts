@@ -2,8 +2,8 @@ import type { ManagementHandlers } from "../../generated/management.ts";
 import type { Hosts } from "./hosts.ts";
 
 /**
- * What the operations mean. `happo-agent add`, `is_added` and `remove` look at
- * the status only: 302 is "there already" to the first and "found" to the second.
+ * Handlers of the operations. `happo-agent add`, `is_added` and `remove` use the status
+ * only: 302 means "registered already" to `add` and "found" to `is_added`.
  */
 export function createManagementHandlers(hosts: Hosts): ManagementHandlers {
 	return {

@@ -1,38 +1,38 @@
 import { Level } from "level";
 import { inTurn } from "../../src/turn.ts";
 
-/** A registered host. Group, address and port together say which one it is. */
+/** A registered host. Group, address and port together identify it. */
 export interface Host {
 	/** `GROUP` or `GROUP!SUBGROUP`. */
 	group_name: string;
 	ip: string;
 	hostname: string;
-	/** Its agent's port. */
+	/** Port of the host's agent. */
 	port: number;
-	/** Bastions in front of it, nearest to the caller first. */
+	/** Bastions in front of the host, nearest to the client first. */
 	proxies: string[];
 }
 
 export type HostReference = Pick<Host, "group_name" | "ip" | "port">;
 
-/** The registered hosts, on disk: what was answered survives a power loss. */
+/** The registered hosts, on disk. A confirmed change survives a power loss. */
 export interface Hosts {
-	/** False if the host was there before; it stays as it was. */
+	/** Resolves to false if the host was registered before; it stays unchanged. */
 	add(host: Host): Promise<boolean>;
 	has(host: HostReference): Promise<boolean>;
-	/** False if there was no such host. */
+	/** Resolves to false if there was no such host. */
 	remove(host: HostReference): Promise<boolean>;
-	/** By group, address and port; of a group with its subgroups, or all. */
+	/** The hosts of a group and its subgroups, or all; sorted by group, address and port. */
 	list(group?: string): Promise<Host[]>;
-	/** Waits for what is under way. */
+	/** Waits for running operations. */
 	close(): Promise<void>;
 }
 
-// no text of a request holds a NUL: it ends a field, and sorts before everything
+// NUL separates fields: no text of a request contains it, and it sorts before all other characters
 const keyOf = ({ group_name, ip, port }: HostReference) =>
 	`${group_name}\0${ip}\0${String(port).padStart(5, "0")}`;
 
-/** Keys of a group alone, and of its subgroups, which come behind a `!`. */
+/** Key ranges of a group itself, and of its subgroups, whose names follow a `!`. */
 const rangesOf = (group: string | undefined) =>
 	group === undefined
 		? [{}]
@@ -41,11 +41,11 @@ const rangesOf = (group: string | undefined) =>
 				{ gte: `${group}!`, lt: `${group}"` },
 			];
 
-/** Opens the store, made if it is missing. Throws why it cannot be opened. */
+/** Opens the store, and creates it if it is missing. Throws LevelDB's error. */
 export async function openHosts(directory: string): Promise<Hosts> {
 	const level = new Level<string, Host>(directory, { valueEncoding: "json" });
 	await level.open();
-	// LevelDB has no transactions: nothing comes between a look and a write
+	// LevelDB has no transactions: `turn` lets nothing run between a read and its write
 	const turn = inTurn();
 	const has = async (key: string) => (await level.get(key)) !== undefined;
 	const onDisk = { sync: true };

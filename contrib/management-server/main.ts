@@ -1,4 +1,4 @@
-/** A management server to try the contract with, and to start one's own from. */
+/** A management server to try the contract with, and to start your own from. */
 import "../../src/no-debugger.ts";
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
@@ -28,30 +28,30 @@ const settingTable = {
 		placeholder: "ADDRESS",
 		check: (text: string) =>
 			isIP(text) === 0 ? `not an address: ${text}` : undefined,
-		help: "address to listen on; whoever reaches it may add and remove hosts",
+		help: "address to listen on; everyone who can reach it can add and remove hosts",
 	},
 	directory: {
 		kind: "text",
 		default: "./management-data",
 		placeholder: "DIRECTORY",
 		check: (text: string) => (text === "" ? "empty" : undefined),
-		help: "where the hosts are kept",
+		help: "directory for the hosts",
 	},
 	certificate: {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "certificate for HTTPS, PEM, with its chain; none: plain HTTP",
+		help: "certificate for HTTPS in PEM format, with its chain; if empty, plain HTTP",
 	},
 	"private-key": {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "key of the certificate, PEM",
+		help: "private key of the certificate, in PEM format",
 	},
 } as const satisfies SettingTable;
 
-/** An error that has said all there is to say. */
+/** An expected error at the start, whose message needs no stack trace. */
 class StartError extends Error {}
 
 async function named<T>(what: string, work: Promise<T>): Promise<T> {
@@ -61,7 +61,7 @@ async function named<T>(what: string, work: Promise<T>): Promise<T> {
 		// LevelDB's reason is in the cause
 		const { cause = error } = error as { cause?: NodeJS.ErrnoException };
 		const { code = "", message } = cause as NodeJS.ErrnoException;
-		// the system's errors have a system call and a code, others say it in words
+		// errors of the system have a code, others have a readable message
 		const why = /^E[A-Z]+$/.test(code) ? systemReason(cause) : message;
 		throw new StartError(`${what}: ${why}`);
 	}
@@ -111,7 +111,7 @@ async function run(
 	log("stopped");
 }
 
-/** Exit status: 2 for a wrong argument, 1 for a failed start. */
+/** Returns the exit status: 2 for a wrong argument, 1 for a failed start. */
 async function main(args: readonly string[]): Promise<number> {
 	try {
 		const names = Object.keys(settingTable).map((name) => [

@@ -15,35 +15,35 @@ import {
 	type Reply,
 } from "./contract.ts";
 
-/** Largest request body, in bytes: a host with its bastions is far below. */
-const largestBody = 1024 * 1024;
+/** Maximum size of a request body in bytes; a host with its bastions needs far less. */
+const maxBodyBytes = 1024 * 1024;
 
-/** Requests that are under way have this long when the server stops. */
+/** How long running requests may take when the server stops. */
 const stopMilliseconds = 5_000;
 
 export interface ManagementServer {
 	readonly port: number;
-	/** Listens no longer, and waits for what is being answered. */
+	/** Stops listening, and waits for running requests. */
 	close(): Promise<void>;
 }
 
-/** The body of a request; one that is too large is read to its end, so that the answer arrives. */
+/** The body of a request. Reads an oversized body to its end, so that the client gets the answer. */
 async function readBody(request: IncomingMessage): Promise<unknown> {
 	const chunks: Buffer[] = [];
 	let length = 0;
 	for await (const chunk of request as AsyncIterable<Buffer>) {
 		length += chunk.length;
-		if (length <= largestBody) chunks.push(chunk);
+		if (length <= maxBodyBytes) chunks.push(chunk);
 	}
-	if (length > largestBody)
+	if (length > maxBodyBytes)
 		throw new AgentError(
 			"body-too-large",
-			`body: over the limit of ${largestBody} bytes`,
+			`body: over the limit of ${maxBodyBytes} bytes`,
 		);
-	return parseBody(Buffer.concat(chunks), { maxBytes: largestBody });
+	return parseBody(Buffer.concat(chunks), { maxBytes: maxBodyBytes });
 }
 
-/** A page in somebody's browser must not register hosts; only pages send these headers. */
+/** Refuses requests from web pages, which must not register hosts. Only web pages send these headers. */
 function refuseWebPages({ headers }: IncomingMessage) {
 	const site = headers["sec-fetch-site"] ?? "none";
 	if (headers.origin !== undefined || !["none", "same-origin"].includes(site))
@@ -53,7 +53,7 @@ function refuseWebPages({ headers }: IncomingMessage) {
 		);
 }
 
-/** The request as the contract takes it: JSON whatever Content-Type says. */
+/** The request in the contract's form. The body is JSON whatever Content-Type says. */
 async function toContract(
 	request: IncomingMessage,
 ): Promise<ManagementRequest> {
@@ -65,7 +65,7 @@ async function toContract(
 		throw new AgentError("bad-body", "body: expected an object");
 	return {
 		method: method === "HEAD" ? "GET" : method,
-		// the original appends its path to an endpoint that may end with a slash
+		// v1 appends its path to an endpoint that may end with a slash
 		path: path.replace(/\/{2,}/g, "/"),
 		query: Object.fromEntries(new URLSearchParams(query)),
 		headers: { "content-type": "application/json" },
@@ -102,10 +102,10 @@ function listening(server: Server, port: number, address: string) {
  */
 export async function startManagementServer(parts: {
 	handlers: ManagementHandlers;
-	/** 0 takes a free one. */
+	/** 0 takes a free port. */
 	port: number;
 	address: string;
-	/** Certificate and key; plain HTTP without. */
+	/** Certificate and key; without them the server speaks plain HTTP. */
 	tls?: Pick<ServerOptions, "cert" | "key">;
 	log: (line: string) => void;
 }): Promise<ManagementServer> {

@@ -1,4 +1,4 @@
-// How the C files in src/spawn/native become dist/native/<platform>-<arch>/spawn.node.
+// Compiles the C files in src/spawn/native to dist/native/<platform>-<arch>/spawn.node.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -20,23 +20,23 @@ const files = readdirSync(folder)
 	.map((name) => join(folder, name));
 const sources = files.filter((file) => file.endsWith(".c"));
 
-/** Where src/spawn/native-addon.ts looks for it. */
+/** Path of the addon, where src/spawn/native-addon.ts looks for it. */
 export const addonFile = (target = `${process.platform}-${process.arch}`) =>
 	join(root, "dist/native", target, "spawn.node");
 
-/** The sources' fingerprint, which is compiled in: times mean nothing in an installed package. */
+/** Hash of the sources. It is compiled in, because file times mean nothing in an installed package. */
 const sourceHash = () => {
 	const hash = createHash("sha256");
 	for (const file of files) hash.update(readFileSync(file));
 	return hash.digest("hex");
 };
 
-/** Whether there is one that was made from the source as it is. */
+/** True if the addon exists and was compiled from the present sources. */
 export function isFresh(file) {
 	return existsSync(file) && readFileSync(file).includes(sourceHash());
 }
 
-/** The folder of node_api.h; it is the same for all machines. */
+/** The folder of node_api.h, which is the same for all machines. */
 function headers() {
 	const folders = [
 		join(dirname(process.execPath), "../include/node"),
@@ -48,14 +48,14 @@ function headers() {
 	const found = folders.find((folder) =>
 		existsSync(join(folder, "node_api.h")),
 	);
-	if (!found) throw new Error("node_api.h is not there (Node's headers)");
+	if (!found) throw new Error("node_api.h not found (Node's headers)");
 	return found;
 }
 
 /**
- * Compiles the addon, proves it with `check`, and only then puts it in its place. Throws an error of one line.
+ * Compiles the addon, tests it with `check`, and only then moves it to `file`. Throws an error with a message of one line.
  *
- * It is linked with no C library: its symbols come from the one that node itself runs with, whatever its version, glibc
+ * The addon is linked with no C library. Its symbols come from the one that node itself uses, whatever its version, glibc
  * or musl.
  */
 export function compile(compiler, file, check = () => {}) {
@@ -78,7 +78,7 @@ export function compile(compiler, file, check = () => {}) {
 	}
 }
 
-/** Starts a program through an addon, in a process of its own: a bad addon may end it. Throws when that fails. */
+/** Tests an addon by starting a program with it, in a separate process, which a broken addon may crash. Throws if that fails. */
 export function prove(file) {
 	execute(process.execPath, [
 		"-e",
@@ -99,7 +99,7 @@ export function prove(file) {
 	]);
 }
 
-/** Runs a program; throws an error of one line, of what it says is wrong. */
+/** Runs a program. Throws an error with one line of its error output. */
 export function execute(file, args) {
 	try {
 		execFileSync(file, args, {

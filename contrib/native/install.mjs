@@ -1,7 +1,7 @@
-// Run when the package is installed and when it is built: makes sure that there is a
-// native command engine, if it can. What ships is used where it works, else it is
-// compiled; without a compiler the agent starts commands through node:child_process.
-// Downloads nothing and never fails an installation.
+// npm runs this when the package is installed or built, to provide a native command
+// engine if possible. It uses the shipped one if that works, otherwise it compiles one.
+// Without a compiler the agent starts commands through node:child_process. It downloads
+// nothing and never makes an installation fail.
 import { rmSync } from "node:fs";
 import { addonFile, compile, isFresh, prove } from "./addon.mjs";
 
@@ -19,9 +19,9 @@ try {
 	if (!isFresh(file) || !works(file))
 		compile(process.env.CC || "cc", file, prove);
 } catch (error) {
-	// of another source, or for another machine
+	// remove an addon of other sources, or for another machine
 	rmSync(file, { force: true });
 	process.stdout.write(
-		`happo-agent: no native command engine, node:child_process takes its place: ${error.message}\n`,
+		`happo-agent: no native command engine, using node:child_process: ${error.message}\n`,
 	);
 }

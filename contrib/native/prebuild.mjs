@@ -1,11 +1,11 @@
-// Run before the package is packed: compiles the native command engine for this
-// machine and, with the cross compilers that are there, for others.
+// npm runs this before it packs the package. It compiles the native command engine for
+// this machine and, with the installed cross compilers, for others.
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { addonFile, compile, prove } from "./addon.mjs";
 
 const own = `${process.platform}-${process.arch}`;
-/** Debian's names. */
+/** Cross compilers under Debian's names. */
 const crossCompilers =
 	process.platform === "linux"
 		? {
@@ -14,7 +14,7 @@ const crossCompilers =
 			}
 		: {};
 
-// nothing of an earlier build, or of another machine, is shipped
+// the package must not contain an earlier build, or that of another machine
 rmSync(dirname(dirname(addonFile())), { recursive: true, force: true });
 const targets = { ...crossCompilers, [own]: process.env.CC || "cc" };
 for (const [target, compiler] of Object.entries(targets))

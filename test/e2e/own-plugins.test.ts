@@ -579,7 +579,7 @@ describe("metrics_linux", { skip }, async () => {
 			assert.deepEqual(await execute("--proc", root), {
 				status: 1,
 				stdout: "",
-				stderr: `metrics_linux: no figures could be read from ${root}\n`,
+				stderr: `metrics_linux: no metrics could be read from ${root}\n`,
 			});
 		});
 	});

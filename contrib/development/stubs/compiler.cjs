@@ -1,4 +1,4 @@
-// In the bundle in place of Fastify's compilers of schemas: no route has one.
+// Replaces Fastify's schema compilers in the bundle: no route has a schema.
 const unreachable = () => {
 	throw new Error("not in the bundle");
 };

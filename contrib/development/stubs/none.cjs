@@ -1,4 +1,4 @@
-// In the bundle in place of what is never reached (contrib/development/build.mjs).
+// Replaces modules in the bundle that are never reached (contrib/development/build.mjs).
 const unreachable = () => {
 	throw new Error("not in the bundle");
 };

@@ -1,5 +1,5 @@
-// In the bundle in place of a parser that reads documents from files and URLs:
-// openapi-backend is given the contract itself.
+// Replaces, in the bundle, a parser that reads documents from files and URLs:
+// openapi-backend gets the contract as an object.
 const parse = async (document) => document;
 module.exports = {
 	__esModule: true,

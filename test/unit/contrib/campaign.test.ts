@@ -52,7 +52,7 @@ test("an outcome has a dated file of its own", async (t) => {
 		await readFile(path, "utf8"),
 		`# Campaign crash, 2026-11-29
 
-- FAILED after 30.0 minutes, begun 2026-11-29T23:30:00.000Z
+- FAILED after 30.0 minutes, started 2026-11-29T23:30:00.000Z
 - happo-agent 2.0.0, c375ab7
 - linux on x64, 2 cores
 - rounds 50, seed 7

@@ -39,7 +39,7 @@ test("without a compiler an installation succeeds and says what it means", async
 	const { install, isThere } = await aPackage(t);
 	assert.equal(
 		install("no-such-compiler"),
-		"happo-agent: no native command engine, node:child_process takes its place: no-such-compiler: ENOENT\n",
+		"happo-agent: no native command engine, using node:child_process: no-such-compiler: ENOENT\n",
 	);
 	assert.equal(isThere(), false);
 });

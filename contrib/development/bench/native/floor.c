@@ -1,7 +1,7 @@
 /*
- * Starts a program again and again and waits for it, some at once: what no
- * agent on this machine can better. It has the environment that agents pass on:
- * a program with a language set looks for its texts.
+ * Starts a program over and over and waits for it, some at once. No agent on this
+ * machine can be faster. The program gets the environment that agents pass on, because a
+ * program with a locale set looks for translations.
  *
  *	floor AT-ONCE SECONDS FILE [ARGUMENT...]
  */

@@ -1,17 +1,17 @@
 /*
- * Loads a TLS server of 127.0.0.1 with one request, again and again, and says
- * how long the answers took. One thread, no copy of an answer longer than its
- * head: on the machine of the server the generator must cost little.
+ * Sends one request over and over to a TLS server on 127.0.0.1 and reports how long the
+ * answers took. It has one thread and copies no more of an answer than its head, because
+ * it must cost little on the server's machine.
  *
  *	load [-k] [-p http|nrpe] [-c CONNECTIONS] [-s SECONDS] [-n ANSWERS]
  *	     [-r PER-SECOND] [-w] PORT FILE
  *
- * FILE is the request as it goes out. -k keeps connections; without it each
- * request has one of its own, and no TLS session is resumed. -r asks at fixed
- * times, answered or not, and counts from those times; else each connection
- * asks when it has its answer. -w waits until there is a server and asks once.
- * Says "ready" once all is prepared (kept connections are open), begins at a
- * line of its input, and says what came of it as a line of JSON.
+ * FILE has the bytes of the request. -k uses persistent connections; without it each
+ * request has a new connection, and no TLS session is resumed. -r sends requests at fixed
+ * times, answered or not, and measures from those times; otherwise each connection sends
+ * the next request after an answer. -w waits until there is a server and sends one
+ * request. Prints "ready" once the persistent connections are open, begins after a line
+ * of input, and prints the results as a line of JSON.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,10 +36,10 @@ struct connection {
 	enum state state;
 	int fd;
 	SSL *ssl;
-	/* when the request was due, and bytes of it that went out */
+	/* when the request was due, and how many of its bytes were sent */
 	double due;
 	size_t sent;
-	/* of the answer: bytes so far and in all, 0 while that is not known */
+	/* bytes of the answer so far and in total; the total is 0 while unknown */
 	size_t got, all;
 	char head[65536];
 };
@@ -136,7 +136,7 @@ static void dial(struct connection *c)
 	watch(c, EPOLLOUT, EPOLL_CTL_ADD);
 }
 
-/* Whether the head says how long the answer is and that it is a good one; -1 for a bad one, 0 for not yet. */
+/* Parses the head: 1 if the answer's length is known and its status good, -1 if it is bad, 0 if the head is incomplete. */
 static int measure_http(struct connection *c)
 {
 	size_t kept = c->got < sizeof c->head ? c->got : sizeof c->head - 1;
@@ -149,14 +149,14 @@ static int measure_http(struct connection *c)
 		length == NULL || length > end)
 		return -1;
 	c->all = end + 4 - c->head + strtoul(length + 17, NULL, 10);
-	/* a check that failed is an answer 200 too */
+	/* a failed check has status 200, too */
 	return strstr(end, "\"return_value\":") == NULL ||
 			strstr(end, "\"return_value\":0") != NULL
 		? 1
 		: -1;
 }
 
-/* Version 4: a head of 16 bytes, its result at 8, the length of the rest at 12. */
+/* Protocol version 4: a head of 16 bytes, with the result at 8 and the length of the rest at 12. */
 static int measure_nrpe(struct connection *c)
 {
 	uint16_t result;
@@ -189,7 +189,7 @@ static void answered(struct connection *c)
 	hang_up(c);
 }
 
-/* Goes on as far as it can without waiting. */
+/* Continues as far as possible without blocking. */
 static void advance(struct connection *c)
 {
 	char scratch[65536];
@@ -286,7 +286,7 @@ static bool all_in(enum state one, enum state other)
 	return true;
 }
 
-/* Asks until it is time to stop, and waits for what is on its way. */
+/* Sends requests until it is time to stop, and waits for requests in flight. */
 static double run(void)
 {
 	double start = now();
@@ -309,7 +309,7 @@ static double run(void)
 	}
 }
 
-/* The moment at which a server that is being started has answered. */
+/* Returns when a starting server has answered its first request. */
 static void await_server(void)
 {
 	struct timespec pause = {.tv_nsec = 500000};

@@ -1,4 +1,4 @@
-/* The least a plugin does: linked statically, says OK. */
+/* A minimal plugin: statically linked, prints OK. */
 #include <unistd.h>
 
 int main(void)

@@ -1,7 +1,7 @@
 /*
- * Runs a program and waits for all that it leaves behind, so that their CPU
- * time is found in this process's: NRPE forks twice for each connection, and
- * whoever answers it is nobody's child.
+ * Runs a program and reaps all processes that it leaves behind, so that their CPU time
+ * counts for this process. NRPE forks twice for each connection, so the process that
+ * answers has no parent.
  *
  *	reaper FILE [ARGUMENT...]
  */
