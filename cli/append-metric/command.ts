@@ -7,7 +7,7 @@ import { OptionsError } from "../../src/client/options.ts";
 import {
 	type BadLine,
 	latestTimestamp,
-	longestLine,
+	maxLineCharacters,
 } from "../../src/protocol/sensu.ts";
 import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
 import { systemReason } from "../../src/system-error.ts";
@@ -143,7 +143,7 @@ async function append(
 		lastLine = batch.lastLine;
 	};
 	try {
-		for await (const lines of textLines(stream, longestLine))
+		for await (const lines of textLines(stream, maxLineCharacters))
 			for (const line of lines) {
 				const full = batches.add(line);
 				if (full) await pass(full);

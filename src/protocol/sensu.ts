@@ -34,7 +34,7 @@ export interface SensuOutput {
 }
 
 /** Maximum characters of a line. */
-export const longestLine = 65_536;
+export const maxLineCharacters = 65_536;
 
 /**
  * How far a timestamp may be ahead of the clock: enough for mixed-up time zones, too little for
@@ -83,8 +83,10 @@ export function parseSensuLine(
 	latest: number,
 ): SensuValue | { reason: string; isUnknown?: true } | undefined {
 	if (/^\s*(?:#|$)/.test(line)) return undefined;
-	if (line.length > longestLine)
-		return { reason: `the line is longer than ${longestLine} characters` };
+	if (line.length > maxLineCharacters)
+		return {
+			reason: `the line is longer than ${maxLineCharacters} characters`,
+		};
 	const [name, number, time] = splitFields(line) ?? [];
 	if (name === undefined || number === undefined || time === undefined)
 		return { reason: "not three fields", isUnknown: true };

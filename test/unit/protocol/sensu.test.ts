@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
 	latestTimestamp,
-	longestLine,
+	maxLineCharacters,
 	parseGoFloat,
 	parseSensuLine,
 	parseSensuLines,
@@ -68,7 +68,7 @@ const lines: readonly [string, ReturnType<typeof parseSensuLine>][] = [
 	],
 	["a\0b 1 5", { reason: "the line has a NUL character" }],
 	[
-		`${"x".repeat(longestLine)} 1 5`,
+		`${"x".repeat(maxLineCharacters)} 1 5`,
 		{ reason: "the line is longer than 65536 characters" },
 	],
 	["a NaN 5", { reason: "the value is NaN" }],
