@@ -36,7 +36,7 @@ const managementServer = fileURLToPath(
 	new URL("../../contrib/management-server/main.js", import.meta.url),
 );
 
-/** Where the programs of the README are if nobody says otherwise. */
+/** The ports in the README. */
 const agentPort = 6777;
 const managementPort = 6780;
 
@@ -44,7 +44,7 @@ const missing = ["bash", "curl"].filter(
 	(name) => spawnSync(name, ["--version"]).status !== 0,
 );
 
-/** The agent as `npm start` starts it, but on a free port, once it has collected and stored something. */
+/** Starts the agent like `npm start`, but on a free port. Waits until it has stored metrics. Returns the port. */
 async function quickStarted(t: Test, directory: string) {
 	const [, args] =
 		/ dist\/happo-agent\.js (daemon .*)$/.exec(manifest.scripts.start ?? "") ??
@@ -89,9 +89,8 @@ async function managementStarted(t: Test, directory: string) {
 }
 
 /**
- * Programs, agent and management server as the README's reader has them, on
- * other ports. What is given to `type` and what it gives back has those that
- * the README knows.
+ * The programs, agent and management server that the README's reader has, on other ports.
+ * `type` replaces the README's ports in commands, and puts them back into the output.
  */
 async function workplace(context: TestContext) {
 	const t = createScope();
@@ -111,7 +110,7 @@ async function workplace(context: TestContext) {
 		contexts,
 		`current-context: here\ncontexts:\n  here: { hosts: ["127.0.0.1:${agent}"] }\n`,
 	);
-	// no meter on standard error, as where the output is a terminal
+	// no progress meter on standard error, as on a terminal
 	await writeFile(join(directory, ".curlrc"), "silent\nshow-error\n");
 	const environment = {
 		PATH: `${bin}:${process.env.PATH}`,
@@ -154,14 +153,14 @@ async function workplace(context: TestContext) {
 	return { directory, type };
 }
 
-/** An output is what the README shows for it; `typed` is all that its reader has typed so far. */
+/** Asserts that an output matches the README's; `typed` is everything that the reader has typed so far. */
 function assertShown(
 	{ line, command, shown }: Step,
 	output: string,
 	typed: string,
 ) {
 	const ports = `${agentPort} ${managementPort}`;
-	// an output that has no end of line is shown on a line of its own
+	// the README shows an output without a final newline on a line of its own
 	const whole = output === "" || output.endsWith("\n") ? output : `${output}\n`;
 	assert.match(
 		whole,
@@ -176,7 +175,7 @@ test("the walk-throughs of the README print what it shows", async (t) => {
 	const walks = blocks.filter(({ lines }) =>
 		lines.some((line) => line.startsWith("$")),
 	);
-	// one for each program: a heading that changes must not take one away
+	// one for each program: renaming a heading must not drop a walk-through
 	assert.deepEqual(
 		walks.map(({ heading }) => heading.split(/[ ,]/)[0]),
 		["check_happo", "happo-ctl", "happo-agent"],
@@ -192,7 +191,7 @@ test("the walk-throughs of the README print what it shows", async (t) => {
 				assertShown(step, outcomes[index]?.output ?? "", typed.join("\n"));
 				commands++;
 			}
-			// Nagios goes by them: the plugin's own, and CRITICAL without an agent
+			// Nagios uses the exit statuses: the plugin's own, and CRITICAL without an agent
 			if (block.heading.startsWith("check_happo"))
 				assert.deepEqual(
 					outcomes.map(({ status }) => status),
@@ -236,7 +235,7 @@ test("the walk-throughs of the README print what it shows", async (t) => {
 				return_value: number;
 				message: string;
 			};
-			// the load of this machine is not the README's
+			// this machine's load differs from the README's
 			const states = ["OK", "WARNING", "CRITICAL"] as const;
 			const state = states[return_value] ?? assert.fail(output);
 			assert.match(message, new RegExp(`\\b${state}\\b`));
@@ -253,7 +252,7 @@ test("the walk-throughs of the README print what it shows", async (t) => {
 		});
 });
 
-test("the README's management server is on the port that it names", async (t) => {
+test("the README names the management server's port", async (t) => {
 	const { stdout } = await run(t, ["--help"], { program: managementServer });
 	assert.match(stdout, new RegExp(`--port\\b[^-]*\\b${managementPort}\\b`));
 });
@@ -317,8 +316,8 @@ for (const path of [
 	"contrib/management-server/README.md",
 	...readdirSync(decisions).map((name) => `${decisions}/${name}`),
 ])
-	test(`what ${path} names exists`, () => {
-		// a command or a link may be broken at the end of a line
+	test(`scripts, links and paths in ${path} exist`, () => {
+		// a line break may split a command or a link
 		const text = read(path).replace(/\s+/g, " ");
 		const scripts = [
 			...text.matchAll(/\bnpm (?:run (?:-s )?([\w-]+)|(start|test)\b)/g),
@@ -345,12 +344,12 @@ for (const path of [
 			);
 		for (const place of below)
 			assert.ok(existsSync(place) || existsSync(beside(place)), place);
-		// a source that is named without its folder is beside the text
+		// a source named without a folder is in the document's folder
 		for (const [, name = ""] of text.matchAll(/`([\w-]+\.ts)`/g))
 			assert.ok(existsSync(beside(name)), name);
 	});
 
-test("every decision has its date and its parts, and the list names it", () => {
+test("every decision has a date and its parts, and is in the list", () => {
 	const list = read("contrib/development/README.md");
 	const names = readdirSync(decisions).sort();
 	assert.ok(names.length > 40);
