@@ -286,9 +286,10 @@ describe("access lines of plugins and commands", () => {
 		const { port, logged } = await startLogging(t, [
 			...["--max-commands=1", "--command-timeout=1"],
 		]);
+		// the first keeps its place longer than the second waits for it
 		await Promise.all(
 			["30", "30.1"].map((option) =>
-				post(port, "/monitor", check("check_sleep", option)),
+				post(port, "/monitor", check("check_ignoreterm", option)),
 			),
 		);
 		const lines = await logged(2);

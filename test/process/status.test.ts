@@ -96,12 +96,12 @@ test("callers are the real resources of the event loop", async (t) => {
 	const [kind, each] =
 		engine === "native" ? ["PipeWrap", 2] : ["ProcessWrap", 1];
 	const idle = await count(kind);
-	const answers = ["2.81001", "2.81002"].map((option) =>
+	const answers = ["6.81001", "6.81002"].map((option) =>
 		post(port, "/monitor", check(option)),
 	);
 	await eventually(
 		"both sleep",
-		async () => (await processesWith("sleep\x002.8100")).length === 4,
+		async () => (await processesWith("sleep\x006.8100")).length === 4,
 	);
 	// outputs are watched only a moment after the start
 	await eventually(

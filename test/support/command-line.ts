@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -77,17 +78,20 @@ export function assertRefused(
 	assert.equal(code ?? signal, status);
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
-export function freePort(): Promise<number> {
-	const server = createServer();
-	return new Promise((resolve, reject) => {
-		server.once("error", reject);
-		server.listen(0, "127.0.0.1", () => {
-			const address = server.address();
-			assert.ok(typeof address === "object" && address);
-			server.close(() => resolve(address.port));
+/** Below the ports that the kernel gives to whoever asks for any: other tests get those. */
+const freePorts = { min: 10_000, max: 32_000 };
+
+/** A port of 127.0.0.1 on which nobody listens now, and no other test soon. */
+export async function freePort(): Promise<number> {
+	for (;;) {
+		const port = randomInt(freePorts.min, freePorts.max);
+		const server = createServer();
+		const isFree = await new Promise<boolean>((resolve) => {
+			server.once("error", () => resolve(false));
+			server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
 		});
-	});
+		if (isFree) return port;
+	}
 }
 
 /** Ids of processes whose arguments contain a text. */
