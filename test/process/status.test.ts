@@ -231,7 +231,8 @@ test("a stall of the event loop is reported", async (t) => {
 		now = (await statusOf(daemon.port)).event_loop;
 		return now.max_delay_ms > 500;
 	});
-	assert.ok(now.max_delay_ms < 3_000, JSON.stringify(now));
+	// a busy machine adds to it, a wrong unit would add far more
+	assert.ok(now.max_delay_ms < 30_000, JSON.stringify(now));
 	assert.ok(now.mean_delay_ms > 0 && now.mean_delay_ms < now.max_delay_ms);
 });
 
