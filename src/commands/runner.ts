@@ -47,7 +47,7 @@ export function createRunner(parts: {
 			.acquire({ client, timeoutMilliseconds: waitMilliseconds, signal })
 			.catch((error) => {
 				if (!(error instanceof LimitReached))
-					throw new AgentError("busy", "the client has gone");
+					throw new AgentError("busy", "the client has disconnected");
 				throw new AgentError(
 					"busy",
 					error.reason === "too many waiting"

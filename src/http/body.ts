@@ -36,7 +36,10 @@ export async function readBody(
 		});
 	} catch (error) {
 		if (!(error instanceof AgentError))
-			throw new AgentError("bad-body", "body: the connection broke off");
+			throw new AgentError(
+				"bad-body",
+				"body: the connection closed before its end",
+			);
 		// drain the rest: with unread data, closing would reset the connection and lose the answer
 		request.connection.linger();
 		raw.resume();

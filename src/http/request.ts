@@ -138,7 +138,7 @@ export class IncomingRequest implements Call {
 				"busy",
 				cause instanceof LimitReached
 					? `${what}: ${this.#memory.taken} bytes of requests and answers are in memory (max-buffered-bytes)`
-					: "the client has gone",
+					: "the client has disconnected",
 				{ cause },
 			);
 		});

@@ -169,7 +169,7 @@ export function createMetricConfigFile({
 			const next = parseMetricConfig(text, file, (line) => odd.push(line));
 			read = { text };
 			const say = error === null ? log.info : log.warning;
-			if (readAt !== null) say(`${file}: has changed, in force from now`);
+			if (readAt !== null) say(`${file}: has changed, now in use`);
 			for (const line of odd.slice(0, maxLoggedWarnings)) log.warning(line);
 			if (odd.length > maxLoggedWarnings)
 				log.warning(
@@ -215,7 +215,7 @@ export function createMetricConfigFile({
 				read = { text };
 				seen = undefined;
 				use(next);
-				log.info(`${file}: replaced, in force from now`);
+				log.info(`${file}: replaced, now in use`);
 			}),
 	};
 }

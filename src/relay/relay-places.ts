@@ -123,8 +123,8 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 				throw new AgentError(
 					"relay-busy",
 					own
-						? `${pool.taken} relayed requests are on their way`
-						: `${place}: ${here.taken} requests are on their way there`,
+						? `${pool.taken} relayed requests are in progress`
+						: `${place}: ${here.taken} requests to it are in progress`,
 				);
 			}
 			const slowness = setTimeout(() => {

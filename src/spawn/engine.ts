@@ -33,7 +33,7 @@ export function chooseEngine(
 		if (wanted === "native")
 			throw new Error(`command-engine native: ${addon.reason}`);
 		log.warning(
-			`commands are started through node:child_process, which takes longer: ${addon.reason}`,
+			`starting commands through node:child_process, which is slower: ${addon.reason}`,
 		);
 	}
 	return createChildProcessEngine({ environment, log, openFiles });

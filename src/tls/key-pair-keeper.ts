@@ -108,7 +108,7 @@ export function createKeyPairKeeper({
 		const say = problem === undefined ? log.info : log.warning;
 		problem = undefined;
 		pair = next;
-		const result = isSame ? "unchanged" : "in force from now";
+		const result = isSame ? "unchanged" : "now in use";
 		say(`certificate ${certificateFile}: ${result}: ${describe(next)}`);
 		if (!isSame) warn();
 	};

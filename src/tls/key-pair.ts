@@ -175,7 +175,7 @@ export async function loadKeyPair(files: {
 	const validTo = new Date(x509.validTo);
 	if (Number.isNaN(validFrom.getTime()) || Number.isNaN(validTo.getTime()))
 		throw new KeyPairError(
-			`certificate ${certificateFile}: its validity is no time: ${x509.validFrom} to ${x509.validTo}`,
+			`certificate ${certificateFile}: invalid validity period: ${x509.validFrom} to ${x509.validTo}`,
 		);
 	const pair: KeyPair = {
 		certificate,

@@ -282,7 +282,7 @@ test("metrics.yaml and the certificate on a mount that hangs block nothing, and 
 	);
 	assert.match(
 		daemon.stdout(),
-		/\[warning\] .*metrics\.yaml: has changed, in force from now\n/,
+		/\[warning\] .*metrics\.yaml: has changed, now in use\n/,
 	);
 	assert.match(
 		daemon.stdout(),

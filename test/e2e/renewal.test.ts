@@ -153,7 +153,7 @@ for (const { title, seconds, isSignalled } of [
 			level = "info",
 		) =>
 			new RegExp(
-				`\\[${level}\\] certificate ${certificateFile}: in force from now: CN=${commonName}, expires on .*, SHA-256 ${fingerprint256}\n`,
+				`\\[${level}\\] certificate ${certificateFile}: now in use: CN=${commonName}, expires on .*, SHA-256 ${fingerprint256}\n`,
 			);
 
 		const { fingerprint: first } = await ask({ port });

@@ -1,13 +1,32 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { test } from "node:test";
+import { cp, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
 import { assertRefused, run } from "../support/command-line.ts";
-import { ownNode, startProgram } from "../support/daemon.ts";
+import { ownNode, program, startProgram } from "../support/daemon.ts";
 import { send } from "../support/https.ts";
 import { testEngines } from "../support/node-cases.ts";
-import { copyProgram } from "../support/program-copy.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
 testEngines(ownNode);
+
+/** A copy of the built program with the files it needs, except those that are left out. */
+async function copyProgram(
+	t: Pick<TestContext, "after">,
+	isLeftOut: (file: string) => boolean,
+) {
+	const directory = await temporaryDirectory(t);
+	await cp(dirname(program), join(directory, "dist"), {
+		recursive: true,
+		filter: (file) => !isLeftOut(file),
+	});
+	await writeFile(join(directory, "package.json"), '{"type":"module"}');
+	await symlink(
+		join(process.cwd(), "node_modules"),
+		join(directory, "node_modules"),
+	);
+	return { directory, program: join(directory, "dist/happo-agent.js") };
+}
 
 test("a required native engine that cannot be loaded aborts startup", async (t) => {
 	// only the program, without the files beside it
@@ -39,7 +58,7 @@ test("a required native engine that cannot be loaded aborts startup", async (t) 
 		environment: { HAPPO_AGENT_COMMAND_ENGINE: "auto" },
 	});
 	await daemon.printed(
-		/\[warning\] commands are started through node:child_process, which takes longer: \S+ does not exist\n/,
+		/\[warning\] starting commands through node:child_process, which is slower: \S+ does not exist\n/,
 	);
 	const [, port] = await daemon.printed(/listening on \S+ port (\d+)/);
 	const status = JSON.parse(

@@ -25,17 +25,14 @@ test("SIGHUP reloads metrics.yaml, and a broken one changes nothing", async (t) 
 	// the first reading is not a change
 	const { port } = daemon;
 	assert.equal((await send({ port, path: "/metric/config" })).status, 200);
-	await change(
-		() => write("two"),
-		/metrics\.yaml: has changed, in force from now\n/,
-	);
+	await change(() => write("two"), /metrics\.yaml: has changed, now in use\n/);
 	await change(
 		() => writeFile(file, "metrics: ["),
 		/\[error\] .*metrics\.yaml line 1: .*; the last good version stays\n/,
 	);
 	await change(
 		() => write("three"),
-		/metrics\.yaml: has changed, in force from now\n/,
+		/metrics\.yaml: has changed, now in use\n/,
 	);
 	const { json } = await send({ port, path: "/metric/config" });
 	assert.match(JSON.stringify(json), /"three"/);

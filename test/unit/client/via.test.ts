@@ -147,7 +147,7 @@ describe("through bastions", () => {
 	});
 
 	it("words do not make a refusal a bastion's: an agent without types", async (t) => {
-		const detail = "64 relayed requests are on their way";
+		const detail = "64 relayed requests are in progress";
 		const agent = await answering(t, (response) => {
 			response.writeHead(503, {
 				"Content-Type": "application/problem+json",

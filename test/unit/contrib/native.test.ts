@@ -114,7 +114,7 @@ test("a program without the addon falls back, and is told so", async (t) => {
 	const reason = `${join(directory, addon)} does not exist`;
 	assert.equal(
 		choiceIn(directory, "auto"),
-		`commands are started through node:child_process, which takes longer: ${reason}\nchild_process\n`,
+		`starting commands through node:child_process, which is slower: ${reason}\nchild_process\n`,
 	);
 	assert.equal(
 		choiceIn(directory, "native"),

@@ -230,7 +230,7 @@ test("is busy if there is no memory in time, and stops waiting if its client dis
 	});
 	const waiting = assert.rejects(request.reserve(20), {
 		code: "busy",
-		message: "the client has gone",
+		message: "the client has disconnected",
 	});
 	end();
 	await waiting;

@@ -113,7 +113,7 @@ test("the last valid version stays in force while the file is broken or missing"
 	assert.deepEqual(config.current(), one("a"));
 	await writeFile(file, text("b"));
 	await config.refresh();
-	assert.deepEqual(news(), ["metrics.yaml: has changed, in force from now"]);
+	assert.deepEqual(news(), ["metrics.yaml: has changed, now in use"]);
 	assert.deepEqual(config.status(), {
 		file,
 		read_at: 1_700_000_060,

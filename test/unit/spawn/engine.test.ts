@@ -26,7 +26,7 @@ test("auto falls back and logs the reason in one line if the addon is missing", 
 	const given = parts("spawn.node is not there");
 	assert.equal(chooseEngine("auto", given).name, "child_process");
 	assert.deepEqual(given.logged, [
-		"commands are started through node:child_process, which takes longer: spawn.node is not there",
+		"starting commands through node:child_process, which is slower: spawn.node is not there",
 	]);
 });
 

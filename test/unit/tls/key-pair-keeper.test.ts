@@ -179,7 +179,7 @@ test("uses a change once the next poll finds no further change", async (t) => {
 	assert.deepEqual(subjects(), ["CN=second"]);
 	assert.equal(keeper.current().subject, "CN=second");
 	assert.deepEqual(news(), [
-		`info certificate agent.pub: in force from now: CN=second, ${until}`,
+		`info certificate agent.pub: now in use: CN=second, ${until}`,
 	]);
 	await look(3);
 	assert.deepEqual(subjects(), ["CN=second"]);
@@ -394,7 +394,7 @@ test("a reload reads at once and always logs its result", async (t) => {
 	await keeper.reload();
 	assert.deepEqual(subjects(), ["CN=second"]);
 	assert.deepEqual(news(), [
-		`warning certificate agent.pub: in force from now: CN=second, ${until}`,
+		`warning certificate agent.pub: now in use: CN=second, ${until}`,
 	]);
 	assert.equal(keeper.problem, undefined);
 	await look(3);
@@ -414,7 +414,7 @@ test("overlapping reloads run one after the other", async (t) => {
 	logged.push(...news());
 	assert.deepEqual(subjects(), ["CN=second"]);
 	const [inForce, ...more] = logged;
-	assert.match(inForce ?? "", /in force from now/);
+	assert.match(inForce ?? "", /now in use/);
 	assert.equal(more.length, 9);
 	for (const line of more) assert.match(line, /: unchanged: /);
 });
@@ -487,7 +487,7 @@ test("uses a pair that has expired or is not valid yet, with a warning", async (
 	await write(made("old", 1, start - 5 * day));
 	await look(2);
 	assert.deepEqual(news(), [
-		"info certificate agent.pub: in force from now: CN=old, expires on 2026-11-18T12:00:00.000Z, SHA-256",
+		"info certificate agent.pub: now in use: CN=old, expires on 2026-11-18T12:00:00.000Z, SHA-256",
 		"warning certificate CN=old: expired on 2026-11-18T12:00:00.000Z",
 	]);
 	await write(made("early", 100, start + 5 * day));
@@ -520,7 +520,7 @@ test("warns of a pair that expires soon once a day, until it is replaced", async
 	assert.deepEqual(await daily(), [
 		// noticed, but not used yet
 		"warning certificate CN=first: expired on 2026-12-24T12:00:00.000Z",
-		"info certificate agent.pub: in force from now: CN=second, expires on 2027-01-04T12:00:00.000Z, SHA-256",
+		"info certificate agent.pub: now in use: CN=second, expires on 2027-01-04T12:00:00.000Z, SHA-256",
 		"warning certificate CN=second: expires in 9 days, on 2027-01-04T12:00:00.000Z",
 	]);
 });
