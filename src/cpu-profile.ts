@@ -1,6 +1,7 @@
 import { closeSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 
+/** A CPU profile that is being recorded. */
 export interface CpuProfile {
 	/** Stops recording and writes the file. */
 	write(): void;

@@ -54,6 +54,7 @@ const busyRetryMilliseconds = 10;
 /** A start that exceeds both this and the time limit is waiting for a file system that hangs. */
 const minStartMilliseconds = 5000;
 
+/** Runs programs, and keeps account of those that are running. */
 export interface Commands {
 	/**
 	 * Runs a program to its end, in a session and process group of its own, with /dev/null as

@@ -10,6 +10,7 @@ export interface StopTimes {
 	giveUpAfter: number;
 }
 
+/** The waits outside tests. */
 export const stopTimes: StopTimes = { killAfter: 3000, giveUpAfter: 1000 };
 
 /**
@@ -39,6 +40,7 @@ export interface CommandResult extends Exit {
 	durationMilliseconds: number;
 }
 
+/** A started command, until none of its processes is left. */
 export interface Execution {
 	answered: Promise<CommandResult>;
 	/** Resolves when no process of the command is left, or when one has survived SIGKILL. */

@@ -21,6 +21,7 @@ const maxPoolThreads = 2;
 const typeMask = 0o170000;
 const regularFile = 0o100000;
 
+/** A file of any type that exists. */
 export interface FoundFile {
 	isFile: boolean;
 	/** Type and permissions. */

@@ -8,6 +8,7 @@ import { type CommandLine, CommandStartError } from "./command.ts";
 import { createLookups, type Lookups } from "./lookups.ts";
 import { refuseLongLine, splitWords } from "./words.ts";
 
+/** A plugin and its command line. */
 export interface PluginCommand {
 	kind: "direct" | "shell";
 	/** The plugin itself, even if a shell runs it. */
@@ -17,6 +18,7 @@ export interface PluginCommand {
 	line: CommandLine;
 }
 
+/** A plugin that cannot be run, and the path where it was expected. */
 export interface MissingPlugin {
 	missing: "not found" | "not executable" | "empty" | "busy" | "not permitted";
 	file: string;
@@ -30,6 +32,7 @@ export interface HangingPlugin {
 	option: string;
 }
 
+/** A plugin that was found. */
 export interface LocatedPlugin {
 	file: string;
 	/** Whether this user may execute it. */
@@ -42,6 +45,7 @@ const maxRemembered = 10_000;
 /** The execute permissions of owner, group and others. */
 const anyExecute = 0o111;
 
+/** Finds plugins in the configured directories. */
 export interface Plugins {
 	/**
 	 * Looks a checked name up in the directories, in order; the first that has it wins. A directory

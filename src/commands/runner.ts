@@ -30,6 +30,12 @@ export type RunCommand = (
 	limits: RunLimits,
 ) => Promise<CommandResult>;
 
+/**
+ * Creates the function that runs commands for requests.
+ * @param parts.places limits the commands running at once
+ * @param parts.maxCommands the number of places, for messages
+ * @param parts.timeoutSeconds how long a command may run
+ */
 export function createRunner(parts: {
 	commands: Pick<Commands, "run">;
 	places: FairLimit;

@@ -35,6 +35,7 @@ export interface DeliveryTimes {
 	slow: number;
 }
 
+/** The times outside tests. */
 export const deliveryTimes: DeliveryTimes = { quiet: 3_000, slow: 60_000 };
 
 /** The minimum rate at which a client must read an answer, after the first `slow` milliseconds. */

@@ -45,6 +45,7 @@ export interface ServerLimits {
 	maxBodyBytes: number;
 }
 
+/** A running server. */
 export interface AgentServer {
 	/** `::` means all addresses, IPv4 and IPv6. */
 	readonly address: string;

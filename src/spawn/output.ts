@@ -13,6 +13,7 @@ export interface Captured {
 	cut: boolean;
 }
 
+/** The capture of one stream. */
 export interface Output {
 	/** Whether the stream has ended. */
 	readonly closed: boolean;

@@ -1,6 +1,7 @@
 /** process.kill: throws an error with `code` ESRCH if there is no such process or group. */
 export type Kill = (pid: number, signal: NodeJS.Signals | 0) => void;
 
+/** A process group, whose id may be reused once it has gone. */
 export interface ProcessGroup {
 	/**
 	 * Call this in the same turn in which the leader is reaped: from then on its id may be reused.

@@ -37,10 +37,12 @@ export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
 export const sequence = (...parts: readonly Uint8Array[]) =>
 	der(tags.sequence, ...parts);
 export const oid = (hex: string) => der(tags.oid, Buffer.from(hex, "hex"));
+/** Encodes a bit string; `unused` is the number of unused bits in its last byte. */
 export const bits = (unused: number, value: Uint8Array) =>
 	der(tags.bitString, Buffer.from([unused]), value);
 export const derTrue = der(tags.boolean, Buffer.from([0xff]));
 
+/** Encodes a certificate extension; `id` is the encoded object identifier in hexadecimal, `value` the DER content. */
 export function extension(
 	id: string,
 	critical: boolean,

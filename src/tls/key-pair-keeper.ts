@@ -11,6 +11,7 @@ import {
 	validityWarning,
 } from "./key-pair.ts";
 
+/** Keeps a server's key pair current. */
 export interface KeyPairKeeper {
 	/** The pair in use. */
 	current(): KeyPair;
