@@ -4,7 +4,7 @@ import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { contract } from "../generated/contract.ts";
 
-/** An import of a source file: what, and whether only for its types. */
+/** An import of a source file, and whether it imports only types. */
 interface Import {
 	of: string;
 	types: boolean;
@@ -12,7 +12,7 @@ interface Import {
 
 const read = (path: string) => readFileSync(path, "utf8");
 
-/** The TypeScript files below a folder. */
+/** The TypeScript files in a folder and its subfolders. */
 function sources(folder: string): string[] {
 	const found: string[] = [];
 	const walk = (path: string) => {
@@ -24,7 +24,7 @@ function sources(folder: string): string[] {
 	return found;
 }
 
-/** What a file imports: paths from the root for our files, names for packages. */
+/** The imports of a file: paths from the root for our files, names for packages. */
 function imports(path: string): Import[] {
 	const pattern =
 		/(?:^|\n)\s*(?:import|export)\s+(type\s)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"|import\(\s*"([^"]+)"/g;
@@ -45,15 +45,18 @@ const ours = [
 	"contrib/management-server",
 ].flatMap(sources);
 
-/** Folders as a pattern of the files in them; `src/*` and `cli/*` are the files that lie directly there. */
+/** A pattern for files in folders; `src/*` and `cli/*` mean only the files directly in them. */
 const within = (...folders: readonly string[]) =>
 	new RegExp(
 		`^(?:${folders.map((folder) => (folder.endsWith("*") ? `${folder.slice(0, -1)}[^/]+\\.ts$` : `${folder}/`)).join("|")})`,
 	);
 
-/** Who may import whom: the first rule whose folder fits decides. A folder may always import itself. */
+/**
+ * Who may import whom: the first rule with a matching folder decides. A folder may always import
+ * itself.
+ */
 const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
-	// as their readers would write them: the package and nothing else
+	// examples import only the package, like programs of users
 	{ from: ["contrib/examples"], to: [] },
 	{
 		from: ["contrib/management-server"],
@@ -65,14 +68,14 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 		from: ["cli/check-happo"],
 		to: ["cli/program", "generated", "src/*", "src/protocol"],
 	},
-	// what a program is made of, whichever it is
+	// shared by all programs
 	{ from: ["cli/program"], to: ["cli/ctl/output", "src/*"] },
-	// what a text looks like, whoever writes it
+	// the format of texts, for all commands
 	{
 		from: ["cli/ctl/output"],
 		to: ["cli/ctl/*", "cli/ctl/target", "src/client", "src/protocol"],
 	},
-	// which agents, and the way to them: neither commands nor what they print
+	// which agents, and how to reach them; knows neither commands nor their output
 	{
 		from: ["cli/ctl/target"],
 		to: [
@@ -80,7 +83,7 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 			...["src/*", "src/client", "src/protocol"],
 		],
 	},
-	// another machine's tool: it knows agents by their protocol only
+	// may run on another machine, and knows agents only by their protocol
 	{
 		from: ["cli/ctl"],
 		to: ["cli", "generated", "src/*", "src/client", "src/protocol"],
@@ -104,9 +107,9 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 		],
 	},
 	{ from: ["src/tls"], to: ["src/*"] },
-	// what agent, client and command line share
+	// shared by agent, client and command line
 	{ from: ["src/protocol"], to: ["generated"] },
-	// processes as such: no plugins
+	// processes in general, without plugins
 	{ from: ["src/spawn"], to: ["src/*"] },
 	{ from: ["src/commands"], to: ["src/*", "src/protocol", "src/spawn"] },
 	{ from: ["src/machine-state"], to: ["src/*", "src/commands"] },
@@ -117,11 +120,11 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 	{ from: ["src/status"], to: ["generated", "src/*", "src/protocol"] },
 	{ from: ["src/store"], to: ["generated", "src/*", "src/spawn"] },
 	{ from: ["src/relay"], to: ["src/*", "src/protocol", "src/spawn"] },
-	// the agent and its settings stand on the parts; see below for the others
+	// the agent and its settings import the parts; for the other files see below
 	{ from: ["src/*"], to: ["generated", "src"] },
 ];
 
-test("every file imports only what its place allows", () => {
+test("every file imports only what its folder allows", () => {
 	for (const path of ours)
 		for (const { of } of imports(path)) {
 			if (!of.endsWith(".ts")) continue;
@@ -132,7 +135,7 @@ test("every file imports only what its place allows", () => {
 		}
 });
 
-/** All that is loaded with a file, itself included. */
+/** All files that are loaded with a file, including itself. */
 function loadedWith(path: string, found = new Set<string>()): Set<string> {
 	if (found.has(path)) return found;
 	found.add(path);
@@ -141,7 +144,7 @@ function loadedWith(path: string, found = new Set<string>()): Set<string> {
 	return found;
 }
 
-test("what a part needs of src itself stands on no part", () => {
+test("files directly in src that parts import do not import parts", () => {
 	for (const path of ours.filter((path) => /^src\/(?!agent\/)\w+/.test(path)))
 		for (const { of } of imports(path))
 			if (/^src\/.+\//.test(path) && within("src/*").test(of))
@@ -154,7 +157,7 @@ test("what a part needs of src itself stands on no part", () => {
 });
 
 test("check_happo and happo-ctl load no part of the agent", () => {
-	// the first is started for every check
+	// check_happo is started for every check
 	for (const path of loadedWith("cli/check-happo.ts"))
 		assert.match(
 			path,
@@ -168,13 +171,13 @@ test("check_happo and happo-ctl load no part of the agent", () => {
 			path,
 			within(
 				...["cli/*", "cli/ctl", "cli/program", "generated", "src/*"],
-				// the client relays as an agent does, and looks names up as one does
+				// the client relays and resolves names like an agent
 				...["src/client", "src/protocol", "src/relay", "src/spawn"],
 			),
 		);
 });
 
-test("no imports run in a circle", () => {
+test("there are no import cycles", () => {
 	const visiting = new Set<string>();
 	const done = new Set<string>();
 	const visit = (path: string, from: string) => {
@@ -210,7 +213,7 @@ test("a check, a sample and a setting pass few files", () => {
 	}
 });
 
-/** One dependency, one door. */
+/** The only files that import each package. */
 const doors: Readonly<Record<string, readonly string[]>> = {
 	fastify: ["src/http/server.ts"],
 	"openapi-backend": ["src/http/bind.ts"],
@@ -231,7 +234,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	"happo-agent/client": sources("contrib/examples"),
 };
 
-test("every package and every way out of the process has one door", () => {
+test("only the listed files import packages and modules that reach outside the process", () => {
 	for (const path of ours)
 		for (const { of, types } of imports(path)) {
 			if (of.endsWith(".ts") || types) continue;
@@ -247,7 +250,7 @@ test("every package and every way out of the process has one door", () => {
 			);
 });
 
-test("the environment is read in one place of each program", () => {
+test("each program reads the environment in one place", () => {
 	for (const path of ours)
 		if (
 			!/^cli\/(happo-agent|happo-ctl|check-happo)\.ts$|^contrib\/(examples\/|management-server\/main\.ts$)/.test(
@@ -257,7 +260,7 @@ test("the environment is read in one place of each program", () => {
 			assert.doesNotMatch(read(path), /process\.env\b/, path);
 });
 
-test("only the programs end the process", () => {
+test("only the programs exit the process", () => {
 	for (const path of ours)
 		if (!/^cli\/(check-happo|lifecycle|run-daemon)\.ts$/.test(path))
 			assert.doesNotMatch(read(path), /process\.(exit\(|abort)/, path);
@@ -277,25 +280,25 @@ test("the package and the contract have one version", () => {
 	);
 });
 
-test("programs are executable, and what is shipped is there", () => {
+test("programs are executable, and shipped files exist", () => {
 	for (const path of Object.values(manifest.bin)) {
 		assert.equal(statSync(path).mode & 0o111, 0o111, path);
 		assert.match(read(path), /^#!\/usr\/bin\/env node\n/);
 	}
-	// one that begins with ! is left out
+	// entries with ! are excluded
 	for (const path of manifest.files)
 		if (!path.startsWith("!")) assert.ok(statSync(path), path);
 });
 
-test("the unit and the job take their settings from the environment file only", () => {
+test("the unit and the job take their settings only from the environment file", () => {
 	const unit = read("contrib/usr/lib/systemd/system/happo-agent.service");
 	assert.match(unit, /^EnvironmentFile=-?\/etc\/default\/happo-agent\.env$/m);
 	assert.match(unit, /^ExecStart=\S*(?: happo-agent)? daemon$/m);
-	// SIGTERM for the agent alone: it gives running plugins their three seconds
+	// SIGTERM only to the agent, which gives running plugins their three seconds
 	assert.match(unit, /^KillMode=mixed$/m);
-	// soft for plugins, as README says, and hard for the agent
+	// soft for plugins, as in README, and hard for the agent
 	assert.match(unit, /^LimitNOFILE=1024:65536$/m);
-	// a start that keeps failing is given up within the interval
+	// systemd gives up restarts that keep failing within the interval
 	const value = (name: string) =>
 		Number(new RegExp(`^${name}=(\\d+)$`, "m").exec(unit)?.[1]);
 	assert.ok(

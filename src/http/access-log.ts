@@ -41,7 +41,7 @@ function fieldsOf(answered: Answered): Fields {
 	};
 }
 
-/** After a shorter outage, a hop that answers again counts as flapping: no line says that it is well. */
+/** The recovery of a hop is logged only after a longer outage; otherwise it counts as flapping. */
 const minOutageMilliseconds = 60_000;
 
 const hopSubject = (hop: string) => JSON.stringify([cut(hop)]);

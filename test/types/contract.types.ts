@@ -1,7 +1,4 @@
-/**
- * What must not compile: the type-check of the test run fails when one of these
- * lines is no error any more.
- */
+/** Lines that must not compile: the type-check fails if one of them is no longer an error. */
 import type { AgentClient, ManagementClient } from "../../generated/client.ts";
 import type { Handlers } from "../../generated/handlers.ts";
 import type { ManagementHandlers } from "../../generated/management.ts";
@@ -39,7 +36,7 @@ export const wrongField: Handler<"runCheck"> = () => ({
 	body: { return_value: "0", message: "" },
 });
 
-// @ts-expect-error the body is that of another status
+// @ts-expect-error the body belongs to another status
 export const wrongStatus: Handler<"runCheck"> = () => ({
 	status: 400,
 	body: { return_value: 0, message: "" },
@@ -48,7 +45,7 @@ export const wrongStatus: Handler<"runCheck"> = () => ({
 // @ts-expect-error the body is missing
 export const noBody: Handler<"runCheck"> = () => ({ status: 200 });
 
-// @ts-expect-error of several media types one has to be named
+// @ts-expect-error one of several media types must be named
 export const noType: Handler<"runCheck"> = () => ({
 	status: 500,
 	body: { return_value: 2, message: "" },
@@ -75,7 +72,7 @@ const { listHosts, ...otherManagement } = managementHandlers;
 // @ts-expect-error a handler of the management server is missing
 export const noList: ManagementHandlers = otherManagement;
 
-// @ts-expect-error 409 is not declared, whatever `default` says
+// @ts-expect-error 409 is not declared, despite `default`
 export const conflict: ManagementHandler<"addHost"> = () => ({ status: 409 });
 
 // @ts-expect-error the list is missing
@@ -99,7 +96,7 @@ export const client = () =>
 		body: { plugin_name: 5 },
 	});
 
-// and what must compile
+// lines that must compile
 export const relayed: Reply<"relayRequest"> = {
 	status: 418,
 	type: "text/plain",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createOpened } from "../../../src/agent/opened.ts";
 
-test("what was opened last is closed first, one after the other", async () => {
+test("closes in reverse order, one after the other", async () => {
 	const opened = createOpened();
 	const said: string[] = [];
 	for (const name of ["store", "server", "plugins"])
@@ -18,7 +18,7 @@ test("what was opened last is closed first, one after the other", async () => {
 	]);
 });
 
-test("what cannot be closed keeps nothing else open, and is told", async () => {
+test("closes everything else if one close fails, and reports the failure", async () => {
 	const opened = createOpened();
 	const closed: string[] = [];
 	opened.push(() => closed.push("store"));
@@ -30,7 +30,7 @@ test("what cannot be closed keeps nothing else open, and is told", async () => {
 	assert.deepEqual(closed, ["store"]);
 });
 
-test("it is closed once, and who asks again waits for the same end", async () => {
+test("closes once, and later calls wait for the same end", async () => {
 	const opened = createOpened();
 	let closes = 0;
 	let isClosed = false;

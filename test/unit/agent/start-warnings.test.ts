@@ -10,7 +10,7 @@ import { loadKeyPair } from "../../../src/tls/key-pair.ts";
 import { recordingLog, writeTestKeyPair } from "../../support/agent.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-/** What a start with these settings warns of. */
+/** The warnings at startup with these settings. */
 async function warnings(
 	t: TestContext,
 	given: Partial<DaemonSettings>,
@@ -51,7 +51,7 @@ for (const [given, expected] of [
 
 const quiet = { shell: false, "config-update": false };
 
-test("without a shell and config-update nothing is said", async (t) => {
+test("logs nothing without shell and config-update", async (t) => {
 	assert.deepEqual(await warnings(t, quiet), []);
 	assert.deepEqual(await warnings(t, quiet, 0o640), []);
 });
@@ -60,14 +60,14 @@ for (const [mode, what] of [
 	[0o644, "read"],
 	[0o602, "change"],
 ] as const)
-	test(`a private key with mode 0${mode.toString(8)} is named`, async (t) => {
+	test(`names a private key with mode 0${mode.toString(8)}`, async (t) => {
 		const key = "warning private key /agent.key: mode";
 		assert.deepEqual(await warnings(t, quiet, mode), [
 			`${key} 0${mode.toString(8)}, every user of this machine can ${what} it (chmod 600)`,
 		]);
 	});
 
-test("so are a passphrase file and the key for next hops", async (t) => {
+test("names a passphrase file and the key for next hops", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const passphrase = join(directory, "phrase");
 	const key = join(directory, "hop.key");

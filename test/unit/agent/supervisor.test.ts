@@ -7,7 +7,7 @@ import { testEngine } from "../../support/engine.ts";
 import { eventually } from "../../support/eventually.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-/** A supervisor with a systemd-notify of ours, or with none; its warnings. */
+/** A supervisor with a fake systemd-notify, or without one; and its warnings. */
 async function withNotify(
 	t: TestContext,
 	script: string | undefined,
@@ -33,7 +33,7 @@ async function withNotify(
 	return { supervisor, directory, warnings };
 }
 
-test("without a socket nothing is started", async (t) => {
+test("starts nothing without a socket", async (t) => {
 	for (const NOTIFY_SOCKET of [undefined, ""]) {
 		const { supervisor, directory, warnings } = await withNotify(
 			t,
@@ -46,7 +46,7 @@ test("without a socket nothing is started", async (t) => {
 	}
 });
 
-test("systemd-notify gets each state as an argument, and of the environment only what it needs", async (t) => {
+test("systemd-notify gets each state as an argument, and only the variables that it needs", async (t) => {
 	const { supervisor, directory, warnings } = await withNotify(
 		t,
 		`for a in "$@"; do echo "$a"; done > arguments; env > environment`,
@@ -63,7 +63,7 @@ test("systemd-notify gets each state as an argument, and of the environment only
 	assert.doesNotMatch(environment, /Xsecret/);
 });
 
-test("it has ended when the call has: what comes next is said after it", async (t) => {
+test("waits for systemd-notify, so that states arrive in order", async (t) => {
 	const { supervisor, directory } = await withNotify(
 		t,
 		'sleep 0.2; echo "$1" >> said',
@@ -76,14 +76,14 @@ test("it has ended when the call has: what comes next is said after it", async (
 	);
 });
 
-test("a program that is not there is a warning", async (t) => {
+test("warns of a missing program", async (t) => {
 	const { supervisor, warnings } = await withNotify(t, undefined);
 	await supervisor("READY=1");
 	assert.equal(warnings.length, 1);
 	assert.match(warnings[0] ?? "", /systemd-notify READY=1: .*ENOENT/);
 });
 
-test("a failure is a warning with what it said, or its status", async (t) => {
+test("warns of a failure with its standard error, or its status", async (t) => {
 	const said = await withNotify(t, "echo 'no such socket' >&2; exit 1");
 	await said.supervisor("READY=1");
 	assert.deepEqual(said.warnings, ["systemd-notify READY=1: no such socket"]);
@@ -94,7 +94,7 @@ test("a failure is a warning with what it said, or its status", async (t) => {
 	]);
 });
 
-test("one that writes without end neither blocks nor fills the log", async (t) => {
+test("endless output neither blocks nor fills the log", async (t) => {
 	const { supervisor, warnings } = await withNotify(
 		t,
 		"head -c 300000 /dev/zero | tr '\\0' x; head -c 300000 /dev/zero | tr '\\0' x >&2; exit 1",
@@ -104,7 +104,7 @@ test("one that writes without end neither blocks nor fills the log", async (t) =
 	assert.ok((warnings[0] ?? "").length < 300);
 });
 
-test("one that hangs is given up on after six seconds, and ended", async (t) => {
+test("a hanging program is killed after six seconds", async (t) => {
 	const { supervisor, directory, warnings } = await withNotify(
 		t,
 		"echo $$ > pid; exec sleep 30",
@@ -132,6 +132,6 @@ test("one that hangs is given up on after six seconds, and ended", async (t) => 
 	assert.ok(took > 4_000 && took < 8_000, `took ${took} ms`);
 	assert.equal(warnings.length, 1);
 	assert.match(warnings[0] ?? "", /^systemd-notify READY=1: /);
-	// it would keep the agent from ending
+	// it would keep the agent alive
 	await eventually("it is gone", () => !isThere(), 2_000);
 });
