@@ -109,7 +109,7 @@ test("requests as v1's clients write them", async (t) => {
 			assert.match((await send({ port, path })).text, /no such path/, path);
 	});
 
-	await t.test("the store's figures are numbers", async () => {
+	await t.test("the store's properties are numbers", async () => {
 		const { text } = await send({ port, path: "/status" });
 		const { leveldb_properties: figures } = JSON.parse(text);
 		for (const [name, value] of Object.entries(figures))

@@ -93,7 +93,7 @@ const formats: [string, string[]][] = [
 	["RSA, PKCS#8", ["genrsa -out key 2048"]],
 	["RSA, PKCS#1", ["genrsa -traditional -out key 2048"]],
 	[
-		"RSA, encrypted PKCS#1 (as the original's README makes it)",
+		"RSA, encrypted PKCS#1 (as in v1's README)",
 		["genrsa -traditional -aes128 -passout pass:secret -out key 2048"],
 	],
 	[
