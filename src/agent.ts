@@ -17,7 +17,7 @@ import { startServer } from "./http/server.ts";
 import type { Log } from "./log.ts";
 import { createSnapshots } from "./machine-state/snapshot.ts";
 import { parseAllowedHosts } from "./protocol/access.ts";
-import { parseDestinations } from "./relay/destinations.ts";
+import { parseDestinations } from "./protocol/destinations.ts";
 import { createHttpsFetch } from "./relay/https-fetch.ts";
 import type { DaemonSettings } from "./settings.ts";
 import { exportedFamilies } from "./status/exported.ts";

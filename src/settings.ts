@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { badVariableNames } from "./commands/environment.ts";
 import { badNetworks } from "./protocol/access.ts";
-import { badDestinations } from "./relay/destinations.ts";
+import { badDestinations } from "./protocol/destinations.ts";
 import { badPins } from "./relay/trust.ts";
 import type { SettingTable, SettingValues } from "./setting-table.ts";
 

@@ -6,6 +6,7 @@ type Schemas = components["schemas"];
 /** A request, and the agent that it goes to. */
 export interface CheckRequest {
 	to: Place;
+	path: "/monitor" | "/proxy";
 	/** Its first line and headers, with the empty line at the end. */
 	head: string;
 	body: string;
@@ -41,7 +42,9 @@ export function checkRequest({
 		request_json: Buffer.from(json).toString("base64"),
 	};
 	const [path, body] =
-		others.length > 0 ? ["/proxy", goJson(relayed)] : ["/monitor", json];
+		others.length > 0
+			? (["/proxy", goJson(relayed)] as const)
+			: (["/monitor", json] as const);
 	const head = [
 		`POST ${path} HTTP/1.1`,
 		`Host: ${to.text}`,
@@ -50,5 +53,5 @@ export function checkRequest({
 		"Connection: close",
 		"\r\n",
 	].join("\r\n");
-	return { to, head, body };
+	return { to, path, head, body };
 }

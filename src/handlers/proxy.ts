@@ -1,6 +1,7 @@
 import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
 import type { Body, Call, Facts, Reply } from "../operation.ts";
+import type { Destinations } from "../protocol/destinations.ts";
 import {
 	type Hop,
 	hopText,
@@ -8,7 +9,6 @@ import {
 	toldMilliseconds,
 } from "../protocol/hop.ts";
 import { RelayError } from "../protocol/relay-error.ts";
-import type { Destinations } from "../relay/destinations.ts";
 import type { HttpsFetch } from "../relay/https-fetch.ts";
 import { withFacts } from "./facts.ts";
 

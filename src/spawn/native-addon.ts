@@ -77,6 +77,11 @@ export interface NativeAddon {
 		file: string,
 		found: (answer?: [mode: number, size: number, mayRun: boolean]) => void,
 	): boolean;
+	/**
+	 * The user id of the process at the other end of a Unix socket; undefined if the system does not
+	 * tell.
+	 */
+	peerUser(fd: number): number | undefined;
 	/** SIGRTMIN; it depends on the C library, which reserves the kernel's first real-time signals. */
 	firstRealTimeSignal?: number;
 }

@@ -1,5 +1,7 @@
 import type { ProgramCommand } from "../../program/command.ts";
 import type { Program } from "../../program/program.ts";
+import { brokerCommand } from "./broker.ts";
+import { brokerStatusCommand } from "./broker-status.ts";
 import { completionCommand, createCompleteCommand } from "./completion.ts";
 import { contextCommands } from "./context.ts";
 import { inventoryCommand } from "./inventory.ts";
@@ -30,6 +32,8 @@ const visible: readonly ProgramCommand[] = [
 	machineStateCommand,
 	monitorCommand,
 	inventoryCommand,
+	brokerCommand,
+	brokerStatusCommand,
 	...contextCommands,
 	completionCommand,
 ];

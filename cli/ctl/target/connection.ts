@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { connect } from "node:tls";
+import { createExchange, type Exchange } from "../../../src/client/exchange.ts";
 import {
 	type AgentClient,
 	AgentRefused,
@@ -35,27 +36,74 @@ const trustFlags: Readonly<Record<string, string>> = {
 };
 
 /**
+ * Makes something of certificates and keys.
+ * @throws UsageError for those that cannot be used
+ */
+function usable<T>(make: () => T): T {
+	try {
+		return make();
+	} catch (error) {
+		if (!(error instanceof OptionsError)) throw error;
+		const { option, reason } = error;
+		throw new UsageError(`${trustFlags[option] ?? option}: ${reason}`);
+	}
+}
+
+/**
  * A client for one agent; close it.
  * @throws UsageError for certificates and keys that cannot be used
  */
-export function connectTo(
+export const connectTo = (
 	target: Target,
 	{ trust, timeoutMilliseconds, apiKey }: ConnectionOptions,
-): AgentClient {
-	try {
-		return createAgentClient({
+): AgentClient =>
+	usable(() =>
+		createAgentClient({
 			agent: target.name,
 			via: target.via.map(hopText),
 			trust: trust(target),
 			timeoutMilliseconds,
 			checkAnswers: true,
 			...(apiKey !== "" && { apiKey }),
-		});
-	} catch (error) {
-		if (!(error instanceof OptionsError)) throw error;
-		const { option, reason } = error;
-		throw new UsageError(`${trustFlags[option] ?? option}: ${reason}`);
-	}
+		}),
+	);
+
+/** The longest answer to a check, as check_happo has it. */
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+/**
+ * Kept connections to all agents, a pool for each way to verify one.
+ * @param fingerprint of hops whose certificate is known
+ * @param maxRequests at once
+ * @throws UsageError for certificates and keys that cannot be used
+ */
+export function exchanges(
+	trust: (target: Target) => Trust,
+	fingerprint: (hop: Hop) => string | undefined,
+	maxRequests: number,
+): { to(hop: Hop): Exchange; close(): void } {
+	const pools = new Map<Trust, Exchange>();
+	const to = (hop: Hop) => {
+		const believed = trust({ name: hopText(hop), agent: hop, via: [] });
+		const pool =
+			pools.get(believed) ??
+			usable(() =>
+				createExchange({
+					trust: believed,
+					...{ fingerprint, maxAnswerBytes, maxRequests },
+				}),
+			);
+		pools.set(believed, pool);
+		return pool;
+	};
+	// certificates that cannot be used are told of at the start
+	to({ host: "192.0.2.1", port: 1 });
+	return {
+		to,
+		close: () => {
+			for (const pool of pools.values()) pool.close();
+		},
+	};
 }
 
 /** The code of what was behind it: Node's, OpenSSL's or `FINGERPRINT`. */

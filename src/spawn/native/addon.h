@@ -45,6 +45,9 @@ bool start_errand(napi_env env, struct errand *errand, napi_value callback);
 /* In orphans.c. */
 void export_orphans(napi_env env, napi_value exports);
 
+/* In peer.c. */
+void export_peer(napi_env env, napi_value exports);
+
 /* In signals.c. */
 void export_signals(napi_env env, napi_value exports);
 

@@ -502,6 +502,7 @@ NAPI_MODULE_INIT()
 	export_lookup(env, exports);
 	export_look(env, exports);
 	export_orphans(env, exports);
+	export_peer(env, exports);
 	export_signals(env, exports);
 #ifdef SIGRTMIN
 	/* not a constant: the C library reserves some */

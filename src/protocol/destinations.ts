@@ -1,5 +1,5 @@
-import { badNetworks, parseAllowedHosts } from "../protocol/access.ts";
-import type { Hop } from "../protocol/hop.ts";
+import { badNetworks, parseAllowedHosts } from "./access.ts";
+import type { Hop } from "./hop.ts";
 
 /** The hops that an agent may relay to. */
 export interface Destinations {

@@ -4,7 +4,7 @@ import { parseHop } from "../../../src/protocol/hop.ts";
 import {
 	badDestinations,
 	parseDestinations,
-} from "../../../src/relay/destinations.ts";
+} from "../../../src/protocol/destinations.ts";
 
 const allows = (entries: readonly string[], hop: string) =>
 	parseDestinations(entries).allows(parseHop(hop) ?? assert.fail(hop));

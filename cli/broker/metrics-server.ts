@@ -1,0 +1,52 @@
+import { createServer } from "node:http";
+import { textType } from "../../src/protocol/exposition.ts";
+import { type Hop, hopText } from "../../src/protocol/hop.ts";
+import { systemReason } from "../../src/system-error.ts";
+import { ListenError } from "./listener.ts";
+
+/** Connections at once; a Prometheus server has one. */
+const maxConnections = 16;
+
+/**
+ * Serves `GET /metrics` over plain HTTP, for Prometheus.
+ * @returns how to stop it, and where it listens
+ * @throws ListenError
+ */
+export async function serveMetrics(
+	{ host, port }: Hop,
+	page: () => string,
+): Promise<{ close(): void; port: number }> {
+	const server = createServer(
+		{ requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5_000 },
+		({ method, url }, response) => {
+			if (url !== "/metrics") {
+				response.writeHead(404).end("/metrics is all there is\n");
+				return;
+			}
+			if (method !== "GET" && method !== "HEAD") {
+				response.writeHead(405, { allow: "GET, HEAD" }).end();
+				return;
+			}
+			response.writeHead(200, { "content-type": textType }).end(page());
+		},
+	);
+	server.maxConnections = maxConnections;
+	try {
+		await new Promise<void>((resolve, reject) => {
+			server.once("error", reject);
+			server.listen({ host, port }, resolve);
+		});
+	} catch (error) {
+		throw new ListenError(
+			`--metrics-listen ${hopText({ host, port })}: ${systemReason(error)}`,
+		);
+	}
+	const address = server.address();
+	return {
+		port: typeof address === "object" && address ? address.port : port,
+		close: () => {
+			server.close();
+			server.closeAllConnections();
+		},
+	};
+}

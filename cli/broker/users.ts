@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import {
+	loadNativeAddon,
+	type NativeAddon,
+} from "../../src/spawn/native-addon.ts";
+
+/** Who is at the other end of a client's connection. */
+export interface Users {
+	/** Why the system cannot be asked; undefined if it can. */
+	readonly missing: string | undefined;
+	/** The user id; undefined if it is not known. */
+	of(socket: Socket): number | undefined;
+}
+
+/** Node has no public way to the descriptor of a socket. */
+const descriptorOf = (socket: Socket) =>
+	(socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;
+
+/** Asks through the addon, if it can be loaded. */
+export function createUsers(
+	addon: Pick<NativeAddon, "peerUser"> | { reason: string } = loadNativeAddon(),
+): Users {
+	if ("reason" in addon) return { missing: addon.reason, of: () => undefined };
+	return {
+		missing: undefined,
+		of(socket) {
+			const fd = descriptorOf(socket);
+			return fd < 0 ? undefined : addon.peerUser(fd);
+		},
+	};
+}
+
+/**
+ * The ids of users that are given by name or id, the names as a file such as
+ * /etc/passwd has them.
+ * @throws an Error that names who is not in it
+ */
+export function userIds(
+	users: readonly string[],
+	file = "/etc/passwd",
+): ReadonlySet<number> {
+	const lines = users.every((user) => /^\d+$/.test(user))
+		? []
+		: readFileSync(file, "utf8").split("\n");
+	const ids = users.map((user) => {
+		if (/^\d{1,10}$/.test(user)) return Number(user);
+		const [, , id] =
+			lines.find((line) => line.startsWith(`${user}:`))?.split(":") ?? [];
+		if (id === undefined) throw new Error(`no such user in ${file}: ${user}`);
+		return Number(id);
+	});
+	return new Set(ids);
+}
