@@ -10,7 +10,6 @@ import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
 import type { Bound, BoundOperation } from "./bind.ts";
-import { readBody } from "./body.ts";
 import {
 	type Connections,
 	createConnections,
@@ -31,6 +30,7 @@ import {
 	askedPath,
 	IncomingRequest,
 	originForm,
+	readBody,
 } from "./request.ts";
 
 /** Limits of connections and requests; times in seconds. */

@@ -9,7 +9,7 @@ import {
 	shellName,
 	shells,
 } from "./closer.ts";
-import { streamPipe } from "./pipe.ts";
+import { streamPipe } from "./output.ts";
 import { atProgram } from "./program-paths.ts";
 import type { Engine, Started } from "./started.ts";
 

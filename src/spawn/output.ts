@@ -1,5 +1,128 @@
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
-import type { Pipe } from "./pipe.ts";
+import { createLoopTurns } from "../turn.ts";
+import type { NativeAddon } from "./native-addon.ts";
+
+/** The read end of a command's output. */
+export interface Pipe {
+	/** Whether it has ended or been destroyed. */
+	readonly closed: boolean;
+	/**
+	 * Sets the one listener: `data` gets each chunk, `closed` is called at the end unless it has
+	 * already been reached.
+	 */
+	listen(data: (chunk: Buffer) => void, closed: () => void): void;
+	/** From now on, the pipe does not keep the agent alive. */
+	unref(): void;
+	/** Closes it, even if a process still holds the other end. */
+	destroy(): void;
+}
+
+/** The standard error of a command whose outputs are merged. */
+export const closedPipe: Pipe = {
+	closed: true,
+	listen: () => {},
+	unref: () => {},
+	destroy: () => {},
+};
+
+/**
+ * Reads only a few loud commands in each turn of the event loop. The others wait with a full pipe,
+ * and leave the processor to the agent.
+ */
+const loud = createLoopTurns(16);
+
+/** Makes a pipe of a stream, such as a socket. */
+export function streamPipe(stream: Readable & { unref?: () => unknown }): Pipe {
+	stream.on("error", () => stream.destroy());
+	return {
+		get closed() {
+			return stream.closed;
+		},
+		listen: (data, closed) => {
+			let isFirst = true;
+			stream
+				.on("data", (chunk: Buffer) => {
+					data(chunk);
+					// most commands write one line
+					if (isFirst) isFirst = false;
+					else {
+						stream.pause();
+						loud(() => stream.resume());
+					}
+				})
+				.once("close", closed);
+		},
+		unref: () => {
+			stream.unref?.();
+		},
+		destroy: () => {
+			stream.destroy();
+		},
+	};
+}
+
+/**
+ * A pipe that starts unwatched: for one line of output, a socket would take a quarter of the
+ * check's total time.
+ */
+export interface NativePipe extends Pipe {
+	/** Reads the available data; starts watching if the pipe has not ended then. */
+	drain(): void;
+	/** Reads data as it arrives, from now on. */
+	watch(): void;
+}
+
+/** @param fd the non-blocking read end; closed at its end */
+export function createNativePipe(
+	fd: number,
+	drain: NativeAddon["drain"],
+): NativePipe {
+	let watched: Pipe | undefined;
+	let isClosed = false;
+	let isReferenced = true;
+	let give: (chunk: Buffer) => void = () => {};
+	let tell = () => {};
+	const end = () => {
+		isClosed = true;
+		tell();
+	};
+	const watch = () => {
+		if (isClosed || watched) return;
+		watched = streamPipe(new Socket({ fd, readable: true, writable: false }));
+		if (!isReferenced) watched.unref();
+		watched.listen(give, end);
+	};
+	return {
+		get closed() {
+			return isClosed;
+		},
+		listen: (data, closed) => {
+			give = data;
+			tell = closed;
+		},
+		drain: () => {
+			if (isClosed || watched) return;
+			const [bytes, ended] = drain(fd);
+			if (bytes) give(bytes);
+			if (ended) end();
+			else watch();
+		},
+		watch,
+		unref: () => {
+			isReferenced = false;
+			watched?.unref();
+		},
+		destroy: () => {
+			if (isClosed) return;
+			if (watched) return watched.destroy();
+			closeSync(fd);
+			end();
+		},
+	};
+}
 
 /** The captured output of one stream. */
 export interface Captured {

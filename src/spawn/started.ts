@@ -1,4 +1,4 @@
-import type { Pipe } from "./pipe.ts";
+import type { Pipe } from "./output.ts";
 
 /** A program and its arguments, started without a shell. */
 export interface CommandLine {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import { streamPipe } from "../../../src/spawn/pipe.ts";
+import { streamPipe } from "../../../src/spawn/output.ts";
 
 /** An output that always has more data. */
 function loudOutput(pieces: number, onRead: () => void) {
