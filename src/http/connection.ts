@@ -12,7 +12,10 @@ import type { IncomingRequest } from "./request.ts";
 const maxDenied = 16;
 const deniedMilliseconds = 5_000;
 
-/** Limit of waiting connections, before the agent serves or when all places are taken. */
+/**
+ * Limit of waiting connections: of all before the agent serves, of each client when all places are
+ * taken.
+ */
 const maxWaiting = 1_000;
 
 /** Limit of concurrent handshakes, as each takes the event loop a millisecond or more. */

@@ -25,8 +25,8 @@ export interface Children {
  * many, so all are checked by their ids. libuv reaps only its own children, so the two do not
  * interfere.
  *
- * The listener exists from the first start until no child is left; it does not keep the process
- * alive.
+ * The listener exists from the first start until no child is left, with `peek` all the time; it
+ * does not keep the process alive.
  *
  * @param peek finds a child that has ended; given only if orphans become children of this process.
  * They are reaped, too

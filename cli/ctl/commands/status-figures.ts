@@ -54,7 +54,11 @@ export const statusFigures: readonly StatusFigure[] = [
 	{
 		name: "metric_buffer_age_seconds",
 		help: "How long the oldest stored metrics have been waiting; 0 when there are none.",
-		value: (status, asked) => bufferAge(status, asked) ?? 0,
+		// an alert on the age must not turn green in an outage of the store
+		value: (status, asked) =>
+			status.store?.available === false
+				? undefined
+				: (bufferAge(status, asked) ?? 0),
 	},
 	{
 		name: "commands_running",

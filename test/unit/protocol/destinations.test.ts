@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseHop } from "../../../src/protocol/hop.ts";
 import {
 	badDestinations,
 	parseDestinations,
 } from "../../../src/protocol/destinations.ts";
+import { parseHop } from "../../../src/protocol/hop.ts";
 
 const allows = (entries: readonly string[], hop: string) =>
 	parseDestinations(entries).allows(parseHop(hop) ?? assert.fail(hop));

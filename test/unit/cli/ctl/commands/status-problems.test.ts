@@ -4,6 +4,7 @@ import {
 	bufferAge,
 	clockSkew,
 	passAge,
+	statusFigures,
 } from "../../../../../cli/ctl/commands/status-figures.ts";
 import { statusProblems } from "../../../../../cli/ctl/commands/status-problems.ts";
 import type { Status } from "../../../../../src/client/index.ts";
@@ -169,4 +170,18 @@ test("a configuration that is missing, broken or odd, and plugins that are missi
 			"metric plugin a for h: 2 bad lines, line 3: not three fields: missing.time 5",
 		],
 	);
+});
+
+test("without a usable store, the age of the metrics is unknown, not 0", () => {
+	const age = statusFigures.find(
+		({ name }) => name === "metric_buffer_age_seconds",
+	);
+	const empty = { newest_timestamp: 0, oldest_timestamp: 0 };
+	const ageWith = (available: boolean) => {
+		const store = { available } as NonNullable<Status["store"]>;
+		const status = statusWith({}, { metric_buffer_status: empty, store });
+		return age?.value(status, asked);
+	};
+	assert.equal(ageWith(true), 0);
+	assert.equal(ageWith(false), undefined);
 });
