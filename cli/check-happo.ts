@@ -2,24 +2,24 @@
 import { writeSync } from "node:fs";
 import { runCheckHappo } from "./check-happo/run.ts";
 
-/** Writes a text whole, whatever standard output is: files and pipes block. */
+/** Writes the whole text to standard output. Writes to files and pipes block. */
 function written(text: string): Promise<void> | undefined {
 	let rest = Buffer.from(text);
 	try {
 		while (rest.length > 0) rest = rest.subarray(writeSync(1, rest));
 	} catch (error) {
-		// someone else made the pipe non-blocking: the stream waits for the reader
+		// another process made the pipe non-blocking: let the stream wait for the reader
 		if ((error as NodeJS.ErrnoException).code === "EAGAIN")
 			return new Promise((resolve) => {
 				process.stdout.on("error", () => resolve());
 				process.stdout.write(rest, () => resolve());
 			});
-		// nobody reads; the exit status still tells
+		// the reader is gone, but the exit status still counts
 	}
 	return undefined;
 }
 
-/** What standard error cannot take is lost: it must not change the result. */
+/** Writes to standard error and ignores failures: they must not change the result. */
 function complain(text: string) {
 	try {
 		writeSync(2, text);
@@ -28,11 +28,11 @@ function complain(text: string) {
 
 const finish = async (text: string, status: number) => {
 	await written(text);
-	// at once: to end in good order costs a tenth of a whole check
+	// an orderly exit costs a tenth of the time of a whole check
 	process.exit(status);
 };
 
-// Node would end with 1, which is WARNING, and without a word on standard output
+// Node would exit with 1, which is WARNING, and print nothing on standard output
 process.once("uncaughtException", (error) => {
 	void finish(`ERROR(check_happo): ${error.message}\n`, 2);
 });

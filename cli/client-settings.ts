@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { SettingTable } from "../src/setting-table.ts";
 import { systemReason } from "../src/system-error.ts";
 
-/** Settings of every command that calls another program. */
+/** Settings of all commands that send requests. */
 export const clientSettings = {
 	"timeout-seconds": {
 		kind: "integer",
@@ -16,20 +16,20 @@ export const clientSettings = {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "CA that the server's certificate is verified with, PEM; in the place of those that Node knows",
+		help: "CA certificate (PEM) that verifies the server; replaces the CAs that Node knows",
 	},
 	"log-level": {
 		kind: "text",
 		default: "",
 		placeholder: "WORD",
-		help: "taken because the original does; nothing is logged",
+		help: "accepted for compatibility with v1, has no effect",
 	},
 } as const satisfies SettingTable;
 
-/** An error that is for the person who called: one line, exit status 1. */
+/** An error message for the user: one line, exit status 1. */
 export class CommandError extends Error {}
 
-/** The CA of `ca-file`; nothing if there is none. Throws a CommandError. */
+/** Reads the CA from `ca-file`; empty if the setting is empty. Throws CommandError. */
 export async function readCa(file: string): Promise<{ ca?: Buffer }> {
 	if (file === "") return {};
 	const name = `--ca-file ${file}`;

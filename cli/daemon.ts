@@ -3,12 +3,12 @@ import { daemonSettings } from "../src/settings.ts";
 import { type Running, watchProcess } from "./lifecycle.ts";
 import { settingsCommand } from "./settings-command.ts";
 
-/** The plugins that the package ships; the built program lies in dist, beside contrib. */
+/** Directory of the package's own plugins: the built program is in dist, next to contrib. */
 const ownPlugins = fileURLToPath(
 	new URL("../contrib/plugins", import.meta.url),
 );
 
-/** The search paths end with the package's own plugins, unless the operator names the paths. */
+/** Default search paths: the package's own plugins come last. */
 const pluginPaths = {
 	"nagios-plugin-paths": [
 		...daemonSettings["nagios-plugin-paths"].default,
@@ -23,7 +23,7 @@ const pluginPaths = {
 export const daemonCommand = settingsCommand({
 	name: "daemon",
 	async run(given, invocation) {
-		// before anything says that the agent runs, a signal has to be obeyed
+		// handle signals before anything reports that the agent is running
 		const running: Running = {};
 		const watch = watchProcess(running, invocation.complain);
 		const { runDaemon } = await import("./run-daemon.ts");
@@ -35,7 +35,7 @@ export const daemonCommand = settingsCommand({
 		usage: "daemon [OPTION...]",
 		summary: "run the agent",
 		details:
-			"Answers HTTPS requests until SIGTERM or SIGINT. Every option can be given as an environment variable too: HAPPO_AGENT_ and its name in capitals, with underscores (HAPPO_AGENT_PORT). A flag wins over the variable, the variable over the default; an empty variable counts as not set. The passphrase of an encrypted key is taken from HAPPO_AGENT_PRIVATE_KEY_PASSPHRASE only.",
+			"Answers HTTPS requests until SIGTERM or SIGINT. Each option also has an environment variable: HAPPO_AGENT_ and the name in capitals, with underscores (HAPPO_AGENT_PORT). A flag overrides its variable, and a variable overrides the default; an empty variable counts as unset. The passphrase of an encrypted key comes only from HAPPO_AGENT_PRIVATE_KEY_PASSPHRASE.",
 		examples: [
 			"daemon --quick-start ./data",
 			"daemon -A 192.0.2.0/24 -B agent.pub -R agent.key -l -",

@@ -5,7 +5,7 @@ import { settingsCommand } from "./settings-command.ts";
 const exportSettings = {
 	dbfile: {
 		...daemonSettings.dbfile,
-		help: "the agent's store, as it was set",
+		help: "the agent's store: the same path as in the daemon's setting",
 	},
 } as const;
 
@@ -24,7 +24,7 @@ export const exportOriginalCommand = settingsCommand({
 				log: { info: () => {}, warning: complain, error: complain },
 			});
 			stdout.write(
-				`${counted(done.samples, "sample")} of ${counted(done.seconds, "second")} and ${counted(done.machineStates, "machine state")} written to ${target}\n`,
+				`${counted(done.samples, "sample")} from ${counted(done.seconds, "second")} and ${counted(done.machineStates, "machine state")} written to ${target}\n`,
 			);
 			if (done.unreadable === 0) return 0;
 			complain(`${counted(done.unreadable, "value")} could not be read`);
@@ -38,7 +38,7 @@ export const exportOriginalCommand = settingsCommand({
 		usage: "export-original DIRECTORY [OPTION...]",
 		summary: "write the store as a database of happo-agent 1.1.0",
 		details:
-			"The way back to the agent in Go: a new database with the metrics that the consumer default has not taken, and the machine states. The agent must be stopped. Its store is not changed, so nothing is lost if you stay; a copy beside DIRECTORY needs as much room for a while.\nExit status: 0 done; 1 not, or some values could not be read; 2 a wrong argument.",
+			'Use it to return to v1 (Go). It writes a new database with the machine states and with the metrics that the consumer "default" has not taken yet. Stop the agent first. The store stays as it is, so you can still decide to keep this version. A temporary copy of the store next to DIRECTORY needs as much disk space again.\nExit status: 0 if everything was written; 1 if the export failed or some values could not be read; 2 for an invalid argument.',
 		examples: [
 			"export-original --dbfile /var/lib/happo-agent/happo-agent.db /var/lib/happo-agent/original.db",
 		],

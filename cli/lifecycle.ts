@@ -3,7 +3,7 @@ import { version } from "../generated/version.ts";
 import type { Agent } from "../src/agent.ts";
 import type { Log } from "../src/log.ts";
 
-/** What there is to be told of, and to be ended; filled as the start goes on. */
+/** What the signal handlers act on. Startup fills it step by step. */
 export interface Running {
 	log?: Log;
 	agent?: Agent;
@@ -11,34 +11,36 @@ export interface Running {
 
 export type StopSignal = "SIGINT" | "SIGTERM";
 
-/** What happens to the process, from now on. */
+/** Signals and uncaught errors of the process. */
 export interface Watch {
-	/** Resolves at the first SIGINT or SIGTERM, and when something failed. */
+	/** Resolves at the first SIGINT, SIGTERM or uncaught error. */
 	readonly stopped: Promise<StopSignal | "failure">;
-	/** Rejects with the first error that nobody caught. */
+	/** Rejects with the first uncaught error. */
 	readonly failed: Promise<never>;
-	/** Whether there was such an error; each of the first ten is logged with its stack. */
+	/** Whether there was an uncaught error. */
 	hasFailed(): boolean;
-	/** Reads again what SIGHUP asked for before the agent was there. */
+	/** Handles a SIGHUP that arrived before the agent had started. */
 	catchUp(): void;
 }
 
-/** Exit status of everything that failed. */
+/** Exit status after any failure. */
 const failureStatus = 1;
 
-const mostLogged = 10;
+/** Uncaught errors beyond this number are not logged. */
+const maxLoggedErrors = 10;
 
 /**
- * Signals that end a process unless it says otherwise, and that mean nothing here: a wrong word in a logrotate file must
- * not end the agent and leave its plugins. SIGUSR1 would open Node's debugger; SIGPROF is the CPU profiler's.
+ * Signals that would end the process by default but mean nothing to the agent: a wrong signal name
+ * in a logrotate file must not end the agent and leave its plugins running. SIGUSR1 would open
+ * Node's debugger. SIGPROF is not here: the CPU profiler needs it.
  */
 const ignoredSignals = [
 	...["SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGALRM", "SIGVTALRM", "SIGIO"],
 	...["SIGPWR", "SIGSTKFLT", "SIGXCPU", "SIGXFSZ", "SIGTRAP", "SIGSYS"],
 ].filter((name) => name in constants.signals) as NodeJS.Signals[];
 
-/** Longer than every part of an orderly stop together, shorter than systemd's patience. */
-const mostStoppingMilliseconds = 20_000;
+/** Longer than all steps of an orderly stop together, shorter than systemd's stop timeout. */
+const maxStoppingMilliseconds = 20_000;
 
 function stackOf(error: unknown): string {
 	const { stack, message } =
@@ -47,10 +49,10 @@ function stackOf(error: unknown): string {
 }
 
 /**
- * Obeys signals: SIGHUP opens the log again and has the agent read its files
- * again; SIGINT and SIGTERM stop it, a second one ends the process at once, after
- * it has ended what the agent started. Other signals are logged once, and change nothing. Hears of errors that nobody caught, a
- * promise's included.
+ * Handles signals and uncaught errors, including rejected promises that nobody handles. SIGHUP
+ * reopens the log and makes the agent reload its files. SIGINT and SIGTERM stop the agent; a second
+ * one kills the agent's commands and ends the process at once. Other signals change nothing; the
+ * first of each kind is logged as a warning.
  */
 export function watchProcess(
 	running: Running,
@@ -66,7 +68,7 @@ export function watchProcess(
 	const failed = new Promise<never>((_, reject) => {
 		fail = reject;
 	});
-	// it is looked at during the start only
+	// only startup awaits it: a later rejection must not count as another uncaught error
 	failed.catch(() => {});
 
 	const reload = () => {
@@ -74,7 +76,7 @@ export function watchProcess(
 		log?.reopen();
 		isHangupDue = agent === undefined;
 		if (!agent) return;
-		log?.info("SIGHUP: log opened again, reading files again");
+		log?.info("SIGHUP: log reopened, reloading files");
 		agent.reload().catch((error) => log?.error(`SIGHUP: ${stackOf(error)}`));
 	};
 	process.on("SIGHUP", reload);
@@ -82,7 +84,7 @@ export function watchProcess(
 		errors++;
 		const what = errors === 1 ? "internal error, stopping" : "internal error";
 		const line = `${what}: ${stackOf(error)}`;
-		if (errors <= mostLogged)
+		if (errors <= maxLoggedErrors)
 			running.log ? running.log.error(line) : complain(line);
 		fail(error);
 		stop("failure");
@@ -90,7 +92,7 @@ export function watchProcess(
 	for (const signal of ignoredSignals) {
 		let isKnown = false;
 		process.on(signal, () => {
-			const line = `${signal}: ignored (SIGHUP opens the log again, SIGTERM stops)`;
+			const line = `${signal}: ignored (SIGHUP reopens the log, SIGTERM stops the agent)`;
 			isKnown ? running.log?.debug(line) : running.log?.warning(line);
 			isKnown = true;
 		});
@@ -117,25 +119,24 @@ export function watchProcess(
 }
 
 /**
- * Stops the agent, then does what is last, and ends the process: with status 0 if
- * all went well and nothing had failed before. Never takes longer than twenty
- * seconds: what has not ended then is killed.
+ * Stops the agent, calls `last` and ends the process. The exit status is 0 if all of this succeeded
+ * and there was no uncaught error. After twenty seconds it kills the agent's commands and exits.
  */
 export async function endProcess(parts: {
 	log: Log;
 	agent: Agent;
 	watch: Watch;
-	/** What the stop is for. */
+	/** Why the agent stops. */
 	cause: StopSignal | "failure";
 	last: () => void;
 }): Promise<never> {
 	const { log, agent, watch, cause, last } = parts;
 	const deadline = setTimeout(() => {
-		log.error("still not stopped: ended at once");
+		log.error("still not stopped, exiting at once");
 		agent.kill();
 		agent.exit?.(failureStatus);
 		process.exit(failureStatus);
-	}, mostStoppingMilliseconds);
+	}, maxStoppingMilliseconds);
 	let isClean = true;
 	const attempt = async (act: () => void | Promise<void>) => {
 		try {
@@ -153,7 +154,7 @@ export async function endProcess(parts: {
 	);
 	log.close();
 	const status = isClean && !watch.hasFailed() ? 0 : failureStatus;
-	// process.exit() would wait for look-ups that hang
+	// process.exit() would wait for hanging look-ups
 	agent.exit?.(status);
 	process.exit(status);
 }

@@ -14,24 +14,24 @@ import { CommandError, clientSettings, readCa } from "./client-settings.ts";
 import { answerText, withoutPassword } from "./message-text.ts";
 import { type Invocation, settingsCommand } from "./settings-command.ts";
 
-/** The original's default, which stands for "none". */
+/** v1's default, which means that there is no endpoint. */
 const noEndpoint = "http://YOUR_MANAGEMENT_SERVER_HERE";
 
-/** What says which host is meant. */
+/** Settings that identify the host and the management server. */
 const hostSettings = {
 	"group-name": {
 		short: "g",
 		kind: "text",
 		default: "",
 		placeholder: "GROUP[!SUBGROUP]",
-		help: "the group of the host; has to be given",
+		help: "group of the host; required",
 	},
 	ip: {
 		short: "i",
 		kind: "text",
 		default: "",
 		placeholder: "ADDRESS",
-		help: "the host as its group knows it, any text; has to be given",
+		help: "address of the host as registered in its group, any text; required",
 	},
 	port: {
 		inV1: true,
@@ -41,45 +41,43 @@ const hostSettings = {
 		minimum: 1,
 		maximum: 65_535,
 		default: 6777,
-		help: "port of the host's agent",
+		help: "port of the agent on the host",
 	},
 	endpoint: {
 		short: "e",
 		kind: "text",
 		default: noEndpoint,
 		placeholder: "URL",
-		help: "the management server; has to be given. /manage/... is appended as it is",
+		help: "URL of the management server; required. /manage/... is appended to it unchanged",
 	},
 	...clientSettings,
 } as const satisfies SettingTable;
 
 type HostSettings = SettingValues<typeof hostSettings>;
 
-/** What is said to an answer, where, and the exit status. */
+/** What an answer means: the text to print and the exit status. */
 interface Verdict {
 	text: string;
 	exitStatus: 0 | 1 | 2;
 }
 
-/** What is asked, and what its answers mean. */
+/** A request and what its answers mean. */
 interface Operation {
 	path: "/manage/add" | "/manage/is_added" | "/manage/remove";
-	/** By the status of the answer. */
+	/** By HTTP status. */
 	verdicts: Readonly<Record<number, Verdict>>;
-	/** For every other status. */
+	/** For all other statuses. */
 	otherwise: Verdict;
 }
 
-/** Throws a SettingsError that names everything that has to be given and is not. */
+/** Throws a SettingsError that names all missing required settings. */
 function demand(settings: HostSettings): void {
 	const missing = (["group-name", "ip"] as const).filter(
 		(name) => settings[name] === "",
 	);
 	if (missing.length > 0)
 		throw new SettingsError(
-			missing.map(
-				(name) => `--${name}: has to be given (or ${variableName(name)})`,
-			),
+			missing.map((name) => `--${name}: required (or ${variableName(name)})`),
 		);
 }
 
@@ -87,7 +85,7 @@ async function createClient(
 	settings: HostSettings,
 	environment: Invocation["environment"],
 ): Promise<ManagementClient> {
-	// the client takes up to two slashes away that the original leaves
+	// v1 keeps slashes at the end, but the client removes up to two
 	const endpoint = settings.endpoint.replace(/\/+$/, "$&//");
 	return createManagementClient({
 		endpoint,
@@ -97,7 +95,7 @@ async function createClient(
 	});
 }
 
-/** Asks the management server, and says what it answered. */
+/** Asks the management server and prints what its answer means. Returns the exit status. */
 async function askManagement(
 	operation: Operation,
 	settings: HostSettings,
@@ -107,7 +105,7 @@ async function askManagement(
 	demand(settings);
 	const { endpoint, ip, port } = settings;
 	if (endpoint === noEndpoint) {
-		// the original's words
+		// v1's words
 		stderr.write(
 			"ERROR: endpoint must set with args or environment variable\n",
 		);
@@ -126,7 +124,7 @@ async function askManagement(
 		};
 		const { response, error } = await client.POST(operation.path, {
 			body: { apikey: "", hostdata },
-			// whatever it is, it does not count
+			// only the status counts
 			parseAs: "text",
 		});
 		const known = operation.verdicts[response.status];
@@ -157,7 +155,7 @@ const addSettings = {
 		kind: "text",
 		default: "",
 		placeholder: "NAME",
-		help: "the host's name",
+		help: "name of the host",
 	},
 	proxy: {
 		short: "p",
@@ -165,7 +163,7 @@ const addSettings = {
 		adds: true,
 		default: [],
 		placeholder: "HOST[:PORT],...",
-		help: "bastions in front of the host, nearest to the caller first; can be repeated",
+		help: "bastions in front of the host, nearest to the client first; can be repeated",
 	},
 } as const satisfies SettingTable;
 
@@ -194,7 +192,7 @@ const removing: Operation = {
 };
 
 const statusText = (lines: string) =>
-	`${lines} No answer, or no endpoint: 1. A wrong argument: 2. http_proxy, https_proxy and no_proxy are honoured, redirects are not followed, and the certificate of an https endpoint is verified.\nEvery option can be given as an environment variable too: HAPPO_AGENT_ and its name in capitals, with underscores (HAPPO_AGENT_GROUP_NAME). A flag wins over the variable.`;
+	`${lines} The exit status is also 1 if there is no endpoint or no answer, and 2 for an invalid argument. The command honours http_proxy, https_proxy and no_proxy, does not follow redirects, and verifies the certificate of an https endpoint.\nEach option also has an environment variable: HAPPO_AGENT_ and the name in capitals, with underscores (HAPPO_AGENT_GROUP_NAME). A flag overrides its variable.`;
 
 export const addCommand = settingsCommand({
 	name: "add",
@@ -209,7 +207,7 @@ export const addCommand = settingsCommand({
 		usage: "add -g GROUP -i ADDRESS -e URL [OPTION...]",
 		summary: "register a host with a management server",
 		details: statusText(
-			"Exit status 0 and Success. if it is done; 1 and Conflict! if the host is registered already, Failed! for every other answer.",
+			"Prints Success. and exits with 0 if the host is now registered; prints Conflict! and exits with 1 if it already was; prints Failed! and exits with 1 for any other answer.",
 		),
 		examples: [
 			"add -e https://management.example.net -g 'WEB!FRONT' -i 192.0.2.5 -H web01 -p 198.51.100.1:6777",
@@ -231,7 +229,7 @@ export const isAddedCommand = settingsCommand({
 		usage: "is_added -g GROUP -i ADDRESS -e URL [OPTION...]",
 		summary: "ask a management server whether a host is registered",
 		details: statusText(
-			"Exit status 0 and Found. if it is; 1 and Not found. if it is not; 2 and Unknown Status for every other answer.",
+			"Prints Found. and exits with 0 if the host is registered; prints Not found. and exits with 1 if it is not; prints Unknown Status and exits with 2 for any other answer.",
 		),
 		examples: [
 			"is_added -e https://management.example.net -g 'WEB!FRONT' -i 192.0.2.5",
@@ -251,9 +249,9 @@ export const removeCommand = settingsCommand({
 		),
 	help: {
 		usage: "remove -g GROUP -i ADDRESS -e URL [OPTION...]",
-		summary: "unregister a host with a management server",
+		summary: "remove a host from a management server",
 		details: statusText(
-			"Exit status 0 and Success. if it is done; 1 and Failed! for every other answer.",
+			"Prints Success. and exits with 0 if the host is removed; prints Failed! and exits with 1 for any other answer.",
 		),
 		examples: [
 			"remove -e https://management.example.net -g 'WEB!FRONT' -i 192.0.2.5",

@@ -1,17 +1,20 @@
 import { Session } from "node:inspector";
 import { getHeapStatistics } from "node:v8";
 
-/** V8's heap: its size in bytes, a collection, and how busy the event loop was since it was last asked, 0 to 1. */
+/**
+ * V8's heap. `size` is in bytes; `collect` calls `done` after the collection; `busyShare` says how
+ * busy the event loop was since the last call, from 0 to 1.
+ */
 export function processHeap() {
 	let last = performance.eventLoopUtilization();
 	return {
 		size: () => getHeapStatistics().total_heap_size,
 		collect: (done: () => void) => {
-			// gc() keeps the pages: only this collects as if memory were low
+			// gc() keeps the pages; only this collects as if memory were low
 			const session = new Session();
 			session.connect();
 			session.post("HeapProfiler.collectGarbage", () => {
-				// within its own answer it would wait for itself for ever
+				// disconnecting in the callback itself would deadlock
 				setImmediate(() => session.disconnect());
 				done();
 			});
@@ -25,30 +28,32 @@ export function processHeap() {
 }
 
 /**
- * Gives 8 MiB or more back once the start, or a burst of requests, has been over for ten looks, milliseconds apart. As a
- * collection stops the daemon, 600 looks lie between two, the start's aside (decision 22). A trickle is no burst.
+ * Collects garbage when the process has been quiet for ten polls after startup or after a burst of
+ * requests, if the heap has grown by 8 MiB or more. A collection stops the daemon for a moment, so
+ * at least 600 polls lie between two, except after the one that follows startup (decision 22). A
+ * trickle of requests is no burst.
  */
-export function returnMemory(heap = processHeap(), lookEvery = 1000) {
-	// of the heap after the last collection, or less where V8 gave some back by itself
+export function returnMemory(heap = processHeap(), pollMilliseconds = 1000) {
+	// heap size after the last collection, or less if V8 has shrunk the heap by itself
 	let settled = 0;
-	let [isStart, wasBusy, quietLooks, looksToWait] = [true, true, 0, 0];
-	const look = () => {
+	let [isStart, wasBusy, quietPolls, pollsToWait] = [true, true, 0, 0];
+	const poll = () => {
 		const isBusy = heap.busyShare() > 0.1;
 		const size = heap.size();
 		settled = Math.min(settled, size);
 		wasBusy ||= isBusy;
-		quietLooks = isBusy ? 0 : quietLooks + 1;
-		looksToWait--;
-		if (!wasBusy || quietLooks < 10 || looksToWait > 0) return;
+		quietPolls = isBusy ? 0 : quietPolls + 1;
+		pollsToWait--;
+		if (!wasBusy || quietPolls < 10 || pollsToWait > 0) return;
 		if (size - settled < 8 * 1024 * 1024) return;
 		wasBusy = false;
-		looksToWait = Number.POSITIVE_INFINITY;
+		pollsToWait = Number.POSITIVE_INFINITY;
 		heap.collect(() => {
 			settled = heap.size();
-			looksToWait = isStart ? 0 : 600;
+			pollsToWait = isStart ? 0 : 600;
 			isStart = false;
 		});
 	};
-	const timer = setInterval(look, lookEvery).unref();
+	const timer = setInterval(poll, pollMilliseconds).unref();
 	return { stop: () => clearInterval(timer) };
 }

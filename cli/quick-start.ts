@@ -5,7 +5,7 @@ import { type Agent, version } from "../src/agent.ts";
 import type { DaemonSettings } from "../src/settings.ts";
 import { createKeyPairFiles } from "../src/tls/key-pair-files.ts";
 
-/** Defaults that keep everything of an agent in one directory. */
+/** Defaults that keep all files of an agent in one directory. */
 export function quickStartDefaults(directory: string): Partial<DaemonSettings> {
 	const inside = (name: string) => join(resolve(directory), name);
 	return {
@@ -26,7 +26,10 @@ metrics:
     plugin_option: ""
 `;
 
-/** Makes what is missing: the directory, the key pair, metrics.yaml. True if a key pair was made. */
+/**
+ * Creates the directory, the key pair and metrics.yaml unless they exist. Returns whether it
+ * created a key pair.
+ */
 export async function prepareQuickStart(
 	settings: DaemonSettings,
 ): Promise<boolean> {
@@ -45,14 +48,14 @@ export async function prepareQuickStart(
 	return made !== undefined;
 }
 
-/** Where a person on this machine reaches the agent. */
+/** The URL of the agent on this machine. */
 function localUrl({ address, port }: Agent): string {
 	if (address === "::" || address === "0.0.0.0")
 		return `https://127.0.0.1:${port}`;
 	return `https://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
-/** The plugins of the directories, first match wins as when they are run. */
+/** Names of the check plugins in these directories. */
 async function pluginsIn(directories: readonly string[]): Promise<Set<string>> {
 	const names = await Promise.all(
 		directories.map((path) => readdir(path).catch(() => [] as string[])),
@@ -60,7 +63,7 @@ async function pluginsIn(directories: readonly string[]): Promise<Set<string>> {
 	return new Set(names.flat().filter((name) => name.startsWith("check_")));
 }
 
-/** What a new user wants to know after the start, in a few lines. */
+/** What a new user wants to know after startup, in a few lines. */
 export async function greeting(
 	agent: Agent,
 	settings: DaemonSettings,
@@ -80,7 +83,7 @@ export async function greeting(
   listens on   ${url}${everywhere ? " and every other address of this machine" : ""}
   answers to   ${["127.0.0.1", "::1", ...others].join(", ")}${others.length > 0 ? "" : " only (-A adds addresses and networks)"}
   runs         ${plugins.size} check plugins found in nagios-plugin-paths
-  certificate  ${settings["public-key"]}${keyPairMade ? " (self-signed, made just now)" : ""}
+  certificate  ${settings["public-key"]}${keyPairMade ? " (self-signed, just created)" : ""}
   fingerprint  SHA-256 ${agent.keyPair.fingerprint256}
   keeps        everything in ${settings["quick-start"]}
 

@@ -15,13 +15,13 @@ import {
 } from "./quick-start.ts";
 import type { Invocation } from "./settings-command.ts";
 
-/** The defaults of the settings that say where plugins are. */
+/** Defaults of the settings for plugin directories. */
 type PluginPaths = Partial<DaemonSettings>;
 
-/** Exit status for everything but a wrong argument or setting. */
+/** Exit status after any failure except an invalid argument or setting. */
 const failureStatus = 1;
 
-/** The true reason of a failed start in one line. */
+/** Why startup failed, in one line. */
 function reason(error: unknown, settings: DaemonSettings): string {
 	if (error instanceof KeyPairError) {
 		const { default: byDefault } = daemonSettings["public-key"];
@@ -37,7 +37,7 @@ function reason(error: unknown, settings: DaemonSettings): string {
 	return `${path ?? syscall}: ${why}`;
 }
 
-/** The settings again, with what `--quick-start` makes of those that are not given. */
+/** Resolves the settings again, with the defaults of `--quick-start`. */
 function quickStartSettings(
 	directory: string,
 	{ flags, environment }: Invocation,
@@ -50,10 +50,10 @@ function quickStartSettings(
 }
 
 /**
- * Runs the agent until a signal stops it. What only the daemon loads is loaded with this file: other commands are
- * quicker without.
- * @param parts.running what `parts.watch` stops
- * @param parts.ownPlugins the directory of the plugins that the package ships
+ * Runs the agent until a signal stops it. This file imports what only the daemon needs, so that
+ * other commands start faster.
+ * @param parts.running filled here, for `parts.watch`
+ * @param parts.ownPlugins directory of the package's own plugins
  * @returns the exit status
  */
 export async function runDaemon(
@@ -85,7 +85,7 @@ export async function runDaemon(
 		const format = settings["log-format"] as LogFormat;
 		const log = openLog(settings.logfile, level, { format });
 		running.log = log;
-		// standard error may lead nowhere
+		// standard error may be discarded
 		for (const line of invocation.warnings) log.warning(line);
 		if (settings["cpu-profile"] !== "")
 			profile = startCpuProfile(settings["cpu-profile"]);

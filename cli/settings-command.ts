@@ -15,26 +15,29 @@ import type { CommandHelp } from "./program/help.ts";
 import { didYouMean } from "./program/suggestion.ts";
 import { takeEnvironment } from "./wiped-variables.ts";
 
-/** What a command is run with. */
+/** What a running command gets. */
 export interface Invocation {
 	flags: Flags;
 	operands: readonly string[];
 	stdin: Readable;
-	/** Data, and nothing else. */
+	/** For data only. */
 	stdout: Writable;
 	environment: Readonly<Record<string, string | undefined>>;
-	/** One line on standard error, behind the name of the program. */
+	/** Writes one line to standard error, after the program's name. */
 	complain(line: string): void;
-	/** Text on standard error as it is. */
+	/** Standard error, for texts without the program's name. */
 	stderr: Writable;
-	/** What was not taken as it was given, already said on standard error. */
+	/** Warnings about arguments and variables; standard error has them already. */
 	warnings: readonly string[];
 }
 
-/** The settings of every command: one environment file serves them all. */
+/** The settings of all commands: they share one environment file. */
 const allTables: SettingTable[] = [];
 
-/** A line for each variable that looks like a setting and is none; its value may be a secret. */
+/**
+ * A warning for each variable that is named like a setting but is no setting, without its value: that may
+ * be a secret.
+ */
 function unknownVariables(environment: Invocation["environment"]): string[] {
 	const known = allTables.flatMap(Object.keys).map(variableName);
 	return Object.keys(environment)
@@ -45,14 +48,14 @@ function unknownVariables(environment: Invocation["environment"]): string[] {
 }
 
 /**
- * A command of happo-agent: it takes the settings of its help, as flags or as
- * variables. Wrong settings end it, also those that `run` throws a SettingsError for. What the original ignored
- * is ignored, with a warning: operands, and variables that are no setting.
+ * Defines a command of happo-agent. Flags and variables set the settings in its help. Invalid
+ * settings end the command; `run` throws a SettingsError for those that it finds. Operands and
+ * unknown variables are ignored as in v1, but with a warning.
  */
 export function settingsCommand<const T extends SettingTable>(parts: {
 	name: string;
 	help: CommandHelp & { settings: T };
-	/** Defaults that take the place of the table's. */
+	/** Override the table's defaults. */
 	defaults?: Partial<SettingValues<T>>;
 	/** Without this, operands are ignored. */
 	operands?: Operands;
@@ -90,7 +93,7 @@ export function settingsCommand<const T extends SettingTable>(parts: {
 	});
 }
 
-/** Variables of the settings of all commands, and whether nobody else may read them. */
+/** Variables of all commands' settings, and whether each is a secret. */
 const ownVariables = () =>
 	new Map(
 		allTables.flatMap((table) =>

@@ -7,24 +7,27 @@ import {
 } from "node:fs";
 import { hasPassword, looksSecret } from "../src/secret-variable.ts";
 
-/** Fields of /proc/self/stat behind the name of the program: the first and the last address of the initial environment. */
+/**
+ * Fields of /proc/self/stat, counted after the program's name: start and end address of the initial
+ * environment.
+ */
 const environmentStart = 47;
 const environmentEnd = 48;
 
 /** The environment of this process before its secrets were wiped. */
 export interface TakenEnvironment {
 	environment: Record<string, string | undefined>;
-	/** Why secrets can still be read in /proc/PID/environ, one line for people; undefined when they cannot. */
+	/** Why secrets can still be read in /proc/PID/environ, in one line; undefined if they cannot. */
 	warning?: string;
 }
 
 /**
- * Takes what looks like a secret out of this process, out of /proc/PID/environ too: that shows the memory in which the
- * kernel laid the environment at the start, which no change of a variable reaches. Where there is no /proc nothing needs
- * to be done there.
- * @param environment of this process, as it is and not a copy
- * @param ownVariables whether the program's own variables, by their names, hold secrets: their names do not tell, they end
- * in KEY for the path of a key
+ * Removes what looks like a secret from the environment of this process and, if there is a /proc,
+ * from /proc/PID/environ. That file shows the memory where the kernel put the initial environment;
+ * changing a variable does not change it.
+ * @param environment the environment of this process itself, not a copy
+ * @param ownVariables names of the program's own variables, and whether each holds a secret. The
+ * names do not tell: a name that ends in KEY may hold the path of a key
  */
 export function takeEnvironment(
 	environment: Record<string, string | undefined>,
@@ -56,7 +59,7 @@ export function takeEnvironment(
 
 function wipeInitial(names: readonly string[]) {
 	const stat = readFileSync("/proc/self/stat", "latin1");
-	// the name is in parentheses and may hold anything
+	// the program's name is in parentheses and may contain anything
 	const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 	const start = Number(fields[environmentStart]);
 	const bytes = Buffer.alloc(Number(fields[environmentEnd]) - start);

@@ -6,34 +6,34 @@ import {
 	parseSensuLine,
 } from "../../src/protocol/sensu.ts";
 
-/** What goes into one request. */
+/** The samples of one request. */
 export interface Batch {
 	samples: Sample[];
-	/** Figures in the samples. */
+	/** Number of metrics in the samples. */
 	metrics: number;
-	/** Lines it was made from, counted from 1. */
+	/** First and last line of the input that it was made from, counted from 1. */
 	firstLine: number;
 	lastLine: number;
 }
 
-/** Where lines are collected to batches. */
+/** Collects lines into batches. */
 export interface SampleBatches {
-	/** Reads a line; gives the batch that was full before it. */
+	/** Adds a line. Returns the batch before it if that is full. */
 	add(text: string): Batch | undefined;
-	/** What is left at the end; without a figure if there was none since the last batch. */
+	/** Returns the last batch, which may have no metrics. */
 	rest(): Batch;
-	/** Lines so far; those that are neither blank nor comments; figures. */
+	/** Lines so far; those that are neither blank nor comments (`texts`); metrics. */
 	counts(): { lines: number; texts: number; metrics: number };
 }
 
-/** Bounds of one request: 5,000 figures, a million characters of names. */
-const mostMetrics = 5_000;
-const mostCharacters = 1_000_000;
+/** Limits of one request: metrics, and characters of their names. */
+const maxMetrics = 5_000;
+const maxNameCharacters = 1_000_000;
 
 /**
- * Makes samples of Sensu lines, `name value timestamp`: in each batch one for each
- * distinct time, in the order of time. Of one name at one time the last line stays.
- * Lines without three fields are free text and left out; bad ones go to `onBad`.
+ * Makes samples from Sensu lines, `name value timestamp`. A batch has one sample for each
+ * timestamp, sorted by time. If a name occurs twice with the same timestamp, the last line wins.
+ * Lines that do not have three fields are free text and ignored; bad lines go to `onBad`.
  * @param latest see latestTimestamp
  */
 export function createSampleBatches(
@@ -70,8 +70,8 @@ export function createSampleBatches(
 				return undefined;
 			}
 			const isFull =
-				metrics === mostMetrics ||
-				(metrics > 0 && characters + read.name.length > mostCharacters);
+				metrics === maxMetrics ||
+				(metrics > 0 && characters + read.name.length > maxNameCharacters);
 			const batch = isFull ? take(line - 1) : undefined;
 			characters += read.name.length;
 			if (open.add(read)) {
@@ -86,17 +86,16 @@ export function createSampleBatches(
 }
 
 /**
- * The lines of a text as they arrive, some at a time, without their ends. Bytes
- * that are no UTF-8 become U+FFFD. Of a line that is longer than `longest`
- * characters one more is kept and the rest is dropped, so that memory is
- * bounded whatever comes. Throws what the stream fails with.
+ * Yields the lines of a stream as they arrive, several at a time, without line ends. Bytes that are
+ * not UTF-8 become U+FFFD. To limit memory, a line of more than `maxCharacters` is cut to one
+ * character more than that. Throws the error of the stream.
  */
 export async function* textLines(
 	stream: Readable,
-	longest: number,
+	maxCharacters: number,
 ): AsyncGenerator<string[]> {
 	const cut = (line: string) =>
-		line.length > longest ? line.slice(0, longest + 1) : line;
+		line.length > maxCharacters ? line.slice(0, maxCharacters + 1) : line;
 	let rest = "";
 	for await (const chunk of stream.setEncoding("utf8")) {
 		const lines = (rest + chunk).split("\n");

@@ -31,7 +31,7 @@ const appendSettings = {
 		kind: "text",
 		default: "",
 		placeholder: "NAME",
-		help: "the host that the figures are of; may be left out",
+		help: "host that the metrics belong to; optional",
 	},
 	"bastion-endpoint": {
 		short: "b",
@@ -39,13 +39,13 @@ const appendSettings = {
 		default: "https://127.0.0.1:6777",
 		placeholder: "URL",
 		check: badAgentUrl,
-		help: "the agent that keeps the figures; the port is 443 (http: 80) where none is given",
+		help: "agent that stores the metrics; the default port is 443, or 80 for http",
 	},
 	datafile: {
 		kind: "text",
 		default: "-",
 		placeholder: "FILE",
-		help: "where the lines are; - is standard input",
+		help: "file with the lines; - is standard input",
 	},
 	"api-key": {
 		short: "a",
@@ -53,25 +53,25 @@ const appendSettings = {
 		isSecret: true,
 		default: "",
 		placeholder: "KEY",
-		help: "sent along; no agent compares it. As the variable HAPPO_AGENT_API_KEY it does not show in ps",
+		help: "sent with each request; agents ignore it. Set HAPPO_AGENT_API_KEY instead to hide it from ps",
 	},
 	"dry-run": {
 		inV1: true,
 		short: "n",
 		kind: "switch",
 		default: false,
-		help: "print what would be sent, one request a line, and send nothing",
+		help: "print the requests, one a line, instead of sending them",
 	},
 	...clientSettings,
 	"ca-file": {
 		...clientSettings["ca-file"],
-		help: "CA that the agent's certificate is verified with, PEM; none: it is not verified, as by the original",
+		help: "CA certificate (PEM) that verifies the agent; without it, the agent is not verified, as in v1",
 	},
 } as const satisfies SettingTable;
 
 type AppendSettings = SettingValues<typeof appendSettings>;
 
-/** The lines to read, and what messages call them. Throws a CommandError. */
+/** The stream of lines and its name in messages. Throws CommandError. */
 async function openSource(
 	datafile: string,
 	stdin: Readable,
@@ -86,40 +86,40 @@ async function openSource(
 	return { stream, source: datafile };
 }
 
-/** Bad lines that are named one by one; of more only the number is said. */
-const mostNamed = 100;
+/** Bad lines that are reported one by one; after that, only their number is reported. */
+const maxReported = 100;
 
-/** Says what is wrong with lines, and counts them. */
+/** Reports bad lines and counts them. */
 function createBadLines(complain: (line: string) => void, source: string) {
 	let count = 0;
 	return {
 		add: ({ line, text, reason }: BadLine) => {
 			count++;
-			if (count > mostNamed) return;
+			if (count > maxReported) return;
 			const start = text.length > 100 ? `${text.slice(0, 100)}...` : text;
 			complain(`${source}, line ${line}: ${reason}: ${safeLine(start)}`);
 		},
 		count: () => count,
-		/** Says how many were not named. */
+		/** Reports the number of bad lines that were not reported. */
 		finish: () => {
-			if (count > mostNamed)
-				complain(`${source}: ${counted(count - mostNamed, "more bad line")}`);
+			if (count > maxReported)
+				complain(`${source}: ${counted(count - maxReported, "more bad line")}`);
 		},
 	};
 }
 
-/** What is known to be stored when something fails later. */
+/** What was stored before a failure. */
 function progressText(stored: number, lastLine: number, failed?: Batch) {
 	const before =
 		stored === 0
 			? "nothing was stored"
-			: `stored before: ${counted(stored, "figure")}, lines 1 to ${lastLine}`;
+			: `stored before: ${counted(stored, "metric")}, lines 1 to ${lastLine}`;
 	return failed
-		? `${before}; nobody knows of lines ${failed.firstLine} to ${failed.lastLine}`
+		? `${before}; lines ${failed.firstLine} to ${failed.lastLine} may or may not be stored`
 		: before;
 }
 
-/** Reads lines and delivers batches of them, one after the other. */
+/** Reads lines and delivers them in batches, one after the other. */
 async function append(
 	settings: AppendSettings,
 	invocation: Invocation,
@@ -133,7 +133,7 @@ async function append(
 	const batches = createSampleBatches(settings.hostname, latest, bad.add);
 	let stored = 0;
 	let lastLine = 0;
-	/** Set while nobody knows whether its figures are stored. */
+	/** The batch that is being delivered. */
 	let open: Batch | undefined;
 	const pass = async (batch: Batch) => {
 		open = batch;
@@ -152,12 +152,12 @@ async function append(
 		if (metrics === 0 && texts > 0) {
 			bad.finish();
 			complain(
-				`${source}: no figure (NAME VALUE TIMESTAMP) in ${counted(texts, "line")}, nothing is sent`,
+				`${source}: no metric (NAME VALUE TIMESTAMP) in ${counted(texts, "line")}, nothing was sent`,
 			);
 			return 1;
 		}
 		const rest = batches.rest();
-		// without a line the original sends an empty sample, too
+		// like v1, send an empty sample if there are no lines
 		if (rest.metrics > 0 || stored === 0) await pass(rest);
 	} catch (error) {
 		bad.finish();
@@ -175,7 +175,7 @@ async function append(
 	bad.finish();
 	if (bad.count() > 0) {
 		complain(
-			`${counted(bad.count(), "bad line")} left out, ${counted(stored, "figure")} ${isDry ? "would be sent" : "stored"}`,
+			`${counted(bad.count(), "bad line")} skipped, ${counted(stored, "metric")} ${isDry ? "would be sent" : "stored"}`,
 		);
 		return 1;
 	}
@@ -183,7 +183,7 @@ async function append(
 	return 0;
 }
 
-/** The whole command: a client where one is needed, and what stands in its way. */
+/** Runs the command, with a client unless --dry-run is given. Reports errors. */
 async function run(
 	settings: AppendSettings,
 	invocation: Invocation,
@@ -195,7 +195,7 @@ async function run(
 		const endpoint = settings["bastion-endpoint"];
 		if (isPlain(endpoint))
 			invocation.complain(
-				`${endpoint}: not encrypted, figures and api key can be read on the way; https is`,
+				`${endpoint}: not encrypted: metrics and API key can be read on the way; use https instead`,
 			);
 		client = await clientOf(settings);
 		return await append(settings, invocation, sending(client, settings));
@@ -215,16 +215,16 @@ export const appendMetricCommand = settingsCommand({
 	run,
 	help: {
 		usage: "append_metric [OPTION...]",
-		summary: "hand figures to an agent, which keeps them as its own",
+		summary: "send metrics to an agent, which stores them",
 		details: [
-			"Reads lines of NAME VALUE TIMESTAMP, as metric plugins print them; tabs or blanks stand between. Lines without three fields are free text and left out, lines that begin with # are comments. Every figure keeps its time; of one name at one time the last line counts. Large inputs are sent in requests of 5,000 figures, each in the order of time.",
-			"A bad line (no number, NaN, no timestamp, or one more than a day ahead of this machine's clock) is named on standard error; the good ones are sent all the same, and the exit status is 1. It is 1 as well if there are lines and none is a figure, and if a request fails: then it is said which lines had been stored before. Success. on standard output and exit status 0 mean that every figure is on the agent's disk. A wrong argument: 2.",
-			"Proxies are not used, redirects are not followed.",
-			"Every option can be given as an environment variable too: HAPPO_AGENT_ and its name in capitals, with underscores (HAPPO_AGENT_API_KEY). A flag wins over the variable.",
+			"Reads lines of the form NAME VALUE TIMESTAMP, separated by tabs or spaces, as metric plugins print them. Lines that do not have three fields are free text and ignored; lines that begin with # are comments. Every metric keeps its timestamp; if a name occurs twice with the same timestamp, the last line wins. Large inputs are sent in several requests of 5,000 metrics, each sorted by time.",
+			"Success. on standard output and exit status 0 mean that the agent has stored every metric on disk. The exit status is 1 if there are bad lines: no number, NaN, no timestamp, or a timestamp more than a day ahead of this machine's clock. They are reported on standard error, and all other lines are sent. The exit status is also 1 if the input has text but no metric, or if a request fails; a message then says which lines were already stored. It is 2 for an invalid argument.",
+			"The command uses no proxy and follows no redirects.",
+			"Each option also has an environment variable: HAPPO_AGENT_ and the name in capitals, with underscores (HAPPO_AGENT_API_KEY). A flag overrides its variable.",
 		].join("\n"),
 		examples: [
-			"append_metric -H web01 --datafile figures.txt",
-			"append_metric -H web01 -b https://bastion.example.net:6777 < figures.txt",
+			"append_metric -H web01 --datafile metrics.txt",
+			"append_metric -H web01 -b https://bastion.example.net:6777 < metrics.txt",
 		],
 		settings: appendSettings,
 	},

@@ -10,7 +10,7 @@ import { CommandError, readCa } from "../client-settings.ts";
 import { answerText } from "../message-text.ts";
 import type { Batch } from "./batches.ts";
 
-/** Which agent samples go to, and how. */
+/** Settings that say where and how to send samples. */
 interface DeliverySettings {
 	"bastion-endpoint": string;
 	"api-key": string;
@@ -18,13 +18,13 @@ interface DeliverySettings {
 	"timeout-seconds": number;
 }
 
-/** Of an endpoint, the agent: scheme, name or address, and port. */
+/** Matches scheme, name or address, and port of an agent. */
 const agentUrl = /^(https?):\/\/([^/?#@\s]+?)(?::(\d+))?\/?$/i;
 
-/** Whether the way to an endpoint is not encrypted. */
+/** Whether requests to an endpoint are not encrypted. */
 export const isPlain = (endpoint: string): boolean => /^http:/i.test(endpoint);
 
-/** Why a text names no agent; undefined if it does. */
+/** Why a text is not the URL of an agent; undefined if it is. */
 export const badAgentUrl = (text: string) => {
 	const port = Number(agentUrl.exec(text)?.[3] ?? 443);
 	return agentUrl.test(text) && port >= 1 && port <= 65_535
@@ -32,7 +32,7 @@ export const badAgentUrl = (text: string) => {
 		: `not https://HOST:PORT or http://HOST:PORT: ${text}`;
 };
 
-/** A number as Go's `%v` prints it: shortest, with an exponent from a million on. */
+/** A number as Go's `%v` prints it: as short as possible, with an exponent from a million on. */
 function goFloat(value: number): string {
 	if (Object.is(value, -0)) return "-0";
 	const [digits = "", exponent = "0"] = value.toExponential().split("e");
@@ -42,7 +42,7 @@ function goFloat(value: number): string {
 	return `${digits}e${power < 0 ? "-" : "+"}${two}`;
 }
 
-/** Samples as the original prints them: `[{h1 1444028735 map[a.b:1.5 c:1e+21]}]`, names in order. */
+/** Samples as v1 prints them: `[{h1 1444028735 map[a.b:1.5 c:1e+21]}]`, names sorted. */
 export function goSamples(samples: readonly Sample[]): string {
 	const texts = samples.map(({ hostname, timestamp, metrics }) => {
 		const names = Object.keys(metrics).sort();
@@ -54,10 +54,10 @@ export function goSamples(samples: readonly Sample[]): string {
 	return `[${texts.join(" ")}]`;
 }
 
-/** Where batches go; throws if it fails, and nothing is known to be done then. */
+/** Delivers a batch. Rejects unless the batch is known to be delivered. */
 export type Deliver = (batch: Batch) => Promise<void>;
 
-/** Prints; a reader that stops reading, such as head, is no error. */
+/** Prints batches. A reader that stops reading, such as head, is no error. */
 export const printing =
 	(stdout: Writable): Deliver =>
 	async ({ samples }) => {
@@ -65,7 +65,7 @@ export const printing =
 		await once(stdout, "drain").catch(() => {});
 	};
 
-/** Has the agent store them. */
+/** Sends batches to the agent, which stores them. */
 export function sending(
 	client: Pick<AgentClient, "POST">,
 	settings: DeliverySettings,
@@ -74,7 +74,7 @@ export function sending(
 	return async ({ samples }) => {
 		const { error, response } = await client.POST("/metric/append", {
 			body: { apikey, metric_data: samples },
-			// the status alone counts, as for the original
+			// only the status counts, as in v1
 			parseAs: "text",
 		});
 		if (response.status !== 200)
@@ -84,7 +84,7 @@ export function sending(
 	};
 }
 
-/** A client for the agent; close it. Throws CommandError and OptionsError. */
+/** Creates a client for the agent; the caller closes it. Throws CommandError and OptionsError. */
 export async function clientOf(
 	settings: DeliverySettings,
 ): Promise<Pick<AgentClient, "POST" | "close">> {

@@ -10,24 +10,24 @@ import {
 	UsageError,
 } from "../program/arguments.ts";
 
-/** An agent: where to connect to, and how the original would write it. */
+/** An agent: the hop to connect to, and its name as v1 writes it. */
 export interface Place extends Hop {
-	/** `host:port`, the host as it was given. */
+	/** `host:port`, with the host as given. */
 	text: string;
 }
 
-/** What a check is asked to do. */
+/** The options of a check. */
 export interface CheckOptions {
 	/** The agent that runs the plugin. */
 	target: Place;
-	/** Agents on the way to it; the first is connected to. */
+	/** Agents in front of it; check_happo connects to the first. */
 	proxies: readonly Place[];
 	plugin: string;
 	option: string;
-	/** For the whole request, the look-up of the name included; 0 is no limit. */
+	/** Limit for the whole request, including the name look-up; 0 means no limit. */
 	timeoutMilliseconds: number;
 	isVerbose: boolean;
-	/** PEM file of the CA that must have signed the certificate; undefined verifies nothing. */
+	/** PEM file of the CA that verifies the certificate; undefined: verifies no chain. */
 	caFile: string | undefined;
 	/** SHA-256 of the certificate, upper case with colons. */
 	fingerprint: string | undefined;
@@ -47,10 +47,10 @@ export const knownOptions: readonly KnownOption[] = [
 ];
 
 const defaultTimeoutSeconds = 60;
-/** What a timer of Node can hold. */
-const mostSeconds = 2_147_483;
+/** Longest timer of Node. */
+const maxTimeoutSeconds = 2_147_483;
 
-/** An agent as people write it; undefined if it is none. */
+/** Parses an agent as users write it; undefined if it is invalid. */
 function parsePlace(given: string): Place | undefined {
 	const hop = parseHop(given);
 	if (!hop) return undefined;
@@ -59,11 +59,11 @@ function parsePlace(given: string): Place | undefined {
 	return { ...hop, text: isAddress6 ? hopText(hop) : `${host}:${hop.port}` };
 }
 
-function wholeNumber(name: string, text: string, least: number, most: number) {
+function wholeNumber(name: string, text: string, min: number, max: number) {
 	const value = /^\d{1,10}$/.test(text) ? Number(text) : -1;
-	if (value >= least && value <= most) return value;
+	if (value >= min && value <= max) return value;
 	throw new UsageError(
-		`--${name}: not a whole number from ${least} to ${most}: ${text}`,
+		`--${name}: not a whole number from ${min} to ${max}: ${text}`,
 	);
 }
 
@@ -85,7 +85,7 @@ function fingerprintOf(text: string): string {
 	);
 }
 
-/** Every option with its values in order; throws for what is none. */
+/** The values of each option, in order. Throws UsageError for other arguments. */
 function valuesOf(args: readonly string[]) {
 	const values = new Map<string, string[]>();
 	for (const word of normaliseArguments(args, knownOptions)) {
@@ -95,7 +95,7 @@ function valuesOf(args: readonly string[]) {
 			values.set(name, [...(values.get(name) ?? []), value]);
 		else if (/^--?[A-Za-z]/.test(word))
 			throw new UsageError(
-				// never its value, it may be a secret
+				// without its value: that may be a secret
 				/^--?h(elp)?$/.test(word)
 					? `${word}: help is shown for "monitor ${word}" only`
 					: `no such option: ${word.split("=", 1)[0]}`,
@@ -108,7 +108,7 @@ function valuesOf(args: readonly string[]) {
 	return values;
 }
 
-/** What follows `monitor` on the command line. Throws UsageError. */
+/** Parses the arguments after `monitor`. Throws UsageError. */
 export function parseCheckOptions(args: readonly string[]): CheckOptions {
 	const values = valuesOf(args);
 	// the last one counts
@@ -141,7 +141,7 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 				"timeout",
 				last("timeout") ?? String(defaultTimeoutSeconds),
 				0,
-				mostSeconds,
+				maxTimeoutSeconds,
 			),
 		isVerbose: !["no", "false", "0"].includes(last("verbose") ?? "no"),
 		caFile,
@@ -150,7 +150,7 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 	};
 }
 
-/** What a wrong command line gets to see, after the reason. */
+/** Printed after the reason if the command line is invalid. */
 export const usage = `Usage: check_happo monitor -H HOST [-P PORT] [-X PROXY[:PORT]]... -p PLUGIN
                            [-o OPTION] [-t SECONDS] [-v]
        check_happo --help
@@ -164,21 +164,22 @@ Options of monitor:
   -H, --host HOST             agent that runs the plugin: a name, an IPv4 or an
                               IPv6 address, [ADDRESS]:PORT
   -P, --port PORT             its port (6777)
-  -X, --proxy PROXY[:PORT]    agent on the way to it (port 6777); may be
-                              repeated, the first one is connected to
+  -X, --proxy PROXY[:PORT]    agent that relays the check (port 6777); may be
+                              repeated, check_happo connects to the first one
   -p, --plugin_name PLUGIN    name of the plugin
-  -o, --plugin_option OPTION  its command line, as one argument
-  -t, --timeout SECONDS       for the whole request (60; 0: no limit)
-  -v, --verbose               tells on standard error what goes over the wire
-      --ca-file FILE          CA that must have signed the certificate of the
-                              agent that is connected to
-      --fingerprint SHA256    or the certificate that it must have; without the
-                              two nothing is verified
+  -o, --plugin_option OPTION  its options, as one argument
+  -t, --timeout SECONDS       limit for the whole request (60; 0: no limit)
+  -v, --verbose               prints requests and answers on standard error
+      --ca-file FILE          CA certificate that verifies the agent to which
+                              check_happo connects
+      --fingerprint SHA256    accepts only the certificate with this
+                              fingerprint; without both options, nothing is
+                              verified
 
-Prints what the plugin printed and ends with its exit status. An agent that
-cannot be reached, or fails, is CRITICAL (2): "ERROR(happo-agent): ...". An
-agent on the way that ran out of time is UNKNOWN (3), and so is a wrong command
-line.
+Prints the output of the plugin and exits with its exit status. If an agent
+fails or cannot be reached, the result is CRITICAL (2), with a message
+"ERROR(happo-agent): ...". If a relaying agent reached its time limit, the
+result is UNKNOWN (3). An invalid command line also gives 3.
 
 Example:
   check_happo monitor -H web01 -X bastion -p check_procs -o '-w 100 -c 200'

@@ -11,10 +11,10 @@ import {
 } from "./http-answer.ts";
 import type { CheckRequest } from "./request.ts";
 
-/** Who has to be at the other end. */
+/** How to verify the other end. */
 type Trust = Pick<CheckOptions, "caFile" | "fingerprint">;
 
-/** The CA certificates of a file. Throws an error that names it. */
+/** Reads a CA file. Throws an error that names the file. */
 function readCa(file: string): Buffer {
 	let ca: Buffer;
 	try {
@@ -26,13 +26,13 @@ function readCa(file: string): Buffer {
 	throw new Error(`--ca-file ${file}: has no certificate in PEM form`);
 }
 
-/** A connection; without a CA file its certificate is not verified, as in the original. */
+/** Opens a connection. Without a CA file its certificate is not verified, as in v1. */
 function open(
 	{ to }: CheckRequest,
 	{ caFile }: Trust,
 ): { socket: TLSSocket; reset: () => void } {
-	// an empty list is not the same as none: to read the 150 roots that Node
-	// brings along takes longer than the whole check
+	// not undefined: parsing the 150 root certificates of Node would take longer than the whole
+	// check
 	const ca = caFile === undefined ? [] : readCa(caFile);
 	const tcp = connectTcp({ host: to.host, port: to.port });
 	const socket = connect({
@@ -46,7 +46,7 @@ function open(
 	return { socket, reset: () => tcp.resetAndDestroy() };
 }
 
-// costs milliseconds: only for those who want to know
+// takes milliseconds, so call it only if needed
 const fingerprintOf = (socket: TLSSocket) =>
 	socket.getPeerX509Certificate()?.fingerprint256;
 
@@ -58,9 +58,10 @@ function wrongFingerprint(socket: TLSSocket, { fingerprint }: Trust) {
 }
 
 /**
- * Sends a request and gives the answer. Rejects with a RelayError that names the
- * place, for whatever happens between here and there, the time limit included.
- * Throws an Error when the CA file cannot be read.
+ * Sends a request and returns the answer. Rejects with a RelayError that names the agent if the
+ * connection fails or the time limit is reached. Throws an Error if the CA file cannot be read.
+ * @param timeoutMilliseconds 0 means no limit
+ * @param note prints a line about the exchange, for --verbose
  */
 export function exchange(
 	request: CheckRequest,
@@ -87,11 +88,11 @@ export function exchange(
 		};
 		const fail = (error: Error) => {
 			clearTimeout(timer);
-			// an agent goes on for a client that only ends its side
+			// reset: if a client only ends its side, the agent continues with the check
 			reset();
 			reject(
 				relayError(
-					// an error without a code: its text is the reason
+					// a plain error without a code, so that its text becomes the reason
 					error instanceof HttpAnswerError ? new Error(error.message) : error,
 					place,
 					{ isLate, timeoutMilliseconds },

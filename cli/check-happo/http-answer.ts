@@ -1,42 +1,45 @@
-/** An answer of HTTP/1.1, whole. */
+/** A complete HTTP/1.1 answer. */
 export interface HttpAnswer {
 	status: number;
-	/** Empty unless the status is 200: nobody looks at others. */
+	/** Empty unless the status is 200: other bodies are not needed. */
 	body: Buffer;
 }
 
-/** Why what arrived is no answer, in one line without the place. */
+/** Why the bytes are not an answer, in one line that does not name the agent. */
 export class HttpAnswerError extends Error {}
 
 /** Reads one answer from the bytes of a connection. */
 export interface AnswerReader {
-	/** Takes what arrived; gives the answer once it is complete. Throws HttpAnswerError. */
+	/** Adds bytes. Returns the answer once it is complete. Throws HttpAnswerError. */
 	push(bytes: Buffer): HttpAnswer | undefined;
-	/** The connection has ended. Throws HttpAnswerError unless that ends the answer. */
+	/** Call it at the end of the connection. Throws HttpAnswerError if the answer is incomplete. */
 	end(): HttpAnswer;
 }
 
-/** Headers, trailers, one line of a chunk. */
-const mostHeadBytes = 64 * 1024;
-/** Far over what an agent answers. */
-export const mostBodyBytes = 64 * 1024 * 1024;
+/** Limit for headers and trailers together, and for the size line of a chunk. */
+const maxHeadBytes = 64 * 1024;
+/** Limit for the body, far more than any answer of an agent. */
+export const maxAnswerBodyBytes = 64 * 1024 * 1024;
 
 const notHttp = () => new HttpAnswerError("the answer is not HTTP");
 
-/** What comes next: lines that end, bytes that are counted, or all that comes. */
+/**
+ * What the reader expects next: a line, or a number of bytes, which is infinite for a body without
+ * length.
+ */
 type Step =
 	| { of: "head" | "chunk size" | "chunk end" | "trailer" | "done" }
 	| { of: "body" | "chunk"; left: number };
 
-/** Bytes that become one piece, without a piece of memory for each of them. */
-function growingBuffer(most: number) {
+/** A buffer that doubles its memory, so that many small pieces cost little. */
+function growingBuffer(maxBytes: number) {
 	let memory = Buffer.alloc(0);
 	let length = 0;
 	return {
 		add(bytes: Buffer) {
 			const wanted = length + bytes.length;
-			if (wanted > most)
-				throw new HttpAnswerError(`the answer is over ${most} bytes`);
+			if (wanted > maxBytes)
+				throw new HttpAnswerError(`the answer is over ${maxBytes} bytes`);
 			if (wanted > memory.length) {
 				const larger = Buffer.allocUnsafe(Math.max(wanted, 2 * memory.length));
 				memory.copy(larger, 0, 0, length);
@@ -49,7 +52,7 @@ function growingBuffer(most: number) {
 	};
 }
 
-/** How the body of an answer ends, RFC 9112 6.3. */
+/** How to read the body of an answer, according to RFC 9112 section 6.3. */
 function bodyStep(headers: readonly [string, string][]): Step {
 	const values = (name: string) =>
 		headers
@@ -60,7 +63,7 @@ function bodyStep(headers: readonly [string, string][]): Step {
 		if (codings.length === 1 && codings[0] === "chunked")
 			return { of: "chunk size" };
 		throw new HttpAnswerError(
-			`the answer has a coding that was not asked for: ${codings.join(", ")}`,
+			`the answer has an unexpected transfer coding: ${codings.join(", ")}`,
 		);
 	}
 	const [length, ...others] = new Set(values("content-length"));
@@ -72,7 +75,7 @@ function bodyStep(headers: readonly [string, string][]): Step {
 		: { of: "body", left: Number(length) };
 }
 
-/** The status of an answer and what comes after its head. */
+/** The status of an answer, and what follows its headers. */
 function readHead(text: string): { status: number; next: Step } {
 	const [first = "", ...lines] = text.split("\r\n");
 	const status = /^HTTP\/1\.[01] ([1-9]\d\d)(?: [^\r\n]*)?$/.exec(first)?.[1];
@@ -95,27 +98,29 @@ function readHead(text: string): { status: number; next: Step } {
 }
 
 function readSize(line: string): Step {
-	// extensions have no meaning for us
+	// ignore chunk extensions
 	const digits = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?$/.exec(line)?.[1];
 	if (digits === undefined) throw notHttp();
 	const left = Number.parseInt(digits, 16);
 	return left === 0 ? { of: "trailer" } : { of: "chunk", left };
 }
 
-export function createAnswerReader(maxBodyBytes = mostBodyBytes): AnswerReader {
+export function createAnswerReader(
+	maxBodyBytes = maxAnswerBodyBytes,
+): AnswerReader {
 	const body = growingBuffer(maxBodyBytes);
 	let step: Step = { of: "head" };
 	let status = 0;
-	/** Bytes of an unfinished line, or of unfinished headers. */
+	/** Bytes of an incomplete line or incomplete headers. */
 	let rest: Buffer = Buffer.alloc(0);
 	let headBytes = 0;
 
-	/** The text up to a mark, which is taken away; undefined if it is not there yet. */
+	/** Takes the text up to a mark, and the mark; undefined if the mark has not arrived yet. */
 	const upTo = (mark: string): string | undefined => {
 		const end = rest.indexOf(mark);
-		if ((end < 0 ? rest.length : end) + headBytes > mostHeadBytes)
+		if ((end < 0 ? rest.length : end) + headBytes > maxHeadBytes)
 			throw new HttpAnswerError(
-				`the answer has headers of over ${mostHeadBytes} bytes`,
+				`the answer has headers of over ${maxHeadBytes} bytes`,
 			);
 		if (end < 0) return undefined;
 		const text = rest.toString("latin1", 0, end);
@@ -132,7 +137,7 @@ export function createAnswerReader(maxBodyBytes = mostBodyBytes): AnswerReader {
 		return { of: of === "body" ? "done" : "chunk end" };
 	};
 
-	/** One step on; undefined if more bytes are needed. */
+	/** Makes one step. Returns the next one, or undefined if more bytes are needed. */
 	const advance = (): Step | undefined => {
 		if (step.of === "body" || step.of === "chunk")
 			return takeBytes(step.of, step.left);

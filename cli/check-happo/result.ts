@@ -6,19 +6,19 @@ export interface Result {
 	status: number;
 }
 
-/** How agents word that a plugin printed nothing on either output. */
+/** The message of agents if a plugin printed nothing at all. */
 const nothingPrinted = "stdout=, stderr=";
 
 const critical = 2;
 const unknown = 3;
 
-/** One line, whatever other machines put into it. */
+/** Makes a text from other machines safe to print on one line. */
 export const oneLine = (text: string) =>
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get out
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be printed
 	text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, " ").trim();
 
 /**
- * The agent cannot be reached or fails. CRITICAL, and not UNKNOWN, so that a
+ * The result if the agent fails or cannot be reached. It is CRITICAL, not UNKNOWN, so that a
  * service does not flap between the two when an agent dies.
  */
 export const agentError = (reason: string): Result => ({
@@ -26,23 +26,23 @@ export const agentError = (reason: string): Result => ({
 	status: critical,
 });
 
-/** The answer makes no sense, or the error is our own. */
+/** The result for an invalid answer or an error of check_happo itself. */
 export const ownError = (reason: string): Result => ({
 	output: `ERROR(check_happo): ${oneLine(reason)}\n`,
 	status: critical,
 });
 
 /**
- * The exit status of a `return_value`. Beyond 0 to 255 the operating system keeps
- * the low byte, as it did for the original (-1, from an agent whose plugin was
- * killed, is 255); what would become 0 that way is UNKNOWN and never OK.
+ * The exit status for a `return_value`. Outside 0 to 255 it is the low byte, as with v1: an agent
+ * answers -1 for a killed plugin, which becomes 255. Other values that would become 0, which is OK,
+ * are UNKNOWN.
  */
 function exitStatus(value: number): number {
 	const kept = ((value % 256) + 256) % 256;
 	return kept === 0 && value !== 0 ? unknown : kept;
 }
 
-/** The result that an agent's answer stands for. */
+/** Turns an agent's answer into a result. */
 export function resultOf({ status, body }: HttpAnswer): Result {
 	if (status === 504)
 		return {
@@ -60,13 +60,13 @@ export function resultOf({ status, body }: HttpAnswer): Result {
 		return_value?: unknown;
 		message?: unknown;
 	};
-	// a page of something else must not be OK
+	// an answer of another program must not be OK
 	if (!Number.isSafeInteger(value) || typeof message !== "string")
 		return ownError(
 			"the answer has no whole number return_value, or no text message",
 		);
 	return {
-		// OK for ever, of a plugin that does nothing, must not look like any other OK
+		// show that the plugin may be doing nothing at all
 		output:
 			value === 0 && message === nothingPrinted
 				? `${message} (the plugin printed nothing)\n`

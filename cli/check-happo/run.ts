@@ -25,7 +25,7 @@ async function check(
 	const note = options.isVerbose
 		? (line: string) => complain(`${line}\n`)
 		: undefined;
-	// help and a wrong command line do without TLS, which takes longest to load
+	// help and usage errors do not need TLS, which is slow to load
 	const { exchange } = await import("./exchange.ts");
 	let answer: Awaited<ReturnType<typeof exchange>>;
 	try {
@@ -43,9 +43,8 @@ async function check(
 }
 
 /**
- * Runs check_happo. A wrong command line says why on standard error and is 3: a
- * monitoring system reads the original's 0 as OK. Help is 0, if it is all that is
- * asked for.
+ * Runs check_happo. Reports an invalid command line on standard error, with exit status 3: v1 exits
+ * with 0, which monitoring systems take for OK. A plain request for help gives 0.
  * @param complain writes to standard error
  */
 export async function runCheckHappo(

@@ -1,14 +1,14 @@
 /** One option of a command line. */
 export interface KnownOption {
-	/** Long form without dashes, hyphens between words. */
+	/** Long form without leading dashes, with hyphens between words. */
 	long: string;
 	/** Short form, one letter. */
 	short?: string;
-	/** A switch takes no argument of its own; everything else takes one. */
+	/** A switch takes no value; every other option takes one. */
 	kind: "switch" | "value";
 }
 
-/** A command line that cannot be understood: exit status 2, no stack. */
+/** An invalid command line: exit status 2, no stack trace. */
 export class UsageError extends Error {}
 
 interface Found {
@@ -17,7 +17,7 @@ interface Found {
 	negated: boolean;
 }
 
-/** The option of a name as it was written, without its dashes. */
+/** Finds an option by its name on the command line, without leading dashes. */
 function find(name: string, options: readonly KnownOption[]) {
 	const long = name.replaceAll("_", "-");
 	const option = options.find((o) => o.long === long || o.short === name);
@@ -28,7 +28,7 @@ function find(name: string, options: readonly KnownOption[]) {
 	return negated && { option: negated, negated: true };
 }
 
-/** The value of an option, from `=value` or from the arguments that follow. */
+/** The value of an option: `=value` or the next argument, which it removes from `following`. */
 function optionValue(
 	{ option, negated }: Found,
 	bound: string | undefined,
@@ -47,7 +47,11 @@ function optionValue(
 	return next;
 }
 
-/** An argument that is an option of these, with what it is given, which is taken from those that follow. */
+/**
+ * Rewrites an argument to `--long=value`; undefined if it is none of these options. If the value is
+ * the next argument, removes it from `following`.
+ * @throws UsageError for a missing or superfluous value
+ */
 export function takeOption(
 	argument: string,
 	following: string[],
@@ -62,11 +66,11 @@ export function takeOption(
 }
 
 /**
- * The command line with every option written `--long=value`, the one form that
- * clipanion takes whatever the value begins with. Understood are the forms of
- * the original, too: `-long value`, `--long_name=value`, `-s value`. An option
- * takes the next argument whatever that is. Unknown options stay as they are:
- * the command says so.
+ * Rewrites every option of a command line to `--long=value`, the only form in which clipanion
+ * accepts any value. Accepts v1's forms too: `-long value`, `--long_name=value`, `-s value`. An
+ * option takes the next argument even if that begins with a dash. Unknown options stay as they are;
+ * the command reports them.
+ * @throws UsageError for a missing or superfluous value
  */
 export function normaliseArguments(
 	args: readonly string[],
@@ -82,6 +86,6 @@ export function normaliseArguments(
 	return normal;
 }
 
-/** It begins as an option; a lone `-` is a word, the name of standard input. */
+/** Whether an argument is written as an option. A single `-` is not: it names standard input. */
 export const isOption = (argument: string) =>
 	argument.startsWith("-") && argument !== "-";

@@ -7,32 +7,35 @@ import {
 import type { SettingTable } from "../../src/setting-table.ts";
 import { type CommandHelp, flagged, helpTables } from "./help.ts";
 
-/** Texts of the flags that were given, in order, by their long names. */
+/** Values of the flags on the command line, by long name, in their order. */
 export type Flags = Readonly<Record<string, readonly string[]>>;
 
-/** The words behind a command that are no options. */
+/** Which operands a command takes: words after its name that are no options. */
 export interface Operands {
 	minimum: number;
 	maximum: number;
-	/** What is missing if there are too few: `PLUGIN`. */
+	/** What messages call a missing one: `PLUGIN`. */
 	name: string;
-	/** Everything behind the first one belongs to it, options too: it is a command line of its own. */
+	/**
+	 * The operands are a command line of their own: everything after the first belongs to it, even
+	 * options.
+	 */
 	isCommandLine?: boolean;
 }
 
-/** A command of a program: clipanion's class, and what help says of it. */
+/** A command of a program: clipanion's class and the help. */
 export interface ProgramCommand {
 	command: CommandClass;
-	/** The words that select it: `daemon`, `metric config show`. */
+	/** One or more words: `daemon`, `metric config show`. */
 	name: string;
 	help: CommandHelp;
 	/** None by default. */
 	operands?: Operands;
-	/** Help does not list it: programs call it, not people. */
+	/** Help does not list the command, because only programs call it. */
 	isHidden?: boolean;
 }
 
-/** What was given to a command. */
+/** What a command gets from the command line. */
 export interface Given {
 	flags: Flags;
 	operands: readonly string[];
@@ -40,9 +43,9 @@ export interface Given {
 }
 
 /**
- * The flags of some tables as one option of clipanion's, each declared under its
- * names and with its help. They are collected as texts; what those mean, beside
- * variables and defaults, is the business of the tables.
+ * One clipanion option for all flags of these tables. It declares each flag with its names and its
+ * help, and collects the values as texts. resolveSettings() combines them with variables and
+ * defaults.
  */
 const tableFlags = (tables: readonly SettingTable[]): Flags =>
 	Option.makeCommandOption<Flags>({
@@ -56,7 +59,7 @@ const tableFlags = (tables: readonly SettingTable[]): Flags =>
 		},
 		transformer(_builder, _key, { options }) {
 			const flags: Record<string, string[]> = {};
-			// a normal command line has long names only
+			// takeOption() has replaced all short names
 			for (const { name, value } of options) {
 				const long = name.slice(2);
 				flags[long] = [...(flags[long] ?? []), value];
@@ -65,7 +68,7 @@ const tableFlags = (tables: readonly SettingTable[]): Flags =>
 		},
 	});
 
-/** A command from its declaration; its options are those of its help. */
+/** Defines a command. Its options are those in its help. */
 export function defineCommand(
 	declared: Omit<ProgramCommand, "command">,
 	run: (given: Given) => Promise<number>,

@@ -3,7 +3,7 @@ import type { KnownOption } from "./arguments.ts";
 
 const width = 80;
 
-/** Text broken into lines, all but the first with an indent. */
+/** Wraps a text and indents all lines but the first. */
 function wrapped(text: string, indent: number): string {
 	const lines = [""];
 	for (const word of text.split(" ")) {
@@ -31,7 +31,7 @@ function flag(name: string, setting: Setting): string {
 	return `${short}--${on ? "no-" : ""}${name}${placeholder && ` ${placeholder}`}`;
 }
 
-/** One entry of an option list: flag, what it does, its default. */
+/** One entry of an option list: flag, description, default. */
 function entry(name: string, setting: Setting): string {
 	const initial = shownDefault(setting);
 	const by = initial === "" || setting.kind === "switch" ? "" : ` (${initial})`;
@@ -41,24 +41,24 @@ function entry(name: string, setting: Setting): string {
 	return `  ${flag(name, setting)}\n${" ".repeat(indent)}${wrapped(`${what}${by}`, indent)}\n`;
 }
 
-/** Options that several commands have in common. */
+/** Options that several commands share. */
 export interface HelpSection {
-	/** What they are about: `Which agents`. */
+	/** Their heading: `Which agents`. */
 	title: string;
 	settings: SettingTable;
 }
 
-/** What a command's help is made of. */
+/** The parts of a command's help. */
 export interface CommandHelp {
-	/** How it is called, without the program's name. */
+	/** Synopsis, without the program's name. */
 	usage: string;
 	/** One line. */
 	summary: string;
-	/** A few sentences, a paragraph each line; may be empty. */
+	/** A few sentences, one paragraph a line; may be empty. */
 	details: string;
 	examples: readonly string[];
 	settings: SettingTable;
-	/** Options besides `settings`. */
+	/** More options, after `settings`. */
 	shared?: readonly HelpSection[];
 }
 
@@ -68,11 +68,11 @@ export const helpTables = ({ settings, shared = [] }: CommandHelp) => [
 	...shared.map((section) => section.settings),
 ];
 
-/** The same as normaliseArguments wants them. */
+/** All options of a command, as takeOption() takes them. */
 export const optionsOf = ({ help }: { help: CommandHelp }): KnownOption[] =>
 	helpTables(help).flatMap(knownOptions);
 
-/** A list of options under a title; nothing where there are none. */
+/** A list of options under its title; empty without options. */
 function optionList({ title, settings }: HelpSection): string {
 	const options = Object.entries(settings)
 		.filter(([, { from }]) => from !== "environment")
@@ -109,7 +109,7 @@ function commandList(commands: readonly (readonly [string, string])[]): string {
 
 /**
  * The help text of one command.
- * @param family commands whose names begin with its name
+ * @param family commands whose names begin with the name of this one
  */
 export function commandHelp(
 	program: string,
@@ -128,7 +128,7 @@ ${help.details && `\n${paragraphs(help.details)}\n`}${family.length > 0 ? `\nMor
 	.join("")}${exampleList(program, help.examples)}`;
 }
 
-/** The help text of commands that begin with the same words. */
+/** The help text of a family: commands whose names begin with the same words. */
 export function familyHelp(
 	program: string,
 	words: string,
@@ -144,8 +144,8 @@ ${commandList([...list, [`help ${words} COMMAND`, "show the options of a command
 }
 
 /**
- * The help text of a program: its commands, those of a family in one line.
- * @param families what is said of commands with the same first word
+ * The help text of a program. It lists the commands; those of a family share one line.
+ * @param families summaries of families, by their first words
  */
 export function programHelp(
 	program: string,
@@ -169,17 +169,17 @@ ${commandList([...list, ["help COMMAND", "show the options of a command"]])}
 `;
 }
 
-/** Settings that have a flag: a secret in an argument would show in `ps`. */
+/** Settings that have a flag. Secrets have none: `ps` would show them. */
 export const flagged = (table: SettingTable) =>
 	Object.entries(table).filter(([, { from }]) => from !== "environment");
 
-/** The default of a setting as a person would write it. */
+/** The default of a setting as a user would write it. */
 export function shownDefault({ kind, default: value }: Setting): string {
 	if (kind === "switch") return value ? "yes" : "no";
 	return Array.isArray(value) ? value.join(",") : String(value);
 }
 
-/** The flags of a table, for normaliseArguments. */
+/** The flags of a table, as takeOption() takes them. */
 export function knownOptions(table: SettingTable): KnownOption[] {
 	return flagged(table).map(([long, { short, kind }]) => ({
 		long,

@@ -12,7 +12,7 @@ import {
 	readCommandLine,
 } from "./selection.ts";
 
-/** Where a program reads from and writes to, and what it is told by variables. */
+/** Streams and environment of a program. */
 export interface Surroundings {
 	stdin: Readable;
 	stdout: Writable;
@@ -20,26 +20,26 @@ export interface Surroundings {
 	env: Record<string, string | undefined>;
 }
 
-/** A program: its commands, and what its help begins with. */
+/** A program: its commands and the texts of its help. */
 export interface Program {
 	name: string;
 	version: string;
 	commands: readonly ProgramCommand[];
-	/** What commands with the same first words have in common, by those words: `metric config`. */
+	/** Summaries of command families, by their common first words: `metric config`. */
 	families?: Readonly<Record<string, string>>;
-	/** Behind the list of commands in the help of the program. */
+	/** Follows the list of commands in the program's help. */
 	epilogue?: string;
 }
 
 const helpWords = ["help", "h"];
 
-/** One line of clipanion's message, without its usage lines. */
+/** The first line of clipanion's message; usage lines follow it. */
 function firstLine(error: unknown): string {
 	const message = error instanceof Error ? error.message : String(error);
 	return message.split("\n", 1)[0] ?? message;
 }
 
-/** The help of a command, of all that begin with these words, or of the program. */
+/** The help of a command, of a family or of the program. */
 function helpFor(program: Program, path: readonly string[]): string {
 	const { name, families = {}, epilogue = "" } = program;
 	const commands = program.commands.filter(({ isHidden }) => !isHidden);
@@ -52,9 +52,9 @@ function helpFor(program: Program, path: readonly string[]): string {
 }
 
 /**
- * Runs a program and gives its exit status: 2 for a command line that cannot
- * be understood and for wrong settings, one line each on standard error, otherwise
- * the command's.
+ * Runs a program. Reports an invalid command line and invalid settings on standard error, one line
+ * each.
+ * @returns the exit status: 2 for these errors, otherwise the command's
  */
 export async function runProgram(
 	program: Program,
@@ -88,12 +88,12 @@ export async function runProgram(
 		if (!command || asked) return print(helpFor(program, path));
 		const wrong = explainOperands(program, command, operands);
 		if (wrong) return refuse(wrong);
-		// only this one: clipanion makes its machine of all commands at once
+		// register no other command: clipanion compiles all registered ones
 		const cli = new Cli({
 			binaryLabel: name,
 			binaryName: name,
 			binaryVersion: version,
-			// clipanion has nothing to say that would be coloured
+			// clipanion itself prints nothing that needs colours
 			enableColors: false,
 		});
 		cli.register(command.command);
@@ -116,10 +116,10 @@ export async function runProgram(
 const isClipanionError = (error: unknown): error is Error =>
 	error instanceof Error && "clipanion" in error;
 
-/** Runs a program as the process it is, and leaves its exit status. */
+/** Runs a program in this process and sets the process's exit status. */
 export async function main(program: Program): Promise<void> {
-	// whoever writes hears of it; a reader that stops reading, such as head, must
-	// not change the exit status
+	// the writer gets the error; a reader that stops reading, such as head, must not change the
+	// exit status
 	process.stdout.on("error", () => {});
 	process.stderr.on("error", () => {});
 	process.exitCode = await runProgram(program, process.argv.slice(2), process);

@@ -10,21 +10,21 @@ import { helpTables, optionsOf } from "./help.ts";
 import type { Program } from "./program.ts";
 import { didYouMean, nearest } from "./suggestion.ts";
 
-/** A command line that was read. */
+/** A parsed command line. */
 export interface CommandLine<C> {
-	/** The command whose whole name the words are; undefined where they only begin one. */
+	/** The command; undefined if the words are not the whole name of one. */
 	command: C | undefined;
-	/** The words that belong to a name. */
+	/** The words of the command's name. */
 	path: readonly string[];
 	/** `--long=value`. */
 	options: readonly string[];
-	/** Names of options that are none; never their values, they may be secrets. */
+	/** Names of unknown options, without their values: those may be secrets. */
 	unknown: readonly string[];
-	/** What is asked for by `-h` or `-v`, which every command has. */
+	/** Whether `-h` or `-v` was given; every command has them. */
 	asks: { help: boolean; version: boolean };
 	/** The other words. */
 	operands: readonly string[];
-	/** What is wrong with an option; undefined if nothing is. */
+	/** What is wrong with an option; undefined if nothing is wrong. */
 	complaint: string | undefined;
 }
 
@@ -76,7 +76,7 @@ function read<C extends Named>(
 		}
 		operands.push(word);
 		if (!selected()?.operands?.isCommandLine) continue;
-		// for those who write it to be sure
+		// skip a `--` that somebody put there to be safe
 		if (rest[0] === "--") rest.shift();
 		operands.push(...rest);
 		break;
@@ -86,8 +86,8 @@ function read<C extends Named>(
 }
 
 /**
- * Reads a command line. The words of a command may stand between options,
- * `-H web01 status memory`; a value of an option is never taken for a word.
+ * Reads a command line. Options may come before and between the words of a command, as in
+ * `-H web01 status memory`; the value of an option never counts as a word.
  */
 export function readCommandLine<C extends Named>(
 	args: readonly string[],
@@ -95,12 +95,12 @@ export function readCommandLine<C extends Named>(
 	optionsOf: (command: C) => readonly KnownOption[],
 ): CommandLine<C> {
 	const line = read(args, commands, optionsOf);
-	// options are those of the command, even where they stand in front of it
+	// options before the command belong to it: read them again as its options
 	return line.command ? read(args, [line.command], optionsOf) : line;
 }
 
-/** The words that can follow others in the names of commands. */
-export function wordsBehind(
+/** The words that can follow these words in the names of commands. */
+export function nextWords(
 	path: readonly string[],
 	commands: readonly { name: string }[],
 ): string[] {
@@ -116,16 +116,16 @@ const none: Operands = { minimum: 0, maximum: 0, name: "" };
 const visible = (commands: readonly ProgramCommand[]) =>
 	commands.filter(({ isHidden }) => !isHidden);
 
-/** Why words are no command, and what was probably meant. */
+/** Why these words are no command, and which command was probably meant. */
 export function explainCommand(
 	{ name, commands }: Program,
 	path: readonly string[],
 	[next]: readonly string[],
 ): string {
 	const before = path.map((word) => `${word} `).join("");
-	const known = wordsBehind(path, visible(commands));
+	const known = nextWords(path, visible(commands));
 	if (next === undefined)
-		return `${path.join(" ")}: which one: ${known.join(", ")}? See '${name} ${before}--help'.`;
+		return `${path.join(" ")}: incomplete, add one of ${known.join(", ")}. See '${name} ${before}--help'.`;
 	const word = `${before}${next}`;
 	const meant = nearest(next, known);
 	const hint =
@@ -133,7 +133,7 @@ export function explainCommand(
 	return `'${word}' is not a ${name} command${hint} See '${name} ${before}--help'.`;
 }
 
-/** What is wrong with the operands of a command; undefined if nothing is. */
+/** What is wrong with the operands of a command; undefined if nothing is wrong. */
 export function explainOperands(
 	{ name: program, commands }: Program,
 	{ name, operands = none }: ProgramCommand,
@@ -143,11 +143,11 @@ export function explainOperands(
 		return `${name}: ${operands.name} is missing. See '${program} ${name} --help'.`;
 	const extra = given[operands.maximum];
 	if (extra === undefined) return undefined;
-	const behind = wordsBehind(name.split(" "), visible(commands));
-	return `${name}: unexpected argument: ${extra}${didYouMean(extra, behind)}`;
+	const next = nextWords(name.split(" "), visible(commands));
+	return `${name}: unexpected argument: ${extra}${didYouMean(extra, next)}`;
 }
 
-/** Why an option is none: it does not exist, or it is a variable only. */
+/** Why an option is unknown: it does not exist, or only a variable exists. */
 export function explainOption(
 	option: string,
 	commands: readonly ProgramCommand[],

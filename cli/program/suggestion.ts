@@ -1,4 +1,6 @@
-/** How many characters have to be put in, taken out, changed or swapped with their neighbour. */
+/**
+ * Number of edits between two words: insert, delete or replace a character, or swap two neighbours.
+ */
 export function editDistance(one: string, other: string): number {
 	let before: number[] = [];
 	let last = Array.from({ length: other.length + 1 }, (_, at) => at);
@@ -25,12 +27,12 @@ export function editDistance(one: string, other: string): number {
 	return last[other.length] ?? 0;
 }
 
-/** What somebody has probably meant; undefined if nothing is near. */
+/** The known word that was probably meant; undefined if none is similar. */
 export function nearest(
 	word: string,
 	known: readonly string[],
 ): string | undefined {
-	// nobody means anything by a word of a thousand letters
+	// a long word is no typing error, and comparing it would take long
 	if (word.length > 64) return undefined;
 	const lower = word.toLowerCase();
 	const ranked = known
@@ -40,9 +42,9 @@ export function nearest(
 		}))
 		.sort((a, b) => a.distance - b.distance);
 	const [best] = ranked;
-	const most = word.length <= 3 ? 1 : word.length <= 6 ? 2 : 3;
-	if (best && best.distance <= most) return best.candidate;
-	// half of a long word is a word, too
+	const maxDistance = word.length <= 3 ? 1 : word.length <= 6 ? 2 : 3;
+	if (best && best.distance <= maxDistance) return best.candidate;
+	// otherwise accept the beginning of a known word
 	return word.length >= 3
 		? known.find((candidate) => candidate.startsWith(lower))
 		: undefined;

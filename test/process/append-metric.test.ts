@@ -16,7 +16,7 @@ interface Sample {
 	metrics: Record<string, number>;
 }
 
-/** Runs the command for an agent at a port. */
+/** Runs the command with an agent at this port. */
 const append = (
 	t: TestContext,
 	port: number,
@@ -127,7 +127,7 @@ test("to http:// it posts, and warns that nothing is encrypted", async (t) => {
 	assert.deepEqual([code, stdout], [0, "Success.\n"]);
 	assert.match(
 		stderr,
-		/^happo-agent: http:\S+: not encrypted, figures and api key can be read on the way; [^\n]*\n$/,
+		/^happo-agent: http:\S+: not encrypted: metrics and API key can be read on the way; [^\n]*\n$/,
 	);
 	const [{ method, path, body } = assert.fail("nothing arrived")] =
 		server.arrived;
@@ -171,7 +171,7 @@ test("lines without a value are an error, and nothing is sent", async (t) => {
 			stdin: "there is no command\n\nsorry\n",
 		}),
 		1,
-		/standard input: no figure \(NAME VALUE TIMESTAMP\) in 2 lines, nothing is sent/,
+		/standard input: no metric \(NAME VALUE TIMESTAMP\) in 2 lines, nothing was sent/,
 	);
 	assert.equal(server.arrived.length, 0);
 });
@@ -200,7 +200,7 @@ test("bad lines are reported, the good ones are stored", async (t) => {
 		/line 9: the line has a NUL character: n\\x00l/,
 		/line 11: the line is longer than 65536 characters: (long){25}\.\.\.$/,
 		/line 13: the timestamp is in milliseconds, not in seconds: ms\\x091/,
-		/10 bad lines left out, 2 figures stored$/,
+		/10 bad lines skipped, 2 metrics stored$/,
 	);
 	assert.deepEqual(await drainAll(port), [
 		{ hostname: "h", timestamp: 5, metrics: { good: 1 } },
@@ -218,7 +218,7 @@ test("at most a hundred bad lines are reported", async (t) => {
 	assert.equal(lines[100], "happo-agent: standard input: 4900 more bad lines");
 	assert.equal(
 		lines[101],
-		"happo-agent: 5000 bad lines left out, 1 figure would be sent",
+		"happo-agent: 5000 bad lines skipped, 1 metric would be sent",
 	);
 });
 
@@ -335,7 +335,7 @@ test("no answer gives exit status 1 and the reason", async (t) => {
 		[
 			hanging.port,
 			/no answer within 1 seconds$/,
-			/nothing was stored; nobody knows of lines 1 to 3$/,
+			/nothing was stored; lines 1 to 3 may or may not be stored$/,
 		],
 	];
 	for (const [port, reason, progress] of cases)
@@ -417,7 +417,7 @@ test("if a later request fails, the stored lines are reported", async (t) => {
 		await append(t, server.port, [], { stdin: stdin.join("") }),
 		1,
 		/answered 503 Service Unavailable: full$/,
-		/stored before: 10000 figures, lines 1 to 10001$/,
+		/stored before: 10000 metrics, lines 1 to 10001$/,
 	);
 	assert.equal(server.arrived.length, 3);
 	// the lines reported as not stored have to be sent again

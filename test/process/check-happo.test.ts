@@ -29,7 +29,7 @@ const printed = (stdout: string, status: number): Checked => ({
 	status,
 });
 
-/** One line with this prefix and a reason, on standard output alone. */
+/** Standard output has one line with this prefix and a reason; standard error is empty. */
 function assertError(
 	{ stdout, stderr, status }: Checked,
 	prefix: "ERROR(happo-agent)" | "ERROR(check_happo)",
@@ -42,7 +42,7 @@ function assertError(
 	assert.equal(status, 2);
 }
 
-/** A server that answers every request with these bytes, and ends the connection then. */
+/** A server that answers every request with these bytes and then closes the connection. */
 const saying = (t: TestContext, ...parts: string[]) =>
 	answeringRaw(t, async (socket) => {
 		for (const part of parts) socket.write(part, "latin1");
@@ -81,7 +81,7 @@ describe("the request", () => {
 		);
 	});
 
-	it("goes to the first proxy, which is told of the others and of the host", async (t) => {
+	it("goes to the first proxy, with a list of the other proxies and the host", async (t) => {
 		const first = await saying(t, sized(result(1, "through\n")));
 		assert.deepEqual(
 			await checkHappo(
@@ -107,7 +107,7 @@ describe("the request", () => {
 		);
 	});
 
-	it("is shown by -v on standard error, standard output stays as it is", async (t) => {
+	it("is printed to standard error by -v; standard output stays the same", async (t) => {
 		const server = await saying(t, sized(result(2)));
 		const { stdout, stderr, status } = await checkAt(server.port, "-v");
 		assert.deepEqual([stdout, status], ["x\n", 2]);
@@ -165,7 +165,7 @@ describe("the answer", () => {
 			assert.deepEqual(await checkAt(server.port), printed("W", 1));
 		});
 
-	it("is taken when it is complete: the server may keep the connection", async (t) => {
+	it("is used as soon as it is complete, even if the server keeps the connection", async (t) => {
 		const server = await answeringRaw(t, (socket) => {
 			socket.write(sized(result(0)));
 		});
@@ -182,7 +182,7 @@ describe("the answer", () => {
 		"204 No Content",
 		"503 Service Unavailable",
 	])
-		it(`${status}: its body is not looked at`, async (t) => {
+		it(`${status}: its body is ignored`, async (t) => {
 			const body = result(0, "OK");
 			const server = await saying(
 				t,
@@ -257,7 +257,7 @@ describe("the answer", () => {
 		],
 		[
 			"gzip",
-			/: the answer has a coding that was not asked for: gzip, chunked$/,
+			/: the answer has an unexpected transfer coding: gzip, chunked$/,
 			ok("", "Transfer-Encoding: gzip, chunked"),
 		],
 		[
@@ -277,7 +277,7 @@ describe("the answer", () => {
 describe("no answer", () => {
 	const refusing = /^\S+:\d+: connection refused$/;
 
-	it("refused", async () => {
+	it("connection refused", async () => {
 		const port = await freePort();
 		assertError(await checkAt(port), "ERROR(happo-agent)", refusing);
 		for (const host of ["localhost", "[::1]"])
@@ -288,14 +288,14 @@ describe("no answer", () => {
 			);
 	});
 
-	it("a name that nobody has", async () =>
+	it("unknown host name", async () =>
 		assertError(
 			await checkHappo("monitor", "-H", "nobody.invalid", "-p", "x"),
 			"ERROR(happo-agent)",
 			/^nobody\.invalid:6777: (unknown host name|the host name could not be looked up)$/,
 		));
 
-	it("reset", async (t) => {
+	it("connection reset", async (t) => {
 		const server = await answeringRaw(t, () => server.resetAll());
 		assertError(
 			await checkAt(server.port),
@@ -329,7 +329,7 @@ describe("no answer", () => {
 		assert.equal(server.received(), "");
 	});
 
-	it("a connection that ends within the handshake", async (t) => {
+	it("connection closed during the handshake", async (t) => {
 		const server = await listening(t, (socket) => socket.end());
 		assertError(
 			await checkAt(server.port),
@@ -349,7 +349,7 @@ describe("no answer", () => {
 				}),
 		],
 	] as const)
-		it(`${what} within -t: the time limit is for all of it`, async (t) => {
+		it(`${what} within -t: the time limit covers the whole request`, async (t) => {
 			const { port } = await start(t);
 			const began = performance.now();
 			assertError(
@@ -363,7 +363,7 @@ describe("no answer", () => {
 });
 
 describe("the certificate", () => {
-	it("is not verified, as in the original, until it is told to", async (t) => {
+	it("is not verified unless an option says so, as in v1", async (t) => {
 		const directory = await temporaryDirectory(t);
 		const file = join(directory, "ca.pem");
 		const server = await saying(t, sized(result(0)));
@@ -381,7 +381,7 @@ describe("the certificate", () => {
 			);
 	});
 
-	it("another one than the wanted is no agent: nothing is sent to it", async (t) => {
+	it("if the certificate is the wrong one, no request is sent", async (t) => {
 		const directory = await temporaryDirectory(t);
 		const other = createPair(["elsewhere.example"]);
 		const file = join(directory, "ca.pem");
@@ -410,7 +410,7 @@ describe("the certificate", () => {
 		assert.equal(server.received() + named.received(), "");
 	});
 
-	it("a CA file that cannot be used is an error of our own", async (t) => {
+	it("an invalid CA file is an error of check_happo", async (t) => {
 		const directory = await temporaryDirectory(t);
 		assertError(
 			await checkAt(1, "--ca-file", join(directory, "none.pem")),
@@ -495,7 +495,7 @@ describe("the command line", () => {
 			"x",
 		],
 	] as const)
-		it(`${reason.source}: 3, and nothing on standard output`, async () => {
+		it(`${reason.source}: exit status 3, standard output is empty`, async () => {
 			const { stdout, stderr, status } = await checkHappo(...args);
 			assert.deepEqual([stdout, status], ["", 3]);
 			const [first = "", ...rest] = stderr.split("\n");
@@ -503,7 +503,7 @@ describe("the command line", () => {
 			assert.match(rest.join("\n"), /^Usage: check_happo monitor -H HOST /);
 		});
 
-	it("help, and an unknown command, as recorded", async () => {
+	it("prints help and rejects an unknown command as recorded", async () => {
 		for (const args of [
 			["-h"],
 			["--help"],
@@ -531,7 +531,7 @@ describe("the command line", () => {
 });
 
 describe("with real agents", () => {
-	it("a check, directly and through two agents", async (t) => {
+	it("runs a check directly and through two agents", async (t) => {
 		const [edge, middle, first] = await Promise.all(
 			[0, 1, 2].map(() => startWithPlugins(t)),
 		);
@@ -552,7 +552,7 @@ describe("with real agents", () => {
 					await check(edge.port, "-p", "check_exit", "-o", String(n)),
 					printed(`exit ${n} says hello\n`, n),
 				);
-			// options behind the name, as old command definitions have them
+			// options after the name, as in old command definitions
 			assert.deepEqual(
 				await check(edge.port, "-p", " ./check_exit 2 "),
 				printed("exit 2 says hello\n", 2),
@@ -572,7 +572,7 @@ describe("with real agents", () => {
 		}
 	});
 
-	it("an agent of an IPv6 address", async (t) => {
+	it("runs a check on an IPv6 address", async (t) => {
 		if (!hasIpv6) return t.skip("::1 is not an address of this machine");
 		const { port } = await startWithPlugins(t, ["--listen-address", "::1"]);
 		for (const host of [
@@ -594,7 +594,7 @@ describe("with real agents", () => {
 			);
 	});
 
-	it("what an agent refuses, and what takes too long", async (t) => {
+	it("reports a refusal and a time limit", async (t) => {
 		const { port } = await startWithPlugins(t, ["--command-timeout", "1"]);
 		for (const [returned, ...args] of [
 			[400, "-p", "../check_exit"],
@@ -612,7 +612,7 @@ describe("the output", () => {
 	const large = (t: TestContext) =>
 		answering(t, (response) => json(response, { return_value: 1, message }));
 
-	it("is complete, however slowly it is read", async (t) => {
+	it("is complete even if it is read slowly", async (t) => {
 		const { port } = await large(t);
 		const run = promisify(execFile);
 		const args = `monitor -H 127.0.0.1 -P ${port} -p x`;
@@ -628,9 +628,9 @@ describe("the output", () => {
 		assert.equal(stdout.split("\n", 1)[0], sum.trim());
 	});
 
-	it("is complete in a pipe that does not block", async (t) => {
+	it("is complete in a non-blocking pipe", async (t) => {
 		const { port } = await large(t);
-		// a Node parent gives its children pipes that are sockets; perl's are pipes
+		// a Node parent gives its children sockets as pipes; perl gives real pipes
 		const script = `use Fcntl; pipe(R, W); fcntl(W, F_SETFL, O_NONBLOCK|O_WRONLY);
 if (!fork) { open(STDOUT, ">&", \\*W); close(R); close(W); exec(@ARGV) }
 close(W); select(undef, undef, undef, 0.5); while (<R>) { print } wait; print "status ", $? >> 8, "\\n"`;
@@ -652,7 +652,7 @@ close(W); select(undef, undef, undef, 0.5); while (<R>) { print } wait; print "s
 		assert.ok(stdout === `${message}status 1\n`, stdout.slice(-100));
 	});
 
-	it("that nobody reads does not change the exit status", async (t) => {
+	it("does not change the exit status if nobody reads it", async (t) => {
 		const { port } = await large(t);
 		const args = ["monitor", "-H", `127.0.0.1:${port}`, "-p", "x"];
 		const child = spawn(process.execPath, [checkHappoProgram, ...args], {
@@ -663,7 +663,7 @@ close(W); select(undef, undef, undef, 0.5); while (<R>) { print } wait; print "s
 	});
 });
 
-it("is started through a link, as an installed package has it", async (t) => {
+it("check_happo starts through a symbolic link, as in an installed package", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const link = join(directory, "check_happo");
 	await symlink(checkHappoProgram, link);

@@ -44,7 +44,7 @@ interface RecordedRequest {
 
 const recorded = readRecorded<RecordedLine>("cli-cases.json");
 
-/** Holds what arrived to what a case expects: bodies by meaning. */
+/** Compares the requests that arrived with those that a case expects, and bodies by meaning. */
 function assertRequests(expected: RecordedRequest[], arrived: Arrived[]) {
 	assert.deepEqual(
 		arrived.map(({ method, path }) => `${method} ${path}`),
@@ -67,7 +67,7 @@ for (const line of recorded)
 		const { env, stdin, datafile_content, server_answers } = line;
 		const { exit_code, stdout, stderr, ...others } = line.expect;
 		const { stderr_not_empty, requests, ...unknown } = others;
-		// a case that expects what nobody looks at here would pass for nothing
+		// a case with an expectation that this test does not know would always pass
 		assert.deepEqual(Object.keys(unknown), []);
 		const directory = await temporaryDirectory(t);
 		const datafile = join(directory, "datafile");
@@ -93,7 +93,7 @@ for (const line of recorded)
 		assertRequests(requests, servers.arrived());
 	});
 
-/** Bytes of our programs that a command loads. */
+/** Bytes of our own code that a command loads. */
 async function loadedBytes(t: TestContext, ...args: string[]) {
 	const directory = await temporaryDirectory(t);
 	await runProcess(t, args, { environment: { NODE_V8_COVERAGE: directory } });
@@ -107,7 +107,7 @@ async function loadedBytes(t: TestContext, ...args: string[]) {
 	return bytes;
 }
 
-test("commands but the daemon load a fraction of the program", async (t) => {
+test("commands other than the daemon load only a part of the program", async (t) => {
 	const whole = await loadedBytes(t, "daemon", "--public-key", "/nowhere");
 	assert.ok(whole > 800_000, `the daemon: ${whole}`);
 	for (const args of [
@@ -120,7 +120,7 @@ test("commands but the daemon load a fraction of the program", async (t) => {
 	}
 });
 
-test("--version says the version of the contract", async (t) => {
+test("--version prints the version of the contract", async (t) => {
 	assert.equal(version, contract.info.version);
 	for (const args of [["-v"], ["--version"]]) {
 		const { code, stdout, stderr } = await run(t, args);
@@ -133,8 +133,8 @@ test("--version says the version of the contract", async (t) => {
 
 const clients = ["add", "is_added", "remove", "append_metric"];
 
-/** Flags of the original, with the commands that have them. */
-const originalFlags: Record<string, string> = {
+/** Flags of v1, with the commands that have them. */
+const v1Flags: Record<string, string> = {
 	"-g, --group-name": "add is_added remove",
 	"-i, --ip": "add is_added remove",
 	"-P, --port": "add is_added remove",
@@ -148,7 +148,7 @@ const originalFlags: Record<string, string> = {
 };
 
 for (const name of clients)
-	test(`help of ${name} names its flags, the same however it is asked for`, async () => {
+	test(`the help of ${name} has its flags, with -h, --help and help`, async () => {
 		const [text = "", ...different] = new Set(
 			await Promise.all(
 				[
@@ -159,7 +159,7 @@ for (const name of clients)
 			),
 		);
 		assert.equal(different.length, 0);
-		for (const [flag, commands] of Object.entries(originalFlags))
+		for (const [flag, commands] of Object.entries(v1Flags))
 			assert.equal(
 				text.includes(`\n  ${flag} `) || text.includes(`\n  ${flag}\n`),
 				commands.split(" ").includes(name),
@@ -169,7 +169,7 @@ for (const name of clients)
 			assert.ok(line.length <= 120, line);
 	});
 
-test("help is on standard output: no arguments, help, h, -h, --help", async () => {
+test("the help goes to standard output: no arguments, help, h, -h, --help", async () => {
 	for (const args of [[], ["help"], ["h"], ["-h"], ["--help"]]) {
 		const { code, stdout, stderr } = await answerTo(args);
 		assert.equal(stderr, "");
@@ -179,7 +179,7 @@ test("help is on standard output: no arguments, help, h, -h, --help", async () =
 	}
 });
 
-test("help of the daemon names the flag of every setting and its short form", async () => {
+test("the help of the daemon has the long and short flags of all settings", async () => {
 	const texts = new Set<string>();
 	for (const args of [
 		["daemon", "-h"],
@@ -233,10 +233,10 @@ const misunderstood: [string[], RegExp][] = [
 ];
 
 for (const [args, reason] of misunderstood)
-	test(`one line says what is wrong with: ${args.join(" ")}`, async () =>
+	test(`one line reports what is wrong with: ${args.join(" ")}`, async () =>
 		assertRefused(await answerTo(args), 2, reason));
 
-test("a reader of standard error that is gone does not change the exit status", async (t) => {
+test("a closed standard error does not change the exit status", async (t) => {
 	const started = startProgram(t, ["is_added", "-g", "G"]);
 	started.process.stderr?.destroy();
 	assert.equal((await started.exited).code, 2);

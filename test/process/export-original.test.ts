@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { startDaemon, startProgram } from "../support/daemon.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-test("export-original waits for the agent's end, and writes what is stored", async (t) => {
+test("export-original refuses while the agent runs, then writes what is stored", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const dbfile = join(directory, "db");
 	await cp("test/fixtures/original-db", dbfile, { recursive: true });
@@ -28,7 +28,7 @@ test("export-original waits for the agent's end, and writes what is stored", asy
 	const done = await run();
 	assert.equal(
 		done.stdout,
-		`15 samples of 5 seconds and 2 machine states written to ${directory}/go.db\n`,
+		`15 samples from 5 seconds and 2 machine states written to ${directory}/go.db\n`,
 	);
 	assert.equal(done.code, 0, done.stderr);
 });

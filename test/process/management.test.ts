@@ -11,7 +11,7 @@ const commands = ["add", "is_added", "remove"] as const;
 const host = ["-g", "GRP!SUB", "-i", "10.0.0.5"];
 const at = (port: number) => `http://127.0.0.1:${port}`;
 
-/** What is said to an answer: on which stream, with which exit status. */
+/** What a command prints for an answer, on which stream, and its exit status. */
 const verdicts: Record<
 	(typeof commands)[number],
 	Record<number, ["stdout" | "stderr", string, number]>
@@ -33,7 +33,7 @@ const otherwise = {
 } as const;
 
 for (const command of commands)
-	test(`${command}: what is said to each status, and where`, async (t) => {
+	test(`${command}: output and exit status for each status of an answer`, async (t) => {
 		let status = 0;
 		const server = await plainServer(t, (response) => {
 			response.writeHead(status, { Location: "/followed" });
@@ -70,7 +70,7 @@ for (const command of commands)
 		assert.equal(server.arrived.length, 14, "no redirect is followed");
 	});
 
-test("the bytes of the original, in its order", async (t) => {
+test("requests have the same bytes as those of v1", async (t) => {
 	const server = await plainServer(t, (response) => response.end());
 	const to = ["-e", at(server.port), ...host];
 	await run(t, [
@@ -106,7 +106,7 @@ test("the bytes of the original, in its order", async (t) => {
 	}
 });
 
-test("the path is appended to the endpoint as it is", async (t) => {
+test("the path is appended to the endpoint unchanged", async (t) => {
 	const server = await plainServer(t, (response) => response.end());
 	for (const path of ["", "/", "/base", "/base/", "/a/b//", "/%20x"])
 		await run(t, ["add", "-e", at(server.port) + path, ...host]);
@@ -123,7 +123,7 @@ test("the path is appended to the endpoint as it is", async (t) => {
 	);
 });
 
-/** The host data of the request that a command line makes. */
+/** The host data that a command line sends. */
 async function sentBy(
 	t: TestContext,
 	args: readonly string[],
@@ -139,7 +139,7 @@ async function sentBy(
 	return JSON.parse(body.toString("utf8")).hostdata;
 }
 
-test("words behind a command are ignored with a warning, as the original ignored them", async (t) => {
+test("operands are ignored as in v1, with a warning", async (t) => {
 	const server = await plainServer(t, (response) => response.end());
 	const exited = await run(t, ["add", "extra", "-e", at(server.port), ...host]);
 	assert.equal(exited.stdout, "Success.\n");
@@ -150,7 +150,7 @@ test("words behind a command are ignored with a warning, as the original ignored
 	assert.equal(exited.code, 0);
 });
 
-test("every variable counts, an empty one does not, and a flag wins", async (t) => {
+test("every setting has a variable; an empty one counts as unset, and a flag overrides it", async (t) => {
 	const environment = {
 		HAPPO_AGENT_GROUP_NAME: "VG",
 		HAPPO_AGENT_IP: "vi",
@@ -181,7 +181,7 @@ test("every variable counts, an empty one does not, and a flag wins", async (t) 
 		),
 		{
 			...{ group_name: "G", ip: "i", hostname: "h", port: 1 },
-			// bastions add up, as in the original
+			// --proxy adds bastions, as in v1
 			proxies: ["p1", "p2:7000", "a", "b", "c"],
 		},
 	);
@@ -195,7 +195,7 @@ test("every variable counts, an empty one does not, and a flag wins", async (t) 
 	);
 });
 
-test("any text is a group, an address and a name", async (t) => {
+test("group, address and name may be any text", async (t) => {
 	for (const text of [
 		"-x",
 		"--",
@@ -219,8 +219,8 @@ for (const command of commands)
 	test(`${command}: without a group or an address nothing is sent`, async (t) => {
 		const server = await plainServer(t, (response) => response.end());
 		const to = ["-e", at(server.port)];
-		const group = /--group-name: has to be given \(or HAPPO_AGENT_GROUP_NAME\)/;
-		const ip = /--ip: has to be given \(or HAPPO_AGENT_IP\)/;
+		const group = /--group-name: required \(or HAPPO_AGENT_GROUP_NAME\)/;
+		const ip = /--ip: required \(or HAPPO_AGENT_IP\)/;
 		assertRefused(await run(t, [command, ...to]), 2, group, ip);
 		assertRefused(await run(t, [command, ...to, "-i", "x"]), 2, group);
 		assertRefused(await run(t, [command, ...to, "-g", "x"]), 2, ip);
@@ -232,7 +232,7 @@ for (const command of commands)
 		assert.equal(server.arrived.length, 0);
 	});
 
-test("why the server refuses stands behind Failed!", async (t) => {
+test("the reason of the server follows after Failed!", async (t) => {
 	const bodies: [string, RegExp][] = [
 		[
 			'{"title":"x","status":400,"detail":"hostdata.ip: empty"}',
@@ -259,7 +259,7 @@ test("why the server refuses stands behind Failed!", async (t) => {
 	}
 });
 
-test("the password of an endpoint is sent, and not shown", async (t) => {
+test("the password of an endpoint is sent but not shown", async (t) => {
 	const server = await plainServer(t, (response) => {
 		response.writeHead(500);
 		response.end();
@@ -277,7 +277,7 @@ test("the password of an endpoint is sent, and not shown", async (t) => {
 });
 
 for (const command of commands)
-	test(`${command}: no answer is exit status 1, and the reason in one line`, async (t) => {
+	test(`${command}: without an answer, exit status 1 and the reason in one line`, async (t) => {
 		const silent = await listening(t, () => {});
 		const closing = await listening(t, (socket) => socket.end());
 		const noHttp = await listening(t, (socket) => socket.end("hello\r\n\r\n"));
@@ -308,7 +308,7 @@ for (const command of commands)
 			);
 	});
 
-test("an https endpoint is verified, against a CA of one's own too", async (t) => {
+test("an https endpoint is verified, also with --ca-file", async (t) => {
 	const server = await answering(t, (response) => response.end());
 	const endpoint = `https://127.0.0.1:${server.port}`;
 	const directory = await temporaryDirectory(t);
@@ -365,7 +365,7 @@ test("a certificate for another host is refused", async (t) => {
 	assert.equal(server.arrived.length, 0);
 });
 
-test("http_proxy: absolute form, and no_proxy leaves it out", async (t) => {
+test("http_proxy: requests in absolute form, unless no_proxy excludes the host", async (t) => {
 	const server = await plainServer(t, (response) => response.end());
 	const proxy = await forwardProxy(t, server.port);
 	const environment = { http_proxy: at(proxy.port) };
@@ -399,7 +399,7 @@ test("http_proxy: absolute form, and no_proxy leaves it out", async (t) => {
 			1,
 			/management\.invalid:8080: .*host/,
 		);
-	// this machine is never asked for through a proxy
+	// requests to this machine never go through a proxy
 	const direct = await add(at(server.port), environment);
 	assert.equal(direct.code, 0, direct.stderr);
 	assert.equal(proxy.asked.length, 3);
@@ -411,7 +411,7 @@ test("http_proxy: absolute form, and no_proxy leaves it out", async (t) => {
 	);
 });
 
-test("https_proxy: a tunnel, in which the certificate is verified", async (t) => {
+test("https_proxy: a tunnel, and the certificate is verified", async (t) => {
 	const pair = createPair(["management.invalid"]);
 	const server = await answering(t, (response) => json(response, {}), {
 		cert: pair.certificate,

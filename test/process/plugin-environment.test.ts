@@ -87,7 +87,7 @@ test("plugins get the right environment and limits, and /proc shows no secrets",
 	);
 	// the pair is still in use, and is reloaded with its passphrase
 	daemon.process.kill("SIGHUP");
-	await daemon.printed(/SIGHUP: log opened again/);
+	await daemon.printed(/SIGHUP: log reopened/);
 	assert.equal((await daemon.stop()).code, 0);
 	assert.doesNotMatch(daemon.stdout(), /passphrase/);
 });

@@ -8,7 +8,7 @@ import {
 
 const latin = (text: string) => Buffer.from(text, "latin1");
 
-/** Reads what arrives in these pieces; undefined while the answer is not complete. */
+/** Reads an answer from these pieces; undefined while it is incomplete. */
 function read(pieces: readonly Buffer[], maxBodyBytes?: number) {
 	const reader = createAnswerReader(maxBodyBytes);
 	for (const piece of pieces) {
@@ -18,7 +18,7 @@ function read(pieces: readonly Buffer[], maxBodyBytes?: number) {
 	return reader.end();
 }
 
-/** Cuts bytes at these places, which may lie beyond their end. */
+/** Cuts bytes at these positions, which may be beyond their end. */
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 	const sorted = places.map((place) => place % (bytes.length + 1));
 	sorted.sort((a, b) => a - b);
@@ -35,7 +35,7 @@ const places = fc.array(fc.nat(), { maxLength: 12 });
 const head = (...headers: string[]) =>
 	latin(["HTTP/1.1 200 OK", ...headers, "", ""].join("\r\n"));
 
-/** A body as chunks that end at these places. */
+/** A body in chunks that end at these positions. */
 const chunked = (body: Buffer, ends: readonly number[]) =>
 	Buffer.concat([
 		...cut(body, ends)
@@ -48,8 +48,8 @@ const chunked = (body: Buffer, ends: readonly number[]) =>
 		latin("0\r\nA: b\r\n\r\n"),
 	]);
 
-describe("an answer of HTTP", () => {
-	it("is the same in whatever pieces it arrives", () =>
+describe("an HTTP answer", () => {
+	it("is the same however it is cut into pieces", () =>
 		fc.assert(
 			fc.property(bodies, places, places, (body, ends, cuts) => {
 				for (const [before, bytes] of [
@@ -70,7 +70,7 @@ describe("an answer of HTTP", () => {
 			}),
 		));
 
-	it("cut short is none, wherever that is", () =>
+	it("is an error if it is cut short anywhere", () =>
 		fc.assert(
 			fc.property(bodies, places, fc.nat(), (body, ends, place) => {
 				for (const whole of [
@@ -86,7 +86,7 @@ describe("an answer of HTTP", () => {
 			}),
 		));
 
-	it("arbitrary bytes are an answer or an HttpAnswerError", () =>
+	it("arbitrary bytes give an answer or an HttpAnswerError", () =>
 		fc.assert(
 			fc.property(
 				fc.string({ unit: "binary" }),
@@ -105,7 +105,7 @@ describe("an answer of HTTP", () => {
 			{ numRuns: 1000 },
 		));
 
-	it("has limits", () => {
+	it("has size limits", () => {
 		const sized = [head("Content-Length: 11"), latin("0123456789")];
 		assert.throws(() => read([...sized, latin("a")], 10), /over 10 bytes/);
 		const lines = Array<Buffer>(70_000).fill(latin("A: b\r\n"));
@@ -127,7 +127,7 @@ describe("an answer of HTTP", () => {
 		);
 	});
 
-	it("in a million pieces takes no time", () => {
+	it("is read fast even in a million pieces", () => {
 		const body = Buffer.alloc(1_000_000, "x");
 		const pieces = Array.from(body, () => latin("1\r\nx\r\n"));
 		const whole = [
@@ -154,7 +154,7 @@ describe("an answer of HTTP", () => {
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
 	])
-		it(`${JSON.stringify(text)} is none`, () => {
+		it(`${JSON.stringify(text)} is not an HTTP answer`, () => {
 			assert.throws(() => read([latin(text)]), HttpAnswerError);
 		});
 });

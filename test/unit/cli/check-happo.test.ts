@@ -5,7 +5,7 @@ import { agentError, resultOf } from "../../../cli/check-happo/result.ts";
 import { UsageError } from "../../../cli/program/arguments.ts";
 
 describe("the options of check_happo", () => {
-	it("have the defaults of the original", () =>
+	it("have the defaults of v1", () =>
 		assert.deepEqual(parseCheckOptions(["-H", "Web01", "-p", "check_x"]), {
 			target: { host: "web01", port: 6777, text: "Web01:6777" },
 			proxies: [],
@@ -17,7 +17,7 @@ describe("the options of check_happo", () => {
 			fingerprint: undefined,
 		}));
 
-	it("are understood in every form the original knows, and the last one counts", () => {
+	it("may be written in every form of v1, and the last one counts", () => {
 		const { option, isVerbose, timeoutMilliseconds, target, plugin } =
 			parseCheckOptions([
 				...["-H=a", "-host", "b", "--plugin_name=x", "-plugin-name=y"],
@@ -38,7 +38,7 @@ describe("the options of check_happo", () => {
 		["[2001:db8::1]:99", "[2001:db8::1]:99"],
 		["::ffff:192.0.2.1", "192.0.2.1:6777"],
 	] as const)
-		it(`${host} is ${text}, as host and as proxy`, () => {
+		it(`${host} becomes ${text}, as host and as proxy`, () => {
 			const { target, proxies } = parseCheckOptions([
 				"-H",
 				host,
@@ -51,7 +51,7 @@ describe("the options of check_happo", () => {
 			assert.deepEqual(proxies, [target]);
 		});
 
-	it("a port of its own goes with an address that has none", () => {
+	it("--port applies to an address without a port", () => {
 		for (const host of ["::1", "[::1]"]) {
 			const { target } = parseCheckOptions([
 				"-H",
@@ -87,14 +87,14 @@ describe("the options of check_happo", () => {
 		"--",
 		"-",
 	])
-		it(`${JSON.stringify(bad)} is a wrong command line`, () => {
+		it(`${JSON.stringify(bad)} is an invalid command line`, () => {
 			const args = ["-H", "a", "-p", "x", ...bad.split(/ /)];
 			assert.throws(() => parseCheckOptions(args), UsageError);
 		});
 });
 
 describe("what check_happo prints", () => {
-	it("is the message as it is, bytes that are no UTF-8 replaced", () => {
+	it("is the unchanged message, except that invalid UTF-8 is replaced", () => {
 		const body = Buffer.from(
 			'{"message":"\\u00e4\\u0000|\xff","return_value":1}',
 			"latin1",
@@ -105,7 +105,7 @@ describe("what check_happo prints", () => {
 		});
 	});
 
-	it("says that an OK plugin printed nothing, and leaves every other message alone", () => {
+	it("adds a note if an OK plugin printed nothing, and only then", () => {
 		const printed = (return_value: number, message: string) =>
 			resultOf({
 				status: 200,
@@ -124,13 +124,13 @@ describe("what check_happo prints", () => {
 			assert.deepEqual(printed(status, message), { output: message, status });
 	});
 
-	it("is one line of an error, whatever is in it", () =>
+	it("is one line for an error, whatever the reason contains", () =>
 		assert.deepEqual(agentError("a\r\nOK\x1b[2J\u0085b\n"), {
 			output: "ERROR(happo-agent): a OK [2J b\n",
 			status: 2,
 		}));
 
-	it("help has no line over 80 columns", () => {
+	it("has at most 80 columns in its help", () => {
 		for (const line of help.split("\n")) assert.ok(line.length <= 80, line);
 	});
 });

@@ -7,7 +7,7 @@ import { eventually } from "../../support/eventually.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** A heap that is as large, and a daemon that is as busy, as it is told. */
+/** A heap with a given size in a daemon with a given load. */
 function fakeHeap(t: TestContext) {
 	t.mock.timers.enable({ apis: ["setInterval"] });
 	const state = { mebibytes: 30, busy: 0, live: 10, collections: 0 };
@@ -21,7 +21,7 @@ function fakeHeap(t: TestContext) {
 		},
 	});
 	t.after(stop);
-	/** Collections after some seconds more. */
+	/** Number of collections after some more seconds. */
 	const after = (more: number) => {
 		for (let n = 0; n < more; n++) {
 			t.mock.timers.tick(1000);
@@ -32,12 +32,12 @@ function fakeHeap(t: TestContext) {
 		stop,
 		state,
 		after,
-		/** The collection ends. */
+		/** Ends the collection. */
 		end() {
 			state.mebibytes = state.live;
 			done();
 		},
-		/** Collections after a burst and ten quiet seconds. */
+		/** Number of collections after a burst and ten quiet seconds. */
 		afterBurst() {
 			state.busy = 1;
 			after(1);
@@ -47,7 +47,7 @@ function fakeHeap(t: TestContext) {
 	};
 }
 
-test("memory is given back ten quiet seconds after the start", (t) => {
+test("memory is returned ten quiet seconds after startup", (t) => {
 	const { state, after } = fakeHeap(t);
 	state.busy = 0.5;
 	assert.equal(after(30), 0);
@@ -60,7 +60,7 @@ test("memory is given back ten quiet seconds after the start", (t) => {
 	assert.equal(after(1), 1);
 });
 
-test("it is given back again after a burst, then not before ten minutes", (t) => {
+test("memory is returned again after a burst, and then not within ten minutes", (t) => {
 	const { state, after, afterBurst, end } = fakeHeap(t);
 	after(10);
 	end();
@@ -75,7 +75,7 @@ test("it is given back again after a burst, then not before ten minutes", (t) =>
 	assert.equal(after(1), 3);
 });
 
-test("nothing is collected for a few megabytes", (t) => {
+test("a few megabytes cause no collection", (t) => {
 	const { state, after, afterBurst, end } = fakeHeap(t);
 	after(10);
 	end();
@@ -86,7 +86,7 @@ test("nothing is collected for a few megabytes", (t) => {
 	assert.equal(after(1), 2);
 });
 
-test("nothing is collected while requests trickle in", (t) => {
+test("a trickle of requests causes no collection", (t) => {
 	const { state, after, afterBurst, end } = fakeHeap(t);
 	after(10);
 	end();
@@ -96,7 +96,7 @@ test("nothing is collected while requests trickle in", (t) => {
 	assert.equal(afterBurst(), 2);
 });
 
-test("what V8 gave back by itself may grow again", (t) => {
+test("memory that V8 returned by itself counts again when it grows back", (t) => {
 	const { state, after, afterBurst, end } = fakeHeap(t);
 	after(10);
 	state.live = 40;
@@ -107,7 +107,7 @@ test("what V8 gave back by itself may grow again", (t) => {
 	assert.equal(afterBurst(), 2);
 });
 
-test("one collection at a time, and none after the stop", (t) => {
+test("there is one collection at a time, and none after the stop", (t) => {
 	const { state, after, afterBurst, end, stop } = fakeHeap(t);
 	assert.equal(after(30), 1);
 	assert.equal(afterBurst(), 1);
@@ -117,14 +117,14 @@ test("one collection at a time, and none after the stop", (t) => {
 	assert.equal(afterBurst(), 1);
 });
 
-test("V8's own heap: what was garbage is given back", async (t) => {
+test("garbage in V8's own heap is returned", async (t) => {
 	let garbage: unknown[] | undefined = Array.from({ length: 500_000 }, () => ({
 		an: {},
 	}));
 	assert.ok(garbage.length > 0);
 	const before = getHeapStatistics().total_heap_size;
 	garbage = undefined;
-	// quiet whatever else the machine does, and no ten seconds
+	// always quiet, and without waiting ten seconds
 	const { stop } = returnMemory({ ...processHeap(), busyShare: () => 0 }, 5);
 	t.after(stop);
 	await eventually(
@@ -133,7 +133,7 @@ test("V8's own heap: what was garbage is given back", async (t) => {
 	);
 });
 
-test("Node's own event loop: at work while it does not turn, quiet while it waits", async () => {
+test("Node's own event loop is busy while it is blocked, and quiet while it waits", async () => {
 	const { busyShare } = processHeap();
 	await eventually("a busy moment", async () => {
 		await pause(1);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { answerText } from "../../../cli/message-text.ts";
 
-test("a status in words, and what a problem or a text says, in one safe line", () => {
+test("an answer in one safe line: its status and the detail of a problem or a text", () => {
 	for (const [status, body, text] of [
 		[503, { detail: "full" }, "503 Service Unavailable: full"],
 		[403, "Access Denied\n", "403 Forbidden: Access Denied"],

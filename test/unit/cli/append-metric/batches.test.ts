@@ -8,7 +8,7 @@ import {
 } from "../../../../cli/append-metric/batches.ts";
 import type { BadLine } from "../../../../src/protocol/sensu.ts";
 
-/** What becomes of lines. */
+/** The batches and bad lines of these lines. */
 function batchesOf(lines: Iterable<string>) {
 	const bad: BadLine[] = [];
 	const full: Batch[] = [];
@@ -22,7 +22,7 @@ function batchesOf(lines: Iterable<string>) {
 	return { full, rest: batches.rest(), bad, counts: batches.counts() };
 }
 
-test("a sample for each time, in the order of time", () => {
+test("there is one sample for each timestamp, sorted by time", () => {
 	const { full, rest, bad, counts } = batchesOf([
 		...["a 1 9", "b 2 5", "", "c d", "# x y z", "b 3 9", "c 4 -1"],
 	]);
@@ -41,7 +41,7 @@ test("a sample for each time, in the order of time", () => {
 	assert.deepEqual(counts, { lines: 7, texts: 5, metrics: 4 });
 });
 
-test("of one name at one time the last line stays, and counts once", () => {
+test("the last line of a name and timestamp wins, and counts once", () => {
 	const { rest } = batchesOf(["a 1 9", "b 1 9", "b 2 8", "a 2 9"]);
 	assert.deepEqual(rest.samples, [
 		{ hostname: "h", timestamp: 8, metrics: { b: 2 } },
@@ -50,13 +50,13 @@ test("of one name at one time the last line stays, and counts once", () => {
 	assert.equal(rest.metrics, 3);
 });
 
-test("no line at all is one empty sample", () => {
+test("no lines give one empty sample", () => {
 	assert.deepEqual(batchesOf([]).rest.samples, [
 		{ hostname: "h", timestamp: 0, metrics: {} },
 	]);
 });
 
-test("a batch has 5,000 figures at most, and tells its lines", () => {
+test("a batch has at most 5,000 metrics, and its line numbers", () => {
 	const lines = Array.from({ length: 12_001 }, (_, n) => `m${n} 1 1`);
 	lines.splice(5_000, 0, "free text");
 	const { full, rest } = batchesOf(lines);
@@ -75,7 +75,7 @@ test("a batch has 5,000 figures at most, and tells its lines", () => {
 	assert.equal(rest.samples.length, 1);
 });
 
-test("a batch has a million characters of names at most", () => {
+test("a batch has at most a million characters of names", () => {
 	const long = (n: number) => `${"x".repeat(60_000)}${n} 1 1`;
 	const { full, rest } = batchesOf(
 		Array.from({ length: 40 }, (_, n) => long(n)),
@@ -86,7 +86,7 @@ test("a batch has a million characters of names at most", () => {
 	);
 });
 
-test("bad lines are told with their number and reason, and do not end a batch", () => {
+test("bad lines are reported with number and reason, and do not end a batch", () => {
 	const { rest, bad } = batchesOf(["a x 1\r", "b 1 1", "c\0 1 1"]);
 	assert.deepEqual(bad, [
 		{ line: 1, text: "a x 1", reason: "the value is not a number" },
@@ -110,7 +110,7 @@ async function linesOf(chunks: readonly (string | Buffer)[], longest = 100) {
 	return all;
 }
 
-test("lines, wherever the chunks are cut", async () => {
+test("lines do not depend on where the chunks are cut", async () => {
 	const text = "a\n\nbü\u{1f600}\r\nc";
 	const expected = ["a", "", "bü\u{1f600}\r", "c"];
 	assert.deepEqual(await linesOf([text]), expected);
@@ -121,14 +121,14 @@ test("lines, wherever the chunks are cut", async () => {
 	);
 });
 
-test("a last line without an end counts, nothing behind the last end does not", async () => {
+test("the last line needs no line end; an empty one after it does not count", async () => {
 	assert.deepEqual(await linesOf(["a"]), ["a"]);
 	assert.deepEqual(await linesOf(["a\n"]), ["a"]);
 	assert.deepEqual(await linesOf([]), []);
 	assert.deepEqual(await linesOf(["\n"]), [""]);
 });
 
-test("of a line that is too long one character too many is kept", async () => {
+test("a line that is too long is cut to one character more than the limit", async () => {
 	const long = "x".repeat(1000);
 	const cut = "x".repeat(11);
 	assert.deepEqual(await linesOf([`${long}\nb\n`], 10), [cut, "b"]);
@@ -137,13 +137,13 @@ test("of a line that is too long one character too many is kept", async () => {
 	assert.deepEqual(await linesOf(["x".repeat(10)], 10), ["x".repeat(10)]);
 });
 
-test("bytes that are no UTF-8 are replaced", async () => {
+test("bytes that are not UTF-8 are replaced", async () => {
 	assert.deepEqual(await linesOf([Buffer.from([0x61, 0xff, 0x0a])]), [
 		"a\ufffd",
 	]);
 });
 
-test("what the stream fails with is thrown", async () => {
+test("an error of the stream is thrown", async () => {
 	const stream = new Readable({
 		read() {
 			this.destroy(new Error("gone"));

@@ -8,7 +8,7 @@ const sample = (metrics: Record<string, number>, timestamp = 7) => ({
 	metrics,
 });
 
-test("samples as Go prints a slice of structs", () => {
+test("samples are printed as Go prints a slice of structs", () => {
 	assert.equal(goSamples([sample({}, 0)]), "[{h1 0 map[]}]");
 	assert.equal(
 		goSamples([sample({ b: 1.5, a: -2 }), sample({ "c d": 0 })]),
@@ -16,7 +16,7 @@ test("samples as Go prints a slice of structs", () => {
 	);
 });
 
-test("numbers as Go's %v prints a float64", () => {
+test("numbers are printed as Go's %v prints a float64", () => {
 	for (const [value, text] of [
 		[0, "0"],
 		[-0, "-0"],

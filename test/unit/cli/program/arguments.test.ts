@@ -40,7 +40,7 @@ test("underscores and hyphens are the same in long forms", () => {
 		assert.deepEqual(normal(...args), ["--group-name=G"], args.join(" "));
 });
 
-test("an option takes the next argument whatever it begins with", () => {
+test("an option takes the next argument even with a leading dash", () => {
 	assert.deepEqual(normal("-o", "-w 5 -c 10"), ["--plugin-option=-w 5 -c 10"]);
 	assert.deepEqual(normal("--command-timeout", "-1"), ["--command-timeout=-1"]);
 	assert.deepEqual(normal("-o", "--"), ["--plugin-option=--"]);
@@ -53,7 +53,7 @@ test("an option takes the next argument whatever it begins with", () => {
 	assert.deepEqual(normal("--plugin_option=a=b"), ["--plugin-option=a=b"]);
 });
 
-test("a switch takes no argument of its own", () => {
+test("a switch takes no value", () => {
 	assert.deepEqual(normal("--disable-collect-metrics", "x"), [
 		"--disable-collect-metrics=yes",
 		"x",
@@ -64,13 +64,13 @@ test("a switch takes no argument of its own", () => {
 	assert.throws(() => normal("--no-shell=yes"), UsageError);
 });
 
-test("an option without its value is an error that names it", () => {
+test("an option without its value is an error that names the option", () => {
 	assert.throws(() => normal("daemon", "-P"), {
 		message: "--port: needs a value",
 	});
 });
 
-test("words, unknown options and what follows -- stay as they are", () => {
+test("words, unknown options and everything after -- stay as they are", () => {
 	assert.deepEqual(normal("daemon", "--nope", "x", "-", "--", "-P", "1"), [
 		"daemon",
 		"--nope",
@@ -95,7 +95,7 @@ const commands = [
 const line = (...args: string[]) =>
 	readCommandLine(args, commands, () => options);
 
-test("behind the last word everything stays as it is, one -- does not count", () => {
+test("after the last word everything stays as it is, except one --", () => {
 	const upTo = (...args: string[]) => {
 		const { options, path, operands } = line(...args);
 		return [...options, ...path, "--", ...operands];
@@ -111,7 +111,7 @@ test("behind the last word everything stays as it is, one -- does not count", ()
 	]);
 });
 
-test("the words of a command stand between options; values are no words", () => {
+test("options may stand between the words of a command; their values are no words", () => {
 	const select = (...args: string[]) => {
 		const { command, path, operands } = line(...args);
 		return [command?.name, path.join(" "), operands[0]];
@@ -134,7 +134,7 @@ test("the words of a command stand between options; values are no words", () => 
 	assert.deepEqual(select("status", "-P"), ["status", "status", undefined]);
 });
 
-test("options mean what they do for the command, wherever they stand", () => {
+test("options have the meaning of the command, even before its name", () => {
 	const own = {
 		status: [{ long: "host", short: "n", kind: "value" }],
 		append: [{ long: "dry-run", short: "n", kind: "switch" }],

@@ -6,7 +6,7 @@ import {
 	nearest,
 } from "../../../../cli/program/suggestion.ts";
 
-test("the distance counts letters put in, taken out, changed, swapped", () => {
+test("the distance counts inserted, deleted, replaced and swapped letters", () => {
 	for (const [one, other, distance] of [
 		["", "", 0],
 		["abc", "", 3],
@@ -22,7 +22,7 @@ test("the distance counts letters put in, taken out, changed, swapped", () => {
 	}
 });
 
-test("only what is near is suggested", () => {
+test("only similar words are suggested", () => {
 	const known = ["status", "metric", "monitor", "inventory"];
 	assert.equal(nearest("Satus", known), "status");
 	assert.equal(nearest("inv", known), "inventory");
