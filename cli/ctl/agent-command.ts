@@ -28,39 +28,42 @@ import { createListHosts } from "./target/group.ts";
 import { findTargets, type Target } from "./target/targets.ts";
 import { loadTrust } from "./target/trust.ts";
 
-/** Asks one agent. Throws HostFailure where it does not do what it is asked. */
+/** Asks one agent. Throws HostFailure if the agent refuses or fails. */
 export type HostWork<T> = (client: AgentClient, target: Target) => Promise<T>;
 
-/** For work that writes while it goes on: there is no progress to show. */
+/** Options of work that writes its output as it arrives; no progress is shown then. */
 export interface Streaming<R> {
-	/** It has no end of its own: all hosts at once. */
+	/** The work does not end by itself, so all hosts are asked at once. */
 	isEndless: boolean;
-	/** Called as soon as a host is done. */
+	/** Called as soon as the work on a host has ended. */
 	onAnswer(answer: HostAnswer<R>): void;
 }
 
-/** A command with agents that is running. */
+/** A running command that asks agents. */
 export interface AgentCall<T extends SettingTable> extends Call {
 	settings: SettingValues<T>;
 	output: OutputFormat;
 	targets: readonly Target[];
-	/** Asks every agent and gives the answers in the order of the targets. Never throws for what one agent does. */
+	/**
+	 * Asks all agents. Returns the answers in the order of the targets. A failure of an agent is an
+	 * answer.
+	 */
 	ask<R>(work: HostWork<R>, streaming?: Streaming<R>): Promise<HostAnswer<R>[]>;
-	/** Says on standard error which hosts have failed. */
+	/** Reports the failed hosts on standard error. */
 	sayFailures(answers: readonly HostAnswer<unknown>[]): void;
 }
 
-/** How a command with agents is declared. */
+/** Declares a command that asks agents. */
 export interface AgentCommandDefinition<T extends SettingTable> {
 	name: string;
 	summary: string;
-	/** Behind the name: `PLUGIN [OPTION...]`. */
+	/** Arguments after the name: `PLUGIN [OPTION...]`. */
 	usage?: string;
 	details: string;
 	examples: readonly string[];
-	/** Its own options, besides those of every command with agents. */
+	/** Its own options; all commands that ask agents share more. */
 	settings: T;
-	/** The first one is what it answers in if nothing is asked for. */
+	/** Output formats; the first is the default. */
 	formats: readonly [OutputFormat, ...OutputFormat[]];
 	operands?: Operands;
 	run(call: AgentCall<T>): Promise<number>;
@@ -69,17 +72,16 @@ export interface AgentCommandDefinition<T extends SettingTable> {
 const isTerminal = (stream: Writable & { isTTY?: boolean }) =>
 	Boolean(stream.isTTY);
 
-/** The first line of the file, or else the variable. */
+/** The first line of the file, otherwise the value of the variable. */
 async function readApiKey(file: string, fromVariable: string | undefined) {
 	const text = await readFlagFile("api-key-file", file);
 	return text?.toString("utf8").split(/\r?\n/, 1)[0] ?? fromVariable ?? "";
 }
 
 /**
- * Does the same for every target, some at the same time, and gives the answers
- * in the order of the targets.
+ * Runs `work` for all targets, several at a time. Returns the answers in the order of the targets.
  * @param work must not throw
- * @param parallel how many at the same time at most
+ * @param parallel how many run at the same time at most
  */
 export async function everyHost<Target, T>(
 	targets: readonly Target[],
@@ -104,7 +106,7 @@ export async function everyHost<Target, T>(
 	return answers;
 }
 
-/** A command for one or many agents, with the options that all of these have. */
+/** Defines a command that asks one or many agents, with the options that all such commands share. */
 export function createAgentCommand<const T extends SettingTable>(
 	definition: AgentCommandDefinition<T>,
 ): ProgramCommand {
@@ -129,7 +131,7 @@ export function createAgentCommand<const T extends SettingTable>(
 			const file = await loadConfigFile(config.config, environment);
 			const { context } = chosenContext(file, config.context, environment);
 			const flags = overContext(context, call.flags);
-			// a context is for all commands, not every command can answer in its way
+			// a context applies to all commands, but not every command has its output format
 			if (!call.flags.output && !formats.some((f) => f === flags.output?.[0]))
 				delete flags.output;
 			const settings = valuesOf(definition.settings, flags);

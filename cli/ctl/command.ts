@@ -12,36 +12,36 @@ import {
 import { takeEnvironment } from "../wiped-variables.ts";
 import { type Screen, safeLine, screenOf } from "./output/terminal.ts";
 
-/** A command of happo-ctl that is running. */
+/** A running command of happo-ctl. */
 export interface Call {
 	flags: Flags;
 	operands: readonly string[];
 	environment: NodeJS.ProcessEnv;
 	stdin: Readable;
 	stderr: Writable;
-	/** What standard output is laid out for. */
+	/** Width and colours of standard output. */
 	screen: Screen;
-	/** Writes data to standard output; rejects once nobody reads it. */
+	/** Writes data to standard output; rejects if the reader is gone. */
 	write(text: string): Promise<void>;
-	/** Writes a message to standard error, one line. */
+	/** Writes a message of one line to standard error. */
 	say(line: string): void;
 }
 
-/** How a command is declared. */
+/** Declares a command. */
 export interface CommandDefinition extends Omit<ProgramCommand, "command"> {
-	/** Gives the exit status. A UsageError and a SettingsError are 2. */
+	/** Returns the exit status. A UsageError or SettingsError gives 2. */
 	run(call: Call): Promise<number>;
 }
 
 const programName = "happo-ctl";
 
-/** Writes, and waits until it has been taken. */
+/** Writes a text and waits until the stream has passed it on. */
 const writeTo = (stream: Writable, text: string) =>
 	new Promise<void>((resolve, reject) => {
 		stream.write(text, (error) => (error ? reject(error) : resolve()));
 	});
 
-/** The values of a table, from the flags that belong to it. */
+/** The settings of a table, resolved from the flags. */
 export function valuesOf<T extends SettingTable>(
 	table: T,
 	flags: Flags,
@@ -49,7 +49,7 @@ export function valuesOf<T extends SettingTable>(
 	return resolveSettings(table, flags, {});
 }
 
-/** A command of happo-ctl from its declaration, its options those of its help. */
+/** Defines a command of happo-ctl. Its options are those in its help. */
 export function createCommand({
 	run,
 	...declared

@@ -14,47 +14,47 @@ const badFingerprint = (text: string) =>
 		? undefined
 		: `not a SHA-256 fingerprint (64 hexadecimal digits): ${text}`;
 
-/** Which agents, and how they are reached. */
+/** Options that say which agents to ask, and how to reach them. */
 export const targetSettings = {
 	host: {
 		kind: "list",
 		short: "H",
 		default: [],
 		placeholder: "HOST[:PORT],...",
-		help: "agents, can be repeated; port 6777 if none is given. Without --host, --hosts-file and --group it is the agent of this machine.",
+		help: "agents; can be repeated. The default port is 6777. Without --host, --hosts-file and --group, the agent on this machine.",
 		check: badHops,
 	},
 	"hosts-file": {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "agents from a file, one a line, # begins a comment; - is standard input",
+		help: "file with agents, one a line; # begins a comment; - is standard input",
 	},
 	group: {
 		kind: "text",
 		short: "g",
 		default: "",
 		placeholder: "GROUP[!SUBGROUP]",
-		help: "agents that the management server lists for a group, through the bastions it names",
+		help: "agents that the management server lists for a group; each is reached through its bastions",
 	},
 	endpoint: {
 		kind: "text",
 		short: "e",
 		default: "",
 		placeholder: "URL",
-		help: "the management server, for --group",
+		help: "URL of the management server, for --group",
 	},
 	"endpoint-ca-file": {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "CA of the management server, in the place of the system's",
+		help: "CA certificate (PEM) that verifies the management server; replaces the CAs that Node knows",
 	},
 	via: {
 		kind: "list",
 		default: [],
 		placeholder: "HOST[:PORT],...",
-		help: "bastions in front of the agents, nearest first",
+		help: "bastions in front of the agents, nearest to this machine first",
 		check: badHops,
 	},
 	parallel: {
@@ -62,42 +62,42 @@ export const targetSettings = {
 		default: 16,
 		minimum: 1,
 		maximum: 256,
-		help: "how many agents are asked at the same time",
+		help: "maximum number of agents to ask at the same time",
 	},
 	"timeout-seconds": {
 		kind: "integer",
 		default: 30,
 		minimum: 1,
 		maximum: 3600,
-		help: "how long an agent has for its answer",
+		help: "seconds to wait for the answer of an agent",
 	},
 	"api-key-file": {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "the first line is sent as apikey, in the place of HAPPO_CTL_API_KEY; agents do not look at it",
+		help: "file whose first line is sent as apikey, instead of HAPPO_CTL_API_KEY; agents ignore it",
 	},
 } as const satisfies SettingTable;
 
-/** Whom to believe. */
+/** Options that say how to verify certificates. */
 export const trustSettings = {
 	"ca-file": {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "CA of the agents' certificates (PEM), in the place of the system's; a self-signed certificate is its own",
+		help: "CA certificate (PEM) that verifies the agents; replaces the CAs that Node knows. A self-signed certificate is its own CA",
 	},
 	fingerprint: {
 		kind: "text",
 		default: "",
 		placeholder: "SHA256",
-		help: "the certificate must be this one, whoever signed it",
+		help: "accept only the certificate with this fingerprint; its CA does not matter",
 		check: badFingerprint,
 	},
 	insecure: {
 		kind: "switch",
 		default: false,
-		help: "verify no certificate. Addresses of this machine (127.0.0.1, ::1, localhost) are not verified in any case, unless --ca-file or --fingerprint is given.",
+		help: "do not verify certificates. Agents on this machine (127.0.0.1, ::1, localhost) are only verified with --ca-file, --fingerprint or --certificate.",
 	},
 	certificate: {
 		kind: "text",
@@ -109,23 +109,23 @@ export const trustSettings = {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "its key; a passphrase is taken from HAPPO_CTL_PRIVATE_KEY_PASSPHRASE",
+		help: "key of --certificate (PEM); its passphrase comes from HAPPO_CTL_PRIVATE_KEY_PASSPHRASE",
 	},
 } as const satisfies SettingTable;
 
-/** Where all these can come from instead. */
+/** Options that name the configuration file and a context in it. */
 export const configSettings = {
 	config: {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "configuration file with contexts (HAPPO_CTL_CONFIG, ~/.config/happo/ctl.yaml)",
+		help: "configuration file (HAPPO_CTL_CONFIG, ~/.config/happo/ctl.yaml)",
 	},
 	context: {
 		kind: "text",
 		default: "",
 		placeholder: "NAME",
-		help: "context of it (HAPPO_CTL_CONTEXT, its current-context)",
+		help: "context in that file (HAPPO_CTL_CONTEXT, current-context of the file)",
 	},
 } as const satisfies SettingTable;
 
@@ -139,7 +139,7 @@ export const outputFormats = [
 
 export type OutputFormat = (typeof outputFormats)[number];
 
-/** How a command can answer; as the first format says if nothing is asked for. */
+/** The option for the output format; the first format is the default. */
 export const outputSettings = (
 	formats: readonly [OutputFormat, ...OutputFormat[]],
 ) =>
@@ -151,14 +151,14 @@ export const outputSettings = (
 			choices: Object.fromEntries(formats.map((format) => [format, format])),
 			placeholder: formats.join("|"),
 			help: formats.includes("table")
-				? "table is for people, everything else for programs"
-				: "how it is written",
+				? "output format: table is for people, the others are for programs"
+				: "output format",
 		},
 	}) as const satisfies SettingTable;
 
-/** Options that every command with agents has. */
+/** Options of all commands that ask agents. */
 export const agentSections: readonly HelpSection[] = [
 	{ title: "Which agents", settings: targetSettings },
-	{ title: "Whom to believe", settings: trustSettings },
+	{ title: "How to verify certificates", settings: trustSettings },
 	{ title: "Configuration", settings: configSettings },
 ];

@@ -5,7 +5,7 @@ import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../program/arguments.ts";
 
 /**
- * The text of a file, or of standard input for `-`, and what messages call it.
+ * Reads a file, or standard input for `-`. Returns the text and the name for messages.
  * @throws UsageError if it cannot be read
  */
 export async function readInput(
@@ -21,8 +21,8 @@ export async function readInput(
 }
 
 /**
- * What a file holds that a flag names; undefined where the flag is not given.
- * @throws UsageError that names both
+ * Reads the file that a flag names; undefined if the flag is not given.
+ * @throws UsageError that names the flag and the file
  */
 export async function readFlagFile(
 	flag: string,

@@ -45,7 +45,7 @@ contexts:
 	return { home, config };
 }
 
-test("a context names agents, trust and output; flags win", async (t) => {
+test("a context sets agents, trust and output; flags override it", async (t) => {
 	const { home } = await homeWith(t);
 	const status = (...args: string[]) => ctl(t, ["status", ...args], { home });
 	const live = await status();
@@ -67,7 +67,7 @@ test("a context names agents, trust and output; flags win", async (t) => {
 	assert.equal(none.code, 2);
 });
 
-test("context list, show and use, which leaves comments alone", async (t) => {
+test("context list, show and use; use keeps the comments of the file", async (t) => {
 	const { home, config } = await homeWith(t);
 	const list = await ctl(t, ["context", "list"], { home });
 	assert.match(list.stdout, /^\* +live +hosts=/m);
@@ -84,7 +84,7 @@ test("context list, show and use, which leaves comments alone", async (t) => {
 	assert.equal(wrong.code, 2);
 });
 
-test("what is wrong in the file is said with its line, key and value", async (t) => {
+test("errors in the file are reported with line, key and value", async (t) => {
 	const { home, config } = await homeWith(t);
 	for (const [text, reason] of [
 		[

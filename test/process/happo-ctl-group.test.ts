@@ -8,12 +8,12 @@ import { ctl } from "../support/happo-ctl.ts";
 import { answering, json } from "../support/next-hop.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** The reference management server, compiled. */
+/** The compiled reference management server. */
 const program = fileURLToPath(
 	new URL("../../contrib/management-server/main.js", import.meta.url),
 );
 
-test("a group of the management server, each host through its own bastions", async (t) => {
+test("--group asks the hosts of the management server, each through its own bastions", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const server = startProgram(t, ["--port", "0", "--directory", directory], {
 		program,
@@ -51,12 +51,12 @@ test("a group of the management server, each host through its own bastions", asy
 	const none = await status("NOSUCH");
 	assert.match(
 		none.stderr,
-		/--group NOSUCH: the management server lists no host/,
+		/--group NOSUCH: the management server lists no hosts/,
 	);
 	assert.equal(none.code, 2);
 });
 
-test("a management server that cannot list, and none at all", async (t) => {
+test("--group fails if the management server cannot list hosts or does not answer", async (t) => {
 	const old = await answering(t, (response) => json(response, "", 404));
 	for (const [endpoint, reason] of [
 		[`http://127.0.0.1:${await freePort()}`, /connection refused/],

@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 type Test = Parameters<typeof startDaemon>[0];
 
-/** A daemon that collects nothing, with three samples. */
+/** A daemon that stores three samples and collects no others. */
 async function withSamples(t: Test, flags: readonly string[] = []) {
 	const agent = await startDaemon(t, [
 		...["--metric-config", "metrics.yaml", "--disable-collect-metrics"],
@@ -33,10 +33,10 @@ const stored = async (port: number) => {
 	return (json as { metric_data: unknown[] | null }).metric_data?.length ?? 0;
 };
 
-test("metric shows what is stored and takes nothing", async (t) => {
+test("metric shows what is stored, and takes nothing", async (t) => {
 	const { agent, host } = await withSamples(t);
 	const table = await ctl(t, ["metric", "-H", host]);
-	assert.match(table.stdout, /^HOST +METRIC +VALUE +AGE +SAMPLES +COURSE\n/);
+	assert.match(table.stdout, /^HOST +METRIC +VALUE +AGE +SAMPLES +TREND\n/);
 	assert.match(table.stdout, /^web01\.x +a\.b +4 .* 3 +▁▅█$/m);
 	assert.match(table.stdout, /^web01\.x +c +7 .* 1$/m);
 	const graphite = await ctl(t, ["metric", "-H", host, "-o", "graphite"]);
@@ -62,7 +62,7 @@ test("metric shows what is stored and takes nothing", async (t) => {
 	assert.equal(await stored(agent.port), 3);
 });
 
-test("an agent that has nothing, and an agent of the original", async (t) => {
+test("metric of an agent without metrics, and of v1", async (t) => {
 	const agent = await startDaemon(t, ["--disable-collect-metrics"]);
 	const empty = await ctl(t, ["metric", "-H", `127.0.0.1:${agent.port}`]);
 	assert.match(empty.stderr, /nothing stored/);
@@ -82,10 +82,7 @@ test("an agent that has nothing, and an agent of the original", async (t) => {
 	});
 	const host = `127.0.0.1:${old.port}`;
 	for (const [args, reason] of [
-		[
-			[],
-			/no \/metric\/peek \(404\), as agents of the original.*--drain --plain/,
-		],
+		[[], /no \/metric\/peek \(404\), as v1 \(Go\).*--drain --plain/],
 		[["--drain"], /no \/metric\/lease \(404\), .*--drain --plain/],
 		[["--follow"], /no \/metrics \(404\)/],
 	] as const) {
@@ -98,7 +95,7 @@ test("an agent that has nothing, and an agent of the original", async (t) => {
 	}
 	assert.ok(
 		old.arrived.every(({ path }) => path !== "/metric"),
-		"nothing was taken behind the operator's back",
+		"nothing was taken without --drain --plain",
 	);
 	const { code, stdout, stderr } = await ctl(t, [
 		...["metric", "-H", host, "--drain", "--plain", "-o", "json"],
@@ -117,7 +114,7 @@ test("an agent that has nothing, and an agent of the original", async (t) => {
 	assert.equal(code, 0);
 });
 
-test("--drain takes everything, batch after batch", async (t) => {
+test("--drain takes everything, batch by batch", async (t) => {
 	const { agent, host } = await withSamples(t);
 	const { code, stdout, stderr } = await ctl(t, [
 		...["metric", "-H", host, "--drain", "-o", "graphite"],
@@ -128,7 +125,7 @@ test("--drain takes everything, batch after batch", async (t) => {
 	assert.equal(await stored(agent.port), 0);
 });
 
-test("a batch that could not be written is not acknowledged", async (t) => {
+test("--drain does not acknowledge a batch that it could not write", async (t) => {
 	const { agent, host } = await withSamples(t);
 	const metrics = Object.fromEntries(
 		Array.from({ length: 5000 }, (_, i) => [`long.name.of.a.metric.${i}`, i]),
@@ -142,12 +139,15 @@ test("a batch that could not be written is not acknowledged", async (t) => {
 		["metric", "-H", host, "--drain", "-o", "json"],
 		{ closesOutput: true },
 	);
-	assert.match(stderr, /not acknowledged and is lent again in 300 seconds/);
+	assert.match(
+		stderr,
+		/not acknowledged and can be leased again in 300 seconds/,
+	);
 	assert.equal(code, 1);
 	assert.equal(await stored(agent.port), 6);
 });
 
-test("--follow shows pass after pass, and Ctrl-C ends it in order", async (t) => {
+test("--follow shows every pass until Ctrl-C, and then exits with 0", async (t) => {
 	let pass = 1000;
 	const agent = await answering(t, (response, { path }) => {
 		assert.equal(path, "/metrics");
@@ -178,7 +178,7 @@ test("--follow shows pass after pass, and Ctrl-C ends it in order", async (t) =>
 	assert.equal(agent.open(), 0);
 });
 
-test("--follow of a real agent, into a reader that goes away", async (t) => {
+test("--follow of a real agent ends when the reader goes away", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const agent = await startDaemon(t, [
 		"--quick-start",
@@ -203,7 +203,7 @@ test("--follow of a real agent, into a reader that goes away", async (t) => {
 	assert.equal(code, 0);
 });
 
-test("append: wrong lines store nothing; files, a dry run, the default host", async (t) => {
+test("append reads files and has a default host; --dry-run and bad lines store nothing", async (t) => {
 	const { agent, host } = await withSamples(t);
 	const append = (args: readonly string[], input = "") =>
 		ctl(t, ["metric", "append", "-H", host, ...args], { input });
@@ -213,7 +213,7 @@ test("append: wrong lines store nothing; files, a dry run, the default host", as
 		/standard input line 2: the value is not a number/,
 	);
 	assert.match(wrong.stderr, /standard input line 4: the timestamp/);
-	assert.match(wrong.stderr, /2 wrong lines, nothing was stored/);
+	assert.match(wrong.stderr, /2 bad lines, nothing was stored/);
 	assert.equal(wrong.code, 2);
 	const nothing = await append([], "free text\n\n");
 	assert.equal(nothing.code, 2);
@@ -234,14 +234,14 @@ test("append: wrong lines store nothing; files, a dry run, the default host", as
 	assert.equal(dead.code, 1);
 });
 
-test("metric config: check, update with what changes, show", async (t) => {
+test("metric config: check, update with a diff, show", async (t) => {
 	const { agent, host } = await withSamples(t);
 	const file = join(await temporaryDirectory(t), "wanted.yaml");
 	const yaml =
 		'metrics:\n- hostname: web01\n  plugins:\n  - plugin_name: metrics_x\n    plugin_option: "-a"\n';
 	await writeFile(file, yaml);
 	const check = await ctl(t, ["metric", "config", "check", file]);
-	assert.equal(check.stdout, `${file}: good, 1 hosts, 1 plugins\n`);
+	assert.equal(check.stdout, `${file}: valid, 1 hosts, 1 plugins\n`);
 	assert.equal(check.code, 0);
 	const bad = await ctl(t, ["metric", "config", "check", "-"], {
 		input: "metrics:\n- hostname: [x]\n",
@@ -280,7 +280,7 @@ test("metric config: check, update with what changes, show", async (t) => {
 	assert.equal(again.code, 0, "what is shown is a metrics.yaml");
 });
 
-test("metric config update of an agent of the original", async (t) => {
+test("metric config update of v1 shows no diff", async (t) => {
 	const old = await answering(t, (response, { path }) => {
 		if (path === "/metric/config/update")
 			return json(response, { status: "OK", message: "" });
@@ -292,18 +292,18 @@ test("metric config update of an agent of the original", async (t) => {
 		["metric", "config", "update", "-H", `127.0.0.1:${old.port}`, "-"],
 		{ input: "metrics:\n- hostname: h\n" },
 	);
-	assert.match(stdout, /updated \(what it had before, it cannot tell\)/);
+	assert.match(stdout, /updated \(it cannot show its previous configuration\)/);
 	assert.equal(code, 0);
 	assert.deepEqual(JSON.parse(`${old.arrived.at(-1)?.body}`).config, {
 		Metrics: [{ Hostname: "h", Plugins: [] }],
 	});
 });
 
-test("metric leases lists what is lent and ends it", async (t) => {
+test("metric leases lists leases and ends them", async (t) => {
 	const { agent, host } = await withSamples(t);
 	const none = await ctl(t, ["metric", "leases", "-H", host]);
 	assert.equal(none.stdout, "");
-	assert.match(none.stderr, /: nothing is lent\n/);
+	assert.match(none.stderr, /: no leases\n/);
 	const { json } = await post(agent.port, "/metric/lease", { seconds: 3000 });
 	const { batch_id } = json as { batch_id: string };
 	const list = await ctl(t, ["metric", "leases", "-H", host]);
@@ -315,7 +315,7 @@ test("metric leases lists what is lent and ends it", async (t) => {
 		),
 	);
 	const wrong = await ctl(t, ["metric", "leases", "-H", host, "--end", "abc"]);
-	assert.match(wrong.stderr, /no lease of a batch abc runs/);
+	assert.match(wrong.stderr, /there is no lease of batch abc/);
 	assert.equal(wrong.code, 1);
 	const ended = await ctl(t, [
 		...["metric", "leases", "-H", host, "--end", batch_id, "-o", "json"],

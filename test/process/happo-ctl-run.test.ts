@@ -19,7 +19,7 @@ before(async () => {
 	dead = `127.0.0.1:${await freePort()}`;
 });
 
-test("everything behind the plugin is the plugin's, word by word", async (t) => {
+test("everything after the plugin reaches the plugin, word by word", async (t) => {
 	for (const [args, words] of [
 		[
 			["check_args", "-w", "5,4,3"],
@@ -78,7 +78,7 @@ test("one agent: the exit status is the plugin's own, 3 without an agent", async
 	assert.equal(json.code, 2);
 });
 
-test("many agents: the worst state", async (t) => {
+test("several agents: the exit status is that of the worst state", async (t) => {
 	const agents = await Promise.all(
 		[0, 1, 2, 7].map((return_value) =>
 			answering(t, (response) =>
@@ -107,7 +107,7 @@ test("many agents: the worst state", async (t) => {
 	assert.match(stdout, /^127\S+ +status 7 +says 7$/m);
 });
 
-test("a plugin at its time limit is CRITICAL, one that cannot be named is refused", async (t) => {
+test("a plugin that reaches its time limit is CRITICAL; an invalid plugin name is refused", async (t) => {
 	const slow = await startWithPlugins(t, ["--command-timeout", "1"]);
 	const late = await ctl(t, [
 		...["monitor", "-H", `127.0.0.1:${slow.port}`, "check_sleep", "20"],
@@ -139,7 +139,7 @@ test("inventory: the command's output and exit status", async (t) => {
 	assert.equal(raw.stdout, "\\x1b[31mred\n");
 });
 
-test("machine-state: none, a list, one of them", async (t) => {
+test("machine-state reports no snapshots, lists them and shows one", async (t) => {
 	const quiet = await startWithPlugins(t, [
 		"--error-log-interval-seconds=0",
 		"--machine-state-commands=echo",

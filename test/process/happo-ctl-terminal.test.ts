@@ -23,7 +23,7 @@ before(async () => {
 	agent = await startDaemon(file, ["--disable-collect-metrics"]);
 });
 
-/** What a terminal of so many columns is sent, standard error too. */
+/** Everything that a terminal with this many columns receives, including standard error. */
 async function onTerminal(
 	t: Parameters<typeof temporaryDirectory>[0],
 	args: readonly string[],
@@ -46,7 +46,7 @@ async function onTerminal(
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape is what is looked for
 const colours = /\x1b\[[\d;]*m/g;
 
-test("a terminal gets colour, unless NO_COLOR says no", { skip }, async (t) => {
+test("a terminal gets colours, unless NO_COLOR is set", { skip }, async (t) => {
 	const args = ["status", "-H", `127.0.0.1:${agent.port}`];
 	const text = await onTerminal(t, args);
 	assert.match(text, colours);
@@ -61,7 +61,7 @@ test("a terminal gets colour, unless NO_COLOR says no", { skip }, async (t) => {
 	assert.doesNotThrow(() => JSON.parse(json));
 });
 
-test("a table is as wide as the terminal at most", { skip }, async (t) => {
+test("a table is no wider than the terminal", { skip }, async (t) => {
 	for (const columns of [60, 80, 100]) {
 		const text = await onTerminal(
 			t,
@@ -78,7 +78,7 @@ test("a table is as wide as the terminal at most", { skip }, async (t) => {
 	}
 });
 
-test("many slow agents have a progress bar, which vanishes", {
+test("many slow agents get a progress bar, which disappears at the end", {
 	skip,
 }, async (t) => {
 	const slow = await answering(t, (response) => {

@@ -26,7 +26,7 @@ before(async () => {
 
 const place = ({ port }: StartedDaemon) => `127.0.0.1:${port}`;
 
-/** The document that --output json writes. */
+/** The document of --output json. */
 const documentOf = (text: string) =>
 	JSON.parse(text) as {
 		host: string;
@@ -35,12 +35,12 @@ const documentOf = (text: string) =>
 		error?: { reason: string; message: string; status?: number };
 	}[];
 
-test("status of many agents is a table, the dead one is named, exit 1", async (t) => {
+test("status of several agents is a table; a dead agent is reported, exit status 1", async (t) => {
 	const { code, stdout, stderr } = await ctl(t, [
 		"status",
 		...["-H", place(one), "-H", `${dead},${place(other)}`],
 	]);
-	// below an empty line are problems, such as a missing metrics.yaml after the first pass
+	// problems follow after an empty line, such as a missing metrics.yaml after the first pass
 	const [table = ""] = stdout.trimEnd().split("\n\n");
 	const [head = "", ...rows] = table.split("\n");
 	assert.match(head, /^HOST +VERSION +UPTIME +BUFFER +RUNNING +COLLECTED/);
@@ -52,7 +52,7 @@ test("status of many agents is a table, the dead one is named, exit 1", async (t
 	assert.equal(code, 1);
 });
 
-test("JSON is one array in the order of the hosts, failures in it, for one host too", async (t) => {
+test("JSON is one array in the order of the hosts, including failures, even for one host", async (t) => {
 	const many = await ctl(t, [
 		"status",
 		...["-o", "json", "-H", dead, "-H", place(one)],
@@ -73,7 +73,7 @@ test("JSON is one array in the order of the hosts, failures in it, for one host 
 	assert.equal(alone.code, 0);
 });
 
-test("YAML, Prometheus and Graphite", async (t) => {
+test("status in YAML, for Prometheus and for Graphite", async (t) => {
 	const status = (format: string) =>
 		ctl(t, ["status", "-o", format, "-H", `${place(one)},${dead}`]);
 	const yaml = await status("yaml");
@@ -110,7 +110,7 @@ test("status memory and status request", async (t) => {
 	assert.equal(off.code, 1);
 });
 
-test("through a bastion, and through one that is dead", async (t) => {
+test("status through a bastion, and through a dead bastion", async (t) => {
 	const through = (via: string) =>
 		ctl(t, ["status", "-o", "json", "-H", place(other), "--via", via]);
 	const answered = await through(place(one));
@@ -121,7 +121,7 @@ test("through a bastion, and through one that is dead", async (t) => {
 	assert.match(failed?.error?.message ?? "", new RegExp(`^${dead}: `));
 });
 
-test("hosts from a file and from standard input; wrong lines are named", async (t) => {
+test("hosts come from a file or from standard input; invalid lines are reported", async (t) => {
 	const hosts = join(await temporaryDirectory(t), "hosts");
 	await writeFile(hosts, `# all\n${place(one)} # first\n\n${place(other)}\n`);
 	const args = ["status", "-o", "json", "--hosts-file"];
@@ -140,7 +140,7 @@ test("hosts from a file and from standard input; wrong lines are named", async (
 	assert.equal(missing.code, 2);
 });
 
-test("a certificate that is not believed: its fingerprint, and what to do, in one line", async (t) => {
+test("one line reports an untrusted certificate, its fingerprint and what to do", async (t) => {
 	const certificate = join(other.directory, "agent.pub");
 	const args = ["status", "-H", place(one)];
 	const wrong = await ctl(t, [...args, "--ca-file", certificate]);
@@ -170,7 +170,7 @@ test("a certificate that is not believed: its fingerprint, and what to do, in on
 	assert.equal(none.code, 2);
 });
 
-test("an agent of the original shows dashes for what it does not tell", async (t) => {
+test("status shows dashes for what v1 does not report", async (t) => {
 	const old = await answering(t, (response, { path }) =>
 		path === "/status"
 			? json(response, {
@@ -191,7 +191,7 @@ test("an agent of the original shows dashes for what it does not tell", async (t
 	assert.equal(code, 0);
 });
 
-test("nothing that an agent sends reaches a terminal raw", async (t) => {
+test("everything that an agent sends is escaped for the terminal", async (t) => {
 	const evil = "\x1b[2J\x07\u202etxt\u009b31m";
 	const agent = await answering(t, (response) =>
 		json(response, {
@@ -224,7 +224,7 @@ test("nothing that an agent sends reaches a terminal raw", async (t) => {
 	}
 });
 
-test("answers that make no sense are failures of that host", async (t) => {
+test("an invalid answer is a failure of that host", async (t) => {
 	const agent = await answering(t, (response, { path }) => {
 		response.writeHead(path === "/status" ? 200 : 500);
 		response.end("<html>");
@@ -238,7 +238,7 @@ test("answers that make no sense are failures of that host", async (t) => {
 	assert.equal(memory.code, 1);
 });
 
-test("JSON that is no answer of an agent ends nothing but that host's turn", async (t) => {
+test("JSON that does not fit the contract is a failure of that host only", async (t) => {
 	const bodies = [
 		"null",
 		'{"keys":5,"metrics":5,"metric_data":[null],"config":5,"machineState":5,"last5":5,"return_value":"0","message":5}',
@@ -283,7 +283,7 @@ const misunderstood: [string[], RegExp][] = [
 	[["stauts"], /'stauts' is not a happo-ctl command, did you mean 'status'\?/],
 	[["status", "memry"], /unexpected argument: memry, did you mean 'memory'\?/],
 	[["metric", "config", "shw"], /did you mean 'metric config show'\?/],
-	[["metric", "config"], /which one: show, check, update\?/],
+	[["metric", "config"], /incomplete, add one of show, check, update\./],
 	[["status", "--outptu", "x"], /--outptu, did you mean '--output'\?/],
 	[["context", "show", "-o", "xml"], /--output: must be one of yaml, json/],
 	[["status", "-o", "xml"], /--output: must be one of table, json/],
@@ -296,16 +296,19 @@ const misunderstood: [string[], RegExp][] = [
 		["status", "-H", "web01", "--ca-file", "package.json"],
 		/--ca-file: no certificate \(PEM\)/,
 	],
-	[["status", "-g", "GRP"], /--group: needs the management server/],
-	[["metric", "--plain"], /--plain: says how to --drain/],
-	[["metric", "--drain", "--follow"], /only one of the two/],
+	[
+		["status", "-g", "GRP"],
+		/--group: requires --endpoint, the management server/,
+	],
+	[["metric", "--plain"], /--plain: requires --drain/],
+	[["metric", "--drain", "--follow"], /give only one of them/],
 	[["metric", "--drain", "-o", "prometheus"], /--output prometheus/],
 	[["metric", "append", "/nosuch"], /\/nosuch: no such file/],
 	[["completion", "tcsh"], /not bash, zsh or fish: tcsh/],
 ];
 
 for (const [args, reason] of misunderstood)
-	test(`one line says what is wrong with: ${args.join(" ")}`, async (t) => {
+	test(`one line reports what is wrong with: ${args.join(" ")}`, async (t) => {
 		const { code, stdout, stderr } = await ctl(t, args);
 		assert.match(stderr, /^happo-ctl: [^\n]+\n$/);
 		assert.match(stderr, reason);
@@ -313,7 +316,7 @@ for (const [args, reason] of misunderstood)
 		assert.equal(code, 2);
 	});
 
-test("help of every command has its options and examples", async (t) => {
+test("the help of every command has its options and examples", async (t) => {
 	const help = await ctl(t, ["--help"]);
 	assert.equal(help.code, 0);
 	const names = [...help.stdout.matchAll(/^ {2}([a-z][a-z -]*?) {2,}/gm)]
@@ -346,7 +349,7 @@ test("help of every command has its options and examples", async (t) => {
 	assert.equal(stdout, `happo-ctl version ${version}\n`);
 });
 
-test("the api key comes from a file or a variable, and is sent", async (t) => {
+test("the API key comes from a file or a variable and is sent", async (t) => {
 	const agent = await answering(t, (response) =>
 		json(response, { return_value: 0, message: "fine\n" }),
 	);

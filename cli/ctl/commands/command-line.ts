@@ -1,14 +1,14 @@
-/** Means the same to every shell without quotes. */
+/** Words that need no quotes in any shell. */
 const plain = /^[\w@%+=:,./-]+$/;
 
 const quoted = (word: string) =>
 	plain.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /**
- * A command and its option line as agents take them, from words.
- * Several words behind the command stay the words they are. One word is a line
- * as it stands, for a shell to read there: `ps 'aux | grep x'`; and so is the
- * rest of a command that has blanks in it: `'ps aux'`.
+ * Turns words of the command line into a command and its option line for the agent. Several words
+ * after the command are quoted, so that they stay separate words. A single word is an option line
+ * as it is, and the agent's shell may interpret it: `ps 'aux | grep x'`. If the command itself has
+ * spaces, as in `'ps aux'`, its first word is the command and the rest the option line.
  */
 export function commandLine(words: readonly string[]): {
 	command: string;

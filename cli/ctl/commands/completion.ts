@@ -2,25 +2,27 @@ import type { Setting, SettingTable } from "../../../src/setting-table.ts";
 import { isOption, UsageError } from "../../program/arguments.ts";
 import type { ProgramCommand } from "../../program/command.ts";
 import { helpTables, optionsOf } from "../../program/help.ts";
-import { readCommandLine, wordsBehind } from "../../program/selection.ts";
+import { nextWords, readCommandLine } from "../../program/selection.ts";
 import { didYouMean } from "../../program/suggestion.ts";
 import { createCommand } from "../command.ts";
 import { loadConfigFile } from "../target/config-file.ts";
 
-/** Scripts that ask the program itself what can stand at the cursor; files are offered where it knows nothing. */
+/**
+ * Scripts for shells. They ask happo-ctl for candidates; without candidates the shell offers files.
+ */
 export const completionScripts: Readonly<Record<string, string>> = {
 	bash: `# happo-ctl completion for bash: source <(happo-ctl completion bash)
 _happo_ctl() {
 	local line current="\${COMP_LINE:0:COMP_POINT}"
 	local -a words
 	read -r -a words <<< "$current"
-	# a blank at the end begins a new word
+	# a space at the end begins a new word
 	[[ $current == *[[:space:]] ]] && words+=("")
 	COMPREPLY=()
 	while IFS= read -r line; do
 		COMPREPLY+=("$line")
 	done < <(happo-ctl complete -- "\${words[@]:1}" 2>/dev/null)
-	# bash has split the word at = and : and replaces the part behind them only
+	# bash has split the word at = and : and replaces only the part after them
 	local word="\${words[\${#words[@]} - 1]}"
 	if [[ $word == *[=:]* ]]; then
 		local part="\${word%"\${word##*[=:]}"}"
@@ -59,9 +61,9 @@ export const completionCommand = createCommand({
 	name: "completion",
 	help: {
 		usage: "completion bash|zsh|fish",
-		summary: "print what makes a shell complete happo-ctl",
+		summary: "print a script for shell completion",
 		details:
-			"Commands, options, their values, contexts and the hosts of contexts are completed.",
+			"The script completes commands, options, their values, contexts and the hosts of contexts.",
 		examples: [
 			"completion bash > /etc/bash_completion.d/happo-ctl",
 			"completion zsh > ~/.zfunc/_happo-ctl",
@@ -82,7 +84,7 @@ export const completionCommand = createCommand({
 	},
 });
 
-/** What the scripts call: candidates for the last word, one a line. */
+/** The command that the scripts call. It prints candidates for the last word, one a line. */
 export const createCompleteCommand = (
 	commands: readonly ProgramCommand[],
 ): ProgramCommand =>
@@ -102,7 +104,7 @@ export const createCompleteCommand = (
 			name: "WORD",
 		},
 		async run({ operands, environment, write }) {
-			// a file that is broken completes nothing; every other command says why
+			// ignore an invalid file here: every other command reports it
 			const config = await loadConfigFile("", environment).catch(
 				() => undefined,
 			);
@@ -123,16 +125,16 @@ export const createCompleteCommand = (
 		},
 	});
 
-/** What can stand in the place of a word. Nothing: the shell offers files. */
+/** Completions of a word. If there are none, the shell offers files. */
 export type Candidates = readonly string[];
 
-/** Names that only the configuration knows. */
+/** Names from the configuration file. */
 export interface KnownNames {
 	contexts: readonly string[];
 	hosts: readonly string[];
 }
 
-/** What can follow an option that takes a value. */
+/** Candidates for the value of an option. */
 function valuesFor(
 	name: string,
 	setting: Setting,
@@ -144,8 +146,8 @@ function valuesFor(
 }
 
 /**
- * Candidates for the last word of a command line that is not finished.
- * @param words behind the program's name; the last one may be empty
+ * Candidates for the last word of an unfinished command line.
+ * @param words all words after the program's name; the last one may be empty
  */
 export function completionCandidates(
 	words: readonly string[],
@@ -163,7 +165,7 @@ export function completionCandidates(
 	const beginning = (candidates: Candidates) =>
 		candidates.filter((candidate) => candidate.startsWith(current));
 
-	// behind the name of a plugin everything is the plugin's
+	// everything after the name of a plugin belongs to the plugin
 	if (next !== undefined && command?.operands?.isCommandLine) return [];
 	const last = before.at(-1) ?? "";
 	const awaited = Object.entries(settings).find(
@@ -184,7 +186,7 @@ export function completionCandidates(
 				.map(([name]) => `--${name}`),
 			"--help",
 		]);
-	const following = next === undefined ? wordsBehind(path, visible) : [];
+	const following = next === undefined ? nextWords(path, visible) : [];
 	const shells =
 		path.join(" ") === "completion" && next === undefined
 			? ["bash", "zsh", "fish"]

@@ -21,7 +21,7 @@ const listSettings = {
 } satisfies SettingTable;
 const fileSettings = { config } satisfies SettingTable;
 
-/** A context as its file has it: one text, or a list. */
+/** A context as in its file: each value is a text or a list. */
 const asWritten = (context: Context) =>
 	Object.fromEntries(
 		Object.entries(context).map(([name, texts]) =>
@@ -36,8 +36,7 @@ const listCommand = createCommand({
 	help: {
 		usage: "context list [OPTION...]",
 		summary: "list the contexts of the configuration file",
-		details:
-			"The one that is in force without --context has a star in front of it.",
+		details: "A star marks the context that applies without --context.",
 		examples: ["context list"],
 		settings: listSettings,
 	},
@@ -54,7 +53,7 @@ const listCommand = createCommand({
 		else if (settings.output === "yaml") await write(yamlText(contexts));
 		else if (contexts.length === 0)
 			say(
-				`${file.file}: ${file.exists ? "has no contexts" : "does not exist"}`,
+				`${file.file}: ${file.exists ? "contains no contexts" : "does not exist"}`,
 			);
 		else
 			await write(
@@ -74,7 +73,7 @@ const listCommand = createCommand({
 	},
 });
 
-/** Writes a file whole or not at all. */
+/** Replaces a file atomically. */
 async function replace(file: string, text: string) {
 	try {
 		await mkdir(dirname(file), { recursive: true });
@@ -92,7 +91,7 @@ const useCommand = createCommand({
 		usage: "context use [OPTION...] NAME",
 		summary: "make a context the current one",
 		details:
-			"Writes current-context into the configuration file; the rest of it stays as it is.",
+			"Sets current-context in the configuration file; the rest of the file stays as it is.",
 		examples: ["context use production"],
 		settings: fileSettings,
 	},
@@ -104,7 +103,7 @@ const useCommand = createCommand({
 		if (!file.contexts.has(name)) throw new UsageError(noContext(file, name));
 		const text = await readFile(file.file, "utf8");
 		await replace(file.file, withYamlKey(text, "current-context", name));
-		say(`${name} is the current context`);
+		say(`${name} is now the current context`);
 		return 0;
 	},
 });
@@ -118,8 +117,8 @@ const showCommand = createCommand({
 	name: "context show",
 	help: {
 		usage: "context show [OPTION...] [NAME]",
-		summary: "show what a context says",
-		details: "Without NAME the current one.",
+		summary: "show the settings of a context",
+		details: "Without NAME, shows the current context.",
 		examples: ["context show", "context show production"],
 		settings: showSettings,
 	},

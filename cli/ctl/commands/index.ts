@@ -45,15 +45,15 @@ export const commands: readonly ProgramCommand[] = [
 ];
 
 export const families: NonNullable<Program["families"]> = {
-	"metric config": "which metrics agents collect",
-	context: "named agents and settings of the configuration file",
+	"metric config": "show, check or replace the metric configuration of agents",
+	context: "list, show or choose contexts of the configuration file",
 };
 
 export const epilogue = `
-Agents are named by --host (-H), --hosts-file or --group; without any it is the
-agent of this machine. Commands with agents exit with 0, with 1 if one has
-failed, and with 2 if the command line is wrong; monitor and inventory have a
-status of their own, see their help.
+--host (-H), --hosts-file and --group say which agents to ask; the default is
+the agent on this machine. The exit status is 1 if an agent failed, 2 if the
+command line is invalid, otherwise 0. The exit statuses of monitor and inventory
+are different, see their help.
 
 Examples:
   happo-ctl status -H web01,web02

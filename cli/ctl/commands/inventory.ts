@@ -10,7 +10,7 @@ import {
 } from "../target/answer.ts";
 import { commandLine } from "./command-line.ts";
 
-/** What a command gave; a problem, which has the same fields, is none. */
+/** Whether a body is the result of a command. A problem has the same fields, but is no result. */
 function isResult(body: unknown): body is InventoryResult {
 	const { return_code, return_value } = (body ?? {}) as Record<string, unknown>;
 	return (
@@ -25,7 +25,7 @@ export const inventoryCommand = createAgentCommand({
 	summary: "run a command on agents and show its output",
 	usage: "COMMAND [ARGUMENT...]",
 	details:
-		"Everything behind COMMAND is the command's; options of happo-ctl stand in front of it. Several words behind COMMAND reach it as they are; one single word is a line for the agent's shell.\nThe exit status for one agent is the command's own, 1 if the agent cannot be reached or refuses; for many agents it is 0 only if every command ended with 0, otherwise 1.",
+		"Options of happo-ctl come before COMMAND; everything after it belongs to the command. Several words after COMMAND reach the command unchanged; a single word is a line for the agent's shell.\nFor one agent, the exit status is the command's own, or 1 if the agent refuses or cannot be reached. For several agents it is 0 if all commands ended with 0, otherwise 1.",
 	examples: [
 		"inventory -H web01 uname -a",
 		"inventory -H web01,web02 'rpm -qa | sort'",
@@ -53,7 +53,7 @@ export const inventoryCommand = createAgentCommand({
 					status: 417,
 					message: `${command}: did not end within the agent's time limit`,
 				});
-			// a command that fails is 400 with its output
+			// for a failed command the agent answers 400 with its output
 			if (isResult(error)) return error;
 			throw refusal(response, error, "/inventory");
 		});

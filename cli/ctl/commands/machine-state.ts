@@ -18,7 +18,7 @@ const columns: readonly Column[] = [
 	{ title: "AGE", align: "right" },
 ];
 
-/** When a snapshot was taken, in seconds since 1970; its key says it. */
+/** When a snapshot was taken, in seconds since 1970, according to its key; NaN for other keys. */
 const takenAt = (key: string) => Number(/^s-(\d+)$/.exec(key)?.[1]);
 
 function row(host: string, key: string, now: number): Cell[] {
@@ -37,7 +37,7 @@ export const machineStateCommand = createAgentCommand({
 	summary: "list snapshots of machines, or show one",
 	usage: "[KEY]",
 	details:
-		"An agent takes a snapshot of its machine (who is logged in, what runs, what is open) when a check has failed. Without KEY the snapshots are listed.",
+		"After a check that is not OK, an agent takes a snapshot of its machine: users, processes, open files. Without KEY, the command lists the snapshots.",
 	examples: ["machine-state -H web01", "machine-state -H web01 s-1498112479"],
 	settings: {},
 	formats: ["table", "json", "yaml"],
@@ -48,7 +48,7 @@ export const machineStateCommand = createAgentCommand({
 			const answers = await call.ask(async (client) => {
 				const { data, error, response } = await client.GET("/machine-state");
 				if (data) return data;
-				// nothing stored is 404 with a list, as in the original
+				// without snapshots the agent answers 404 with an empty list, as in v1
 				const { keys } = (error ?? {}) as { keys?: unknown };
 				if (response.status === 404 && Array.isArray(keys))
 					return { keys: [] as string[] };

@@ -17,28 +17,28 @@ const appendSettings = {
 		kind: "text",
 		default: "",
 		placeholder: "NAME",
-		help: "the host the figures are of (this machine's name)",
+		help: "host that the metrics belong to (default: the name of this machine)",
 	},
 	"dry-run": {
 		kind: "switch",
 		short: "n",
 		default: false,
-		help: "read the lines, store nothing",
+		help: "check the lines without storing them",
 	},
 } as const satisfies SettingTable;
 
-/** Complaints that are shown; a wrong file has one for every line. */
-const mostComplaints = 20;
+/** A wrong file could have a complaint for every line. */
+const maxComplaints = 20;
 
 export const metricAppendCommand = createAgentCommand({
 	name: "metric append",
 	summary: "store metrics",
 	usage: "[FILE]",
 	details:
-		"Reads lines of the format that Sensu and Graphite share, NAME VALUE TIMESTAMP, from a file or standard input, and has every agent that is named store them. If a line is wrong (no number, NaN, no timestamp, or one more than a day ahead of this machine's clock), nothing is stored. Lines of more or fewer than three fields do not count, lines that begin with # are comments. Every value keeps its time; of one name at one time the last line counts.",
+		"Reads lines of the form NAME VALUE TIMESTAMP, the common format of Sensu and Graphite, from a file or from standard input, and stores them on all given agents. If there is a bad line (no number, NaN, no timestamp, or a timestamp more than a day ahead of this machine's clock), nothing is stored. Lines that do not have three fields are ignored; lines that begin with # are comments. Every value keeps its timestamp; if a name occurs twice with the same timestamp, the last line wins.",
 	examples: [
 		'metric append -H web01 --hostname web01 <<< "backup.seconds 81 $(date +%s)"',
-		"metric append -H web01 figures.txt",
+		"metric append -H web01 metrics.txt",
 	],
 	settings: appendSettings,
 	formats: ["table", "json", "yaml"],
@@ -50,18 +50,20 @@ export const metricAppendCommand = createAgentCommand({
 			text,
 			settings.hostname || hostname(),
 		);
-		for (const complaint of complaints.slice(0, mostComplaints))
+		for (const complaint of complaints.slice(0, maxComplaints))
 			say(`${name} ${complaint}`);
 		if (complaints.length > 0)
 			throw new UsageError(
-				`${name}: ${complaints.length} wrong lines, nothing was stored`,
+				`${name}: ${complaints.length} bad lines, nothing was stored`,
 			);
 		if (ignored > 0)
 			say(
-				`${name}: lines that are not three fields: ${ignored}, the first is ${firstIgnored}`,
+				`${name}: ignored lines that do not have three fields: ${ignored}; the first is ${firstIgnored}`,
 			);
 		if (samples.length === 0)
-			throw new UsageError(`${name}: no line NAME VALUE TIMESTAMP`);
+			throw new UsageError(
+				`${name}: no line has the form NAME VALUE TIMESTAMP`,
+			);
 		const values = samples.reduce(
 			(sum, { metrics }) => sum + Object.keys(metrics).length,
 			0,
@@ -90,22 +92,25 @@ export const metricAppendCommand = createAgentCommand({
 	},
 });
 
-/** What a text of Sensu lines holds. */
+/** The contents of a text of Sensu lines. */
 export interface SensuSamples {
-	/** One for each time, in the order of time. */
+	/** One for each timestamp, sorted by time. */
 	samples: Sample[];
 	/** `line 3: the value is not a number: a b c` */
 	complaints: string[];
-	/** Lines that are neither blank, nor comments, nor three fields. */
+	/** Number of lines that do not have three fields, except blank lines and comments. */
 	ignored: number;
-	/** The first of these, `line 3: a b`. */
+	/** The first ignored line, `line 3: a b`. */
 	firstIgnored: string;
 }
 
 const shortened = (text: string) =>
 	safeLine(text.length > 200 ? `${text.slice(0, 200)}...` : text);
 
-/** Reads `name value timestamp` lines; of a name that comes twice at one time the last counts. */
+/**
+ * Reads lines `name value timestamp`. If a name occurs twice with the same timestamp, the last line
+ * wins.
+ */
 export function readSensuSamples(text: string, hostname: string): SensuSamples {
 	const { samples, bad, unknown } = parseSensuLines(
 		text,

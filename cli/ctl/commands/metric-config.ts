@@ -22,19 +22,19 @@ import {
 	refusal,
 } from "../target/answer.ts";
 
-/** A metrics.yaml of this machine. */
+/** A metrics.yaml on this machine. */
 interface LocalMetricConfig {
 	name: string;
 	config: MetricConfig;
-	/** What an agent takes and warns of: keys that come twice, entries it leaves out, plugins that cannot be run. */
+	/** What an agent would warn of: duplicate keys, ignored entries, plugins that cannot run. */
 	warnings: string[];
 	hosts: number;
 	plugins: number;
 }
 
 /**
- * Reads a metrics.yaml as an agent does.
- * @throws MetricConfigError for what an agent would not take, UsageError if it cannot be read
+ * Reads a metrics.yaml in the same way as an agent.
+ * @throws MetricConfigError if an agent would reject it, UsageError if it cannot be read
  */
 async function readMetricConfig(
 	file: string,
@@ -57,15 +57,15 @@ async function readMetricConfig(
 	};
 }
 
-/** Whether an error says that a file is no metrics.yaml. */
+/** Whether an error means that an agent would reject the file. */
 const isBadConfig = (error: unknown): error is MetricConfigError =>
 	error instanceof MetricConfigError;
 
 export const metricConfigShowCommand = createAgentCommand({
 	name: "metric config show",
-	summary: "show which metrics agents collect",
+	summary: "show the metric configuration of agents",
 	details:
-		"The configuration in force, as a metrics.yaml. What is wrong with the agent's file as it is now is said on standard error. Agents of the original cannot tell.",
+		"Prints the configuration that the agent uses, as a metrics.yaml. If the agent's file is now invalid, standard error says why. v1 (Go) does not have this operation.",
 	examples: [
 		"metric config show -H web01",
 		"metric config show -H web01 > metrics.yaml",
@@ -79,7 +79,8 @@ export const metricConfigShowCommand = createAgentCommand({
 		for (const answer of answers) {
 			if (!answer.ok) continue;
 			const { error, warnings = [] } = answer.data;
-			if (error) call.say(`${answer.host}: not in force: ${error}`);
+			if (error)
+				call.say(`${answer.host}: the current file is not in use: ${error}`);
 			for (const warning of warnings) call.say(`${answer.host}: ${warning}`);
 		}
 		return report(call, answers, {
@@ -104,7 +105,7 @@ export const metricConfigCheckCommand = createCommand({
 		usage: "metric config check FILE",
 		summary: "check a metrics.yaml without an agent",
 		details:
-			"Reads the file (- is standard input) exactly as an agent does. Exit status 1 if an agent would not take it. What an agent would warn of is named on standard error: keys that come twice, entries and plugins that it would leave out.",
+			"Reads the file (- is standard input) exactly as an agent does. The exit status is 1 if an agent would reject the file. Standard error has the agent's warnings: duplicate keys, and entries and plugins that it would ignore.",
 		examples: ["metric config check metrics.yaml"],
 		settings: {},
 	},
@@ -114,7 +115,7 @@ export const metricConfigCheckCommand = createCommand({
 			const read = await readMetricConfig(operands[0] ?? "-", stdin);
 			for (const warning of read.warnings) say(warning);
 			await write(
-				`${read.name}: good, ${read.hosts} hosts, ${read.plugins} plugins\n`,
+				`${read.name}: valid, ${read.hosts} hosts, ${read.plugins} plugins\n`,
 			);
 			return 0;
 		} catch (error) {
@@ -130,14 +131,17 @@ const updateSettings = {
 		kind: "switch",
 		short: "n",
 		default: false,
-		help: "show what would change, change nothing",
+		help: "show what would change, but change nothing",
 	},
 } as const satisfies SettingTable;
 
-/** What became of the configuration of one agent. */
+/** The result of an update of one agent. */
 interface Update {
 	result: "updated" | "unchanged" | "would change";
-	/** Lines that went (-), came (+) and stand around them; null if the agent cannot tell what it had. */
+	/**
+	 * Removed (-), added (+) and surrounding lines; null if the agent cannot show its
+	 * configuration.
+	 */
 	diff: string[] | null;
 }
 
@@ -145,7 +149,7 @@ const colours: Readonly<Record<string, Colour>> = { "-": "red", "+": "green" };
 
 type Call = AgentCall<typeof updateSettings>;
 
-/** What is in force, as text; undefined where an agent of the original cannot tell. */
+/** The configuration that the agent uses, as text; undefined if it is v1, which cannot show it. */
 async function present(client: Parameters<Parameters<Call["ask"]>[0]>[0]) {
 	const { data, error, response } = await client.GET("/metric/config");
 	if (data) return { text: formatMetricConfig(data.config), error: data.error };
@@ -156,10 +160,10 @@ async function present(client: Parameters<Parameters<Call["ask"]>[0]>[0]) {
 
 export const metricConfigUpdateCommand = createAgentCommand({
 	name: "metric config update",
-	summary: "replace which metrics agents collect",
+	summary: "replace the metric configuration of agents",
 	usage: "FILE",
 	details:
-		"Checks the file (- is standard input) as an agent does, shows what changes, and has every agent that is named write and use it. An agent whose configuration is the same already is left alone. Through an original bastion what was there before cannot be asked for.",
+		"Checks the file (- is standard input) as an agent does, shows what changes, and replaces the configuration of all given agents. If an agent already has this configuration, nothing is sent. v1 (Go) does not show its configuration, and a v1 bastion does not relay the request for it; in both cases the command cannot show what changes.",
 	examples: [
 		"metric config update -H web01 metrics.yaml",
 		"metric config update -H web01,web02 --dry-run metrics.yaml",
@@ -191,7 +195,8 @@ export const metricConfigUpdateCommand = createAgentCommand({
 		const answers = await call.ask(async (client): Promise<Update> => {
 			const before = await present(client);
 			const diff = before ? lineDiff(before.text, wanted) : null;
-			// a file that cannot be used is replaced by the same that is in force
+			// if the agent's file is invalid, replace it even if the configuration in use is the
+			// same
 			if (before?.error === null && diff?.length === 0)
 				return { result: "unchanged", diff };
 			if (settings["dry-run"]) return { result: "would change", diff };
@@ -211,7 +216,9 @@ export const metricConfigUpdateCommand = createAgentCommand({
 				agents
 					.map(({ host, data }) => {
 						const unknown =
-							data.diff === null ? " (what it had before, it cannot tell)" : "";
+							data.diff === null
+								? " (it cannot show its previous configuration)"
+								: "";
 						const lines = (data.diff ?? []).map(
 							(line) =>
 								`  ${screen.paint(safeLine(line), colours[line[0] ?? ""])}\n`,

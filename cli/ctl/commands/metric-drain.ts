@@ -5,21 +5,21 @@ import {
 } from "../../../src/client/index.ts";
 import { dataOf, HostFailure, isUnsupported } from "../target/answer.ts";
 
-/** Writes samples; rejects if nobody has taken them. */
+/** Writes samples; rejects if the reader is gone. */
 export type WriteSamples = (samples: readonly StoredSample[]) => Promise<void>;
 
 export interface DrainSettings {
-	/** Empty for the agent's own default. */
+	/** Name of the consumer; empty for the agent's default. */
 	consumer: string;
 	leaseSeconds: number;
-	/** Distinct seconds of arrival in a batch. */
+	/** Maximum number of distinct seconds of arrival in a batch. */
 	limit: number;
 }
 
 /**
- * Takes all metrics of an agent, batch after batch. One is acknowledged once it
- * has been written; otherwise it comes again when its lease is over.
- * @returns how many samples were taken
+ * Takes all metrics of an agent, batch by batch. It acknowledges a batch after writing it; a batch
+ * that is not acknowledged can be leased again when its lease ends.
+ * @returns the number of samples taken
  */
 export async function drainWithLease(
 	client: AgentClient,
@@ -40,9 +40,9 @@ export async function drainWithLease(
 }
 
 /**
- * Takes all metrics in the original's way: the agent deletes what it has sent,
- * whatever becomes of it afterwards.
- * @returns how many samples were taken
+ * Takes all metrics as with v1: the agent deletes what it has sent, even if the samples are lost
+ * afterwards.
+ * @returns the number of samples taken
  */
 export async function drainPlain(
 	client: AgentClient,
@@ -60,14 +60,17 @@ export async function drainPlain(
 	}
 }
 
-/** Says of an agent without leases how its metrics can be taken all the same. */
+/**
+ * If the agent has no leases, explains how to take its metrics without them; otherwise returns the
+ * error.
+ */
 export function explainNoLease(error: unknown): unknown {
 	return error instanceof AgentRefused && isUnsupported(error)
 		? new HostFailure({
 				reason: "unsupported",
 				status: 404,
 				message:
-					"it has no /metric/lease (404), as agents of the original; --drain --plain takes its metrics for good, without a way back",
+					"it has no /metric/lease (404), as v1 (Go); --drain --plain takes its metrics, and the agent deletes them at once",
 			})
 		: error;
 }

@@ -2,9 +2,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { AgentClient, StoredSample } from "../../../src/client/index.ts";
 import { dataOf } from "../target/answer.ts";
 
-/** What an agent's `/metrics` says of its collection. */
+/** What an agent's `/metrics` says about its collection. */
 export interface CollectedPage {
-	/** Start of the last pass, seconds since 1970; undefined before there was one. */
+	/** Start of the last pass, seconds since 1970; undefined before the first. */
 	pass: number | undefined;
 	metrics: { hostname: string; metric: string; value: number }[];
 }
@@ -16,7 +16,7 @@ const collected =
 const unescaped = (label: string) =>
 	label.replace(/\\(.)/g, (_, c: string) => (c === "n" ? "\n" : c));
 
-/** Reads the few lines of Prometheus' text format that count here. */
+/** Reads the collected metrics and the time of the last pass from Prometheus' text format. */
 export function parseCollectedPage(text: string): CollectedPage {
 	const page: CollectedPage = { pass: undefined, metrics: [] };
 	for (const line of text.split("\n")) {
@@ -36,10 +36,9 @@ export function parseCollectedPage(text: string): CollectedPage {
 }
 
 /**
- * Writes what the metric plugins of an agent give, after every pass, until the
- * signal. It is read from `/metrics`, which takes nothing from anybody: what a
- * backend drains meanwhile is seen all the same, and what it has not taken for
- * days does not hide it.
+ * Writes the metrics of every pass of an agent's metric plugins until the signal aborts. It reads
+ * `/metrics`, which takes nothing from consumers. So it shows metrics that a backend drains at the
+ * same time, and a long backlog in the store does not hide new metrics.
  */
 export async function followMetrics(
 	client: AgentClient,
@@ -74,7 +73,7 @@ export async function followMetrics(
 	}
 }
 
-/** Runs something until SIGINT or SIGTERM, which end it through its signal; a second one ends the process. */
+/** Runs `work` until SIGINT or SIGTERM aborts its signal; a second signal ends the process. */
 export async function untilInterrupted(
 	work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {

@@ -26,9 +26,9 @@ const columns: readonly Column[] = [
 
 export const metricLeasesCommand = createAgentCommand({
 	name: "metric leases",
-	summary: "list the batches of metrics that are lent, or end leases",
+	summary: "list leased batches of metrics, or end leases",
 	details:
-		"Lists what readers have leased and not acknowledged yet (/metric/leases). LEFT is how long a lease still runs; one that has ended comes back to the next reader. --end ends leases at once (/metric/release): the metrics stay, and the next reader gets them. Agents of the original lend nothing.",
+		"Lists the batches that consumers have leased and not acknowledged yet (/metric/leases). LEFT is the remaining time of a lease; when it has ended, the batch can be leased again. --end ends leases at once (/metric/release): the metrics stay stored and can be leased again. v1 (Go) has no leases.",
 	examples: [
 		"metric leases -H web01",
 		"metric leases -H web01 --via bastion1 -o json",
@@ -47,7 +47,7 @@ export const metricLeasesCommand = createAgentCommand({
 				if (!released)
 					throw new HostFailure({
 						reason: "refused",
-						message: `no lease of a batch ${batch_id} runs`,
+						message: `there is no lease of batch ${batch_id}`,
 					});
 				call.say(`${target.name}: the lease of batch ${batch_id} has ended`);
 			}
@@ -60,7 +60,7 @@ export const metricLeasesCommand = createAgentCommand({
 		if (call.output === "table")
 			for (const answer of answers)
 				if (answer.ok && answer.data.length === 0)
-					call.say(`${answer.host}: nothing is lent`);
+					call.say(`${answer.host}: no leases`);
 		return report(call, answers, {
 			table: (agents) =>
 				table(

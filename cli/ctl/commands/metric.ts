@@ -22,44 +22,44 @@ const metricSettings = {
 		kind: "switch",
 		short: "f",
 		default: false,
-		help: "show what the metric plugins give, pass after pass, until Ctrl-C; nothing is taken",
+		help: "show the metrics of every pass of the metric plugins until Ctrl-C; takes nothing",
 	},
 	"interval-seconds": {
 		kind: "integer",
 		default: 5,
 		minimum: 1,
 		maximum: 3600,
-		help: "how often --follow looks for a new pass",
+		help: "how often --follow polls for a new pass",
 	},
 	drain: {
 		kind: "switch",
 		default: false,
-		help: "take the metrics: every batch is lent, written, and only then acknowledged, which deletes it",
+		help: "take the metrics: lease each batch, write it and then acknowledge it, so that the agent deletes it",
 	},
 	plain: {
 		kind: "switch",
 		default: false,
-		help: "with --drain: as agents of the original can, which delete what they have sent",
+		help: "with --drain: take the metrics without leases, as v1 (Go) requires; the agent deletes what it sends",
 	},
 	consumer: {
 		kind: "text",
 		default: "",
 		placeholder: "NAME",
-		help: "which of the agent's metric-consumers looks or takes",
+		help: "consumer that shows or takes the metrics; one of the agent's metric-consumers",
 	},
 	"lease-seconds": {
 		kind: "integer",
 		default: 300,
 		minimum: 1,
 		maximum: 86_400,
-		help: "how long --drain may take to write a batch before it is lent again",
+		help: "how long --drain may take to write a batch; after that, the batch can be leased again",
 	},
 	limit: {
 		kind: "integer",
 		default: 3600,
 		minimum: 1,
 		maximum: 3600,
-		help: "distinct seconds of arrival to look at, or in a batch of --drain, oldest first",
+		help: "maximum number of distinct seconds of arrival to show, oldest first, or to take in a batch of --drain",
 	},
 } as const satisfies SettingTable;
 
@@ -79,7 +79,7 @@ function peek(call: Call) {
 			throw new HostFailure({
 				...failure,
 				message:
-					"it has no /metric/peek (404), as agents of the original: its metrics cannot be looked at, only taken (--drain --plain)",
+					"it has no /metric/peek (404), as v1 (Go): its metrics cannot be shown, only taken (--drain --plain)",
 			});
 		});
 		return metric_data ?? [];
@@ -92,7 +92,7 @@ async function show(call: Call): Promise<number> {
 	if (call.output === "table")
 		for (const answer of answers)
 			if (answer.ok && answer.data.length === 0)
-				call.say(`${answer.host}: nothing stored that was not taken`);
+				call.say(`${answer.host}: nothing stored that is not taken yet`);
 	return report(call, answers, {
 		table: (agents) => metricTable(agents, call.screen, now),
 		prometheus: metricsAsExposition,
@@ -101,7 +101,7 @@ async function show(call: Call): Promise<number> {
 	});
 }
 
-/** It went away in the middle: `head` has seen enough. */
+/** Whether the reader has closed standard output, as `head` does. */
 const isClosed = (error: unknown) =>
 	(error as NodeJS.ErrnoException).code === "EPIPE";
 
@@ -114,7 +114,7 @@ async function drain(call: Call): Promise<number> {
 	};
 	const whenClosed = settings.plain
 		? "the last batch is lost"
-		: `the last batch was not acknowledged and is lent again in ${lease.leaseSeconds} seconds`;
+		: `the last batch was not acknowledged and can be leased again in ${lease.leaseSeconds} seconds`;
 	const answers = await call.ask<number>(
 		async (client, target) => {
 			const write: WriteSamples = (samples) =>
@@ -172,7 +172,7 @@ async function follow(call: Call): Promise<number> {
 export const metricCommand = createAgentCommand({
 	name: "metric",
 	summary: "show the stored metrics, or take them",
-	details: `Shows what is stored and was not taken yet, oldest first, and changes nothing (/metric/peek). --follow shows what the metric plugins give, as it comes (/metrics). Only --drain takes metrics. An agent of the original can neither show nor lend: it says so, and nothing is taken from it unless --drain --plain is given.\nWith --drain and --follow json is one object a line, and yaml one document a sample.`,
+	details: `Shows the stored metrics that are not taken yet, oldest first, and changes nothing (/metric/peek). --follow shows new metrics as the metric plugins deliver them (/metrics). Only --drain takes metrics. v1 (Go) can neither show nor lease metrics: the command says so, and takes them only with --drain --plain.\nWith --drain and --follow, json is one object a line and yaml one document a sample.`,
 	examples: [
 		"metric -H web01",
 		"metric -H web01 -o graphite",
@@ -185,14 +185,14 @@ export const metricCommand = createAgentCommand({
 	async run(call) {
 		const { settings, output } = call;
 		if (settings.plain && !settings.drain)
-			throw new UsageError("--plain: says how to --drain, which is not given");
+			throw new UsageError("--plain: requires --drain");
 		if (settings.drain && settings.follow)
-			throw new UsageError("--drain and --follow: only one of the two");
+			throw new UsageError("--drain and --follow: give only one of them");
 		if (settings.plain && settings.consumer !== "")
-			throw new UsageError("--consumer: there are none with --plain");
+			throw new UsageError("--consumer: cannot be used with --plain");
 		if ((settings.drain || settings.follow) && output === "prometheus")
 			throw new UsageError(
-				"--output prometheus: has the latest values only, not with --drain and --follow",
+				"--output prometheus: cannot be used with --drain or --follow, because it shows only the latest values",
 			);
 		if (settings.drain) return drain(call);
 		return settings.follow ? follow(call) : show(call);

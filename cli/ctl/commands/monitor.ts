@@ -25,19 +25,18 @@ const states: readonly { name: string; colour: Colour }[] = [
 ];
 
 const unknown = 3;
-/** From good to bad: what is known to be broken is worse than what is not known. */
+/** Exit statuses from good to bad: CRITICAL is worse than UNKNOWN. */
 const severity: readonly number[] = [0, 1, 3, 2];
 
-/** The state of one host, as one of the four. */
+/** The state of one host: an index of `states`. */
 const stateOf = (answer: HostAnswer<CheckResult>) =>
 	answer.ok && states[answer.data.return_value]
 		? answer.data.return_value
 		: unknown;
 
 /**
- * The exit status: of one host what its plugin gave, whatever that is; of many
- * the worst of their states, CRITICAL over UNKNOWN over WARNING over OK. A host
- * without an answer is UNKNOWN.
+ * The exit status. For one host it is that of the plugin; for several hosts, the worst of their
+ * states: CRITICAL, then UNKNOWN, WARNING, OK. A host without an answer is UNKNOWN.
  */
 export function monitorStatus(
 	answers: readonly HostAnswer<CheckResult>[],
@@ -45,7 +44,7 @@ export function monitorStatus(
 	const [first] = answers;
 	if (answers.length === 1 && first?.ok) {
 		const { return_value } = first.data;
-		// 256 would be OK
+		// the system would turn 256 into 0, which is OK
 		return return_value >= 0 && return_value <= 255 ? return_value : unknown;
 	}
 	return answers
@@ -55,7 +54,7 @@ export function monitorStatus(
 		);
 }
 
-/** A check result; a problem, which has the same fields, is none. */
+/** Whether a body is a check result. A problem has the same fields, but is no result. */
 function isResult(body: unknown): body is CheckResult {
 	const { return_value, message } = (body ?? {}) as Record<string, unknown>;
 	return (
@@ -65,7 +64,7 @@ function isResult(body: unknown): body is CheckResult {
 	);
 }
 
-/** For each host its state and what the plugin printed; further lines are indented. */
+/** State and output of each host; all lines but the first are indented. */
 function resultsText(
 	answers: readonly { host: string; data: CheckResult }[],
 	{ paint }: Screen,
@@ -89,7 +88,7 @@ export const monitorCommand = createAgentCommand({
 	summary: "run a Nagios plugin on agents",
 	usage: "PLUGIN [PLUGIN-OPTION...]",
 	details:
-		"Everything behind PLUGIN is the plugin's; options of happo-ctl stand in front of it. Several words behind PLUGIN reach the plugin as they are, quotes and all; one single word is an option line, split (or run by a shell, if the agent allows that) over there.\nThe exit status for one agent is the plugin's own, and 3 (UNKNOWN) if the agent cannot be reached or refuses. For many agents it is the worst: CRITICAL (2), then UNKNOWN (3, also hosts without an answer and statuses above 3), WARNING (1), OK (0). A command line that is wrong is 2.",
+		"Options of happo-ctl come before PLUGIN; everything after it belongs to the plugin. Several words after PLUGIN reach the plugin unchanged, even quotes; a single word is an option line, which the agent splits, or passes to a shell if its settings allow that.\nFor one agent, the exit status is the plugin's own, or 3 (UNKNOWN) if the agent refuses or cannot be reached. For several agents it is the worst of all: CRITICAL (2), then UNKNOWN (3, also for hosts without an answer and for statuses above 3), WARNING (1), OK (0). An invalid command line gives 2.",
 	examples: [
 		"monitor -H web01 check_load -w 5,4,3 -c 10,8,6",
 		"monitor -H web01 check_procs '-w 100 -c 200'",
@@ -112,7 +111,7 @@ export const monitorCommand = createAgentCommand({
 			});
 			if (data) return data;
 			if (response.ok) throw senseless(response.status);
-			// at its time limit a plugin is CRITICAL, with a status of 500
+			// for a plugin that reached its time limit the agent answers 500 with a CRITICAL result
 			if (response.status === 500 && isResult(error)) return error;
 			throw refusal(response, error, "/monitor");
 		});

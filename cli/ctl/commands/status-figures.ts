@@ -1,43 +1,52 @@
 import type { Status } from "../../../src/client/index.ts";
 
-/** One figure of a status for programs; undefined where an agent does not have it. */
+/**
+ * One figure of the status, for programs. Its value is undefined if the agent does not report it.
+ */
 interface StatusFigure {
 	name: string;
 	help: string;
 	value(status: Status, asked: Asked): number | undefined;
 }
 
-/** When an agent was asked for its status and had answered, seconds since 1970 by the clock of this machine. */
+/**
+ * When the status was requested and when it had arrived, in seconds since 1970 by this machine's
+ * clock.
+ */
 export interface Asked {
 	before: number;
 	after: number;
 }
 
-/** The agent's clock, which its times are by; this machine's for agents that do not tell. */
+/**
+ * The time of the agent's clock, in seconds since 1970; this machine's time if the agent does not
+ * report it.
+ */
 export const agentClock = ({ now }: Status, { after }: Asked) => now ?? after;
 
 /**
- * Seconds that the agent's clock is ahead of this machine's, negative behind, and how far that may be wrong: nobody knows
- * when on the way of the answer it was read. Undefined for agents that do not tell.
+ * Seconds that the agent's clock is ahead of this machine's; negative if it is behind. `uncertainty`
+ * is the largest possible error in seconds: the agent may have read its clock at any moment between
+ * request and answer. Undefined if the agent does not report its time.
  */
 export function clockSkew(
 	{ now }: Status,
 	{ before, after }: Asked,
 ): { seconds: number; uncertainty: number } | undefined {
 	if (now === undefined) return undefined;
-	// it tells whole seconds
+	// agents report whole seconds
 	const seconds = now + 0.5 - (before + after) / 2;
 	return { seconds, uncertainty: 0.5 + (after - before) / 2 };
 }
 
-/** Seconds since the last pass of the metric plugins began; negative only where the agent's clock was set back. */
+/** Seconds since the start of the last pass; negative only if the agent's clock was set back. */
 export function passAge(status: Status, asked: Asked): number | undefined {
 	const pass = status.collection?.last_pass;
 	if (!pass) return undefined;
 	return pass.age_seconds ?? agentClock(status, asked) - pass.started_at;
 }
 
-/** How long the oldest stored metrics have been waiting, in seconds; undefined if there are none. */
+/** Age of the oldest stored metrics, in seconds; undefined if there are none. */
 export function bufferAge(status: Status, asked: Asked): number | undefined {
 	const { oldest_timestamp } = status.metric_buffer_status;
 	return oldest_timestamp > 0
@@ -48,12 +57,12 @@ export function bufferAge(status: Status, asked: Asked): number | undefined {
 export const statusFigures: readonly StatusFigure[] = [
 	{
 		name: "uptime_seconds",
-		help: "Since the agent started.",
+		help: "Seconds since the agent started.",
 		value: ({ uptime_seconds }) => uptime_seconds,
 	},
 	{
 		name: "metric_buffer_age_seconds",
-		help: "How long the oldest stored metrics have been waiting; 0 when there are none.",
+		help: "Age of the oldest stored metrics; 0 if there are none.",
 		// an alert on the age must not turn green in an outage of the store
 		value: (status, asked) =>
 			status.store?.available === false
@@ -62,17 +71,17 @@ export const statusFigures: readonly StatusFigure[] = [
 	},
 	{
 		name: "commands_running",
-		help: "Plugins and commands that run now.",
+		help: "Plugins and commands that are running.",
 		value: ({ commands }) => commands?.running,
 	},
 	{
 		name: "commands_waiting",
-		help: "Requests that wait for a place of max-commands.",
+		help: "Requests that wait for a place (max-commands).",
 		value: ({ commands }) => commands?.waiting,
 	},
 	{
 		name: "commands_left_behind",
-		help: "Answered plugins and commands of which processes are still there.",
+		help: "Answered plugins and commands whose processes are still there.",
 		value: ({ commands }) => commands?.left_behind,
 	},
 	{
@@ -87,12 +96,12 @@ export const statusFigures: readonly StatusFigure[] = [
 	},
 	{
 		name: "collection_last_pass_age_seconds",
-		help: "Since the start of the last pass of the metric plugins.",
+		help: "Seconds since the start of the last pass of the metric plugins.",
 		value: passAge,
 	},
 	{
 		name: "clock_skew_seconds",
-		help: "How far the agent's clock is ahead of this machine's; negative: behind.",
+		help: "How far the agent's clock is ahead of this machine's; negative if behind.",
 		value: (status, asked) => {
 			const skew = clockSkew(status, asked);
 			return skew && Math.round(skew.seconds);

@@ -10,16 +10,16 @@ const columns: readonly Column[] = [
 	{ title: "HEAP", align: "right" },
 	{ title: "IN USE", align: "right" },
 	{ title: "LIMIT", align: "right" },
-	{ title: "COLLECTIONS", align: "right" },
-	{ title: "IN THEM", align: "right" },
-	{ title: "LAST", align: "right" },
+	{ title: "GC RUNS", align: "right" },
+	{ title: "GC TIME", align: "right" },
+	{ title: "LAST GC", align: "right" },
 ];
 
 export const statusMemoryCommand = createAgentCommand({
 	name: "status memory",
 	summary: "show how much memory agents use",
 	details:
-		"RESIDENT is what the process has of the machine's memory, HEAP what V8 has for its heap (of an agent of the original: Go's), IN USE what of it is used. COLLECTIONS are those of garbage since the start, IN THEM the time they took. The other output formats have every figure.",
+		"RESIDENT is the memory of the process. HEAP is the size of V8's heap, IN USE the used part of it, and LIMIT its maximum; with v1 (Go), HEAP and IN USE are those of Go's heap. GC RUNS counts garbage collections since startup, GC TIME is their total duration, and LAST GC says when the last one was. The other output formats have all figures.",
 	examples: ["status memory -H web01", "status memory -H web01 -o json"],
 	settings: {},
 	formats: ["table", "json", "yaml"],

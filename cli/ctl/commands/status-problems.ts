@@ -5,16 +5,19 @@ import { type Asked, clockSkew, passAge } from "./status-figures.ts";
 
 const secondsOfDay = 86_400;
 const certificateWarningDays = 30;
-/** Clocks that agree better than this are no problem. */
-const mostSkewSeconds = 30;
-/** Of agents that do not tell theirs. */
-const usualIntervalSeconds = 60;
+/** A smaller difference between clocks is no problem. */
+const maxSkewSeconds = 30;
+/** Assumed for agents that do not report their interval. */
+const defaultIntervalSeconds = 60;
 
-/** Days until a certificate ends, negative afterwards. By this machine's clock: clients judge it by their own. */
+/**
+ * Days until a certificate expires, negative afterwards, by this machine's clock: clients use their
+ * own clock too.
+ */
 export const certificateDays = (notAfter: number, nowSeconds: number) =>
 	Math.floor((notAfter - nowSeconds) / secondsOfDay);
 
-/** Whether somebody has to see to the certificate. */
+/** Whether it is time to renew the certificate. */
 export const isEndingSoon = (days: number) => days < certificateWarningDays;
 
 type Collection = NonNullable<Status["collection"]>;
@@ -44,9 +47,9 @@ function collectionProblems(status: Status, asked: Asked): string[] {
 	if (!collection?.enabled) return [];
 	const { last_pass, config_error, config_warnings = [] } = collection;
 	const limit = staleSeconds(
-		collection.interval_seconds ?? usualIntervalSeconds,
+		collection.interval_seconds ?? defaultIntervalSeconds,
 	);
-	// the age is that of its start
+	// count from the end of the pass
 	const age =
 		(passAge(status, asked) ?? uptime_seconds) -
 		(last_pass?.duration_seconds ?? 0);
@@ -58,7 +61,7 @@ function collectionProblems(status: Status, asked: Asked): string[] {
 		...(age > limit
 			? [`collection: no pass for more than ${durationText(limit)}`]
 			: []),
-		...(age < -mostSkewSeconds
+		...(age < -maxSkewSeconds
 			? [`collection: the last pass is ${durationText(-age)} in the future`]
 			: []),
 	];
@@ -68,13 +71,13 @@ function clockProblem(status: Status, asked: Asked): string[] {
 	const skew = clockSkew(status, asked);
 	if (!skew) return [];
 	const seconds = Math.round(Math.abs(skew.seconds));
-	if (seconds <= mostSkewSeconds + skew.uncertainty) return [];
+	if (seconds <= maxSkewSeconds + skew.uncertainty) return [];
 	return [
 		`clock: ${durationText(seconds)} ${skew.seconds > 0 ? "ahead of" : "behind"} this machine's`,
 	];
 }
 
-/** What an operator has to look at, one line each. */
+/** What an operator has to fix, one line each. */
 export function statusProblems(status: Status, asked: Asked): string[] {
 	const { store, certificate, commands, connections } = status;
 	const problems: string[] = clockProblem(status, asked);
@@ -99,7 +102,7 @@ export function statusProblems(status: Status, asked: Asked): string[] {
 	problems.push(...collectionProblems(status, asked));
 	if (commands && commands.survivors > 0)
 		problems.push(
-			`commands: ${commands.survivors} are still there after SIGKILL`,
+			`commands: ${commands.survivors} still running after SIGKILL`,
 		);
 	if (commands && commands.waiting > 0)
 		problems.push(`commands: ${commands.waiting} wait (max-commands)`);

@@ -37,7 +37,7 @@ export const statusRequestCommand = createAgentCommand({
 	name: "status request",
 	summary: "show how many requests agents have answered",
 	details:
-		"By path and status. Agents count only where enable-requeststatus-middleware is set.",
+		"Counts by path and status. Agents count only if enable-requeststatus-middleware is set.",
 	examples: ["status request -H web01", "status request -H web01 -o yaml"],
 	settings: {},
 	formats: ["table", "json", "yaml"],
@@ -45,14 +45,14 @@ export const statusRequestCommand = createAgentCommand({
 		const answers = await call.ask(async (client) => {
 			const asked = client.GET("/status/request");
 			const { error, response } = await asked;
-			// of the original it has no type
+			// v1 sends no type
 			const type = problemType(error) ?? "urn:happo:problem:turned-off";
 			if (response.status === 404 && type === "urn:happo:problem:turned-off")
 				throw new HostFailure({
 					reason: "refused",
 					status: 404,
 					message:
-						"it does not count requests (404): enable-requeststatus-middleware is not set",
+						"it does not count requests (404): its enable-requeststatus-middleware is not set",
 				});
 			return dataOf(asked, "/status/request");
 		});

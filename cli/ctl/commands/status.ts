@@ -66,8 +66,8 @@ function loopCell({ event_loop }: Status): Cell {
 function row(host: string, status: Status, asked: Asked): Cell[] {
 	const age = bufferAge(status, asked);
 	const problems = statusProblems(status, asked).length;
-	// agents of the original have no field that problems are found in
-	const isOriginal = status.store === undefined;
+	// v1 reports nothing that could show a problem
+	const isV1 = status.store === undefined;
 	return [
 		{ text: host, colour: "cyan" },
 		status.app_version,
@@ -79,13 +79,13 @@ function row(host: string, status: Status, asked: Asked): Cell[] {
 		loopCell(status),
 		problems > 0
 			? { text: String(problems), colour: "red" }
-			: isOriginal
+			: isV1
 				? dash
 				: { text: "none", colour: "green" },
 	];
 }
 
-/** A row for each agent, and under them what is wrong. */
+/** A table with a row for each agent, followed by their problems. */
 export function statusText(
 	agents: readonly { host: string; data: Status }[],
 	screen: Screen,
@@ -104,8 +104,8 @@ export function statusText(
 
 export const statusCommand = createAgentCommand({
 	name: "status",
-	summary: "show how agents are",
-	details: `One line an agent. BUFFER is the age of the oldest metrics that no backend has taken yet, LOOP the longest delay of the event loop in the last minute. Ages are by the agent's own clock; a clock that is more than 30 seconds off this machine's is a problem. What agents of the original do not tell is a dash.`,
+	summary: "show the state of agents",
+	details: `Prints one line for each agent, and its problems below. BUFFER is the age of the oldest metrics that a consumer has not taken yet. LOOP is the longest delay of the event loop in the last minute. Ages are measured by the agent's own clock; if that differs by more than 30 seconds from this machine's clock, it is a problem. A dash stands for values that v1 (Go) does not report.`,
 	examples: [
 		"status",
 		"status -H web01,web02 -H db01:6778",

@@ -2,20 +2,23 @@ import { Document, parseDocument, Scalar, visit } from "yaml";
 import { expose } from "../../../src/protocol/exposition.ts";
 import { unsafe } from "./terminal.ts";
 
-// line ends are those of the format itself
+// line ends belong to the format
 const escaped = (character: string) =>
 	character === "\n"
 		? character
 		: `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
-/** JSON that a terminal can be shown, too: what JSON.stringify leaves as it is, is escaped. */
+/**
+ * JSON that is safe to show on a terminal: also escapes control characters that JSON.stringify
+ * keeps.
+ */
 export const jsonText = (value: unknown, indent?: number) =>
 	JSON.stringify(value, undefined, indent).replace(unsafe, escaped);
 
 const needsQuotes = (text: string) =>
 	text.replaceAll("\n", "").search(unsafe) >= 0;
 
-/** One YAML document of a value, which a terminal can be shown, too. */
+/** A value as one YAML document that is safe to show on a terminal. */
 export function yamlText(value: unknown): string {
 	const document = new Document(value, { aliasDuplicateObjects: false });
 	visit(document, {
@@ -27,18 +30,21 @@ export function yamlText(value: unknown): string {
 	return document.toString({ lineWidth: 0 }).replace(unsafe, escaped);
 }
 
-/** A YAML text with one key at its top set; comments and order stay. */
+/** Sets one top-level key in a YAML text; comments and order stay. */
 export function withYamlKey(text: string, key: string, value: string): string {
 	const document = parseDocument(text);
 	document.set(key, value);
 	return document.toString({ lineWidth: 0 });
 }
 
-// what ends a node of the path, and what is no character of one
+// characters to replace in a single node of the path, and in a whole path
 const inNode = /[^\p{L}\p{N}_%:@+-]+/gu;
 const inPath = /[^\p{L}\p{N}._%:@+-]+/gu;
 
-/** `host.metric value timestamp`: dots of a host's name are underscores, those of a metric's name stay. */
+/**
+ * `host.metric value timestamp`. Dots in the host's name become underscores; those in the metric's
+ * name stay.
+ */
 export const graphiteLine = (
 	host: string,
 	metric: string,
@@ -55,7 +61,7 @@ export interface ExposedValue {
 	value: number;
 }
 
-/** A page that Prometheus' text-file collector takes; values of one name stand together. */
+/** A page for Prometheus' text-file collector. It groups values by name. */
 export function expositionText(values: readonly ExposedValue[]): string {
 	const families = new Map<string, ExposedValue[]>();
 	for (const value of values) {

@@ -1,6 +1,8 @@
 import { diffArrays } from "diff";
 
-/** Texts with more changed lines are shown as replaced: finding what they share would take too long. */
+/**
+ * Texts with more changed lines are shown as replaced: finding what they share would take too long.
+ */
 const maxEdits = 1_000;
 
 /** Unchanged lines shown before the first change and after the last. */

@@ -5,15 +5,15 @@ import { durationText, figureText, timeText } from "./quantity.ts";
 import { type Column, table } from "./table.ts";
 import { type Screen, safeLine } from "./terminal.ts";
 
-/** The course of one metric of one host. */
+/** The values of one metric of one host. */
 export interface MetricSeries {
 	hostname: string;
 	metric: string;
-	/** In the order in which the agent stored them. */
+	/** In the order that the agent stored them. */
 	points: { timestamp: number; value: number }[];
 }
 
-/** Samples by host and metric, sorted by both. */
+/** Groups samples by host and metric, and sorts by both. */
 export function metricSeries(samples: readonly StoredSample[]): MetricSeries[] {
 	const found = new Map<string, MetricSeries>();
 	for (const { hostname, timestamp, metrics } of samples)
@@ -40,8 +40,9 @@ export const latestPoint = ({ points }: MetricSeries) =>
 const bars = [..."▁▂▃▄▅▆▇█"];
 
 /**
- * The course of a figure in one line, oldest first, lowest to highest of its own.
- * More values than columns are taken together by their mean; fewer than two tell nothing.
+ * A chart of values in one line, oldest first, scaled from their minimum to their maximum. If there
+ * are more values than columns, a column shows the mean of several values. Empty for fewer than two
+ * values.
  */
 export function sparkline(values: readonly number[], columns: number): string {
 	if (values.length < 2) return "";
@@ -54,7 +55,7 @@ export function sparkline(values: readonly number[], columns: number): string {
 	});
 	const lowest = means.reduce((a, b) => Math.min(a, b));
 	const highest = means.reduce((a, b) => Math.max(a, b));
-	// halves first: the whole span of doubles is no double
+	// halve first: the difference of two doubles may overflow
 	const span = highest / 2 - lowest / 2;
 	return means
 		.map((mean) => {
@@ -77,18 +78,21 @@ const columns: readonly Column[] = [
 	{ title: "VALUE", align: "right" },
 	{ title: "AGE", align: "right" },
 	{ title: "SAMPLES", align: "right" },
-	{ title: "COURSE" },
+	{ title: "TREND" },
 ];
 
 const sparkColumns = 20;
 
-const courseOf = ({ points }: MetricSeries) =>
+const trendOf = ({ points }: MetricSeries) =>
 	sparkline(
 		points.map(({ value }) => value),
 		sparkColumns,
 	);
 
-/** A line for each metric: its latest value, how old that is, its course. Of one agent alone its name is left out. */
+/**
+ * A row for each metric: latest value, its age, trend. If there is only one agent, its name is left
+ * out.
+ */
 export function metricTable(
 	agents: readonly Peeked[],
 	screen: Screen,
@@ -105,14 +109,14 @@ export function metricTable(
 				latest ? figureText(latest.value) : "",
 				latest ? durationText(nowSeconds - latest.timestamp) : "",
 				String(series.points.length),
-				{ text: courseOf(series), colour: "green" as const },
+				{ text: trendOf(series), colour: "green" as const },
 			];
 		}),
 	);
 	return table(isAlone ? columns.slice(1) : columns, rows, screen);
 }
 
-/** Every sample as lines for Graphite. */
+/** Samples as lines for Graphite. */
 export const samplesAsGraphite = (samples: readonly StoredSample[]) =>
 	samples
 		.flatMap(({ hostname, timestamp, metrics }) =>
@@ -122,7 +126,7 @@ export const samplesAsGraphite = (samples: readonly StoredSample[]) =>
 		)
 		.join("");
 
-/** The latest value of each metric, named as agents name them in `/metrics`. */
+/** The latest value of each metric, named as in the `/metrics` of agents. */
 export const metricsAsExposition = (agents: readonly Peeked[]) =>
 	expositionText(
 		agents.flatMap(({ host, data }) =>
@@ -144,8 +148,8 @@ export const metricsAsExposition = (agents: readonly Peeked[]) =>
 	);
 
 /**
- * Samples of one agent for a reader that takes them one after the other: lines
- * for people or Graphite, one JSON object a line, one YAML document each.
+ * Samples of one agent as a stream of records: lines for people or Graphite, one JSON object a
+ * line, or one YAML document each.
  */
 export function samplesText(
 	output: OutputFormat,

@@ -1,26 +1,26 @@
 import type { Writable } from "node:stream";
 
-/** How many agents are done, on a line of its own that vanishes at the end. */
+/** A progress bar: how many agents are done. It disappears at the end. */
 export interface Progress {
-	/** Call it when one more is done. */
+	/** Call it when another agent is done. */
 	advance(): void;
-	/** Takes the line away. Nothing is shown afterwards. */
+	/** Removes the bar for good. */
 	end(): void;
 }
 
 const width = 30;
-/** Who is fast needs no bar. */
-const patienceMilliseconds = 300;
-/** Fewer agents are no progress to watch. */
-const fewest = 5;
+/** Fast commands need no bar. */
+const delayMilliseconds = 300;
+/** A bar for fewer agents shows little. */
+const minAgents = 5;
 
-/** @param isTerminal whether somebody watches standard error */
+/** @param isTerminal whether the stream is a terminal; otherwise nothing is shown */
 export function createProgress(
 	stream: Writable,
 	total: number,
 	isTerminal: boolean,
 ): Progress {
-	if (!isTerminal || total < fewest)
+	if (!isTerminal || total < minAgents)
 		return { advance: () => {}, end: () => {} };
 	let done = 0;
 	let isShown = false;
@@ -30,7 +30,7 @@ export function createProgress(
 		const bar = "█".repeat(full) + "░".repeat(width - full);
 		stream.write(`\r\x1b[2K${bar} ${done}/${total}`);
 	};
-	const later = setTimeout(draw, patienceMilliseconds);
+	const later = setTimeout(draw, delayMilliseconds);
 	return {
 		advance() {
 			done++;

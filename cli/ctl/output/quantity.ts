@@ -1,4 +1,4 @@
-/** A time in its two largest units: `3d 4h`, `12m 3s`, `42s`. */
+/** A duration in its two largest units: `3d 4h`, `12m 3s`, `42s`. */
 export function durationText(seconds: number): string {
 	const whole = Math.max(0, Math.floor(seconds));
 	const parts: [number, string][] = [
@@ -18,7 +18,7 @@ export function durationText(seconds: number): string {
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-/** Bytes as people read them: `12.3 MiB`. */
+/** A number of bytes for people: `12.3 MiB`. */
 export function bytesText(bytes: number): string {
 	let size = bytes;
 	let unit = 0;
@@ -29,7 +29,7 @@ export function bytesText(bytes: number): string {
 	return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
 }
 
-/** A figure with as many digits as tell something. */
+/** A number for people: six significant digits, or all digits of an integer. */
 export function figureText(value: number): string {
 	if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
 	return String(Number(value.toPrecision(6)));

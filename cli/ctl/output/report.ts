@@ -4,7 +4,7 @@ import { jsonText, yamlText } from "./formats.ts";
 
 type Answered<T> = Extract<HostAnswer<T>, { ok: true }>;
 
-/** How the answers of hosts that have data are written, by format. */
+/** How to write answers with data, by format. */
 export type Writers<T> = Partial<
 	Record<
 		Exclude<OutputFormat, "json" | "yaml">,
@@ -12,7 +12,10 @@ export type Writers<T> = Partial<
 	>
 >;
 
-/** The answers in the format of the call: JSON and YAML hold the failures too, the others leave them to standard error. */
+/**
+ * The answers in one format. JSON and YAML include failures; with other formats, standard error has
+ * them.
+ */
 export function reportText<T>(
 	output: OutputFormat,
 	answers: readonly HostAnswer<T>[],
@@ -23,14 +26,14 @@ export function reportText<T>(
 	return writers[output]?.(answered(answers)) ?? "";
 }
 
-/** What a report needs of the command that is running. */
+/** What a report needs from the running command. */
 interface Reporting {
 	output: OutputFormat;
 	write(text: string): Promise<void>;
 	sayFailures(answers: readonly HostAnswer<unknown>[]): void;
 }
 
-/** Writes the answers and gives the exit status: 1 if a host has failed. */
+/** Writes the answers. Returns the exit status: 1 if a host failed, otherwise 0. */
 export async function report<T>(
 	call: Reporting,
 	answers: readonly HostAnswer<T>[],
@@ -40,7 +43,7 @@ export async function report<T>(
 	try {
 		if (text !== "") await call.write(text);
 	} catch (error) {
-		// head has seen enough; what became of the hosts is the same
+		// a reader such as head has stopped; the results of the hosts still count
 		if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
 	}
 	if (call.output !== "json" && call.output !== "yaml")

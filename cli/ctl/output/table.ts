@@ -11,30 +11,30 @@ export interface Column {
 	align?: "right";
 }
 
-/** A cell, from an agent as a rule: it is made safe here. */
+/** The text of a cell may come from an agent; table() escapes it. */
 export type Cell = string | { text: string; colour: Colour | undefined };
 
-/** What stands for a value that an agent does not have. */
+/** Shown for a value that an agent does not report. */
 export const dash = "–";
 
 const gap = "  ";
-/** No column gets narrower than this, for a narrow terminal. */
-const narrowest = 6;
+/** No column becomes narrower than this, however narrow the terminal is. */
+const minWidth = 6;
 
-/** Takes from the widest columns until all fit. */
+/** Makes the widest columns narrower until all fit. */
 function shrink(widths: number[], room: number): number[] {
 	const fit = [...widths];
 	let over = fit.reduce((sum, width) => sum + width, 0) - room;
 	while (over > 0) {
 		const widest = Math.max(...fit);
-		if (widest <= narrowest) break;
+		if (widest <= minWidth) break;
 		fit[fit.indexOf(widest)] = widest - 1;
 		over--;
 	}
 	return fit;
 }
 
-/** Rows under their titles, as wide as the terminal at most. Without rows it is empty. */
+/** Formats rows under column titles, no wider than the terminal. Empty if there are no rows. */
 export function table(
 	columns: readonly Column[],
 	rows: readonly (readonly Cell[])[],
@@ -50,7 +50,7 @@ export function table(
 	);
 	const wanted = columns.map(({ title }, at) =>
 		cells.reduce(
-			(most, row) => Math.max(most, displayWidth(row[at]?.text ?? "")),
+			(max, row) => Math.max(max, displayWidth(row[at]?.text ?? "")),
 			displayWidth(title),
 		),
 	);

@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import { styleText } from "node:util";
 import { eastAsianWidth } from "get-east-asian-width";
 
-/** What moves a cursor, colours, reorders or hides text, and what is no character at all. */
+/** Characters that control the terminal, reorder or hide text, or are invalid. */
 export const unsafe =
 	/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/gu;
 
@@ -13,35 +13,38 @@ function escaped(character: string): string {
 		: `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
-/** A text on one line: what an agent sent cannot do anything to a terminal. */
+/** A text on one line, with unsafe characters escaped, so that it cannot control the terminal. */
 export const safeLine = (text: string) => text.replace(unsafe, escaped);
 
-/** The same for several lines: line ends and tabs stay, a carriage return before a line end goes. */
+/**
+ * The same for several lines: keeps line ends and tabs, removes a carriage return before a line
+ * end.
+ */
 export const safeLines = (text: string) =>
 	text
 		.replaceAll("\r\n", "\n")
 		.replace(unsafe, (c) => (c === "\n" || c === "\t" ? c : escaped(c)));
 
-/** What a program printed, its last line ended. */
+/** The output of a program, escaped and with a line end after the last line. */
 export const endedLines = (text: string) => {
 	const safe = safeLines(text);
 	return safe === "" || safe.endsWith("\n") ? safe : `${safe}\n`;
 };
 
-/** Marks that are drawn onto the character before them, and joiners. */
+/** Joiners, and marks that combine with the character before them. */
 const zeroWidth = /[\p{M}\u200b-\u200d]/u;
 
 const columnsOf = (character: string) =>
 	zeroWidth.test(character) ? 0 : eastAsianWidth(character.codePointAt(0) ?? 0);
 
-/** How many columns of a terminal a text on one line takes. */
+/** Number of terminal columns that a text on one line takes. */
 export function displayWidth(text: string): number {
 	let width = 0;
 	for (const character of text) width += columnsOf(character);
 	return width;
 }
 
-/** A text of at most so many columns; what is cut off is an ellipsis. */
+/** Cuts a text to this number of columns and marks the cut with an ellipsis. */
 export function fitted(text: string, columns: number): string {
 	if (displayWidth(text) <= columns) return text;
 	let kept = "";
@@ -63,29 +66,32 @@ export type Colour =
 	| "cyan"
 	| "magenta";
 
-/** Colours a text, or leaves it. */
+/** Colours a text, or returns it unchanged. */
 export type Paint = (text: string, colour: Colour | undefined) => string;
 
-/** @param isColoured whether it is a terminal that wants colour */
+/** @param isColoured whether the output is a terminal with colours */
 export function createPaint(isColoured: boolean): Paint {
 	return (text, colour) =>
 		isColoured && colour && text !== ""
-			? // the caller has looked at the stream, which need not be standard output
+			? // the caller has checked the stream, which may not be standard output
 				styleText(colour, text, { validateStream: false })
 			: text;
 }
 
-/** What a text for people is laid out for. */
+/** How to lay out a text for people. */
 export interface Screen {
-	/** Width in characters; undefined where it is no terminal, and nothing is cut. */
+	/** Width in characters; undefined if the output is no terminal: then nothing is cut. */
 	columns: number | undefined;
 	paint: Paint;
 }
 
-/** A stream that may be a terminal. */
+/** A stream, possibly of a terminal. */
 type MaybeTerminal = Writable & { isTTY?: boolean; columns?: number };
 
-/** NO_COLOR counts when it is not empty (no-color.org), and a dumb terminal has no colours. */
+/**
+ * Width and colours of a stream. Uses no colours if NO_COLOR is not empty (no-color.org) or TERM is
+ * `dumb`.
+ */
 export function screenOf(
 	stream: Writable,
 	environment: NodeJS.ProcessEnv,
@@ -94,7 +100,7 @@ export function screenOf(
 	const colour =
 		Boolean(isTTY) && !environment.NO_COLOR && environment.TERM !== "dumb";
 	return {
-		// a terminal that does not know its width says 0
+		// 0 means that the terminal does not know its width
 		columns: isTTY ? columns || 80 : undefined,
 		paint: createPaint(colour),
 	};

@@ -1,13 +1,13 @@
 import { problemType } from "../../../src/client/index.ts";
 
-/** Why a host has no data. */
+/** Why there is no data from a host. */
 export interface Failure {
 	/**
-	 * - `unreachable`: no answer, of the agent or of a bastion
-	 * - `untrusted`: its certificate could not be verified
-	 * - `unsupported`: the agent does not know the operation (404), as an original one
-	 * - `refused`: the agent answered that it will not
-	 * - `failed`: it tried, or its answer makes no sense
+	 * - `unreachable`: no answer from the agent or from a bastion
+	 * - `untrusted`: the certificate could not be verified
+	 * - `unsupported`: the agent does not have the operation (404), as in v1
+	 * - `refused`: the agent refused the request
+	 * - `failed`: the agent failed, or its answer is invalid
 	 */
 	reason: "unreachable" | "untrusted" | "unsupported" | "refused" | "failed";
 	/** The HTTP status, if there was an answer. */
@@ -16,12 +16,12 @@ export interface Failure {
 	message: string;
 }
 
-/** What became of one host; `--output json` is an array of these. */
+/** The result for one host; `--output json` writes an array of these. */
 export type HostAnswer<T> =
 	| { host: string; ok: true; data: T }
 	| { host: string; ok: false; error: Failure };
 
-/** Thrown by the work on one host, so that the others go on. */
+/** The work on one host throws it; the work on other hosts goes on. */
 export class HostFailure extends Error {
 	override name = "HostFailure";
 	readonly failure: Failure;
@@ -32,15 +32,15 @@ export class HostFailure extends Error {
 	}
 }
 
-/** Those that have data. */
+/** The answers that have data. */
 export const answered = <T>(answers: readonly HostAnswer<T>[]) =>
 	answers.filter((answer) => answer.ok);
 
-/** 0 if every host did what it was asked, 1 if one did not. */
+/** Exit status: 0 if all hosts succeeded, otherwise 1. */
 export const exitStatus = (answers: readonly HostAnswer<unknown>[]) =>
 	answers.every(({ ok }) => ok) ? 0 : 1;
 
-/** What an answer of an agent is, in the words of openapi-fetch. */
+/** An answer of an agent, as openapi-fetch returns it. */
 export interface Answered<T> {
 	data?: T | undefined;
 	error?: unknown;
@@ -50,12 +50,12 @@ export interface Answered<T> {
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
 	typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Whether a body is a problem: agents that are too old for types have their titles only. */
+/** Whether a body is a problem; problems of older agents have a title but no type. */
 export const isProblem = (body: unknown): boolean =>
 	problemType(body) !== undefined ||
 	(isRecord(body) && body.title !== undefined);
 
-/** Whether a refusal says that the agent does not know the operation: of the original it has no type. */
+/** Whether a refusal means that the agent does not have the operation; v1 sends no type. */
 export const isUnsupported = (refused: { status: number; type?: unknown }) =>
 	refused.status === 404 &&
 	(refused.type === undefined ||
@@ -64,7 +64,7 @@ export const isUnsupported = (refused: { status: number; type?: unknown }) =>
 const isPlainText = ({ headers }: Response) =>
 	/^text\/plain\b/i.test(headers.get("content-type") ?? "");
 
-/** The reason in the body of a refusal: of a problem, a relay's check result, or a plain text. */
+/** The reason in the body of a refusal: a problem, a relay's check result or a plain text. */
 export function reasonIn(body: unknown): string {
 	if (typeof body === "string") return body.trim().slice(0, 500);
 	if (!isRecord(body)) return "";
@@ -75,8 +75,8 @@ export function reasonIn(body: unknown): string {
 }
 
 /**
- * Why an agent did not do it.
- * @param operation as people know it: `/metric/peek`
+ * Explains an answer that is an error.
+ * @param operation path for the message: `/metric/peek`
  */
 export function refusal(
 	response: Response,
@@ -86,23 +86,23 @@ export function refusal(
 	const { status } = response;
 	const reason = reasonIn(body);
 	const type = problemType(body);
-	// the client puts about:blank for an empty body
+	// the client replaces an empty body by a problem with this type
 	const { type: named } = isRecord(body) ? body : { type: "about:blank" };
 	if (status === 404 && named === "about:blank")
 		return new HostFailure({
 			reason: "unsupported",
 			status,
-			message: `it has no ${operation} (404), as agents of the original, or is no agent`,
+			message: `it has no ${operation} (404): it is v1 (Go), or no agent`,
 		});
-	// no agent has another refusal without a problem
+	// agents send no other refusal as plain text
 	if (status === 403 && typeof body === "string" && isPlainText(response))
 		return new HostFailure({
 			reason: "refused",
 			status,
 			message:
-				"Access Denied (403): its allowed-hosts does not name this machine, or the bastion in front of it",
+				"Access Denied (403): its allowed-hosts does not include this machine, or the bastion in front of it",
 		});
-	// a relay that could not reach the next hop answers as a check does
+	// a relay that cannot reach the next hop answers with a check result
 	const isRelay =
 		(status === 500 || status === 504) &&
 		isRecord(body) &&
@@ -121,17 +121,18 @@ export function refusal(
 	});
 }
 
-/** An answer that is JSON, and still nothing that an agent answers. */
+/** The failure for an answer that is JSON but does not fit the contract. */
 export const senseless = (status: number, detail = "") =>
 	new HostFailure({
 		reason: "failed",
 		status,
-		message: `its answer is not what an agent answers${detail && ` (${detail})`}`,
+		message: `its answer does not fit the contract${detail && ` (${detail})`}`,
 	});
 
 /**
  * The data of an answer.
- * @throws HostFailure
+ * @param operation path for messages
+ * @throws HostFailure if there is none
  */
 export async function dataOf<T>(
 	asked: Promise<Answered<T>>,

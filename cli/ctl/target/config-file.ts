@@ -13,22 +13,22 @@ import {
 	trustSettings,
 } from "../flags.ts";
 
-/** Settings of a context, as if its flags had been given. */
+/** Settings of a context, as flags. */
 export type Context = Flags;
 
-/** What `ctl.yaml` says. */
+/** The contents of `ctl.yaml`. */
 export interface ConfigFile {
 	file: string;
-	/** Whether it is there. */
+	/** Whether the file exists. */
 	exists: boolean;
-	/** The name under `current-context`; empty without one. */
+	/** Value of `current-context`; empty if not set. */
 	current: string;
 	contexts: ReadonlyMap<string, Context>;
 }
 
 const { host, ...others } = targetSettings;
 
-/** Keys of a context and their settings; `hosts` is the flag `--host`, which is given once for each. */
+/** Keys of a context and their settings. The key `hosts` stands for the flag `--host`. */
 const keys: SettingTable = {
 	hosts: host,
 	...others,
@@ -36,7 +36,7 @@ const keys: SettingTable = {
 	...outputSettings(outputFormats),
 };
 
-/** Their values are paths, relative to the configuration file. */
+/** Keys whose values are paths, relative to the configuration file. */
 const paths = new Set([
 	"hosts-file",
 	"endpoint-ca-file",
@@ -46,14 +46,14 @@ const paths = new Set([
 	"private-key",
 ]);
 
-/** Where the file is if no flag and no variable says so. */
+/** Path of the file unless a flag or a variable names it. */
 export function defaultConfigFile(environment: NodeJS.ProcessEnv): string {
 	const { XDG_CONFIG_HOME, HOME = "/" } = environment;
 	return join(XDG_CONFIG_HOME || join(HOME, ".config"), "happo", "ctl.yaml");
 }
 
 /**
- * Reads the text of a configuration file.
+ * Parses a configuration file.
  * @throws UsageError that names the file, the line, the key and the value
  */
 export function parseConfigFile(
@@ -123,8 +123,8 @@ function placed(path: string, file: string, home: string) {
 }
 
 /**
- * Reads the configuration file. One that nobody asked for need not be there.
- * @param flag what --config says; empty if it was not given
+ * Reads the configuration file. It may be missing unless a flag or a variable names it.
+ * @param flag value of --config; empty if it was not given
  * @throws UsageError
  */
 export async function loadConfigFile(
@@ -147,8 +147,8 @@ export async function loadConfigFile(
 }
 
 /**
- * The context that is in force: of the flag, the variable, or the file.
- * @throws UsageError if there is none of that name
+ * The context that applies: that of the flag, otherwise of the variable, otherwise of the file.
+ * @throws UsageError if there is no context of that name
  */
 export function chosenContext(
 	config: ConfigFile,
@@ -162,7 +162,7 @@ export function chosenContext(
 	return { name, context };
 }
 
-/** Why a name is no context. */
+/** The message for an unknown context. */
 export function noContext(
 	{ file, contexts }: ConfigFile,
 	name: string,
@@ -177,7 +177,10 @@ export function noContext(
 const targets = ["host", "hosts-file", "group"];
 const trusts = Object.keys(trustSettings);
 
-/** Flags over a context: who names agents or a trust on the command line means nothing of it that the context does. */
+/**
+ * Adds flags to a context. If flags name agents, the context's agents are dropped; if flags say how
+ * to verify certificates, so is the context's trust.
+ */
 export function overContext(
 	context: Context,
 	flags: Flags,

@@ -21,14 +21,14 @@ import {
 import type { Target } from "./targets.ts";
 import { peerOf } from "./trust.ts";
 
-/** How every agent is reached. */
+/** How to reach agents. */
 export interface ConnectionOptions {
 	trust: (target: Target) => Trust;
 	timeoutMilliseconds: number;
 	apiKey: string;
 }
 
-/** What the client calls its options, in the words of the command line. */
+/** Flags for the client's options. */
 const trustFlags: Readonly<Record<string, string>> = {
 	"trust: ca": "--ca-file",
 	"trust: certificate": "--certificate",
@@ -36,8 +36,8 @@ const trustFlags: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes something of certificates and keys.
- * @throws UsageError for those that cannot be used
+ * Calls a function that uses certificates and keys, and names the flag if one is invalid.
+ * @throws UsageError for invalid certificates and keys
  */
 function usable<T>(make: () => T): T {
 	try {
@@ -50,8 +50,8 @@ function usable<T>(make: () => T): T {
 }
 
 /**
- * A client for one agent; close it.
- * @throws UsageError for certificates and keys that cannot be used
+ * Creates a client for one agent; the caller closes it.
+ * @throws UsageError for invalid certificates and keys
  */
 export const connectTo = (
 	target: Target,
@@ -106,40 +106,40 @@ export function exchanges(
 	};
 }
 
-/** The code of what was behind it: Node's, OpenSSL's or `FINGERPRINT`. */
+/** The code of the cause: Node's, OpenSSL's or `FINGERPRINT`. */
 const codeOf = ({ cause }: AgentUnreachable) =>
 	(cause as NodeJS.ErrnoException | undefined)?.code ?? "";
 
-// what OpenSSL and Node call a certificate they do not believe. Not the alerts of
-// the other end (ERR_SSL_...): it is ours then that is not believed
+// codes of OpenSSL and Node for a certificate that fails verification, but not the alerts of the
+// other end (ERR_SSL_...): with those, the other end rejects our certificate
 const untrustedCode =
 	/^(?!ERR_SSL_).*(CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME)|^FINGERPRINT$/;
 
-/** The reason of an unbelievable certificate, its fingerprint, and what to do: one line. */
+/** Why a certificate is not trusted, its fingerprint and what to do, in one line. */
 async function untrusted(
 	message: string,
 	code: string,
 	target: Target,
 	timeoutMilliseconds: number,
 ): Promise<Failure> {
-	// one that was given and is not theirs: nobody is told to give another
+	// do not suggest replacing a pin that failed
 	if (code === "FINGERPRINT") return { reason: "untrusted", message };
 	const peer = peerOf(target);
 	const seen = await seenFingerprint(peer, timeoutMilliseconds);
 	const advice = seen
-		? `; if SHA-256 ${seen} is known to be its fingerprint, give it with --fingerprint, otherwise its CA with --ca-file`
+		? `; if you know that SHA-256 ${seen} is its fingerprint, use --fingerprint; otherwise give its CA with --ca-file`
 		: "; see --ca-file and --fingerprint";
 	return { reason: "untrusted", message: `${message}${advice}` };
 }
 
-/** What an error of the work on one host tells about it; undefined if it is none of these. */
+/** Turns an error of the work on one host into a failure; undefined for unexpected errors. */
 export async function failureOf(
 	error: unknown,
 	target: Target,
 	timeoutMilliseconds: number,
 ): Promise<Failure | undefined> {
 	if (error instanceof HostFailure) return error.failure;
-	// the host stands in front of every message as it is
+	// the name of the host is printed before every message anyway
 	const own = (message: string) =>
 		message.startsWith(`${target.name}: `)
 			? message.slice(target.name.length + 2)
@@ -155,7 +155,8 @@ export async function failureOf(
 	if (error instanceof AgentUnreachable) {
 		const message = own(error.message);
 		const code = codeOf(error);
-		// what a bastion says of the next hop has no code: its certificate is the bastion's business
+		// errors that a bastion reports about the next hop have no code: only the bastion can trust
+		// that hop's certificate
 		return untrustedCode.test(code)
 			? untrusted(message, code, target, timeoutMilliseconds)
 			: { reason: "unreachable", message };
@@ -164,8 +165,8 @@ export async function failureOf(
 }
 
 /**
- * The SHA-256 of the certificate that somebody shows who is not believed. Shakes
- * hands and hangs up; undefined if that is not possible.
+ * The SHA-256 fingerprint of a certificate that is not trusted. Makes a TLS handshake and closes
+ * the connection; undefined if that fails.
  */
 export function seenFingerprint(
 	{ host, port }: Hop,
@@ -175,7 +176,7 @@ export function seenFingerprint(
 		const socket = connect({
 			host,
 			port,
-			// shown to a person, who decides; nothing is sent
+			// the user sees the fingerprint and decides; no request is sent
 			rejectUnauthorized: false,
 			...(isIP(host) === 0 && { servername: host }),
 		});

@@ -8,14 +8,17 @@ import { UsageError } from "../../program/arguments.ts";
 import { readFlagFile } from "../input-file.ts";
 import type { ListHosts } from "./targets.ts";
 
-/** Asks a management server for the hosts of a group. Every failure is a UsageError: without hosts there is nothing to do. */
+/**
+ * Creates a function that asks a management server for the hosts of a group. Its failures are
+ * UsageErrors: without hosts there is nothing to do.
+ */
 export function createListHosts(
 	createClient: typeof createManagementClient,
 	options: {
 		endpoint: string;
 		caFile: string;
 		timeoutMilliseconds: number;
-		/** `https_proxy` and its like. */
+		/** For `https_proxy`, `http_proxy` and `no_proxy`. */
 		environment: NodeJS.ProcessEnv;
 	},
 ): ListHosts {
@@ -23,7 +26,9 @@ export function createListHosts(
 	const place = `--endpoint ${withoutPassword(endpoint)}`;
 	return async (group) => {
 		if (endpoint === "")
-			throw new UsageError("--group: needs the management server, --endpoint");
+			throw new UsageError(
+				"--group: requires --endpoint, the management server",
+			);
 		const ca = await readFlagFile("endpoint-ca-file", caFile);
 		let client: ReturnType<typeof createClient>;
 		try {

@@ -6,9 +6,9 @@ import { UsageError } from "../../program/arguments.ts";
 import type { targetSettings } from "../flags.ts";
 import { readFlagFile } from "../input-file.ts";
 
-/** An agent, and the way to it. */
+/** An agent and the bastions in front of it. */
 export interface Target {
-	/** As it is shown: `web01:6777`. */
+	/** Name for people: `web01:6777`. */
 	name: string;
 	agent: Hop;
 	/** Bastions, nearest first. */
@@ -28,7 +28,7 @@ export interface ListedHost {
 export type ListHosts = (group: string) => Promise<readonly ListedHost[]>;
 
 /**
- * The hosts of a hosts file: one a line, blank lines and comments do not count.
+ * Parses a hosts file: one host a line, blank lines and comments are ignored.
  * @throws UsageError that names the line
  */
 function parseHostsFile(content: string, file: string): Hop[] {
@@ -52,7 +52,10 @@ async function readHostsFile(file: string, stdin: Readable): Promise<Hop[]> {
 const hops = (texts: readonly string[]) =>
 	texts.flatMap((text) => parseHop(text) ?? []);
 
-/** What one listed host means; its bastions are its own unless --via names others. */
+/**
+ * The target for a listed host, through the bastions of --via or else through its own; undefined if
+ * the host is invalid.
+ */
 function listedTarget(
 	{ ip, port, proxies }: ListedHost,
 	via: readonly Hop[],
@@ -65,8 +68,8 @@ function listedTarget(
 }
 
 /**
- * The agents that are meant, each once; this machine's if none is named.
- * @throws UsageError for files and hosts that cannot be used
+ * The agents of a command, without duplicates; the agent on this machine if none is named.
+ * @throws UsageError for invalid hosts, unreadable files and empty groups
  */
 export async function findTargets(
 	settings: TargetSettings,
@@ -106,5 +109,5 @@ export async function findTargets(
 
 const noTargets = (settings: TargetSettings) =>
 	settings.group !== ""
-		? `--group ${settings.group}: the management server lists no host for it`
-		: `--hosts-file ${settings["hosts-file"]}: names no host`;
+		? `--group ${settings.group}: the management server lists no hosts for it`
+		: `--hosts-file ${settings["hosts-file"]}: contains no hosts`;

@@ -12,7 +12,7 @@ const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 
-/** The other end of the connection: the first bastion, or the agent. */
+/** The other end of the connection: the first bastion, otherwise the agent. */
 export const peerOf = ({ agent, via }: Target) => via[0] ?? agent;
 
 const isThisMachine = (host: string) =>
@@ -20,7 +20,8 @@ const isThisMachine = (host: string) =>
 	loopback.check(host, host.includes(":") ? "ipv6" : "ipv4");
 
 /**
- * Whom to believe at the other end, by target.
+ * Reads certificates and keys. Returns a function that says how to verify the other end for a
+ * target.
  * @throws UsageError
  */
 export async function loadTrust(
@@ -32,12 +33,10 @@ export async function loadTrust(
 	const certificate = await readFlagFile("certificate", settings.certificate);
 	const key = await readFlagFile("private-key", settings["private-key"]);
 	if ((certificate === undefined) !== (key === undefined))
-		throw new UsageError(
-			"--certificate and --private-key: only one of the two is given",
-		);
+		throw new UsageError("--certificate and --private-key: give both or none");
 	if (insecure && (ca || fingerprint !== ""))
 		throw new UsageError(
-			"--insecure: verifies nothing, --ca-file and --fingerprint would not count",
+			"--insecure: cannot be used with --ca-file or --fingerprint",
 		);
 	if (insecure && certificate)
 		throw new UsageError("--insecure: cannot be used with --certificate");

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { everyHost } from "../../../../cli/ctl/agent-command.ts";
 
-test("as many hosts at once as allowed, answers in their order", async () => {
+test("at most `parallel` hosts are asked at once; answers are in the order of the hosts", async () => {
 	let now = 0;
 	let most = 0;
 	let advanced = 0;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { commandLine } from "../../../../../cli/ctl/commands/command-line.ts";
 import { splitWords } from "../../../../../src/commands/words.ts";
 
-test("several words stay the words they are, one is a line", () => {
+test("several words stay separate words, a single word is an option line", () => {
 	const words = ["-w", "5,4,3", "a b", "", "it's", "$x", "*", "-"];
 	const { command, option } = commandLine(["check_x", ...words]);
 	assert.equal(command, "check_x");

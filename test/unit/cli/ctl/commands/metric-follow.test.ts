@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { parseCollectedPage } from "../../../../../cli/ctl/commands/metric-follow.ts";
 import { expose } from "../../../../../src/protocol/exposition.ts";
 
-test("what an agent exposes is read as it was meant", () => {
+test("labels and values of /metrics are read correctly", () => {
 	const labels = { host: 'we"b\\1', metric: "a b\n,c" };
 	const text = expose(
 		[

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { monitorStatus } from "../../../../../cli/ctl/commands/monitor.ts";
 
-test("the worst state of many, the plugin's own of one", () => {
+test("several hosts give the worst state, one host the plugin's exit status", () => {
 	const ran = (return_value: number) => ({
 		host: "h",
 		ok: true as const,

@@ -25,7 +25,7 @@ const pass = (more: Partial<Pass> = {}): Pass => ({
 	...more,
 });
 
-/** An agent without any problem, but for what is given. */
+/** The status of an agent without problems, except for these fields. */
 function statusWith(
 	collection: Partial<Collection> = {},
 	more: Partial<Status> = {},
@@ -55,11 +55,11 @@ function statusWith(
 
 const problemsOf = (status: Status) => statusProblems(status, asked);
 
-test("an agent that is well has no problem", () => {
+test("a healthy agent has no problems", () => {
 	assert.deepEqual(problemsOf(statusWith()), []);
 });
 
-test("ages are by the agent's clock, and a clock that is off is the one problem", () => {
+test("ages use the agent's clock; a wrong clock is the only problem", () => {
 	for (const [ahead, text] of [
 		[hour, "clock: 1h ahead of this machine's"],
 		[-hour, "clock: 1h behind this machine's"],
@@ -78,7 +78,7 @@ test("ages are by the agent's clock, and a clock that is off is the one problem"
 		assert.equal(passAge(status, asked), 20);
 		assert.equal(bufferAge(status, asked), 60);
 	}
-	// half a minute, and what the answer's way explains, is no problem
+	// half a minute plus the time of the answer's transfer is no problem
 	assert.deepEqual(problemsOf(statusWith({}, { now: now + 30 })), []);
 	assert.deepEqual(problemsOf(statusWith({}, { now: now - 30 })), []);
 	const slow = { before: now - 100, after: now };
@@ -94,9 +94,9 @@ test("ages are by the agent's clock, and a clock that is off is the one problem"
 	assert.equal(problemsOf(statusWith({}, { now: now - 32 })).length, 1);
 });
 
-test("a standing collection is seen whatever the clock shows", () => {
+test("a stalled collection is reported whatever the clock shows", () => {
 	const late = "collection: no pass for more than 5m";
-	// the clock went back by an hour, the pass looks fresh by it
+	// the clock was set back by an hour, so the pass seems to be recent
 	const standing = statusWith({
 		last_pass: pass({ started_at: now - 5, age_seconds: 302 }),
 	});
@@ -118,7 +118,7 @@ test("a standing collection is seen whatever the clock shows", () => {
 	);
 });
 
-test("what is late goes by the agent's interval", () => {
+test("whether a pass is late depends on the agent's interval", () => {
 	const at = (interval_seconds: number, age_seconds: number) =>
 		problemsOf(
 			statusWith({ interval_seconds, last_pass: pass({ age_seconds }) }),
@@ -129,7 +129,7 @@ test("what is late goes by the agent's interval", () => {
 	assert.deepEqual(at(1, 302), ["collection: no pass for more than 5m"]);
 });
 
-test("a configuration that is missing, broken or odd, and plugins that are missing", () => {
+test("a missing, invalid or odd configuration and missing plugins are problems", () => {
 	const file = "/etc/happo/metrics.yaml";
 	assert.deepEqual(
 		problemsOf(statusWith({ config_error: `${file}: does not exist` })),

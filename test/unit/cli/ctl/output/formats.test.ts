@@ -10,7 +10,7 @@ import {
 
 const evil = "a\x1b[2J\r\n\u009b1m\u202ex\ud800\u2028\tz";
 
-test("JSON and YAML say the same, without a raw control character", () => {
+test("JSON and YAML have the same data and no raw control characters", () => {
 	const value = [
 		{ host: evil, "k\u009be\ny": [1, null, true, "", "yes", " x "] },
 	];
@@ -25,7 +25,7 @@ test("JSON and YAML say the same, without a raw control character", () => {
 	);
 });
 
-test("Graphite's paths have no blanks and no foreign dots", () => {
+test("paths of Graphite have no spaces and no dots from host names", () => {
 	assert.equal(
 		graphiteLine("web01.example.net", "disk /var used%\n", 1.5, 7),
 		"web01_example_net.disk_var_used%_ 1.5 7\n",

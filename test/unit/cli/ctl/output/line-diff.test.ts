@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lineDiff } from "../../../../../cli/ctl/output/line-diff.ts";
 
-test("a diff says what went and came, with a little around it", () => {
+test("a diff shows removed and added lines with a little context", () => {
 	assert.deepEqual(lineDiff("a\nb\n", "a\nb\n"), []);
 	assert.deepEqual(lineDiff("a\nb\nc\n", "a\nx\nc\n"), [
 		" a",
@@ -19,7 +19,7 @@ test("a diff says what went and came, with a little around it", () => {
 	assert.equal(lineDiff(long("a"), long("b")).length, 10_000);
 });
 
-test("a diff can always be undone", () => {
+test("a diff has consecutive lines of both texts", () => {
 	for (let round = 0; round < 200; round++) {
 		const text = () =>
 			Array.from(
@@ -28,7 +28,6 @@ test("a diff can always be undone", () => {
 			).join("");
 		const [before, after] = [text(), text()];
 		const lines = lineDiff(before, after);
-		// with all lines in it: what stands around is at most three lines each side
 		const inside = lines.filter((line) => line !== "");
 		const went = inside.filter((line) => !line.startsWith("+"));
 		const came = inside.filter((line) => !line.startsWith("-"));

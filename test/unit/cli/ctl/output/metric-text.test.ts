@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sparkline } from "../../../../../cli/ctl/output/metric-text.ts";
 
-test("a sparkline goes from the lowest to the highest", () => {
+test("a sparkline is scaled from minimum to maximum", () => {
 	assert.equal(sparkline([1], 10), "");
 	assert.equal(sparkline([0, 1, 2, 3, 4, 5, 6, 7], 10), "▁▂▃▄▅▆▇█");
 	assert.equal(sparkline([5, 5, 5], 10), "▁▁▁");

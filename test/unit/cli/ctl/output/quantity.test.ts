@@ -6,7 +6,7 @@ import {
 	figureText,
 } from "../../../../../cli/ctl/output/quantity.ts";
 
-test("quantities as people read them", () => {
+test("quantities are written for people", () => {
 	assert.deepEqual([0, 59.9, 61, 3600, 90_061, -5].map(durationText), [
 		"0s",
 		"59s",

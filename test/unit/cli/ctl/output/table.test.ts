@@ -8,7 +8,7 @@ import {
 
 const plain = createPaint(false);
 
-test("a table fits, the widest column gives way", () => {
+test("a table fits the width; the widest column shrinks", () => {
 	const columns = [
 		{ title: "HOST" },
 		{ title: "N", align: "right" as const },

@@ -9,7 +9,7 @@ import {
 
 const evil = "a\x1b[2J\r\n\u009b1m\u202ex\ud800\u2028\tz";
 
-test("control characters are shown, not sent", () => {
+test("control characters are escaped", () => {
 	assert.equal(
 		safeLine(evil),
 		"a\\x1b[2J\\x0d\\x0a\\x9b1m\\u202ex\\ud800\\u2028\\x09z",
@@ -18,7 +18,7 @@ test("control characters are shown, not sent", () => {
 	assert.equal(safeLine("Größe 日本 ✓"), "Größe 日本 ✓");
 });
 
-test("widths count columns: wide characters two, marks none", () => {
+test("the width is in columns: two for a wide character, none for a mark", () => {
 	assert.equal(displayWidth("日本"), 4);
 	assert.equal(displayWidth("✅ ok ✓"), 7);
 	assert.equal(displayWidth("e\u0301"), 1);

@@ -9,11 +9,10 @@ const said = (status: number, body: unknown, type = "application/json") => {
 	return [reason, message];
 };
 
-test("what a refusal means is its status and type, not its words", () => {
-	const unknown =
-		"it has no /metric/peek (404), as agents of the original, or is no agent";
+test("the meaning of a refusal depends on its status and type, not on its words", () => {
+	const unknown = "it has no /metric/peek (404): it is v1 (Go), or no agent";
 	const denied =
-		"Access Denied (403): its allowed-hosts does not name this machine, or the bastion in front of it";
+		"Access Denied (403): its allowed-hosts does not include this machine, or the bastion in front of it";
 	const problem = (code: string) => ({
 		...{ type: `urn:happo:problem:${code}`, title: "x", detail: "why" },
 	});

@@ -5,7 +5,7 @@ import {
 	parseConfigFile,
 } from "../../../../../cli/ctl/target/config-file.ts";
 
-test("a context: paths are relative to its file, flags drop what they replace", () => {
+test("paths in a context are relative to its file; flags drop what they replace", () => {
 	const { current, contexts } = parseConfigFile(
 		"current-context: a\ncontexts:\n  a:\n    hosts: [web01, web02]\n    via: [b1]\n    ca-file: ca.pem\n    api-key-file: ~/key\n    insecure: no\n    timeout-seconds: 5\n  b:\n",
 		"/etc/happo/ctl.yaml",

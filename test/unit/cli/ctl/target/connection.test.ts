@@ -11,12 +11,12 @@ import {
 
 const target = {
 	name: "certificates:6777",
-	// refuses at once: there is no certificate to be seen
+	// nothing listens here, so there is no certificate to see
 	agent: { host: "127.0.0.1", port: 1 },
 	via: [],
 };
 
-/** What is told of a host for an error with a code. */
+/** The failure of a host for an error with this code. */
 const failure = (message: string, code?: string) =>
 	failureOf(
 		new AgentUnreachable(`certificates:6777: ${message}`, {
@@ -26,7 +26,7 @@ const failure = (message: string, code?: string) =>
 		1000,
 	);
 
-test("a certificate that is not believed comes with advice", async () => {
+test("an untrusted certificate comes with advice", async () => {
 	for (const code of [
 		"DEPTH_ZERO_SELF_SIGNED_CERT",
 		"UNABLE_TO_VERIFY_LEAF_SIGNATURE",
@@ -43,13 +43,13 @@ test("a certificate that is not believed comes with advice", async () => {
 	});
 });
 
-test("the word certificate alone is no reason for advice", async () => {
+test("there is no advice for other errors that mention a certificate", async () => {
 	for (const [message, code] of [
-		// the name of the host has it
+		// only the name of the host contains the word
 		["connection refused", "ECONNREFUSED"],
-		// a bastion speaks of the next hop
+		// a bastion reports its next hop's certificate
 		["db01:6777: certificate is self-signed and not trusted", undefined],
-		// the agent does not believe us
+		// the agent rejects our certificate
 		[
 			"TLS: tlsv13 alert certificate required",
 			"ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
@@ -61,7 +61,7 @@ test("the word certificate alone is no reason for advice", async () => {
 		});
 });
 
-test("an answer that is not of the contract is a failure of the host, an error of ours is none", async () => {
+test("an answer that does not fit the contract is a failure of the host; our own errors are not", async () => {
 	assert.deepEqual(
 		await failureOf(
 			new UnexpectedAnswer("certificates:6777", 200, "app_version: missing"),
@@ -71,13 +71,13 @@ test("an answer that is not of the contract is a failure of the host, an error o
 		{
 			reason: "failed",
 			status: 200,
-			message: "its answer is not what an agent answers (app_version: missing)",
+			message: "its answer does not fit the contract (app_version: missing)",
 		},
 	);
 	assert.equal(await failureOf(new TypeError("ours"), target, 1000), undefined);
 });
 
-test("options are known by their names, whatever is said of them", () => {
+test("errors in options name the flag", () => {
 	const settings = { timeoutMilliseconds: 1000, apiKey: "" };
 	for (const [trust, message] of [
 		[{ ca: "x" }, "--ca-file: no certificate (PEM)"],

@@ -9,7 +9,7 @@ import { resolveSettings } from "../../../../../src/setting-table.ts";
 const settings = (flags: Record<string, string[]>) =>
 	resolveSettings(targetSettings, flags, {});
 
-test("targets: named once, this machine by default, a group with its bastions", async () => {
+test("targets have no duplicates; default is this machine; hosts of a group have bastions", async () => {
 	const find = async (
 		flags: Record<string, string[]>,
 		hosts: { ip: string; port: number; proxies: string[] }[] = [],
@@ -34,7 +34,7 @@ test("targets: named once, this machine by default, a group with its bastions", 
 	assert.deepEqual(await find({ group: ["G"], via: ["b"] }, listed.slice(1)), [
 		["[2001:db8::1]:1", "b"],
 	]);
-	await assert.rejects(find({ group: ["G"] }), /lists no host for it/);
+	await assert.rejects(find({ group: ["G"] }), /lists no hosts for it/);
 	await assert.rejects(
 		find({ group: ["G"] }, [{ ip: "a b", port: 1, proxies: [] }]),
 		UsageError,
