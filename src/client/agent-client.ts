@@ -9,29 +9,29 @@ import { type DrainOptions, drainMetrics, type MetricBatch } from "./drain.ts";
 import { createManagementFetch } from "./management-client.ts";
 import type { AgentOptions } from "./options.ts";
 
-/** The operations of an agent. `/proxy` is what the option `via` is for. */
+/** The operations of an agent. Instead of `/proxy`, use the option `via`. */
 export type AgentPaths = Omit<ServedPaths, "/proxy">;
 
-/** The operations of one agent, with the types of its contract. */
+/** A client for one agent, with the types of the contract. */
 export interface AgentClient extends Client<AgentPaths> {
 	/**
-	 * Takes the metrics, batch after batch until nothing is left. A batch is
-	 * acknowledged, and gone at the agent, when the next one is asked for; not when
-	 * the loop is left by `break`, `return` or an error.
+	 * Takes the metrics, batch by batch, until nothing is left. Asking for the next batch
+	 * acknowledges the last one, and the agent deletes it. If the loop ends by `break`, `return` or
+	 * an error, the last batch is not acknowledged.
 	 */
 	drainMetrics(
 		options?: DrainOptions,
 	): AsyncGenerator<MetricBatch, void, undefined>;
-	/** Closes the kept connections; what is under way fails. */
+	/** Closes all connections; calls in flight fail. */
 	close(): void;
 }
 
-/** Paths whose answers are no JSON. */
+/** Paths whose answers are not JSON. */
 const texts: ReadonlySet<string> = new Set<keyof AgentPaths>(["/", "/metrics"]);
 
 type Init = Record<string, unknown> & { body?: unknown };
 
-/** What every call has beside what its caller gave. */
+/** Adds the client's defaults to the options of a call. */
 function completed(path: string, init: Init, apiKey: string | undefined) {
 	const body = init.body ?? {};
 	const isKeyless =
@@ -45,9 +45,9 @@ function completed(path: string, init: Init, apiKey: string | undefined) {
 }
 
 /**
- * A client for one agent. Its calls answer with `data` or `error` and the
- * `response`; they reject with AgentUnreachable when there is no answer, or with
- * the reason of an aborted signal. Throws OptionsError.
+ * Creates a client for one agent. Calls resolve with `data` or `error`, and `response`. They reject
+ * with AgentUnreachable if there is no answer, or with the reason of an aborted signal.
+ * @throws OptionsError
  */
 export function createAgentClient(options: AgentOptions): AgentClient {
 	const { fetch, place, close } = createAgentFetch(options);
@@ -64,7 +64,7 @@ export function createAgentClient(options: AgentOptions): AgentClient {
 			init,
 			isGet ? undefined : options.apiKey,
 		);
-		// another way of reading the body is the caller's own
+		// callers who read the body in another way get no check
 		const isJson = (whole.parseAs ?? "json") === "json";
 		return checkedAnswer(
 			place,
@@ -88,8 +88,9 @@ export function createAgentClient(options: AgentOptions): AgentClient {
 }
 
 /**
- * A client for what speaks an agent's protocol over plain HTTP, such as a terminator of TLS or a receiver of one's own:
- * agents themselves speak HTTPS only. No proxy, no redirects, no retries. Its calls reject with AgentUnreachable.
+ * Creates a client for a server with an agent's operations over plain HTTP, such as a TLS
+ * terminator; agents themselves use only HTTPS. It has no proxy, no redirects and no retries. Calls
+ * reject with AgentUnreachable if there is no answer.
  * @param options.endpoint `http://HOST:PORT`
  * @throws OptionsError
  */

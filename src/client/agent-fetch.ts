@@ -14,11 +14,11 @@ import { toResponse } from "./response.ts";
 import { trustOf } from "./trust.ts";
 import { relayed, relayFailure, type Sent } from "./via.ts";
 
-/** Calls that change nothing, or nothing more when they are repeated. */
+/** Whether a call is idempotent. */
 const isRepeatable = ({ method, path }: Sent) =>
 	method === "GET" || path === "/metric/peek" || path === "/metric/ack";
 
-// what may be over at the next attempt; a wrong certificate is not
+// codes of transient errors
 const passing: ReadonlySet<unknown> = new Set(
 	"ECLOSED ECONNREFUSED ECONNRESET EPIPE EHOSTUNREACH ENETUNREACH ETIMEDOUT ENOTFOUND EAI_AGAIN".split(
 		" ",
@@ -36,14 +36,14 @@ function countOf(option: string, value: number): number {
 	throw new OptionsError(option, `not a whole number: ${value}`);
 }
 
-/** The wait before an attempt, in milliseconds: 0.2, 0.4, 0.8 seconds and so on, at most 5. */
+/** Milliseconds to wait before a retry: 200, 400, 800 and so on, at most 5,000. */
 const delayBefore = (attempt: number) =>
 	Math.min(5_000, 200 * 2 ** (attempt - 1));
 
 const sentOf = async (request: Request): Promise<Sent> => {
 	const { method } = request;
 	if (method !== "GET" && method !== "POST")
-		throw new TypeError(`${method}: an agent knows GET and POST only`);
+		throw new TypeError(`${method}: agents have only GET and POST`);
 	return {
 		method,
 		path: new URL(request.url).pathname,
@@ -53,13 +53,14 @@ const sentOf = async (request: Request): Promise<Sent> => {
 };
 
 /**
- * A `fetch` that reaches one agent whatever the host of the URL is, through the
- * bastions of the options. It rejects with AgentUnreachable, or with the reason
- * of an aborted signal. Throws OptionsError.
+ * Creates a `fetch` that sends all requests to one agent, through the bastions of the options; the
+ * host in the URL does not matter. It rejects with AgentUnreachable, or with the reason of an
+ * aborted signal.
+ * @throws OptionsError
  */
 export function createAgentFetch(options: AgentOptions): {
 	fetch: (request: Request) => Promise<Response>;
-	/** The agent as messages name it. */
+	/** Name of the agent in messages. */
 	place: string;
 	close(): void;
 } {
@@ -105,7 +106,7 @@ export function createAgentFetch(options: AgentOptions): {
 		return answer;
 	};
 
-	/** A failure as callers see it, and whether another attempt may help and does no harm. */
+	/** The error for the caller, and whether a retry may help and is safe. */
 	const judged = (error: unknown, sent: Sent) => {
 		if (error instanceof AgentUnreachable)
 			return { error, isWorthIt: !error.isTimeout && isRepeatable(sent) };
@@ -138,7 +139,7 @@ export function createAgentFetch(options: AgentOptions): {
 				const delay = delayBefore(tried);
 				const isInTime = performance.now() + delay < deadline;
 				if (!isWorthIt || tried > retries || !isInTime) throw error;
-				// an abort is told by its own reason
+				// the next line throws the signal's reason
 				await pause(delay, undefined, { signal }).catch(() => {});
 				signal.throwIfAborted();
 			}

@@ -1,12 +1,12 @@
 import type { components } from "../../generated/schema.ts";
 import { answerShapes, type Shape } from "../../generated/shapes.ts";
 
-/** What kind of problem an agent answered. */
+/** The type of a problem that an agent answered. */
 export type ProblemType = components["schemas"]["ProblemType"];
 
 /**
- * The type of a problem; undefined for every other body, and for the refusals of
- * agents that are too old to have types, the original's among them.
+ * The type of a problem; undefined for all other bodies, and for refusals by v1 and other agents
+ * that are too old to have types.
  */
 export function problemType(body: unknown): ProblemType | undefined {
 	const { type } = (body ?? {}) as { type?: unknown };
@@ -27,7 +27,7 @@ const isKind = (kind: string, is: string) =>
 
 const article = (word: string) => (/^[aio]/.test(word) ? "an" : "a");
 
-/** What in a value is not of its shape, with its place: `store.reason: a number, not a string`. */
+/** Where and how a value does not fit its shape: `store.reason: a number, not a string`. */
 function offence(
 	shape: Shape,
 	value: unknown,
@@ -65,10 +65,10 @@ function offence(
 }
 
 /**
- * What in the body of a successful answer is not as the contract says; undefined
- * if nothing is. Fields that the contract does not know are no offence, and
- * neither are values beyond its bounds: agents may be newer than this client.
- * @param operation method and path as the contract writes them, `GET /status`
+ * Where and how the body of a successful answer does not fit the contract; undefined if it fits.
+ * Unknown fields and values outside the contract's limits are allowed: agents may be newer than
+ * this client.
+ * @param operation method and path as in the contract, `GET /status`
  */
 export function answerOffence(
 	operation: string,

@@ -2,14 +2,14 @@ import { STATUS_CODES } from "node:http";
 import { answerOffence } from "./answer-check.ts";
 import { AgentUnreachable, UnexpectedAnswer } from "./failures.ts";
 
-/** What a call of openapi-fetch gives. */
+/** The result of a call of openapi-fetch. */
 export interface Answered {
 	data?: unknown;
 	error?: unknown;
 	response: Response;
 }
 
-/** What stands for the body of an error that came without one, as a proxy in between sends it. */
+/** The error for an error answer without a body, which a proxy may send. */
 const withoutBody = (status: number) => ({
 	type: "about:blank",
 	title: STATUS_CODES[status] ?? "Error",
@@ -17,10 +17,10 @@ const withoutBody = (status: number) => ({
 });
 
 /**
- * An answer as callers of the client get it: an error is there whenever the status
- * is one, and the data of an operation that is named has the shape of the contract.
- * @param operation method and path as the contract writes them; undefined: data is not checked
- * @throws AgentUnreachable if the body is no JSON, UnexpectedAnswer if it is not of the contract
+ * Checks an answer before the caller gets it. Every error status gets an `error`, and the data of
+ * the operation must have the shape of the contract.
+ * @param operation method and path as in the contract; undefined: data is not checked
+ * @throws AgentUnreachable if the body is not JSON, UnexpectedAnswer if it does not fit the contract
  */
 export async function checkedAnswer(
 	place: string,

@@ -13,7 +13,7 @@ import { lookupName } from "../relay/name-lookup.ts";
 
 /** Options of a request that may go through a tunnel. */
 export interface TunnelledOptions extends RequestOptions {
-	/** Node keeps `signal` from the pool, and waits for a connection that is being made. */
+	/** Aborts a tunnel that is being opened. Node does not pass `signal` to the pool. */
 	tunnelSignal?: AbortSignal;
 }
 
@@ -23,7 +23,10 @@ type Created = (error: Error | null, socket?: Duplex) => void;
 export const hostOf = ({ hostname }: URL): string =>
 	hostname.replace(/^\[(.*)\]$/, "$1");
 
-/** The user of a URL in HTTP's Basic scheme; undefined if there is none. A `%` that escapes nothing is one. */
+/**
+ * User and password of a URL for HTTP's Basic scheme; undefined if there are none. An invalid `%`
+ * escape stays as it is.
+ */
 export function credentialsOf({ username, password }: URL): string | undefined {
 	const user = `${decoded(username)}:${decoded(password)}`;
 	return user === ":"
@@ -31,7 +34,7 @@ export function credentialsOf({ username, password }: URL): string | undefined {
 		: `Basic ${Buffer.from(user).toString("base64")}`;
 }
 
-/** What a proxy wants to know of its user. */
+/** The headers that authenticate the user of a proxy. */
 export const proxyHeaders = (proxy: URL) => {
 	const credentials = credentialsOf(proxy);
 	return credentials === undefined
@@ -39,13 +42,13 @@ export const proxyHeaders = (proxy: URL) => {
 		: { "proxy-authorization": credentials };
 };
 
-/** How a request to a URL's server, or to a proxy, begins. */
+/** The request function of Node for the protocol of a URL. */
 export const requestTo = (url: URL) =>
 	url.protocol === "https:" ? request : requestPlain;
 
 /**
- * Connections through a proxy, made with CONNECT. What the proxy says instead is
- * an error: it must not be taken for an answer of the server.
+ * A pool of connections through a proxy, opened with CONNECT. If the proxy refuses, that is an
+ * error: the refusal must not look like an answer of the server.
  */
 class TunnelAgent extends Agent {
 	readonly #proxy: URL;
@@ -95,7 +98,7 @@ class TunnelAgent extends Agent {
 	}
 }
 
-/** A pool of kept connections to an endpoint, through a proxy where there is one. */
+/** A pool of persistent connections to an endpoint, through a proxy if there is one. */
 export function poolOf(
 	endpoint: URL,
 	proxy: URL | undefined,
@@ -105,6 +108,6 @@ export function poolOf(
 	const secure = { ...kept, ...tls, minVersion: "TLSv1.2" as const };
 	if (endpoint.protocol === "https:")
 		return proxy ? new TunnelAgent(proxy, secure) : new Agent(secure);
-	// whole requests go to the proxy
+	// for http, the request itself goes to the proxy
 	return proxy?.protocol === "https:" ? new Agent(kept) : new PlainAgent(kept);
 }

@@ -4,30 +4,33 @@ import type { components } from "../../generated/schema.ts";
 import { problemType } from "./answer-check.ts";
 import { AgentRefused } from "./failures.ts";
 
-/** What to take, and how. */
+/** Options of a drain. */
 export interface DrainOptions {
-	/** Name of the reader, one of the agent's setting `metric-consumers`; `default` where it is left out. */
+	/** Consumer, one of the agent's `metric-consumers`; default `default`. */
 	consumer?: string | undefined;
-	/** How long a batch is kept for this reader, in seconds: 1 to 86,400, default 300; the agent grants `metric-max-lease-seconds` at most. */
+	/**
+	 * Duration of a lease in seconds: 1 to 86,400, default 300. The agent grants at most
+	 * `metric-max-lease-seconds`.
+	 */
 	leaseSeconds?: number | undefined;
-	/** Distinct seconds of arrival in a batch at most: 1 to 3600, default 60. */
+	/** Maximum number of distinct seconds of arrival in a batch: 1 to 3600, default 60. */
 	limit?: number | undefined;
-	/** Ends the loop with its reason. A batch that was worked on is acknowledged before. */
+	/** Ends the loop: it acknowledges the current batch, then throws the reason of the signal. */
 	signal?: AbortSignal | undefined;
 }
 
-/** Metrics that are lent to this reader until they are acknowledged. */
+/** Metrics that are leased to this consumer until it acknowledges them. */
 export interface MetricBatch {
 	batchId: string;
 	/** Oldest arrival first; never empty. */
 	samples: components["schemas"]["StoredSample"][];
-	/** When the lease ends: from then on the same batch can be lent again. */
+	/** End of the lease. After that, the agent can lease the batch again. */
 	expiresAt: Date;
-	/** Says that the samples are safe. Done by the loop itself before it goes on. */
+	/** Acknowledges the batch. The loop does so itself before it continues. */
 	ack(): Promise<void>;
 }
 
-/** What the agent said in the place of an answer. */
+/** The error for a refusal by the agent. */
 function refusal(place: string, path: string, status: number, error: unknown) {
 	const { detail } = (
 		typeof error === "object" && error ? error : { detail: error }
@@ -35,16 +38,16 @@ function refusal(place: string, path: string, status: number, error: unknown) {
 	const type = problemType(error);
 	const why =
 		status === 404 && type === undefined
-			? "an original agent, which cannot lend metrics"
+			? "the agent is v1 (Go), which cannot lease metrics"
 			: String(detail ?? "no reason given").trim();
 	return new AgentRefused(`${place}: ${path}: ${status}: ${why}`, status, type);
 }
 
 /**
- * Batch after batch until nothing is left. A batch is acknowledged when the next
- * one is asked for, and not when the loop is left by `break`, `return` or an
- * error: then it comes again when its lease is over. Throws AgentRefused and
- * AgentUnreachable.
+ * Yields batch after batch until nothing is left. Asking for the next batch acknowledges the last
+ * one. If the loop ends by `break`, `return` or an error, the last batch is not acknowledged, and
+ * the agent can lease it again when its lease ends.
+ * @throws AgentRefused and AgentUnreachable
  */
 export async function* drainMetrics(
 	client: Pick<
@@ -58,7 +61,7 @@ export async function* drainMetrics(
 	const reader = consumer === undefined ? {} : { consumer };
 	for (;;) {
 		signal?.throwIfAborted();
-		const lent = await client.POST("/metric/lease", {
+		const lease = await client.POST("/metric/lease", {
 			body: {
 				seconds: leaseSeconds,
 				...(limit !== undefined && { limit }),
@@ -66,9 +69,9 @@ export async function* drainMetrics(
 			},
 			...(signal && { signal }),
 		});
-		if (lent.data === undefined)
-			throw refusal(place, "/metric/lease", lent.response.status, lent.error);
-		const { batch_id, metric_data, expires_at } = lent.data;
+		if (lease.data === undefined)
+			throw refusal(place, "/metric/lease", lease.response.status, lease.error);
+		const { batch_id, metric_data, expires_at } = lease.data;
 		if (batch_id === null) return;
 		let acknowledged: Promise<void> | undefined;
 		const acknowledge = async () => {

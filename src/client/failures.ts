@@ -1,11 +1,11 @@
 import type { ProblemType } from "./answer-check.ts";
 
-/** No answer to a call: one line that names the hop and the reason. */
+/** There is no answer to a call. The message is one line with the hop and the reason. */
 export class AgentUnreachable extends Error {
 	override name = "AgentUnreachable";
-	/** The time was over. */
+	/** The time limit was reached. */
 	readonly isTimeout: boolean;
-	/** Not a byte of the request had been sent: it was not done. Otherwise nobody knows. */
+	/** No byte of the request was sent, so it had no effect. Otherwise it may have had one. */
 	readonly isUnsent: boolean;
 
 	constructor(
@@ -18,27 +18,29 @@ export class AgentUnreachable extends Error {
 	}
 }
 
-/** Something answered, but not what the contract says: no agent, or a broken one. */
+/** An answer that does not fit the contract: from another program or a broken agent. */
 export class UnexpectedAnswer extends AgentUnreachable {
 	override name = "UnexpectedAnswer";
 	/** HTTP status of the answer. */
 	readonly status: number;
-	/** What is wrong with its body, with the place: `store.reason: a number, not a string`. */
+	/** Where and how its body does not fit: `store.reason: a number, not a string`. */
 	readonly offence: string;
 
 	constructor(place: string, status: number, offence: string) {
-		super(`${place}: the answer is not what an agent answers: ${offence}`);
+		super(`${place}: the answer does not fit the contract: ${offence}`);
 		this.status = status;
 		this.offence = offence;
 	}
 }
 
-/** An agent answered, but not what a function that makes several calls needs to go on. */
+/** An agent refused one call of a function that makes several, so the function cannot go on. */
 export class AgentRefused extends Error {
 	override name = "AgentRefused";
 	/** HTTP status of the answer. */
 	readonly status: number;
-	/** Of the problem that was answered; undefined for refusals without one, as the original's. */
+	/**
+	 * Type of the problem that the agent answered; undefined for refusals without one, as from v1.
+	 */
 	readonly type: ProblemType | undefined;
 
 	constructor(message: string, status: number, type?: ProblemType) {

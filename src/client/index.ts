@@ -31,7 +31,7 @@ type Schemas = components["schemas"];
 
 /** Metrics of one host at one time, to be stored. */
 export type Sample = Schemas["Sample"];
-/** Metrics as the agent kept them. */
+/** Metrics as stored by the agent. */
 export type StoredSample = Schemas["StoredSample"];
 /** The exit status of a plugin and what it printed. */
 export type CheckResult = Schemas["CheckResult"];

@@ -32,7 +32,7 @@ function endpointOf(text: string): URL {
 	const url = URL.canParse(text) ? new URL(text) : undefined;
 	if (url && /^https?:$/.test(url.protocol) && !url.search && !url.hash)
 		return url;
-	// what stands before an @ may be a password
+	// the text before an @ may contain a password
 	const shown = text.includes("@") ? "" : `: ${text}`;
 	throw new OptionsError(
 		"endpoint",
@@ -47,13 +47,13 @@ function caOf(ca: Pem | undefined) {
 }
 
 /**
- * A `fetch` for one management server. Redirects are answers; certificates are
- * verified. Rejects with AgentUnreachable, or with the reason of an aborted
- * signal. Throws OptionsError.
+ * Creates a `fetch` for one management server. It returns redirects as answers and verifies
+ * certificates. It rejects with AgentUnreachable, or with the reason of an aborted signal.
+ * @throws OptionsError
  */
 export function createManagementFetch(options: ManagementOptions): {
 	baseUrl: string;
-	/** The server as messages name it. */
+	/** Name of the server in messages. */
 	place: string;
 	fetch: (request: Request) => Promise<Response>;
 	close(): void;
@@ -103,7 +103,7 @@ export function createManagementFetch(options: ManagementOptions): {
 			});
 			if (isForwarded && answer.status === 407)
 				throw new AgentUnreachable(
-					`${place}: the proxy wants another password`,
+					`${place}: the proxy rejects user and password`,
 				);
 			return toResponse(answer, place);
 		} catch (error) {
@@ -113,7 +113,7 @@ export function createManagementFetch(options: ManagementOptions): {
 			throw new AgentUnreachable(message, { isTimeout, isUnsent, cause });
 		}
 	};
-	// credentials go into a header; Request refuses them in its URL
+	// credentials go into a header, because Request rejects them in its URL
 	const base = new URL(endpoint);
 	base.username = "";
 	base.password = "";
@@ -125,16 +125,16 @@ export function createManagementFetch(options: ManagementOptions): {
 	};
 }
 
-/** The operations of a management server, with the types of the contract. */
+/** A client for a management server, with the types of the contract. */
 export interface ManagementClient extends Calls {
-	/** Closes the kept connections. */
+	/** Closes all connections. */
 	close(): void;
 }
 
 /**
- * A client for a management server. Statuses are answers (302 is "found") and
- * redirects are not followed; without an answer a call rejects with
- * AgentUnreachable. Throws OptionsError.
+ * Creates a client for a management server. All statuses are answers: 302 means "found", and
+ * redirects are not followed. Without an answer, a call rejects with AgentUnreachable.
+ * @throws OptionsError
  */
 export function createManagementClient(
 	options: ManagementOptions,

@@ -2,54 +2,52 @@
 export type Pem = string | Uint8Array;
 
 /**
- * Whom to believe at the other end. `"unverified"` believes anyone who answers,
- * as clients of the original do. An object verifies: `{}` against the CAs that
- * Node knows.
+ * How to verify the other end. `"unverified"` accepts any certificate, as clients of v1 do. An
+ * object verifies the certificate: `{}` against the CAs that Node knows.
  */
 export type Trust =
 	| "unverified"
 	| {
-			/** The CAs to verify against, in the place of those that Node knows. */
+			/** The CAs to verify against, instead of those that Node knows. */
 			ca?: Pem | undefined;
 			/**
-			 * SHA-256 of the certificate of the first hop, which is the agent or the
-			 * first bastion: 32 bytes in hexadecimal, colons or not. Stands in the place
-			 * of the chain and the name.
+			 * SHA-256 fingerprint of the certificate of the first hop, which is the agent or the first
+			 * bastion: 32 bytes in hexadecimal, with or without colons. Replaces the verification of
+			 * chain and name.
 			 */
 			fingerprint?: string | undefined;
-			/** What to show a server that asks for a client certificate. */
+			/** Client certificate for servers that ask for one. */
 			certificate?: Pem | undefined;
 			/** Private key of `certificate`. */
 			key?: Pem | undefined;
-			/** Of an encrypted `key`. */
+			/** Passphrase of an encrypted `key`. */
 			passphrase?: string | undefined;
 	  };
 
 /** How to reach an agent. */
 export interface AgentOptions {
-	/** `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is 6777 where it is left out. */
+	/** `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the default port is 6777. */
 	agent: string;
-	/** Bastions in front of it, written like `agent`, the nearest first. */
+	/** Bastions in front of it, written like `agent`, nearest to the client first. */
 	via?: readonly string[] | undefined;
-	/** There is no default for what is not verified. */
+	/** There is no default: leaving certificates unverified must be a decision. */
 	trust: Trust;
-	/** For a whole call, its retries included: 1 to 999,999,999, default 60,000. */
+	/** Limit for a whole call including retries: 1 to 999,999,999, default 60,000. */
 	timeoutMilliseconds?: number | undefined;
 	/**
-	 * Further attempts when the network failed, default 2. Made for calls that can
-	 * be repeated (`GET`, `/metric/peek`, `/metric/ack`), for others only where not
-	 * a byte had been sent. An answer is never a reason, whatever its status.
+	 * Number of retries after network errors, default 2. Idempotent calls are retried (`GET`,
+	 * `/metric/peek`, `/metric/ack`), other calls only if no byte was sent. An answer is never
+	 * retried, whatever its status.
 	 */
 	retries?: number | undefined;
-	/** Put as `apikey` into bodies that have none. */
+	/** Added as `apikey` to bodies that have none. */
 	apiKey?: string | undefined;
 	/**
-	 * Reject with UnexpectedAnswer where the data of an answer is not of the
-	 * contract's types or lacks what it requires. Default false: an agent that is
-	 * older than this client may lack a field.
+	 * Reject with UnexpectedAnswer if the data of an answer has wrong types or lacks required
+	 * fields. Default false: an agent that is older than this client may lack a field.
 	 */
 	checkAnswers?: boolean | undefined;
-	/** Largest answer that is read into memory, default 67,108,864 (64 MiB). */
+	/** Limit for the size of an answer in bytes, default 67,108,864 (64 MiB). */
 	maxAnswerBytes?: number | undefined;
 }
 
@@ -57,23 +55,23 @@ export interface AgentOptions {
 export interface ManagementOptions {
 	/** Scheme (`https` or `http`), host, port and an optional path in front of `/manage`. */
 	endpoint: string;
-	/** The CAs to verify an `https` endpoint against, in the place of those that Node knows. */
+	/** The CAs to verify an `https` endpoint against, instead of those that Node knows. */
 	ca?: Pem | undefined;
-	/** As for agents: reject with UnexpectedAnswer what is not of the contract. */
+	/** Reject with UnexpectedAnswer if an answer does not fit the contract, as for agents. */
 	checkAnswers?: boolean | undefined;
-	/** For a whole call: 1 to 999,999,999, default 60,000. */
+	/** Limit for a whole call: 1 to 999,999,999, default 60,000. */
 	timeoutMilliseconds?: number | undefined;
 	/**
-	 * Where `http_proxy`, `https_proxy` and `no_proxy` are looked up, as a rule the
-	 * environment of the process. Left out, there is no proxy.
+	 * Has `http_proxy`, `https_proxy` and `no_proxy`; usually the environment of the process.
+	 * Without it, the client uses no proxy.
 	 */
 	environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-/** What is wrong with the options, naming the one that is. */
+/** An invalid option. */
 export class OptionsError extends TypeError {
 	override name = "OptionsError";
-	/** The option: `via[0]`, `trust: ca`. */
+	/** Name of the option: `via[0]`, `trust: ca`. */
 	readonly option: string;
 	/** What is wrong with it. */
 	readonly reason: string;
@@ -85,13 +83,13 @@ export class OptionsError extends TypeError {
 	}
 }
 
-const most = 999_999_999;
+const maxMilliseconds = 999_999_999;
 
 /** Checks `timeoutMilliseconds`; throws OptionsError. */
 export function timeLimit(milliseconds = 60_000): number {
-	if (milliseconds >= 1 && milliseconds <= most) return milliseconds;
+	if (milliseconds >= 1 && milliseconds <= maxMilliseconds) return milliseconds;
 	throw new OptionsError(
 		"timeoutMilliseconds",
-		`not between 1 and ${most}: ${milliseconds}`,
+		`not between 1 and ${maxMilliseconds}: ${milliseconds}`,
 	);
 }

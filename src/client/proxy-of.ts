@@ -7,14 +7,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const ports: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 
-/** A variable's value; lower case wins, as in the original and in curl. */
+/** A variable's value; lower case wins, as in v1 and in curl. */
 const read = (environment: Environment, name: string) =>
 	environment[name] || environment[name.toUpperCase()] || "";
 
-/** A place as no_proxy and URLs write it. */
+/** The port of a URL, by default that of its scheme. */
 const portOf = (url: URL) => Number(url.port) || (ports[url.protocol] ?? 0);
 
-/** `name`, `.name`, `*.name`, an address or a network, each with an optional port. */
+/**
+ * Whether an entry of no_proxy matches: a name, `.name`, `*.name`, an address or a network, with an
+ * optional port.
+ */
 function isNamed(entry: string, host: string, port: number): boolean {
 	if (entry === "*") return true;
 	const [, place = entry, wanted] = /^(\[.*\]|[^:]+):(\d+)$/.exec(entry) ?? [];
@@ -25,16 +28,16 @@ function isNamed(entry: string, host: string, port: number): boolean {
 	return host.endsWith(`.${name}`) || (host === name && bare === name);
 }
 
-/** This machine is never asked for through a proxy. */
+/** Requests to this machine never go through a proxy. */
 const isLocal = (host: string) =>
 	host === "localhost" ||
 	host === "::1" ||
 	(isIP(host) === 4 && host.startsWith("127."));
 
 /**
- * The proxy that the variables name for a URL: `https_proxy` or `http_proxy`,
- * unless `no_proxy` has its host, by the rules that Go's programs follow.
- * Undefined is none. Throws OptionsError.
+ * The proxy for a URL: that of `https_proxy` or `http_proxy`, unless `no_proxy` includes the host,
+ * by the same rules as Go. Undefined: connect directly.
+ * @throws OptionsError
  */
 export function proxyOf(url: URL, environment: Environment): URL | undefined {
 	const variable = url.protocol === "https:" ? "https_proxy" : "http_proxy";
@@ -49,7 +52,7 @@ export function proxyOf(url: URL, environment: Environment): URL | undefined {
 	if (text === "" || isLocal(host) || isExcepted) return undefined;
 	const whole = text.includes("://") ? text : `http://${text}`;
 	const proxy = URL.canParse(whole) ? new URL(whole) : undefined;
-	// not the text: it may hold a password
+	// without the text: it may contain a password
 	if (!proxy || !(proxy.protocol in ports))
 		throw new OptionsError(variable, `not http://HOST:PORT`);
 	return proxy;

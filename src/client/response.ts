@@ -1,14 +1,14 @@
 import type { Fetched } from "../relay/https-fetch.ts";
 import { AgentUnreachable } from "./failures.ts";
 
-// of the connection, not of the answer
+// headers of the connection, not of the answer
 const dropped = new Set(
 	"connection keep-alive transfer-encoding upgrade trailer set-cookie".split(
 		" ",
 	),
 );
 
-/** An answer as `fetch` gives it. Throws AgentUnreachable for a status that is none. */
+/** Turns an answer into a Response of `fetch`. Throws AgentUnreachable for an invalid status. */
 export function toResponse(
 	{ status, headers, body }: Omit<Fetched, "contentType">,
 	place: string,
@@ -18,7 +18,7 @@ export function toResponse(
 	const kept = new Headers();
 	for (const [name, value] of Object.entries(headers))
 		if (!dropped.has(name) && typeof value === "string") kept.set(name, value);
-	// Response takes no body for these, not even an empty one
+	// Response rejects a body for these statuses, even an empty one
 	const isBodiless = status === 204 || status === 205 || status === 304;
 	return new Response(isBodiless ? null : body, { status, headers: kept });
 }

@@ -9,7 +9,7 @@ import { OptionsError, type Pem, type Trust } from "./options.ts";
 export const pem = (text: Pem): string | Buffer =>
 	typeof text === "string" ? text : Buffer.from(text);
 
-/** Does something that fails if an option cannot be used; says then which one, and not in OpenSSL's words. */
+/** Calls `use` and replaces OpenSSL's error by an OptionsError that names the option. */
 function using<T>(option: string, complaint: string, use: () => T): T {
 	try {
 		return use();
@@ -18,11 +18,13 @@ function using<T>(option: string, complaint: string, use: () => T): T {
 	}
 }
 
-/** A certificate, said to be none at once and not at the first call; throws OptionsError. */
+/**
+ * Parses a certificate, so that an invalid one is found before the first call. Throws OptionsError.
+ */
 export const certificateOf = (option: string, text: Pem) =>
 	using(option, "no certificate (PEM)", () => new X509Certificate(pem(text)));
 
-/** Says at once whether TLS can show a certificate; throws OptionsError. */
+/** Checks that the key fits the certificate, before the first call. Throws OptionsError. */
 function assertPair(
 	certificate: Pem,
 	privateKey: Pem,
@@ -31,7 +33,7 @@ function assertPair(
 	const shown = certificateOf("trust: certificate", certificate);
 	const key = using(
 		"trust: key",
-		"no private key (PEM), or not of this passphrase",
+		"no private key (PEM), or wrong passphrase",
 		() =>
 			createPrivateKey({
 				key: pem(privateKey),
@@ -51,7 +53,7 @@ function fingerprintOf(text: string): string {
 	);
 }
 
-/** The trust of a client, for connections to the first hop; throws OptionsError. */
+/** Prepares how to verify the first hop. Throws OptionsError. */
 export function trustOf(trust: Trust): RelayTrust {
 	if (trust === "unverified")
 		return {
@@ -59,12 +61,12 @@ export function trustOf(trust: Trust): RelayTrust {
 			fingerprint: () => undefined,
 			isUnverified: true,
 		};
-	// an undefined trust from JavaScript must not become an unverified one
+	// JavaScript may pass undefined, which must not mean unverified
 	if (typeof trust !== "object" || trust === null)
 		throw new OptionsError("trust", `neither "unverified" nor an object`);
 	const { ca, fingerprint, certificate, key, passphrase } = trust;
 	if ((certificate === undefined) !== (key === undefined))
-		throw new OptionsError("trust", "only one of certificate and key");
+		throw new OptionsError("trust", "only one of certificate and key is set");
 	if (ca !== undefined) certificateOf("trust: ca", ca);
 	if (certificate !== undefined && key !== undefined)
 		assertPair(certificate, key, passphrase);
@@ -77,7 +79,7 @@ export function trustOf(trust: Trust): RelayTrust {
 	try {
 		createSecureContext(material);
 	} catch (cause) {
-		// a key that is too short, for one
+		// for example, a key that is too short
 		throw new OptionsError("trust", (cause as Error).message, { cause });
 	}
 	const pin =

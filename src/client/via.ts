@@ -4,16 +4,19 @@ import type { Fetched } from "../relay/https-fetch.ts";
 import { type ProblemType, problemType } from "./answer-check.ts";
 import { AgentUnreachable } from "./failures.ts";
 
-/** A request as it goes to a hop. */
+/** A request as sent to a hop. */
 export interface Sent {
 	method: "GET" | "POST";
-	/** With a leading slash, without a query. */
+	/** With a leading slash and without a query. */
 	path: string;
 	headers: Record<string, string>;
 	body: Buffer;
 }
 
-/** A request wrapped for the first bastion: the other hops, the agent last, are its. */
+/**
+ * Wraps a request for the first bastion.
+ * @param hops the hops after it; the last one is the agent
+ */
 export function relayed(
 	{ method, path, body }: Sent,
 	hops: readonly Hop[],
@@ -28,17 +31,17 @@ export function relayed(
 	return {
 		method: "POST",
 		path: "/proxy",
-		// a relay passes none on
+		// a relay passes no headers on
 		headers: {},
 		body: Buffer.from(JSON.stringify(request)),
 	};
 }
 
-/** Bodies above this are no error of a relay. */
-const longestError = 65_536;
+/** Larger bodies are not errors of a relay. */
+const maxErrorBytes = 65_536;
 
 function fieldsOf({ body }: Fetched): Record<string, unknown> | undefined {
-	if (body.length > longestError) return undefined;
+	if (body.length > maxErrorBytes) return undefined;
 	try {
 		const value: unknown = JSON.parse(body.toString("utf8"));
 		return typeof value === "object" && value !== null
@@ -49,7 +52,7 @@ function fieldsOf({ body }: Fetched): Record<string, unknown> | undefined {
 	}
 }
 
-/** Problems that only relays have, whatever was relayed. */
+/** Problems that only a relay answers. */
 const ofRelays: ReadonlySet<ProblemType | undefined> = new Set([
 	"urn:happo:problem:bad-relay",
 	"urn:happo:problem:destination-forbidden",
@@ -57,10 +60,10 @@ const ofRelays: ReadonlySet<ProblemType | undefined> = new Set([
 ]);
 
 /**
- * A bastion refused to relay, and said so in a problem. Agents that are too old
- * for types are judged by the shape of the problem and by a header: what a bastion
- * passes on has `X-Content-Type-Options`, what it says itself has not. The refusal
- * of one behind the first, to relay a check, is then taken for the agent's.
+ * Whether a bastion refused to relay and answered a problem. Problems of older agents have no type.
+ * For those, the shape and a header decide: answers that a bastion passes on have
+ * `X-Content-Type-Options`, its own answers do not. So if an older bastion after the first one
+ * refuses to relay a check, its refusal counts as the agent's.
  */
 function isRefusal(
 	answer: Fetched,
@@ -69,36 +72,34 @@ function isRefusal(
 ) {
 	if (ofRelays.has(problemType(body))) return true;
 	if (typeof body.title !== "string" || body.return_value !== 3) return false;
-	// of all operations only /monitor has problems of the same shape
+	// only /monitor answers problems of the same shape
 	if (path !== "/monitor") return true;
 	const isPassedOn = answer.headers["x-content-type-options"] === "nosniff";
 	return answer.contentType === "application/problem+json" && !isPassedOn;
 }
 
 /**
- * Why a GET was not answered: the last bastion has posted it to `/get/...`, as the
- * original does. Of the answers without a type those of the original are no JSON,
- * and of agents that were too old for types nothing but this is a problem with 404.
+ * Why a GET has no answer: the last bastion is v1 and has posted the request to `/get/...`. The
+ * agent's answer may have a type. Without one, it is not JSON if the agent is v1, or a problem with
+ * 404, which older agents answer only in this case.
  */
 function misrelayed(
 	status: number,
 	body: Record<string, unknown> | undefined,
 ): string | undefined {
-	const original =
-		"the last bastion is an original agent, which cannot relay GET";
+	const reason = "the last bastion is v1 (Go), which cannot relay GET";
 	const type = problemType(body);
-	if (type === "urn:happo:problem:misrelayed-get") return original;
+	if (type === "urn:happo:problem:misrelayed-get") return reason;
 	return status === 404 &&
 		type === undefined &&
 		(body === undefined || typeof body.title === "string")
-		? `no such operation there, or ${original}`
+		? `no such operation there, or ${reason}`
 		: undefined;
 }
 
 /**
- * Why an answer of the first bastion is not the agent's: the relay itself failed.
- * Undefined if it is the agent's, as far as one can tell: `Access Denied` has the
- * same words everywhere.
+ * The error if the first bastion's answer means that relaying failed; undefined if it is the
+ * agent's answer. `Access Denied` counts as the agent's, because its text is the same everywhere.
  */
 export function relayFailure(
 	answer: Fetched,
@@ -114,7 +115,7 @@ export function relayFailure(
 	const lost = method === "GET" ? misrelayed(status, body) : undefined;
 	if (lost) return new AgentUnreachable(`through ${place}: ${lost}`);
 	if (body === undefined) return undefined;
-	// every other operation answers a problem, /monitor its own failures with 2
+	// other operations of an agent answer problems, and /monitor answers its own failures with 2
 	if (status === 500 && body.return_value === 3 && body.title === undefined)
 		return new AgentUnreachable(said);
 	if (isRefusal(answer, body, path))

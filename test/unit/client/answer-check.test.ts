@@ -10,7 +10,7 @@ const status = {
 	leveldb_properties: {},
 };
 
-test("what the contract says is no offence, and neither is what it does not know", () => {
+test("data that fits the contract passes, and so do unknown fields", () => {
 	for (const [operation, body] of [
 		["GET /status", status],
 		["GET /status", { ...status, later: [1], collection: undefined }],
@@ -21,7 +21,7 @@ test("what the contract says is no offence, and neither is what it does not know
 		assert.equal(answerOffence(operation, body), undefined, operation);
 });
 
-test("an offence is named with its place", () => {
+test("an offence is reported with its place", () => {
 	const sample = { hostname: "h", timestamp: 1, metrics: { a: "1" } };
 	for (const [operation, body, said] of [
 		["GET /status", [], "the body: an array, not an object"],
@@ -51,7 +51,7 @@ test("an offence is named with its place", () => {
 		assert.equal(answerOffence(operation, body), said);
 });
 
-test("a problem has a type, everything else has none", () => {
+test("problems have a type, all other bodies have none", () => {
 	const type = "urn:happo:problem:busy";
 	assert.equal(problemType({ type, title: "Service Unavailable" }), type);
 	for (const body of [
@@ -61,7 +61,7 @@ test("a problem has a type, everything else has none", () => {
 		assert.equal(problemType(body), undefined);
 });
 
-test("what 1.1.0 answered is no offence", () => {
+test("the answers of 1.1.0 pass", () => {
 	interface Recorded {
 		request: { method: string; path: string };
 		expect: { status?: number; json?: unknown };

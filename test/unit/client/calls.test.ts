@@ -14,7 +14,7 @@ const check = (plugin_option: string) => ({
 });
 
 describe("a client of one agent", () => {
-	it("gives answers and refusals with their types", async (t) => {
+	it("returns answers and refusals with their types", async (t) => {
 		const client = clientOf(t, (await startTestAgent(t)).port);
 		const answer = await client.POST("/monitor", check("1"));
 		const result: CheckResult | undefined = answer.data;
@@ -53,7 +53,7 @@ describe("a client of one agent", () => {
 		assert.equal(whole.data?.byteLength, 2);
 	});
 
-	it("puts the api key where none is", async (t) => {
+	it("adds the API key to bodies that have none", async (t) => {
 		const server = await answering(t, (r) => json(r, {}));
 		const client = clientOf(t, server.port, { apiKey: "secret" });
 		await client.POST("/monitor", { body: { plugin_name: "a" } });
@@ -71,7 +71,7 @@ describe("a client of one agent", () => {
 		);
 	});
 
-	it("keeps its connection, and many calls at once share the pool", async (t) => {
+	it("keeps its connection; many calls at once share the pool", async (t) => {
 		const door = await countingDoor(t, (await startTestAgent(t)).port);
 		const client = clientOf(t, door.port);
 		for (let n = 0; n < 5; n++) await client.GET("/status");
@@ -81,7 +81,7 @@ describe("a client of one agent", () => {
 		assert.ok(door.accepted() <= 64, `${door.accepted()} connections`);
 	});
 
-	it("tells the agent how long it will wait, and gives up itself", async (t) => {
+	it("tells the agent how long it will wait, and then gives up", async (t) => {
 		const server = await answering(t, () => {});
 		const client = clientOf(t, server.port, { timeoutMilliseconds: 300 });
 		const begun = performance.now();
@@ -95,7 +95,7 @@ describe("a client of one agent", () => {
 		assert.ok(Number(told) > 100 && Number(told) <= 285, `${told}`);
 	});
 
-	it("is aborted by a signal, with its reason", async (t) => {
+	it("rejects with the reason of an aborted signal", async (t) => {
 		const server = await answering(t, () => {});
 		const client = clientOf(t, server.port);
 		const controller = new AbortController();
@@ -111,7 +111,7 @@ describe("a client of one agent", () => {
 		);
 	});
 
-	it("names what does not answer as an agent does", async (t) => {
+	it("reports a server that is not an agent", async (t) => {
 		const html = await answering(t, (response) => {
 			response.writeHead(200, { "Content-Type": "text/html" });
 			response.end("<html>");
@@ -141,7 +141,7 @@ describe("a client of one agent", () => {
 		}
 	});
 
-	it("a failure without a body is an error all the same", async (t) => {
+	it("an error status without a body still has an error", async (t) => {
 		for (const [status, title] of [
 			[500, "Internal Server Error"],
 			[502, "Bad Gateway"],
@@ -159,7 +159,7 @@ describe("a client of one agent", () => {
 		}
 	});
 
-	it("says what is not of the contract, where it is asked to", async (t) => {
+	it("with checkAnswers, reports an answer that does not fit the contract", async (t) => {
 		const server = await answering(t, (r) =>
 			json(r, { return_value: "0", message: "x" }),
 		);
@@ -173,7 +173,7 @@ describe("a client of one agent", () => {
 				"/monitor",
 				check("0"),
 			),
-			/^127\.0\.0\.1:\d+: the answer is not what an agent answers: return_value: a string, not an integer$/,
+			/^127\.0\.0\.1:\d+: the answer does not fit the contract: return_value: a string, not an integer$/,
 		);
 		assert.ok(error instanceof UnexpectedAnswer);
 		assert.equal(error.status, 200);
@@ -182,6 +182,6 @@ describe("a client of one agent", () => {
 	it("only GET and POST exist", async (t) => {
 		const client = clientOf(t, 1);
 		const put = client.PUT as unknown as (path: string) => Promise<unknown>;
-		await assert.rejects(put("/status"), /PUT: an agent knows GET and POST/);
+		await assert.rejects(put("/status"), /PUT: agents have only GET and POST/);
 	});
 });

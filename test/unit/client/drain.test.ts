@@ -18,7 +18,7 @@ const sample = (n: number): Sample => ({
 	metrics: { n },
 });
 
-/** An agent with `count` samples, which arrived in a second each, and a client. */
+/** A client of an agent with `count` samples, each of which arrived in another second. */
 async function filled(
 	t: TestContext,
 	count: number,
@@ -30,7 +30,7 @@ async function filled(
 	const client = clientOf(t, agent.port, { via: bastions });
 	for (let n = 1; n <= count; n++) {
 		await client.POST("/metric/append", { body: { metric_data: [sample(n)] } });
-		// batches are of whole seconds; it arrived in this one at the latest
+		// a batch has whole seconds, so the next sample must arrive in another second
 		const second = Math.floor(Date.now() / 1000);
 		if (n < count)
 			await eventually(
@@ -46,7 +46,7 @@ const left = async (client: AgentClient) =>
 		({ timestamp }) => timestamp,
 	) ?? [];
 
-/** Takes everything, a second in a batch. */
+/** Drains everything, one second a batch. */
 async function taken(client: AgentClient, options: DrainOptions = {}) {
 	const found: number[] = [];
 	for await (const { samples } of client.drainMetrics({ limit: 1, ...options }))
@@ -73,13 +73,13 @@ describe("the drain", { concurrency: true }, () => {
 		}
 	});
 
-	it("break: the batch is not acknowledged, those before are", async (t) => {
+	it("break: the last batch is not acknowledged, the ones before are", async (t) => {
 		const client = await filled(t, 3);
 		let count = 0;
 		for await (const _ of client.drainMetrics({ limit: 1, leaseSeconds: 1 }))
 			if (++count === 2) break;
 		assert.deepEqual(await left(client), [2, 3]);
-		// the lease is over: it comes again
+		// after its lease, the batch can be leased again
 		await eventually(
 			"the second batch again",
 			async () =>
@@ -98,7 +98,7 @@ describe("the drain", { concurrency: true }, () => {
 		assert.deepEqual(await left(client), [1, 2]);
 	});
 
-	it("a loop that is never ended: nothing is lost", async (t) => {
+	it("a loop that never ends: nothing is lost", async (t) => {
 		const client = await filled(t, 2);
 		const drain = client.drainMetrics({ limit: 1, leaseSeconds: 1 });
 		await drain.next();
@@ -113,7 +113,7 @@ describe("the drain", { concurrency: true }, () => {
 		assert.deepEqual(found.sort(), [1, 2]);
 	});
 
-	it("acknowledged by hand: once is enough, and breaking off is no matter", async (t) => {
+	it("ack(): may be called twice, and a break does not undo it", async (t) => {
 		const client = await filled(t, 2);
 		for await (const batch of client.drainMetrics({ limit: 1 })) {
 			await Promise.all([batch.ack(), batch.ack()]);
@@ -122,7 +122,7 @@ describe("the drain", { concurrency: true }, () => {
 		assert.deepEqual(await left(client), [2]);
 	});
 
-	it("a signal: what was worked on is acknowledged, then its reason", async (t) => {
+	it("a signal: the current batch is acknowledged, then the reason is thrown", async (t) => {
 		const client = await filled(t, 3);
 		const controller = new AbortController();
 		const { signal } = controller;
@@ -148,7 +148,7 @@ describe("the drain", { concurrency: true }, () => {
 		assert.deepEqual(await taken(client, { consumer: "two" }), [1, 2]);
 	});
 
-	it("says what the agent refused", async (t) => {
+	it("reports what the agent refused", async (t) => {
 		const client = await filled(t, 0);
 		await assert.rejects(taken(client, { consumer: "x" }), (error) => {
 			assert.ok(error instanceof AgentRefused);
@@ -159,16 +159,16 @@ describe("the drain", { concurrency: true }, () => {
 			);
 			return true;
 		});
-		const original = await answering(t, (r) =>
+		const v1 = await answering(t, (r) =>
 			r.writeHead(404).end("404 page not found\n"),
 		);
-		await assert.rejects(taken(clientOf(t, original.port)), {
+		await assert.rejects(taken(clientOf(t, v1.port)), {
 			name: "AgentRefused",
-			message: /404: an original agent, which cannot lend metrics$/,
+			message: /404: the agent is v1 \(Go\), which cannot lease metrics$/,
 		});
 	});
 
-	it("an answer that gets lost: the acknowledgement is repeated, the lease is not", async (t) => {
+	it("a lost answer: the acknowledgement is retried, the lease is not", async (t) => {
 		let asked = 0;
 		const server = await answering(t, (response, { path }) => {
 			asked++;

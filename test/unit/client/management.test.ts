@@ -33,7 +33,7 @@ function clientOf(t: TestContext, options: ManagementOptions) {
 	return client;
 }
 
-/** A management server that knows every host, over TLS with a certificate for `name`. */
+/** A management server where every host is registered, over TLS with a certificate for `name`. */
 async function secure(t: TestContext) {
 	const pair = createPair(["127.0.0.1", name]);
 	const server = await answering(
@@ -65,7 +65,7 @@ async function plain(t: TestContext) {
 }
 
 describe("a client of a management server", () => {
-	it("302 is an answer, over verified TLS, below the endpoint's path", async (t) => {
+	it("302 is an answer; TLS is verified; the endpoint may have a path", async (t) => {
 		const server = await secure(t);
 		const ca = server.certificate;
 		for (const path of ["", "/", "/a/b", "/a/b/"]) {
@@ -87,7 +87,7 @@ describe("a client of a management server", () => {
 		assert.equal(server.arrived.length, 4);
 	});
 
-	it("http, its connection kept", async (t) => {
+	it("http keeps its connection", async (t) => {
 		const server = await plain(t);
 		const endpoint = `http://127.0.0.1:${server.port}`;
 		const client = clientOf(t, { endpoint });
@@ -96,7 +96,7 @@ describe("a client of a management server", () => {
 		assert.equal(server.accepted(), 1);
 	});
 
-	it("says why there is no answer", async (t) => {
+	it("reports why there is no answer", async (t) => {
 		const port = await freePort();
 		await unreachable(
 			clientOf(t, { endpoint: `http://127.0.0.1:${port}` }).POST(
@@ -118,7 +118,7 @@ describe("a client of a management server", () => {
 		);
 	});
 
-	it("a % in a password that escapes nothing is one", async (t) => {
+	it("an invalid % escape in a password stays as it is", async (t) => {
 		const server = await plain(t);
 		const proxy = await startHttpProxy(t, server.port);
 		const client = clientOf(t, {
@@ -130,7 +130,7 @@ describe("a client of a management server", () => {
 		assert.match(String(proxy.asked[0]), new RegExp(`Basic ${user}$`));
 	});
 
-	it("through a proxy: a tunnel for https", async (t) => {
+	it("opens a tunnel through a proxy for https", async (t) => {
 		const server = await secure(t);
 		const proxy = await startHttpProxy(t, server.port);
 		const environment = {
@@ -148,7 +148,7 @@ describe("a client of a management server", () => {
 		const user = `Basic ${Buffer.from("me:p@ss").toString("base64")}`;
 		assert.deepEqual(proxy.asked, [`CONNECT ${name}:443 ${user}`]);
 		assert.equal(server.arrived[0]?.headers["proxy-authorization"], undefined);
-		// the tunnel changes nothing about whom to believe
+		// certificates are verified inside the tunnel too
 		const { certificate: ca } = createPair();
 		const distrustful = clientOf(t, {
 			endpoint: `https://${name}`,
@@ -168,7 +168,7 @@ describe("a client of a management server", () => {
 	});
 
 	for (const status of [302, 403, 407, 502])
-		it(`a proxy's ${status} to CONNECT is no answer of the server`, async (t) => {
+		it(`a proxy's ${status} to CONNECT is not an answer of the server`, async (t) => {
 			const proxy = await startHttpProxy(t, 1, status);
 			await unreachable(
 				clientOf(t, {
@@ -182,7 +182,7 @@ describe("a client of a management server", () => {
 			);
 		});
 
-	it("through a proxy: whole URLs for http", async (t) => {
+	it("sends absolute URLs to a proxy for http", async (t) => {
 		const server = await plain(t);
 		const proxy = await startHttpProxy(t, server.port);
 		const client = clientOf(t, {
@@ -198,11 +198,11 @@ describe("a client of a management server", () => {
 				endpoint: `http://${name}`,
 				environment: { http_proxy: locked.url },
 			}).GET("/manage/hosts"),
-			/through proxy .*: the proxy wants another password$/,
+			/through proxy .*: the proxy rejects user and password$/,
 		);
 	});
 
-	it("a proxy that is not there is named", async (t) => {
+	it("names a proxy that does not answer", async (t) => {
 		const environment = {
 			https_proxy: `http://127.0.0.1:${await freePort()}`,
 			http_proxy: `http://127.0.0.1:${await freePort()}`,
@@ -218,7 +218,7 @@ describe("a client of a management server", () => {
 			);
 	});
 
-	it("a silent proxy ends with the time, its connection with it", async (t) => {
+	it("the time limit ends the connection to a silent proxy", async (t) => {
 		const silent = await listening(t, (socket) => socket.resume());
 		const client = clientOf(t, {
 			endpoint: `https://${name}`,
@@ -241,13 +241,13 @@ describe("a client of a management server", () => {
 		"https://h?x",
 		"https://h#x",
 	])
-		it(`endpoint ${JSON.stringify(endpoint)}: is refused`, () => {
+		it(`endpoint ${JSON.stringify(endpoint)} is invalid`, () => {
 			assert.throws(() => createManagementClient({ endpoint }), {
 				name: "OptionsError",
 				message: /^endpoint: not http/,
 			});
 		});
-	it("a CA that is none is refused", () => {
+	it("an invalid CA is refused", () => {
 		assert.throws(
 			() => createManagementClient({ endpoint: "https://h", ca: "x" }),
 			{ name: "OptionsError", message: /^ca: / },

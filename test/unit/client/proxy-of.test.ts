@@ -8,7 +8,7 @@ const asked = (url: string, environment: Record<string, string>) =>
 const both = { http_proxy: "http://a:1", https_proxy: "http://b:2" };
 
 describe("the proxy of a URL", () => {
-	it("is named by the variable of its scheme, in small letters or capitals", () => {
+	it("comes from the variable of the scheme, in lower or upper case", () => {
 		assert.equal(asked("http://h/", both), "http://a:1/");
 		assert.equal(asked("https://h/", both), "http://b:2/");
 		assert.equal(asked("https://h/", { HTTPS_PROXY: "c:3" }), "http://c:3/");
@@ -21,7 +21,7 @@ describe("the proxy of a URL", () => {
 		);
 	});
 
-	it("is none for this machine", () => {
+	it("is undefined for this machine", () => {
 		for (const host of ["localhost", "127.0.0.1:80", "127.9.9.9", "[::1]:1"])
 			assert.equal(asked(`http://${host}/`, both), undefined, host);
 	});
@@ -54,7 +54,7 @@ describe("the proxy of a URL", () => {
 			assert.equal(found !== undefined, isProxied);
 		});
 
-	it("a variable that names none is told without its password", () => {
+	it("an invalid variable is reported without its password", () => {
 		for (const text of [
 			"socks5://u:secret@h",
 			"http://",

@@ -9,7 +9,7 @@ import {
 	listening,
 } from "../../support/next-hop.ts";
 
-/** An agent that closes the connection of its first requests unanswered. */
+/** An agent that closes the connection instead of answering the first requests. */
 const dropping = (t: TestContext, requests: number) => {
 	let left = requests;
 	return answering(t, (response) => {
@@ -20,13 +20,13 @@ const dropping = (t: TestContext, requests: number) => {
 
 const body = { batch_id: "b", seconds: 1, plugin_name: "p", command: "c" };
 
-describe("a call whose connection breaks", () => {
+describe("a call whose connection fails", () => {
 	for (const [method, path] of [
 		["GET", "/status"],
 		["POST", "/metric/peek"],
 		["POST", "/metric/ack"],
 	] as const)
-		it(`${method} ${path}: is made again, twice`, async (t) => {
+		it(`${method} ${path}: is retried twice`, async (t) => {
 			const server = await dropping(t, 2);
 			const client = clientOf(t, server.port);
 			const { response } = await client.request(
@@ -38,7 +38,7 @@ describe("a call whose connection breaks", () => {
 			assert.equal(server.arrived.length, 3);
 		});
 
-	it("is given up after the retries", async (t) => {
+	it("fails after the last retry", async (t) => {
 		const server = await dropping(t, 9);
 		const client = clientOf(t, server.port, { retries: 1 });
 		await unreachable(client.GET("/status"), /reset|closed|hang up/, {
@@ -55,7 +55,7 @@ describe("a call whose connection breaks", () => {
 		"/metric/append",
 		"/metric/config/update",
 	] as const)
-		it(`POST ${path}: is not made again once it was sent`, async (t) => {
+		it(`POST ${path}: is not retried after it was sent`, async (t) => {
 			const server = await dropping(t, 1);
 			const client = clientOf(t, server.port);
 			await unreachable(
@@ -66,7 +66,7 @@ describe("a call whose connection breaks", () => {
 			assert.equal(server.arrived.length, 1);
 		});
 
-	it("POST /monitor: is made again where nothing had been sent", async (t) => {
+	it("POST /monitor: is retried if nothing was sent", async (t) => {
 		const port = await freePort();
 		const client = clientOf(t, port);
 		const asked = client.POST("/monitor", { body });
@@ -88,7 +88,7 @@ describe("a call whose connection breaks", () => {
 		assert.equal((await asked).data?.message, "late");
 	});
 
-	it("a handshake that breaks: nothing was sent", async (t) => {
+	it("a failed handshake: nothing was sent", async (t) => {
 		const server = await listening(t, (socket) => {
 			socket.once("data", () => socket.destroy());
 		});
@@ -99,7 +99,7 @@ describe("a call whose connection breaks", () => {
 		assert.equal(server.accepted(), 3);
 	});
 
-	it("a kept connection that has died: the call is made once", async (t) => {
+	it("a dead persistent connection: the call is made once", async (t) => {
 		const server = await answering(t, (r) => json(r, { return_value: 0 }));
 		const client = clientOf(t, server.port, { retries: 0 });
 		for (let n = 1; n <= 3; n++) {
@@ -109,14 +109,14 @@ describe("a call whose connection breaks", () => {
 		}
 	});
 
-	it("an answer is never a reason", async (t) => {
+	it("an answer is never retried", async (t) => {
 		const server = await answering(t, (r) => json(r, {}, 503));
 		const { response } = await clientOf(t, server.port).GET("/status");
 		assert.equal(response.status, 503);
 		assert.equal(server.arrived.length, 1);
 	});
 
-	it("no attempt begins after the time", async (t) => {
+	it("no attempt begins after the time limit", async (t) => {
 		const port = await freePort();
 		const client = clientOf(t, port, {
 			timeoutMilliseconds: 500,
@@ -127,7 +127,7 @@ describe("a call whose connection breaks", () => {
 		assert.ok(performance.now() - begun < 700);
 	});
 
-	it("a signal ends the wait for the next attempt", async (t) => {
+	it("a signal ends the wait for the next retry", async (t) => {
 		const client = clientOf(t, await freePort(), { retries: 100 });
 		const signal = AbortSignal.timeout(300);
 		await assert.rejects(client.GET("/", { signal }), { name: "TimeoutError" });

@@ -13,7 +13,7 @@ describe("the trust of a client", () => {
 	const ask = (t: TestContext, port: number, trust: Trust) =>
 		clientOf(t, port, { trust }).GET("/status");
 
-	it("{}: a self-signed certificate is not believed, and asked once", async (t) => {
+	it("{}: a self-signed certificate is not trusted, and there is no retry", async (t) => {
 		const server = await start(t);
 		await unreachable(ask(t, server.port, {}), /self-signed/, {
 			isUnsent: true,
@@ -31,7 +31,7 @@ describe("the trust of a client", () => {
 		assert.equal(server.arrived.length, 2);
 	});
 
-	it("a fingerprint, in the place of the CA", async (t) => {
+	it("a fingerprint replaces the CA", async (t) => {
 		const server = await start(t);
 		const right = new X509Certificate(server.certificate).fingerprint256;
 		const { certificate: ca } = createPair();
@@ -95,24 +95,24 @@ describe("the trust of a client", () => {
 			{ certificate, key: createPair().privateKey },
 			/^trust: .*(mismatch|key)/,
 		],
-		["a CA that is none", { ca: "x" }, /^trust: ca: no certificate \(PEM\)$/],
+		["an invalid CA", { ca: "x" }, /^trust: ca: no certificate \(PEM\)$/],
 		[
-			"a certificate that is none",
+			"an invalid certificate",
 			{ certificate: "x", key },
 			/^trust: certificate: no certificate \(PEM\)$/,
 		],
 		[
-			"a key that is none",
+			"an invalid key",
 			{ certificate, key: "x" },
-			/^trust: key: no private key \(PEM\), or not of this passphrase$/,
+			/^trust: key: no private key \(PEM\), or wrong passphrase$/,
 		],
 		[
-			"the key of another",
+			"the key of another certificate",
 			{ certificate, key: createPair().privateKey },
 			/^trust: key: does not belong to the certificate$/,
 		],
 	] as const)
-		it(`${what}: is said when the client is made`, () => {
+		it(`${what}: is reported when the client is created`, () => {
 			assert.throws(
 				() => createAgentClient({ agent: "h", trust: trust as Trust }),
 				{ name: "OptionsError", message: reason },

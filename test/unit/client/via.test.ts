@@ -11,7 +11,7 @@ const check = { body: { plugin_name: "check_exit", plugin_option: "2" } };
 
 describe("through bastions", () => {
 	for (const hops of [1, 2, 3])
-		it(`${hops}: every call as directly`, async (t) => {
+		it(`${hops}: every call works as without bastions`, async (t) => {
 			const agent = await startTestAgent(t);
 			const bastions = await Promise.all(
 				Array.from({ length: hops }, () => startTestAgent(t)),
@@ -78,7 +78,7 @@ describe("through bastions", () => {
 		assert.equal(denied.error, "Access Denied\n");
 	});
 
-	it("what a bastion cannot do is no answer of the agent", async (t) => {
+	it("a failure of a bastion is not an answer of the agent", async (t) => {
 		const closed = await freePort();
 		const near = await startTestAgent(t);
 		const other = await startTestAgent(t);
@@ -117,7 +117,7 @@ describe("through bastions", () => {
 		);
 	});
 
-	it("a problem that only relays have is a bastion's, whatever it says", async (t) => {
+	it("a problem type of relays means that a bastion refused, whatever the text says", async (t) => {
 		const problem = (code: string) => ({
 			type: `urn:happo:problem:${code}`,
 			title: "Service Unavailable",
@@ -140,13 +140,13 @@ describe("through bastions", () => {
 				asked(code, passedOn),
 				/^through 127\.0\.0\.1:\d+: sorry$/,
 			);
-		// the agent's, passed on; and the bastion's own
+		// passed on from the agent, and of the bastion itself
 		const busy = await asked("busy", passedOn);
 		assert.equal(problemType(busy.error), "urn:happo:problem:busy");
 		await unreachable(asked("busy", {}), /^through .*: sorry$/);
 	});
 
-	it("words do not make a refusal a bastion's: an agent without types", async (t) => {
+	it("the text of an agent without types does not turn its refusal into a bastion's", async (t) => {
 		const detail = "64 relayed requests are in progress";
 		const agent = await answering(t, (response) => {
 			response.writeHead(503, {
@@ -164,10 +164,10 @@ describe("through bastions", () => {
 		assert.equal((await client.POST("/monitor", check)).response.status, 503);
 	});
 
-	it("a GET that was posted is known by its type", async (t) => {
+	it("a GET that was posted is recognised by the type of the answer", async (t) => {
 		const agent = await startTestAgent(t);
-		// an original agent as the last bastion posts it there
-		const original = await answering(t, async (response) => {
+		// v1 as the last bastion posts the request there
+		const v1 = await answering(t, async (response) => {
 			const answer = await clientOf(t, agent.port).POST(
 				"/get/status" as "/metric",
 			);
@@ -182,39 +182,39 @@ describe("through bastions", () => {
 			);
 		});
 		await unreachable(
-			clientOf(t, 1, { via: [local(original.port)] }).GET("/status"),
-			/^through 127\.0\.0\.1:\d+: the last bastion is an original agent, which cannot relay GET$/,
+			clientOf(t, 1, { via: [local(v1.port)] }).GET("/status"),
+			/^through 127\.0\.0\.1:\d+: the last bastion is v1 \(Go\), which cannot relay GET$/,
 		);
 	});
 
-	it("an original agent as the last bastion cannot relay GET", async (t) => {
-		// it posts to /get/status, where no agent has anything
+	it("v1 as the last bastion cannot relay GET", async (t) => {
+		// v1 posts to /get/status, a path that no agent has
 		for (const answer of [
 			"404 page not found\n",
 			'{"title":"Not Found","status":404,"detail":"/get/status: no such path"}',
 		]) {
-			const original = await answering(t, (response) => {
+			const v1 = await answering(t, (response) => {
 				response.writeHead(404, { "Content-Type": "text/plain" });
 				response.end(answer);
 			});
 			await unreachable(
-				clientOf(t, 1, { via: [local(original.port)] }).GET("/status"),
-				/the last bastion is an original agent, which cannot relay GET$/,
+				clientOf(t, 1, { via: [local(v1.port)] }).GET("/status"),
+				/the last bastion is v1 \(Go\), which cannot relay GET$/,
 			);
 		}
 	});
 
-	it("an original bastion: its words for a hop that does not answer", async (t) => {
+	it("v1 as a bastion: its message for a hop that does not answer", async (t) => {
 		const message = "Post https://10.0.0.1:6777/monitor: dial tcp: no route";
-		const original = await answering(t, (response) =>
+		const v1 = await answering(t, (response) =>
 			json(response, { return_value: 3, message }, 500),
 		);
 		await unreachable(
-			clientOf(t, 1, { via: [local(original.port)] }).POST("/monitor", check),
+			clientOf(t, 1, { via: [local(v1.port)] }).POST("/monitor", check),
 			/^Post https:.*no route$/,
 		);
-		assert.equal(original.arrived.length, 1);
-		const [{ method, path, body } = assert.fail()] = original.arrived;
+		assert.equal(v1.arrived.length, 1);
+		const [{ method, path, body } = assert.fail()] = v1.arrived;
 		assert.equal(`${method} ${path}`, "POST /proxy");
 		assert.deepEqual(JSON.parse(body.toString()), {
 			proxy_hostport: ["127.0.0.1:1"],
