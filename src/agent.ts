@@ -39,57 +39,63 @@ export interface Agent {
 	readonly address: string;
 	readonly port: number;
 	readonly keyPair: KeyPair;
-	/** Reads the certificate, its key and metrics.yaml again; what cannot be used is logged, and the old stays. */
+	/**
+	 * Reloads the certificate, its key and metrics.yaml. If a file is invalid, logs it and keeps
+	 * the old contents.
+	 */
 	reload(): Promise<void>;
-	/** Stops in the reverse order of the start; nothing is left behind. */
+	/** Stops all parts in the reverse order of startup. */
 	close(): Promise<void>;
-	/** Ends what was started outside this process, when there is no time to close. */
+	/** Kills all commands, for when there is no time to close. */
 	kill(): void;
-	/** Ends this process, though threads of it hang in a file system; undefined where that cannot be done. */
+	/**
+	 * Ends this process even if threads hang in a file system; undefined if the engine cannot do
+	 * that.
+	 */
 	exit?: ((status: number) => void) | undefined;
 }
 
-/** What an agent is started with. */
+/** What startAgent() needs. */
 export interface AgentParts {
 	settings: DaemonSettings;
 	environment: NodeJS.ProcessEnv;
 	log: Log;
 	/** Directory of the plugins that come with the agent. */
 	ownPlugins?: string;
-	/** Sees every reply before it goes out and throws if it does not like it; for tests. */
+	/** Called with every reply before it is sent; throws if the reply is invalid. For tests. */
 	checkReply?: (operationId: string, reply: Replied) => void;
-	/** Other ones in tests. */
+	/** Replaces the default times in tests. */
 	deliveryTimes?: DeliveryTimes;
 }
 
 /**
- * systemd before 246 (RHEL 8) may lose a message whose sender has ended by the
- * time it is looked at; saying it again does no harm. Milliseconds.
+ * When to send READY=1 again, in milliseconds after startup: systemd before 246 (RHEL 8) may lose a
+ * message if its sender has ended before systemd reads it. Repeating it does no harm.
  */
 const readyAgainAfter = [2_000, 15_000];
 
 /**
- * Commands that run when the agent stops have the patience to end by themselves,
- * and the grace between SIGTERM and SIGKILL. Most checks take less.
+ * When the agent stops, running commands first get the patience to end by themselves, then SIGTERM,
+ * and SIGKILL after the grace period. Most checks take less.
  */
 const commandTimes = { patienceMilliseconds: 3_000, graceMilliseconds: 1_000 };
 
-/** Connections have longer: the requests of those commands are answered. */
+/** Longer than both together, so that the requests of these commands still get answers. */
 const connectionGraceMilliseconds = 5_500;
 
 /**
- * Builds the agent from its settings, the only place that knows in what order, and starts it. When a part cannot be had,
- * what was opened before it is closed again.
- * @throws AccessError for a bad `allowed-hosts`, an error that says why for an engine that cannot be loaded, KeyPairError
- * for the certificate and its key, TrustError for those of relays, StoreLocked for a store that another process has, and
- * the system's error for the port
+ * Builds the agent from its settings and starts it. This is the only place that knows the order of
+ * the parts. If a part fails, closes those that were opened before it.
+ * @throws AccessError for an invalid `allowed-hosts`, an Error with the reason if the engine cannot
+ * be loaded, KeyPairError for the certificate and its key, TrustError for those of relays,
+ * StoreLocked if another process uses the store, and the system's error for the port
  */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
 	const opened = createOpened();
 	try {
 		return await start(parts, opened);
 	} catch (error) {
-		// the reason of the start says more than what fails on the way back
+		// the first error says more than errors while closing
 		await opened.unwind().catch(() => {});
 		throw error;
 	}
@@ -110,7 +116,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const { engine, commands } = execution;
 	const credentials = await loadCredentials({ settings, look, log });
 	const { keyFiles, keyPair, trust } = credentials;
-	// what measures a duration must not go by a clock that is set
+	// durations need a monotonic clock: somebody may set the wall clock
 	const clocks = { now: Date.now, elapsed: () => performance.now() };
 
 	const store = createStore({ settings, ...clocks, log });
@@ -126,7 +132,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		...clocks,
 	});
 	const { metricConfigFile, collector, collected } = collection;
-	// the plugins of a pass end with the commands, further up
+	// the commands, which are closed earlier, include the plugins of a pass
 	opened.push(() => collector.stop());
 	const snapshots = createSnapshots({
 		commands: settings["machine-state-commands"],
@@ -215,7 +221,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const tell = inTurn();
 	opened.push(() =>
 		Promise.all([
-			// all that was told
+			// wait until all notifications are sent
 			tell(async () => {}),
 			server.close(connectionGraceMilliseconds),
 			commands.close(commandTimes),
@@ -225,9 +231,9 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		const { open, waiting } = server.connections;
 		return { open, waiting };
 	};
-	// nothing in the store has changed before the port is ours
+	// change nothing in the store before the port is ours
 	await database.open();
-	// from here on it sees when the clock is set; a store that cannot be used is said elsewhere
+	// from now on it notices when the clock is set; errors of the store are reported elsewhere
 	await retention.time().catch(() => {});
 	server.serve();
 
@@ -250,7 +256,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		);
 	const collects = !settings["disable-collect-metrics"];
 	if (collects) {
-		// not waited for: its plugins end with the commands
+		// do not wait: its plugins end with the commands
 		opened.push(() => void collector.stop());
 		collector.start();
 	}

@@ -8,19 +8,19 @@ import { createCollected } from "../status/collected.ts";
 import type { Execution } from "./commands.ts";
 import type { Store } from "./store.ts";
 
-/** Metric plugins that run at once. */
+/** Maximum number of metric plugins that run at the same time. */
 const concurrency = 16;
 
 /**
- * From the start to the first pass: soon, but after the start's own work, and not at the same moment on all the hosts
- * that were updated together.
+ * Milliseconds from startup to the first pass: soon, but after the work of startup, and at different
+ * moments on hosts that were updated together.
  */
 const firstPassMilliseconds = (intervalSeconds: number) =>
 	Math.min(intervalSeconds * 1000, 2_000 + Math.random() * 8_000);
 
 /**
- * What runs the metric plugins of metrics.yaml, not started yet: samples go to the store, and the latest of each metric
- * to `collected`.
+ * Builds the collection, which runs the metric plugins of metrics.yaml, without starting it. Samples
+ * go to the store, and the latest value of each metric to `collected`.
  * @param parts.now wall clock in milliseconds
  * @param parts.elapsed monotonic clock in milliseconds
  */
@@ -49,7 +49,7 @@ export function createCollection(parts: {
 	const collector = createCollector({
 		config: metricConfigFile,
 		plugins: execution.pluginsIn(settings["sensu-plugin-paths"]),
-		// checks and collection cannot take each other's places
+		// places of its own: checks and collection cannot take each other's places
 		runCommand: execution.runnerOf(concurrency),
 		store: async (samples) => {
 			collected.enter(samples);

@@ -14,18 +14,18 @@ import type { Engine } from "../spawn/started.ts";
 export interface Execution {
 	engine: Engine;
 	commands: Commands;
-	/** A runner with places of its own: what it runs takes none of another's. */
+	/** Creates a runner with places of its own, which it shares with no other runner. */
 	runnerOf(maxCommands: number): RunCommand;
 	/** The plugins of these directories. */
 	pluginsIn(directories: readonly string[]): Plugins;
-	/** Commands that wait for a place of any runner. */
+	/** Number of commands that wait for a place of any runner. */
 	waiting(): number;
 }
 
 /**
- * Chooses the engine and the environment of commands, and says in the log what an operator should know of both.
- * @param parts.asking how plugins are looked up
- * @throws an error that says why, for an engine that cannot be loaded
+ * Chooses the engine and the environment of commands, and warns operators of problems with either.
+ * @param parts.asking how to look plugins up
+ * @throws an Error with the reason if the engine cannot be loaded
  */
 export function createExecution(parts: {
 	settings: DaemonSettings;
@@ -61,7 +61,7 @@ export function createExecution(parts: {
 		log,
 	});
 	const allPlaces: FairLimit[] = [];
-	// of all lists: a directory that hangs takes one thread
+	// shared by all lists, so that a hanging directory blocks one thread only
 	const lookups = createLookups(parts.asking);
 	return {
 		engine,

@@ -5,17 +5,17 @@ import type { DaemonSettings } from "../settings.ts";
 import { type KeyPair, loadKeyPair } from "../tls/key-pair.ts";
 import { warnOfRisks } from "./start-warnings.ts";
 
-/** What the agent shows and believes over TLS. */
+/** The agent's key pair, and how it verifies other agents. */
 export interface Credentials {
-	/** Where the key pair is, as loadKeyPair() takes it. */
+	/** Files of the key pair, for loadKeyPair(). */
 	keyFiles: Parameters<typeof loadKeyPair>[0];
 	keyPair: KeyPair;
-	/** Of other agents, for relays. */
+	/** How relays verify next hops. */
 	trust: Trust;
 }
 
 /**
- * Reads certificates and keys once their file systems answer, and says in the log what is risky about them.
+ * Waits until the file systems of the certificates and keys answer, reads them, and logs risks.
  * @param parts.look see createFileTurn
  * @throws KeyPairError and TrustError
  */

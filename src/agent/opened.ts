@@ -1,8 +1,11 @@
-/** What an agent has opened, to be closed in the reverse order: when it stops, and when its start fails. */
+/** What an agent has opened, to close in reverse order when it stops or when startup fails. */
 export interface Opened {
-	/** Says how to close what was just opened. */
+	/** Adds a function that closes what was just opened. */
 	push(close: () => unknown): void;
-	/** Closes all of it, one after the other, even where one fails; rejects with the first failure then. */
+	/**
+	 * Closes everything, one after the other, even if one fails; then rejects with the first
+	 * failure.
+	 */
 	unwind(): Promise<void>;
 }
 

@@ -17,7 +17,10 @@ function userName(): string {
 	}
 }
 
-/** Says in one line what clients can run through the agent; undefined if the settings allow little. */
+/**
+ * Describes in one line what clients can run through the agent; undefined if the settings allow
+ * little.
+ */
 function reachOfClients(settings: DaemonSettings): string | undefined {
 	const open = (["shell", "inventory", "config-update"] as const).filter(
 		(name) => settings[name],
@@ -29,7 +32,7 @@ function reachOfClients(settings: DaemonSettings): string | undefined {
 	return undefined;
 }
 
-/** Logs risks of the configuration, when the agent starts. */
+/** Logs risks of the configuration at startup. */
 export async function warnOfRisks(parts: {
 	settings: DaemonSettings;
 	keyPair: KeyPair;

@@ -8,7 +8,7 @@ import type { KeyPair } from "../tls/key-pair.ts";
 import type { Execution } from "./commands.ts";
 import type { Store } from "./store.ts";
 
-/** A pass of the collection in the contract's words. */
+/** A pass of the collection, with the contract's field names. */
 function shownPass(pass: PassResult | undefined, ageMilliseconds = 0) {
 	if (!pass) return null;
 	const { startedAt, durationMilliseconds, stored, error, plugins } = pass;
@@ -27,8 +27,8 @@ function shownPass(pass: PassResult | undefined, ageMilliseconds = 0) {
 }
 
 /**
- * The certificate in the contract's words.
- * @param problem why the files that are there now are not in use
+ * The certificate, with the contract's field names.
+ * @param problem why the current files are not in use
  */
 export function shownCertificate(
 	file: string,
@@ -45,8 +45,8 @@ export function shownCertificate(
 }
 
 /**
- * The agent as its status shows it, before it listens: there are no connections, and the certificate is the one that the
- * start read. Whoever starts the server replaces these two.
+ * The state of the agent for its status before the agent listens: without connections, and with the
+ * certificate that startup read. The code that starts the server replaces both.
  * @param parts.now wall clock in milliseconds
  */
 export function createState(parts: {

@@ -9,7 +9,7 @@ import { createRoom } from "../store/room.ts";
 export type Store = ReturnType<typeof createStore>;
 
 /**
- * The store with what is kept in it, not opened yet.
+ * Builds the store and what it keeps, without opening the database.
  * @param parts.now wall clock in milliseconds
  * @param parts.elapsed monotonic clock in milliseconds
  */
