@@ -3,53 +3,57 @@ import { createHttpsFetch } from "../relay/https-fetch.ts";
 import type { Trust } from "./options.ts";
 import { trustOf } from "./trust.ts";
 
-/** A POST to an agent, as it is. */
+/** A POST request for an agent, sent unchanged. */
 export interface Posted {
 	to: Hop;
 	path: "/monitor" | "/proxy";
 	/** JSON. */
 	body: Uint8Array;
-	/** Until the answer's last byte. */
+	/** Time limit, up to the last byte of the answer. */
 	timeoutMilliseconds: number;
-	/** What the agent hears of it, in `Happo-Milliseconds-Left`. */
+	/** Time left, which the agent gets in `Happo-Milliseconds-Left`. */
 	toldMilliseconds: number;
-	/** Aborting it resets the connection: the agent stops what it runs. */
+	/** Aborting it resets the connection, so the agent stops the check. */
 	signal: AbortSignal;
-	/** Who wants it: clients share the places. */
+	/** Name of the client: clients share the places. */
 	client: string;
-	/** Resolves when there is memory for so many bytes more of the answer. */
+	/** Resolves when there is memory for this many more bytes of the answer. */
 	reserve: (bytes: number) => Promise<void>;
 }
 
-/** Sends requests of others over kept connections. */
+/** Passes on requests of others over persistent connections. */
 export interface Exchange {
 	/**
-	 * Gives the answer, whatever its status. Retries nothing but what a kept
-	 * connection that had died did not send.
-	 * @throws RelayError, and AgentError `relay-busy` if no place comes free in time
+	 * Returns the answer with any status. Only retries a request that was not sent because a
+	 * persistent connection was dead.
+	 * @throws RelayError, and AgentError `relay-busy` if no place becomes free in time
 	 */
 	post(posted: Posted): Promise<{ status: number; body: Buffer }>;
-	/** Closes the kept connections. */
+	/** Closes all connections. */
 	close(): void;
 }
 
-/** Requests at once to one hop, to one that is slow or dead, and the part of all requests that such hops have together. */
+/**
+ * Maximum number of requests at a time to one hop, and to one slow or dead hop. All such hops
+ * together may have one eighth of all requests (`slowPart`).
+ */
 const maxOfHop = 128;
 const maxOfSlowHop = 8;
 const slowPart = 8;
 
 /**
- * Connections to any number of agents, for a program that passes on what others
- * ask: unlike the clients for one agent it neither opens what a bastion wraps nor
- * repeats a call. Throws OptionsError.
- * @param parts.fingerprint SHA-256 of the certificate that a hop must have, upper
- * case with colons; stands in the place of the chain and the name
+ * Creates connections to any number of agents, for a program that passes on requests of others.
+ * Unlike a client for one agent, it does not interpret the answers of bastions and does not retry
+ * calls.
+ * @param parts.fingerprint SHA-256 fingerprint of a hop's certificate, upper case with colons; it
+ * replaces the verification of chain and name
+ * @throws OptionsError
  */
 export function createExchange(parts: {
 	trust: Trust;
 	fingerprint: (hop: Hop) => string | undefined;
 	maxAnswerBytes: number;
-	/** Requests at once. */
+	/** Maximum number of requests at a time. */
 	maxRequests: number;
 }): Exchange {
 	const trust = trustOf(parts.trust);

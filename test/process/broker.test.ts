@@ -30,7 +30,7 @@ describe("happo-ctl broker", () => {
 		]);
 		assert.match(
 			broker.said(),
-			/^happo-ctl: warning: no certificate is verified$/m,
+			/^happo-ctl: warning: certificates are not verified$/m,
 		);
 		const client = await brokerClient(t, broker.socket);
 		const check = async (...words: string[]) => {

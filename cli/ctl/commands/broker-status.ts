@@ -13,14 +13,14 @@ const settings = {
 		kind: "text",
 		default: defaultSocket,
 		placeholder: "SOCKET",
-		help: "where the broker listens",
+		help: "socket of the broker",
 	},
 	...outputSettings(["table", "json", "yaml", "prometheus"]),
 } as const satisfies SettingTable;
 
 const timeoutMilliseconds = 5_000;
 
-/** Numbers for people, a line each. */
+/** The status for people, one value a line. */
 function statusTable(status: BrokerStatus, screen: Screen): string {
 	const seconds = status.uptime_seconds;
 	const rows: [string, string][] = [
@@ -38,7 +38,7 @@ function statusTable(status: BrokerStatus, screen: Screen): string {
 		["checks shared", String(status.checks_shared)],
 		[
 			"users",
-			status.knows_users ? "known" : "not known: the socket's mode decides",
+			status.knows_users ? "known" : "unknown: the socket's mode decides",
 		],
 	];
 	return table([{ title: "BROKER" }, { title: "VALUE" }], rows, screen);
@@ -48,9 +48,9 @@ export const brokerStatusCommand = createCommand({
 	name: "broker status",
 	help: {
 		usage: "broker status [OPTION...]",
-		summary: "show what a running broker does",
+		summary: "show the state of a running broker",
 		details:
-			"Checks are counted since the start: answered by the agent, failed (no answer), late (the time limit), forbidden (--hosts), elsewhere (the client had to run it itself), busy (no place in time), gone (the client did not wait).",
+			"Counts the checks since startup by their outcome: answered by the agent, failed (no answer), late (time limit reached), forbidden (by --hosts), elsewhere (the client had to run the check itself), busy (no place became free in time), gone (the client did not wait).",
 		examples: ["broker status", "broker status -o prometheus"],
 		settings,
 	},
@@ -65,7 +65,7 @@ export const brokerStatusCommand = createCommand({
 			);
 			const text = answer.body.toString("utf8");
 			if (answer.version !== protocolVersion) {
-				say(`${broker}: the broker is of another version`);
+				say(`${broker}: the broker has another version`);
 				return 1;
 			}
 			if (answer.kind !== kinds.text) {

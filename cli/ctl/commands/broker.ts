@@ -15,7 +15,7 @@ import { exchanges } from "../target/connection.ts";
 import { readKnownHosts } from "../target/known-hosts.ts";
 import { loadTrust } from "../target/trust.ts";
 
-/** Where to listen; port 0 is a free one. Undefined if it is no address with a port. */
+/** Parses ADDRESS:PORT; port 0 means a free port. Undefined if the text is invalid. */
 function listenPlace(text: string): Hop | undefined {
 	const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
 	const hop = parseHop(host);
@@ -29,20 +29,20 @@ const settings = {
 		kind: "text",
 		default: defaultSocket,
 		placeholder: "SOCKET",
-		help: "Unix socket to make, with mode 0660; a socket that systemd passes takes its place",
+		help: "Unix socket to create, with mode 0660; a socket from systemd is used instead",
 	},
 	hosts: {
 		kind: "list",
 		default: [],
 		placeholder: "PATTERN,...",
-		help: "agents and bastions that the broker goes to: names, *.names, addresses, networks; without it all",
+		help: "agents and bastions that the broker may connect to: names, *.names, addresses, networks; default: all",
 		check: badDestinations,
 	},
 	users: {
 		kind: "list",
 		default: [],
 		placeholder: "USER,...",
-		help: "users of this machine that are served, names or ids; without it all whom the socket's mode lets in",
+		help: "users of this machine that the broker serves, by name or id; default: all users who may open the socket",
 	},
 	fresh: {
 		kind: "integer",
@@ -50,27 +50,27 @@ const settings = {
 		minimum: 0,
 		maximum: 3600,
 		placeholder: "SECONDS",
-		help: "identical checks share one run and its result, for this time; 0: each check runs",
+		help: "how long identical checks share the result of one run; 0: every check runs",
 	},
 	"max-clients": {
 		kind: "integer",
 		default: 2_000,
 		minimum: 1,
 		maximum: 50_000,
-		help: "connections to the socket; others are turned away",
+		help: "maximum number of connections to the socket; more are refused",
 	},
 	"max-checks": {
 		kind: "integer",
 		default: 512,
 		minimum: 1,
 		maximum: 10_000,
-		help: "checks that are sent at once, at most 128 to one host; others wait, as long as their time limit allows",
+		help: "maximum number of checks at a time, of these at most 128 to one host; others wait within their time limit",
 	},
 	"metrics-listen": {
 		kind: "text",
 		default: "",
 		placeholder: "ADDRESS:PORT",
-		help: "serves /metrics for Prometheus there, over plain HTTP",
+		help: "serve /metrics for Prometheus here, over plain HTTP",
 		check: (text) =>
 			text === "" || listenPlace(text)
 				? undefined
@@ -84,33 +84,35 @@ const brokerTrustSettings = {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "certificates of single hosts, a line each: HOST[:PORT] SHA256; stands in the place of the CA for these",
+		help: "file with fingerprints of hosts, one a line: HOST[:PORT] SHA256; for these hosts it replaces the CA",
 	},
 } as const satisfies SettingTable;
 
-/** What is left of systemd's 30 seconds for the end itself. */
-const stopPatience = 20_000;
+/** Milliseconds for the checks in flight; less than systemd's 30 seconds. */
+const stopMilliseconds = 20_000;
 
 export const brokerCommand = createCommand({
 	name: "broker",
 	help: {
 		usage: "broker [OPTION...]",
-		summary: "keep connections to agents, and run checks for check_happo",
+		summary: "keep connections to agents and run checks for check_happo",
 		details:
-			"Runs until SIGTERM or SIGINT, and answers then what runs. check_happo hands its check to the broker that listens on its socket; so a check needs no start of Node.js and no TLS handshake. Whom to believe, keys and certificates are the broker's: what a client has of its own, it uses without the broker. A check is all that the broker does for its clients.\nGive one of --ca-file, --known-hosts, --fingerprint and --insecure; without any, certificates are verified with the system's CAs.",
+			"Runs until SIGTERM or SIGINT; it then still answers the checks in flight. check_happo passes its check to the broker through the socket, so that a check needs no start of Node.js and no TLS handshake. The broker uses its own keys, certificates and options for verification; a client with other ones runs its checks without the broker. The broker runs nothing but checks for its clients.\nGive one of --ca-file, --known-hosts, --fingerprint and --insecure; without any of them, certificates are verified with the CAs that Node knows.",
 		examples: [
 			"broker --ca-file /etc/happo/ca.pem --hosts '*.example.net,192.0.2.0/24'",
 			"broker --listen ./broker.sock --insecure",
 		],
 		settings,
-		shared: [{ title: "Whom to believe", settings: brokerTrustSettings }],
+		shared: [
+			{ title: "How to verify certificates", settings: brokerTrustSettings },
+		],
 	},
 	async run({ flags, environment, say }) {
 		const own = valuesOf(settings, flags);
-		const believed = valuesOf(brokerTrustSettings, flags);
-		const fingerprint = await readKnownHosts(believed["known-hosts"]);
+		const verification = valuesOf(brokerTrustSettings, flags);
+		const fingerprint = await readKnownHosts(verification["known-hosts"]);
 		const trust = await loadTrust(
-			believed,
+			verification,
 			environment.HAPPO_CTL_PRIVATE_KEY_PASSPHRASE,
 		);
 		const users = createUsers();
@@ -121,7 +123,7 @@ export const brokerCommand = createCommand({
 		try {
 			if (users.missing !== undefined && allowed)
 				throw new ListenError(
-					`--users: the system cannot be asked who its clients are: ${users.missing}`,
+					`--users: the system cannot tell which user a client is: ${users.missing}`,
 				);
 			const fd = passedSocket(environment, process.pid);
 			const stopping = Promise.race(
@@ -145,15 +147,15 @@ export const brokerCommand = createCommand({
 			});
 			if (users.missing !== undefined)
 				say(
-					`warning: the system cannot be asked who its clients are (${users.missing}): only the mode of the socket says who is served`,
+					`warning: the system cannot tell which user a client is (${users.missing}): only the mode of the socket decides who is served`,
 				);
-			if (believed.insecure) say("warning: no certificate is verified");
+			if (verification.insecure) say("warning: certificates are not verified");
 			if (metrics) say(`broker: /metrics is on port ${metrics.port}`);
 			say(
 				`broker: listens on ${fd === undefined ? own.listen : "the socket of systemd"}`,
 			);
 			say(`broker: ${await stopping}: stopping`);
-			await broker.stop(stopPatience);
+			await broker.stop(stopMilliseconds);
 			return 0;
 		} catch (error) {
 			if (!(error instanceof ListenError)) throw error;

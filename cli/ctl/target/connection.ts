@@ -68,14 +68,14 @@ export const connectTo = (
 		}),
 	);
 
-/** The longest answer to a check, as check_happo has it. */
+/** Limit for the answer to a check, the same as in check_happo. */
 const maxAnswerBytes = 64 * 1024 * 1024;
 
 /**
- * Kept connections to all agents, a pool for each way to verify one.
- * @param fingerprint of hops whose certificate is known
- * @param maxRequests at once
- * @throws UsageError for certificates and keys that cannot be used
+ * Creates persistent connections to all agents: one pool for each way to verify an agent.
+ * @param fingerprint returns the fingerprint of a hop whose certificate is known
+ * @param maxRequests maximum number of requests at a time
+ * @throws UsageError for invalid certificates and keys
  */
 export function exchanges(
 	trust: (target: Target) => Trust,
@@ -84,19 +84,19 @@ export function exchanges(
 ): { to(hop: Hop): Exchange; close(): void } {
 	const pools = new Map<Trust, Exchange>();
 	const to = (hop: Hop) => {
-		const believed = trust({ name: hopText(hop), agent: hop, via: [] });
+		const verified = trust({ name: hopText(hop), agent: hop, via: [] });
 		const pool =
-			pools.get(believed) ??
+			pools.get(verified) ??
 			usable(() =>
 				createExchange({
-					trust: believed,
+					trust: verified,
 					...{ fingerprint, maxAnswerBytes, maxRequests },
 				}),
 			);
-		pools.set(believed, pool);
+		pools.set(verified, pool);
 		return pool;
 	};
-	// certificates that cannot be used are told of at the start
+	// report invalid certificates at once
 	to({ host: "192.0.2.1", port: 1 });
 	return {
 		to,

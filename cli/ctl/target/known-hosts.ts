@@ -8,8 +8,8 @@ import { UsageError } from "../../program/arguments.ts";
 import { readFlagFile } from "../input-file.ts";
 
 /**
- * The fingerprints of certificates by hop, from a file: `HOST[:PORT] SHA256`, one a
- * line; blank lines and comments do not count.
+ * Reads the fingerprints of hops' certificates from a file: `HOST[:PORT] SHA256`, one a line; blank
+ * lines and comments are ignored.
  * @param file empty: no hop is known
  * @throws UsageError that names the line
  */
