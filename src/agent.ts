@@ -30,7 +30,7 @@ import { type KeyPair, tlsOptions } from "./tls/key-pair.ts";
 import { createKeyPairKeeper } from "./tls/key-pair-keeper.ts";
 import { inTurn } from "./turn.ts";
 
-/** The product's version, which is the contract's. */
+/** The version of the product and of the contract. */
 export const version: string = document.info.version;
 
 /** A started agent. */

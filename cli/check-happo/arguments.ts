@@ -33,7 +33,7 @@ export interface CheckOptions {
 	fingerprint: string | undefined;
 }
 
-/** The options of `monitor`, as `normaliseArguments` wants them. */
+/** The options of `monitor`, for normaliseArguments(). */
 export const knownOptions: readonly KnownOption[] = [
 	{ long: "host", short: "H", kind: "value" },
 	{ long: "port", short: "P", kind: "value" },

@@ -12,7 +12,7 @@ export interface CheckRequest {
 	body: string;
 }
 
-/** JSON as Go writes it: what has a meaning in HTML is escaped. */
+/** JSON as Go writes it, with HTML's special characters escaped. */
 const goJson = (value: unknown) =>
 	JSON.stringify(value).replace(
 		/[<>&\u2028\u2029]/g,

@@ -15,7 +15,7 @@ export function problemType(body: unknown): ProblemType | undefined {
 		: undefined;
 }
 
-/** The JSON type of a value as schemas name it. */
+/** The JSON type of a value, named as in schemas. */
 function kindOf(value: unknown): string {
 	if (value === null) return "null";
 	if (Array.isArray(value)) return "array";

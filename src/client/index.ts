@@ -41,5 +41,5 @@ export type InventoryResult = Schemas["InventoryResult"];
 export type Status = Schemas["Status"];
 /** Why a request was refused. */
 export type Problem = Schemas["Problem"];
-/** The collection's configuration, as metrics.yaml has it. */
+/** The collection's configuration, as in metrics.yaml. */
 export type MetricConfig = Schemas["MetricConfig"];

@@ -128,7 +128,7 @@ test("garbage in V8's own heap is returned", async (t) => {
 	const { stop } = returnMemory({ ...processHeap(), busyShare: () => 0 }, 5);
 	t.after(stop);
 	await eventually(
-		"given back",
+		"the memory is returned",
 		() => getHeapStatistics().total_heap_size < before - 8 * mebibyte,
 	);
 });

@@ -81,7 +81,7 @@ describe("the drain", { concurrency: true }, () => {
 		assert.deepEqual(await left(client), [2, 3]);
 		// after its lease, the batch can be leased again
 		await eventually(
-			"the second batch again",
+			"the second batch is leased again",
 			async () =>
 				(await left(client)).length === 2 &&
 				(await client.POST("/metric/lease", { body: { seconds: 1, limit: 1 } }))
