@@ -77,6 +77,22 @@ const ownUnknown = (reason: string): Shared => ({
 	isAnswer: false,
 });
 
+/** Node's words for a connection that ends too early. */
+const closed: Readonly<Record<string, string>> = {
+	"socket hang up": "closed without an answer",
+	aborted: "closed before the answer was complete",
+};
+
+/** Why an agent did not answer, without the place, in the words of check_happo. */
+function reasonOf({ message, cause }: RelayError, place: string): string {
+	const reason = message.startsWith(`${place}: `)
+		? message.slice(place.length + 2)
+		: message;
+	if (reason.startsWith("the answer is not HTTP"))
+		return "the answer is not HTTP";
+	return closed[(cause as Error | undefined)?.message ?? ""] ?? reason;
+}
+
 /**
  * @param parts.exchangeTo whom to believe at a hop decides which connections it has
  * @param parts.destinations which agents and bastions the broker goes to
@@ -153,14 +169,9 @@ export function createChecks(parts: {
 				outcome: "busy",
 			};
 		if (!(error instanceof RelayError)) throw error;
-		// messages name places as the caller wrote them
-		const place = `${hopText(to)}: `;
-		const reason = error.message.startsWith(place)
-			? error.message.slice(place.length)
-			: error.message;
 		const shown = error.isTimeout
 			? `no answer within ${seconds} seconds`
-			: reason;
+			: reasonOf(error, hopText(to));
 		return {
 			result: { ...agentError(`${to.text}: ${shown}`), isAnswer: false },
 			outcome: error.isTimeout ? "late" : "failed",

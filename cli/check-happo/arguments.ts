@@ -44,6 +44,8 @@ export const knownOptions: readonly KnownOption[] = [
 	{ long: "verbose", short: "v", kind: "switch" },
 	{ long: "ca-file", kind: "value" },
 	{ long: "fingerprint", kind: "value" },
+	// only the native client asks a broker
+	{ long: "broker", kind: "value" },
 ];
 
 const defaultTimeoutSeconds = 60;
@@ -175,6 +177,9 @@ Options of monitor:
       --fingerprint SHA256    accepts only the certificate with this
                               fingerprint; without both options, nothing is
                               verified
+      --broker SOCKET         asks this broker first, unless -v, --ca-file or
+                              --fingerprint is given (HAPPO_BROKER, or else
+                              /run/happo/broker.sock; empty: no broker)
 
 Prints the output of the plugin and exits with its exit status. If an agent
 fails or cannot be reached, the result is CRITICAL (2), with a message

@@ -3,6 +3,7 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build as bundle } from "esbuild";
+import { nodeCommand } from "../native/client.mjs";
 import { writeBillOfMaterials } from "./bill-of-materials.mjs";
 import { writeDeclarations } from "./declarations.mjs";
 
@@ -101,5 +102,10 @@ writeBillOfMaterials(directory, metafiles);
 await mkdir("build", { recursive: true });
 await writeFile("build/metafiles.json", JSON.stringify(metafiles));
 
-for (const program of ["happo-agent.js", "happo-ctl.js", "check_happo.cjs"])
+// the command of the package; contrib/native puts the native client in its place
+await writeFile(join(directory, "check_happo"), nodeCommand);
+
+for (const program of [
+	...["happo-agent.js", "happo-ctl.js", "check_happo.cjs", "check_happo"],
+])
 	await chmod(join(directory, program), 0o755);

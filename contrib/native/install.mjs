@@ -1,9 +1,10 @@
 // npm runs this when the package is installed or built, to provide a native command
-// engine if possible. It uses the shipped one if that works, otherwise it compiles one.
-// Without a compiler the agent starts commands through node:child_process. It downloads
-// nothing and never makes an installation fail.
+// engine and a native check_happo if possible. It uses the shipped ones if they work,
+// otherwise it compiles them. Without a compiler the agent starts commands through
+// node:child_process, and check_happo runs on Node.js. It downloads nothing and never makes an installation fail.
 import { rmSync } from "node:fs";
 import { addonFile, compile, isFresh, prove } from "./addon.mjs";
+import { hasClient, installClient } from "./client.mjs";
 
 function works(file) {
 	try {
@@ -23,5 +24,13 @@ try {
 	rmSync(file, { force: true });
 	process.stdout.write(
 		`happo-agent: no native command engine, using node:child_process: ${error.message}\n`,
+	);
+}
+
+try {
+	if (hasClient) installClient(process.env.CC || "cc");
+} catch (error) {
+	process.stdout.write(
+		`happo-agent: no native check_happo, using the one for Node.js: ${error.message}\n`,
 	);
 }

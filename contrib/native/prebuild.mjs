@@ -3,6 +3,12 @@
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { addonFile, compile, prove } from "./addon.mjs";
+import {
+	clientFile,
+	compileClient,
+	hasClient,
+	useNodeClient,
+} from "./client.mjs";
 
 const own = `${process.platform}-${process.arch}`;
 /** Cross compilers under Debian's names. */
@@ -16,13 +22,23 @@ const crossCompilers =
 
 // the package must not contain an earlier build, or that of another machine
 rmSync(dirname(dirname(addonFile())), { recursive: true, force: true });
-const targets = { ...crossCompilers, [own]: process.env.CC || "cc" };
-for (const [target, compiler] of Object.entries(targets))
+// the installation makes the command native
+if (hasClient) useNodeClient();
+const attempt = (what, build) => {
 	try {
-		compile(compiler, addonFile(target), target === own ? prove : undefined);
-		process.stdout.write(`native command engine for ${target}: built\n`);
+		build();
+		process.stdout.write(`${what}: built\n`);
 	} catch (error) {
-		process.stdout.write(
-			`native command engine for ${target}: left out: ${error.message}\n`,
-		);
+		process.stdout.write(`${what}: left out: ${error.message}\n`);
 	}
+};
+const targets = { ...crossCompilers, [own]: process.env.CC || "cc" };
+for (const [target, compiler] of Object.entries(targets)) {
+	attempt(`native command engine for ${target}`, () =>
+		compile(compiler, addonFile(target), target === own ? prove : undefined),
+	);
+	if (hasClient)
+		attempt(`native check_happo for ${target}`, () =>
+			compileClient(compiler, clientFile(target)),
+		);
+}

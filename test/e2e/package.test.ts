@@ -178,7 +178,10 @@ describe("the package, installed from npm pack", {
 		);
 		for (const name of ["happo-agent", "happo-ctl", "check_happo"]) {
 			const file = join("node_modules/.bin", name);
-			const { stdout } = await inProject(node, file, "--version");
+			// check_happo may be native
+			const line = name === "check_happo" ? [file] : [node, file];
+			const [program = node, ...args] = [...line, "--version"];
+			const { stdout } = await inProject(program, ...args);
 			assert.equal(stdout, `${name} version ${version}\n`);
 		}
 	});

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
@@ -12,8 +12,45 @@ const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
 	bin: { check_happo: string };
 };
 
-/** The built check_happo. */
-export const checkHappoProgram = join(process.cwd(), manifest.bin.check_happo);
+/** The built check_happo for Node.js. */
+export const checkHappoProgram = join(process.cwd(), "dist/check_happo.cjs");
+
+/** The command of the package: native if that could be built, else it starts the program above. */
+export const checkHappoCommand = join(process.cwd(), manifest.bin.check_happo);
+
+/** Why the command is not native; undefined if it is. */
+export const nativeClientMissing = () =>
+	readFileSync(checkHappoCommand).subarray(1, 4).toString() === "ELF"
+		? undefined
+		: "check_happo could not be compiled";
+
+/** The broker that the native command uses; undefined: tests are about the program for Node.js. */
+let broker: string | undefined;
+
+/** Has all tests of this process run the native command with the broker of a socket. */
+export const checkThroughBroker = (socket: string) => {
+	broker = socket;
+};
+
+export const isThroughBroker = () => broker !== undefined;
+
+/** How check_happo is started, and with which variables. */
+export const checkHappoLine = (): {
+	line: [string, ...string[]];
+	env: NodeJS.ProcessEnv;
+} => {
+	const node = process.env.HAPPO_TEST_NODE ?? process.execPath;
+	return {
+		line:
+			broker === undefined ? [node, checkHappoProgram] : [checkHappoCommand],
+		env: {
+			// the command finds node there
+			PATH: `${dirname(node)}:${process.env.PATH}`,
+			LANG: "C",
+			...(broker !== undefined && { HAPPO_BROKER: broker }),
+		},
+	};
+};
 
 export interface Checked {
 	stdout: string;
@@ -24,7 +61,8 @@ export interface Checked {
 
 /** Runs check_happo to its end in this process. */
 export async function checkHappo(...args: string[]): Promise<Checked> {
-	if (process.env.HAPPO_TEST_NODE) return checkHappoProcess(...args);
+	if (process.env.HAPPO_TEST_NODE || isThroughBroker())
+		return checkHappoProcess(...args);
 	let stderr = "";
 	const { output, status } = await runCheckHappo(args, (said) => {
 		stderr += said;
@@ -34,10 +72,11 @@ export async function checkHappo(...args: string[]): Promise<Checked> {
 
 /** Runs the built check_happo to its end; it may take 20 seconds. */
 export async function checkHappoProcess(...args: string[]): Promise<Checked> {
-	const node = process.env.HAPPO_TEST_NODE ?? process.execPath;
-	const child = spawn(node, [checkHappoProgram, ...args], {
+	const { line, env } = checkHappoLine();
+	const [file, ...first] = line;
+	const child = spawn(file, [...first, ...args], {
 		stdio: ["ignore", "pipe", "pipe"],
-		env: { PATH: process.env.PATH, LANG: "C" },
+		env,
 		timeout: 20_000,
 		killSignal: "SIGKILL",
 	});

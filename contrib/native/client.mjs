@@ -1,0 +1,119 @@
+// How cli/check-happo/native becomes dist/check_happo, beside the client for Node.js.
+import { createHash } from "node:crypto";
+import {
+	chmodSync,
+	copyFileSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execute } from "./addon.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = join(root, "cli/check-happo/native");
+const sources = existsSync(folder)
+	? readdirSync(folder)
+			.filter((name) => name.endsWith(".c"))
+			.sort()
+			.map((name) => join(folder, name))
+	: [];
+
+/** The command that an installed package has: native, or else what starts the client for Node.js. */
+const command = join(root, "dist/check_happo");
+const nodeClient = join(root, "dist/check_happo.cjs");
+
+/** What the command is without the native client. */
+export const nodeCommand = '#!/usr/bin/env node\nimport "./check_happo.cjs";\n';
+
+/** What the package ships for a platform. */
+export const clientFile = (target = `${process.platform}-${process.arch}`) =>
+	join(root, "dist/native", target, "check_happo");
+
+/** Whether there is something to compile, and a platform that it is for. */
+export const hasClient =
+	process.platform === "linux" && sources.length > 0 && existsSync(nodeClient);
+
+/** The sources' fingerprint, which is compiled in. */
+const sourceHash = () => {
+	const hash = createHash("sha256");
+	for (const file of sources) hash.update(readFileSync(file));
+	return hash.digest("hex");
+};
+
+/**
+ * Compiles the client. Throws an error of one line.
+ *
+ * Linked statically where the C library allows it: it starts twice as fast, and runs
+ * with any C library.
+ */
+export function compileClient(compiler, file) {
+	const fresh = `${file}.${process.pid}`;
+	const compile = (...linking) =>
+		execute(compiler, [
+			...["-O2", "-Wall", "-Wextra", "-s", ...linking],
+			`-DCLIENT_SOURCE="${sourceHash()}"`,
+			...[...sources, "-o", fresh],
+		]);
+	mkdirSync(dirname(file), { recursive: true });
+	try {
+		try {
+			compile("-static");
+		} catch {
+			compile();
+		}
+		renameSync(fresh, file);
+	} finally {
+		rmSync(fresh, { force: true });
+	}
+}
+
+/** Puts a file in the place of the command, at once: it may be running. */
+function replaceCommand(write) {
+	const fresh = `${command}.${process.pid}`;
+	try {
+		write(fresh);
+		chmodSync(fresh, 0o755);
+		renameSync(fresh, command);
+	} finally {
+		rmSync(fresh, { force: true });
+	}
+}
+
+/** Makes the command start the client for Node.js. */
+export function useNodeClient() {
+	replaceCommand((file) => writeFileSync(file, nodeCommand));
+}
+
+/**
+ * Makes the native client the command: the one that ships, if it is of these sources
+ * and works, else a compiled one. Throws an error of one line; the command is then
+ * the client for Node.js.
+ */
+export function installClient(compiler) {
+	const file = clientFile();
+	const use = () =>
+		replaceCommand((fresh) => {
+			copyFileSync(file, fresh);
+			chmodSync(fresh, 0o755);
+			// it becomes the client for Node.js, which lies beside it
+			execute(fresh, ["--version"]);
+		});
+	try {
+		if (existsSync(file) && readFileSync(file).includes(sourceHash()))
+			try {
+				return use();
+			} catch {}
+		compileClient(compiler, file);
+		use();
+	} catch (error) {
+		rmSync(file, { force: true });
+		useNodeClient();
+		throw error;
+	}
+}

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, readFileSync } from "node:fs";
+import { appendFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { version } from "../../../generated/version.ts";
+import { nativeClientMissing } from "../../support/check-happo.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+
+const native = `dist/native/${process.platform}-${process.arch}`;
+const source = "cli/check-happo/native/check_happo.c";
+
+/** A copy of what an installed package has of check_happo, its command not native yet. */
+async function aPackage(t: TestContext) {
+	const directory = await temporaryDirectory(t);
+	for (const path of [
+		...["contrib/native", "src/spawn/native", "cli/check-happo/native"],
+		...[native, "dist/check_happo.cjs"],
+	])
+		cpSync(path, join(directory, path), { recursive: true });
+	await writeFile(join(directory, "package.json"), '{"type":"module"}');
+	const command = join(directory, "dist/check_happo");
+	return {
+		directory,
+		install(CC: string) {
+			const { stdout } = spawnSync(
+				process.execPath,
+				[join(directory, "contrib/native/install.mjs")],
+				{ encoding: "utf8", cwd: "/", env: { PATH: process.env.PATH, CC } },
+			);
+			return stdout;
+		},
+		isNative: () => readFileSync(command).subarray(1, 4).toString() === "ELF",
+		says: () => {
+			const { stdout } = spawnSync(command, ["--version"], {
+				encoding: "utf8",
+			});
+			return stdout;
+		},
+	};
+}
+
+const named = `check_happo version ${version}\n`;
+
+test("a native client that ships with the package becomes the command", async (t) => {
+	const missing = nativeClientMissing();
+	if (missing) return t.skip(missing);
+	const { install, isNative, says } = await aPackage(t);
+	assert.equal(install("no-such-compiler"), "");
+	assert.deepEqual([isNative(), says()], [true, named]);
+});
+
+test("one of another source is compiled again; without a compiler Node.js runs the command", async (t) => {
+	const missing = nativeClientMissing();
+	if (missing) return t.skip(missing);
+	const { directory, install, isNative, says } = await aPackage(t);
+	await appendFile(join(directory, source), "/* changed */\n");
+	assert.equal(install("cc"), "");
+	assert.deepEqual([isNative(), says()], [true, named]);
+	await appendFile(join(directory, source), "/* again */\n");
+	assert.equal(
+		install("no-such-compiler"),
+		"happo-agent: no native check_happo, using the one for Node.js: no-such-compiler: ENOENT\n",
+	);
+	assert.deepEqual([isNative(), says()], [false, named]);
+	assert.equal(existsSync(join(directory, native, "check_happo")), false);
+});
+
+test("the native client compiles without a warning", async (t) => {
+	if (spawnSync("cc", ["--version"]).error) return t.skip("no cc");
+	const file = join(await temporaryDirectory(t), "check_happo");
+	const { stderr, status } = spawnSync(
+		"cc",
+		[
+			...["-O2", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow"],
+			...["-Wconversion", "-Werror", source, "-o", file],
+		],
+		{ encoding: "utf8" },
+	);
+	assert.deepEqual([stderr, status], ["", 0]);
+});
