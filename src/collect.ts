@@ -50,31 +50,6 @@ const usual = createLoopTurns(Number.POSITIVE_INFINITY);
 const costly = createLoopTurns(1);
 
 /**
- * Shares the event loop among the streams being read. Node parses each chunk of a message
- * separately: a body in one-byte chunks costs a thousand times as much as one in large chunks, and
- * Node would not stop while there is data.
- */
-class ReadingTurns {
-	readonly #socket: Socket | undefined;
-	readonly #begun: number;
-	#pieces = 0;
-
-	constructor(stream: Readable & { socket?: Socket }) {
-		this.#socket = stream.socket;
-		this.#begun = this.#socket?.bytesRead ?? 0;
-	}
-
-	/** Resolves when the stream may be read further. `length` is the data read so far, in bytes. */
-	async next(length: number): Promise<void> {
-		// most messages have a single chunk
-		if (++this.#pieces === 1) return;
-		const received = (this.#socket?.bytesRead ?? 0) - this.#begun;
-		const isCostly = received > 2 * length + minOverheadBytes;
-		await new Promise<void>(isCostly ? costly : usual);
-	}
-}
-
-/**
  * Reads a whole stream: a request body or an answer. Its sender waits while there is no memory for
  * more. After an error the stream stays open and unread.
  * @param parts.declared its length in bytes, if known
@@ -84,7 +59,7 @@ class ReadingTurns {
  * @throws the errors of the stream, of `reserve` and of `tooLarge`
  */
 export async function collect(
-	stream: Readable,
+	stream: Readable & { socket?: Socket },
 	parts: {
 		declared: number | undefined;
 		maxBytes: number;
@@ -99,14 +74,12 @@ export async function collect(
 	let reserved = declared ?? firstBytes;
 	await reserve?.(reserved);
 	parts.begins?.();
+	if (stream.destroyed) throw stream.errored ?? new Error("closed");
 	const pieces = new Pieces(reserved);
-	const turns = new ReadingTurns(stream);
-	const chunks: AsyncIterable<Buffer> = stream.iterator({
-		destroyOnReturn: false,
-	});
-	for await (const chunk of chunks) {
-		const length = pieces.length + chunk.length;
-		if (length > maxBytes) throw tooLarge();
+	const begun = stream.socket?.bytesRead ?? 0;
+	let chunks = 0;
+
+	const grow = async (length: number) => {
 		while (length > reserved) {
 			const more = Math.min(
 				Math.max(reserved, firstBytes),
@@ -115,10 +88,56 @@ export async function collect(
 			await reserve?.(more);
 			reserved += more;
 		}
-		pieces.add(chunk);
-		await turns.next(pieces.length);
-	}
-	return pieces.whole();
+	};
+	/**
+	 * Node parses each chunk of a message separately: a body in one-byte chunks costs a thousand
+	 * times as much as one in large chunks, and Node would not stop while there is data.
+	 */
+	const turns = () => {
+		const received = (stream.socket?.bytesRead ?? 0) - begun;
+		return received > 2 * pieces.length + minOverheadBytes ? costly : usual;
+	};
+
+	// an async iterator costs more than all the rest of a short body
+	return new Promise((resolve, reject) => {
+		let isOver = false;
+		const readOn = () => {
+			if (!isOver) stream.resume();
+		};
+		const leave = () => {
+			isOver = true;
+			stream.off("data", take).off("end", end);
+			stream.off("error", fail).off("close", closed);
+		};
+		const fail = (error: unknown) => {
+			leave();
+			stream.pause();
+			reject(error);
+		};
+		const take = (chunk: Buffer) => {
+			const length = pieces.length + chunk.length;
+			if (length > maxBytes) return fail(tooLarge());
+			if (length <= reserved) {
+				pieces.add(chunk);
+				// most messages have a single chunk
+				if (++chunks === 1) return;
+				stream.pause();
+				return turns()(readOn);
+			}
+			stream.pause();
+			grow(length).then(() => {
+				pieces.add(chunk);
+				readOn();
+			}, fail);
+		};
+		const end = () => {
+			leave();
+			resolve(pieces.whole());
+		};
+		const closed = () => fail(stream.errored ?? new Error("closed"));
+		stream.on("error", fail).on("close", closed).on("end", end);
+		stream.on("data", take);
+	});
 }
 
 /** The declared length of a message; undefined if there is none. */

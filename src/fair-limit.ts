@@ -48,6 +48,33 @@ export interface FairLimit {
 	readonly waiting: number;
 }
 
+class Share implements Taken {
+	amount: number;
+	readonly #client: string;
+	readonly #giveBack: (client: string, amount: number) => void;
+
+	constructor(
+		client: string,
+		amount: number,
+		giveBack: (client: string, amount: number) => void,
+	) {
+		this.#client = client;
+		this.amount = amount;
+		this.#giveBack = giveBack;
+	}
+
+	shrink(amount: number): void {
+		const back = this.amount - amount;
+		if (back <= 0) return;
+		this.amount = amount;
+		this.#giveBack(this.#client, back);
+	}
+
+	release(): void {
+		this.shrink(0);
+	}
+}
+
 interface Waiter {
 	client: string;
 	amount: number;
@@ -87,27 +114,18 @@ export function createFairLimit({
 		return own === 0 || own + amount <= left - Math.floor(left / keptFor);
 	};
 
-	const take = (client: string, wanted: number): Taken => {
-		taken += wanted;
-		held.set(client, heldBy(client) + wanted);
-		let amount = wanted;
-		const shrink = (to: number) => {
-			if (to >= amount) return;
-			const back = amount - to;
-			amount = to;
-			taken -= back;
-			const left = heldBy(client) - back;
-			if (left > 0) held.set(client, left);
-			else held.delete(client);
-			serve();
-		};
-		return {
-			get amount() {
-				return amount;
-			},
-			shrink,
-			release: () => shrink(0),
-		};
+	const giveBack = (client: string, amount: number) => {
+		taken -= amount;
+		const left = heldBy(client) - amount;
+		if (left > 0) held.set(client, left);
+		else held.delete(client);
+		if (queue.size > 0) serve();
+	};
+
+	const take = (client: string, amount: number): Taken => {
+		taken += amount;
+		held.set(client, heldBy(client) + amount);
+		return new Share(client, amount, giveBack);
 	};
 
 	/** The first waiter that fits, of the client that holds least. */

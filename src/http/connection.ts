@@ -253,7 +253,7 @@ export function createConnections(parts: {
 
 	const shakeHands = (socket: Socket, connection: Connection, place: Taken) => {
 		connection.shaking = place;
-		socket.once("close", place.release);
+		socket.once("close", () => place.release());
 		server.emit("connection", socket);
 	};
 
