@@ -69,8 +69,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 			maxClients,
 			inFlight: checks.inFlight,
 		});
-	const maximum = options.maxUntakenBytes ?? 256 * 1024 * 1024;
-	const untaken = { bytes: 0, maximum };
+	const untaken = createFairLimit({
+		limit: options.maxUntakenBytes ?? 256 * 1024 * 1024,
+	});
 	const shared = { checks, status, untaken, complain };
 
 	const refuse = (socket: Socket, kind: number, body: Buffer) => {

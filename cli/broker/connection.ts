@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { FairLimit } from "../../src/fair-limit.ts";
 import { ownError } from "../check-happo/result.ts";
 import type { Checks } from "./check.ts";
 import { type BrokerStatus, metricsPage } from "./figures.ts";
@@ -30,8 +31,8 @@ const maxInFlight = 256;
 export interface Shared {
 	checks: Checks;
 	status: () => BrokerStatus;
-	/** Bytes that are written and not taken yet, of all connections, and the most that may be. */
-	untaken: { bytes: number; maximum: number };
+	/** Bytes that are written and not taken yet, of all connections; users share them. */
+	untaken: FairLimit;
 	/** Tells of an error that nobody expects. */
 	complain: (line: string) => void;
 }
@@ -60,6 +61,15 @@ export function serveClient(
 		} else slow ??= setTimeout(() => socket.destroy(), patienceMilliseconds);
 	};
 
+	/** A client that asks for much, or does not take its answers, waits with what it has to say. */
+	const readOrWait = () => {
+		const waits = inFlight >= maxInFlight || socket.writableNeedDrain;
+		if (waits === socket.isPaused()) return;
+		if (waits) socket.pause();
+		else socket.resume();
+		expectRequest(!waits && reader.isInFrame);
+	};
+
 	const endIfDone = () => {
 		if (isStopping && inFlight === 0) socket.destroySoon();
 	};
@@ -67,16 +77,18 @@ export function serveClient(
 	const write = (kind: number, id: number, body: Buffer) => {
 		if (socket.destroyed) return;
 		const bytes = frameBytes({ kind, id, body });
-		if (untaken.bytes + bytes.length > untaken.maximum) {
+		const taken = untaken.tryAcquire({ client: user, amount: bytes.length });
+		if (!taken) {
 			socket.destroy();
 			return;
 		}
-		untaken.bytes += bytes.length;
 		const timer = setTimeout(() => socket.destroy(), patienceMilliseconds);
 		socket.write(bytes, () => {
-			untaken.bytes -= bytes.length;
+			taken.release();
 			clearTimeout(timer);
+			readOrWait();
 		});
+		readOrWait();
 	};
 
 	const elsewhere = (id: number, reason: string) =>
@@ -119,10 +131,9 @@ export function serveClient(
 			return write(kinds.text, id, Buffer.from(metricsPage(status())));
 		if (kind !== kinds.check) return elsewhere(id, `no such request: ${kind}`);
 		inFlight++;
-		if (inFlight >= maxInFlight) socket.pause();
 		void check(frame).finally(() => {
 			inFlight--;
-			socket.resume();
+			readOrWait();
 			endIfDone();
 		});
 	};
@@ -140,6 +151,7 @@ export function serveClient(
 			return;
 		}
 		expectRequest(reader.isInFrame);
+		readOrWait();
 	});
 	socket.on("error", () => {});
 	// a client that ends its side has gone, too

@@ -337,6 +337,48 @@ describe("a hostile client", () => {
 		await stillServes(t, broker);
 	});
 
+	it("that asks on and on without reading is not read, and closed after a time", async (t) => {
+		t.mock.timers.enable({ apis: ["setTimeout"] });
+		const broker = await brokerHere(t);
+		const socket = connect(broker.socket);
+		t.after(() => {
+			socket.destroy();
+		});
+		await once(socket, "connect");
+		socket.pause();
+		const one = frameBytes({
+			kind: kinds.status,
+			id: 1,
+			body: Buffer.alloc(0),
+		});
+		const many = Buffer.concat(Array.from({ length: 5_000 }, () => one));
+		// what the broker does not read stays here
+		for (let n = 0; n < 40; n++) socket.write(many);
+		for (let n = 0; n < 200; n++) await new Promise(setImmediate);
+		assert.ok(socket.writableLength > 1_000_000, `${socket.writableLength}`);
+		socket.on("error", () => {});
+		const closed = new Promise((resolve) => socket.once("close", resolve));
+		t.mock.timers.tick(10_000);
+		await closed;
+		t.mock.timers.reset();
+		await stillServes(t, broker);
+	});
+
+	it("has 256 checks in flight, and waits with the next", async (t) => {
+		const server = await silent(t);
+		const { client, broker } = await brokered(t);
+		// 32 of them are what is read at once
+		const option = `--plugin-option=${"x".repeat(2_000)}`;
+		for (let n = 0; n < 600; n++) client.check(checkWords(server.port, option));
+		await eventually(
+			"they are in flight",
+			() => broker.status().checks_in_flight >= 256,
+		);
+		for (let n = 0; n < 20; n++) await new Promise(setImmediate);
+		assert.ok(broker.status().checks_in_flight <= 256 + 32);
+		await stillServes(t, broker);
+	});
+
 	it("in thousands is turned away, and told so", async (t) => {
 		const broker = await brokerHere(t, { maxClients: 50 });
 		const held: Socket[] = [];
