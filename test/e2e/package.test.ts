@@ -294,11 +294,11 @@ describe("the package, installed from npm pack", {
 		const shipped = await readdir(join(project, "node_modules/happo-agent"));
 		assert.deepEqual(
 			shipped.sort(),
-			"CHANGELOG.md CONTRIBUTING.md LICENSE README.md SECURITY.md UPGRADING.md contrib dist openapi.yaml package.json src".split(
+			"CHANGELOG.md CONTRIBUTING.md LICENSE README.md SECURITY.md UPGRADING.md cli contrib dist openapi.yaml package.json src".split(
 				" ",
 			),
 		);
-		// the native command engine is compiled at the installation
+		// the native command engine and check_happo are compiled at the installation
 		const installed = join(project, "node_modules/happo-agent");
 		assert.deepEqual(
 			(await readdir(join(installed, "src"), { recursive: true })).sort(),
@@ -309,6 +309,13 @@ describe("the package, installed from npm pack", {
 					(name) => `spawn/native/${name}`,
 				),
 			].sort(),
+		);
+		assert.deepEqual(
+			(await readdir(join(installed, "cli"), { recursive: true })).sort(),
+			[
+				...["check-happo", "check-happo/native"],
+				"check-happo/native/check_happo.c",
+			],
 		);
 	});
 
