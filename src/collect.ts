@@ -104,13 +104,11 @@ export async function collect(
 		const readOn = () => {
 			if (!isOver) stream.resume();
 		};
-		const leave = () => {
+		const fail = (error: unknown) => {
+			if (isOver) return;
 			isOver = true;
 			stream.off("data", take).off("end", end);
 			stream.off("error", fail).off("close", closed);
-		};
-		const fail = (error: unknown) => {
-			leave();
 			stream.pause();
 			reject(error);
 		};
@@ -131,7 +129,7 @@ export async function collect(
 			}, fail);
 		};
 		const end = () => {
-			leave();
+			isOver = true;
 			resolve(pieces.whole());
 		};
 		const closed = () => fail(stream.errored ?? new Error("closed"));

@@ -44,7 +44,8 @@ function fieldsOf(answered: Answered): Fields {
 /** The recovery of a hop is logged only after a longer outage; otherwise it counts as flapping. */
 const minOutageMilliseconds = 60_000;
 
-const hopSubject = (hop: string) => JSON.stringify([cut(hop)]);
+/** Other subjects begin with a bracket. */
+const hopSubject = (hop: string) => `hop ${cut(hop)}`;
 
 /**
  * The subject of a failure: a next hop that does not answer, for all clients; otherwise the client

@@ -125,16 +125,25 @@ export class IncomingRequest implements Call {
 	}
 
 	async reserve(bytes: number, what = "answer"): Promise<void> {
-		const { client, signal } = this;
+		const { client } = this;
 		// an answer may count for at most a quarter of the budget; a body counts in full
 		const amount =
 			what === "answer" ? Math.min(bytes, this.#memory.limit / 4) : bytes;
+		const taken =
+			this.#memory.tryAcquire({ client, amount }) ??
+			(await this.#waitForMemory(amount, what));
+		if (this.#isOver) taken.release();
+		else this.#reserved.push(taken);
+	}
+
+	#waitForMemory(amount: number, what: string): Promise<Taken> {
+		const { client, signal } = this;
 		const timeoutMilliseconds = Math.min(
 			this.#waitMilliseconds,
 			this.millisecondsLeft ?? Number.POSITIVE_INFINITY,
 		);
 		const wanted = { client, amount, timeoutMilliseconds, signal };
-		const taken = await this.#memory.acquire(wanted).catch((cause) => {
+		return this.#memory.acquire(wanted).catch((cause) => {
 			throw new AgentError(
 				"busy",
 				cause instanceof LimitReached
@@ -143,8 +152,6 @@ export class IncomingRequest implements Call {
 				{ cause },
 			);
 		});
-		if (this.#isOver) taken.release();
-		else this.#reserved.push(taken);
 	}
 
 	/** Gives back all but this many of the reserved bytes. */

@@ -83,16 +83,15 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 	};
 
 	const forget = (place: string, hop: HopPlaces) => {
-		if (hop.users > 0) return;
-		if (!hop.isSlow || hops.size > maxRemembered) hops.delete(place);
+		if (hop.users === 0 && hops.size > maxRemembered) hops.delete(place);
 	};
 
-	const take = async (
+	const waitFor = async (
 		limit: FairLimit,
 		{ client, isNested, signal }: Departure,
 		deadline: number,
 	): Promise<Taken | undefined> => {
-		if (isNested) return limit.tryAcquire({ client });
+		if (isNested) return undefined;
 		const timeoutMilliseconds = Math.max(0, deadline - performance.now());
 		return limit
 			.acquire({ client, timeoutMilliseconds, signal })
@@ -113,8 +112,13 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 			const wasSlow = hop.isSlow;
 			const here = wasSlow ? hop.slow : hop.usual;
 			const pool = wasSlow ? allSlow : all;
-			const own = await take(here, departure, deadline);
-			let shared = own && (await take(pool, departure, deadline));
+			const own =
+				here.tryAcquire(departure) ??
+				(await waitFor(here, departure, deadline));
+			let shared =
+				own &&
+				(pool.tryAcquire(departure) ??
+					(await waitFor(pool, departure, deadline)));
 			if (!own || !shared) {
 				own?.release();
 				hop.users--;
