@@ -101,8 +101,12 @@ export async function collect(
 	// an async iterator costs more than all the rest of a short body
 	return new Promise((resolve, reject) => {
 		let isOver = false;
+		/** Takes all that has arrived meanwhile as one chunk, or waits for more. */
 		const readOn = () => {
-			if (!isOver) stream.resume();
+			if (isOver) return;
+			// emits "data"
+			if (stream.readableLength > 0) stream.read();
+			else stream.resume();
 		};
 		const fail = (error: unknown) => {
 			if (isOver) return;

@@ -63,3 +63,21 @@ test("reads streams whose chunks cost far more than their data one at a time", a
 	isDone = true;
 	assert.ok(most <= 3, `${most} reads in one turn`);
 });
+
+test("chunks that have arrived meanwhile are taken at once", async () => {
+	let loops = 0;
+	let isDone = false;
+	const loop = () => {
+		loops++;
+		if (!isDone) setImmediate(loop);
+	};
+	const stream = new Readable({ highWaterMark: 1 << 20, read() {} });
+	const body = read(stream);
+	await new Promise((resolve) => setImmediate(resolve));
+	for (let chunk = 0; chunk < 10_000; chunk++) stream.push("x");
+	stream.push(null);
+	setImmediate(loop);
+	assert.equal((await body).length, 10_000);
+	isDone = true;
+	assert.ok(loops < 100, `${loops} turns`);
+});
