@@ -34,6 +34,8 @@ struct errand {
 	void (*run)(struct errand *errand);
 	/* runs in the event loop afterwards; returns the callback's argument */
 	napi_value (*answer)(napi_env env, struct errand *errand);
+	/* the argument of a call by start_text_errand, behind the struct */
+	char *text;
 	/* set by errand.c */
 	struct door *door;
 	napi_ref callback;
@@ -41,6 +43,14 @@ struct errand {
 
 /* Takes ownership of the errand, even if it fails; false if no thread can be created. */
 bool start_errand(napi_env env, struct errand *errand, napi_value callback);
+
+/*
+ * Answers a call with (text, callback): starts an errand of `size` bytes, zero but
+ * for what `kind` says. Returns whether it could be started; throws a TypeError with
+ * `complaint` if the first argument is no string.
+ */
+napi_value start_text_errand(napi_env env, napi_callback_info info, size_t size,
+	const struct errand *kind, const char *complaint);
 
 /* In orphans.c. */
 void export_orphans(napi_env env, napi_value exports);

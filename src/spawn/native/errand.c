@@ -125,3 +125,27 @@ bool start_errand(napi_env env, struct errand *errand, napi_value callback)
 	free(errand);
 	return false;
 }
+
+napi_value start_text_errand(napi_env env, napi_callback_info info, size_t size,
+	const struct errand *kind, const char *complaint)
+{
+	size_t count = 2, length = 0;
+	napi_value given[2], is_started = NULL;
+	struct errand *errand;
+	bool started = false;
+	napi_get_cb_info(env, info, &count, given, NULL, NULL);
+	if (napi_get_value_string_utf8(env, given[0], NULL, 0, &length) != napi_ok) {
+		napi_throw_type_error(env, NULL, complaint);
+		return NULL;
+	}
+	errand = calloc(1, size + length + 1);
+	if (errand) {
+		*errand = *kind;
+		errand->text = (char *)errand + size;
+		napi_get_value_string_utf8(
+			env, given[0], errand->text, length + 1, &length);
+		started = start_errand(env, errand, given[1]);
+	}
+	napi_get_boolean(env, started, &is_started);
+	return is_started;
+}

@@ -1,7 +1,6 @@
 /* Calls stat and access for a file on a thread of its own. */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -14,7 +13,6 @@ struct look {
 	bool is_there;
 	bool may_run;
 	struct stat found;
-	char file[];
 };
 
 /*
@@ -33,8 +31,8 @@ static int stat_file(const char *file, struct stat *found)
 static void run(struct errand *errand)
 {
 	struct look *look = (struct look *)errand;
-	look->is_there = stat_file(look->file, &look->found) == 0;
-	look->may_run = look->is_there && access(look->file, X_OK) == 0;
+	look->is_there = stat_file(errand->text, &look->found) == 0;
+	look->may_run = look->is_there && access(errand->text, X_OK) == 0;
 }
 
 /* undefined, or [mode, size, whether this user may execute it] */
@@ -59,25 +57,9 @@ static napi_value answer(napi_env env, struct errand *errand)
 /* look(file, callback): returns false if no thread can be created. */
 static napi_value look_at(napi_env env, napi_callback_info info)
 {
-	size_t count = 2, length = 0;
-	napi_value given[2], is_started = NULL;
-	struct look *look;
-	bool started = false;
-	napi_get_cb_info(env, info, &count, given, NULL, NULL);
-	if (napi_get_value_string_utf8(env, given[0], NULL, 0, &length) != napi_ok) {
-		napi_throw_type_error(env, NULL, "not a path");
-		return NULL;
-	}
-	look = calloc(1, sizeof *look + length + 1);
-	if (look) {
-		napi_get_value_string_utf8(
-			env, given[0], look->file, length + 1, &length);
-		look->errand.run = run;
-		look->errand.answer = answer;
-		started = start_errand(env, &look->errand, given[1]);
-	}
-	napi_get_boolean(env, started, &is_started);
-	return is_started;
+	const struct errand kind = {.run = run, .answer = answer};
+	return start_text_errand(
+		env, info, sizeof(struct look), &kind, "not a path");
 }
 
 void export_look(napi_env env, napi_value exports)

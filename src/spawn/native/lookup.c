@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netdb.h>
-#include <stdlib.h>
 #include <string.h>
 #include "addon.h"
 
@@ -14,7 +13,6 @@ struct lookup {
 	int error;
 	uint32_t count;
 	char addresses[MAX_ADDRESSES][INET6_ADDRSTRLEN];
-	char host[];
 };
 
 static const char *code_of(int error)
@@ -77,7 +75,7 @@ static void look_up(struct errand *errand)
 	const struct addrinfo hints = {
 		.ai_flags = AI_ADDRCONFIG, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
-	lookup->error = getaddrinfo(lookup->host, NULL, &hints, &found);
+	lookup->error = getaddrinfo(errand->text, NULL, &hints, &found);
 	if (lookup->error == 0) {
 		keep_addresses(lookup, found);
 		freeaddrinfo(found);
@@ -87,25 +85,9 @@ static void look_up(struct errand *errand)
 /* lookup(host, callback): returns false if no thread can be created. */
 static napi_value lookup_name(napi_env env, napi_callback_info info)
 {
-	size_t count = 2, length = 0;
-	napi_value given[2], is_started = NULL;
-	struct lookup *lookup;
-	bool started = false;
-	napi_get_cb_info(env, info, &count, given, NULL, NULL);
-	if (napi_get_value_string_utf8(env, given[0], NULL, 0, &length) != napi_ok) {
-		napi_throw_type_error(env, NULL, "not a host name");
-		return NULL;
-	}
-	lookup = calloc(1, sizeof *lookup + length + 1);
-	if (lookup) {
-		napi_get_value_string_utf8(
-			env, given[0], lookup->host, length + 1, &length);
-		lookup->errand.run = look_up;
-		lookup->errand.answer = answer;
-		started = start_errand(env, &lookup->errand, given[1]);
-	}
-	napi_get_boolean(env, started, &is_started);
-	return is_started;
+	const struct errand kind = {.run = look_up, .answer = answer};
+	return start_text_errand(
+		env, info, sizeof(struct lookup), &kind, "not a host name");
 }
 
 void export_lookup(napi_env env, napi_value exports)
