@@ -12,7 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+export const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = join(root, "src/spawn/native");
 const files = readdirSync(folder)
 	.filter((name) => /\.[ch]$/.test(name))
@@ -24,16 +24,30 @@ const sources = files.filter((file) => file.endsWith(".c"));
 export const addonFile = (target = `${process.platform}-${process.arch}`) =>
 	join(root, "dist/native", target, "spawn.node");
 
-/** Hash of the sources. It is compiled in, because file times mean nothing in an installed package. */
-const sourceHash = () => {
+/** Hash of sources. It is compiled in, because file times mean nothing in an installed package. */
+export function hashOf(sources) {
 	const hash = createHash("sha256");
-	for (const file of files) hash.update(readFileSync(file));
+	for (const file of sources) hash.update(readFileSync(file));
 	return hash.digest("hex");
-};
+}
+
+/** True if a program exists and was compiled from the present sources. */
+export const isBuiltFrom = (sources, file) =>
+	existsSync(file) && readFileSync(file).includes(hashOf(sources));
 
 /** True if the addon exists and was compiled from the present sources. */
-export function isFresh(file) {
-	return existsSync(file) && readFileSync(file).includes(sourceHash());
+export const isFresh = (file) => isBuiltFrom(files, file);
+
+/** Replaces a file in one step by what `write` makes of another name; unchanged if that throws. */
+export function replaceFile(file, write) {
+	const fresh = `${file}.${process.pid}`;
+	mkdirSync(dirname(file), { recursive: true });
+	try {
+		write(fresh);
+		renameSync(fresh, file);
+	} finally {
+		rmSync(fresh, { force: true });
+	}
 }
 
 /** The folder of node_api.h, which is the same for all machines. */
@@ -63,19 +77,14 @@ export function compile(compiler, file, check = () => {}) {
 		process.platform === "darwin"
 			? ["-bundle", "-undefined", "dynamic_lookup"]
 			: ["-shared", "-fPIC", "-nostdlib", "-s"];
-	const fresh = `${file}.${process.pid}`;
-	mkdirSync(dirname(file), { recursive: true });
-	try {
+	replaceFile(file, (fresh) => {
 		execute(compiler, [
 			...["-O2", "-Wall", "-Wextra", ...linking, "-I", headers()],
-			`-DADDON_SOURCE="${sourceHash()}"`,
+			`-DADDON_SOURCE="${hashOf(files)}"`,
 			...[...sources, "-o", fresh],
 		]);
 		check(fresh);
-		renameSync(fresh, file);
-	} finally {
-		rmSync(fresh, { force: true });
-	}
+	});
 }
 
 /** Tests an addon by starting a program with it, in a separate process, which a broken addon may crash. Throws if that fails. */

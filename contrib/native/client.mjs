@@ -1,21 +1,15 @@
 // How cli/check-happo/native becomes dist/check_happo, beside the client for Node.js.
-import { createHash } from "node:crypto";
 import {
 	chmodSync,
 	copyFileSync,
 	existsSync,
-	mkdirSync,
 	readdirSync,
-	readFileSync,
-	renameSync,
 	rmSync,
 	writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { execute } from "./addon.mjs";
+import { join } from "node:path";
+import { execute, hashOf, isBuiltFrom, replaceFile, root } from "./addon.mjs";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = join(root, "cli/check-happo/native");
 const sources = existsSync(folder)
 	? readdirSync(folder)
@@ -39,13 +33,6 @@ export const clientFile = (target = `${process.platform}-${process.arch}`) =>
 export const hasClient =
 	process.platform === "linux" && sources.length > 0 && existsSync(nodeClient);
 
-/** The sources' fingerprint, which is compiled in. */
-const sourceHash = () => {
-	const hash = createHash("sha256");
-	for (const file of sources) hash.update(readFileSync(file));
-	return hash.digest("hex");
-};
-
 /**
  * Compiles the client. Throws an error of one line.
  *
@@ -53,36 +40,27 @@ const sourceHash = () => {
  * with any C library.
  */
 export function compileClient(compiler, file) {
-	const fresh = `${file}.${process.pid}`;
-	const compile = (...linking) =>
-		execute(compiler, [
-			...["-O2", "-Wall", "-Wextra", "-s", ...linking],
-			`-DCLIENT_SOURCE="${sourceHash()}"`,
-			...[...sources, "-o", fresh],
-		]);
-	mkdirSync(dirname(file), { recursive: true });
-	try {
+	replaceFile(file, (fresh) => {
+		const compile = (...linking) =>
+			execute(compiler, [
+				...["-O2", "-Wall", "-Wextra", "-s", ...linking],
+				`-DCLIENT_SOURCE="${hashOf(sources)}"`,
+				...[...sources, "-o", fresh],
+			]);
 		try {
 			compile("-static");
 		} catch {
 			compile();
 		}
-		renameSync(fresh, file);
-	} finally {
-		rmSync(fresh, { force: true });
-	}
+	});
 }
 
 /** Puts a file in the place of the command, at once: it may be running. */
 function replaceCommand(write) {
-	const fresh = `${command}.${process.pid}`;
-	try {
+	replaceFile(command, (fresh) => {
 		write(fresh);
 		chmodSync(fresh, 0o755);
-		renameSync(fresh, command);
-	} finally {
-		rmSync(fresh, { force: true });
-	}
+	});
 }
 
 /** Makes the command start the client for Node.js. */
@@ -105,7 +83,7 @@ export function installClient(compiler) {
 			execute(fresh, ["--version"]);
 		});
 	try {
-		if (existsSync(file) && readFileSync(file).includes(sourceHash()))
+		if (isBuiltFrom(sources, file))
 			try {
 				return use();
 			} catch {}
