@@ -83,7 +83,8 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 	};
 
 	const forget = (place: string, hop: HopPlaces) => {
-		if (hop.users === 0 && hops.size > maxRemembered) hops.delete(place);
+		if (hop.users > 0) return;
+		if (!hop.isSlow || hops.size > maxRemembered) hops.delete(place);
 	};
 
 	const waitFor = async (
