@@ -226,13 +226,15 @@ test("a stall of the event loop is reported", async (t) => {
 	const before = (await statusOf(daemon.port)).event_loop;
 	assert.ok(before.max_delay_ms < 1_000, JSON.stringify(before));
 	daemon.process.kill("SIGUSR2");
+	const begun = performance.now();
 	let now = before;
 	await eventually("the stop is over", async () => {
 		now = (await statusOf(daemon.port)).event_loop;
 		return now.max_delay_ms > 500;
 	});
-	// a busy machine adds to it, a wrong unit would add far more
-	assert.ok(now.max_delay_ms < 30_000, JSON.stringify(now));
+	// a busy machine adds to it, but no stall is longer than the time that has passed
+	const passed = Math.max(3_000, performance.now() - begun);
+	assert.ok(now.max_delay_ms < passed, JSON.stringify(now));
 	assert.ok(now.mean_delay_ms > 0 && now.mean_delay_ms < now.max_delay_ms);
 });
 
