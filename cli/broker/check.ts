@@ -49,8 +49,11 @@ const unknown = 3;
 const callersOptions =
 	/^--(host|port|proxy|plugin-name|plugin-option|timeout)=/;
 
-/** What the agent is told in addition to the time left, for each hop: the limit is kept here, and an answer of the agent's own limit would have another status. */
-const toldMilliseconds = 1_000;
+/**
+ * Added for each hop to the time left that the agent is told, in milliseconds. The broker's own timer
+ * must end first, because an agent that gives up answers with another status than check_happo.
+ */
+const addedMilliseconds = 1_000;
 
 /** What a timer of Node can hold. */
 const maxMilliseconds = 2_147_483_000;
@@ -77,7 +80,7 @@ const ownUnknown = (reason: string): Shared => ({
 	isAnswer: false,
 });
 
-/** Node's words for a connection that ends too early. */
+/** Node's words for a connection that ends too early; the code of both is ECONNRESET. */
 const closed: Readonly<Record<string, string>> = {
 	"socket hang up": "closed without an answer",
 	aborted: "closed before the answer was complete",
@@ -88,9 +91,11 @@ function reasonOf({ message, cause }: RelayError, place: string): string {
 	const reason = message.startsWith(`${place}: `)
 		? message.slice(place.length + 2)
 		: message;
-	if (reason.startsWith("the answer is not HTTP"))
-		return "the answer is not HTTP";
-	return closed[(cause as Error | undefined)?.message ?? ""] ?? reason;
+	const { code = "", message: said = "" } = (cause ??
+		{}) as Partial<NodeJS.ErrnoException>;
+	return code.startsWith("HPE_")
+		? "the answer is not HTTP"
+		: (closed[said] ?? reason);
 }
 
 /**
@@ -129,7 +134,7 @@ export function createChecks(parts: {
 				body: Buffer.from(body),
 				timeoutMilliseconds: left(),
 				toldMilliseconds:
-					left() + toldMilliseconds * (2 + options.proxies.length),
+					left() + addedMilliseconds * (2 + options.proxies.length),
 				...limited,
 				reserve: async (amount) => {
 					taken.push(
