@@ -360,7 +360,7 @@ function ownTests(broker: Awaited<ReturnType<typeof brokerHere>>) {
 					JSON.stringify(args),
 				);
 			}),
-			{ numRuns: 150 },
+			{ numRuns: 400 },
 		);
 		assert.ok(asked > 20, `only ${asked} were for the broker`);
 	});
