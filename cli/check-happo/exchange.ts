@@ -11,6 +11,9 @@ import {
 } from "./http-answer.ts";
 import type { CheckRequest } from "./request.ts";
 
+/** How long the rest of a refusal may take. Its status has arrived and counts without a reason, too. */
+const refusalMilliseconds = 1_000;
+
 /** How to verify the other end. */
 type Trust = Pick<CheckOptions, "caFile" | "fingerprint">;
 
@@ -82,11 +85,23 @@ export function exchange(
 						fail(new Error("late"));
 					}, timeoutMilliseconds)
 				: undefined;
-		const over = () => {
+		let patience: NodeJS.Timeout | undefined;
+		let isDone = false;
+		const done = (answer: HttpAnswer) => {
+			isDone = true;
 			clearTimeout(timer);
+			clearTimeout(patience);
 			socket.destroy();
+			const { status, body, isWhole } = answer;
+			note?.(
+				`answer: ${status}, ${body.length} bytes of body${isWhole ? "" : ", cut off"}`,
+			);
+			resolve(answer);
 		};
 		const fail = (error: Error) => {
+			if (isDone) return;
+			const refusal = reader.refusal();
+			if (refusal) return done(refusal);
 			clearTimeout(timer);
 			// reset: if a client only ends its side, the agent continues with the check
 			reset();
@@ -100,12 +115,15 @@ export function exchange(
 			);
 		};
 		const read = (take: () => HttpAnswer | undefined) => {
+			if (isDone) return;
 			try {
 				const answer = take();
-				if (!answer) return;
-				over();
-				note?.(`answer: ${answer.status}, ${answer.body.length} bytes of body`);
-				resolve(answer);
+				if (answer) return done(answer);
+				if (reader.refusal())
+					patience ??= setTimeout(
+						() => fail(new Error("late")),
+						refusalMilliseconds,
+					);
 			} catch (error) {
 				fail(error as Error);
 			}

@@ -1,8 +1,9 @@
-/** A complete HTTP/1.1 answer. */
+/** An HTTP/1.1 answer. */
 export interface HttpAnswer {
 	status: number;
-	/** Empty unless the status is 200: other bodies are not needed. */
 	body: Buffer;
+	/** Always true for status 200; the body of a refusal may be cut off. */
+	isWhole: boolean;
 }
 
 /** Why the bytes are not an answer, in one line that does not name the agent. */
@@ -10,16 +11,23 @@ export class HttpAnswerError extends Error {}
 
 /** Reads one answer from the bytes of a connection. */
 export interface AnswerReader {
-	/** Adds bytes. Returns the answer once it is complete. Throws HttpAnswerError. */
+	/**
+	 * Adds bytes. Returns the answer once it is complete. Throws HttpAnswerError, unless a refusal has
+	 * begun: then what is wrong cuts its body off.
+	 */
 	push(bytes: Buffer): HttpAnswer | undefined;
 	/** Call it at the end of the connection. Throws HttpAnswerError if the answer is incomplete. */
 	end(): HttpAnswer;
+	/** What has arrived of a refusal, a final answer with another status than 200. */
+	refusal(): HttpAnswer | undefined;
 }
 
 /** Limit for headers and trailers together, and for the size line of a chunk. */
 const maxHeadBytes = 64 * 1024;
 /** Limit for the body, far more than any answer of an agent. */
 export const maxAnswerBodyBytes = 64 * 1024 * 1024;
+/** Limit for the body of a refusal, which only has a reason. */
+const maxRefusalBytes = 64 * 1024;
 
 const notHttp = () => new HttpAnswerError("the answer is not HTTP");
 
@@ -75,6 +83,22 @@ function bodyStep(headers: readonly [string, string][]): Step {
 		: { of: "body", left: Number(length) };
 }
 
+/** Statuses of answers that never have a body. */
+const bodiless: ReadonlySet<string> = new Set(["101", "204", "304"]);
+
+/** What follows the headers of a refusal. Invalid ones do not hide its status. */
+function refusalStep(
+	status: string,
+	headers: readonly [string, string][],
+): Step {
+	if (bodiless.has(status)) return { of: "done" };
+	try {
+		return bodyStep(headers);
+	} catch {
+		return { of: "done" };
+	}
+}
+
 /** The status of an answer, and what follows its headers. */
 function readHead(text: string): { status: number; next: Step } {
 	const [first = "", ...lines] = text.split("\r\n");
@@ -93,7 +117,7 @@ function readHead(text: string): { status: number; next: Step } {
 			? { of: "head" }
 			: status === "200"
 				? bodyStep(headers)
-				: { of: "done" },
+				: refusalStep(status, headers),
 	};
 }
 
@@ -108,7 +132,8 @@ function readSize(line: string): Step {
 export function createAnswerReader(
 	maxBodyBytes = maxAnswerBodyBytes,
 ): AnswerReader {
-	const body = growingBuffer(maxBodyBytes);
+	let body = growingBuffer(maxBodyBytes);
+	let isRefusal = false;
 	let step: Step = { of: "head" };
 	let status = 0;
 	/** Bytes of an incomplete line or incomplete headers. */
@@ -149,6 +174,8 @@ export function createAnswerReader(
 			headBytes += text.length;
 			const { next, ...head } = readHead(text);
 			status = head.status;
+			isRefusal = status !== 200 && next.of !== "head";
+			if (isRefusal) body = growingBuffer(maxRefusalBytes);
 			return next;
 		}
 		const line = upTo("\r\n");
@@ -162,20 +189,34 @@ export function createAnswerReader(
 		return line === "" ? { of: "done" } : step;
 	};
 
-	const answer = () => ({ status, body: body.whole() });
+	const answer = (isWhole: boolean) => ({
+		status,
+		body: body.whole(),
+		isWhole,
+	});
+	const refusal = () => (isRefusal ? answer(step.of === "done") : undefined);
 	return {
+		refusal,
 		push(bytes) {
 			rest = rest.length > 0 ? Buffer.concat([rest, bytes]) : bytes;
-			while (step.of !== "done") {
-				const next = advance();
-				if (next === undefined) return undefined;
-				step = next;
+			try {
+				while (step.of !== "done") {
+					const next = advance();
+					if (next === undefined) return undefined;
+					step = next;
+				}
+			} catch (error) {
+				const cut = refusal();
+				if (cut) return cut;
+				throw error;
 			}
-			return answer();
+			return answer(true);
 		},
 		end() {
 			if (step.of === "body" && step.left === Number.POSITIVE_INFINITY)
-				return answer();
+				return answer(true);
+			const cut = refusal();
+			if (cut) return cut;
 			throw new HttpAnswerError(
 				status === 0 && rest.length === 0
 					? "closed without an answer"

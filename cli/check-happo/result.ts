@@ -1,3 +1,9 @@
+import {
+	accessDenied,
+	accessDeniedReason,
+	isRecord,
+	reasonIn,
+} from "../../src/protocol/reason.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 
 /** What check_happo prints on standard output, and its exit status. */
@@ -12,10 +18,13 @@ const nothingPrinted = "stdout=, stderr=";
 const critical = 2;
 const unknown = 3;
 
-/** Makes a text from other machines safe to print on one line. */
+/** Makes a text from other machines safe to print on one line, which has no performance data. */
 export const oneLine = (text: string) =>
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be printed
-	text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, " ").trim();
+	text
+		// biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be printed
+		.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, " ")
+		.replaceAll("|", "¦")
+		.trim();
 
 /**
  * The result if the agent fails or cannot be reached. It is CRITICAL, not UNKNOWN, so that a
@@ -42,14 +51,39 @@ function exitStatus(value: number): number {
 	return kept === 0 && value !== 0 ? unknown : kept;
 }
 
+/** A body above this, in bytes, has no reason. */
+const maxReasonBytes = 64 * 1024;
+/** A longer reason, in characters, is cut. */
+const maxReasonLength = 500;
+
+/** The reason in the body of a refusal, in the words of happo-ctl; empty if there is none. */
+function refusalReason(body: Buffer): string {
+	if (body.length > maxReasonBytes) return "";
+	const text = body.toString("utf8");
+	if (text.trim() === accessDenied)
+		return `${accessDenied}: ${accessDeniedReason}`;
+	try {
+		const value: unknown = JSON.parse(text);
+		// a result that is OK is not why an agent fails
+		if (!isRecord(value) || value.return_value === 0) return "";
+		return oneLine(reasonIn(value).slice(0, maxReasonLength));
+	} catch {
+		return "";
+	}
+}
+
 /** Turns an agent's answer into a result. */
-export function resultOf({ status, body }: HttpAnswer): Result {
-	if (status === 504)
-		return {
-			output: "UNKNOWN(happo-agent): happo-agent returns 504\n",
-			status: unknown,
-		};
-	if (status !== 200) return agentError(`happo-agent returns ${status}`);
+export function resultOf({
+	status,
+	body,
+}: Pick<HttpAnswer, "status" | "body">): Result {
+	if (status !== 200) {
+		const reason = refusalReason(body);
+		const text = `happo-agent returns ${status}${reason && `: ${reason}`}`;
+		return status === 504
+			? { output: `UNKNOWN(happo-agent): ${text}\n`, status: unknown }
+			: agentError(text);
+	}
 	let answer: unknown;
 	try {
 		answer = JSON.parse(body.toString("utf8"));

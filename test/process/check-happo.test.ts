@@ -130,6 +130,26 @@ describe("the request", () => {
 		assert.match(stderr, /\nPOST \/monitor HTTP\/1\.1\n(.+\n)+\n\{"apikey":/);
 		assert.match(stderr, /\nanswer: 200, \d+ bytes of body\n$/);
 	});
+
+	it("-v counts the bytes of every body", async (t) => {
+		for (const [status, sent, said] of [
+			["200 OK", result(0), `${result(0).length} bytes of body`],
+			["500 Oops", result(3), `${result(3).length} bytes of body`],
+			["204 No Content", "", "0 bytes of body"],
+		] as const) {
+			const head = `HTTP/1.1 ${status}\r\nContent-Length: ${sent.length}\r\n\r\n`;
+			const server = await saying(t, head, sent);
+			const { stderr } = await checkAt(server.port, "-v");
+			const last = stderr.trimEnd().split("\n").at(-1);
+			assert.equal(last, `answer: ${status.slice(0, 3)}, ${said}`);
+		}
+		const short = await saying(
+			t,
+			"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\nhalf",
+		);
+		const { stderr } = await checkAt(short.port, "-v");
+		assert.match(stderr, /\nanswer: 500, 4 bytes of body, cut off\n$/);
+	});
 });
 
 describe("the answer", () => {
@@ -196,7 +216,7 @@ describe("the answer", () => {
 		"204 No Content",
 		"503 Service Unavailable",
 	])
-		it(`${status}: its body is ignored`, async (t) => {
+		it(`${status}: a body without a reason is ignored`, async (t) => {
 			const body = result(0, "OK");
 			// a broker, which keeps the connection, reads it
 			const length = throughBroker ? body.length : 1000;
@@ -223,6 +243,68 @@ describe("the answer", () => {
 			await checkAt(server.port),
 			printed("UNKNOWN(happo-agent): happo-agent returns 504\n", 3),
 		);
+	});
+
+	const said = (message: string) => result(3, message);
+	for (const [status, body, reason] of [
+		[
+			500,
+			said("192.0.2.1:6777: connection refused"),
+			"192.0.2.1:6777: connection refused",
+		],
+		[500, result(2, "Exec timeout: /x/check_y"), "Exec timeout: /x/check_y"],
+		[504, said("no answer within 9 seconds\n"), "no answer within 9 seconds"],
+		[400, JSON.stringify({ title: "Bad Request", detail: "why" }), "why"],
+		[503, said("a\r\nb\x1b[2J|c=1"), "a b [2J¦c=1"],
+		[500, said("x".repeat(10_000)), "x".repeat(500)],
+		[
+			403,
+			"Access Denied\n",
+			"Access Denied: its allowed-hosts does not include this machine, or the bastion in front of it",
+		],
+		[500, result(0, "OK"), undefined],
+		[500, "<html>no</html>", undefined],
+		[502, '"text"', undefined],
+		[500, said("x".repeat(100_000)), undefined],
+		[500, "", undefined],
+	] as const)
+		it(`${status} with ${JSON.stringify(body.trim().slice(0, 60))}: ${reason === undefined ? "no reason" : "its reason is shown"}`, async (t) => {
+			const server = await saying(
+				t,
+				`HTTP/1.1 ${status} x\r\nContent-Length: ${body.length}\r\n\r\n`,
+				body,
+			);
+			const prefix = status === 504 ? "UNKNOWN" : "ERROR";
+			const why = reason === undefined ? "" : `: ${reason}`;
+			assert.deepEqual(
+				await checkAt(server.port),
+				printed(
+					`${prefix}(happo-agent): happo-agent returns ${status}${why}\n`,
+					status === 504 ? 3 : 2,
+				),
+			);
+		});
+
+	itSends("a refusal counts, whatever becomes of its body", async (t) => {
+		const head = "HTTP/1.1 500 Oops\r\n";
+		for (const rest of [
+			"Content-Length: 1000\r\n\r\nhalf",
+			"Content-Length: x\r\n\r\nbody",
+			"Transfer-Encoding: gzip\r\n\r\nbody",
+			"Transfer-Encoding: chunked\r\n\r\nno number\r\n",
+			`Content-Length: 1000000\r\n\r\n${"x".repeat(1_000_000)}`,
+		])
+			for (const isKept of [false, true]) {
+				const server = await answeringRaw(t, (socket) => {
+					socket.write(head + rest);
+					if (!isKept) socket.end();
+				});
+				assert.deepEqual(
+					await checkAt(server.port, "-t", "15"),
+					printed("ERROR(happo-agent): happo-agent returns 500\n", 2),
+					`${rest.slice(0, 40)}, the connection is kept: ${isKept}`,
+				);
+			}
 	});
 
 	for (const [body, reason] of [
@@ -588,11 +670,15 @@ describe("with real agents", () => {
 			);
 			const large = await check(edge.port, "-p", "check_1mb");
 			assert.ok(large.stdout.length >= 1_000_000);
-			const down = await check(await freePort(), "-p", "check_exit");
-			assertError(
+			const dead = await freePort();
+			const down = await check(dead, "-p", "check_exit");
+			const reason = `127.0.0.1:${dead}: connection refused`;
+			assert.deepEqual(
 				down,
-				"ERROR(happo-agent)",
-				way.length > 0 ? /^happo-agent returns 500$/ : /: connection refused$/,
+				printed(
+					`ERROR(happo-agent): ${way.length > 0 ? "happo-agent returns 500: " : ""}${reason}\n`,
+					2,
+				),
 			);
 		}
 	});
@@ -621,14 +707,28 @@ describe("with real agents", () => {
 
 	it("reports a refusal and a time limit", async (t) => {
 		const { port } = await startWithPlugins(t, ["--command-timeout", "1"]);
-		for (const [returned, ...args] of [
-			[400, "-p", "../check_exit"],
-			[500, "-p", "check_sleep", "-o", "9"],
-		] as const)
-			assert.deepEqual(
-				await checkHappo("monitor", "-H", `127.0.0.1:${port}`, ...args),
-				printed(`ERROR(happo-agent): happo-agent returns ${returned}\n`, 2),
+		for (const [returned, reason, ...args] of [
+			[
+				400,
+				/^plugin_name: has the path segment \.\.: \.\.\/check_exit$/,
+				"-p",
+				"../check_exit",
+			],
+			[
+				500,
+				/^Exec timeout: \/\S+\/check_sleep 9$/,
+				...["-p", "check_sleep", "-o", "9"],
+			],
+		] as const) {
+			const checked = await checkHappo(
+				...["monitor", "-H", `127.0.0.1:${port}`],
+				...args,
 			);
+			const prefix = `happo-agent returns ${returned}: `;
+			assertError(checked, "ERROR(happo-agent)", new RegExp(`^${prefix}`));
+			const [, said = ""] = checked.stdout.trimEnd().split(prefix);
+			assert.match(said, reason);
+		}
 	});
 });
 

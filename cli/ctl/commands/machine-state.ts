@@ -1,15 +1,10 @@
+import { isRecord } from "../../../src/protocol/reason.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { durationText, timeText } from "../output/quantity.ts";
 import { report } from "../output/report.ts";
 import { type Cell, type Column, table } from "../output/table.ts";
 import { safeLines } from "../output/terminal.ts";
-import {
-	dataOf,
-	HostFailure,
-	isProblem,
-	isRecord,
-	refusal,
-} from "../target/answer.ts";
+import { dataOf, HostFailure, isProblem, refusal } from "../target/answer.ts";
 
 const columns: readonly Column[] = [
 	{ title: "HOST" },

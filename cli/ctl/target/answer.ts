@@ -1,4 +1,10 @@
 import { problemType } from "../../../src/client/index.ts";
+import {
+	accessDenied,
+	accessDeniedReason,
+	isRecord,
+	reasonIn,
+} from "../../../src/protocol/reason.ts";
 
 /** Why there is no data from a host. */
 export interface Failure {
@@ -47,9 +53,6 @@ export interface Answered<T> {
 	response: Response;
 }
 
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-	typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** Whether a body is a problem; problems of older agents have a title but no type. */
 export const isProblem = (body: unknown): boolean =>
 	problemType(body) !== undefined ||
@@ -63,16 +66,6 @@ export const isUnsupported = (refused: { status: number; type?: unknown }) =>
 
 const isPlainText = ({ headers }: Response) =>
 	/^text\/plain\b/i.test(headers.get("content-type") ?? "");
-
-/** The reason in the body of a refusal: a problem, a relay's check result or a plain text. */
-export function reasonIn(body: unknown): string {
-	if (typeof body === "string") return body.trim().slice(0, 500);
-	if (!isRecord(body)) return "";
-	const reason = [body.detail, body.message, body.error, body.return_value];
-	return (
-		reason.find((text): text is string => typeof text === "string") ?? ""
-	).trim();
-}
 
 /**
  * Explains an answer that is an error.
@@ -99,8 +92,7 @@ export function refusal(
 		return new HostFailure({
 			reason: "refused",
 			status,
-			message:
-				"Access Denied (403): its allowed-hosts does not include this machine, or the bastion in front of it",
+			message: `${accessDenied} (403): ${accessDeniedReason}`,
 		});
 	// a relay that cannot reach the next hop answers with a check result
 	const isRelay =

@@ -15,7 +15,8 @@ function read(pieces: readonly Buffer[], maxBodyBytes?: number) {
 		const answer = reader.push(piece);
 		if (answer) return { status: answer.status, body: answer.body };
 	}
-	return reader.end();
+	const { status, body } = reader.end();
+	return { status, body };
 }
 
 /** Cuts bytes at these positions, which may be beyond their end. */
