@@ -156,6 +156,7 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 export const usage = `Usage: check_happo monitor -H HOST [-P PORT] [-X PROXY[:PORT]]... -p PLUGIN
                            [-o OPTION] [-t SECONDS] [-v]
        check_happo --help
+       check_happo --version (-V)
 `;
 
 /** The whole help. */
@@ -184,7 +185,8 @@ Options of monitor:
 Prints the output of the plugin and exits with its exit status. If an agent
 fails or cannot be reached, the result is CRITICAL (2), with a message
 "ERROR(happo-agent): ...". If a relaying agent reached its time limit, the
-result is UNKNOWN (3). An invalid command line also gives 3.
+result is UNKNOWN (3). An invalid command line also gives 3, with the reason on
+the first line.
 
 Example:
   check_happo monitor -H web01 -X bastion -p check_procs -o '-w 100 -c 200'

@@ -18,6 +18,8 @@ import {
 const isHelp = (word: string | undefined) =>
 	["help", "h", "-h", "--help"].includes(word ?? "");
 
+const isVersion = (word: string) => ["-V", "-v", "--version"].includes(word);
+
 async function check(
 	options: CheckOptions,
 	complain: (text: string) => void,
@@ -42,45 +44,47 @@ async function check(
 	return resultOf(answer);
 }
 
+/** The result for an invalid command line: a monitoring system shows its first line. */
+const wrong = (reason: string, more: string): Result => ({
+	output: `check_happo: ${oneLine(reason)}${more}`,
+	status: 3,
+});
+
 /**
- * Runs check_happo. Reports an invalid command line on standard error, with exit status 3: v1 exits
- * with 0, which monitoring systems take for OK. A plain request for help gives 0.
- * @param complain writes to standard error
+ * Runs check_happo. An invalid command line gives exit status 3: v1 exits with 0, which monitoring
+ * systems take for OK. A plain request for help gives 0.
+ * @param complain writes to standard error, for --verbose only
  */
 export async function runCheckHappo(
 	args: readonly string[],
 	complain: (text: string) => void,
 ): Promise<Result> {
-	const wrong = (reason: string) => {
-		complain(`check_happo: ${oneLine(reason)}\n${usage}`);
-		return { output: "", status: 3 };
-	};
+	const invalid = (reason: string) => wrong(reason, `\n${usage}`);
 	const [word, ...rest] = args;
-	if (word === undefined) return wrong("a command is missing");
+	if (word === undefined) return invalid("a command is missing");
 	if (
 		isHelp(word) ||
 		(word === "monitor" && rest.length === 1 && isHelp(rest[0]))
 	) {
 		const unknown = rest.find((other) => other !== "monitor" && !isHelp(other));
 		if (unknown === undefined) return { output: help, status: 0 };
-		return notACommand(unknown, complain);
+		return notACommand(unknown);
 	}
-	if (["-v", "--version"].includes(word) && rest.length === 0)
+	if (isVersion(word) && rest.length === 0)
 		return { output: `check_happo version ${version}\n`, status: 0 };
 	if (word.startsWith("-"))
-		return wrong(`the command comes first, not ${word}`);
-	if (word !== "monitor") return notACommand(word, complain);
+		return invalid(`the command comes first, not ${word}`);
+	if (word !== "monitor") return notACommand(word);
 	try {
 		return await check(parseCheckOptions(rest), complain);
 	} catch (error) {
-		if (error instanceof UsageError) return wrong(error.message);
+		if (error instanceof UsageError) return invalid(error.message);
 		throw error;
 	}
 }
 
-function notACommand(word: string, complain: (text: string) => void): Result {
-	complain(
-		`check_happo: '${oneLine(word)}' is not a check_happo command. See 'check_happo --help'.\n`,
+const notACommand = (word: string) =>
+	wrong(
+		`'${word}' is not a check_happo command. See 'check_happo --help'.`,
+		"\n",
 	);
-	return { output: "", status: 2 };
-}

@@ -586,6 +586,7 @@ describe("the command line", () => {
 			"AB",
 		],
 		[/^no such option: --secret$/, ...whole, "--secret=word"],
+		[/^unexpected argument: a b¦c=1 \(/, ...whole, "a\nb|c=1"],
 		[
 			/^unexpected argument: 5 \(a plugin option with blanks needs quotes\)$/,
 			...whole,
@@ -602,15 +603,17 @@ describe("the command line", () => {
 			"x",
 		],
 	] as const)
-		it(`${reason.source}: exit status 3, standard output is empty`, async () => {
+		it(`${reason.source}: exit status 3, on the first line of standard output`, async () => {
 			const { stdout, stderr, status } = await checkHappo(...args);
-			assert.deepEqual([stdout, status], ["", 3]);
-			const [first = "", ...rest] = stderr.split("\n");
+			assert.deepEqual([stderr, status], ["", 3]);
+			// monitoring systems would take the rest for performance data
+			assert.doesNotMatch(stdout, /\|/);
+			const [first = "", ...rest] = stdout.split("\n");
 			assert.match(first.replace(/^check_happo: /, ""), reason);
 			assert.match(rest.join("\n"), /^Usage: check_happo monitor -H HOST /);
 		});
 
-	it("prints help and rejects an unknown command as recorded", async () => {
+	it("prints help and its version, and rejects an unknown command in the recorded words", async () => {
 		for (const args of [
 			["-h"],
 			["--help"],
@@ -624,16 +627,18 @@ describe("the command line", () => {
 			assert.deepEqual([stderr, status], ["", 0], args.join(" "));
 		}
 		for (const args of [["x"], ["help", "x"]])
-			assert.deepEqual(await checkHappo(...args), {
-				stdout: "",
-				stderr:
+			assert.deepEqual(
+				await checkHappo(...args),
+				printed(
 					"check_happo: 'x' is not a check_happo command. See 'check_happo --help'.\n",
-				status: 2,
-			});
-		assert.deepEqual(
-			await checkHappo("--version"),
-			printed(`check_happo version ${version}\n`, 0),
-		);
+					3,
+				),
+			);
+		for (const flag of ["-V", "--version", "-v"])
+			assert.deepEqual(
+				await checkHappo(flag),
+				printed(`check_happo version ${version}\n`, 0),
+			);
 	});
 });
 
