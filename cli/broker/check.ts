@@ -13,6 +13,7 @@ import {
 	type Place,
 	parseCheckOptions,
 } from "../check-happo/arguments.ts";
+import { explainMissing } from "../check-happo/missing-plugin.ts";
 import { checkRequest } from "../check-happo/request.ts";
 import {
 	agentError,
@@ -146,7 +147,7 @@ export function createChecks(parts: {
 					);
 				},
 			});
-			const result = resultOf(answer);
+			const result = explainMissing(resultOf(answer), options);
 			return {
 				result: { ...result, isAnswer: answer.status === 200 },
 				outcome: "answered",

@@ -185,8 +185,8 @@ Options of monitor:
 Prints the output of the plugin and exits with its exit status. If an agent
 fails or cannot be reached, the result is CRITICAL (2), with a message
 "ERROR(happo-agent): ...". If a relaying agent reached its time limit, the
-result is UNKNOWN (3). An invalid command line also gives 3, with the reason on
-the first line.
+result is UNKNOWN (3). So it is if the host lacks the plugin, and if the command
+line is invalid; the first line has the reason.
 
 Example:
   check_happo monitor -H web01 -X bastion -p check_procs -o '-w 100 -c 200'

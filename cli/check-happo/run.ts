@@ -6,6 +6,7 @@ import {
 	parseCheckOptions,
 	usage,
 } from "./arguments.ts";
+import { explainMissing } from "./missing-plugin.ts";
 import { checkRequest } from "./request.ts";
 import {
 	agentError,
@@ -41,7 +42,7 @@ async function check(
 		const { name, message } = error as Error;
 		return name === "RelayError" ? agentError(message) : ownError(message);
 	}
-	return resultOf(answer);
+	return explainMissing(resultOf(answer), options);
 }
 
 /** The result for an invalid command line: a monitoring system shows its first line. */

@@ -199,6 +199,31 @@ describe("the answer", () => {
 			assert.deepEqual(await checkAt(server.port), printed("W", 1));
 		});
 
+	for (const [value, message, isMissing] of [
+		[127, "stdout=, stderr=/bin/sh: 1: x: not found\n", true],
+		[
+			127,
+			"stdout=, stderr=/bin/sh: line 1: /p/x: No such file or directory\n",
+			true,
+		],
+		[127, "stdout=, stderr=sh: x: not found\n", true],
+		[126, "stdout=, stderr=/bin/sh: 1: /p/x: Permission denied\n", true],
+		// of a plugin's own script, of another program, and behind an output
+		[127, "stdout=, stderr=/p/x: 1: y: not found\n", false],
+		[127, "stdout=, stderr=/bin/sh: 1: y: not found\n", false],
+		[127, "stdout=, stderr=/bin/sh: 1: x: not found\nmore\n", false],
+		[127, "OK\n, stderr=/bin/sh: 1: x: not found\n", false],
+		[2, "stdout=, stderr=/bin/sh: 1: x: not found\n", false],
+	] as const)
+		it(`${value} with ${JSON.stringify(message)}: ${isMissing ? "the host has no such plugin" : "is the plugin's own"}`, async (t) => {
+			const server = await saying(t, sized(result(value, message)));
+			const checked = await checkAt(server.port);
+			if (!isMissing) return assert.deepEqual(checked, printed(message, value));
+			assert.equal(checked.status, 3);
+			const begin = `UNKNOWN(happo-agent): 127.0.0.1:${server.port} ${value === 127 ? "has no plugin" : "cannot run the plugin"} x (`;
+			assert.ok(checked.stdout.startsWith(begin), checked.stdout);
+		});
+
 	it("is used as soon as it is complete, even if the server keeps the connection", async (t) => {
 		const server = await answeringRaw(t, (socket) => {
 			socket.write(sized(result(0)));
@@ -708,6 +733,33 @@ describe("with real agents", () => {
 				),
 				printed("exit 1 says hello\n", 1),
 			);
+	});
+
+	it("names the host and the plugin that it lacks or cannot run, UNKNOWN", async (t) => {
+		const directory = await temporaryDirectory(t);
+		await writeFile(join(directory, "check_plain"), "#!/bin/sh\n");
+		await writeFile(join(directory, "check_empty"), "", { mode: 0o755 });
+		const [edge, bastion] = await Promise.all([
+			startWithPlugins(t, ["--nagios-plugin-paths", directory]),
+			startWithPlugins(t),
+		]);
+		const place = `127.0.0.1:${edge.port}`;
+		for (const [plugin, failure, words] of [
+			["check_none", "has no plugin", "not found"],
+			["sub/check_none -w 5", "has no plugin", "not found"],
+			["check_plain", "cannot run the plugin", "Permission denied"],
+			["check_empty", "cannot run the plugin", "the file is empty"],
+		] as const)
+			for (const way of [[], ["-X", `127.0.0.1:${bastion.port}`]]) {
+				const [name = ""] = plugin.split(" ");
+				assert.deepEqual(
+					await checkHappo("monitor", "-H", place, ...way, "-p", plugin),
+					printed(
+						`UNKNOWN(happo-agent): ${place} ${failure} ${name} (${directory}/${name}: ${words})\n`,
+						3,
+					),
+				);
+			}
 	});
 
 	it("reports a refusal and a time limit", async (t) => {
