@@ -101,6 +101,8 @@ export async function collect(
 	// an async iterator costs more than all the rest of a short body
 	return new Promise((resolve, reject) => {
 		let isOver = false;
+		/** A chunk that waits for memory. */
+		let waiting: Promise<void> | undefined;
 		/** Takes all that has arrived meanwhile as one chunk, or waits for more. */
 		const readOn = () => {
 			if (isOver) return;
@@ -127,12 +129,20 @@ export async function collect(
 				return turns()(readOn);
 			}
 			stream.pause();
-			grow(length).then(() => {
+			waiting = grow(length).then(() => {
+				waiting = undefined;
 				pieces.add(chunk);
 				readOn();
 			}, fail);
 		};
 		const end = () => {
+			if (isOver) return;
+			// the end may come before there is memory for the last chunk
+			if (waiting) {
+				stream.off("close", closed);
+				void waiting.then(end);
+				return;
+			}
 			isOver = true;
 			resolve(pieces.whole());
 		};

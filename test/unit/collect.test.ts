@@ -81,3 +81,14 @@ test("chunks that have arrived meanwhile are taken at once", async () => {
 	isDone = true;
 	assert.ok(loops < 100, `${loops} turns`);
 });
+
+test("the end of a stream waits for a last chunk that waits for memory", async () => {
+	const stream = new Readable({ read() {} });
+	for (const size of [20_000, 40_000]) stream.push("x".repeat(size));
+	stream.push(null);
+	const body = await collect(stream, {
+		...{ declared: undefined, maxBytes, tooLarge },
+		reserve: () => new Promise((resolve) => setTimeout(resolve, 5)),
+	});
+	assert.equal(body.length, 60_000);
+});
