@@ -14,6 +14,7 @@ import {
 	parseCheckOptions,
 } from "../check-happo/arguments.ts";
 import { explainMissing } from "../check-happo/missing-plugin.ts";
+import { printed } from "../check-happo/perfdata.ts";
 import { checkRequest } from "../check-happo/request.ts";
 import {
 	agentError,
@@ -48,7 +49,7 @@ const unknown = 3;
 
 /** Options that a caller may give; all others concern the broker's own files, keys and trust. */
 const callersOptions =
-	/^--(host|port|proxy|plugin-name|plugin-option|timeout)=/;
+	/^--(host|port|proxy|plugin-name|plugin-option|timeout|perfdata-first-line)=/;
 
 /**
  * Added for each hop to the time left that the agent is told, in milliseconds. The broker's own timer
@@ -226,7 +227,7 @@ export function createChecks(parts: {
 				});
 				if (!outcome) figures.shared();
 				ended(outcome ?? "answered");
-				return { output: withAge(result), status: result.status };
+				return printed({ ...result, output: withAge(result) }, options);
 			} catch (error) {
 				ended(signal.aborted ? "gone" : "failed");
 				throw error;

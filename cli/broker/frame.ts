@@ -14,8 +14,8 @@
  *   to the broker
  *    1 check     u32 milliseconds that the client still waits, at least 1, then the
  *                arguments behind `monitor`, each in UTF-8 and ended by NUL: only
- *                --host, --port, --proxy, --plugin-name, --plugin-option and
- *                --timeout, each as --name=value
+ *                --host, --port, --proxy, --plugin-name, --plugin-option,
+ *                --timeout and --perfdata-first-line, each as --name=value
  *    2 status    empty
  *    3 metrics   empty
  *

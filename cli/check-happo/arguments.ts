@@ -26,6 +26,8 @@ export interface CheckOptions {
 	option: string;
 	/** Limit for the whole request, including the name look-up; 0 means no limit. */
 	timeoutMilliseconds: number;
+	/** Whether the performance data of further lines goes to the first line. */
+	isPerfdataFirst: boolean;
 	isVerbose: boolean;
 	/** PEM file of the CA that verifies the certificate; undefined: verifies no chain. */
 	caFile: string | undefined;
@@ -41,6 +43,7 @@ export const knownOptions: readonly KnownOption[] = [
 	{ long: "plugin-name", short: "p", kind: "value" },
 	{ long: "plugin-option", short: "o", kind: "value" },
 	{ long: "timeout", short: "t", kind: "value" },
+	{ long: "perfdata-first-line", kind: "switch" },
 	{ long: "verbose", short: "v", kind: "switch" },
 	{ long: "ca-file", kind: "value" },
 	{ long: "fingerprint", kind: "value" },
@@ -121,6 +124,8 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 		const what = value === "" ? "empty" : "missing";
 		throw new UsageError(`--${name} (${short}) is ${what}`);
 	};
+	const isOn = (name: string) =>
+		!["no", "false", "0"].includes(last(name) ?? "no");
 	const caFile = last("ca-file");
 	const fingerprint = last("fingerprint");
 	if (caFile !== undefined && fingerprint !== undefined)
@@ -145,7 +150,8 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 				0,
 				maxTimeoutSeconds,
 			),
-		isVerbose: !["no", "false", "0"].includes(last("verbose") ?? "no"),
+		isPerfdataFirst: isOn("perfdata-first-line"),
+		isVerbose: isOn("verbose"),
 		caFile,
 		fingerprint:
 			fingerprint === undefined ? undefined : fingerprintOf(fingerprint),
@@ -172,6 +178,9 @@ Options of monitor:
   -p, --plugin_name PLUGIN    name of the plugin
   -o, --plugin_option OPTION  its options, as one argument
   -t, --timeout SECONDS       limit for the whole request (60; 0: no limit)
+      --perfdata-first-line   prints all performance data on the first line;
+                              Nagios and Icinga read that of further lines
+                              differently
   -v, --verbose               prints requests and answers on standard error
       --ca-file FILE          CA certificate that verifies the agent to which
                               check_happo connects

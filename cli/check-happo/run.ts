@@ -7,6 +7,7 @@ import {
 	usage,
 } from "./arguments.ts";
 import { explainMissing } from "./missing-plugin.ts";
+import { printed } from "./perfdata.ts";
 import { checkRequest } from "./request.ts";
 import {
 	agentError,
@@ -42,7 +43,7 @@ async function check(
 		const { name, message } = error as Error;
 		return name === "RelayError" ? agentError(message) : ownError(message);
 	}
-	return explainMissing(resultOf(answer), options);
+	return printed(explainMissing(resultOf(answer), options), options);
 }
 
 /** The result for an invalid command line: a monitoring system shows its first line. */

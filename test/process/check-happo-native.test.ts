@@ -88,7 +88,8 @@ function ownTests(broker: Awaited<ReturnType<typeof brokerHere>>) {
 	it("asks the broker of --broker, of HAPPO_BROKER, or none", async (t) => {
 		const { port } = await agent(t);
 		const other = await brokerHere(t);
-		assert.deepEqual(await checkOf(port), said("broker\n"));
+		for (const own of [[], ["--perfdata-first-line"]])
+			assert.deepEqual(await checkOf(port, ...own), said("broker\n"));
 		const before = broker.status().checks.answered;
 		for (const named of [
 			["--broker", other.socket],
@@ -306,6 +307,8 @@ function ownTests(broker: Awaited<ReturnType<typeof brokerHere>>) {
 			...["host", "H", "port", "P", "proxy", "X", "plugin_name", "plugin-name"],
 			...["p", "plugin_option", "plugin-option", "o", "timeout", "t", "hos"],
 			...["no-port", "verbose", "v", "ca-file", "help", "h", "HOST", "pp"],
+			...["perfdata_first_line", "perfdata-first-line"],
+			"no-perfdata-first-line",
 		);
 		const value = fc.oneof(
 			fc.constantFrom("a", "b:7", "10.0.0.1", "[::1]:9", "1", "7", "60", "007"),

@@ -790,6 +790,26 @@ describe("with real agents", () => {
 });
 
 describe("the output", () => {
+	it("--perfdata-first-line: has all performance data on the first line", async (t) => {
+		const message = "OK | a=1\nlong | b=2\nc=3\n";
+		const { port } = await answering(t, (response) =>
+			json(response, { return_value: 1, message }),
+		);
+		const moved = printed("OK | a=1 b=2 c=3\nlong\n", 1);
+		for (const on of [
+			["--perfdata-first-line"],
+			["-perfdata_first_line=yes"],
+			["--perfdata-first-line=no", "--perfdata-first-line", "-o", "x"],
+		])
+			assert.deepEqual(await checkAt(port, ...on), moved, on.join(" "));
+		for (const off of [
+			[],
+			["--perfdata-first-line=no"],
+			["--perfdata-first-line", "--no-perfdata-first-line"],
+		])
+			assert.deepEqual(await checkAt(port, ...off), printed(message, 1));
+	});
+
 	const message = "0123456789abcde\n".repeat(300_000);
 	const { line, env } = checkHappoLine();
 	const large = (t: TestContext) =>

@@ -56,16 +56,22 @@ static const char source[] __attribute__((used)) = CLIENT_SOURCE;
 static const struct option {
 	const char *name;
 	char letter;
+	/* takes no value, unless bound with `=` */
+	bool is_switch;
 } options[] = {
-	{"host", 'H'},
-	{"port", 'P'},
-	{"proxy", 'X'},
-	{"plugin-name", 'p'},
-	{"plugin-option", 'o'},
-	{"timeout", 't'},
-	{"broker", '\0'},
+	{"host", 'H', false},
+	{"port", 'P', false},
+	{"proxy", 'X', false},
+	{"plugin-name", 'p', false},
+	{"plugin-option", 'o', false},
+	{"timeout", 't', false},
+	{"perfdata-first-line", '\0', true},
+	{"broker", '\0', false},
 };
-enum { HOST, PORT, PROXY, PLUGIN_NAME, PLUGIN_OPTION, TIMEOUT, BROKER, OPTIONS };
+enum {
+	HOST, PORT, PROXY, PLUGIN_NAME, PLUGIN_OPTION, TIMEOUT, PERFDATA_FIRST_LINE,
+	BROKER, OPTIONS
+};
 
 /* A command line that a broker can be asked to run. */
 struct check {
@@ -252,6 +258,8 @@ static bool read_check(int count, char **words, struct check *check)
 		int option = option_of(words[n], &value);
 		if (option == OPTIONS)
 			return false;
+		if (!value && options[option].is_switch)
+			value = "yes";
 		if (!value && ++n == count)
 			return false;
 		if (!value)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { help, parseCheckOptions } from "../../../cli/check-happo/arguments.ts";
+import { printed } from "../../../cli/check-happo/perfdata.ts";
 import { agentError, resultOf } from "../../../cli/check-happo/result.ts";
 import { UsageError } from "../../../cli/program/arguments.ts";
 
@@ -12,6 +13,7 @@ describe("the options of check_happo", () => {
 			plugin: "check_x",
 			option: "",
 			timeoutMilliseconds: 60_000,
+			isPerfdataFirst: false,
 			isVerbose: false,
 			caFile: undefined,
 			fingerprint: undefined,
@@ -123,6 +125,56 @@ describe("what check_happo prints", () => {
 		] as const)
 			assert.deepEqual(printed(status, message), { output: message, status });
 	});
+
+	for (const [what, output, expected] of [
+		[
+			"as the guidelines show it",
+			"OK | a=1\nlong | b=2\nc=3\n",
+			"OK | a=1 b=2 c=3\nlong\n",
+		],
+		[
+			"with a bar in several lines, as Icinga reads them",
+			"OK|a=1\nlong | b=2\nc=3\nmore | d=4\n",
+			"OK|a=1 b=2 c=3 d=4\nlong\nmore\n",
+		],
+		["behind a first line without any", "OK\n| b=2", "OK | b=2"],
+		[
+			"with line ends of Windows",
+			"OK | a=1\r\nx | b=2\r\n",
+			"OK | a=1 b=2\nx\n",
+		],
+		[
+			"with labels in quotes",
+			"OK | 'a b'=1\nit's | 'c|d'=2\n'e|f'=3%;4\n",
+			"OK | 'a b'=1 'c|d'=2 'e|f'=3%;4\nit's\n",
+		],
+		[
+			"with text between them",
+			"OK\na | b=U\n\nsee also\nc=.5\n",
+			"OK | b=U c=.5\na\n\nsee also\n",
+		],
+		[
+			"in front of what went to standard error",
+			"OK\na | b=1\n, stderr=c=2 | d=3\ne=4\n",
+			"OK | b=1\na\n, stderr=c=2 | d=3\ne=4\n",
+		],
+		[
+			"with nothing else there",
+			"OK\n| b=1, stderr=c\n",
+			"OK | b=1\n, stderr=c\n",
+		],
+		["on the first line only", "OK | a=1 \r\nlong\nc=3\n", undefined],
+		["that is none", "OK\nps | grep x\ny=1\n", undefined],
+		["that is missing", "", undefined],
+	] as const)
+		it(`has performance data ${what} on the first line if asked for`, () => {
+			const result = { output, status: 1 };
+			assert.deepEqual(printed(result, { isPerfdataFirst: true }), {
+				output: expected ?? output,
+				status: 1,
+			});
+			assert.deepEqual(printed(result, { isPerfdataFirst: false }), result);
+		});
 
 	it("is one line for an error, whatever the reason contains", () =>
 		assert.deepEqual(agentError("a\r\nOK\x1b[2J\u0085b\n"), {

@@ -196,18 +196,21 @@ describe("a check", () => {
 	});
 
 	it("runs once for many with --fresh, and says how old its result is", async (t) => {
-		const server = await ok(t, "OK - fine|a=1\n");
+		const server = await ok(t, "OK - fine|a=1\n|b=2\n");
 		const { broker, client } = await brokered(t, { freshMilliseconds: 60_000 });
 		const other = await brokerClient(t, broker.socket);
 		client.check(checkWords(server.port));
-		assert.equal(textOf(await client.next()), "OK - fine|a=1\n");
+		assert.equal(textOf(await client.next()), "OK - fine|a=1\n|b=2\n");
 		other.check(checkWords(server.port));
-		assert.equal(textOf(await other.next()), "OK - fine (0 s old)|a=1\n");
+		assert.equal(textOf(await other.next()), "OK - fine (0 s old)|a=1\n|b=2\n");
+		// only printed in another way
+		other.check(checkWords(server.port, "--perfdata-first-line=yes"));
+		assert.equal(textOf(await other.next()), "OK - fine (0 s old)|a=1 b=2\n");
 		// another option is another check
 		other.check(checkWords(server.port, "--plugin-option=-w 1"));
-		assert.equal(textOf(await other.next()), "OK - fine|a=1\n");
+		assert.equal(textOf(await other.next()), "OK - fine|a=1\n|b=2\n");
 		assert.equal(server.arrived.length, 2);
-		assert.equal(broker.status().checks_shared, 1);
+		assert.equal(broker.status().checks_shared, 2);
 	});
 });
 
