@@ -11,12 +11,13 @@ import { join } from "node:path";
 import { execute, hashOf, isBuiltFrom, replaceFile, root } from "./addon.mjs";
 
 const folder = join(root, "cli/check-happo/native");
-const sources = existsSync(folder)
+const files = existsSync(folder)
 	? readdirSync(folder)
-			.filter((name) => name.endsWith(".c"))
+			.filter((name) => /\.[ch]$/.test(name))
 			.sort()
 			.map((name) => join(folder, name))
 	: [];
+const sources = files.filter((file) => file.endsWith(".c"));
 
 /** The command that an installed package has: native, or else what starts the client for Node.js. */
 const command = join(root, "dist/check_happo");
@@ -43,8 +44,9 @@ export function compileClient(compiler, file) {
 	replaceFile(file, (fresh) => {
 		const compile = (...linking) =>
 			execute(compiler, [
-				...["-O2", "-Wall", "-Wextra", "-s", ...linking],
-				`-DCLIENT_SOURCE="${hashOf(sources)}"`,
+				...["-O2", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-s"],
+				...linking,
+				`-DCLIENT_SOURCE="${hashOf(files)}"`,
 				...[...sources, "-o", fresh],
 			]);
 		try {
@@ -83,7 +85,7 @@ export function installClient(compiler) {
 			execute(fresh, ["--version"]);
 		});
 	try {
-		if (isBuiltFrom(sources, file))
+		if (isBuiltFrom(files, file))
 			try {
 				return use();
 			} catch {}

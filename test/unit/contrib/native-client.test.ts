@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -9,7 +9,11 @@ import { nativeClientMissing } from "../../support/check-happo.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const native = `dist/native/${process.platform}-${process.arch}`;
-const source = "cli/check-happo/native/check_happo.c";
+const folder = "cli/check-happo/native";
+const source = `${folder}/check_happo.c`;
+const sources = readdirSync(folder)
+	.filter((name) => name.endsWith(".c"))
+	.map((name) => join(folder, name));
 
 /** A copy of what an installed package has of check_happo, its command not native yet. */
 async function aPackage(t: TestContext) {
@@ -74,7 +78,7 @@ test("the native client compiles without a warning", async (t) => {
 		"cc",
 		[
 			...["-O2", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow"],
-			...["-Wconversion", "-Werror", source, "-o", file],
+			...["-Wconversion", "-Werror", ...sources, "-o", file],
 		],
 		{ encoding: "utf8" },
 	);

@@ -1,0 +1,28 @@
+/* The command line of a check, as far as it decides who runs the check. */
+#ifndef HAPPO_COMMAND_LINE_H
+#define HAPPO_COMMAND_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A command line that a broker can be asked to run. */
+struct check {
+	/* socket of the broker */
+	const char *broker;
+	int seconds;
+	/* the arguments as the protocol has them; allocated */
+	char *words;
+	size_t bytes;
+};
+
+/*
+ * Reads a command line; false if it is one for Node.js: then there is nothing to free.
+ * `broker` is the socket if the command line names none.
+ */
+bool read_check(
+	int count, char *const *words, const char *broker, struct check *check);
+
+/* The broker's socket where no option names one. */
+const char *default_broker(void);
+
+#endif
