@@ -34,6 +34,8 @@ export type CheckOutcome = Result | { elsewhere: string };
 export interface Asked extends CheckFrame {
 	/** Users share the limits. */
 	user: string;
+	/** Whether the client is a worker of Nagios. */
+	isWorker: boolean;
 	signal: AbortSignal;
 }
 
@@ -189,8 +191,9 @@ export function createChecks(parts: {
 		get inFlight() {
 			return inFlight;
 		},
-		async run({ words, millisecondsLeft, user, signal }) {
+		async run({ words, millisecondsLeft, user, isWorker, signal }) {
 			const begun = now();
+			if (isWorker) figures.askedByWorker();
 			const ended = (outcome: Outcome) => figures.ended(outcome, now() - begun);
 			const options = optionsOf(words);
 			if (typeof options === "string") {

@@ -51,6 +51,7 @@ export function serveClient(
 	const gone = new AbortController();
 	let inFlight = 0;
 	let isStopping = false;
+	let isWorker = false;
 
 	/** Ends a client that has sent half a request, or none yet, for too long. */
 	let slow: NodeJS.Timeout | undefined;
@@ -101,6 +102,7 @@ export function serveClient(
 			const outcome = await checks.run({
 				...asked,
 				user,
+				isWorker,
 				signal: gone.signal,
 			});
 			if ("elsewhere" in outcome) elsewhere(id, outcome.elsewhere);
@@ -123,6 +125,10 @@ export function serveClient(
 			);
 			socket.destroySoon();
 			return;
+		}
+		if (kind === kinds.worker && frame.body.length === 0) {
+			isWorker = true;
+			return write(kinds.text, id, Buffer.alloc(0));
 		}
 		if (isStopping) return elsewhere(id, "the broker is stopping");
 		if (kind === kinds.status)

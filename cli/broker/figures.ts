@@ -28,6 +28,8 @@ export interface BrokerStatus {
 	checks: Record<Outcome, number>;
 	/** Of these, those that were given a result of another run. */
 	checks_shared: number;
+	/** Checks that workers of Nagios asked for. */
+	checks_of_workers: number;
 	/** Time of all checks together, from the request to the answer. */
 	check_seconds: number;
 	/** Clients since the start, and those that were turned away. */
@@ -41,6 +43,7 @@ export interface BrokerStatus {
 export interface Figures {
 	ended(outcome: Outcome, milliseconds: number): void;
 	shared(): void;
+	askedByWorker(): void;
 	accepted(): void;
 	refused(): void;
 	place(text: string): void;
@@ -72,6 +75,7 @@ export function createFigures({
 	const places = new Set<string>();
 	let milliseconds = 0;
 	let shared = 0;
+	let ofWorkers = 0;
 	let accepted = 0;
 	let refused = 0;
 	return {
@@ -81,6 +85,9 @@ export function createFigures({
 		},
 		shared: () => {
 			shared++;
+		},
+		askedByWorker: () => {
+			ofWorkers++;
 		},
 		accepted: () => {
 			accepted++;
@@ -101,6 +108,7 @@ export function createFigures({
 			checks_in_flight: current.inFlight,
 			checks: { ...checks },
 			checks_shared: shared,
+			checks_of_workers: ofWorkers,
 			check_seconds: Math.round(milliseconds) / 1000,
 			clients_accepted: accepted,
 			clients_refused: refused,
@@ -150,6 +158,12 @@ export function metricsPage(status: BrokerStatus): string {
 				"counter",
 				"Checks that were given the result of another run.",
 				status.checks_shared,
+			),
+			one(
+				"checks_of_workers",
+				"counter",
+				"Checks that workers of Nagios asked for.",
+				status.checks_of_workers,
 			),
 			one(
 				"check_seconds",

@@ -18,12 +18,14 @@
  *                --timeout and --perfdata-first-line, each as --name=value
  *    2 status    empty
  *    3 metrics   empty
+ *    4 worker    empty; says that the client is a worker of Nagios, and asks for a
+ *                sign of life
  *
  *   to the client
  *   17 result    u8 exit status, then the text for standard output
  *   18 elsewhere the reason in UTF-8; nothing was run: the client runs the check
  *                itself
- *   19 text      of a status (JSON) or of metrics (Prometheus)
+ *   19 text      of a status (JSON) or of metrics (Prometheus); empty for a worker
  *
  * This head stays the same in every version. Who gets a frame of another version
  * closes the connection; a broker answers with 18 before. A client may send further
@@ -46,6 +48,7 @@ export const kinds = {
 	check: 1,
 	status: 2,
 	metrics: 3,
+	worker: 4,
 	result: 17,
 	elsewhere: 18,
 	text: 19,

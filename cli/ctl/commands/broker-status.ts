@@ -36,6 +36,7 @@ function statusTable(status: BrokerStatus, screen: Screen): string {
 			String(status.checks[outcome]),
 		]),
 		["checks shared", String(status.checks_shared)],
+		["checks of Nagios workers", String(status.checks_of_workers)],
 		[
 			"users",
 			status.knows_users ? "known" : "unknown: the socket's mode decides",

@@ -195,6 +195,21 @@ describe("a check", () => {
 		});
 	});
 
+	it("counts those of workers of Nagios, and gives them a sign of life", async (t) => {
+		const server = await ok(t);
+		const { broker, client } = await brokered(t);
+		const worker = await brokerClient(t, broker.socket);
+		worker.send({ kind: kinds.worker, id: 9, body: Buffer.alloc(0) });
+		const { kind, id, body } = await worker.next();
+		assert.deepEqual([kind, id, body.length], [kinds.text, 9, 0]);
+		for (const one of [client, worker, worker]) {
+			one.check(checkWords(server.port));
+			assert.equal(textOf(await one.next()), "OK\n");
+		}
+		const { checks, checks_of_workers } = broker.status();
+		assert.deepEqual([checks.answered, checks_of_workers], [3, 2]);
+	});
+
 	it("runs once for many with --fresh, and says how old its result is", async (t) => {
 		const server = await ok(t, "OK - fine|a=1\n|b=2\n");
 		const { broker, client } = await brokered(t, { freshMilliseconds: 60_000 });
