@@ -32,11 +32,13 @@ export async function brokerHere(
 	options: Partial<
 		Omit<Parameters<typeof startBroker>[0], "listen" | "complain"> & {
 			maxChecks: number;
+			/** Where it listens; a path of its own by default. */
+			socket: string;
 		}
 	> = {},
 ): Promise<TestBroker> {
 	const directory = await temporaryDirectory(t);
-	const socket = join(directory, "broker.sock");
+	const socket = options.socket ?? join(directory, "broker.sock");
 	const exchange: Exchange = createExchange({
 		trust: "unverified",
 		fingerprint: () => undefined,

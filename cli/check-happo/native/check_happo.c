@@ -5,11 +5,12 @@
  *
  * Whatever it does not do itself, check_happo.cjs beside it does, which this program
  * then becomes: without a broker that it trusts, for help and wrong command lines,
- * and with options of trust.
+ * and with options of trust. With --nagios-worker it is a worker of Nagios: worker.c.
  */
 #define _GNU_SOURCE
 #include "broker.h"
 #include "command_line.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -223,6 +224,8 @@ int main(int count, char **words)
 	struct check check;
 	arguments = count > 0 ? words : none;
 	started = now();
+	if (is_worker(count, words))
+		return be_worker(count, words);
 	if (!read_check(count, words, default_broker(), &check))
 		become_node(0);
 	int fd = connect_broker(check.broker);

@@ -1,0 +1,47 @@
+/* Bytes that grow at the end and are taken from the front. */
+#ifndef HAPPO_BUFFER_H
+#define HAPPO_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer {
+	char *bytes;
+	size_t begin, end, room;
+};
+
+/* The bytes that are there. */
+static inline char *buffer_start(const struct buffer *buffer)
+{
+	return buffer->bytes + buffer->begin;
+}
+
+static inline size_t buffer_length(const struct buffer *buffer)
+{
+	return buffer->end - buffer->begin;
+}
+
+/* Makes room for more bytes and returns where they go; buffer_added() counts them. */
+char *buffer_room(struct buffer *buffer, size_t bytes);
+void buffer_added(struct buffer *buffer, size_t bytes);
+
+void buffer_add(struct buffer *buffer, const void *bytes, size_t count);
+void buffer_print(struct buffer *buffer, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Takes bytes from the front; an empty buffer keeps little memory. */
+void buffer_take(struct buffer *buffer, size_t bytes);
+void buffer_free(struct buffer *buffer);
+
+enum io { IO_DONE, IO_WAITS, IO_ENDED };
+
+/* Reads once; IO_ENDED at the end of the stream and at errors. */
+enum io buffer_read(struct buffer *buffer, int fd);
+
+/* Writes to a socket as much as it takes; IO_ENDED at errors. */
+enum io buffer_write(struct buffer *buffer, int fd);
+
+/* malloc() that ends the program when there is no memory. */
+void *allocate(size_t bytes);
+
+#endif
