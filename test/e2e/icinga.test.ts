@@ -1,30 +1,115 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { fixtures } from "../support/agent.ts";
+import { brokerProcess, brokerStatus } from "../support/broker.ts";
+import { nativeClientMissing } from "../support/check-happo.ts";
 import { freePort, startWithPlugins } from "../support/command-line.ts";
-import { missingIcinga, resultsOfIcinga } from "../support/icinga.ts";
+import {
+	type IcingaService,
+	missingIcinga,
+	resultsOfIcinga,
+} from "../support/icinga.ts";
 import { lacksPeer } from "../support/peer.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
-test("a real Icinga 2 sees OK, WARNING, performance data and a dead agent", async (t) => {
-	if (lacksPeer(t, missingIcinga)) return;
-	const { port, stop } = await startWithPlugins(t);
+/** Prints performance data on a further line, and complains. */
+const furtherLines = `#!/bin/sh
+echo OK
+echo "| a=1"
+echo "a complaint" >&2
+`;
+
+/**
+ * The results that a real Icinga 2 sees. Its output is all that check_happo prints: what went to
+ * standard error would be in front.
+ */
+async function assertSeen(t: TestContext, environment: Record<string, string>) {
+	const directory = await temporaryDirectory(t);
+	await writeFile(join(directory, "check_lines"), furtherLines, {
+		mode: 0o755,
+	});
+	const [edge, bastion] = await Promise.all([
+		startWithPlugins(t, [
+			"--nagios-plugin-paths",
+			`${join(fixtures, "plugins")},${directory}`,
+		]),
+		startWithPlugins(t),
+	]);
 	const dead = await freePort();
-	const exit = { port, plugin: "check_exit" };
-	const results = await resultsOfIcinga(t, [
-		{ name: "fine", ...exit, option: "0" },
-		{ name: "warning", ...exit, option: "1 -w 100 -c 200" },
-		{ name: "figures", port, plugin: "check_args", option: "'a|x=5;6;7'" },
-		{ name: "dead", ...exit, port: dead, option: "0" },
-	]);
-	assert.deepEqual(results, [
+	const exit = { port: edge.port, plugin: "check_exit" };
+	const way = [`127.0.0.1:${bastion.port}`, `127.0.0.1:${edge.port}`];
+	const services: readonly IcingaService[] = [
+		{ name: "fine", variables: { ...exit, option: "0" } },
+		{ name: "warning", variables: { ...exit, option: "1 -w 100 -c 200" } },
 		{
-			name: "dead",
-			state: 2,
-			output: `ERROR(happo-agent): 127.0.0.1:${dead}: connection refused`,
-			performance: "",
+			name: "figures",
+			variables: { ...exit, plugin: "check_args", option: "'a|x=5;6;7'" },
 		},
-		{ name: "figures", state: 0, output: "[a", performance: "x=5;6;7]" },
-		{ name: "fine", state: 0, output: "exit 0 says hello", performance: "" },
-		{ name: "warning", state: 1, output: "exit 1 says hello", performance: "" },
-	]);
-	assert.equal((await stop()).code, 0);
+		{ name: "lines", variables: { ...exit, plugin: "check_lines" } },
+		{ name: "dead", variables: { ...exit, port: dead, option: "0" } },
+		{ name: "relayed", variables: { ...exit, bastions: way, option: "2" } },
+		{ name: "usage", variables: { ...exit, timeout: "soon" } },
+		{ name: "missing", variables: { ...exit, plugin: "check_no" } },
+	];
+	const results = await resultsOfIcinga(t, services, environment);
+	const file = join(directory, "check_no");
+	const usage = results.find(({ name }) => name === "usage");
+	assert.equal(usage?.state, 3);
+	assert.match(
+		usage.output,
+		/^check_happo: --timeout: not a whole number from 0 to \d+: soon\nUsage: /,
+	);
+	assert.deepEqual(
+		results.filter((result) => result !== usage),
+		[
+			{
+				name: "dead",
+				state: 2,
+				output: `ERROR(happo-agent): 127.0.0.1:${dead}: connection refused`,
+				performance: "",
+			},
+			{ name: "figures", state: 0, output: "[a", performance: "x=5;6;7]" },
+			{ name: "fine", state: 0, output: "exit 0 says hello", performance: "" },
+			{
+				name: "lines",
+				state: 0,
+				output: "OK\n, stderr=a complaint",
+				performance: "a=1",
+			},
+			{
+				name: "missing",
+				state: 3,
+				output: `UNKNOWN(happo-agent): 127.0.0.1:${edge.port} has no plugin check_no (${file}: not found)`,
+				performance: "",
+			},
+			{
+				name: "relayed",
+				state: 2,
+				output: "exit 2 says hello",
+				performance: "",
+			},
+			{
+				name: "warning",
+				state: 1,
+				output: "exit 1 says hello",
+				performance: "",
+			},
+		],
+	);
+	for (const { stop } of [edge, bastion]) assert.equal((await stop()).code, 0);
+}
+
+test("a real Icinga 2 sees all states through the native client and a broker", async (t) => {
+	if (lacksPeer(t, missingIcinga ?? nativeClientMissing())) return;
+	const broker = await brokerProcess(t, ["--insecure"]);
+	await assertSeen(t, { HAPPO_BROKER: broker.socket });
+	const { checks } = await brokerStatus(broker.socket);
+	assert.ok(checks.answered >= 6 && checks.failed >= 1, JSON.stringify(checks));
+});
+
+test("a real Icinga 2 sees all states without a broker", async (t) => {
+	if (lacksPeer(t, missingIcinga)) return;
+	await assertSeen(t, { HAPPO_BROKER: "" });
 });

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { askBroker } from "../../cli/broker/ask.ts";
 import { type Broker, startBroker } from "../../cli/broker/broker.ts";
+import type { BrokerStatus } from "../../cli/broker/figures.ts";
 import {
 	checkBody,
 	createFrameReader,
@@ -131,6 +133,13 @@ export const checkWords = (port: number, ...more: string[]) => [
 /** A frame's text, without the status of a result. */
 export const textOf = ({ kind, body }: Frame) =>
 	body.toString("utf8", kind === kinds.result ? 1 : 0);
+
+/** The figures of a broker that runs. */
+export async function brokerStatus(path: string): Promise<BrokerStatus> {
+	const request = { kind: kinds.status, body: Buffer.alloc(0) };
+	const { body } = await askBroker(path, request, 10_000);
+	return JSON.parse(body.toString("utf8")) as BrokerStatus;
+}
 
 /** The built `happo-ctl broker` in a process; it is gone when the test ends. */
 export async function brokerProcess(

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { checkHappoProgram } from "./check-happo.ts";
+import { checkHappoCommand } from "./check-happo.ts";
 import { eventually } from "./eventually.ts";
 import { programDirectory } from "./program-directory.ts";
 
@@ -16,12 +16,18 @@ export const missingIcinga =
 		? undefined
 		: "icinga2 is not installed";
 
-/** A service of the single host: the options of check_happo. */
+/** The shipped command. */
+const shippedCommand = join(
+	process.cwd(),
+	"contrib/etc/icinga2/check_happo.conf",
+);
+
+/** A service of the single host: the variables of the shipped command, without their prefix. */
 export interface IcingaService {
 	name: string;
-	port: number;
-	plugin: string;
-	option: string;
+	variables: Readonly<
+		Record<string, string | number | boolean | readonly string[]>
+	>;
 }
 
 /** The result of a service's check in Icinga. */
@@ -29,13 +35,21 @@ export interface IcingaResult {
 	name: string;
 	/** 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
 	state: number;
-	/** The text without performance data. */
+	/** All that the check printed, on both streams, without performance data. */
 	output: string;
 	performance: string;
 }
 
 const text = (value: string) =>
 	`"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+
+/** A value as Icinga's configuration has it. */
+const literal = (value: IcingaService["variables"][string]): string => {
+	if (typeof value === "string") return text(value);
+	return typeof value === "object"
+		? `[ ${value.map(text).join(", ")} ]`
+		: String(value);
+};
 
 /** The configuration: everything in one directory, nothing that reaches the network. */
 const configuration = (
@@ -52,17 +66,9 @@ object PerfdataWriter "results" {
 	host_perfdata_path = ${text(join(directory, "hosts"))}
 	host_temp_path = ${text(join(directory, "unfinished-hosts"))}
 	rotation_interval = 1s
-	service_format_template = "$service.name$\\t$service.state_id$\\t$service.output$\\t$service.perfdata$"
+	service_format_template = "\\f$service.name$\\t$service.state_id$\\t$service.output$\\t$service.perfdata$"
 }
-object CheckCommand "happo" {
-	command = [ ${text(process.execPath)}, ${text(checkHappoProgram)}, "monitor" ]
-	arguments = {
-		"-H" = "$address$"
-		"-P" = "$happo_port$"
-		"-p" = "$happo_plugin$"
-		"-o" = "$happo_option$"
-	}
-}
+include ${text(shippedCommand)}
 object Host "web01" {
 	address = "127.0.0.1"
 	check_command = "dummy"
@@ -70,32 +76,34 @@ object Host "web01" {
 }
 ${services
 	.map(
-		({ name, port, plugin, option }) => `object Service ${text(name)} {
+		({ name, variables }) => `object Service ${text(name)} {
 	host_name = "web01"
 	check_command = "happo"
 	check_interval = 2s
 	retry_interval = 2s
 	max_check_attempts = 1
-	vars.happo_port = ${port}
-	vars.happo_plugin = ${text(plugin)}
-	vars.happo_option = ${text(option)}
-}
+${Object.entries(variables)
+	.map(([variable, value]) => `	vars.happo_${variable} = ${literal(value)}\n`)
+	.join("")}}
 `,
 	)
 	.join("")}`;
 
 /**
- * Starts a real Icinga 2 in a directory of its own with the built check_happo; returns the first
- * result of every service.
+ * Starts a real Icinga 2 in a directory of its own with the shipped command and the built
+ * check_happo; returns the first result of every service.
+ * @param environment variables of Icinga and its checks, besides those of this process
  */
 export async function resultsOfIcinga(
 	t: Pick<TestContext, "after">,
 	services: readonly IcingaService[],
+	environment: Readonly<Record<string, string>> = {},
 ): Promise<IcingaResult[]> {
 	const { directory, owns } = await programDirectory(t);
 	const at = (name: string) => join(directory, name);
-	for (const name of ["cache", "data", "log", "run", "spool"])
+	for (const name of ["cache", "data", "log", "plugins", "run", "spool"])
 		await mkdir(at(name));
+	await symlink(checkHappoCommand, at("plugins/check_happo"));
 	await writeFile(at("icinga2.conf"), configuration(directory, services));
 	const { username, gid } = userInfo();
 	const group =
@@ -104,6 +112,7 @@ export async function resultsOfIcinga(
 		RunAsUser: username,
 		RunAsGroup: group,
 		ConfigDir: directory,
+		PluginDir: at("plugins"),
 		DataDir: at("data"),
 		CacheDir: at("cache"),
 		LogDir: at("log"),
@@ -121,7 +130,11 @@ export async function resultsOfIcinga(
 			...["daemon", "-c", at("icinga2.conf")],
 			...Object.entries(constants).map(([name, value]) => `-D${name}=${value}`),
 		],
-		{ stdio: ["ignore", "pipe", "pipe"], cwd: directory },
+		{
+			stdio: ["ignore", "pipe", "pipe"],
+			cwd: directory,
+			env: { ...process.env, ...environment },
+		},
 	);
 	owns(started);
 	let said = "";
@@ -136,14 +149,16 @@ export async function resultsOfIcinga(
 			assert.equal(started.exitCode, null, said);
 			for (const name of await readdir(directory)) {
 				if (!name.startsWith("results")) continue;
-				for (const line of (await readFile(at(name), "utf8")).split("\n")) {
-					const [service = "", state, output = "", performance = ""] =
-						line.split("\t");
-					if (state !== undefined && !results.has(service))
+				const text = await readFile(at(name), "utf8");
+				for (const record of text.split("\f")) {
+					const [service = "", state, output = "", performance] =
+						record.split("\t");
+					if (performance !== undefined && !results.has(service))
 						results.set(service, {
 							name: service,
 							state: Number(state),
-							...{ output, performance },
+							output,
+							performance: performance.trim(),
 						});
 				}
 			}

@@ -5,7 +5,7 @@ import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { checkHappoProgram } from "./check-happo.ts";
+import { checkHappoCommand } from "./check-happo.ts";
 import { processesWith } from "./command-line.ts";
 import { eventually } from "./eventually.ts";
 import { programDirectory } from "./program-directory.ts";
@@ -25,11 +25,28 @@ const shippedCommands = join(
 	"contrib/etc/nagios/check_happo.cfg",
 );
 
-/** A service of the single host. */
 export interface NagiosService {
 	description: string;
 	/** `check_happo!check_procs!-w 5` */
 	command: string;
+	/** Name of its host, the first one by default. */
+	host?: string;
+}
+
+/** How Nagios is to run. */
+export interface NagiosOptions {
+	/** Hosts, which count as up without a check; web01 at 127.0.0.1 by default. */
+	hosts?: readonly { name: string; address: string }[];
+	/** Seconds between two checks of a service; 2 by default. */
+	interval?: number;
+	/** Whether checks are spread over their interval; otherwise all begin at once. */
+	isSpread?: boolean;
+	/** Command lines by the names of the commands. */
+	commands?: Readonly<Record<string, string>>;
+	/** Further lines of the main file, which replace those of the same name. */
+	settings?: Readonly<Record<string, string | number>>;
+	/** Variables of Nagios and its checks, besides those of this process. */
+	environment?: Readonly<Record<string, string>>;
 }
 
 /** A block of Nagios's configuration: `define KIND { NAME VALUE ... }`. */
@@ -49,8 +66,14 @@ const weekdays = [
 	"saturday",
 ];
 
-/** A host at 127.0.0.1, which counts as up without a check, and its services. */
-const objects = (services: readonly NagiosService[]) =>
+const objects = (
+	services: readonly NagiosService[],
+	{
+		hosts = [{ name: "web01", address: "127.0.0.1" }],
+		interval = 2,
+		commands = {},
+	}: NagiosOptions,
+) =>
 	[
 		define("timeperiod", {
 			timeperiod_name: "always",
@@ -66,25 +89,30 @@ const objects = (services: readonly NagiosService[]) =>
 			host_notification_period: "always",
 			service_notification_period: "always",
 		}),
-		define("host", {
-			host_name: "web01",
-			address: "127.0.0.1",
-			max_check_attempts: 1,
-			check_period: "always",
-			active_checks_enabled: 0,
-			initial_state: "o",
-			contacts: "nobody",
-			notifications_enabled: 0,
-		}),
-		...services.map(({ description, command }) =>
+		...Object.entries(commands).map(([name, line]) =>
+			define("command", { command_name: name, command_line: line }),
+		),
+		...hosts.map(({ name, address }) =>
+			define("host", {
+				host_name: name,
+				address,
+				max_check_attempts: 1,
+				check_period: "always",
+				active_checks_enabled: 0,
+				initial_state: "o",
+				contacts: "nobody",
+				notifications_enabled: 0,
+			}),
+		),
+		...services.map(({ description, command, host }) =>
 			define("service", {
-				host_name: "web01",
+				host_name: host ?? hosts[0]?.name ?? "",
 				service_description: description,
 				check_command: command,
 				check_period: "always",
 				// seconds, by interval_length
-				check_interval: 2,
-				retry_interval: 2,
+				check_interval: interval,
+				retry_interval: interval,
 				max_check_attempts: 1,
 				contacts: "nobody",
 				notifications_enabled: 0,
@@ -93,7 +121,10 @@ const objects = (services: readonly NagiosService[]) =>
 	].join("");
 
 /** The main file: everything in one directory, nothing that reaches the network. */
-const mainFile = (directory: string) => {
+const mainFile = (
+	directory: string,
+	{ isSpread, settings = {} }: NagiosOptions,
+) => {
 	const { username, gid } = userInfo();
 	const at = (name: string) => join(directory, name);
 	return Object.entries({
@@ -120,9 +151,10 @@ const mainFile = (directory: string) => {
 		interval_length: 1,
 		status_update_interval: 1,
 		check_result_reaper_frequency: 1,
-		service_inter_check_delay_method: "n",
+		service_inter_check_delay_method: isSpread ? "s" : "n",
 		max_service_check_spread: 1,
 		illegal_macro_output_chars: "`~$&|'\"<>",
+		...settings,
 	})
 		.map(([name, value]) => `${name}=${value}\n`)
 		.join("");
@@ -141,6 +173,10 @@ function blocks(status: string, kind: string): Record<string, string>[] {
 	);
 }
 
+/** All services in a status file, with the values of Nagios. */
+export const serviceBlocks = (status: string) =>
+	blocks(status, "servicestatus");
+
 /** A service in the status file. */
 export interface ServiceStatus {
 	description: string;
@@ -151,30 +187,38 @@ export interface ServiceStatus {
 }
 
 export interface Nagios {
+	/** The process that schedules the checks; its workers are its children. */
+	pid: number;
+	directory: string;
 	/** Every service, once all of them have been checked. */
 	checked(): Promise<ServiceStatus[]>;
 	/** Stops it with SIGTERM; fails if one of its processes is left. */
 	stop(): Promise<void>;
 }
 
-/** Starts a real Nagios Core in a directory of its own, with the shipped commands and the built check_happo. */
+/**
+ * Starts a real Nagios Core in a directory of its own, with the shipped commands and the built
+ * command check_happo.
+ */
 export async function startNagios(
 	t: Pick<TestContext, "after">,
 	services: readonly NagiosService[],
+	options: NagiosOptions = {},
 ): Promise<Nagios> {
 	assert.ok(program);
 	const { directory, owns } = await programDirectory(t);
 	const at = (name: string) => join(directory, name);
 	await mkdir(at("results"));
 	await mkdir(at("plugins"));
-	await symlink(checkHappoProgram, at("plugins/check_happo"));
+	await symlink(checkHappoCommand, at("plugins/check_happo"));
 	await writeFile(at("resource.cfg"), `$USER1$=${at("plugins")}\n`);
-	await writeFile(at("objects.cfg"), objects(services));
-	await writeFile(at("nagios.cfg"), mainFile(directory));
+	await writeFile(at("objects.cfg"), objects(services, options));
+	await writeFile(at("nagios.cfg"), mainFile(directory, options));
 
 	const started = spawn(program, [at("nagios.cfg")], {
 		stdio: ["ignore", "pipe", "pipe"],
 		cwd: directory,
+		env: { ...process.env, ...options.environment },
 	});
 	owns(started);
 	let said = "";
@@ -184,6 +228,8 @@ export async function startNagios(
 		});
 	const closed = once(started, "close");
 	return {
+		pid: started.pid ?? 0,
+		directory,
 		async checked() {
 			let found: Record<string, string>[] = [];
 			await eventually(
@@ -193,7 +239,7 @@ export async function startNagios(
 					const status = await readFile(at("status.dat"), "utf8").catch(
 						() => "",
 					);
-					found = blocks(status, "servicestatus");
+					found = serviceBlocks(status);
 					return (
 						found.length === services.length &&
 						found.every(({ has_been_checked }) => has_been_checked === "1")
