@@ -11,6 +11,7 @@ import { compileTools } from "./bench/compile.ts";
 import { benchLatency } from "./bench/latency.ts";
 import { machineLines, watchMachine } from "./bench/machine.ts";
 import { benchMemory } from "./bench/memory.ts";
+import { benchMonitoringServer } from "./bench/monitoring-server.ts";
 import { full, quick } from "./bench/plan.ts";
 import { benchRelay } from "./bench/relay.ts";
 import { benchRequests } from "./bench/requests.ts";
@@ -29,6 +30,7 @@ const benchmarks = {
 	memory: benchMemory,
 	samples: benchSamples,
 	status: benchStatus,
+	"monitoring-server": benchMonitoringServer,
 	builds: benchBuilds,
 };
 type Name = keyof typeof benchmarks;

@@ -6,18 +6,26 @@ import { pluginPaths } from "./plugins.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";
 
+/** How an agent of the run differs from the others. */
+export interface AgentVariant {
+	/** The program of another build. */
+	file?: string | undefined;
+	/** `0.0.0.0` stands for all of 127.0.0.0/8: one agent for many hosts. */
+	addresses?: "127.0.0.1" | "0.0.0.0";
+}
+
 /** The command that runs the built daemon, or another build, on a port, with all its files in a directory. */
 export function agentCommand(
 	scene: Scene,
 	port: number,
 	directory: string,
-	file = program,
+	{ file = program, addresses = "127.0.0.1" }: AgentVariant = {},
 ): string[] {
 	return [
 		process.execPath,
 		file,
 		"daemon",
-		...["--listen-address", "127.0.0.1", "-P", String(port)],
+		...["--listen-address", addresses, "-P", String(port)],
 		...["-B", scene.keyPair["public-key"], "-R", scene.keyPair["private-key"]],
 		...["-l", join(directory, "log"), "-d", join(directory, "db")],
 		...["-M", join(directory, "metrics.yaml"), "--disable-collect-metrics"],
@@ -37,9 +45,13 @@ export async function agentDirectory(scene: Scene, name: string) {
 export async function startAgent(
 	scene: Scene,
 	name: string,
-	file?: string,
+	variant: AgentVariant = {},
 ): Promise<Server> {
 	const port = await freePort();
 	const directory = await agentDirectory(scene, name);
-	return startServer(scene.t, port, agentCommand(scene, port, directory, file));
+	return startServer(
+		scene.t,
+		port,
+		agentCommand(scene, port, directory, variant),
+	);
 }

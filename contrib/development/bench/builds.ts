@@ -42,7 +42,7 @@ export async function benchBuilds(scene: Scene): Promise<Section> {
 	const edge = await startAgent(scene, "builds-edge");
 	const agents: Record<string, Server> = {
 		"this build": await startAgent(scene, "this-build"),
-		"the other": await startAgent(scene, "other-build", against),
+		"the other": await startAgent(scene, "other-build", { file: against }),
 	};
 	const check = checkOf(checkDummy);
 	const loads = {

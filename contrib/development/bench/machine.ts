@@ -32,6 +32,7 @@ export function machineLines(engine: string): string[] {
 				"Version:",
 				"NRPE",
 			),
+			versionOf("/usr/sbin/nagios4", "--version", /Nagios Core [\d.]+/),
 			versionOf("cc", "--version", /^.*$/m),
 			versionOf("openssl", "version", /^OpenSSL \S+/),
 		].join(", "),

@@ -2,21 +2,25 @@ import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { freePort } from "../../../test/support/command-line.ts";
+import type { AgentVariant } from "./agent.ts";
 import type { BenchPlugin } from "./plugins.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";
 
 const program = "/usr/sbin/nrpe";
-const command = "check_bench";
+/** NRPE's name of the plugin. */
+export const nrpeCommand = "check_bench";
 const nobody = 65534;
 
 /** NRPE with one command, in the foreground with our certificate. Its CPU time is measured below the reaper. */
 export async function startNrpe(
 	scene: Scene,
 	plugin: BenchPlugin,
+	name = "nrpe",
+	addresses: AgentVariant["addresses"] = "127.0.0.1",
 ): Promise<Server> {
 	const port = await freePort();
-	const directory = join(scene.directory, "nrpe");
+	const directory = join(scene.directory, name);
 	await mkdir(directory);
 	// NRPE does not run as root; its user must be able to read the key and the plugin
 	const ids = [process.getuid?.() || nobody, process.getgid?.() || nobody];
@@ -28,7 +32,7 @@ export async function startNrpe(
 	await writeFile(
 		file,
 		`
-server_address=127.0.0.1
+server_address=${addresses}
 server_port=${port}
 nrpe_user=${ids[0]}
 nrpe_group=${ids[1]}
@@ -42,7 +46,7 @@ ssl_version=TLSv1.2+
 ssl_client_certs=0
 ssl_cert_file=${scene.keyPair["public-key"]}
 ssl_privatekey_file=${key}
-command[${command}]=${plugin.file} ${plugin.option}
+command[${nrpeCommand}]=${plugin.file} ${plugin.option}
 `,
 	);
 	return startServer(scene.t, port, [
@@ -56,7 +60,7 @@ export function nrpeQuery(): Buffer {
 	packet.writeInt16BE(4, 0);
 	packet.writeInt16BE(1, 2);
 	packet.writeInt32BE(packet.length - 16, 12);
-	packet.write(command, 16);
+	packet.write(nrpeCommand, 16);
 	packet.writeUInt32BE(crc32(packet), 4);
 	return packet;
 }

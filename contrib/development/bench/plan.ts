@@ -13,6 +13,9 @@ export interface Plan {
 	/** Number of checks, and of relayed requests, between measurements of memory. */
 	memoryRequests: number;
 	memoryRounds: number;
+	/** Measurements of each way in which Nagios checks, and length of one. */
+	nagiosRounds: number;
+	nagiosSeconds: number;
 }
 
 export const full: Plan = {
@@ -23,6 +26,8 @@ export const full: Plan = {
 	starts: 11,
 	memoryRequests: 10_000,
 	memoryRounds: 3,
+	nagiosRounds: 3,
+	nagiosSeconds: 12,
 };
 
 export const quick: Plan = {
@@ -33,4 +38,6 @@ export const quick: Plan = {
 	starts: 5,
 	memoryRequests: 10_000,
 	memoryRounds: 1,
+	nagiosRounds: 1,
+	nagiosSeconds: 8,
 };
