@@ -161,6 +161,7 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 /** Printed after the reason if the command line is invalid. */
 export const usage = `Usage: check_happo monitor -H HOST [-P PORT] [-X PROXY[:PORT]]... -p PLUGIN
                            [-o OPTION] [-t SECONDS] [-v]
+       check_happo --nagios-worker QUERY_SOCKET [--broker SOCKET]
        check_happo --help
        check_happo --version (-V)
 `;
@@ -190,6 +191,10 @@ Options of monitor:
       --broker SOCKET         asks this broker first, unless -v, --ca-file or
                               --fingerprint is given (HAPPO_BROKER, or else
                               /run/happo/broker.sock; empty: no broker)
+
+With --nagios-worker, check_happo runs until SIGTERM, as a worker of Nagios 4 or
+Naemon that has the broker run the checks; QUERY_SOCKET is query_socket of
+nagios.cfg. Only the native check_happo can do this.
 
 Prints the output of the plugin and exits with its exit status. If an agent
 fails or cannot be reached, the result is CRITICAL (2), with a message

@@ -74,6 +74,11 @@ export async function runCheckHappo(
 	}
 	if (isVersion(word) && rest.length === 0)
 		return { output: `check_happo version ${version}\n`, status: 0 };
+	if (/^--nagios-worker(=|$)/.test(word))
+		return wrong(
+			"--nagios-worker: only the native check_happo can do this, and it could not be compiled",
+			"\n",
+		);
 	if (word.startsWith("-"))
 		return invalid(`the command comes first, not ${word}`);
 	if (word !== "monitor") return notACommand(word);

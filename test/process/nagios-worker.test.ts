@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chown, readdir, readFile } from "node:fs/promises";
+import { chown, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext, test } from "node:test";
@@ -280,13 +280,9 @@ worker("a worker of Nagios with a broker", () => {
 		if (byNagios.exited_ok === "1")
 			assert.match(byNagios.outstd ?? "", /no answer within/);
 		else assert.deepEqual(timeoutOf(byNagios), timedOut);
-		assert.deepEqual(
-			seen(byCheck),
-			ended(
-				2,
-				`ERROR(happo-agent): 127.0.0.1:${port}: no answer within 1 seconds\n`,
-			),
-		);
+		// the worker's, if the broker is half a second late
+		assert.match(byCheck.outstd ?? "", /: no answer within 1 seconds\n$/);
+		assert.match(byCheck.wait_status ?? "", /^(512|768)$/);
 	});
 
 	it("goes on after messages that are none", async (t) => {
@@ -538,10 +534,12 @@ worker("a worker of Nagios, and Nagios", () => {
 
 	it("keeps little for a Nagios that takes no answers", async (t) => {
 		const { nagios, worker } = await working(t, "");
-		const count = 200;
+		const count = 400;
+		const file = join(await temporaryDirectory(t), "output");
+		await writeFile(file, "x".repeat(1_000_000));
 		nagios.worker().pause();
 		const jobs = Array.from({ length: count }, () =>
-			nagios.job({ command: "head -c 1000000 /dev/zero | tr '\\0' x" }),
+			nagios.job({ command: `cat ${file}`, timeout: 300 }),
 		);
 		const megabytes = async () => {
 			const status = await readFile(
@@ -560,8 +558,8 @@ worker("a worker of Nagios, and Nagios", () => {
 		nagios.worker().resume();
 		for (const answer of await Promise.all(jobs))
 			assert.equal(answer.outstd?.length, 1_000_000);
-		assert.ok(before < 180, `${before} MiB`);
-		assert.ok((await megabytes()) < 180);
+		assert.ok(before < 300, `${before} MiB`);
+		assert.ok((await megabytes()) < 300);
 	});
 });
 

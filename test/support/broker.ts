@@ -141,14 +141,18 @@ export async function brokerStatus(path: string): Promise<BrokerStatus> {
 	return JSON.parse(body.toString("utf8")) as BrokerStatus;
 }
 
-/** The built `happo-ctl broker` in a process; it is gone when the test ends. */
+/**
+ * The built `happo-ctl broker` in a process; it is gone when the test ends.
+ * @param listen its socket; one of its own by default
+ */
 export async function brokerProcess(
 	t: Test,
 	args: readonly string[],
 	environment: Record<string, string> = {},
+	listen?: string,
 ) {
 	const directory = await temporaryDirectory(t);
-	const socket = join(directory, "broker.sock");
+	const socket = listen ?? join(directory, "broker.sock");
 	const child = spawn(
 		testNode,
 		[ctlProgram, "broker", "--listen", socket, ...args],

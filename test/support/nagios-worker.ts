@@ -90,6 +90,7 @@ export async function queryHandler(
 
 	const serve = (socket: Socket) => {
 		let bytes = Buffer.alloc(0);
+		let pieces: Buffer[] = [];
 		let isRegistered = false;
 		sockets.add(socket);
 		socket.on("error", () => {});
@@ -101,7 +102,18 @@ export async function queryHandler(
 			open = new Map();
 		});
 		socket.on("data", (more: Buffer) => {
-			bytes = Buffer.concat([bytes, more]);
+			const before = pieces.at(-1) ?? bytes;
+			pieces.push(more);
+			// long messages come in many pieces; this one ends none
+			if (
+				isRegistered &&
+				before.length > 3 &&
+				!before.includes(1, -3) &&
+				!more.includes(1)
+			)
+				return;
+			bytes = Buffer.concat([bytes, ...pieces]);
+			pieces = [];
 			if (!isRegistered) {
 				const end = bytes.indexOf(0);
 				if (end < 0) return;

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { help, parseCheckOptions } from "../../../cli/check-happo/arguments.ts";
 import { printed } from "../../../cli/check-happo/perfdata.ts";
 import { agentError, resultOf } from "../../../cli/check-happo/result.ts";
+import { runCheckHappo } from "../../../cli/check-happo/run.ts";
 import { UsageError } from "../../../cli/program/arguments.ts";
 
 describe("the options of check_happo", () => {
@@ -18,6 +19,16 @@ describe("the options of check_happo", () => {
 			caFile: undefined,
 			fingerprint: undefined,
 		}));
+
+	it("say that only the native program is a worker of Nagios", async () => {
+		for (const word of ["--nagios-worker", "--nagios-worker=/run/nagios.qh"])
+			assert.deepEqual(await runCheckHappo([word, "x"], () => {}), {
+				output:
+					"check_happo: --nagios-worker: only the native check_happo can do this, and it could not be compiled\n",
+				status: 3,
+			});
+		assert.match(help, /^ +check_happo --nagios-worker QUERY_SOCKET /m);
+	});
 
 	it("may be written in every form of v1, and the last one counts", () => {
 		const { option, isVerbose, timeoutMilliseconds, target, plugin } =
