@@ -75,7 +75,7 @@ async function assertSeen(t: TestContext, environment: Record<string, string>) {
 			{
 				name: "lines",
 				state: 0,
-				output: "OK\n, stderr=a complaint",
+				output: "OK \n, stderr=a complaint",
 				performance: "a=1",
 			},
 			{
