@@ -43,11 +43,98 @@ class Pieces {
 /** Overhead allowed around a stream's data before it counts as costly. */
 const minOverheadBytes = 4_096;
 
+/** The least overhead of a chunk: its length and two ends of lines. */
+const chunkOverheadBytes = 5;
+
 /** Ordinary streams: all are read in each turn of the event loop. */
 const usual = createLoopTurns(Number.POSITIVE_INFINITY);
 
 /** Streams whose chunks cost much more than their data: one is read in each turn. */
-const costly = createLoopTurns(1);
+export const costly = createLoopTurns(1);
+
+/** What a body may take. */
+export interface BodyLimits {
+	/** Its length in bytes, if known. */
+	declared: number | undefined;
+	/** The limit of its length. */
+	maxBytes: number;
+	/** Creates the error to throw above the limit. */
+	tooLarge: () => Error;
+	/** Resolves when there is memory for this many more bytes, or rejects; undefined if there is some. */
+	reserve?: ((bytes: number) => Promise<void> | undefined) | undefined;
+}
+
+/** A body as it arrives, and the memory reserved for it. */
+export class Body {
+	readonly #limits: BodyLimits;
+	#reserved = 0;
+	/** The whole body, if it arrived in one chunk. */
+	#only: Buffer | undefined;
+	#pieces: Pieces | undefined;
+	#chunks = 0;
+
+	constructor(limits: BodyLimits) {
+		this.#limits = limits;
+	}
+
+	/**
+	 * Reserves the memory to begin with. Returns a promise if that takes time; it may reject.
+	 * @throws the error of `tooLarge`
+	 */
+	begin(): Promise<void> | undefined {
+		const { declared, maxBytes, tooLarge, reserve } = this.#limits;
+		if (declared !== undefined && declared > maxBytes) throw tooLarge();
+		this.#reserved = declared ?? firstBytes;
+		return reserve?.(this.#reserved);
+	}
+
+	get length(): number {
+		return this.#only?.length ?? this.#pieces?.length ?? 0;
+	}
+
+	/** Its chunks cost much more than their data. */
+	get isCostly(): boolean {
+		return this.#chunks * chunkOverheadBytes > this.length + minOverheadBytes;
+	}
+
+	/**
+	 * Takes a chunk. Returns a promise if there is no memory for it yet; it may reject.
+	 * @throws the error of `tooLarge`
+	 */
+	take(chunk: Buffer): Promise<void> | undefined {
+		const { declared, maxBytes, tooLarge } = this.#limits;
+		const length = this.length + chunk.length;
+		if (length > maxBytes) throw tooLarge();
+		this.#chunks++;
+		if (length > this.#reserved)
+			return this.#grow(length).then(() => this.#add(chunk));
+		// most bodies
+		if (this.#chunks === 1 && length === declared) this.#only = chunk;
+		else this.#add(chunk);
+		return undefined;
+	}
+
+	#add(chunk: Buffer): void {
+		this.#pieces ??= new Pieces(this.#reserved);
+		this.#pieces.add(chunk);
+	}
+
+	async #grow(length: number): Promise<void> {
+		const { maxBytes, reserve } = this.#limits;
+		while (length > this.#reserved) {
+			const more = Math.min(
+				Math.max(this.#reserved, firstBytes),
+				maxBytes - this.#reserved,
+			);
+			await reserve?.(more);
+			this.#reserved += more;
+		}
+	}
+
+	whole(): Buffer {
+		return this.#only ?? this.#pieces?.whole() ?? Buffer.alloc(0);
+	}
+}
 
 /**
  * Reads a whole stream: a request body or an answer. Its sender waits while there is no memory for
@@ -64,7 +151,7 @@ export async function collect(
 		declared: number | undefined;
 		maxBytes: number;
 		tooLarge: () => Error;
-		reserve?: ((bytes: number) => Promise<void>) | undefined;
+		reserve?: ((bytes: number) => Promise<void> | undefined) | undefined;
 		/** Called once there is memory for the declared length. */
 		begins?: () => void;
 	},
@@ -146,7 +233,10 @@ export async function collect(
 			isOver = true;
 			resolve(pieces.whole());
 		};
-		const closed = () => fail(stream.errored ?? new Error("closed"));
+		const closed = () => {
+			// after every body; an error costs more than reading a short one
+			if (!isOver) fail(stream.errored ?? new Error("closed"));
+		};
 		stream.on("error", fail).on("close", closed).on("end", end);
 		stream.on("data", take);
 	});
@@ -154,7 +244,7 @@ export async function collect(
 
 /** The declared length of a message; undefined if there is none. */
 export function declaredLength(headers: {
-	"content-length"?: string | undefined;
+	"content-length"?: string | string[] | undefined;
 }): number | undefined {
 	const length = headers["content-length"];
 	return length === undefined ? undefined : Number(length);

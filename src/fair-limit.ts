@@ -1,3 +1,4 @@
+import type { Abandonment } from "./abandonment.ts";
 /** Nothing became free in time, or too many are already waiting. */
 export class LimitReached extends Error {
 	override name = "LimitReached";
@@ -17,7 +18,7 @@ export interface Wanted {
 	amount?: number;
 	/** The longest wait. */
 	timeoutMilliseconds: number;
-	signal?: AbortSignal;
+	signal?: Abandonment;
 }
 
 /** A part of a limit that a caller has taken. */
@@ -163,7 +164,7 @@ export function createFairLimit({
 		},
 		tryAcquire,
 		async acquire({ client, amount = 1, timeoutMilliseconds, signal }) {
-			signal?.throwIfAborted();
+			if (signal?.aborted) throw signal.reason;
 			const taken = tryAcquire({ client, amount });
 			if (taken) return taken;
 			if (amount > limit) throw new LimitReached("over the limit");
@@ -191,7 +192,7 @@ export function createFairLimit({
 					reject(new LimitReached("waited too long"));
 				}, timeoutMilliseconds);
 				queue.add(waiter);
-				signal?.addEventListener("abort", abort, { once: true });
+				signal?.addEventListener("abort", abort);
 			});
 		},
 	};

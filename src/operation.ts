@@ -1,4 +1,5 @@
 import type { operations } from "../generated/schema.ts";
+import type { Abandonment } from "./abandonment.ts";
 
 type Content<T> = T extends { content: infer C } ? C : never;
 
@@ -47,13 +48,12 @@ export interface Call {
 	/** Address of the client. */
 	client: string;
 	/**
-	 * Waits until there is memory for this many more bytes of the answer. They stay
-	 * reserved until the client has the answer. Throws AgentError `busy` if there is
-	 * no memory in time.
+	 * Reserves memory for this many more bytes of the answer, until the client has it. Returns a
+	 * promise if that takes time; it rejects with AgentError `busy` if there is no memory in time.
 	 */
-	reserve(bytes: number): Promise<void>;
+	reserve(bytes: number): Promise<void> | undefined;
 	/** Aborted when the client has disconnected: nobody will read the answer. */
-	signal: AbortSignal;
+	signal: Abandonment;
 	/** How long the client will still wait, in milliseconds; undefined if unknown. */
 	millisecondsLeft: number | undefined;
 	/** Number of agents that have relayed the request. */

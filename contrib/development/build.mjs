@@ -1,7 +1,7 @@
 // Bundles the programs and the client into dist/, without code that is never reached.
 //   node contrib/development/build.mjs [DIRECTORY]
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build as bundle } from "esbuild";
 import { nodeCommand } from "../native/client.mjs";
 import { writeBillOfMaterials } from "./bill-of-materials.mjs";
@@ -18,6 +18,11 @@ const shared = {
 	format: "esm",
 	legalComments: "none",
 	logLevel: "warning",
+};
+
+/** CommonJS packages in a module need `require` for Node's modules. */
+const requireBanner = {
+	js: 'import { createRequire as happoRequire } from "node:module"; const require = happoRequire(import.meta.url);',
 };
 
 /** Identifiers keep their names for the log's stack traces; esbuild's keepNames would cost time for each closure. */
@@ -52,6 +57,26 @@ const nativeLevel = {
 		})),
 };
 
+/**
+ * Of undici only the client: no fetch, caches and mocks, and no HTTP/2, which we never offer. The
+ * whole package would be a megabyte.
+ */
+const undiciClient = {
+	name: "undici's client",
+	setup: ({ onResolve }) => {
+		onResolve({ filter: /^undici$/ }, () => ({
+			path: resolve(stub("undici")),
+		}));
+		onResolve(
+			{ filter: /\/(client-h2|web\/fetch\/body)\.js$/ },
+			({ importer }) =>
+				/node_modules\/undici\//.test(importer)
+					? { path: resolve(stub("none")) }
+					: undefined,
+		);
+	},
+};
+
 /** esbuild's metafile of each bundle. */
 const metafiles = [];
 
@@ -71,11 +96,9 @@ await build({
 	// chunks are beside the programs, because code finds the package's files relative to itself
 	chunkNames: "[name]-[hash]",
 	...small,
-	plugins: [nativeLevel],
+	plugins: [nativeLevel, undiciClient],
 	alias: neverReached,
-	banner: {
-		js: 'import { createRequire as happoRequire } from "node:module"; const require = happoRequire(import.meta.url);',
-	},
+	banner: requireBanner,
 });
 
 // Nagios starts it for every check: one small file that loads only Node's own modules
@@ -94,6 +117,8 @@ await build({
 	entryPoints: { client: "src/client/index.ts" },
 	outdir: directory,
 	external: ["openapi-fetch"],
+	plugins: [undiciClient],
+	banner: requireBanner,
 });
 await writeDeclarations("src/client/index.ts", join(directory, "types"));
 

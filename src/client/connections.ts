@@ -1,23 +1,10 @@
-import { Agent as PlainAgent, request as requestPlain } from "node:http";
-import {
-	Agent,
-	type AgentOptions,
-	type RequestOptions,
-	request,
-} from "node:https";
+import { request } from "node:http";
 import { unescape as decoded } from "node:querystring";
-import type { Duplex } from "node:stream";
-import { hopText } from "../protocol/hop.ts";
-import { relayError } from "../protocol/relay-error.ts";
-import { lookupName } from "../relay/name-lookup.ts";
-
-/** Options of a request that may go through a tunnel. */
-export interface TunnelledOptions extends RequestOptions {
-	/** Aborts a tunnel that is being opened. Node does not pass `signal` to the pool. */
-	tunnelSignal?: AbortSignal;
-}
-
-type Created = (error: Error | null, socket?: Duplex) => void;
+import type { ConnectionOptions } from "node:tls";
+import { type Hop, hopText } from "../protocol/hop.ts";
+import { type AttemptError, relayError } from "../protocol/relay-error.ts";
+import { openTcp, openTls, Sessions } from "../relay/connect.ts";
+import type { Open } from "../relay/connections.ts";
 
 /** A URL's host without the brackets of an IPv6 address. */
 export const hostOf = ({ hostname }: URL): string =>
@@ -42,72 +29,60 @@ export const proxyHeaders = (proxy: URL) => {
 		: { "proxy-authorization": credentials };
 };
 
-/** The request function of Node for the protocol of a URL. */
-export const requestTo = (url: URL) =>
-	url.protocol === "https:" ? request : requestPlain;
+const ports: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
+
+/** The host and port of a URL. */
+const hopOf = (url: URL): Hop => ({
+	host: hostOf(url),
+	port: Number(url.port) || (ports[url.protocol] ?? 0),
+});
 
 /**
- * A pool of connections through a proxy, opened with CONNECT. If the proxy refuses, that is an
- * error: the refusal must not look like an answer of the server.
+ * Opens a connection to a hop through a proxy, with CONNECT. If the proxy refuses, that is an error:
+ * the refusal must not look like an answer of the server.
  */
-class TunnelAgent extends Agent {
-	readonly #proxy: URL;
-
-	constructor(proxy: URL, options: AgentOptions) {
-		super(options);
-		this.#proxy = proxy;
-	}
-
-	override createConnection(
-		options: TunnelledOptions,
-		created: Created,
-	): undefined {
-		const proxy = this.#proxy;
-		const place = hopText({
-			host: String(options.host),
-			port: Number(options.port),
-		});
-		const connecting = requestTo(proxy)({
-			host: hostOf(proxy),
-			port: proxy.port || undefined,
-			method: "CONNECT",
-			path: place,
-			headers: { host: place, ...proxyHeaders(proxy) },
-			agent: false,
-			lookup: lookupName,
-			...(options.tunnelSignal && { signal: options.tunnelSignal }),
-		});
+const openTunnel =
+	(to: Open, proxy: URL, hop: Hop): Open =>
+	(opened) => {
 		const name = `proxy ${proxy.host}`;
-		const time = { isLate: false, timeoutMilliseconds: undefined };
-		connecting.once("error", (cause) =>
-			created(new Error(relayError(cause, name, time).message, { cause })),
-		);
-		connecting.once("connect", ({ statusCode }, socket) => {
-			if (statusCode === 200)
-				return created(
-					null,
-					super.createConnection({
-						...options,
-						socket,
-					} as RequestOptions) as Duplex,
-				);
-			socket.destroy();
-			created(new Error(`${name}: answered with status ${statusCode}`));
+		const fail = (cause: AttemptError) => {
+			const time = { isLate: false, timeoutMilliseconds: undefined };
+			opened(new Error(relayError(cause, name, time).message, { cause }));
+		};
+		return to((error, connection) => {
+			if (!connection) return fail(error ?? new Error("not opened"));
+			const place = hopText(hop);
+			const connecting = request({
+				createConnection: () => connection.socket,
+				method: "CONNECT",
+				path: place,
+				headers: { host: place, ...proxyHeaders(proxy) },
+			});
+			connecting.once("error", fail);
+			connecting.once("connect", ({ statusCode }, socket) => {
+				if (statusCode === 200) return opened(undefined, connection);
+				socket.destroy();
+				opened(new Error(`${name}: answered with status ${statusCode}`));
+			});
+			connecting.end();
 		});
-		connecting.end();
-	}
-}
+	};
 
-/** A pool of persistent connections to an endpoint, through a proxy if there is one. */
-export function poolOf(
+/** How to open connections to an endpoint, through a proxy if there is one. */
+export function openTo(
 	endpoint: URL,
 	proxy: URL | undefined,
-	tls: Pick<AgentOptions, "ca">,
-): PlainAgent {
-	const kept = { keepAlive: true, timeout: 60_000, lookup: lookupName };
-	const secure = { ...kept, ...tls, minVersion: "TLSv1.2" as const };
-	if (endpoint.protocol === "https:")
-		return proxy ? new TunnelAgent(proxy, secure) : new Agent(secure);
+	tls: Pick<ConnectionOptions, "ca">,
+): Open {
+	const sessions = new Sessions();
+	const first = hopOf(proxy ?? endpoint);
+	const plain = openTcp(first);
+	const outer =
+		(proxy ?? endpoint).protocol === "https:"
+			? openTls(plain, { hop: first, tls: proxy ? {} : tls, sessions })
+			: plain;
 	// for http, the request itself goes to the proxy
-	return proxy?.protocol === "https:" ? new Agent(kept) : new PlainAgent(kept);
+	if (!proxy || endpoint.protocol === "http:") return outer;
+	const hop = hopOf(endpoint);
+	return openTls(openTunnel(outer, proxy, hop), { hop, tls, sessions });
 }

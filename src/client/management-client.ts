@@ -6,14 +6,7 @@ import {
 import { RelayError } from "../protocol/relay-error.ts";
 import { createSender } from "../relay/send.ts";
 import { checkedAnswer } from "./answered.ts";
-import {
-	credentialsOf,
-	hostOf,
-	poolOf,
-	proxyHeaders,
-	requestTo,
-	type TunnelledOptions,
-} from "./connections.ts";
+import { credentialsOf, openTo, proxyHeaders } from "./connections.ts";
 import { AgentUnreachable } from "./failures.ts";
 import {
 	type ManagementOptions,
@@ -61,8 +54,12 @@ export function createManagementFetch(options: ManagementOptions): {
 	const endpoint = endpointOf(options.endpoint);
 	const limit = timeLimit(options.timeoutMilliseconds);
 	const proxy = proxyOf(endpoint, options.environment ?? {});
-	const agent = poolOf(endpoint, proxy, caOf(options.ca));
-	const send = createSender({ maxBodyBytes, maxBodySetting: "of the client" });
+	const open = openTo(endpoint, proxy, caOf(options.ca));
+	const { send, close } = createSender({
+		maxBodyBytes,
+		maxBodySetting: "of the client",
+		maxConnections: Number.POSITIVE_INFINITY,
+	});
 	const isForwarded = proxy !== undefined && endpoint.protocol === "http:";
 	const place = isForwarded
 		? `${endpoint.host} through proxy ${proxy.host}`
@@ -74,32 +71,21 @@ export function createManagementFetch(options: ManagementOptions): {
 		signal.throwIfAborted();
 		const url = new URL(request.url);
 		const body = Buffer.from(await request.arrayBuffer());
-		const server = isForwarded ? proxy : url;
 		try {
 			const answer = await send({
 				place,
+				open,
+				method,
+				path: isForwarded ? url.href : `${url.pathname}${url.search}`,
+				headers: {
+					host: url.host,
+					...Object.fromEntries(request.headers),
+					...(credentials !== undefined && { authorization: credentials }),
+					...(isForwarded && proxyHeaders(proxy)),
+				},
 				body,
 				timeoutMilliseconds: limit,
 				signal,
-				start: (signal) =>
-					requestTo(server)({
-						agent,
-						host: hostOf(server),
-						port: server.port || undefined,
-						method,
-						path: isForwarded ? url.href : `${url.pathname}${url.search}`,
-						headers: {
-							host: url.host,
-							"content-length": String(body.length),
-							...Object.fromEntries(request.headers),
-							...(credentials !== undefined && {
-								authorization: credentials,
-							}),
-							...(isForwarded && proxyHeaders(proxy)),
-						},
-						signal,
-						tunnelSignal: signal,
-					} as TunnelledOptions),
 			});
 			if (isForwarded && answer.status === 407)
 				throw new AgentUnreachable(
@@ -121,7 +107,7 @@ export function createManagementFetch(options: ManagementOptions): {
 		place,
 		baseUrl: base.href.replace(/\/$/, ""),
 		fetch,
-		close: () => agent.destroy(),
+		close,
 	};
 }
 

@@ -2,6 +2,7 @@ import {
 	setImmediate as nextTurn,
 	setTimeout as sleep,
 } from "node:timers/promises";
+import type { Abandonment } from "../abandonment.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { Kill } from "../spawn/process-group.ts";
@@ -66,7 +67,7 @@ export interface Commands {
 		line: CommandLine,
 		limits: {
 			timeoutMilliseconds: number;
-			signal?: AbortSignal;
+			signal?: Abandonment;
 			/** Address of the requesting client; undefined for the agent's own commands. */
 			client?: string;
 		},
@@ -155,7 +156,7 @@ export function createCommands({
 	const start = async (
 		line: CommandLine,
 		timeoutMilliseconds: number,
-		signal: AbortSignal | undefined,
+		signal: Abandonment | undefined,
 	): Promise<Started | "late" | undefined> => {
 		try {
 			await (engine.startsBlock ? turn() : undefined);
@@ -223,7 +224,7 @@ export function createCommands({
 		const execution = follow(started, timeoutMilliseconds);
 		const cancel = () => execution.cancel();
 		if (signal?.aborted) cancel();
-		signal?.addEventListener("abort", cancel, { once: true });
+		signal?.addEventListener("abort", cancel);
 		const result = await execution.answered;
 		signal?.removeEventListener("abort", cancel);
 		leftBehind.add(execution, { client, file: line.file });

@@ -1,3 +1,4 @@
+import type { Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
 import { type FairLimit, LimitReached } from "../fair-limit.ts";
 import {
@@ -17,7 +18,7 @@ export interface RunLimits {
 	 */
 	millisecondsLeft: number | undefined;
 	/** Aborted when the client disconnects. */
-	signal: AbortSignal;
+	signal: Abandonment;
 }
 
 /**

@@ -7,12 +7,14 @@ import type { Facts } from "../operation.ts";
  * Runs work that collects facts about a request for the access log and the agent's own metrics. The
  * facts are added to the reply, or to an AgentError.
  */
-export async function withFacts<R extends object>(
+export async function withFacts<R extends { facts?: Facts }>(
 	work: (facts: Facts) => Promise<R>,
-): Promise<R & { facts: Facts }> {
+): Promise<R> {
 	const facts: Facts = {};
 	try {
-		return { ...(await work(facts)), facts };
+		const reply = await work(facts);
+		reply.facts = facts;
+		return reply;
 	} catch (error) {
 		if (error instanceof AgentError) Object.assign(error.facts, facts);
 		throw error;

@@ -117,16 +117,20 @@ export function createProxy(parts: {
 		facts.hop = hopText(hop);
 		const left = timeLeft(call);
 		try {
+			const next = nextRequest(request, bytes);
+			const headers: Record<string, string> = {
+				"content-type": "application/json",
+				"happo-hops": String(call.hopsPassed + 1),
+			};
+			if (left !== undefined)
+				headers["happo-milliseconds-left"] = String(toldMilliseconds(left));
+			// no spreads, which cost as much as the rest
 			const answer = await parts.fetch({
 				hop,
-				...nextRequest(request, bytes),
-				headers: {
-					"content-type": "application/json",
-					"happo-hops": String(call.hopsPassed + 1),
-					...(left !== undefined && {
-						"happo-milliseconds-left": String(toldMilliseconds(left)),
-					}),
-				},
+				method: next.method,
+				path: next.path,
+				body: next.body,
+				headers,
 				timeoutMilliseconds: left && Math.max(1, left),
 				isNested: call.hopsPassed > 0,
 				client: call.client,

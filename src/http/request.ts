@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Abandoning, type Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
 import { collect, declaredLength } from "../collect.ts";
 import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
@@ -41,7 +42,7 @@ export class IncomingRequest implements Call {
 	readonly #memory: FairLimit;
 	readonly #waitMilliseconds: number;
 	readonly #reserved: Taken[] = [];
-	#gone: AbortController | undefined;
+	#gone: Abandoning | undefined;
 	#isRunning = false;
 	#isOver = false;
 
@@ -124,14 +125,21 @@ export class IncomingRequest implements Call {
 		return { since: this.#answeredAt, bytes: this.#bytes ?? 0 };
 	}
 
-	async reserve(bytes: number, what = "answer"): Promise<void> {
+	reserve(bytes: number, what = "answer"): Promise<void> | undefined {
 		const { client } = this;
 		// an answer may count for at most a quarter of the budget; a body counts in full
 		const amount =
 			what === "answer" ? Math.min(bytes, this.#memory.limit / 4) : bytes;
-		const taken =
-			this.#memory.tryAcquire({ client, amount }) ??
-			(await this.#waitForMemory(amount, what));
+		const taken = this.#memory.tryAcquire({ client, amount });
+		if (!taken)
+			return this.#waitForMemory(amount, what).then((later) =>
+				this.#hold(later),
+			);
+		this.#hold(taken);
+		return undefined;
+	}
+
+	#hold(taken: Taken) {
 		if (this.#isOver) taken.release();
 		else this.#reserved.push(taken);
 	}
@@ -172,11 +180,11 @@ export class IncomingRequest implements Call {
 		return this.connection.client;
 	}
 
-	/** Created lazily: it takes a tenth of a small request's time. */
-	get signal(): AbortSignal {
-		this.#gone ??= new AbortController();
+	/** Created lazily: most requests need none. */
+	get signal(): Abandonment {
+		this.#gone ??= new Abandoning();
 		if (this.#isOver && !this.response.writableFinished) this.#gone.abort();
-		return this.#gone.signal;
+		return this.#gone;
 	}
 
 	get millisecondsLeft(): number | undefined {

@@ -1,4 +1,5 @@
 import type { components } from "../../generated/schema.ts";
+import type { Abandonment } from "../abandonment.ts";
 import type { CommandResult } from "../commands/command.ts";
 import {
 	type MissingPlugin,
@@ -61,7 +62,7 @@ export async function runMetricPlugin(
 		runCommand: RunCommand;
 		repeats: LogRepeats;
 		now: () => number;
-		signal: AbortSignal;
+		signal: Abandonment;
 	},
 ): Promise<PluginOutcome> {
 	const { plugins, runCommand, repeats, now, signal } = parts;

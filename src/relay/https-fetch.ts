@@ -1,7 +1,7 @@
-import { request } from "node:https";
+import type { Abandonment } from "../abandonment.ts";
 import { type Hop, hopText } from "../protocol/hop.ts";
 import { RelayError } from "../protocol/relay-error.ts";
-import { createAgent } from "./https-agent.ts";
+import { createConnector } from "./connect.ts";
 import { createRelayPlaces, type RelayLimits } from "./relay-places.ts";
 import { createSender, type Fetched } from "./send.ts";
 import type { Trust } from "./trust.ts";
@@ -17,13 +17,13 @@ export interface Outgoing {
 	body: Uint8Array;
 	/** Time limit until the answer's last byte; undefined means none. */
 	timeoutMilliseconds: number | undefined;
-	signal: AbortSignal;
+	signal: Abandonment;
 	/** Whether it came through another agent, perhaps this one. */
 	isNested: boolean;
 	/** Address of the client; clients share the places. */
 	client: string;
 	/** Resolves when there is memory for this many more bytes of the answer; undefined means no limit. */
-	reserve?: (bytes: number) => Promise<void>;
+	reserve?: (bytes: number) => Promise<void> | undefined;
 }
 
 /**
@@ -31,6 +31,9 @@ export interface Outgoing {
  * AgentError `relay-busy` if no place for the request becomes free in time.
  */
 export type HttpsFetch = (outgoing: Outgoing) => Promise<Fetched>;
+
+/** Default limit of connections to one hop; further requests wait for one. */
+const defaultConnections = 64;
 
 /** Creates the client for other agents. */
 export function createHttpsFetch(parts: {
@@ -41,45 +44,43 @@ export function createHttpsFetch(parts: {
 	/** Limits of concurrent requests; without them, requests only wait for a connection. */
 	limits?: RelayLimits;
 }): { fetch: HttpsFetch; close(): void } {
-	const agent = createAgent(parts.trust, parts.limits?.each);
+	const openTo = createConnector(parts.trust);
 	const places = parts.limits && createRelayPlaces(parts.limits);
-	const send = createSender({
+	const { send, close } = createSender({
 		maxBodyBytes: parts.maxBodyBytes,
 		maxBodySetting: parts.maxBodySetting ?? "proxy-max-answer-bytes",
+		maxConnections: parts.limits?.each ?? defaultConnections,
 	});
 
 	const fetch: HttpsFetch = async (outgoing) => {
-		const { hop, method, path, headers, body, timeoutMilliseconds } = outgoing;
+		const { hop, timeoutMilliseconds } = outgoing;
 		const place = hopText(hop);
-		const isName = /[A-Za-z]/.test(hop.host) && !hop.host.includes(":");
 		const begun = performance.now();
-		const journey = await places?.depart({ place, ...outgoing });
+		const departing = places?.depart({
+			place,
+			client: outgoing.client,
+			isNested: outgoing.isNested,
+			timeoutMilliseconds,
+			signal: outgoing.signal,
+		});
+		const journey = departing instanceof Promise ? await departing : departing;
 		const left =
 			timeoutMilliseconds &&
 			Math.max(1, timeoutMilliseconds - (performance.now() - begun));
 		try {
 			const answer = await send({
 				place,
-				body,
+				open: (opened) => openTo(hop)(opened),
+				method: outgoing.method,
+				path: outgoing.path,
+				headers: { host: place, ...outgoing.headers },
+				body: outgoing.body,
 				timeoutMilliseconds: left,
 				wholeMilliseconds: timeoutMilliseconds,
 				signal: outgoing.signal,
 				reserve: outgoing.reserve,
+				onConnecting: () => journey?.connecting(),
 				onConnected: () => journey?.connected(),
-				start: (signal) =>
-					request({
-						agent,
-						...hop,
-						servername: isName ? hop.host : "",
-						method,
-						path,
-						headers: {
-							host: place,
-							"content-length": String(body.length),
-							...headers,
-						},
-						signal,
-					}),
 			});
 			journey?.over("answered");
 			return answer;
@@ -89,5 +90,5 @@ export function createHttpsFetch(parts: {
 			throw error;
 		}
 	};
-	return { fetch, close: () => agent.destroy() };
+	return { fetch, close };
 }

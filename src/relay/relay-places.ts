@@ -1,3 +1,4 @@
+import type { Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
 import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
 
@@ -31,12 +32,14 @@ export interface Departure {
 	isNested: boolean;
 	/** The longest wait for a place; undefined means no limit. */
 	timeoutMilliseconds: number | undefined;
-	signal: AbortSignal;
+	signal: Abandonment;
 }
 
 /** A request that has a place. */
 export interface Journey {
-	/** Call it when the hop has accepted the connection. */
+	/** Call it when a new connection is being opened. */
+	connecting(): void;
+	/** Call it when the connection is open. */
 	connected(): void;
 	/**
 	 * Call it when the request is over. A hop that did not answer in time counts as slow until it
@@ -56,10 +59,10 @@ interface HopPlaces {
 /** Limits the concurrent requests to other agents. */
 export interface RelayPlaces {
 	/**
-	 * Waits for a place.
-	 * @throws AgentError `relay-busy` if none becomes free in time
+	 * Takes a place. Returns a promise if none is free, which rejects with AgentError `relay-busy` if
+	 * none becomes free in time.
 	 */
-	depart(departure: Departure): Promise<Journey>;
+	depart(departure: Departure): Journey | Promise<Journey>;
 }
 
 /**
@@ -99,59 +102,82 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 			.catch(() => undefined);
 	};
 
-	return {
-		async depart(departure) {
-			const { place, timeoutMilliseconds, client, signal } = departure;
-			// limited to what a timer can hold
-			const patience = Math.min(
-				timeoutMilliseconds ?? 2 ** 31 - 1,
-				2 ** 31 - 1,
-			);
-			const deadline = performance.now() + patience;
-			const hop = hopAt(place);
-			hop.users++;
-			const wasSlow = hop.isSlow;
-			const here = wasSlow ? hop.slow : hop.usual;
-			const pool = wasSlow ? allSlow : all;
-			const own =
-				here.tryAcquire(departure) ??
-				(await waitFor(here, departure, deadline));
-			let shared =
-				own &&
-				(pool.tryAcquire(departure) ??
-					(await waitFor(pool, departure, deadline)));
-			if (!own || !shared) {
-				own?.release();
+	/** Begins a journey that has both places. */
+	const begin = (
+		{ place, client }: Departure,
+		hop: HopPlaces,
+		wasSlow: boolean,
+		own: Taken,
+		taken: Taken,
+	): Journey => {
+		let shared: Taken | undefined = taken;
+		let slowness: NodeJS.Timeout | undefined;
+		const slow = () => {
+			hop.isSlow = true;
+			if (wasSlow) return;
+			shared?.release();
+			shared = allSlow.tryAcquire({ client });
+		};
+		let isOver = false;
+		return {
+			connecting: () => {
+				slowness ??= setTimeout(slow, slowMilliseconds);
+			},
+			connected: () => clearTimeout(slowness),
+			over: (outcome) => {
+				if (isOver) return;
+				isOver = true;
+				clearTimeout(slowness);
+				if (outcome !== "failed") hop.isSlow = outcome === "late";
+				own.release();
+				shared?.release();
 				hop.users--;
 				forget(place, hop);
-				signal.throwIfAborted();
-				throw new AgentError(
-					"relay-busy",
-					own
-						? `${pool.taken} relayed requests are in progress`
-						: `${place}: ${here.taken} requests to it are in progress`,
-				);
-			}
-			const slowness = setTimeout(() => {
-				hop.isSlow = true;
-				if (wasSlow) return;
-				shared?.release();
-				shared = allSlow.tryAcquire({ client });
-			}, slowMilliseconds);
-			let isOver = false;
-			return {
-				connected: () => clearTimeout(slowness),
-				over: (outcome) => {
-					if (isOver) return;
-					isOver = true;
-					clearTimeout(slowness);
-					if (outcome !== "failed") hop.isSlow = outcome === "late";
-					own.release();
-					shared?.release();
-					hop.users--;
-					forget(place, hop);
-				},
-			};
+			},
+		};
+	};
+
+	/** Waits for the places of a request that are not free. */
+	const wait = async (
+		departure: Departure,
+		hop: HopPlaces,
+		wasSlow: boolean,
+		taken: Taken | undefined,
+	): Promise<Journey> => {
+		const { place, timeoutMilliseconds, signal } = departure;
+		const here = wasSlow ? hop.slow : hop.usual;
+		const pool = wasSlow ? allSlow : all;
+		// limited to what a timer can hold
+		const patience = Math.min(timeoutMilliseconds ?? 2 ** 31 - 1, 2 ** 31 - 1);
+		const deadline = performance.now() + patience;
+		const own = taken ?? (await waitFor(here, departure, deadline));
+		const shared =
+			own &&
+			(pool.tryAcquire(departure) ??
+				(await waitFor(pool, departure, deadline)));
+		if (own && shared) return begin(departure, hop, wasSlow, own, shared);
+		own?.release();
+		hop.users--;
+		forget(place, hop);
+		if (signal.aborted) throw signal.reason;
+		throw new AgentError(
+			"relay-busy",
+			own
+				? `${pool.taken} relayed requests are in progress`
+				: `${place}: ${here.taken} requests to it are in progress`,
+		);
+	};
+
+	return {
+		depart(departure) {
+			const hop = hopAt(departure.place);
+			hop.users++;
+			const wasSlow = hop.isSlow;
+			const own = (wasSlow ? hop.slow : hop.usual).tryAcquire(departure);
+			const shared = own && (wasSlow ? allSlow : all).tryAcquire(departure);
+			return own && shared
+				? begin(departure, hop, wasSlow, own, shared)
+				: wait(departure, hop, wasSlow, own);
 		},
 	};
 }

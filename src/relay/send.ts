@@ -1,43 +1,75 @@
-import type {
-	ClientRequest,
-	IncomingHttpHeaders,
-	IncomingMessage,
-} from "node:http";
-import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import type { Dispatcher } from "undici";
+import type { Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
-import { collect, declaredLength } from "../collect.ts";
+import { Body, costly, declaredLength } from "../collect.ts";
 import {
 	type AttemptError,
 	RelayError,
 	relayError,
 } from "../protocol/relay-error.ts";
-import { resetConnection } from "./https-agent.ts";
+import {
+	type Connection,
+	type Connections,
+	createConnections,
+	DeadConnection,
+	type Open,
+	type Taker,
+} from "./connections.ts";
+
+/** Headers by name, in lower case; those that came more than once are lists. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** The complete answer of another agent. */
 export interface Fetched {
 	status: number;
 	contentType: string | undefined;
-	headers: IncomingHttpHeaders;
+	headers: Headers;
 	body: Buffer;
 }
 
 /** A request to send. */
 export interface Sending {
-	/** The hop, for messages. */
+	/** The hop, for messages; its connections are kept under this name. */
 	place: string;
-	/** Creates the request, without sending it. */
-	start: (signal: AbortSignal) => ClientRequest;
+	/** Opens a connection to it. */
+	open: Open;
+	method: string;
+	path: string;
+	headers: Record<string, string>;
 	body: Uint8Array;
 	/** Time limit until the answer's last byte; undefined means none. */
 	timeoutMilliseconds: number | undefined;
 	/** The original time limit, for messages, if part of it has been used. */
 	wholeMilliseconds?: number | undefined;
-	signal: AbortSignal;
-	/** Resolves when there is memory for this many more bytes of the answer; undefined means no limit. */
-	reserve?: ((bytes: number) => Promise<void>) | undefined;
-	/** Called when the hop has accepted the connection; at once for a kept connection. */
+	signal: Abandonment;
+	/**
+	 * Resolves when there is memory for this many more bytes of the answer; returns undefined if there
+	 * is some. Without it there is no limit.
+	 */
+	reserve?: ((bytes: number) => Promise<void> | undefined) | undefined;
+	/** Called when a new connection is being opened, and when it is open. */
+	onConnecting?: () => void;
 	onConnected?: () => void;
+}
+
+/** Chunks of a body that are taken in one turn of the event loop if they cost more than their data. */
+const costlyChunks = 256;
+
+/** Sends requests over kept connections. */
+export interface Sender {
+	/**
+	 * Sends a request once; again only if a kept connection had died before a byte was sent. Rejects
+	 * with RelayError, or with the error of `reserve`.
+	 */
+	send(sending: Sending): Promise<Fetched>;
+	/** Closes all connections. */
+	close(): void;
+}
+
+interface Limits {
+	maxBodyBytes: number;
+	/** Setting name used in the error message. */
+	maxBodySetting: string;
 }
 
 /**
@@ -46,161 +78,276 @@ export interface Sending {
  */
 const maxInformation = 32;
 
-/** The error for a connection that ends without an answer, which Node does not report. */
-const closedError = (): AttemptError =>
-	Object.assign(new Error("closed without an answer"), { code: "ECLOSED" });
+const lostError = (message: string, cause?: Error): AttemptError =>
+	Object.assign(new Error(message, { cause }), { code: "ECONNRESET" });
 
-/**
- * Creates a function that sends a request over a kept connection and reads the answer. It sends
- * once; again only if a kept connection had died before a byte was written. It rejects with
- * RelayError, or with the error of `reserve`.
- */
-export function createSender({
-	maxBodyBytes,
-	maxBodySetting,
-}: {
-	maxBodyBytes: number;
-	/** Setting name used in the error message. */
-	maxBodySetting: string;
-}): (sending: Sending) => Promise<Fetched> {
-	/** Sockets whose handshake is done, so that writes are sent at once. */
-	const ready = new WeakSet<Socket>();
+const parseError = (reason: string, cause: Error): AttemptError =>
+	Object.assign(new Error(`Parse Error: ${reason}`, { cause }), {
+		code: "HPE_USER",
+	});
 
-	/** Reads the whole body of an answer; rejects if it is too large, or there is no memory for it. */
-	const read = async (
-		response: IncomingMessage,
-		{ place, reserve }: Pick<Sending, "place" | "reserve">,
-	) => {
-		try {
-			return await collect(response, {
-				declared: declaredLength(response.headers),
-				maxBytes: maxBodyBytes,
-				tooLarge: () =>
-					new RelayError(
-						`${place}: the answer is over ${maxBodyBytes} bytes (${maxBodySetting})`,
-					),
-				reserve,
-			});
-		} finally {
-			if (!response.complete) response.destroy();
-		}
-	};
+/** Replaces undici's errors by those of Node, for the same messages. */
+function nodeError(
+	error: AttemptError,
+	place: string,
+	isAnswered: boolean,
+): AttemptError {
+	const { code, name, message } = error;
+	// a body that ends too early, or a second length in the headers
+	if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH")
+		return isAnswered
+			? lostError("aborted", error)
+			: parseError("Content-Length is wrong", error);
+	if (name === "HTTPParserError") {
+		const [, reason = message] = /\((.*)\)$/s.exec(message) ?? [];
+		return isAnswered && reason === "Invalid EOF state"
+			? lostError("aborted", error)
+			: parseError(reason, error);
+	}
+	if (code === "UND_ERR_HEADERS_OVERFLOW")
+		return parseError("Header overflow", error);
+	if (code !== "UND_ERR_SOCKET" && code !== "UND_ERR_INFO") return error;
+	// undici takes neither of these two for an answer
+	const status = { "bad upgrade": 101, "bad response": 100 }[message];
+	return status === undefined
+		? lostError("socket hang up", error)
+		: new RelayError(`${place}: answered with status ${status}`);
+}
 
-	/**
-	 * Makes one attempt. On its error, `isUnsent` means that nothing was sent, and `isStale` that a
-	 * kept connection had died before.
-	 */
-	const attempt = (given: Sending, signal: AbortSignal) =>
-		new Promise<Fetched>((resolve, reject) => {
-			const { place, start, body, onConnected } = given;
-			let connection: Socket | undefined;
-			// before Node's own listener, which would close the connection without a reset
-			signal.addEventListener("abort", () => resetConnection(connection), {
-				once: true,
-			});
-			const sending = start(signal);
-			let isUnsent = true;
-			let isHeld = false;
-			/** A new connection sends once its handshake is done. */
-			const watch = (socket: Socket) => {
-				if (ready.has(socket)) {
-					onConnected?.();
-					isUnsent = false;
-					return;
-				}
-				const isTls = socket instanceof TLSSocket;
-				socket.once(isTls ? "secureConnect" : "connect", () => {
-					// its certificate did not match the pin
-					if (socket.destroyed) return;
-					ready.add(socket);
-					onConnected?.();
-					isUnsent = false;
-				});
-			};
-			sending.once("socket", (socket) => {
-				connection = socket;
-				if (!sending.reusedSocket) return watch(socket);
-				// one turn of the event loop reveals whether a kept connection has died
-				isHeld = true;
-				onConnected?.();
-				socket.cork();
-				const release = () => {
-					isUnsent = false;
-					isHeld = false;
-					socket.uncork();
-				};
-				setImmediate(() => setImmediate(release));
-			});
-			sending.once("error", (error) => {
-				reject(Object.assign(error, { isUnsent, isStale: isHeld }));
-			});
-			let informed = 0;
-			sending.on("information", () => {
-				if (++informed <= maxInformation) return;
-				connection?.destroy();
-				reject(
+/** One request, from the search for a connection to the end of the answer. */
+class Exchange implements Dispatcher.DispatchHandler, Taker {
+	readonly #sending: Sending;
+	readonly #connections: Connections;
+	readonly #limits: Limits;
+	readonly #resolve: (fetched: Fetched) => void;
+	readonly #reject: (error: Error) => void;
+	#timer: NodeJS.Timeout | undefined;
+	#connection: Connection | undefined;
+	/** It was given to undici, which cannot take it back. */
+	#isDispatched = false;
+	#isUnsent = true;
+	#isRepeated = false;
+	#isLate = false;
+	#isOver = false;
+	#informed = 0;
+	#costlyChunks = 0;
+	#status = 0;
+	#headers: Headers = {};
+	#body: Body | undefined;
+
+	constructor(
+		sending: Sending,
+		connections: Connections,
+		limits: Limits,
+		resolve: (fetched: Fetched) => void,
+		reject: (error: Error) => void,
+	) {
+		this.#sending = sending;
+		this.#connections = connections;
+		this.#limits = limits;
+		this.#resolve = resolve;
+		this.#reject = reject;
+	}
+
+	begin() {
+		const { timeoutMilliseconds, signal, place, open } = this.#sending;
+		if (signal.aborted) return this.#abandoned();
+		signal.addEventListener("abort", this.#abandoned);
+		if (timeoutMilliseconds !== undefined)
+			this.#timer = setTimeout(() => {
+				this.#isLate = true;
+				this.#abandoned();
+			}, timeoutMilliseconds);
+		this.#connections.take(place, open, this);
+	}
+
+	readonly #abandoned = (): void =>
+		this.#fail(
+			Object.assign(new Error("The operation was aborted"), {
+				code: "ABORT_ERR",
+			}),
+		);
+
+	opening(): void {
+		this.#sending.onConnecting?.();
+	}
+
+	connected(connection: Connection) {
+		this.#connection = connection;
+		if (!connection.isKept) return this.#dispatch(connection);
+		// one turn of the event loop reveals whether a kept connection has died; undici waits for the
+		// end of another one, because the current turn may have polled already
+		setImmediate(() => {
+			if (connection.isSending) connection.close();
+			if (this.#isOver) this.#connections.give(this.#sending.place, connection);
+			else if (connection.isDead) this.failed(new DeadConnection());
+			else this.#dispatch(connection);
+		});
+	}
+
+	#dispatch(connection: Connection): void {
+		const { method, path, headers, body } = this.#sending;
+		this.#isDispatched = true;
+		connection.client.dispatch(
+			{ method: method as Dispatcher.HttpMethod, path, headers, body },
+			this,
+		);
+	}
+
+	failed(error: Error) {
+		if (this.#isOver) return;
+		if (!(error instanceof DeadConnection) || this.#isRepeated)
+			return this.#fail(error);
+		// nothing was sent, so nothing can run twice
+		this.#isRepeated = true;
+		this.#isDispatched = false;
+		this.#connection = undefined;
+		const { place, open } = this.#sending;
+		this.#connections.take(place, open, this, { isNew: true });
+	}
+
+	onRequestStart(): void {
+		this.#isUnsent = false;
+		this.#sending.onConnected?.();
+	}
+
+	onResponseStart(
+		controller: Dispatcher.DispatchController,
+		status: number,
+		headers: Headers,
+	) {
+		if (this.#isOver) return;
+		const { place, reserve } = this.#sending;
+		if (status < 100 || status === 101)
+			return this.#fail(
+				new RelayError(`${place}: answered with status ${status}`),
+			);
+		if (status < 200) {
+			if (++this.#informed > maxInformation)
+				this.#fail(
 					new RelayError(
 						`${place}: more than ${maxInformation} answers with a status below 200`,
 					),
 				);
-			});
-			// without a listener Node would end such a request silently
-			sending.once("upgrade", ({ statusCode }, socket) => {
-				socket.destroy();
-				reject(new RelayError(`${place}: answered with status ${statusCode}`));
-			});
-			let isAnswered = false;
-			sending.once("close", () => {
-				if (!isAnswered) reject(closedError());
-			});
-			sending.once("response", (response) => {
-				isAnswered = true;
-				read(response, given).then(
-					(bytes) =>
-						resolve({
-							status: response.statusCode ?? 0,
-							contentType: response.headers["content-type"],
-							headers: response.headers,
-							body: bytes,
-						}),
-					reject,
-				);
-			});
-			sending.end(body);
-		});
-
-	return async (sending) => {
-		const { place, timeoutMilliseconds } = sending;
-		// not AbortSignal.any(), whose weak references burden the garbage collector
-		const ending = new AbortController();
-		const { signal } = ending;
-		const end = () => ending.abort();
-		let isLate = false;
-		const timer =
-			timeoutMilliseconds === undefined
-				? undefined
-				: setTimeout(() => {
-						isLate = !signal.aborted;
-						end();
-					}, timeoutMilliseconds);
-		if (sending.signal.aborted) end();
-		sending.signal.addEventListener("abort", end, { once: true });
-		try {
-			return await attempt(sending, signal).catch((error) => {
-				// a kept connection had died: nothing was sent, so nothing can run twice
-				if (error.isStale && !signal.aborted) return attempt(sending, signal);
-				throw error;
-			});
-		} catch (error) {
-			// no memory for the answer, which is not the hop's fault
-			if (error instanceof AgentError) throw error;
-			throw relayError(error as AttemptError, place, {
-				isLate,
-				timeoutMilliseconds: sending.wholeMilliseconds ?? timeoutMilliseconds,
-			});
-		} finally {
-			clearTimeout(timer);
-			sending.signal.removeEventListener("abort", end);
+			return;
 		}
+		this.#status = status;
+		this.#headers = headers;
+		const { maxBodyBytes, maxBodySetting } = this.#limits;
+		this.#body = new Body({
+			declared: declaredLength(headers),
+			maxBytes: maxBodyBytes,
+			tooLarge: () =>
+				new RelayError(
+					`${place}: the answer is over ${maxBodyBytes} bytes (${maxBodySetting})`,
+				),
+			reserve,
+		});
+		this.#wait(controller, () => this.#body?.begin());
+	}
+
+	onResponseData(
+		controller: Dispatcher.DispatchController,
+		chunk: Buffer,
+	): void {
+		const body = this.#body;
+		if (this.#isOver || !body) return;
+		this.#wait(controller, () => body.take(chunk));
+		if (!body.isCostly || ++this.#costlyChunks % costlyChunks > 0) return;
+		if (controller.paused) return;
+		controller.pause();
+		costly(() => {
+			if (!this.#isOver) controller.resume();
+		});
+	}
+
+	/** The sender waits until there is memory for what it has sent. */
+	#wait(
+		controller: Dispatcher.DispatchController,
+		take: () => Promise<void> | undefined,
+	): void {
+		try {
+			const taken = take();
+			if (!taken) return;
+			controller.pause();
+			taken.then(
+				() => {
+					if (!this.#isOver) controller.resume();
+				},
+				(error) => this.#fail(error),
+			);
+		} catch (error) {
+			this.#fail(error as Error);
+		}
+	}
+
+	onResponseEnd(): void {
+		if (this.#isOver) return;
+		const type = this.#headers["content-type"];
+		this.#end();
+		if (this.#connection)
+			this.#connections.give(this.#sending.place, this.#connection);
+		this.#resolve({
+			status: this.#status,
+			contentType: Array.isArray(type) ? type[0] : type,
+			headers: this.#headers,
+			body: this.#body?.whole() ?? Buffer.alloc(0),
+		});
+	}
+
+	onResponseError(
+		_controller: Dispatcher.DispatchController,
+		error: Error,
+	): void {
+		// an error before the request was sent is that of the kept connection
+		this.failed(
+			this.#isUnsent && !this.#isRepeated
+				? new DeadConnection()
+				: nodeError(error, this.#sending.place, this.#body !== undefined),
+		);
+	}
+
+	#end(): void {
+		this.#isOver = true;
+		clearTimeout(this.#timer);
+		this.#sending.signal.removeEventListener("abort", this.#abandoned);
+	}
+
+	#fail(error: Error): void {
+		if (this.#isOver) return;
+		this.#end();
+		const { place, timeoutMilliseconds, wholeMilliseconds } = this.#sending;
+		if (!this.#connection) this.#connections.leave(place, this);
+		else if (this.#isDispatched) this.#connection.reset();
+		// no memory for the answer, which is not the hop's fault
+		const reason =
+			error instanceof AgentError
+				? error
+				: relayError(
+						Object.assign(error, { isUnsent: this.#isUnsent }),
+						place,
+						{
+							isLate: this.#isLate,
+							timeoutMilliseconds: wholeMilliseconds ?? timeoutMilliseconds,
+						},
+					);
+		this.#reject(reason);
+	}
+}
+
+/**
+ * Creates a sender.
+ * @param limits.maxConnections to one hop; further requests wait for one
+ */
+export function createSender(
+	limits: Limits & { maxConnections: number },
+): Sender {
+	const connections = createConnections(limits.maxConnections);
+	return {
+		send: (sending) =>
+			new Promise((resolve, reject) => {
+				new Exchange(sending, connections, limits, resolve, reject).begin();
+			}),
+		close: () => connections.close(),
 	};
 }

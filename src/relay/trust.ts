@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { AgentOptions } from "node:https";
-import { createSecureContext } from "node:tls";
+
+import { type ConnectionOptions, createSecureContext } from "node:tls";
 import {
 	type Hop,
 	hopText,
@@ -15,9 +15,9 @@ import { systemReason } from "../system-error.ts";
  * command-line tools.
  */
 export interface Trust {
-	/** Options for node:https. */
+	/** Options for node:tls. */
 	tls: Pick<
-		AgentOptions,
+		ConnectionOptions,
 		"ca" | "cert" | "key" | "passphrase" | "rejectUnauthorized"
 	>;
 	/** The pinned fingerprint of a hop: SHA-256, upper case with colons; undefined if it is not pinned. */

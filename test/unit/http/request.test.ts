@@ -212,7 +212,9 @@ test("reserves memory until the answer is known, then the answer's size until th
 	end(200);
 	assert.equal(memory.taken, 0);
 	// the client has disconnected
-	await assert.rejects(request.reserve(2_000, "body"), { code: "busy" });
+	await assert.rejects(async () => request.reserve(2_000, "body"), {
+		code: "busy",
+	});
 	await request.reserve(10);
 	assert.equal(memory.taken, 0);
 });
@@ -224,11 +226,11 @@ test("is busy if there is no memory in time, and stops waiting if its client dis
 		amount: 990,
 		timeoutMilliseconds: 0,
 	});
-	await assert.rejects(request.reserve(20), {
+	await assert.rejects(async () => request.reserve(20), {
 		code: "busy",
 		message: /^answer: 990 bytes of requests and answers are in memory/,
 	});
-	const waiting = assert.rejects(request.reserve(20), {
+	const waiting = assert.rejects(async () => request.reserve(20), {
 		code: "busy",
 		message: "the client has disconnected",
 	});

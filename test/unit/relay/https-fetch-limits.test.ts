@@ -171,3 +171,38 @@ it("requests waiting for a connection get one when it is free", async (t) => {
 	assert.ok(answers.every(({ status }) => status === 200));
 	assert.equal(server.accepted(), 64);
 });
+
+it("an answer in chunks of one byte leaves turns of the event loop to others", async (t) => {
+	const fetch = await createFetching(t);
+	const bytes = 100_000;
+	const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+	const server = await answering(t, ({ socket }) => {
+		socket?.write(`${head}${"1\r\nx\r\n".repeat(bytes)}0\r\n\r\n`);
+	});
+	let turns = 0;
+	let isDone = false;
+	const turn = () => {
+		turns++;
+		if (!isDone) setImmediate(turn);
+	};
+	turn();
+	const { body } = await fetch(server.port);
+	isDone = true;
+	assert.equal(body.toString(), "x".repeat(bytes));
+	assert.ok(turns > 200, `${turns} turns`);
+});
+
+it("a request abandoned before it is sent leaves its kept connection to others", async (t) => {
+	const fetch = await createFetching(t);
+	const server = await answering(t, (response) => json(response, {}));
+	await fetch(server.port);
+	const client = new AbortController();
+	const asked = fetch(server.port, { signal: client.signal });
+	client.abort();
+	await assert.rejects(asked);
+	// one turn later it is given back
+	await new Promise((resolve) => setImmediate(resolve));
+	assert.equal((await fetch(server.port)).status, 200);
+	assert.equal(server.accepted(), 1);
+	assert.equal(server.arrived.length, 2);
+});

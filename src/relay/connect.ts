@@ -1,0 +1,133 @@
+import { connect as connectTcp, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type Hop, hopText } from "../protocol/hop.ts";
+import type { Open } from "./connections.ts";
+import { lookupName } from "./name-lookup.ts";
+import type { Trust } from "./trust.ts";
+
+/** A pinned hop has another certificate. */
+export class FingerprintError extends Error {
+	readonly code = "FINGERPRINT";
+}
+
+/** Probes begin after this time without data, so that the system notices a dead peer. */
+const probeAfterMilliseconds = 1_000;
+
+/**
+ * Resets a TCP connection: the other agent would go on for a client that only closes its side. A
+ * connection that is still being made only ends.
+ */
+function reset(tcp: Socket): void {
+	if (tcp.connecting) tcp.destroy();
+	else tcp.resetAndDestroy();
+}
+
+/** An "error" event without a listener would end the process; a "close" event follows. */
+const ignore = () => {};
+
+/** Opens a TCP connection. */
+export const openTcp =
+	(hop: Hop): Open =>
+	(opened) => {
+		const socket = connectTcp({
+			...hop,
+			lookup: lookupName,
+			noDelay: true,
+			keepAlive: true,
+			keepAliveInitialDelay: probeAfterMilliseconds,
+		});
+		socket.once("error", opened);
+		socket.once("connect", () => {
+			socket.off("error", opened).on("error", ignore);
+			opened(undefined, { socket, reset: () => reset(socket) });
+		});
+		return () => reset(socket);
+	};
+
+/** The TLS sessions used last, to resume them: one for each hop. */
+export class Sessions {
+	readonly #kept = new Map<string, Buffer>();
+
+	get(key: string): Buffer | undefined {
+		return this.#kept.get(key);
+	}
+
+	set(key: string, session: Buffer): void {
+		this.#kept.delete(key);
+		this.#kept.set(key, session);
+		const [oldest] = this.#kept.keys();
+		if (this.#kept.size > maxSessions && oldest !== undefined)
+			this.#kept.delete(oldest);
+	}
+
+	delete(key: string): void {
+		this.#kept.delete(key);
+	}
+}
+
+const maxSessions = 1_000;
+
+/**
+ * Opens a TLS connection over another one. It is verified before it is handed over, so no byte of a
+ * request leaves before.
+ * @param parts.fingerprint a pin, which replaces the verification of chain and name
+ */
+export const openTls =
+	(
+		below: Open,
+		parts: {
+			hop: Hop;
+			tls: ConnectionOptions;
+			fingerprint?: string | undefined;
+			sessions: Sessions;
+		},
+	): Open =>
+	(opened) =>
+		below((error, connection) => {
+			if (!connection) return opened(error);
+			const { hop, fingerprint, sessions } = parts;
+			const key = hopText(hop);
+			const isName = /[A-Za-z]/.test(hop.host) && !hop.host.includes(":");
+			// Node does not expose the certificate of a resumed session, so pinned hops have none
+			const session = fingerprint === undefined ? sessions.get(key) : undefined;
+			const socket = connectTls({
+				...parts.tls,
+				socket: connection.socket,
+				// verified even if it is an address, which is no server name
+				host: hop.host,
+				servername: isName ? hop.host : "",
+				minVersion: "TLSv1.2",
+				ALPNProtocols: ["http/1.1"],
+				...(session && { session }),
+				...(fingerprint !== undefined && { rejectUnauthorized: false }),
+			});
+			const fail = (error: Error) => {
+				sessions.delete(key);
+				opened(error);
+			};
+			socket.once("error", fail);
+			if (fingerprint === undefined)
+				socket.on("session", (next) => sessions.set(key, next));
+			socket.once("secureConnect", () => {
+				const found =
+					fingerprint && socket.getPeerX509Certificate()?.fingerprint256;
+				if (found !== fingerprint) {
+					const reason = `certificate fingerprint is ${found}, not ${fingerprint}`;
+					return socket.destroy(new FingerprintError(reason));
+				}
+				socket.off("error", fail).on("error", ignore);
+				opened(undefined, { socket, reset: () => connection.reset() });
+			});
+		});
+
+/** Creates a function that opens verified TLS connections to hops and reuses their sessions. */
+export function createConnector(trust: Trust): (hop: Hop) => Open {
+	const sessions = new Sessions();
+	return (hop) =>
+		openTls(openTcp(hop), {
+			hop,
+			tls: trust.tls,
+			fingerprint: trust.fingerprint(hop),
+			sessions,
+		});
+}

@@ -1,0 +1,222 @@
+import type { Socket } from "node:net";
+import type { Client } from "undici";
+
+/** An open connection, verified if it has to be. */
+export interface Opened {
+	socket: Socket;
+	/** Resets it, to abandon what was sent. */
+	reset(): void;
+}
+
+/**
+ * Opens a connection and calls back once, with an error or the connection. Returns a function that
+ * abandons it; it calls back with an error then, or not at all.
+ */
+export type Open = (
+	opened: (error: Error | undefined, connection?: Opened) => void,
+) => () => void;
+
+/** A kept connection had died before anything was sent. */
+export class DeadConnection extends Error {
+	readonly code = "DEAD";
+}
+
+/** A connection and undici's client for it. */
+export class Connection {
+	readonly #opened: Opened;
+	readonly client: Client;
+	/** It has been used before, so it may have died since. */
+	isKept = false;
+
+	constructor(opened: Opened, UndiciClient: typeof Client) {
+		this.#opened = opened;
+		let isTaken = false;
+		// the URL is for undici only: it gets a connection, and the host in the headers
+		this.client = new UndiciClient("http://hop", {
+			connect: (_options, callback) => {
+				// called again if the connection has died before the request was sent
+				const error = isTaken ? new DeadConnection() : null;
+				isTaken = true;
+				// undici expects this to take time
+				queueMicrotask(() =>
+					error ? callback(error, null) : callback(null, opened.socket),
+				);
+			},
+			// the whole request has a time limit
+			headersTimeout: 0,
+			bodyTimeout: 0,
+			keepAliveTimeout: idleMilliseconds,
+			keepAliveMaxTimeout: idleMilliseconds,
+			keepAliveTimeoutThreshold: 0,
+		});
+	}
+
+	get isDead(): boolean {
+		return this.#opened.socket.destroyed;
+	}
+
+	/** Part of the last request is still being sent: its answer came early. */
+	get isSending(): boolean {
+		return this.#opened.socket.writableLength > 0;
+	}
+
+	reset(): void {
+		this.#opened.reset();
+	}
+
+	close(): void {
+		this.#opened.socket.destroy();
+	}
+}
+
+/** Idle connections are closed after this time. */
+const idleMilliseconds = 60_000;
+
+/** Limit of idle connections to one hop. */
+const maxIdle = 64;
+
+/** A request that needs a connection. */
+export interface Taker {
+	/** A connection is being opened for it. */
+	opening(): void;
+	/** It has a connection, which it gives back if it leaves that usable. */
+	connected(connection: Connection): void;
+	/** A connection could not be opened, or a kept one had died. */
+	failed(error: Error): void;
+}
+
+/** The connections to one hop. */
+interface Place {
+	idle: Connection[];
+	all: Set<Connection>;
+	/** Connections being opened, by request. */
+	opening: Map<Taker, () => void>;
+	/** Requests waiting for a connection, in order, and how to open one for them. */
+	waiting: Map<Taker, Open>;
+}
+
+/** Kept connections to any number of hops. */
+export interface Connections {
+	/**
+	 * Finds a connection for a request: the one used last, which is least likely to have been closed;
+	 * a new one; or, over the limit, the first one that is given back.
+	 * @param options.isNew whether it must be a new one
+	 */
+	take(
+		key: string,
+		open: Open,
+		taker: Taker,
+		options?: { isNew: boolean },
+	): void;
+	/** Forgets a request that has no connection yet, and abandons the one that is being opened. */
+	leave(key: string, taker: Taker): void;
+	/** Gives back a connection after a whole answer. */
+	give(key: string, connection: Connection): void;
+	/** Closes all connections. */
+	close(): void;
+}
+
+/**
+ * Creates the pool.
+ * @param maxConnections to one hop; further requests wait for one
+ */
+export function createConnections(maxConnections: number): Connections {
+	const places = new Map<string, Place>();
+	let client: Promise<typeof Client> | undefined;
+	/** undici is loaded with the first connection: most agents are no bastions. */
+	const loadClient = () => {
+		client ??= import("undici").then((undici) => undici.default.Client);
+		return client;
+	};
+
+	const placeOf = (key: string): Place => {
+		let place = places.get(key);
+		if (!place) {
+			place = {
+				idle: [],
+				all: new Set(),
+				opening: new Map(),
+				waiting: new Map(),
+			};
+			places.set(key, place);
+		}
+		return place;
+	};
+
+	const hasRoom = ({ all, opening }: Place) =>
+		all.size + opening.size < maxConnections;
+
+	/** A connection has ended or was not opened. */
+	const gone = (key: string, place: Place) => {
+		const [next] = place.waiting;
+		if (next && hasRoom(place)) {
+			const [taker, open] = next;
+			place.waiting.delete(taker);
+			openFor(key, place, open, taker);
+		}
+		if (place.all.size + place.opening.size === 0) places.delete(key);
+	};
+
+	const openFor = (key: string, place: Place, open: Open, taker: Taker) => {
+		taker.opening();
+		const loaded = loadClient();
+		const abandon = open((error, opened) => {
+			if (!place.opening.has(taker)) return opened?.reset();
+			if (!opened) {
+				place.opening.delete(taker);
+				gone(key, place);
+				return taker.failed(error ?? new Error("not opened"));
+			}
+			void loaded.then((UndiciClient) => {
+				if (!place.opening.delete(taker)) return opened.reset();
+				const connection = new Connection(opened, UndiciClient);
+				place.all.add(connection);
+				opened.socket.once("close", () => {
+					place.all.delete(connection);
+					const at = place.idle.indexOf(connection);
+					if (at !== -1) place.idle.splice(at, 1);
+					gone(key, place);
+				});
+				taker.connected(connection);
+			});
+		});
+		place.opening.set(taker, abandon);
+	};
+
+	return {
+		take(key, open, taker, { isNew } = { isNew: false }) {
+			const place = placeOf(key);
+			const kept = isNew ? undefined : place.idle.pop();
+			if (kept) return taker.connected(kept);
+			if (hasRoom(place)) return openFor(key, place, open, taker);
+			place.waiting.set(taker, open);
+		},
+		leave(key, taker) {
+			const place = places.get(key);
+			if (!place || place.waiting.delete(taker)) return;
+			const abandon = place.opening.get(taker);
+			if (!abandon) return;
+			place.opening.delete(taker);
+			abandon();
+			gone(key, place);
+		},
+		give(key, connection) {
+			const place = places.get(key);
+			if (!place?.all.has(connection)) return;
+			connection.isKept = true;
+			const [next] = place.waiting.keys();
+			if (next) {
+				place.waiting.delete(next);
+				next.connected(connection);
+			} else if (place.idle.length < maxIdle) place.idle.push(connection);
+			else connection.close();
+		},
+		close() {
+			for (const { all, opening, waiting } of places.values()) {
+				waiting.clear();
+				for (const abandon of opening.values()) abandon();
+				for (const connection of all) connection.close();
+			}
+		},
+	};
+}
