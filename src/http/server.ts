@@ -278,8 +278,8 @@ export async function startServer(parts: {
 		);
 		const why = objectionTo(incoming);
 		if (why) return void send(reply, refuse(incoming, why));
-		// every body is read as JSON, and Fastify would reject a malformed type
-		request.raw.headers["content-type"] = "application/json";
+		// every body is read as JSON; Fastify would parse the type and reject a malformed one
+		request.raw.headers["content-type"] = undefined;
 		done();
 	});
 
