@@ -43,6 +43,8 @@ export interface NagiosOptions {
 	isSpread?: boolean;
 	/** Command lines by the names of the commands. */
 	commands?: Readonly<Record<string, string>>;
+	/** Whether it writes down every result, and goes on with its schedule after a restart. */
+	isRecorded?: boolean;
 	/** Further lines of the main file, which replace those of the same name. */
 	settings?: Readonly<Record<string, string | number>>;
 	/** Variables of Nagios and its checks, besides those of this process. */
@@ -123,7 +125,7 @@ const objects = (
 /** The main file: everything in one directory, nothing that reaches the network. */
 const mainFile = (
 	directory: string,
-	{ isSpread, settings = {} }: NagiosOptions,
+	{ isSpread, isRecorded, settings = {} }: NagiosOptions,
 ) => {
 	const { username, gid } = userInfo();
 	const at = (name: string) => join(directory, name);
@@ -154,6 +156,15 @@ const mainFile = (
 		service_inter_check_delay_method: isSpread ? "s" : "n",
 		max_service_check_spread: 1,
 		illegal_macro_output_chars: "`~$&|'\"<>",
+		...(isRecorded && {
+			retain_state_information: 1,
+			use_retained_scheduling_info: 1,
+			process_performance_data: 1,
+			service_perfdata_file: at("results.tsv"),
+			service_perfdata_file_mode: "a",
+			service_perfdata_file_template:
+				"$TIMET$\\t$SERVICEDESC$\\t$SERVICESTATE$\\t$SERVICEOUTPUT$",
+		}),
 		...settings,
 	})
 		.map(([name, value]) => `${name}=${value}\n`)
@@ -186,7 +197,26 @@ export interface ServiceStatus {
 	output: string;
 }
 
+/** One result of a check, as Nagios has taken it. */
+export interface NagiosResult {
+	/** Seconds since 1970. */
+	time: number;
+	description: string;
+	/** OK, WARNING, CRITICAL, UNKNOWN. */
+	state: string;
+	output: string;
+}
+
 export interface Nagios {
+	/** The socket where workers register. */
+	queryHandler: string;
+	/** All results so far, in order; only with `isRecorded`. */
+	results(): Promise<NagiosResult[]>;
+	log(): Promise<string>;
+	/** Has it read its configuration again, with SIGHUP. */
+	reload(): void;
+	/** Stops it with SIGTERM and starts it again. */
+	restart(): Promise<void>;
 	/** The process that schedules the checks; its workers are its children. */
 	pid: number;
 	directory: string;
@@ -215,27 +245,44 @@ export async function startNagios(
 	await writeFile(at("objects.cfg"), objects(services, options));
 	await writeFile(at("nagios.cfg"), mainFile(directory, options));
 
-	const started = spawn(program, [at("nagios.cfg")], {
-		stdio: ["ignore", "pipe", "pipe"],
-		cwd: directory,
-		env: { ...process.env, ...options.environment },
-	});
-	owns(started);
 	let said = "";
-	for (const stream of [started.stdout, started.stderr])
-		stream.setEncoding("utf8").on("data", (text: string) => {
-			said += text;
+	const start = () => {
+		const child = spawn(program, [at("nagios.cfg")], {
+			stdio: ["ignore", "pipe", "pipe"],
+			cwd: directory,
+			env: { ...process.env, ...options.environment },
 		});
-	const closed = once(started, "close");
+		owns(child);
+		for (const stream of [child.stdout, child.stderr])
+			stream.setEncoding("utf8").on("data", (text: string) => {
+				said += text;
+			});
+		return { child, closed: once(child, "close") };
+	};
+	let started = start();
+	const end = async () => {
+		started.child.kill("SIGTERM");
+		await started.closed;
+	};
+	const stop = async () => {
+		await end();
+		await eventually(
+			"no process of it is left",
+			async () => (await processesWith(directory)).length === 0,
+		);
+	};
 	return {
-		pid: started.pid ?? 0,
+		get pid() {
+			return started.child.pid ?? 0;
+		},
 		directory,
+		queryHandler: at("nagios.qh"),
 		async checked() {
 			let found: Record<string, string>[] = [];
 			await eventually(
 				"every service has been checked",
 				async () => {
-					assert.equal(started.exitCode, null, said);
+					assert.equal(started.child.exitCode, null, said);
 					const status = await readFile(at("status.dat"), "utf8").catch(
 						() => "",
 					);
@@ -253,13 +300,23 @@ export async function startNagios(
 				output: one.plugin_output ?? "",
 			}));
 		},
-		async stop() {
-			started.kill("SIGTERM");
-			await closed;
-			await eventually(
-				"no process of it is left",
-				async () => (await processesWith(directory)).length === 0,
-			);
+		async results() {
+			const text = await readFile(at("results.tsv"), "utf8").catch(() => "");
+			return text
+				.split("\n")
+				.slice(0, -1)
+				.map((line) => {
+					const [time, description = "", state = "", output = ""] =
+						line.split("\t");
+					return { time: Number(time), description, state, output };
+				});
 		},
+		log: () => readFile(at("nagios.log"), "utf8"),
+		reload: () => started.child.kill("SIGHUP"),
+		async restart() {
+			await end();
+			started = start();
+		},
+		stop,
 	};
 }

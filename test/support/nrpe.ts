@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { freePort } from "./command-line.ts";
+import { eventually } from "./eventually.ts";
+import { createPair } from "./next-hop.ts";
+import { programDirectory } from "./program-directory.ts";
+
+const server = "/usr/sbin/nrpe";
+const plugins = "/usr/lib/nagios/plugins";
+
+/** Debian's client of NRPE. */
+export const checkNrpe = `${plugins}/check_nrpe`;
+
+/** Why the tests cannot run. */
+export const missingNrpe = [server, checkNrpe].every((file) => existsSync(file))
+	? undefined
+	: "nrpe and check_nrpe are not installed";
+
+/** NRPE does not run as root. */
+const nobody = 65_534;
+
+/** Starts NRPE on a free port of 127.0.0.1, with commands by their names. */
+export async function startNrpe(
+	t: Pick<TestContext, "after">,
+	commands: Readonly<Record<string, string>>,
+): Promise<number> {
+	const port = await freePort();
+	const { directory, owns } = await programDirectory(t);
+	const { certificate, privateKey } = createPair();
+	const at = (name: string) => join(directory, name);
+	// its user reads them
+	await chmod(directory, 0o755);
+	await writeFile(at("certificate.pem"), certificate);
+	await writeFile(at("key.pem"), privateKey);
+	const ids = [process.getuid?.() || nobody, process.getgid?.() || nobody];
+	await writeFile(
+		at("nrpe.cfg"),
+		[
+			"server_address=127.0.0.1",
+			`server_port=${port}`,
+			`nrpe_user=${ids[0]}`,
+			`nrpe_group=${ids[1]}`,
+			"allowed_hosts=127.0.0.1",
+			"ssl_version=TLSv1.2+",
+			`ssl_cert_file=${at("certificate.pem")}`,
+			`ssl_privatekey_file=${at("key.pem")}`,
+			...Object.entries(commands).map(
+				([name, line]) => `command[${name}]=${line}`,
+			),
+			"",
+		].join("\n"),
+	);
+	const child = spawn(server, ["-c", at("nrpe.cfg"), "-f"], {
+		stdio: "ignore",
+	});
+	owns(child);
+	await eventually("NRPE listens", async () => {
+		const socket = connect(port, "127.0.0.1");
+		return new Promise<boolean>((resolve) => {
+			socket.once("connect", () => resolve(true));
+			socket.once("error", () => resolve(false));
+		}).finally(() => socket.destroy());
+	});
+	return port;
+}
