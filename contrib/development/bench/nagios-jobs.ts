@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
+import { brokerStatus } from "../../../test/support/broker.ts";
 import { checkHappoCommand } from "../../../test/support/check-happo.ts";
 import { eventually } from "../../../test/support/eventually.ts";
 import {
@@ -39,46 +40,49 @@ export interface NagiosSetup {
 	agents: readonly number[];
 }
 
-interface Worker {
-	name: string;
-	jobsStarted: number;
-}
-
-/** The workers of a running Nagios, as its query handler lists them. */
-async function workersOf(directory: string): Promise<Worker[]> {
+/** Nagios's own workers, as its query handler lists them; it lists no others. */
+async function workersOf(
+	directory: string,
+): Promise<{ jobsStarted: number }[]> {
 	const socket = connect(join(directory, "nagios.qh"));
 	await once(socket, "connect");
 	socket.write("@wproc wpstats\0");
 	const answer = await text(socket);
-	return [...answer.matchAll(/name=([^;]*);.*?jobs_started=(\d+)/g)].map(
-		([, name = "", jobs]) => ({ name, jobsStarted: Number(jobs) }),
-	);
+	return [...answer.matchAll(/jobs_started=(\d+)/g)].map(([, jobs]) => ({
+		jobsStarted: Number(jobs),
+	}));
 }
 
-const sumOf = (workers: readonly Worker[], isCounted: RegExp) =>
-	workers
-		.filter(({ name }) => isCounted.test(name))
-		.reduce((sum, { jobsStarted }) => sum + jobsStarted, 0);
+/** Jobs that have been started by Nagios's own workers. */
+async function ownJobs(directory: string): Promise<number> {
+	const workers = await workersOf(directory);
+	return workers.reduce((sum, { jobsStarted }) => sum + jobsStarted, 0);
+}
 
-const workerName = /happo/;
+/** Checks that workers have asked a broker for; 0 without one. */
+const brokerJobs = async (broker: string | undefined) =>
+	broker === undefined ? 0 : (await brokerStatus(broker)).checks_of_workers;
 
 /** The worker for check_happo, which is there when it resolves. */
 async function startWorker({ t }: Scene, directory: string, broker: string) {
 	const child = spawn(
 		checkHappoCommand,
 		["--nagios-worker", join(directory, "nagios.qh"), "--broker", broker],
-		{ stdio: "ignore" },
+		{ stdio: ["ignore", "ignore", "pipe"] },
 	);
+	let said = "";
+	child.stderr.setEncoding("utf8").on("data", (more: string) => {
+		said += more;
+	});
 	const ended = once(child, "exit");
 	const stop = async () => {
 		child.kill("SIGTERM");
 		await ended;
 	};
 	t.after(stop);
-	await eventually("the worker has registered", async () => {
+	await eventually("the worker has registered", () => {
 		if (child.exitCode !== null) throw new Error("the worker has ended");
-		const workers = await workersOf(directory);
-		return workers.some(({ name }) => workerName.test(name));
+		return said.includes("registered with Nagios");
 	});
 	return { pid: child.pid ?? 0, stop };
 }
@@ -108,23 +112,24 @@ export async function measureNagios(
 	const cpu = (of: readonly number[]) =>
 		of.reduce((sum, pid) => sum + cpuOfTree(pid), 0);
 	const before = {
-		workers: await workersOf(nagios.directory),
+		own: await ownJobs(nagios.directory),
+		others: await brokerJobs(workerOf),
 		server: cpu(pids),
 		agents: cpu(agents),
 		at: performance.now(),
 	};
 	await pause(1000 * seconds, undefined, { signal });
 	const after = {
-		workers: await workersOf(nagios.directory),
+		own: await ownJobs(nagios.directory),
+		others: await brokerJobs(workerOf),
 		server: cpu(pids),
 		agents: cpu(agents),
 		at: performance.now(),
 	};
-	const jobs = sumOf(after.workers, /./) - sumOf(before.workers, /./);
-	const own =
-		sumOf(after.workers, workerName) - sumOf(before.workers, workerName);
-	if (worker && own < 0.99 * jobs)
-		throw new Error(`only ${own} of ${jobs} checks went to the worker`);
+	const others = after.others - before.others;
+	const jobs = after.own - before.own + others;
+	if (worker && others < 0.99 * jobs)
+		throw new Error(`only ${others} of ${jobs} checks went to the worker`);
 	// Nagios writes it every few seconds
 	const status = await readFile(join(nagios.directory, "status.dat"), "utf8");
 	const seen = serviceBlocks(status);
