@@ -16,9 +16,9 @@ export type Open = (
 	opened: (error: Error | undefined, connection?: Opened) => void,
 ) => () => void;
 
-/** A kept connection had died before anything was sent. */
+/** A connection had died before anything was sent. */
 export class DeadConnection extends Error {
-	readonly code = "DEAD";
+	readonly code = "ECONNRESET";
 }
 
 /** A connection and undici's client for it. */
@@ -167,18 +167,30 @@ export function createConnections(maxConnections: number): Connections {
 				gone(key, place);
 				return taker.failed(error ?? new Error("not opened"));
 			}
-			void loaded.then((UndiciClient) => {
-				if (!place.opening.delete(taker)) return opened.reset();
-				const connection = new Connection(opened, UndiciClient);
-				place.all.add(connection);
-				opened.socket.once("close", () => {
-					place.all.delete(connection);
-					const at = place.idle.indexOf(connection);
-					if (at !== -1) place.idle.splice(at, 1);
+			loaded.then(
+				(UndiciClient) => {
+					if (!place.opening.delete(taker)) return opened.reset();
+					const connection = new Connection(opened, UndiciClient);
+					if (connection.isDead) {
+						gone(key, place);
+						return taker.failed(new DeadConnection());
+					}
+					place.all.add(connection);
+					opened.socket.once("close", () => {
+						place.all.delete(connection);
+						const at = place.idle.indexOf(connection);
+						if (at !== -1) place.idle.splice(at, 1);
+						gone(key, place);
+					});
+					taker.connected(connection);
+				},
+				(error) => {
+					opened.reset();
+					place.opening.delete(taker);
 					gone(key, place);
-				});
-				taker.connected(connection);
-			});
+					taker.failed(error);
+				},
+			);
 		});
 		place.opening.set(taker, abandon);
 	};

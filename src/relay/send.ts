@@ -201,6 +201,7 @@ class Exchange implements Dispatcher.DispatchHandler, Taker {
 		// nothing was sent, so nothing can run twice
 		this.#isRepeated = true;
 		this.#isDispatched = false;
+		this.#connection?.close();
 		this.#connection = undefined;
 		const { place, open } = this.#sending;
 		this.#connections.take(place, open, this, { isNew: true });

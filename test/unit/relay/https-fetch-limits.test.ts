@@ -206,3 +206,17 @@ it("a request abandoned before it is sent leaves its kept connection to others",
 	assert.equal(server.accepted(), 1);
 	assert.equal(server.arrived.length, 2);
 });
+
+it("a request that cannot be written leaves no connection open", async (t) => {
+	const fetch = await createFetching(t);
+	const server = await answering(t, (response) => json(response, {}));
+	await assert.rejects(
+		fetch(server.port, { headers: { "not a name": "x" } }),
+		(error) => {
+			assert.ok(error instanceof RelayError && error.isUnsent, String(error));
+			return true;
+		},
+	);
+	await eventually("the end", () => server.open() === 0);
+	assert.equal(server.arrived.length, 0);
+});
