@@ -36,10 +36,25 @@ function payload(text: string | null | undefined): Buffer {
 	return Buffer.from(joined, "base64");
 }
 
+/** Limit of hops that are remembered as parsed; clients name the same few again and again. */
+const maxParsed = 1_000;
+
+const parsed = new Map<string, Hop>();
+
+function hopOf(text: string): Hop | undefined {
+	const known = parsed.get(text);
+	if (known) return known;
+	const hop = parseHop(text);
+	if (!hop) return undefined;
+	if (parsed.size >= maxParsed) parsed.clear();
+	parsed.set(text, hop);
+	return hop;
+}
+
 /** Parses all hops of a request, not only the next one. */
 function hopsOf(request: RelayRequest, passed: number): Hop[] {
 	const hops = request.proxy_hostport.map((text, index) => {
-		const hop = parseHop(text);
+		const hop = hopOf(text);
 		if (hop) return hop;
 		throw new AgentError(
 			"bad-relay",
