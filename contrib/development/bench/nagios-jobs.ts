@@ -46,7 +46,8 @@ async function workersOf(
 ): Promise<{ jobsStarted: number }[]> {
 	const socket = connect(join(directory, "nagios.qh"));
 	await once(socket, "connect");
-	socket.write("@wproc wpstats\0");
+	// "#": one answer, then the end of the connection
+	socket.write("#wproc wpstats\0");
 	const answer = await text(socket);
 	return [...answer.matchAll(/jobs_started=(\d+)/g)].map(([, jobs]) => ({
 		jobsStarted: Number(jobs),
@@ -136,8 +137,8 @@ export async function measureNagios(
 	const bad = seen.find(({ current_state }) => current_state !== "0");
 	if (bad) throw new Error(`a check failed: ${bad.plugin_output}`);
 	const latencies = seen.map(({ check_latency }) => Number(check_latency));
-	await nagios.stop();
 	await worker?.stop();
+	await nagios.stop();
 	const milliseconds = (part: "server" | "agents") =>
 		(1000 * (after[part] - before[part])) / jobs;
 	return {
