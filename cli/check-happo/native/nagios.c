@@ -47,6 +47,8 @@ static struct nagios {
 	/* bytes of `in` that have no end of a message */
 	size_t searched;
 	bool is_held;
+	/* the events that the loop waits for */
+	uint32_t wanted;
 	/* Nagios takes no more bytes at present */
 	bool is_full;
 	/* all that it has sent is read */
@@ -54,6 +56,14 @@ static struct nagios {
 	/* the last thing that was said */
 	char said[160];
 } nagios;
+
+static void want(uint32_t events)
+{
+	if (nagios.wanted == events)
+		return;
+	nagios.wanted = events;
+	rewatch(&nagios.source, events);
+}
 
 /* Says why there is no connection, once. */
 static void say_away(const char *why)
@@ -172,7 +182,7 @@ static void ready(struct source *source, uint32_t events)
 	if (io == IO_ENDED && state == REFUSING) {
 		nagios.is_read = true;
 		/* else it would be readable for ever */
-		rewatch(source, nagios.is_full ? EPOLLOUT : 0);
+		want(nagios.is_full ? EPOLLOUT : 0);
 	} else if (io == IO_ENDED) {
 		end("Nagios has ended the connection");
 	} else {
@@ -197,7 +207,8 @@ static void try_to_register(void)
 		return;
 	}
 	nagios.source = (struct source){.fd = fd, .ready = ready};
-	watch(&nagios.source, EPOLLIN);
+	nagios.wanted = EPOLLIN;
+	watch(&nagios.source, nagios.wanted);
 	state = REGISTERING;
 	nagios.until = now() + ANSWER_MILLISECONDS;
 	if (send(fd, REGISTRATION, sizeof REGISTRATION, MSG_NOSIGNAL) !=
@@ -218,11 +229,11 @@ void nagios_flush(void)
 	uint32_t reading = nagios.is_read ? 0 : EPOLLIN;
 	switch (buffer_write(&nagios.out, nagios.source.fd)) {
 	case IO_DONE:
-		rewatch(&nagios.source, reading);
+		want(reading);
 		break;
 	case IO_WAITS:
 		nagios.is_full = true;
-		rewatch(&nagios.source, reading | EPOLLOUT);
+		want(reading | EPOLLOUT);
 		break;
 	case IO_ENDED:
 		end("Nagios has ended the connection");
