@@ -183,14 +183,50 @@ export interface Connections {
 	destroy(): void;
 }
 
-/** Identifies a TCP connection by its addresses, which the TLS socket shares with the accepted one. */
-const identityOf = (socket: Socket) =>
-	[
-		socket.remoteAddress,
-		socket.remotePort,
-		socket.localAddress,
-		socket.localPort,
-	].join(" ");
+/** Whether two sockets are one TCP connection: the TLS socket shares the accepted one's addresses. */
+const isSame = (one: Socket, other: Socket) =>
+	one.remoteAddress === other.remoteAddress &&
+	one.remotePort === other.remotePort &&
+	one.localAddress === other.localAddress &&
+	one.localPort === other.localPort;
+
+/** Connections in their TLS handshake. */
+class Handshakes {
+	/** By the client's port, as reading all addresses of each connection costs more. */
+	readonly #byPort = new Map<number | undefined, Map<Connection, Socket>>();
+
+	add(connection: Connection, socket: Socket): void {
+		const { clientPort } = connection;
+		const here = this.#byPort.get(clientPort) ?? new Map();
+		this.#byPort.set(clientPort, here.set(connection, socket));
+	}
+
+	delete(connection: Connection): void {
+		const { clientPort } = connection;
+		const here = this.#byPort.get(clientPort);
+		here?.delete(connection);
+		if (here?.size === 0) this.#byPort.delete(clientPort);
+	}
+
+	/**
+	 * Takes out the connection of a TLS socket; undefined after a reset, which leaves a socket without
+	 * addresses.
+	 */
+	take(secure: Socket): Connection | undefined {
+		const here = this.#byPort.get(secure.remotePort);
+		if (!here || secure.remoteAddress === undefined) return undefined;
+		for (const [connection, socket] of here) {
+			const isIt =
+				here.size === 1
+					? socket.remoteAddress === secure.remoteAddress
+					: isSame(socket, secure);
+			if (!isIt) continue;
+			this.delete(connection);
+			return connection;
+		}
+		return undefined;
+	}
+}
 
 /**
  * Decides when an accepted connection is served. Above the limit, connections wait unread, as with
@@ -222,7 +258,7 @@ export function createConnections(parts: {
 	const waiting = new Set<Socket>();
 	const served = new Map<Socket, Connection>();
 	const denied = new Set<Socket>();
-	const byIdentity = new Map<string, Connection>();
+	const shaking = new Handshakes();
 	const secured = new WeakMap<Socket, Connection>();
 	const times = {
 		...parts.times,
@@ -258,9 +294,8 @@ export function createConnections(parts: {
 	};
 
 	const admit = (socket: Socket, connection: Connection) => {
-		const identity = identityOf(socket);
-		byIdentity.set(identity, connection);
-		socket.once("close", () => byIdentity.delete(identity));
+		shaking.add(connection, socket);
+		socket.once("close", () => shaking.delete(connection));
 		refusePlainHttp(socket, {
 			waitMilliseconds: parts.handshakeMilliseconds,
 			serve: async () => {
@@ -275,7 +310,7 @@ export function createConnections(parts: {
 		});
 	};
 	server.prependListener("secureConnection", (socket) => {
-		const connection = byIdentity.get(identityOf(socket));
+		const connection = shaking.take(socket);
 		// after a reset, a socket no longer has an address
 		if (!connection) return socket.destroy();
 		connection.secured(socket);

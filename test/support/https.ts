@@ -10,6 +10,8 @@ export interface Sent {
 	host?: string;
 	/** Address the client connects from. */
 	localAddress?: string;
+	/** Port the client connects from; needs an address. */
+	localPort?: number;
 	/** Connection pool; by default every request has its own connection. */
 	agent?: Agent;
 	signal?: AbortSignal;
@@ -51,6 +53,7 @@ export function send(sent: Sent): Promise<Received> {
 				rejectUnauthorized: false,
 				agent: sent.agent ?? false,
 				...(sent.localAddress && { localAddress: sent.localAddress }),
+				...(sent.localPort && { localPort: sent.localPort }),
 				...(sent.signal && { signal: sent.signal }),
 			},
 			(incoming) => {

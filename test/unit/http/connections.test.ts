@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startTestAgent } from "../../support/agent.ts";
+import { freePort } from "../../support/command-line.ts";
 import { eventually } from "../../support/eventually.ts";
 import { send } from "../../support/https.ts";
 import { openWire, requestText } from "../../support/wire.ts";
@@ -34,6 +35,20 @@ describe("handshakes", () => {
 		for (const { socket } of stalled.slice(0, 50)) socket.destroy();
 		await own.until(/OK$/);
 	});
+});
+
+it("clients that connect from the same port at the same time are told apart", async (t) => {
+	const { port } = await startTestAgent(t);
+	const localPort = await freePort();
+	const answers = await Promise.all(
+		["127.0.0.1", denied, "127.0.0.3"].map((localAddress) =>
+			send({ port, localAddress, localPort }),
+		),
+	);
+	assert.deepEqual(
+		answers.map(({ status }) => status),
+		[200, 403, 403],
+	);
 });
 
 describe("max-connections", () => {
