@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chown, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -519,6 +519,30 @@ worker("a worker of Nagios, and Nagios", () => {
 			assert.deepEqual(seen(answer), ended(0, "late\n"));
 		assert.deepEqual(await worker.exited, [0, null]);
 		await assert.rejects(nagios.job({ command: "true" }));
+	});
+
+	it("tells the watchdog of systemd that it lives, and commands nothing of it", async (t) => {
+		const path = join(await temporaryDirectory(t), "notify");
+		const script = `use Socket; socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, sockaddr_un($ARGV[0])); print "ready\n"; while (defined recv(S, $text, 100, 0)) { print "$text\n" }`;
+		const listener = spawn("perl", ["-e", `$| = 1; ${script}`, path], {
+			stdio: ["ignore", "pipe", "ignore"],
+		});
+		let heard = "";
+		listener.stdout.setEncoding("utf8").on("data", (text: string) => {
+			heard += text;
+		});
+		t.after(() => {
+			listener.kill("SIGKILL");
+		});
+		await eventually("it listens", () => heard.includes("ready"));
+		const { nagios } = await working(t, "", {
+			...{ NOTIFY_SOCKET: path, WATCHDOG_USEC: "200000" },
+		});
+		await eventually("it is told twice", () =>
+			/^ready\nWATCHDOG=1\nWATCHDOG=1\n/.test(heard),
+		);
+		const { outstd } = await nagios.job({ command: "sh -c env" });
+		assert.doesNotMatch(outstd ?? "", /NOTIFY|WATCHDOG/);
 	});
 
 	it("told to stop twice, ends at once", async (t) => {

@@ -13,13 +13,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define EVENTS 64
@@ -39,6 +43,10 @@ static struct source *discarded;
 /* 0, or when it was told to stop */
 static int64_t stopping;
 static bool refuses;
+/* systemd's watchdog: where it listens, how often it is told, and when it was */
+static struct sockaddr_un watchdog;
+static int watchdog_milliseconds;
+static int64_t told_watchdog;
 
 void say(const char *format, ...)
 {
@@ -55,6 +63,49 @@ void say(const char *format, ...)
 	text[bytes++] = '\n';
 	ssize_t ignored = write(STDERR_FILENO, text, bytes);
 	(void)ignored;
+}
+
+/*
+ * Learns of a watchdog, which ends a worker that hangs: Nagios would hang with it. The
+ * variables are not for commands.
+ */
+static void begin_watchdog(void)
+{
+	const char *socket = getenv("NOTIFY_SOCKET");
+	const char *microseconds = getenv("WATCHDOG_USEC");
+	const char *pid = getenv("WATCHDOG_PID");
+	bool is_ours = !pid || strtol(pid, NULL, 10) == getpid();
+	if (socket && microseconds && is_ours &&
+		strlen(socket) < sizeof watchdog.sun_path) {
+		long half = strtol(microseconds, NULL, 10) / 2000;
+		watchdog.sun_family = AF_UNIX;
+		strcpy(watchdog.sun_path, socket);
+		watchdog_milliseconds = half > INT_MAX ? INT_MAX : (int)half;
+	}
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+}
+
+/* Tells the watchdog that the loop turns. */
+static void tell_watchdog(void)
+{
+	static const char alive[] = "WATCHDOG=1";
+	if (watchdog_milliseconds <= 0 ||
+		now() - told_watchdog < watchdog_milliseconds)
+		return;
+	told_watchdog = now();
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	struct sockaddr_un address = watchdog;
+	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+		strlen(watchdog.sun_path));
+	if (address.sun_path[0] == '@')
+		address.sun_path[0] = '\0';
+	sendto(fd, alive, sizeof alive - 1, MSG_NOSIGNAL,
+		(const struct sockaddr *)&address, length);
+	close(fd);
 }
 
 static void control(int what, struct source *source, uint32_t events)
@@ -157,6 +208,9 @@ static int patience(void)
 	bool ticks = jobs_open() > 0 || asking_waits() || stopping;
 	if (ticks && (nagios < 0 || nagios > TICK_MILLISECONDS))
 		return TICK_MILLISECONDS;
+	if (watchdog_milliseconds > 0 &&
+		(nagios < 0 || nagios > watchdog_milliseconds))
+		return watchdog_milliseconds;
 	return nagios;
 }
 
@@ -181,6 +235,7 @@ static _Noreturn void run(void)
 		asking_flush();
 		nagios_flush();
 		free_discarded();
+		tell_watchdog();
 		stop_if_possible();
 	}
 }
@@ -246,6 +301,7 @@ int be_worker(int count, char *const *words)
 	if (!query_socket || query_socket[0] == '\0')
 		wrong_usage("--nagios-worker: no socket");
 	begin_descriptors();
+	begin_watchdog();
 	loop = epoll_create1(EPOLL_CLOEXEC);
 	if (loop < 0) {
 		say("epoll_create1: %s", strerror(errno));
