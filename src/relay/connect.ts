@@ -1,5 +1,9 @@
 import { connect as connectTcp, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import {
+	type ConnectionOptions,
+	connect as connectTls,
+	createSecureContext,
+} from "node:tls";
 import { type Hop, hopText } from "../protocol/hop.ts";
 import type { Open } from "./connections.ts";
 import { lookupName } from "./name-lookup.ts";
@@ -96,7 +100,6 @@ export const openTls =
 				// verified even if it is an address, which is no server name
 				host: hop.host,
 				servername: isName ? hop.host : "",
-				minVersion: "TLSv1.2",
 				ALPNProtocols: ["http/1.1"],
 				...(session && { session }),
 				...(fingerprint !== undefined && { rejectUnauthorized: false }),
@@ -123,10 +126,18 @@ export const openTls =
 /** Creates a function that opens verified TLS connections to hops and reuses their sessions. */
 export function createConnector(trust: Trust): (hop: Hop) => Open {
 	const sessions = new Sessions();
+	const tls = {
+		...trust.tls,
+		// otherwise Node makes one for each connection, which takes memory and CPU
+		secureContext: createSecureContext({
+			...trust.tls,
+			minVersion: "TLSv1.2",
+		}),
+	};
 	return (hop) =>
 		openTls(openTcp(hop), {
 			hop,
-			tls: trust.tls,
+			tls,
 			fingerprint: trust.fingerprint(hop),
 			sessions,
 		});

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { syncBuiltinESMExports } from "node:module";
 import { it } from "node:test";
+import tls from "node:tls";
 import { createFetching } from "../../support/fetching.ts";
 import { answering, json } from "../../support/next-hop.ts";
 
@@ -45,6 +47,23 @@ it("sends method, path, headers and body unchanged", async (t) => {
 	}
 	await fetch(server.port, { method: "GET", body: Buffer.alloc(0) });
 	assert.equal(server.arrived.at(-1)?.method, "GET");
+});
+
+it("makes one secure context for all connections", async (t) => {
+	const made = t.mock.method(tls, "createSecureContext");
+	syncBuiltinESMExports();
+	t.after(() => {
+		made.mock.restore();
+		syncBuiltinESMExports();
+	});
+	const fetch = await createFetching(t);
+	const before = made.mock.callCount();
+	for (let count = 0; count < 3; count++) {
+		const server = await answering(t, (response) => json(response, {}));
+		await fetch(server.port);
+	}
+	// those of the servers
+	assert.equal(made.mock.callCount() - before, 3);
 });
 
 it("keeps connections, and resumes TLS sessions on new ones", async (t) => {
