@@ -5,7 +5,6 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
-import { brokerStatus } from "../../../test/support/broker.ts";
 import { checkHappoCommand } from "../../../test/support/check-happo.ts";
 import { eventually } from "../../../test/support/eventually.ts";
 import {
@@ -14,6 +13,8 @@ import {
 	serviceBlocks,
 	startNagios,
 } from "../../../test/support/nagios.ts";
+import { residentOf } from "../soak/process-figures.ts";
+import { statusOf } from "./broker.ts";
 import { cpuOfTree } from "./process-tree.ts";
 import type { Scene } from "./scene.ts";
 
@@ -27,6 +28,8 @@ export interface NagiosMeasured {
 	/** How long after their time checks began: the mean over all services, and the longest. */
 	latencyMilliseconds: number;
 	longestMilliseconds: number;
+	/** Resident memory of the broker at the end. */
+	brokerMebibytes?: number;
 }
 
 /** Who runs the checks, and what belongs to the monitoring server and to the agents. */
@@ -35,34 +38,23 @@ export interface NagiosSetup {
 	options: NagiosOptions;
 	/** Socket of a broker, for a worker that registers for check_happo. */
 	workerOf?: string;
-	/** Processes besides Nagios and its worker. */
-	server: readonly number[];
+	/** The process that its clients or its worker ask. */
+	broker?: number;
 	agents: readonly number[];
 }
 
-/** Nagios's own workers, as its query handler lists them; it lists no others. */
-async function workersOf(
-	directory: string,
-): Promise<{ jobsStarted: number }[]> {
+/** Checks that the core workers of a running Nagios have started; its query handler counts them. */
+async function coreJobs(directory: string): Promise<number> {
 	const socket = connect(join(directory, "nagios.qh"));
+	socket.setTimeout(10_000, () =>
+		socket.destroy(new Error("the query handler does not answer")),
+	);
 	await once(socket, "connect");
-	// "#": one answer, then the end of the connection
+	// with # it closes the connection behind the answer
 	socket.write("#wproc wpstats\0");
-	const answer = await text(socket);
-	return [...answer.matchAll(/jobs_started=(\d+)/g)].map(([, jobs]) => ({
-		jobsStarted: Number(jobs),
-	}));
+	const counts = (await text(socket)).matchAll(/;jobs_started=(\d+)/g);
+	return [...counts].reduce((sum, [, jobs]) => sum + Number(jobs), 0);
 }
-
-/** Jobs that have been started by Nagios's own workers. */
-async function ownJobs(directory: string): Promise<number> {
-	const workers = await workersOf(directory);
-	return workers.reduce((sum, { jobsStarted }) => sum + jobsStarted, 0);
-}
-
-/** Checks that workers have asked a broker for; 0 without one. */
-const brokerJobs = async (broker: string | undefined) =>
-	broker === undefined ? 0 : (await brokerStatus(broker)).checks_of_workers;
 
 /** The worker for check_happo, which is there when it resolves. */
 async function startWorker({ t }: Scene, directory: string, broker: string) {
@@ -71,19 +63,19 @@ async function startWorker({ t }: Scene, directory: string, broker: string) {
 		["--nagios-worker", join(directory, "nagios.qh"), "--broker", broker],
 		{ stdio: ["ignore", "ignore", "pipe"] },
 	);
-	let said = "";
-	child.stderr.setEncoding("utf8").on("data", (more: string) => {
-		said += more;
-	});
 	const ended = once(child, "exit");
 	const stop = async () => {
 		child.kill("SIGTERM");
 		await ended;
 	};
 	t.after(stop);
+	let said = "";
+	child.stderr.setEncoding("utf8").on("data", (more: string) => {
+		said += more;
+	});
 	await eventually("the worker has registered", () => {
-		if (child.exitCode !== null) throw new Error("the worker has ended");
-		return said.includes("registered with Nagios");
+		if (child.exitCode !== null) throw new Error(`the worker ended: ${said}`);
+		return said.includes("registered");
 	});
 	return { pid: child.pid ?? 0, stop };
 }
@@ -91,14 +83,14 @@ async function startWorker({ t }: Scene, directory: string, broker: string) {
 /** Starts Nagios, lets it check all services once, and measures for some seconds. */
 export async function measureNagios(
 	scene: Scene,
-	{ services, options, workerOf, server, agents }: NagiosSetup,
+	{ services, options, workerOf, broker, agents }: NagiosSetup,
 	seconds: number,
 ): Promise<NagiosMeasured> {
 	const { signal } = scene;
 	const nagios = await startNagios(scene.t, services, options);
 	await eventually("Nagios answers", () =>
-		workersOf(nagios.directory).then(
-			(workers) => workers.length > 0,
+		coreJobs(nagios.directory).then(
+			() => true,
 			() => false,
 		),
 	);
@@ -109,28 +101,27 @@ export async function measureNagios(
 	const { interval = 0 } = options;
 	// each service has been checked, and what is put off at the start has been done
 	await pause(1000 * interval + 3_000, undefined, { signal });
-	const pids = [nagios.pid, ...server, ...(worker ? [worker.pid] : [])];
+	const pids = [nagios.pid, broker, worker?.pid].filter(
+		(pid) => pid !== undefined,
+	);
 	const cpu = (of: readonly number[]) =>
 		of.reduce((sum, pid) => sum + cpuOfTree(pid), 0);
-	const before = {
-		own: await ownJobs(nagios.directory),
-		others: await brokerJobs(workerOf),
+	const soFar = async () => ({
+		core: await coreJobs(nagios.directory),
+		own: workerOf ? (await statusOf(workerOf)).checks_of_workers : 0,
 		server: cpu(pids),
 		agents: cpu(agents),
 		at: performance.now(),
-	};
-	await pause(1000 * seconds, undefined, { signal });
-	const after = {
-		own: await ownJobs(nagios.directory),
-		others: await brokerJobs(workerOf),
-		server: cpu(pids),
-		agents: cpu(agents),
-		at: performance.now(),
-	};
-	const others = after.others - before.others;
-	const jobs = after.own - before.own + others;
-	if (worker && others < 0.99 * jobs)
-		throw new Error(`only ${others} of ${jobs} checks went to the worker`);
+	});
+	const before = await soFar();
+	// whole intervals, in each of which every service is due once
+	const whole = Math.max(1, Math.round(seconds / interval)) * interval;
+	await pause(1000 * whole, undefined, { signal });
+	const after = await soFar();
+	const own = after.own - before.own;
+	const jobs = own + after.core - before.core;
+	if (worker && own < 0.99 * jobs)
+		throw new Error(`only ${own} of ${jobs} checks went to the worker`);
 	// Nagios writes it every few seconds
 	const status = await readFile(join(nagios.directory, "status.dat"), "utf8");
 	const seen = serviceBlocks(status);
@@ -148,5 +139,6 @@ export async function measureNagios(
 		latencyMilliseconds:
 			(1000 * latencies.reduce((sum, one) => sum + one, 0)) / latencies.length,
 		longestMilliseconds: 1000 * Math.max(...latencies),
+		...(broker && { brokerMebibytes: residentOf(broker).now / 1024 }),
 	};
 }
