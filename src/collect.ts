@@ -49,8 +49,32 @@ const chunkOverheadBytes = 5;
 /** Ordinary streams: all are read in each turn of the event loop. */
 const usual = createLoopTurns(Number.POSITIVE_INFINITY);
 
-/** Streams whose chunks cost much more than their data: one is read in each turn. */
+/** Connections whose chunks cost much more than their data: one is read in each turn. */
 export const costly = createLoopTurns(1);
+
+/** Streams whose data nobody wants: a few are read in each turn. */
+const unwanted = createLoopTurns(4);
+
+/**
+ * Reads the rest of a stream and drops it: if unread data remained, closing the connection would
+ * reset it, and the sender would lose the answer.
+ */
+export function discard(stream: Readable & { socket?: Socket }): void {
+	let isWaiting = false;
+	stream.on("data", () => {
+		// after each chunk, as in collect; Node itself would read two mebibytes at once
+		queueMicrotask(() => {
+			if (isWaiting) stream.socket?.pause();
+		});
+		if (isWaiting) return;
+		isWaiting = true;
+		unwanted(() => {
+			isWaiting = false;
+			stream.socket?.resume();
+		});
+	});
+	stream.resume();
+}
 
 /** What a body may take. */
 export interface BodyLimits {
@@ -178,24 +202,47 @@ export async function collect(
 	};
 	/**
 	 * Node parses each chunk of a message separately: a body in one-byte chunks costs a thousand
-	 * times as much as one in large chunks, and Node would not stop while there is data.
+	 * times as much as one in large chunks.
 	 */
-	const turns = () => {
+	const isCostly = () => {
 		const received = (stream.socket?.bytesRead ?? 0) - begun;
-		return received > 2 * pieces.length + minOverheadBytes ? costly : usual;
+		return received > 2 * pieces.length + minOverheadBytes;
 	};
 
 	// an async iterator costs more than all the rest of a short body
 	return new Promise((resolve, reject) => {
 		let isOver = false;
+		/** Whether it waits for its turn. */
+		let isWaiting = false;
 		/** A chunk that waits for memory. */
 		let waiting: Promise<void> | undefined;
 		/** Takes all that has arrived meanwhile as one chunk, or waits for more. */
 		const readOn = () => {
-			if (isOver) return;
+			if (isOver || waiting) return;
 			// emits "data"
 			if (stream.readableLength > 0) stream.read();
 			else stream.resume();
+		};
+		/**
+		 * Waits for its turn. Chunks that have already been read from a costly stream are taken as they
+		 * come: paused, it would keep an object for each byte.
+		 */
+		const wait = () => {
+			if (!isCostly()) {
+				stream.pause();
+				return usual(readOn);
+			}
+			// again after each chunk, as Node asks the connection for more when one has been taken
+			queueMicrotask(() => {
+				if (isWaiting) stream.socket?.pause();
+			});
+			if (isWaiting) return;
+			isWaiting = true;
+			costly(() => {
+				isWaiting = false;
+				stream.socket?.resume();
+				readOn();
+			});
 		};
 		const fail = (error: unknown) => {
 			if (isOver) return;
@@ -211,9 +258,8 @@ export async function collect(
 			if (length <= reserved) {
 				pieces.add(chunk);
 				// most messages have a single chunk
-				if (++chunks === 1) return;
-				stream.pause();
-				return turns()(readOn);
+				if (++chunks > 1) wait();
+				return;
 			}
 			stream.pause();
 			waiting = grow(length).then(() => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Abandoning, type Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
-import { collect, declaredLength } from "../collect.ts";
+import { collect, declaredLength, discard } from "../collect.ts";
 import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
 import type { Call, Facts } from "../operation.ts";
 import type { Connection } from "./connection.ts";
@@ -42,6 +42,11 @@ export class IncomingRequest implements Call {
 	readonly #memory: FairLimit;
 	readonly #waitMilliseconds: number;
 	readonly #reserved: Taken[] = [];
+	/**
+	 * Of the reserved bytes, those for the answer: it may count for at most a quarter of the budget; a
+	 * body counts in full.
+	 */
+	#answerBytes = 0;
 	#gone: Abandoning | undefined;
 	#isRunning = false;
 	#isOver = false;
@@ -106,6 +111,7 @@ export class IncomingRequest implements Call {
 			this.#report();
 			return;
 		}
+		if (!this.raw.complete) discard(this.raw);
 		this.#answeredAt = performance.now();
 		this.#bytes = this.raw.method === "HEAD" ? 0 : Buffer.byteLength(payload);
 		this.#keepReserved(this.#bytes);
@@ -119,17 +125,20 @@ export class IncomingRequest implements Call {
 		this.#status = objectionRecord(why).status;
 	}
 
-	/** A complete answer that the client has not read yet: since when, and its size. */
+	/** An answer that the client has not read yet: since when, and its size. */
 	get unread(): { since: number; bytes: number } | undefined {
-		if (!this.response.writableEnded) return undefined;
+		if (this.#answeredAt === 0) return undefined;
 		return { since: this.#answeredAt, bytes: this.#bytes ?? 0 };
 	}
 
 	reserve(bytes: number, what = "answer"): Promise<void> | undefined {
 		const { client } = this;
-		// an answer may count for at most a quarter of the budget; a body counts in full
 		const amount =
-			what === "answer" ? Math.min(bytes, this.#memory.limit / 4) : bytes;
+			what === "answer"
+				? Math.min(bytes, this.#memory.limit / 4 - this.#answerBytes)
+				: bytes;
+		if (amount <= 0) return undefined;
+		if (what === "answer") this.#answerBytes += amount;
 		const taken = this.#memory.tryAcquire({ client, amount });
 		if (!taken)
 			return this.#waitForMemory(amount, what).then((later) =>
@@ -337,9 +346,7 @@ export async function readBody(
 				"bad-body",
 				"body: the connection closed before its end",
 			);
-		// drain the rest: with unread data, closing would reset the connection and lose the answer
 		request.connection.linger();
-		raw.resume();
 		throw error;
 	}
 }

@@ -112,7 +112,12 @@ function secured(times: DeliveryTimes) {
 		const index = begun.length;
 		const incoming = new IncomingRequest({
 			connection,
-			raw: { method: "GET", url: "/", headers: {} } as IncomingMessage,
+			raw: {
+				method: "GET",
+				url: "/",
+				headers: {},
+				complete: true,
+			} as IncomingMessage,
 			response: response as unknown as ServerResponse,
 			memory: createFairLimit({ limit: 1_000_000 }),
 			waitMilliseconds: 1_000,

@@ -42,6 +42,7 @@ function setUp({
 		waitMilliseconds: 50,
 		connection: new Connection(socket, isDenied, times),
 		raw: {
+			complete: true,
 			socket,
 			method: "POST",
 			url,
