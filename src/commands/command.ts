@@ -70,6 +70,8 @@ export interface Commands {
 			signal?: Abandonment;
 			/** Address of the requesting client; undefined for the agent's own commands. */
 			client?: string;
+			/** Resolves when there is memory for this many bytes of output; undefined means no limit. */
+			reserve?: ((bytes: number) => Promise<void>) | undefined;
 		},
 	): Promise<CommandResult>;
 	/** Commands that have not been answered yet. */
@@ -194,10 +196,15 @@ export function createCommands({
 				.finally(() => clearTimeout(timer));
 		});
 
-	const follow = (started: Started, timeoutMilliseconds: number) => {
+	const follow = (
+		started: Started,
+		timeoutMilliseconds: number,
+		reserve?: (bytes: number) => Promise<void>,
+	) => {
 		const execution = followCommand(started, {
 			timeoutMilliseconds,
 			outputLimitBytes,
+			reserve,
 			kill,
 			times,
 		});
@@ -209,7 +216,7 @@ export function createCommands({
 
 	const run: Commands["run"] = async (
 		line,
-		{ timeoutMilliseconds, signal, client },
+		{ timeoutMilliseconds, signal, client, reserve },
 	) => {
 		if (closing || signal?.aborted) return notStarted("cancelled");
 		const begun = performance.now();
@@ -221,7 +228,7 @@ export function createCommands({
 			timeouts++;
 			return notStarted("timed out", performance.now() - begun);
 		}
-		const execution = follow(started, timeoutMilliseconds);
+		const execution = follow(started, timeoutMilliseconds, reserve);
 		const cancel = () => execution.cancel();
 		if (signal?.aborted) cancel();
 		signal?.addEventListener("abort", cancel);

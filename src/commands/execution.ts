@@ -37,6 +37,8 @@ export interface CommandResult extends Exit {
 	cancelled: boolean;
 	/** It still existed one second after SIGKILL. */
 	survived: boolean;
+	/** There was no memory for its output in time, which is incomplete. */
+	lacksMemory: boolean;
 	durationMilliseconds: number;
 }
 
@@ -68,19 +70,33 @@ export function followCommand(
 	{
 		timeoutMilliseconds,
 		outputLimitBytes,
+		reserve,
 		kill,
 		times = stopTimes,
 	}: {
 		timeoutMilliseconds: number;
 		outputLimitBytes: number;
+		/** Resolves when there is memory for this many bytes of output, or rejects. */
+		reserve?: ((bytes: number) => Promise<void>) | undefined;
 		kill: Kill;
 		times?: StopTimes;
 	},
 ): Execution {
 	const startedAt = performance.now();
 	const group = createProcessGroup(started.pid, kill);
-	const stdout = captureOutput(started.stdout, outputLimitBytes);
-	const stderr = captureOutput(started.stderr, outputLimitBytes);
+	const streams = [started.stdout, started.stderr].filter(
+		({ closed }) => !closed,
+	);
+	let reserving: Promise<void> | undefined;
+	/** Both at once: commands that hold memory for one could wait for the other's forever. */
+	const reserveAll =
+		reserve &&
+		(() => {
+			reserving ??= reserve(outputLimitBytes * streams.length);
+			return reserving;
+		});
+	const stdout = captureOutput(started.stdout, outputLimitBytes, reserveAll);
+	const stderr = captureOutput(started.stderr, outputLimitBytes, reserveAll);
 	const timers = new Set<NodeJS.Timeout>();
 	let exit: Exit | undefined;
 	let stoppedBy: "time limit" | "cancel" | undefined;
@@ -122,6 +138,7 @@ export function followCommand(
 			timedOut: stoppedBy === "time limit",
 			cancelled: stoppedBy === "cancel",
 			survived: exit === undefined,
+			lacksMemory: stdout.lacksMemory || stderr.lacksMemory,
 			durationMilliseconds: performance.now() - startedAt,
 		});
 	};
@@ -178,6 +195,15 @@ export function followCommand(
 		endWhenNothingIsLeft();
 		if (killAt === Number.POSITIVE_INFINITY) watchEvery(watchMilliseconds);
 	};
+	// setImmediate: after a long turn, timers fire before pending exits and outputs are handled
+	const drainSoon = () =>
+		after(drainMilliseconds, () =>
+			setImmediate(() => {
+				const waiting = stdout.waiting ?? stderr.waiting;
+				if (waiting) void waiting.then(drainSoon);
+				else drained();
+			}),
+		);
 	const closed = () => {
 		if (!exit || !stdout.closed || !stderr.closed) return;
 		if (isAnswered) endWhenNothingIsLeft();
@@ -193,8 +219,7 @@ export function followCommand(
 		giveExit();
 		if (isEnded) return;
 		closed();
-		// setImmediate: after a long turn, timers fire before pending exits and outputs are handled
-		if (!isAnswered) after(drainMilliseconds, () => setImmediate(drained));
+		if (!isAnswered) drainSoon();
 	});
 
 	return {
@@ -225,6 +250,7 @@ export function notStarted(
 		timedOut: why === "timed out",
 		cancelled: why === "cancelled",
 		survived: false,
+		lacksMemory: false,
 		durationMilliseconds,
 	};
 }

@@ -19,11 +19,13 @@ export interface RunLimits {
 	millisecondsLeft: number | undefined;
 	/** Aborted when the client disconnects. */
 	signal: Abandonment;
+	/** Resolves when there is memory for this many bytes of output; undefined means no limit. */
+	reserve?(bytes: number): Promise<void> | undefined;
 }
 
 /**
- * Runs a command once it has a place. Rejects with AgentError `busy` if no place becomes free in
- * time, `stopping` if the agent is stopping, `bad-request` if the command line is longer than the
+ * Runs a command once it has a place. Rejects with AgentError `busy` if no place, or no memory
+ * for its output, becomes free in time, `stopping` if the agent is stopping, `bad-request` if the command line is longer than the
  * system allows; with CommandStartError if it cannot be started for another reason.
  */
 export type RunCommand = (
@@ -44,7 +46,8 @@ export function createRunner(parts: {
 	timeoutSeconds: number;
 }): RunCommand {
 	const { commands, places, maxCommands, timeoutSeconds } = parts;
-	return async (line, { client, millisecondsLeft, signal }) => {
+	return async (line, limits) => {
+		const { client, millisecondsLeft, signal } = limits;
 		const timeoutMilliseconds = timeoutSeconds * 1000;
 		const waitMilliseconds = Math.min(
 			timeoutMilliseconds,
@@ -67,7 +70,13 @@ export function createRunner(parts: {
 				timeoutMilliseconds,
 				signal,
 				client,
+				reserve: async (bytes) => limits.reserve?.(bytes),
 			});
+			if (result.lacksMemory)
+				throw new AgentError(
+					"busy",
+					`output of ${line.file}: no memory for it in time (max-buffered-bytes)`,
+				);
 			if (result.cancelled)
 				throw new AgentError("stopping", "the agent is stopping");
 			return result;

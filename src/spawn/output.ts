@@ -14,6 +14,10 @@ export interface Pipe {
 	 * already been reached.
 	 */
 	listen(data: (chunk: Buffer) => void, closed: () => void): void;
+	/** Stops reading, so that a full pipe blocks the command; data may still arrive once. */
+	pause(): void;
+	/** Reads on. */
+	resume(): void;
 	/** From now on, the pipe does not keep the agent alive. */
 	unref(): void;
 	/** Closes it, even if a process still holds the other end. */
@@ -24,6 +28,8 @@ export interface Pipe {
 export const closedPipe: Pipe = {
 	closed: true,
 	listen: () => {},
+	pause: () => {},
+	resume: () => {},
 	unref: () => {},
 	destroy: () => {},
 };
@@ -37,6 +43,7 @@ const loud = createLoopTurns(16);
 /** Makes a pipe of a stream, such as a socket. */
 export function streamPipe(stream: Readable & { unref?: () => unknown }): Pipe {
 	stream.on("error", () => stream.destroy());
+	let isPaused = false;
 	return {
 		get closed() {
 			return stream.closed;
@@ -50,10 +57,21 @@ export function streamPipe(stream: Readable & { unref?: () => unknown }): Pipe {
 					if (isFirst) isFirst = false;
 					else {
 						stream.pause();
-						loud(() => stream.resume());
+						loud(() => {
+							if (!isPaused) stream.resume();
+						});
 					}
 				})
 				.once("close", closed);
+			if (isPaused) stream.pause();
+		},
+		pause: () => {
+			isPaused = true;
+			stream.pause();
+		},
+		resume: () => {
+			isPaused = false;
+			stream.resume();
 		},
 		unref: () => {
 			stream.unref?.();
@@ -83,6 +101,7 @@ export function createNativePipe(
 	let watched: Pipe | undefined;
 	let isClosed = false;
 	let isReferenced = true;
+	let isPaused = false;
 	let give: (chunk: Buffer) => void = () => {};
 	let tell = () => {};
 	const end = () => {
@@ -93,6 +112,7 @@ export function createNativePipe(
 		if (isClosed || watched) return;
 		watched = streamPipe(new Socket({ fd, readable: true, writable: false }));
 		if (!isReferenced) watched.unref();
+		if (isPaused) watched.pause();
 		watched.listen(give, end);
 	};
 	return {
@@ -111,6 +131,14 @@ export function createNativePipe(
 			else watch();
 		},
 		watch,
+		pause: () => {
+			isPaused = true;
+			watched?.pause();
+		},
+		resume: () => {
+			isPaused = false;
+			watched?.resume();
+		},
 		unref: () => {
 			isReferenced = false;
 			watched?.unref();
@@ -140,6 +168,10 @@ export interface Captured {
 export interface Output {
 	/** Whether the stream has ended. */
 	readonly closed: boolean;
+	/** Resolves when it has memory or gets none; undefined if it is not waiting for memory. */
+	readonly waiting: Promise<void> | undefined;
+	/** Output is missing, as there was no memory for it, or still waits for some. */
+	readonly lacksMemory: boolean;
 	/** Sets the callback for the end of the stream; it is not called if the stream has already ended. */
 	onClosed(callback: () => void): void;
 	/**
@@ -151,31 +183,64 @@ export interface Output {
 	destroy(): void;
 }
 
+/** Bytes that an output may have without reserved memory; one chunk more may arrive. */
+const unreservedBytes = 65_536;
+
 /**
  * Keeps the first `limitBytes` of a pipe; reads and drops the rest, as a full pipe would block the
  * command.
+ * @param reserve resolves when there is memory for the rest of the output, up to the limit; until
+ * then the command waits. After a rejection, the rest is dropped. Without it, there is no limit
  */
-export function captureOutput(pipe: Pipe, limitBytes: number): Output {
+export function captureOutput(
+	pipe: Pipe,
+	limitBytes: number,
+	reserve?: () => Promise<void>,
+): Output {
 	const chunks: Buffer[] = [];
 	let bytes = 0;
 	let kept = 0;
 
 	let isTaken = false;
 	let onClosed = () => {};
+	let isReserved = !reserve || limitBytes <= unreservedBytes;
+	let isRefused = false;
+	let waiting: Promise<void> | undefined;
 
+	const wait = () => {
+		pipe.pause();
+		waiting = reserve?.()
+			.catch(() => {
+				isRefused = true;
+			})
+			.finally(() => {
+				waiting = undefined;
+				pipe.resume();
+			});
+	};
 	const keep = (chunk: Buffer) => {
 		if (isTaken) return;
 		bytes += chunk.length;
-		if (kept === limitBytes) return;
+		if (kept === limitBytes || isRefused) return;
 		const part = chunk.subarray(0, limitBytes - kept);
 		kept += part.length;
 		chunks.push(part);
+		if (isReserved || kept <= unreservedBytes) return;
+		isReserved = true;
+		wait();
 	};
 	pipe.listen(keep, () => onClosed());
 
 	return {
 		get closed() {
 			return pipe.closed;
+		},
+		get waiting() {
+			return waiting;
+		},
+		get lacksMemory() {
+			const isWaiting = waiting !== undefined && !pipe.closed;
+			return isWaiting || (kept < limitBytes && bytes > kept);
 		},
 		onClosed(callback) {
 			onClosed = callback;

@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { access, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { ClassicLevel } from "classic-level";
 import { CommandStartError } from "../../../src/commands/command.ts";
 import { type StopTimes, stopTimes } from "../../../src/commands/execution.ts";
@@ -251,6 +252,61 @@ describe("commands", { concurrency: true }, () => {
 						cut: true,
 					});
 					assert.equal(stderr.bytes, 20_000_000);
+				});
+
+				test("waits for memory beyond 64 KiB, for both streams at once, and is complete", async (t) => {
+					const commands = openCommands(t);
+					const asked: number[] = [];
+					let give = () => {};
+					const running = commands.run(
+						sh("yes | head -c 300000; yes | head -c 300000 >&2"),
+						{
+							...patient,
+							reserve: (bytes) =>
+								new Promise<void>((resolve) => {
+									asked.push(bytes);
+									give = resolve;
+								}),
+						},
+					);
+					await until("it asks for memory", () => asked.length > 0);
+					assert.equal(
+						await Promise.race([running, setTimeout(600, "waits")]),
+						"waits",
+					);
+					give();
+					const { stdout, stderr, lacksMemory } = await running;
+					assert.deepEqual(asked, [2 * (1 << 20)]);
+					assert.equal(lacksMemory, false);
+					assert.equal(stdout.text, "y\n".repeat(150_000));
+					assert.equal(stderr.text, "y\n".repeat(150_000));
+				});
+
+				test("that ended before it got memory is complete, too", async (t) => {
+					const commands = openCommands(t);
+					const { stdout, lacksMemory } = await commands.run(
+						sh("yes | head -c 180000"),
+						{ ...patient, reserve: () => setTimeout(600) },
+					);
+					assert.equal(lacksMemory, false);
+					assert.equal(stdout.text.length, 180_000);
+				});
+
+				test("without memory is dropped, and reported as missing", async (t) => {
+					const commands = openCommands(t);
+					const reserve = () => Promise.reject(new Error("no memory"));
+					const loud = await commands.run(sh("yes | head -c 600000; exit 1"), {
+						...patient,
+						reserve,
+					});
+					assert.equal(loud.exitStatus, 1);
+					assert.equal(loud.lacksMemory, true);
+					const quiet = await commands.run(sh("yes | head -c 60000"), {
+						...patient,
+						reserve,
+					});
+					assert.equal(quiet.lacksMemory, false);
+					assert.equal(quiet.stdout.text.length, 60_000);
 				});
 
 				test("may split a character between two writes", async (t) => {

@@ -102,6 +102,27 @@ describe("max-buffered-bytes, all bodies together", () => {
 		await eventually("the budget is back", async () => (await read()) === 404);
 	});
 
+	it("counts the output of a check: it waits for memory, and is complete", async (t) => {
+		const { port } = await startTestAgent(t, limit);
+		const body = JSON.stringify({ plugin_name: "check_1mb" });
+		const check = () => send({ port, method: "POST", path: "/monitor", body });
+		const first = await halfSent(t, port, 3000);
+		await eventually("the budget is in use", () => refused(port));
+		const { status, json } = await check();
+		assert.equal(status, 503);
+		assert.match(
+			String((json as Record<string, unknown>).detail),
+			/^output of \S+check_1mb: .*max-buffered-bytes/,
+		);
+		const later = check();
+		first.finish();
+		assert.equal((await later).status, 200);
+		assert.ok((await later).text.length > 1_000_000);
+		const all = await Promise.all(Array.from({ length: 8 }, check));
+		assert.deepEqual(new Set(all.map(({ status }) => status)), new Set([200]));
+		await eventually("the budget is back", () => served(port));
+	});
+
 	it("is given back after refusals: too large, not JSON, invalid, denied", async (t) => {
 		const { port } = await startTestAgent(t, {
 			...limit,
