@@ -155,7 +155,7 @@ export class Connection {
 		if (!isSent || socket.readableEnded) settle(false);
 	}
 
-	/** Closes the connection if the client reads a complete answer too slowly. */
+	/** Closes the connection if the client reads a answer too slowly. */
 	sweep(now: number): void {
 		const unread = this.current?.unread;
 		if (!unread) return;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createHttps, type Server } from "node:https";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { Readable } from "node:stream";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Handlers } from "../../generated/handlers.ts";
@@ -83,9 +84,24 @@ const milliseconds = (seconds: number) => seconds * 1000;
 /** Converts a path of the contract to Fastify's form: `/machine-state/:key`. */
 const routePath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");
 
-/** Converts a payload for Fastify, which would add a content type to an empty one. */
+/** Bytes of a large answer that are written at once. */
+const sliceBytes = 65_536;
+
+function* slicesOf(bytes: Uint8Array): Generator<Uint8Array> {
+	for (let from = 0; from < bytes.length; from += sliceBytes)
+		yield bytes.subarray(from, from + sliceBytes);
+}
+
+/**
+ * Converts a payload for Fastify, which would add a content type to an empty one. A large one is
+ * written in slices: a TLS connection keeps a buffer as large as its largest write until it closes.
+ */
 function sendable(payload: string | Uint8Array) {
 	if (payload.length === 0) return undefined;
+	if (payload.length > sliceBytes)
+		return Readable.from(
+			slicesOf(typeof payload === "string" ? Buffer.from(payload) : payload),
+		);
 	return typeof payload === "string" || Buffer.isBuffer(payload)
 		? payload
 		: Buffer.from(payload);
@@ -198,6 +214,8 @@ export async function startServer(parts: {
 	const send = (reply: FastifyReply, answer: Answer): FastifyReply => {
 		const { status, headers, payload } = answer;
 		reply.request.incoming.answers(answer);
+		if (payload.length > sliceBytes)
+			reply.header("content-length", Buffer.byteLength(payload));
 		if (isClosing) reply.header("connection", "close");
 		return reply.code(status).headers(headers).send(sendable(payload));
 	};

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { TLSSocket } from "node:tls";
 import { startTestAgent } from "../../support/agent.ts";
 import { eventually } from "../../support/eventually.ts";
 import { post, send } from "../../support/https.ts";
@@ -52,6 +53,32 @@ describe("one connection", () => {
 			});
 		}
 		assert.equal(answers(wire.text()).length, 100);
+	});
+
+	it("writes a large answer in slices, as the connection would keep a buffer for a whole one", async (t) => {
+		const { port } = await startTestAgent(t);
+		const sizes: number[] = [];
+		const write = TLSSocket.prototype.write as (...given: unknown[]) => boolean;
+		t.mock.method(
+			TLSSocket.prototype,
+			"write",
+			function (this: TLSSocket, ...given: unknown[]) {
+				if ((this as { server?: unknown }).server)
+					sizes.push((given[0] as string | Uint8Array).length);
+				return write.apply(this, given);
+			},
+		);
+		const { status, headers, json } = await send({
+			...{ port, method: "POST", path: "/monitor" },
+			body: check("check_1mb", ""),
+		});
+		assert.equal(status, 200);
+		const { message } = json as { message: string };
+		assert.equal(message, "a".repeat(1 << 20));
+		const body = JSON.stringify({ return_value: 0, message });
+		assert.equal(headers["content-length"], String(body.length));
+		assert.ok(sizes.length > 16, `${sizes.length} writes`);
+		assert.ok(Math.max(...sizes) <= 65_536, `${Math.max(...sizes)} bytes`);
 	});
 
 	it("answers pipelined requests in order", async (t) => {
