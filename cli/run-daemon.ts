@@ -3,7 +3,7 @@ import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
 import { type LogFormat, type LogLevel, openLog } from "../src/log.ts";
 import { resolveSettings } from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
-import { disarmSignals } from "../src/spawn/native-addon.ts";
+import { disarmSignals, returnLargeBlocks } from "../src/spawn/native-addon.ts";
 import { systemReason } from "../src/system-error.ts";
 import { KeyPairError } from "../src/tls/key-pair.ts";
 import { endProcess, type Running, type watchProcess } from "./lifecycle.ts";
@@ -74,6 +74,7 @@ export async function runDaemon(
 	const { stdout, environment, complain } = invocation;
 	let profile: CpuProfile | undefined;
 	disarmSignals();
+	returnLargeBlocks();
 	const directory = given["quick-start"];
 	const quick = directory !== "";
 	const settings = quick

@@ -40,6 +40,11 @@ export interface NativeAddon {
 	 * default action.
 	 */
 	disarmSignals(): void;
+	/**
+	 * From now on, the C library returns freed blocks of at least this many bytes to the system at
+	 * once. Only glibc needs it.
+	 */
+	returnLargeBlocks(bytes: number): void;
 	/** Exits at once, without waiting for threads of libuv's pool. */
 	exit(status: number): never;
 	/**
@@ -126,4 +131,13 @@ export function loadNativeAddon(): NativeAddon | { reason: string } {
 export function disarmSignals(): void {
 	const addon = loadNativeAddon();
 	if (!("reason" in addon)) addon.disarmSignals();
+}
+
+/** Blocks of at least this size, in bytes, go back to the system; smaller ones are used again. */
+const largeBlockBytes = 262_144;
+
+/** Makes this process return the memory of large buffers to the system as soon as they are freed. */
+export function returnLargeBlocks(): void {
+	const addon = loadNativeAddon();
+	if (!("reason" in addon)) addon.returnLargeBlocks(largeBlockBytes);
 }

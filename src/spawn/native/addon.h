@@ -52,6 +52,9 @@ bool start_errand(napi_env env, struct errand *errand, napi_value callback);
 napi_value start_text_errand(napi_env env, napi_callback_info info, size_t size,
 	const struct errand *kind, const char *complaint);
 
+/* In memory.c. */
+void export_memory(napi_env env, napi_value exports);
+
 /* In orphans.c. */
 void export_orphans(napi_env env, napi_value exports);
 

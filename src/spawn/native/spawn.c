@@ -501,6 +501,7 @@ NAPI_MODULE_INIT()
 	export_lock(env, exports);
 	export_lookup(env, exports);
 	export_look(env, exports);
+	export_memory(env, exports);
 	export_orphans(env, exports);
 	export_peer(env, exports);
 	export_signals(env, exports);
