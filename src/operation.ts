@@ -70,12 +70,23 @@ type WithHeaders<T> = keyof Headers<T> extends never
 	? { headers?: Record<string, string> }
 	: { headers: Headers<T> & Record<string, string> };
 
+/** A body that is already JSON, as UTF-8: a large one need not exist as an object as well. */
+export class EncodedJson<T> {
+	/** Only for the compiler: the encoded value's type. */
+	declare readonly encodes: T;
+	readonly bytes: Uint8Array;
+
+	constructor(bytes: Uint8Array) {
+		this.bytes = bytes;
+	}
+}
+
 /** A handler names the media type if there are several; otherwise it may leave it out. */
 type WithBody<C> = [C] extends [never]
 	? { body?: never; type?: never }
 	: {
 			[M in keyof C]: [keyof C] extends [M]
-				? { body: C[M]; type?: M }
+				? { body: C[M] | EncodedJson<C[M]>; type?: M }
 				: { body: C[M]; type: M };
 		}[keyof C];
 

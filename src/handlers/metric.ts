@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Handlers } from "../../generated/handlers.ts";
+import type { components } from "../../generated/schema.ts";
 import { AgentError } from "../agent-error.ts";
-import type { Body } from "../operation.ts";
+import { type Body, EncodedJson } from "../operation.ts";
 import { partsOf } from "../store/keys.ts";
 import type { Lease } from "../store/lease-book.ts";
 import { type MetricBuffer, plainConsumer } from "../store/metric-buffer.ts";
+import type { EncodedSamples } from "../store/metric-value.ts";
 import type { BatchLimits } from "../store/selection.ts";
 
 /** Limit of stored values in one answer; as JSON they have about the same size. */
@@ -19,11 +21,35 @@ const limits = (seconds: number | null | undefined): BatchLimits => ({
 	bytes: maxAnswerBytes,
 });
 
-/** The body for samples as in v1 (Go): `null` if there are none. */
-const answered = <T>(samples: readonly T[]) => ({
-	metric_data: samples.length > 0 ? [...samples] : null,
-	message: "",
-});
+type Schemas = components["schemas"];
+
+const comma = Buffer.from(",");
+
+/**
+ * Encodes a body with samples: `null` if there are none, as in v1 (Go).
+ * @param before the fields that come before them
+ */
+function withSamples<T extends Schemas["Metrics"] | Schemas["LeasedMetrics"]>(
+	before: Omit<T, "metric_data" | "message">,
+	samples: EncodedSamples,
+): EncodedJson<T> {
+	const pieces: Uint8Array[] = [];
+	for (const list of samples)
+		pieces.push(
+			pieces.length > 0 ? comma : Buffer.from("["),
+			list.subarray(1, -1),
+		);
+	const head = JSON.stringify({ ...before, metric_data: null, message: "" });
+	if (pieces.length === 0) return new EncodedJson(Buffer.from(head));
+	const end = 'null,"message":""}';
+	return new EncodedJson(
+		Buffer.concat([
+			Buffer.from(head.slice(0, -end.length)),
+			...pieces,
+			Buffer.from(`]${end.slice("null".length)}`),
+		]),
+	);
+}
 
 /** Refuses values that JSON cannot represent: `1e400` is parsed as infinity. */
 async function checkFinite(
@@ -99,7 +125,7 @@ export function createMetric(parts: {
 			const taken = await buffer.take(limits(undefined));
 			return {
 				status: 200,
-				body: answered(taken.samples),
+				body: withSamples({}, taken.samples),
 				delivered: (ok) => {
 					// if deleting fails, the metrics are delivered again
 					if (ok) taken.confirm().catch(() => {});
@@ -130,12 +156,14 @@ export function createMetric(parts: {
 			);
 			return {
 				status: 200,
-				body: {
-					batch_id: batch?.lease.batchId ?? null,
-					expires_at: batch ? Math.floor(batch.lease.expiresAt / 1000) : null,
-					seconds: batch ? batch.lease.granted / 1000 : null,
-					...answered(batch?.samples ?? []),
-				},
+				body: withSamples(
+					{
+						batch_id: batch?.lease.batchId ?? null,
+						expires_at: batch ? Math.floor(batch.lease.expiresAt / 1000) : null,
+						seconds: batch ? batch.lease.granted / 1000 : null,
+					},
+					batch?.samples ?? [],
+				),
 			};
 		},
 		listLeases: async () => {
@@ -155,7 +183,7 @@ export function createMetric(parts: {
 			const name = known(consumer);
 			await call.reserve(maxAnswerBytes);
 			const samples = await buffer.peek(name, limits(limit));
-			return { status: 200, body: answered(samples) };
+			return { status: 200, body: withSamples({}, samples) };
 		},
 		// moved to /status, as in v1 (Go)
 		getMetricStatus: () => ({

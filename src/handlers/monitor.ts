@@ -104,7 +104,7 @@ export function createMonitor(parts: {
 	return async (_params, body, call) => {
 		const reply = await withFacts((facts) => run(body, call, facts));
 		// a timeout is not a 200: as in v1 (Go), it saves no machine state
-		if (reply.status === 200 && reply.body.return_value !== 0)
+		if (reply.status === 200 && reply.facts?.exitStatus !== 0)
 			parts.onFailure();
 		return reply;
 	};

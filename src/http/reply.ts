@@ -1,5 +1,5 @@
 import type { Operation } from "openapi-backend";
-import type { Facts } from "../operation.ts";
+import { EncodedJson, type Facts } from "../operation.ts";
 import { strictJson } from "../strict-json.ts";
 
 /** A handler's reply, without the types that the contract gives each operation. */
@@ -85,12 +85,13 @@ export function createAnswers(
 	return ({ status, body, type, headers, delivered }) => {
 		const form = type === undefined ? known(status) : formOf(type);
 		const isRaw = body instanceof Uint8Array;
+		const bytes = body instanceof EncodedJson ? body.bytes : body;
 		// relayed bodies keep the spelling they came with
 		const contentType = isRaw ? form.type : form.contentType;
 		return {
 			status,
 			headers: withType(contentType, headers),
-			payload: isRaw ? body : payloadOf(body, form),
+			payload: bytes instanceof Uint8Array ? bytes : payloadOf(body, form),
 			delivered,
 		};
 	};

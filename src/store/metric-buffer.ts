@@ -6,7 +6,12 @@ import type { Database } from "./database.ts";
 import { inGroups } from "./groups.ts";
 import { createKeyMaker, kind, partsOf } from "./keys.ts";
 import type { Lease } from "./lease-book.ts";
-import { decodeSamples, encodeSamples, type Sample } from "./metric-value.ts";
+import {
+	type EncodedSamples,
+	encodedSamples,
+	encodeSamples,
+	type Sample,
+} from "./metric-value.ts";
 import { byOldest, openReaders, type Readers } from "./readers.ts";
 import { type RetentionClock, retireMetrics } from "./retention.ts";
 import type { Room } from "./room.ts";
@@ -14,7 +19,7 @@ import { type BatchLimits, selectOldest } from "./selection.ts";
 
 /** Data handed out by a plain drain. Call exactly one of `confirm` and `putBack`. */
 export interface Taken {
-	samples: Sample[];
+	samples: EncodedSamples;
 	/** The client has received it: acknowledges it for the plain consumer. */
 	confirm(): Promise<void>;
 	/** The client has not received it: others may take it. */
@@ -23,7 +28,7 @@ export interface Taken {
 
 export interface LeasedBatch {
 	lease: Lease;
-	samples: Sample[];
+	samples: EncodedSamples;
 }
 
 /** Stores metrics from their arrival until every consumer has acknowledged them. */
@@ -38,7 +43,7 @@ export interface MetricBuffer {
 	 */
 	take(limits: BatchLimits): Promise<Taken>;
 	/** Reads the oldest data that a consumer has not acknowledged; changes nothing. */
-	peek(consumer: string, limits: BatchLimits): Promise<Sample[]>;
+	peek(consumer: string, limits: BatchLimits): Promise<EncodedSamples>;
 	/**
 	 * Leases a batch, which is delivered again, unchanged, until it is acknowledged. Undefined if
 	 * there is nothing to lease.
@@ -211,11 +216,11 @@ export function createMetricBuffer(parts: {
 
 	/** The samples of a lease, without those that retention has deleted. */
 	const samplesOf = async ({ keys }: Lease) => {
-		const samples: Sample[] = [];
+		const samples: Buffer[] = [];
 		for (const key of keys) {
 			const value = await database.read(key);
-			// not spread: a value of v1 may have more samples than a call takes arguments
-			if (value) for (const s of decodeSamples(value)) samples.push(s);
+			const encoded = value && encodedSamples(value);
+			if (encoded) samples.push(encoded);
 		}
 		return samples;
 	};

@@ -74,3 +74,15 @@ export function decodeSamples(value: Buffer): Sample[] {
 		metrics,
 	}));
 }
+
+/**
+ * Samples as JSON, as an answer has them: each part is an array in UTF-8 with at least one sample. As
+ * objects, a large batch would take five times as much memory.
+ */
+export type EncodedSamples = readonly Buffer[];
+
+/** Converts a value, ours or v1's; undefined if it has no samples. Throws if it is neither. */
+export function encodedSamples(value: Buffer): Buffer | undefined {
+	const samples = decodeSamples(value);
+	return samples.length === 0 ? undefined : Buffer.from(strictJson(samples));
+}

@@ -1,6 +1,6 @@
 import type { Database } from "./database.ts";
 import { kind, partsOf } from "./keys.ts";
-import { decodeSamples, type Sample } from "./metric-value.ts";
+import { type EncodedSamples, encodedSamples } from "./metric-value.ts";
 
 /**
  * Limits of one batch: distinct seconds of arrival, and bytes of stored values. A batch has at
@@ -14,7 +14,7 @@ export interface BatchLimits {
 /** Entries of the store, with their samples. */
 export interface Selection {
 	keys: string[];
-	samples: Sample[];
+	samples: EncodedSamples;
 }
 
 /**
@@ -28,7 +28,7 @@ export async function selectOldest(parts: {
 }): Promise<Selection> {
 	const { database, limits, isTaken } = parts;
 	const keys: string[] = [];
-	const samples: Sample[] = [];
+	const samples: Buffer[] = [];
 	const seconds = new Set<number>();
 	let bytes = 0;
 	for await (const { key, value } of database.rows(kind.metrics)) {
@@ -39,7 +39,8 @@ export async function selectOldest(parts: {
 			(seconds.size >= limits.seconds && !seconds.has(second));
 		if (isFull && keys.length > 0) break;
 		try {
-			for (const sample of decodeSamples(value)) samples.push(sample);
+			const encoded = encodedSamples(value);
+			if (encoded) samples.push(encoded);
 		} catch (error) {
 			await database.moveAside(
 				key,

@@ -1,9 +1,14 @@
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Database, openDatabase } from "../../src/store/database.ts";
-import { createMetricBuffer } from "../../src/store/metric-buffer.ts";
+import {
+	createMetricBuffer,
+	type MetricBuffer,
+} from "../../src/store/metric-buffer.ts";
+import type { EncodedSamples, Sample } from "../../src/store/metric-value.ts";
 import { createRetentionClock } from "../../src/store/retention.ts";
 import { createRoom } from "../../src/store/room.ts";
+import type { BatchLimits } from "../../src/store/selection.ts";
 import { recordingLog } from "./agent.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -23,6 +28,30 @@ export const clocksOf = (clock: { seconds: number; set: number }) => ({
 	now: () => (clock.seconds + clock.set) * 1000,
 	elapsed: () => clock.seconds * 1000,
 });
+
+const decoded = (lists: EncodedSamples): Sample[] =>
+	lists.flatMap((list) => JSON.parse(list.toString("utf8")));
+
+/** A buffer whose batches are objects, not JSON. */
+export const decoding = (buffer: MetricBuffer) => ({
+	...buffer,
+	take: async (limits: BatchLimits) => {
+		const taken = await buffer.take(limits);
+		return { ...taken, samples: decoded(taken.samples) };
+	},
+	peek: async (consumer: string, limits: BatchLimits) =>
+		decoded(await buffer.peek(consumer, limits)),
+	lease: async (
+		consumer: string,
+		limits: BatchLimits,
+		milliseconds: number,
+	) => {
+		const batch = await buffer.lease(consumer, limits, milliseconds);
+		return batch && { ...batch, samples: decoded(batch.samples) };
+	},
+});
+
+export type DecodingBuffer = ReturnType<typeof decoding>;
 
 /** A buffer on a real store, with clocks that the test sets, in seconds. */
 export async function openBuffer(
@@ -63,7 +92,7 @@ export async function openBuffer(
 		log,
 	});
 	return {
-		buffer,
+		buffer: decoding(buffer),
 		clock,
 		database,
 		directory,

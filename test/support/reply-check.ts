@@ -1,6 +1,7 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { contract } from "../../generated/contract.ts";
 import type { Replied } from "../../src/http/reply.ts";
+import { EncodedJson } from "../../src/operation.ts";
 
 type Node = Record<string, unknown>;
 
@@ -117,5 +118,9 @@ export function checkReply(operationId: string, reply: Replied): void {
 		validate = ajv.compile(closed(media.schema) as object);
 		validators.set(key, validate);
 	}
-	if (!validate(reply.body)) fail(JSON.stringify(validate.errors?.slice(0, 3)));
+	const body =
+		reply.body instanceof EncodedJson
+			? JSON.parse(Buffer.from(reply.body.bytes).toString("utf8"))
+			: reply.body;
+	if (!validate(body)) fail(JSON.stringify(validate.errors?.slice(0, 3)));
 }

@@ -3,14 +3,13 @@ import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import {
-	createMetricBuffer,
-	type MetricBuffer,
-} from "../../../src/store/metric-buffer.ts";
+import { createMetricBuffer } from "../../../src/store/metric-buffer.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
 	all,
 	clocksOf,
+	type DecodingBuffer,
+	decoding,
 	keysOf,
 	numbers,
 	one,
@@ -20,7 +19,7 @@ import {
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 /** Takes and confirms until nothing is left. */
-async function drained(buffer: MetricBuffer) {
+async function drained(buffer: DecodingBuffer) {
 	const found: (number | undefined)[] = [];
 	for (;;) {
 		const taken = await buffer.take(all);
@@ -111,23 +110,25 @@ test("two concurrent drains never get the same data", async (t) => {
 async function openHeld(t: TestContext) {
 	const { clock, database, log, retention, room } = await openBuffer(t);
 	const held: ((error?: Error) => void)[] = [];
-	const buffer = createMetricBuffer({
-		database: {
-			...database,
-			write: async (writes) => {
-				await new Promise<void>((resolve, reject) => {
-					held.push((error) => (error ? reject(error) : resolve()));
-				});
-				await database.write(writes);
+	const buffer = decoding(
+		createMetricBuffer({
+			database: {
+				...database,
+				write: async (writes) => {
+					await new Promise<void>((resolve, reject) => {
+						held.push((error) => (error ? reject(error) : resolve()));
+					});
+					await database.write(writes);
+				},
 			},
-		},
-		consumers: ["default"],
-		maxLifetimeSeconds: 604_800,
-		retention,
-		room,
-		...clocksOf(clock),
-		log,
-	});
+			consumers: ["default"],
+			maxLifetimeSeconds: 604_800,
+			retention,
+			room,
+			...clocksOf(clock),
+			log,
+		}),
+	);
 	const done: number[] = [];
 	const append = (n: number) =>
 		buffer.append([sample(n)]).finally(() => done.push(n));
@@ -366,21 +367,23 @@ test("retention deletes data that arrived while the clock was set back by its ow
 test("retention reads the store only when the oldest data may have expired", async (t) => {
 	const { clock, database, log, retention, room } = await openBuffer(t);
 	let asked = 0;
-	const buffer = createMetricBuffer({
-		database: {
-			...database,
-			clear: (...range) => {
-				asked++;
-				return database.clear(...range);
+	const buffer = decoding(
+		createMetricBuffer({
+			database: {
+				...database,
+				clear: (...range) => {
+					asked++;
+					return database.clear(...range);
+				},
 			},
-		},
-		consumers: ["default"],
-		maxLifetimeSeconds: 10,
-		retention,
-		room,
-		...clocksOf(clock),
-		log,
-	});
+			consumers: ["default"],
+			maxLifetimeSeconds: 10,
+			retention,
+			room,
+			...clocksOf(clock),
+			log,
+		}),
+	);
 	for (let n = 0; n < 22; n++) {
 		await buffer.append([sample(n)]);
 		clock.seconds += n % 2;
