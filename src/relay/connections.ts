@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Client } from "undici";
+import { hideContinue } from "./continue.ts";
 
 /** An open connection, verified if it has to be. */
 export interface Opened {
@@ -25,11 +26,14 @@ export class DeadConnection extends Error {
 export class Connection {
 	readonly #opened: Opened;
 	readonly client: Client;
+	/** Call it before each request. */
+	readonly begin: () => void;
 	/** It has been used before, so it may have died since. */
 	isKept = false;
 
 	constructor(opened: Opened, UndiciClient: typeof Client) {
 		this.#opened = opened;
+		this.begin = hideContinue(opened.socket);
 		let isTaken = false;
 		// the URL is for undici only: it gets a connection, and the host in the headers
 		this.client = new UndiciClient("http://hop", {

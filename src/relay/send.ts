@@ -188,6 +188,7 @@ class Exchange implements Dispatcher.DispatchHandler, Taker {
 	#dispatch(connection: Connection): void {
 		const { method, path, headers, body } = this.#sending;
 		this.#isDispatched = true;
+		connection.begin();
 		connection.client.dispatch(
 			{ method: method as Dispatcher.HttpMethod, path, headers, body },
 			this,

@@ -46,6 +46,11 @@ describe("a hop that does not answer properly is named in one line if it", () =>
 			raw("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000)),
 			/more than 32 answers with a status below 200/,
 		],
+		[
+			"sends 100 Continue without end",
+			raw("HTTP/1.1 100 Continue\r\n\r\n".repeat(1000)),
+			/answered with status 100/,
+		],
 		["breaks off its headers", raw(`${hello}Content-`), /closed|reset|hang up/],
 		[
 			"breaks off its body",

@@ -108,3 +108,28 @@ it("sends SNI for names, and not for addresses", async (t) => {
 	await fetch(0, { hop: { host: "localhost", port: server.port } });
 	assert.deepEqual(names, ["localhost"]);
 });
+
+it("ignores 100 Continue that was not asked for, in one piece or in many", async (t) => {
+	const fetch = await createFetching(t);
+	const text = [
+		"HTTP/1.1 100 Continue\r\n\r\n",
+		"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n",
+		"HTTP/1.1 103 Early Hints\r\nLink: z\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\nHTTP/1.1 100 not a head",
+	].join("");
+	for (const size of [text.length, 30, 7]) {
+		const server = await answering(t, (response) => {
+			const pieces = text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? [];
+			const write = () => {
+				const piece = pieces.shift();
+				if (piece === undefined) return;
+				response.socket?.write(piece);
+				setTimeout(write, 2);
+			};
+			write();
+		});
+		const { status, body } = await fetch(server.port);
+		assert.equal(status, 200);
+		assert.equal(String(body), "HTTP/1.1 100 not a head");
+	}
+});
