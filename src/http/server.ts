@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createHttps, type Server } from "node:https";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { Readable } from "node:stream";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Handlers } from "../../generated/handlers.ts";
@@ -10,6 +9,7 @@ import type { FairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
+import { inSlices, sliceBytes } from "../slices.ts";
 import type { Bound, BoundOperation } from "./bind.ts";
 import {
 	type Connections,
@@ -84,14 +84,6 @@ const milliseconds = (seconds: number) => seconds * 1000;
 /** Converts a path of the contract to Fastify's form: `/machine-state/:key`. */
 const routePath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");
 
-/** Bytes of a large answer that are written at once. */
-const sliceBytes = 65_536;
-
-function* slicesOf(bytes: Uint8Array): Generator<Uint8Array> {
-	for (let from = 0; from < bytes.length; from += sliceBytes)
-		yield bytes.subarray(from, from + sliceBytes);
-}
-
 /**
  * Converts a payload for Fastify, which would add a content type to an empty one. A large one is
  * written in slices: a TLS connection keeps a buffer as large as its largest write until it closes.
@@ -99,8 +91,8 @@ function* slicesOf(bytes: Uint8Array): Generator<Uint8Array> {
 function sendable(payload: string | Uint8Array) {
 	if (payload.length === 0) return undefined;
 	if (payload.length > sliceBytes)
-		return Readable.from(
-			slicesOf(typeof payload === "string" ? Buffer.from(payload) : payload),
+		return inSlices(
+			typeof payload === "string" ? Buffer.from(payload) : payload,
 		);
 	return typeof payload === "string" || Buffer.isBuffer(payload)
 		? payload

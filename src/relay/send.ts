@@ -7,6 +7,7 @@ import {
 	RelayError,
 	relayError,
 } from "../protocol/relay-error.ts";
+import { inSlices, sliceBytes } from "../slices.ts";
 import {
 	type Connection,
 	type Connections,
@@ -189,8 +190,17 @@ class Exchange implements Dispatcher.DispatchHandler, Taker {
 		const { method, path, headers, body } = this.#sending;
 		this.#isDispatched = true;
 		connection.begin();
+		const isLarge = body.length > sliceBytes;
 		connection.client.dispatch(
-			{ method: method as Dispatcher.HttpMethod, path, headers, body },
+			{
+				method: method as Dispatcher.HttpMethod,
+				path,
+				// undici would send a stream in chunks, which v1 (Go) takes, but other servers may not
+				headers: isLarge
+					? { ...headers, "content-length": String(body.length) }
+					: headers,
+				body: isLarge ? inSlices(body) : body,
+			},
 			this,
 		);
 	}

@@ -133,3 +133,30 @@ it("ignores 100 Continue that was not asked for, in one piece or in many", async
 		assert.equal(String(body), "HTTP/1.1 100 not a head");
 	}
 });
+
+it("writes a large body in slices, as the connection would keep a buffer for a whole one", async (t) => {
+	const fetch = await createFetching(t);
+	const server = await answering(t, (response) => json(response, {}));
+	const sizes: number[] = [];
+	const write = tls.TLSSocket.prototype.write as (
+		...given: unknown[]
+	) => boolean;
+	t.mock.method(
+		tls.TLSSocket.prototype,
+		"write",
+		function (this: tls.TLSSocket, ...given: unknown[]) {
+			if (!(this as { server?: unknown }).server)
+				sizes.push((given[0] as string | Uint8Array).length);
+			return write.apply(this, given);
+		},
+	);
+	for (let request = 0; request < 2; request++) {
+		await fetch(server.port, { body: megabyte });
+		const arrived = server.arrived.at(-1);
+		assert.equal(arrived?.headers["content-length"], String(megabyte.length));
+		assert.ok(arrived?.body.equals(megabyte));
+	}
+	assert.equal(server.accepted(), 1);
+	assert.ok(sizes.length > 32, `${sizes.length} writes`);
+	assert.ok(Math.max(...sizes) <= 65_536, `${Math.max(...sizes)} bytes`);
+});
