@@ -116,9 +116,16 @@ export class Body {
 		return this.#only?.length ?? this.#pieces?.length ?? 0;
 	}
 
-	/** Its chunks cost much more than their data. */
-	get isCostly(): boolean {
-		return this.#chunks * chunkOverheadBytes > this.length + minOverheadBytes;
+	get chunks(): number {
+		return this.#chunks;
+	}
+
+	/**
+	 * Whether its chunks cost much more than their data.
+	 * @param overhead bytes around the data; the least that its chunks may have by default
+	 */
+	isCostly(overhead = this.#chunks * chunkOverheadBytes): boolean {
+		return overhead > this.length + minOverheadBytes;
 	}
 
 	/**
@@ -161,53 +168,26 @@ export class Body {
 }
 
 /**
- * Reads a whole stream: a request body or an answer. Its sender waits while there is no memory for
- * more. After an error the stream stays open and unread.
- * @param parts.declared its length in bytes, if known
- * @param parts.maxBytes the limit of its length
- * @param parts.tooLarge creates the error to throw above the limit
- * @param parts.reserve resolves when there is memory for this many more bytes, or rejects
+ * Reads a whole stream: a request body. Its sender waits while there is no memory for more. After an
+ * error the stream stays open and unread.
+ * @param limits.begins is called once there is memory for the declared length
  * @throws the errors of the stream, of `reserve` and of `tooLarge`
  */
 export async function collect(
 	stream: Readable & { socket?: Socket },
-	parts: {
-		declared: number | undefined;
-		maxBytes: number;
-		tooLarge: () => Error;
-		reserve?: ((bytes: number) => Promise<void> | undefined) | undefined;
-		/** Called once there is memory for the declared length. */
-		begins?: () => void;
-	},
+	limits: BodyLimits & { begins?: () => void },
 ): Promise<Buffer> {
-	const { declared, maxBytes, tooLarge, reserve } = parts;
-	if (declared !== undefined && declared > maxBytes) throw tooLarge();
-	let reserved = declared ?? firstBytes;
-	await reserve?.(reserved);
-	parts.begins?.();
+	const body = new Body(limits);
+	await body.begin();
+	limits.begins?.();
 	if (stream.destroyed) throw stream.errored ?? new Error("closed");
-	const pieces = new Pieces(reserved);
 	const begun = stream.socket?.bytesRead ?? 0;
-	let chunks = 0;
-
-	const grow = async (length: number) => {
-		while (length > reserved) {
-			const more = Math.min(
-				Math.max(reserved, firstBytes),
-				maxBytes - reserved,
-			);
-			await reserve?.(more);
-			reserved += more;
-		}
-	};
 	/**
 	 * Node parses each chunk of a message separately: a body in one-byte chunks costs a thousand
 	 * times as much as one in large chunks.
 	 */
-	const isCostly = () => {
-		const received = (stream.socket?.bytesRead ?? 0) - begun;
-		return received > 2 * pieces.length + minOverheadBytes;
-	};
+	const isCostly = () =>
+		body.isCostly((stream.socket?.bytesRead ?? 0) - begun - body.length);
 
 	// an async iterator costs more than all the rest of a short body
 	return new Promise((resolve, reject) => {
@@ -253,18 +233,20 @@ export async function collect(
 			reject(error);
 		};
 		const take = (chunk: Buffer) => {
-			const length = pieces.length + chunk.length;
-			if (length > maxBytes) return fail(tooLarge());
-			if (length <= reserved) {
-				pieces.add(chunk);
+			let taken: Promise<void> | undefined;
+			try {
+				taken = body.take(chunk);
+			} catch (error) {
+				return fail(error);
+			}
+			if (!taken) {
 				// most messages have a single chunk
-				if (++chunks > 1) wait();
+				if (body.chunks > 1) wait();
 				return;
 			}
 			stream.pause();
-			waiting = grow(length).then(() => {
+			waiting = taken.then(() => {
 				waiting = undefined;
-				pieces.add(chunk);
 				readOn();
 			}, fail);
 		};
@@ -277,7 +259,7 @@ export async function collect(
 				return;
 			}
 			isOver = true;
-			resolve(pieces.whole());
+			resolve(body.whole());
 		};
 		const closed = () => {
 			// after every body; an error costs more than reading a short one

@@ -265,7 +265,7 @@ class Exchange implements Dispatcher.DispatchHandler, Taker {
 		const body = this.#body;
 		if (this.#isOver || !body) return;
 		this.#wait(controller, () => body.take(chunk));
-		if (!body.isCostly || ++this.#costlyChunks % costlyChunks > 0) return;
+		if (!body.isCostly() || ++this.#costlyChunks % costlyChunks > 0) return;
 		if (controller.paused) return;
 		controller.pause();
 		costly(() => {
