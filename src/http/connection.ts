@@ -60,6 +60,11 @@ export class Connection {
 	#socket: TLSSocket | undefined;
 	/** Requests that are not fully answered, in order; the first one runs. */
 	readonly #requests: IncomingRequest[] = [];
+	/**
+	 * The client closed its side when the system had the whole answer, but Node had not reported that
+	 * yet: it does so a turn of the event loop later.
+	 */
+	#endedAfterAnswer = false;
 	/** Settles whether the last answer was delivered; undefined if that is settled. */
 	#delivery: ((isDelivered: boolean) => void) | undefined;
 
@@ -81,7 +86,12 @@ export class Connection {
 		// only now may the client close its side; during the handshake that ends the connection
 		socket.allowHalfOpen = true;
 		// an orderly end means that the client has received everything sent before
-		socket.once("end", () => this.#delivery?.(true));
+		socket.once("end", () => {
+			this.#endedAfterAnswer =
+				this.current?.response.writableEnded === true &&
+				socket.writableLength === 0;
+			this.#delivery?.(true);
+		});
 		socket.once("error", () => this.#delivery?.(false));
 		socket.once("close", () => {
 			this.#delivery?.(false);
@@ -152,10 +162,11 @@ export class Connection {
 		// `finish` means that the kernel has the answer. A client that closed its side earlier may have
 		// vanished: better to deliver twice than to lose data
 		const isSent = response.writableFinished && !socket.destroyed;
-		if (!isSent || socket.readableEnded) settle(false);
+		if (!isSent) settle(false);
+		else if (socket.readableEnded) settle(this.#endedAfterAnswer);
 	}
 
-	/** Closes the connection if the client reads a answer too slowly. */
+	/** Closes the connection if the client reads an answer too slowly. */
 	sweep(now: number): void {
 		const unread = this.current?.unread;
 		if (!unread) return;

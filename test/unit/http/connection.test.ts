@@ -92,6 +92,7 @@ function secured(times: DeliveryTimes) {
 		destroyed: false,
 		readableEnded: false,
 		writableEnded: false,
+		writableLength: 0,
 		destroy: () => {
 			socket.destroyed = true;
 		},
@@ -209,6 +210,22 @@ test("a client that closed its side before the answer may have vanished", () => 
 	sent();
 	assert.deepEqual(heard, [false]);
 });
+
+for (const [isDelivered, writableLength] of [
+	[true, 0],
+	[false, 1],
+] as const)
+	test(`a client that closed its side when ${writableLength} bytes of the answer were left has ${isDelivered ? "" : "perhaps not "}got it`, () => {
+		const { socket, arrive } = secured({ quiet: 20, slow: 1_000 });
+		const heard: boolean[] = [];
+		const { complete, sent } = arrive("x", (value) => heard.push(value));
+		complete();
+		Object.assign(socket, { writableLength, readableEnded: true });
+		socket.emit("end");
+		assert.deepEqual(heard, []);
+		sent();
+		assert.deepEqual(heard, [isDelivered]);
+	});
 
 test("an answer is not delivered if its connection ended before it was sent", () => {
 	const { socket, arrive } = secured({ quiet: 20, slow: 1_000 });
