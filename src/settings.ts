@@ -421,7 +421,7 @@ export const daemonSettings = {
 		minimum: 1024,
 		maximum: 4096 * mebibyte,
 		default: 64 * mebibyte,
-		help: "maximum bytes of request bodies and answers in memory; one client gets at most half of what others leave",
+		help: "maximum bytes of request bodies, command outputs over 64 KiB and answers in memory; one client gets at most half of what others leave",
 	},
 	"handshake-timeout-seconds": {
 		kind: "integer",
