@@ -56,23 +56,37 @@ export const costly = createLoopTurns(1);
 const unwanted = createLoopTurns(4);
 
 /**
+ * Stops a connection after the chunks that have already been read from it, until its turn. Node
+ * itself would read up to two mebibytes at once.
+ * @param readOn is called at its turn
+ * @returns what to call for each chunk: Node asks the connection for more when one has been taken
+ */
+function pauseForTurn(
+	socket: Socket | undefined,
+	turns: (readOn: () => void) => void,
+	readOn = () => {},
+): () => void {
+	let isWaiting = false;
+	return () => {
+		queueMicrotask(() => {
+			if (isWaiting) socket?.pause();
+		});
+		if (isWaiting) return;
+		isWaiting = true;
+		turns(() => {
+			isWaiting = false;
+			socket?.resume();
+			readOn();
+		});
+	};
+}
+
+/**
  * Reads the rest of a stream and drops it: if unread data remained, closing the connection would
  * reset it, and the sender would lose the answer.
  */
 export function discard(stream: Readable & { socket?: Socket }): void {
-	let isWaiting = false;
-	stream.on("data", () => {
-		// after each chunk, as in collect; Node itself would read two mebibytes at once
-		queueMicrotask(() => {
-			if (isWaiting) stream.socket?.pause();
-		});
-		if (isWaiting) return;
-		isWaiting = true;
-		unwanted(() => {
-			isWaiting = false;
-			stream.socket?.resume();
-		});
-	});
+	stream.on("data", pauseForTurn(stream.socket, unwanted));
 	stream.resume();
 }
 
@@ -192,8 +206,6 @@ export async function collect(
 	// an async iterator costs more than all the rest of a short body
 	return new Promise((resolve, reject) => {
 		let isOver = false;
-		/** Whether it waits for its turn. */
-		let isWaiting = false;
 		/** A chunk that waits for memory. */
 		let waiting: Promise<void> | undefined;
 		/** Takes all that has arrived meanwhile as one chunk, or waits for more. */
@@ -204,25 +216,14 @@ export async function collect(
 			else stream.resume();
 		};
 		/**
-		 * Waits for its turn. Chunks that have already been read from a costly stream are taken as they
-		 * come: paused, it would keep an object for each byte.
+		 * Chunks that have already been read from a costly stream are taken as they come: paused, it
+		 * would keep an object for each byte.
 		 */
+		const pauseCostly = pauseForTurn(stream.socket, costly, readOn);
 		const wait = () => {
-			if (!isCostly()) {
-				stream.pause();
-				return usual(readOn);
-			}
-			// again after each chunk, as Node asks the connection for more when one has been taken
-			queueMicrotask(() => {
-				if (isWaiting) stream.socket?.pause();
-			});
-			if (isWaiting) return;
-			isWaiting = true;
-			costly(() => {
-				isWaiting = false;
-				stream.socket?.resume();
-				readOn();
-			});
+			if (isCostly()) return pauseCostly();
+			stream.pause();
+			usual(readOn);
 		};
 		const fail = (error: unknown) => {
 			if (isOver) return;

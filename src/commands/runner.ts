@@ -24,9 +24,10 @@ export interface RunLimits {
 }
 
 /**
- * Runs a command once it has a place. Rejects with AgentError `busy` if no place, or no memory
- * for its output, becomes free in time, `stopping` if the agent is stopping, `bad-request` if the command line is longer than the
- * system allows; with CommandStartError if it cannot be started for another reason.
+ * Runs a command once it has a place. Rejects with AgentError `busy` if no place, or no memory for
+ * its output, becomes free in time, `stopping` if the agent is stopping, `bad-request` if the
+ * command line is longer than the system allows; with CommandStartError if it cannot be started for
+ * another reason.
  */
 export type RunCommand = (
 	line: CommandLine,

@@ -23,8 +23,6 @@ const limits = (seconds: number | null | undefined): BatchLimits => ({
 
 type Schemas = components["schemas"];
 
-const comma = Buffer.from(",");
-
 /**
  * Encodes a body with samples: `null` if there are none, as in v1 (Go).
  * @param before the fields that come before them
@@ -33,22 +31,17 @@ function withSamples<T extends Schemas["Metrics"] | Schemas["LeasedMetrics"]>(
 	before: Omit<T, "metric_data" | "message">,
 	samples: EncodedSamples,
 ): EncodedJson<T> {
-	const pieces: Uint8Array[] = [];
-	for (const list of samples)
-		pieces.push(
-			pieces.length > 0 ? comma : Buffer.from("["),
-			list.subarray(1, -1),
-		);
-	const head = JSON.stringify({ ...before, metric_data: null, message: "" });
-	if (pieces.length === 0) return new EncodedJson(Buffer.from(head));
-	const end = 'null,"message":""}';
-	return new EncodedJson(
-		Buffer.concat([
-			Buffer.from(head.slice(0, -end.length)),
-			...pieces,
-			Buffer.from(`]${end.slice("null".length)}`),
-		]),
+	const fields = Object.entries(before).map(
+		([name, value]) => `"${name}":${JSON.stringify(value)},`,
 	);
+	const pieces: Uint8Array[] = [
+		Buffer.from(`{${fields.join("")}"metric_data":`),
+	];
+	for (const [index, list] of samples.entries())
+		pieces.push(Buffer.from(index === 0 ? "[" : ","), list.subarray(1, -1));
+	const end = samples.length === 0 ? "null" : "]";
+	pieces.push(Buffer.from(`${end},"message":""}`));
+	return new EncodedJson(Buffer.concat(pieces));
 }
 
 /** Refuses values that JSON cannot represent: `1e400` is parsed as infinity. */

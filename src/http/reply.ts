@@ -66,7 +66,9 @@ function withType(
 	return { "content-type": contentType, ...headers };
 }
 
-function payloadOf(body: unknown, { isJson }: Form): string {
+function payloadOf(body: unknown, { isJson }: Form): string | Uint8Array {
+	if (body instanceof Uint8Array) return body;
+	if (body instanceof EncodedJson) return body.bytes;
 	if (isJson) return strictJson(body);
 	return typeof body === "string" ? body : String(body ?? "");
 }
@@ -84,14 +86,13 @@ export function createAnswers(
 	};
 	return ({ status, body, type, headers, delivered }) => {
 		const form = type === undefined ? known(status) : formOf(type);
-		const isRaw = body instanceof Uint8Array;
-		const bytes = body instanceof EncodedJson ? body.bytes : body;
 		// relayed bodies keep the spelling they came with
-		const contentType = isRaw ? form.type : form.contentType;
+		const contentType =
+			body instanceof Uint8Array ? form.type : form.contentType;
 		return {
 			status,
 			headers: withType(contentType, headers),
-			payload: bytes instanceof Uint8Array ? bytes : payloadOf(body, form),
+			payload: payloadOf(body, form),
 			delivered,
 		};
 	};
