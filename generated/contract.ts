@@ -14,6 +14,7 @@ export const contract = {
 		"/": {
 			"get": {
 				"operationId": "checkAvailability",
+				"x-permission": "ping",
 				"responses": {
 					"200": {
 						"content": {
@@ -37,6 +38,7 @@ export const contract = {
 		"/proxy": {
 			"post": {
 				"operationId": "relayRequest",
+				"x-permission": "relay",
 				"parameters": [
 					{
 						"$ref": "#/components/parameters/MillisecondsLeft"
@@ -107,6 +109,7 @@ export const contract = {
 		"/monitor": {
 			"post": {
 				"operationId": "runCheck",
+				"x-permission": "check",
 				"parameters": [
 					{
 						"$ref": "#/components/parameters/MillisecondsLeft"
@@ -165,6 +168,7 @@ export const contract = {
 		"/inventory": {
 			"post": {
 				"operationId": "runInventoryCommand",
+				"x-permission": "inventory",
 				"parameters": [
 					{
 						"$ref": "#/components/parameters/MillisecondsLeft"
@@ -266,6 +270,7 @@ export const contract = {
 		"/metric": {
 			"post": {
 				"operationId": "drainMetrics",
+				"x-permission": "drain",
 				"requestBody": {
 					"x-max-bytes": 65536,
 					"required": false,
@@ -302,6 +307,7 @@ export const contract = {
 		"/metric/append": {
 			"post": {
 				"operationId": "appendMetrics",
+				"x-permission": "append",
 				"requestBody": {
 					"required": true,
 					"content": {
@@ -357,6 +363,7 @@ export const contract = {
 		"/metric/lease": {
 			"post": {
 				"operationId": "leaseMetrics",
+				"x-permission": "lease",
 				"requestBody": {
 					"x-max-bytes": 65536,
 					"required": true,
@@ -399,6 +406,7 @@ export const contract = {
 		"/metric/ack": {
 			"post": {
 				"operationId": "acknowledgeMetrics",
+				"x-permission": "acknowledge",
 				"requestBody": {
 					"x-max-bytes": 65536,
 					"required": true,
@@ -454,6 +462,7 @@ export const contract = {
 		"/metric/leases": {
 			"get": {
 				"operationId": "listLeases",
+				"x-permission": "read-leases",
 				"responses": {
 					"200": {
 						"content": {
@@ -479,6 +488,7 @@ export const contract = {
 		"/metric/release": {
 			"post": {
 				"operationId": "releaseLease",
+				"x-permission": "release",
 				"requestBody": {
 					"x-max-bytes": 65536,
 					"required": true,
@@ -538,6 +548,7 @@ export const contract = {
 		"/metric/peek": {
 			"post": {
 				"operationId": "peekMetrics",
+				"x-permission": "peek",
 				"requestBody": {
 					"x-max-bytes": 65536,
 					"required": true,
@@ -574,6 +585,7 @@ export const contract = {
 		"/metric/config": {
 			"get": {
 				"operationId": "getMetricConfig",
+				"x-permission": "read-config",
 				"responses": {
 					"200": {
 						"content": {
@@ -596,6 +608,7 @@ export const contract = {
 		"/metric/config/update": {
 			"post": {
 				"operationId": "updateMetricConfig",
+				"x-permission": "configure",
 				"requestBody": {
 					"x-max-bytes": 2097152,
 					"required": true,
@@ -654,6 +667,7 @@ export const contract = {
 		"/metric/status": {
 			"get": {
 				"operationId": "getMetricStatus",
+				"x-permission": "read-status",
 				"responses": {
 					"301": {
 						"headers": {
@@ -685,6 +699,7 @@ export const contract = {
 		"/status": {
 			"get": {
 				"operationId": "getStatus",
+				"x-permission": "read-status",
 				"responses": {
 					"200": {
 						"content": {
@@ -707,6 +722,7 @@ export const contract = {
 		"/status/memory": {
 			"get": {
 				"operationId": "getMemoryStatus",
+				"x-permission": "read-status",
 				"responses": {
 					"200": {
 						"content": {
@@ -729,6 +745,7 @@ export const contract = {
 		"/status/request": {
 			"get": {
 				"operationId": "getRequestStatus",
+				"x-permission": "read-status",
 				"responses": {
 					"200": {
 						"content": {
@@ -760,6 +777,7 @@ export const contract = {
 		"/machine-state": {
 			"get": {
 				"operationId": "listMachineStates",
+				"x-permission": "read-states",
 				"responses": {
 					"200": {
 						"content": {
@@ -794,6 +812,7 @@ export const contract = {
 		"/machine-state/{key}": {
 			"get": {
 				"operationId": "getMachineState",
+				"x-permission": "read-states",
 				"parameters": [
 					{
 						"name": "key",
@@ -854,6 +873,7 @@ export const contract = {
 		"/metrics": {
 			"get": {
 				"operationId": "exposeMetrics",
+				"x-permission": "read-metrics",
 				"responses": {
 					"200": {
 						"content": {

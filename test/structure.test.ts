@@ -94,7 +94,10 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 	// may run on another machine, and knows agents only by their protocol
 	{
 		from: ["cli/ctl"],
-		to: ["cli", "generated", "src/*", "src/client", "src/protocol"],
+		to: [
+			...["cli", "generated", "src/*"],
+			...["src/client", "src/policy", "src/protocol"],
+		],
 	},
 	{
 		from: ["cli"],
@@ -106,7 +109,10 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 	// builds all the others
 	{ from: ["src/agent"], to: ["generated", "src"] },
 	{ from: ["src/client"], to: ["generated", "src/protocol", "src/relay"] },
-	{ from: ["src/http"], to: ["generated", "src/*", "src/protocol"] },
+	{
+		from: ["src/http"],
+		to: ["generated", "src/*", "src/policy", "src/protocol"],
+	},
 	{
 		from: ["src/handlers"],
 		to: [
@@ -117,6 +123,8 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 	{ from: ["src/tls"], to: ["src/*"] },
 	// shared by agent, client and command line
 	{ from: ["src/protocol"], to: ["generated"] },
+	// decides without I/O, in the agent and in happo-ctl
+	{ from: ["src/policy"], to: ["generated", "src/*", "src/protocol"] },
 	// processes in general, without plugins
 	{ from: ["src/spawn"], to: ["src/*"] },
 	{ from: ["src/commands"], to: ["src/*", "src/protocol", "src/spawn"] },
@@ -182,6 +190,8 @@ test("check_happo and happo-ctl load no part of the agent", () => {
 				...["generated", "src/*"],
 				// the client relays and resolves names like an agent
 				...["src/client", "src/protocol", "src/relay", "src/spawn"],
+				// it tries policies
+				"src/policy",
 			),
 		);
 });

@@ -2,6 +2,8 @@ interface Operation {
 	operationId: string;
 	summary: string;
 	tags: string[];
+	/** What a policy calls the right to this operation; a management server's have none. */
+	"x-permission"?: string;
 	/** By status. */
 	responses: Record<string, unknown>;
 }

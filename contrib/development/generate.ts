@@ -14,6 +14,7 @@ import {
 	contractSource,
 	handlersSource,
 	managementSource,
+	permissionsSource,
 	shapesSource,
 	versionSource,
 } from "./templates.ts";
@@ -38,6 +39,7 @@ async function generate(): Promise<Record<string, string>> {
 		"generated/contract.ts": banner + contractSource(document),
 		"generated/handlers.ts": banner + handlersSource(document),
 		"generated/management.ts": banner + managementSource(document),
+		"generated/permissions.ts": banner + permissionsSource(document),
 		"generated/shapes.ts": banner + shapesSource(document),
 		"generated/version.ts": banner + versionSource(document),
 		"generated/client.ts": banner + clientSource(document),

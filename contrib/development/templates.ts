@@ -54,6 +54,30 @@ export interface Handlers {${handlerEntries(routes(document, false), "Handler")}
 `;
 }
 
+/**
+ * The permissions that a policy grants, and the one that each operation needs.
+ * @throws Error for an operation without one
+ */
+export function permissionsSource(document: ContractDocument): string {
+	const entries = routes(document, false).map(({ method, path, operation }) => {
+		const permission = operation["x-permission"];
+		if (!permission)
+			throw new Error(`openapi.yaml: ${method} ${path} has no x-permission`);
+		return [operation.operationId, permission] as const;
+	});
+	const names = [...new Set(entries.map(([, permission]) => permission))];
+	return `/** What a policy may permit. */
+export const permissions = ${JSON.stringify(names.sort(), undefined, "\t").replace(/"\n\]$/, '",\n]')} as const;
+
+/** A right that a policy grants. */
+export type Permission = (typeof permissions)[number];
+
+/** The permission that each operation needs, by operationId. */
+export const permissionOf = {${entries.map(([id, permission]) => `\n\t${id}: ${JSON.stringify(permission)},`).join("")}
+} as const;
+`;
+}
+
 /** The part of JSON Schema that the contract's answers use. */
 interface JsonSchema {
 	$ref?: string;
