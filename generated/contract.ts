@@ -1040,6 +1040,12 @@ export const contract = {
 					"request_type"
 				],
 				"properties": {
+					"apikey": {
+						"type": [
+							"string",
+							"null"
+						]
+					},
 					"proxy_hostport": {
 						"type": "array",
 						"minItems": 1,

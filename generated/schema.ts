@@ -603,7 +603,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Never checked, as in v1; see the introduction. */
+        /** @description The client's key; may be empty, as from v1's clients. See the introduction. */
         ApiKey: string | null;
         /** @constant */
         AccessDenied: "Access Denied\n";
@@ -706,6 +706,11 @@ export interface components {
             return_value: string;
         };
         RelayRequest: {
+            /**
+             * @description The client's key for this agent, which does not pass it on. The operation at the other end
+             *     reads a key from the body that `request_json` holds.
+             */
+            apikey?: string | null;
             /**
              * @description The hops, nearest first, the destination last. Each is a host name, an IPv4 address or an
              *     IPv6 address with or without brackets, and an optional port (default 6777).

@@ -4,6 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import type { CertificateNames } from "../policy/call.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
 import { refusePlainHttp } from "./refusal.ts";
 import type { IncomingRequest } from "./request.ts";
@@ -52,8 +53,12 @@ export class Connection {
 	/** Address of the client; IPv4 even if it arrived mapped into IPv6. */
 	readonly client: string;
 	readonly clientPort: number | undefined;
+	/** The same, for decisions: undefined if the system does not know it (any more). */
+	readonly address: string | undefined;
 	/** The peer is not in allowed-hosts. */
 	readonly isDenied: boolean;
+	/** It came over the admin socket, which the operating system guards. */
+	readonly isAdmin: boolean = false;
 	/** Its handshake place, until the handshake is done. */
 	shaking: Taken | undefined;
 	readonly #times: DeliveryTimes;
@@ -74,6 +79,7 @@ export class Connection {
 		times: DeliveryTimes,
 	) {
 		this.client = plainAddress(raw.remoteAddress);
+		this.address = raw.remoteAddress === undefined ? undefined : this.client;
 		this.clientPort = raw.remotePort;
 		this.isDenied = isDenied;
 		this.#times = times;
@@ -100,6 +106,11 @@ export class Connection {
 				request.over();
 			}
 		});
+	}
+
+	/** The client's certificate, if it counts at this moment. */
+	get certificate(): CertificateNames | undefined {
+		return undefined;
 	}
 
 	/** The request that is being read or answered. */

@@ -4,6 +4,8 @@ import { AgentError } from "../agent-error.ts";
 import { collect, declaredLength, discard } from "../collect.ts";
 import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
 import type { Call, Facts } from "../operation.ts";
+import type { Caller } from "../policy/call.ts";
+import { keyDigest } from "../policy/key.ts";
 import type { Connection } from "./connection.ts";
 import { type Objection, objectionRecord } from "./errors.ts";
 import type { Answer, Answered } from "./reply.ts";
@@ -16,6 +18,13 @@ const countIn = (header: string | string[] | undefined) =>
 	typeof header === "string" && /^\d{1,9}$/.test(header)
 		? Number(header)
 		: undefined;
+
+/** Longer texts are no keys; `happo-ctl policy key` makes keys of 43 characters. */
+const maxKeyCharacters = 1_024;
+
+/** The key in an Authorization header, `Bearer KEY`; undefined if it has none. */
+const bearerKey = (header: string | undefined) =>
+	/^Bearer +([\x21-\x7e]+)$/i.exec(header ?? "")?.[1];
 
 /**
  * A request from arrival to end: queued behind earlier requests of its connection, read, run,
@@ -50,6 +59,10 @@ export class IncomingRequest implements Call {
 	#gone: Abandoning | undefined;
 	#isRunning = false;
 	#isOver = false;
+	/** `apikey` of the body. */
+	#bodyKey: unknown;
+	/** The digest of its key, once asked for, and the key. */
+	#digest: { of: string; text: string } | undefined;
 
 	/**
 	 * @param parts.memory the budget for bytes of bodies and answers
@@ -187,6 +200,30 @@ export class IncomingRequest implements Call {
 
 	get client(): string {
 		return this.connection.client;
+	}
+
+	/** Notes the key in its body, after the contract has accepted that. */
+	has(body: unknown): void {
+		this.#bodyKey = (body as { apikey?: unknown } | undefined)?.apikey;
+	}
+
+	/**
+	 * What the caller has proved. Before its body has been read, it lacks the key of a body. Ask again
+	 * for each decision: a certificate may be revoked in between.
+	 */
+	get caller(): Caller {
+		const { isAdmin, address, certificate } = this.connection;
+		return { isAdmin, address, certificate, keyDigest: this.#keyDigest() };
+	}
+
+	/** Of the key in the Authorization header, otherwise of the one in the body. */
+	#keyDigest(): string | undefined {
+		const key = bearerKey(this.raw.headers.authorization) ?? this.#bodyKey;
+		if (typeof key !== "string" || key === "" || key.length > maxKeyCharacters)
+			return undefined;
+		if (this.#digest?.of !== key)
+			this.#digest = { of: key, text: keyDigest(key) };
+		return this.#digest.text;
 	}
 
 	/** Created lazily: most requests need none. */

@@ -329,6 +329,7 @@ export async function startServer(parts: {
 						`${askedPath(url)}: no such path`,
 					);
 				const given = operation.accept({ headers, body });
+				incoming.has(given);
 				const replied = await handler(params, given, incoming);
 				incoming.addFacts(replied.facts);
 				try {
