@@ -1,4 +1,9 @@
-import { connect as connectTcp, type Socket } from "node:net";
+import {
+	connect as connectTcp,
+	isIP,
+	type LookupFunction,
+	type Socket,
+} from "node:net";
 import {
 	type ConnectionOptions,
 	connect as connectTls,
@@ -7,6 +12,7 @@ import {
 import { type Hop, hopText } from "../protocol/hop.ts";
 import type { Open } from "./connections.ts";
 import { lookupName } from "./name-lookup.ts";
+import { isOwn, leadsHere, type RefuseOwn, refusal } from "./own-addresses.ts";
 import type { Trust } from "./trust.ts";
 
 /** A pinned hop has another certificate. */
@@ -29,13 +35,38 @@ function reset(tcp: Socket): void {
 /** An "error" event without a listener would end the process; a "close" event follows. */
 const ignore = () => {};
 
-/** Opens a TCP connection. */
+/** Looks a name up, and fails if one of its addresses belongs to this host and is refused. */
+const guardedLookup =
+	(hop: Hop, refuseOwn: RefuseOwn): LookupFunction =>
+	(name, options, callback) =>
+		lookupName(name, { ...options, all: true }, (error, found) => {
+			if (error || !Array.isArray(found)) return callback(error, found);
+			const own = found.map(({ address }) => address).filter((a) => isOwn(a));
+			const refused = refusal(hop, own, refuseOwn);
+			if (refused) return callback(refused, []);
+			const [first] = found;
+			if (options.all || !first) return callback(null, found);
+			callback(null, first.address, first.family);
+		});
+
+/**
+ * Opens a TCP connection.
+ * @param refuseOwn which addresses of this host to refuse; checked for every address of a name, and
+ * again for the one that was connected to. Without it, none is refused.
+ */
 export const openTcp =
-	(hop: Hop): Open =>
+	(hop: Hop, refuseOwn?: RefuseOwn): Open =>
 	(opened) => {
+		if (refuseOwn && isIP(hop.host) !== 0 && isOwn(hop.host)) {
+			const refused = refusal(hop, [hop.host], refuseOwn);
+			if (refused) {
+				const telling = setImmediate(opened, refused);
+				return () => clearImmediate(telling);
+			}
+		}
 		const socket = connectTcp({
 			...hop,
-			lookup: lookupName,
+			lookup: refuseOwn ? guardedLookup(hop, refuseOwn) : lookupName,
 			noDelay: true,
 			keepAlive: true,
 			keepAliveInitialDelay: probeAfterMilliseconds,
@@ -43,10 +74,23 @@ export const openTcp =
 		socket.once("error", opened);
 		socket.once("connect", () => {
 			socket.off("error", opened).on("error", ignore);
+			const refused = refuseOwn && refusalOf(hop, socket, refuseOwn);
+			if (refused) {
+				reset(socket);
+				return opened(refused);
+			}
 			opened(undefined, { socket, reset: () => reset(socket) });
 		});
 		return () => reset(socket);
 	};
+
+/** The error if an open connection leads to this host and that is refused. */
+function refusalOf(hop: Hop, socket: Socket, refuseOwn: RefuseOwn) {
+	const { remoteAddress = "" } = socket;
+	return leadsHere(socket)
+		? refusal(hop, [remoteAddress], refuseOwn)
+		: undefined;
+}
 
 /** The TLS sessions used last, to resume them: one for each hop. */
 export class Sessions {
@@ -124,7 +168,9 @@ export const openTls =
 		});
 
 /** Creates a function that opens verified TLS connections to hops and reuses their sessions. */
-export function createConnector(trust: Trust): (hop: Hop) => Open {
+export function createConnector(
+	trust: Trust,
+): (hop: Hop, refuseOwn?: RefuseOwn) => Open {
 	const sessions = new Sessions();
 	const tls = {
 		...trust.tls,
@@ -134,8 +180,8 @@ export function createConnector(trust: Trust): (hop: Hop) => Open {
 			minVersion: "TLSv1.2",
 		}),
 	};
-	return (hop) =>
-		openTls(openTcp(hop), {
+	return (hop, refuseOwn) =>
+		openTls(openTcp(hop, refuseOwn), {
 			hop,
 			tls,
 			fingerprint: trust.fingerprint(hop),

@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
 import type { Client } from "undici";
+import type { Hop } from "../protocol/hop.ts";
 import { hideContinue } from "./continue.ts";
+import { leadsHere, type RefuseOwn, refusal } from "./own-addresses.ts";
 
 /** An open connection, verified if it has to be. */
 export interface Opened {
@@ -30,6 +32,8 @@ export class Connection {
 	readonly begin: () => void;
 	/** It has been used before, so it may have died since. */
 	isKept = false;
+	/** The address of this host that it leads to; undefined if not known yet, "" if it leads elsewhere. */
+	#ownAddress: string | undefined;
 
 	constructor(opened: Opened, UndiciClient: typeof Client) {
 		this.#opened = opened;
@@ -62,6 +66,15 @@ export class Connection {
 	/** Part of the last request is still being sent: its answer came early. */
 	get isSending(): boolean {
 		return this.#opened.socket.writableLength > 0;
+	}
+
+	/** The error if it leads to an address of this host that is refused. */
+	refusal(hop: Hop, refuseOwn: RefuseOwn): Error | undefined {
+		const { socket } = this.#opened;
+		this.#ownAddress ??= leadsHere(socket) ? (socket.remoteAddress ?? "") : "";
+		return this.#ownAddress === ""
+			? undefined
+			: refusal(hop, [this.#ownAddress], refuseOwn);
 	}
 
 	reset(): void {

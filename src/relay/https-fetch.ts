@@ -2,6 +2,7 @@ import type { Abandonment } from "../abandonment.ts";
 import { type Hop, hopText } from "../protocol/hop.ts";
 import { RelayError } from "../protocol/relay-error.ts";
 import { createConnector } from "./connect.ts";
+import type { RefuseOwn } from "./own-addresses.ts";
 import { createRelayPlaces, type RelayLimits } from "./relay-places.ts";
 import { createSender, type Fetched } from "./send.ts";
 import type { Trust } from "./trust.ts";
@@ -24,11 +25,14 @@ export interface Outgoing {
 	client: string;
 	/** Resolves when there is memory for this many more bytes of the answer; undefined means no limit. */
 	reserve?: (bytes: number) => Promise<void> | undefined;
+	/** Which addresses of this host to refuse if the hop has one; without it, none is refused. */
+	refuseOwn?: RefuseOwn | undefined;
 }
 
 /**
  * Sends a request to another agent and reads its answer. Rejects with RelayError, or with
- * AgentError `relay-busy` if no place for the request becomes free in time.
+ * AgentError `relay-busy` if no place for the request becomes free in time, and
+ * `destination-forbidden` if the hop has an address of this host that is refused.
  */
 export type HttpsFetch = (outgoing: Outgoing) => Promise<Fetched>;
 
@@ -53,7 +57,7 @@ export function createHttpsFetch(parts: {
 	});
 
 	const fetch: HttpsFetch = async (outgoing) => {
-		const { hop, timeoutMilliseconds } = outgoing;
+		const { hop, timeoutMilliseconds, refuseOwn } = outgoing;
 		const place = hopText(hop);
 		const begun = performance.now();
 		const departing = places?.depart({
@@ -70,7 +74,10 @@ export function createHttpsFetch(parts: {
 		try {
 			const answer = await send({
 				place,
-				open: (opened) => openTo(hop)(opened),
+				open: (opened) => openTo(hop, refuseOwn)(opened),
+				...(refuseOwn && {
+					refuse: (kept) => kept.refusal(hop, refuseOwn),
+				}),
 				method: outgoing.method,
 				path: outgoing.path,
 				headers: { host: place, ...outgoing.headers },

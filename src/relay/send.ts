@@ -48,6 +48,8 @@ export interface Sending {
 	 * is some. Without it there is no limit.
 	 */
 	reserve?: ((bytes: number) => Promise<void> | undefined) | undefined;
+	/** Returns an error if this request must not be sent over this kept connection. */
+	refuse?: (kept: Connection) => Error | undefined;
 	/** Called when a new connection is being opened, and when it is open. */
 	onConnecting?: () => void;
 	onConnected?: () => void;
@@ -174,6 +176,11 @@ class Exchange implements Dispatcher.DispatchHandler, Taker {
 	}
 
 	connected(connection: Connection) {
+		const refused = connection.isKept && this.#sending.refuse?.(connection);
+		if (refused) {
+			this.#connections.give(this.#sending.place, connection);
+			return this.#fail(refused);
+		}
 		this.#connection = connection;
 		if (!connection.isKept) return this.#dispatch(connection);
 		// one turn of the event loop reveals whether a kept connection has died; undici waits for the
