@@ -12,7 +12,7 @@ export interface KeptFiles<T> {
 	readonly problem: string | undefined;
 	/**
 	 * Reads the files and logs the result. Never throws: unusable files are logged as an error, and
-	 * what is in use stays.
+	 * what was read before stays in use.
 	 */
 	reload(): Promise<void>;
 	/** Call it only once. */
@@ -21,144 +21,132 @@ export interface KeptFiles<T> {
 	stop(): void;
 }
 
-/** How to read some files, and what to do with the result. */
-export interface Keeping<T> {
-	/** All of them count as one: they are used together or not at all. */
-	paths: readonly string[];
-	/** Names them in the log: `certificate agent.pub`. */
-	name: string;
-	/** Rejects with an error whose message names the file and the reason. */
-	load: () => Promise<T>;
-	/** What the files held a moment ago. */
-	initial: T;
-	isSame: (one: T, other: T) => boolean;
-	/** Makes the agent use it; if it throws, the old one must still be in use. */
-	use: (next: T) => void;
-	/** For the log, in one line. */
-	describe: (one: T) => string;
-	/** Lines to log as warnings when it comes into use and then once a day, such as of its expiry. */
-	warnings: (one: T, now: Date) => readonly string[];
-	/** Lines to log as warnings after each change of the files, such as of their modes. */
-	risks?: () => Promise<readonly string[]>;
-}
-
 /** Why the files are read: on request, because they have changed, or to confirm the last reading. */
 type Occasion = "asked" | "changed" | "again";
 
 /**
  * Keeps what was read from files current: polls them at every interval, and reads them if they have
  * changed. It polls because fs.watch misses changes behind links (Kubernetes, certbot) and on
- * network file systems. As files that belong together are replaced one after the other, a change is
- * used only when the next poll finds no further change.
+ * network file systems. As a file may be half written, and several are replaced one after the other,
+ * a change is used only when the next poll finds no further change.
+ * @param parts.files those that exist by setting; at least one
+ * @param parts.subject names the files in log lines
  * @param parts.look see createFileTurn
- * @param parts.now wall clock in milliseconds
+ * @param parts.initial what was read from the files a moment ago
+ * @param parts.load reads the files; rejects with an Error that says which file is unusable and why
+ * @param parts.use puts it to use; if it throws, what was used before must still be in use
+ * @param parts.warningsOf called after usable files were read; returns what to warn of
+ * @param parts.onTick called after every poll
  */
 export function createKeptFiles<T>({
-	paths,
-	name,
-	load: read,
-	initial,
-	isSame,
-	use,
-	describe,
-	warnings,
-	risks = async () => [],
+	files,
+	subject,
 	look: ask,
 	lateMilliseconds,
+	initial,
+	load,
+	isSame,
+	describe,
+	use,
+	warningsOf,
+	onTick,
 	log,
-	now,
 	intervalMilliseconds,
 	timers = systemTimers,
-}: Keeping<T> & {
+}: {
+	files: readonly string[];
+	subject: string;
 	look: (file: string) => Promise<unknown>;
 	lateMilliseconds?: number | undefined;
+	initial: T;
+	load: () => Promise<T>;
+	isSame: (one: T, other: T) => boolean;
+	describe: (value: T) => string;
+	use: (value: T) => void;
+	warningsOf?: (isNew: boolean) => Promise<readonly string[]>;
+	onTick?: () => void;
 	log: Pick<Log, "info" | "warning" | "error">;
-	now: () => number;
 	intervalMilliseconds: number;
 	timers?: Timers | undefined;
 }): KeptFiles<T> {
-	let current = initial;
+	let value = initial;
 	let problem: string | undefined;
 	// versions of the files; unknown for `initial`
 	let seen: string | undefined;
-	let lastRead: string | undefined;
+	let read: string | undefined;
 	let isSettled = false;
-	let warnedOn = dayOf(now());
 	let isStopped = false;
 
-	const warn = () => {
-		warnedOn = dayOf(now());
-		for (const line of warnings(current, new Date(now()))) log.warning(line);
-	};
-
-	const load = async (irregular: string | undefined) => {
+	const attemptToLoad = async (irregular: string | undefined) => {
 		if (irregular) return new Error(`${irregular}: not a regular file`);
-		return read().catch((error: Error) => error);
+		return load().catch((error: Error) => error);
 	};
 
 	const refuse = (reason: string, occasion: Occasion) => {
 		const isNews = occasion !== "again" || reason !== problem;
 		problem = reason;
 		if (isNews)
-			log.error(`${reason}; the old one stays in use: ${describe(current)}`);
+			log.error(`${reason}; the old one stays in use: ${describe(value)}`);
 	};
 
-	const accept = (next: T, occasion: Occasion) => {
-		const isKnown = isSame(next, current);
-		if (isKnown && occasion !== "asked" && problem === undefined) return;
+	/** Returns whether it is now in use. */
+	const accept = (next: T, occasion: Occasion): boolean => {
+		const isUnchanged = isSame(next, value);
+		if (isUnchanged && occasion !== "asked" && problem === undefined)
+			return true;
 		try {
-			if (!isKnown) use(next);
+			if (!isUnchanged) use(next);
 		} catch (error) {
 			const { message } = error as Error;
-			return refuse(`${name}: cannot be used: ${message}`, occasion);
+			refuse(`${subject}: cannot be used: ${message}`, occasion);
+			return false;
 		}
 		// as visible as the problem was
 		const say = problem === undefined ? log.info : log.warning;
 		problem = undefined;
-		current = next;
-		const result = isKnown ? "unchanged" : "now in use";
-		say(`${name}: ${result}: ${describe(next)}`);
-		if (!isKnown) warn();
+		value = next;
+		say(
+			`${subject}: ${isUnchanged ? "unchanged" : "now in use"}: ${describe(next)}`,
+		);
+		return true;
 	};
 
 	const conclude = async (found: T | Error, occasion: Occasion) => {
 		if (isStopped) return;
 		if (found instanceof Error) return refuse(found.message, occasion);
-		accept(found, occasion);
-		if (occasion === "again") return;
-		const lines = await risks();
-		if (!isStopped) for (const line of lines) log.warning(line);
+		const before = value;
+		const isUsed = accept(found, occasion);
+		const isNew = isUsed && value !== before && !isSame(before, found);
+		if (!isNew && occasion === "again") return;
+		const warnings = (await warningsOf?.(isNew)) ?? [];
+		if (!isStopped) for (const line of warnings) log.warning(line);
 	};
 
 	const look = async () => {
-		const { version, irregular } = await lookAt(paths);
+		const { version, irregular } = await lookAt(files);
 		const isQuiet = version === seen;
 		seen = version;
 		if (!isQuiet) return;
 		// a problem may end without a change of the files, for example if too many files were open
-		if (version === lastRead && isSettled && problem === undefined) return;
-		const found = await load(irregular);
-		if ((await lookAt(paths)).version !== version) return;
-		const occasion = version === lastRead ? "again" : "changed";
-		lastRead = version;
+		if (version === read && isSettled && problem === undefined) return;
+		const found = await attemptToLoad(irregular);
+		if ((await lookAt(files)).version !== version) return;
+		const occasion = version === read ? "again" : "changed";
+		read = version;
 		isSettled = true;
 		await conclude(found, occasion);
 	};
 
 	const reload = async () => {
-		const { version, irregular } = await lookAt(paths);
-		lastRead = version;
+		const { version, irregular } = await lookAt(files);
+		read = version;
 		// files written a moment ago can be written again without a new modification time
 		isSettled = false;
-		await conclude(await load(irregular), "asked");
+		await conclude(await attemptToLoad(irregular), "asked");
 	};
 
 	// in order, so that an older reading cannot replace a newer one
-	const inOrder = createFileTurn({
-		files: paths,
-		look: ask,
-		lateMilliseconds,
-	});
+	const inOrder = createFileTurn({ files, look: ask, lateMilliseconds });
 	const attempt = async (occasion: Occasion, work: () => Promise<void>) => {
 		try {
 			await inOrder(work);
@@ -171,14 +159,13 @@ export function createKeptFiles<T>({
 	const ticker = createTicker({
 		tick: async () => {
 			await attempt("again", look);
-			// repeat the warnings daily, as those at startup have long been forgotten
-			if (!isStopped && dayOf(now()) !== warnedOn) warn();
+			if (!isStopped) onTick?.();
 		},
 		intervalMilliseconds,
 		timers,
 	});
 	return {
-		current: () => current,
+		current: () => value,
 		get problem() {
 			return problem;
 		},
@@ -207,9 +194,4 @@ async function lookAt(paths: readonly string[]) {
 			versions.push(systemReason(error));
 		}
 	return { version: versions.join(", "), irregular };
-}
-
-/** Days since 1970 in UTC. */
-function dayOf(milliseconds: number) {
-	return Math.floor(milliseconds / 86_400_000);
 }

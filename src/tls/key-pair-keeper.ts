@@ -1,4 +1,6 @@
 import { createKeptFiles, type KeptFiles } from "../kept-files.ts";
+import type { Log } from "../log.ts";
+import type { Timers } from "../ticker.ts";
 import {
 	exposedFiles,
 	type KeyPair,
@@ -6,57 +8,64 @@ import {
 	validityWarning,
 } from "./key-pair.ts";
 
-/** Keeps a server's key pair current. */
-export type KeyPairKeeper = KeptFiles<KeyPair>;
-
 /**
- * Keeps a server's certificate and its key current, see createKeptFiles.
+ * Keeps a server's certificate current, and warns once a day when it expires soon.
+ * @param parts.look see createFileTurn
  * @param parts.initial the pair read from the files a moment ago
  * @param parts.use makes the server use a pair; if it throws, the old one must still be in use
+ * @param parts.now wall clock in milliseconds
  */
-export function createKeyPairKeeper({
-	files,
-	initial,
-	use,
-	...how
-}: {
+export function createKeyPairKeeper(parts: {
 	files: Parameters<typeof loadKeyPair>[0];
+	look: (file: string) => Promise<unknown>;
+	lateMilliseconds?: number;
 	initial: KeyPair;
 	use: (pair: KeyPair) => void;
-} & Pick<
-	Parameters<typeof createKeptFiles>[0],
-	| "look"
-	| "lateMilliseconds"
-	| "log"
-	| "now"
-	| "intervalMilliseconds"
-	| "timers"
->): KeyPairKeeper {
+	log: Pick<Log, "info" | "warning" | "error">;
+	now: () => number;
+	intervalMilliseconds: number;
+	timers?: Timers;
+}): KeptFiles<KeyPair> {
+	const { files, log, now } = parts;
 	const { certificateFile, privateKeyFile, passphraseFile = "" } = files;
-	return createKeptFiles({
-		...how,
-		paths: [
+	let warnedOn = dayOf(now());
+
+	const warn = () => {
+		warnedOn = dayOf(now());
+		const warning = validityWarning(kept.current(), new Date(now()));
+		if (warning) log.warning(warning);
+	};
+
+	const kept: KeptFiles<KeyPair> = createKeptFiles({
+		...parts,
+		files: [
 			certificateFile,
 			privateKeyFile,
 			...(passphraseFile ? [passphraseFile] : []),
 		],
-		name: `certificate ${certificateFile}`,
+		subject: `certificate ${certificateFile}`,
 		load: () => loadKeyPair(files),
-		initial,
 		isSame: (one, other) =>
 			one.certificate.equals(other.certificate) &&
 			one.privateKey.equals(other.privateKey),
-		use,
 		describe: ({ subject, validTo, fingerprint256 }) =>
 			`${subject}, expires on ${validTo.toISOString()}, SHA-256 ${fingerprint256}`,
-		warnings: (pair, now) => {
-			const line = validityWarning(pair, now);
-			return line ? [line] : [];
-		},
-		risks: () =>
-			exposedFiles([
+		warningsOf: (isNew) => {
+			if (isNew) warn();
+			return exposedFiles([
 				{ what: "private key", file: privateKeyFile },
 				{ what: "passphrase file", file: passphraseFile },
-			]),
+			]);
+		},
+		onTick: () => {
+			// repeated daily, as the warning at startup has long been forgotten
+			if (dayOf(now()) !== warnedOn) warn();
+		},
 	});
+	return kept;
+}
+
+/** Days since 1970 in UTC. */
+function dayOf(milliseconds: number) {
+	return Math.floor(milliseconds / 86_400_000);
 }
