@@ -6,13 +6,14 @@ import { createLoopTurns } from "./turn.ts";
 const firstBytes = 16_384;
 
 /** Collects chunks of any size in large buffers, so that tiny chunks cost no overhead. */
-class Pieces {
+export class Pieces {
 	readonly #full: Buffer[] = [];
 	#piece: Buffer;
 	#used = 0;
 	length = 0;
 
-	constructor(bytes: number) {
+	/** @param bytes to reserve at once */
+	constructor(bytes = firstBytes) {
 		this.#piece = Buffer.allocUnsafeSlow(bytes);
 	}
 
