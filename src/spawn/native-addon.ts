@@ -101,11 +101,19 @@ function packageFolder(): string | undefined {
 	return folder;
 }
 
+let loaded: NativeAddon | { reason: string } | undefined;
+
 /**
- * Loads the package's addon for this platform, which was shipped or compiled at installation.
+ * The package's addon for this platform, which was shipped or compiled at installation; loaded by
+ * the first call.
  * @returns the addon, or the reason, in one line, why it cannot be loaded
  */
 export function loadNativeAddon(): NativeAddon | { reason: string } {
+	loaded ??= load();
+	return loaded;
+}
+
+function load(): NativeAddon | { reason: string } {
 	const folder = packageFolder();
 	if (!folder) return { reason: "the program is not inside its package" };
 	// contrib/native/addon.mjs puts it there

@@ -274,6 +274,10 @@ describe("the native engine", { skip: nativeMissing() ?? false }, () => {
 		for (const [n, status] of results.entries()) assert.equal(status, n);
 	});
 
+	test("the addon is loaded once", () => {
+		assert.equal(loadNativeAddon(), loadNativeAddon());
+	});
+
 	test("a child reaped elsewhere still ends", async () => {
 		const addon = loadNativeAddon();
 		assert.ok(!("reason" in addon));
