@@ -1,21 +1,9 @@
+import { NoAnswer } from "../protocol/relay-error.ts";
 import type { ProblemType } from "./answer-check.ts";
 
-/** There is no answer to a call. The message is one line with the hop and the reason. */
-export class AgentUnreachable extends Error {
+/** There is no answer to a call. */
+export class AgentUnreachable extends NoAnswer {
 	override name = "AgentUnreachable";
-	/** The time limit was reached. */
-	readonly isTimeout: boolean;
-	/** No byte of the request was sent, so it had no effect. Otherwise it may have had one. */
-	readonly isUnsent: boolean;
-
-	constructor(
-		message: string,
-		why: { isTimeout?: boolean; isUnsent?: boolean; cause?: unknown } = {},
-	) {
-		super(message.replace(/\s*\n\s*/g, " ").trim(), { cause: why.cause });
-		this.isTimeout = why.isTimeout ?? false;
-		this.isUnsent = why.isUnsent ?? false;
-	}
 }
 
 /** An answer that does not fit the contract: from another program or a broken agent. */

@@ -1,19 +1,23 @@
-/** Why a hop did not answer, in one line that names it. */
-export class RelayError extends Error {
-	override name = "RelayError";
-	/** The request timed out. */
+/** There is no answer to a request. The message is one line with the hop and the reason. */
+export class NoAnswer extends Error {
+	/** The time limit was reached. */
 	readonly isTimeout: boolean;
-	/** No byte of the request was sent, so it cannot have had any effect. */
+	/** No byte of the request was sent, so it had no effect. Otherwise it may have had one. */
 	readonly isUnsent: boolean;
 
 	constructor(
 		message: string,
 		why: { isTimeout?: boolean; isUnsent?: boolean; cause?: unknown } = {},
 	) {
-		super(message, { cause: why.cause });
+		super(message.replace(/\s*\n\s*/g, " ").trim(), { cause: why.cause });
 		this.isTimeout = why.isTimeout ?? false;
 		this.isUnsent = why.isUnsent ?? false;
 	}
+}
+
+/** A hop did not answer. */
+export class RelayError extends NoAnswer {
+	override name = "RelayError";
 }
 
 const words: Readonly<Record<string, string>> = {
