@@ -1755,6 +1755,35 @@ export const contract = {
 							}
 						}
 					},
+					"audit_log": {
+						"type": [
+							"object",
+							"null"
+						],
+						"required": [
+							"file",
+							"written",
+							"lost",
+							"problem"
+						],
+						"properties": {
+							"file": {
+								"type": "string"
+							},
+							"written": {
+								"type": "integer"
+							},
+							"lost": {
+								"type": "integer"
+							},
+							"problem": {
+								"type": [
+									"string",
+									"null"
+								]
+							}
+						}
+					},
 					"settings": {
 						"type": "object",
 						"additionalProperties": {
@@ -1927,6 +1956,7 @@ export const contract = {
 					"urn:happo:problem:headers-too-large",
 					"urn:happo:problem:internal",
 					"urn:happo:problem:not-started",
+					"urn:happo:problem:audit-failed",
 					"urn:happo:problem:busy",
 					"urn:happo:problem:relay-busy",
 					"urn:happo:problem:stopping",

@@ -279,6 +279,7 @@ export const managementContract = {
 					"urn:happo:problem:headers-too-large",
 					"urn:happo:problem:internal",
 					"urn:happo:problem:not-started",
+					"urn:happo:problem:audit-failed",
 					"urn:happo:problem:busy",
 					"urn:happo:problem:relay-busy",
 					"urn:happo:problem:stopping",

@@ -617,7 +617,7 @@ export interface components {
          *     | `bad-request` | 400 | this document or the agent's settings do not allow a field's value |
          *     | `bad-relay` | 400 | a field of `/proxy` is invalid |
          *     | `forbidden` | 403 | a setting of the agent forbids it |
-         *     | `destination-forbidden` | 403 | `proxy-destinations` forbids the next hop |
+         *     | `destination-forbidden` | 403 | `proxy-destinations` forbids the next hop, or it is an address of this host |
          *     | `web-page` | 403 | a web page sent the request, which no web page may do |
          *     | `no-such-path` | 404 | no operation has this path |
          *     | `misrelayed-get` | 404 | a v1 relay posted to `/get/<path>` instead of sending a `GET` |
@@ -628,6 +628,7 @@ export interface components {
          *     | `headers-too-large` | 431 | the headers exceed 16 KiB |
          *     | `internal` | 500 | the agent failed; its log says why |
          *     | `not-started` | 500 | the command could not be started |
+         *     | `audit-failed` | 503 | the decision could not be written to the audit log (`audit-required`) |
          *     | `busy` | 503 | the agent is overloaded (`Retry-After`) |
          *     | `relay-busy` | 503 | too many requests are in flight to the next hop, or in total |
          *     | `stopping` | 503 | the agent is stopping |
@@ -635,7 +636,7 @@ export interface components {
          *     | `store-unavailable` | 503 | the store cannot be used now |
          * @enum {string}
          */
-        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:forbidden" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:misrelayed-get" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
+        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:forbidden" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:misrelayed-get" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:audit-failed" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
             type: components["schemas"]["ProblemType"];
@@ -954,6 +955,16 @@ export interface components {
                 /** @description Why the agent does not use the present files. */
                 problem?: string;
             };
+            /** @description The audit log (`audit-log`); `null` if there is none. */
+            audit_log?: {
+                file: string;
+                /** @description Lines written since the start. */
+                written: number;
+                /** @description Lines that could not be written, since the start. */
+                lost: number;
+                /** @description Why lines cannot be written now. Usually `null`. */
+                problem: string | null;
+            } | null;
             /** @description Active settings, by flag; a secret is `(hidden)`. */
             settings?: {
                 [key: string]: string;

@@ -6,6 +6,7 @@ import { createOpened, type Opened } from "./agent/opened.ts";
 import { createState, shownCertificate } from "./agent/state.ts";
 import { createStore } from "./agent/store.ts";
 import { createSupervisor } from "./agent/supervisor.ts";
+import { AuditLogError, createAuditLog } from "./audit/audit-log.ts";
 import { systemAsking } from "./commands/lookups.ts";
 import { createFairLimit } from "./fair-limit.ts";
 import { createHandlers } from "./handlers/index.ts";
@@ -16,11 +17,11 @@ import type { Replied } from "./http/reply.ts";
 import { startServer } from "./http/server.ts";
 import type { Log } from "./log.ts";
 import { createSnapshots } from "./machine-state/snapshot.ts";
+import { untilAnswered } from "./polled-files.ts";
 import { parseAllowedHosts } from "./protocol/access.ts";
 import { parseDestinations } from "./protocol/destinations.ts";
 import { createHttpsFetch } from "./relay/https-fetch.ts";
 import type { DaemonSettings } from "./settings.ts";
-import { loadNativeAddon } from "./spawn/native-addon.ts";
 import { exportedFamilies } from "./status/exported.ts";
 import { createFigures } from "./status/figures.ts";
 import { createLoopDelay } from "./status/loop-delay.ts";
@@ -41,8 +42,8 @@ export interface Agent {
 	readonly port: number;
 	readonly keyPair: KeyPair;
 	/**
-	 * Reloads the certificate, its key and metrics.yaml. If a file is invalid, logs it and keeps
-	 * the old contents.
+	 * Reloads the certificate, its key and metrics.yaml, and reopens the audit log. If a file is
+	 * invalid, logs it and keeps the old contents.
 	 */
 	reload(): Promise<void>;
 	/** Stops all parts in the reverse order of startup. */
@@ -89,6 +90,7 @@ const connectionGraceMilliseconds = 5_500;
  * the parts. If a part fails, closes those that were opened before it.
  * @throws AccessError for an invalid `allowed-hosts`, an Error with the reason if the engine cannot
  * be loaded, KeyPairError for the certificate and its key, TrustError for those of relays,
+ * AuditLogError for the audit log,
  * StoreLocked if another process uses the store, and the system's error for the port
  */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
@@ -100,6 +102,20 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 		await opened.unwind().catch(() => {});
 		throw error;
 	}
+}
+
+/** Opens the audit log, once its file system answers; undefined if the settings name none. */
+async function openAuditLog(
+	{ settings, log }: AgentParts,
+	look: (file: string) => Promise<unknown>,
+) {
+	const file = settings["audit-log"];
+	const required = settings["audit-required"];
+	if (file === "" && required)
+		throw new AuditLogError("audit-required: requires audit-log");
+	if (file === "") return undefined;
+	await untilAnswered({ files: [file], look, log });
+	return createAuditLog({ file, required, log });
 }
 
 async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
@@ -116,6 +132,9 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	});
 	const { engine, commands } = execution;
 	const credentials = await loadCredentials({ settings, look, log });
+	const audit = await openAuditLog(parts, look);
+	// after the requests that it records
+	opened.push(() => audit?.close());
 	const { keyFiles, keyPair, trust } = credentials;
 	// durations need a monotonic clock: somebody may set the wall clock
 	const clocks = { now: Date.now, elapsed: () => performance.now() };
@@ -154,7 +173,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 
 	const state = createState({
 		...{ settings, now: clocks.now, execution, store, collector },
-		...{ metricConfigFile, loopDelay, keyPair },
+		...{ metricConfigFile, loopDelay, keyPair, audit },
 	});
 	const figures = createFigures();
 	const requestCounts = settings["enable-requeststatus-middleware"]
@@ -186,14 +205,12 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	});
 
 	const { checkReply } = parts;
-	const addon = loadNativeAddon();
 	const server = await startServer({
 		bound: await bindContract(document),
 		handlers,
 		...(checkReply && { checkReply }),
 		access,
 		deliveryTimes: parts.deliveryTimes,
-		duplicate: "reason" in addon ? undefined : addon.duplicate,
 		tls: tlsOptions(keyPair),
 		limits: {
 			maxConnections: settings["max-connections"],
@@ -282,6 +299,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		port,
 		keyPair,
 		reload: async () => {
+			audit?.reopen();
 			await Promise.all([
 				keyPairs.reload(),
 				collects ? metricConfigFile.refresh() : undefined,

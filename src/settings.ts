@@ -341,6 +341,17 @@ export const daemonSettings = {
 		default: 10,
 		help: "how often to check the certificate files for changes, in seconds",
 	},
+	"audit-log": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "file that records what was decided about each request, and how the request ended; empty means none",
+	},
+	"audit-required": {
+		kind: "switch",
+		default: false,
+		help: "refuse requests whose decision cannot be written to audit-log",
+	},
 	shell: {
 		helpOff: "refuse option lines that need a shell",
 		kind: "switch",

@@ -123,15 +123,13 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 	{ from: ["src/tls"], to: ["src/*"] },
 	// shared by agent, client and command line
 	{ from: ["src/protocol"], to: ["generated"] },
+	{ from: ["src/audit"], to: ["src/*", "src/protocol"] },
 	// decides without I/O, in the agent and in happo-ctl
 	{ from: ["src/policy"], to: ["generated", "src/*", "src/protocol"] },
 	// processes in general, without plugins
 	{ from: ["src/spawn"], to: ["src/*"] },
 	{ from: ["src/commands"], to: ["src/*", "src/protocol", "src/spawn"] },
-	{
-		from: ["src/machine-state"],
-		to: ["src/*", "src/commands", "src/protocol"],
-	},
+	{ from: ["src/machine-state"], to: ["src/*", "src/commands"] },
 	{
 		from: ["src/metrics"],
 		to: ["generated", "src/*", "src/commands", "src/protocol"],

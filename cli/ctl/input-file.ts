@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -34,4 +35,43 @@ export async function readFlagFile(
 	} catch (error) {
 		throw new UsageError(`--${flag} ${file}: ${systemReason(error)}`);
 	}
+}
+
+/** Longer lines are taken in pieces. */
+const maxLineBytes = 8 * 1024 * 1024;
+
+/**
+ * Reads a file of any size line by line.
+ * @param take gets each line without its end, and whether it has one
+ * @throws UsageError if it cannot be read
+ */
+export async function eachLine(
+	file: string,
+	take: (line: Buffer, isWhole: boolean) => void,
+): Promise<void> {
+	let rest: Buffer[] = [];
+	let restBytes = 0;
+	try {
+		for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+			let from = 0;
+			for (;;) {
+				const end = chunk.indexOf(10, from);
+				if (end === -1) break;
+				take(Buffer.concat([...rest, chunk.subarray(from, end)]), true);
+				rest = [];
+				restBytes = 0;
+				from = end + 1;
+			}
+			if (from === chunk.length) continue;
+			rest.push(chunk.subarray(from));
+			restBytes += chunk.length - from;
+			if (restBytes < maxLineBytes) continue;
+			take(Buffer.concat(rest), true);
+			rest = [];
+			restBytes = 0;
+		}
+	} catch (error) {
+		throw new UsageError(`${file}: ${systemReason(error)}`);
+	}
+	if (restBytes > 0) take(Buffer.concat(rest), false);
 }

@@ -1,4 +1,5 @@
 import { version } from "../../generated/version.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
 import type { createCollector, PassResult } from "../metrics/collector.ts";
 import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
 import { type DaemonSettings, daemonSettings } from "../settings.ts";
@@ -58,6 +59,8 @@ export function createState(parts: {
 	metricConfigFile: MetricConfigFile;
 	loopDelay: ReturnType<typeof createLoopDelay>;
 	keyPair: KeyPair;
+	/** Undefined if there is none. */
+	audit: Pick<AuditLog, "status"> | undefined;
 }): State {
 	const { settings, now, execution, store, collector } = parts;
 	const { engine, commands } = execution;
@@ -91,6 +94,7 @@ export function createState(parts: {
 		},
 		...store,
 		certificate: () => shownCertificate(settings["public-key"], parts.keyPair),
+		audit: () => parts.audit?.status(),
 		settings,
 		table: daemonSettings,
 	};

@@ -26,6 +26,7 @@ const forms: Readonly<
 	"headers-too-large": { status: 431 },
 	internal: { status: 500 },
 	"not-started": { status: 500 },
+	"audit-failed": { status: 503, headers: retryAfter(10) },
 	busy: { status: 503, headers: retryAfter(5) },
 	"relay-busy": { status: 503, headers: retryAfter(5) },
 	stopping: { status: 503, headers: retryAfter(5) },

@@ -54,6 +54,7 @@ export async function exportedFamilies(parts: {
 	const connections = state.connections();
 	const loop = state.eventLoop();
 	const pass = state.collection().last_pass ?? undefined;
+	const audit = state.audit();
 	const span = await bufferSpan(state);
 	const usage = await processFigures();
 	return [
@@ -224,6 +225,18 @@ export async function exportedFamilies(parts: {
 			"gauge",
 			"End of the certificate's validity, seconds since 1970.",
 			state.certificate().not_after,
+		),
+		agent(
+			"audit_lines",
+			"counter",
+			"Lines written to the audit log; absent if there is none.",
+			audit?.written,
+		),
+		agent(
+			"audit_lines_lost",
+			"counter",
+			"Lines that could not be written to the audit log; absent if there is none.",
+			audit?.lost,
 		),
 		agent(
 			"event_loop_delay_mean_seconds",

@@ -66,6 +66,13 @@ function shownDamages({ count, lostEntries, last }: Damages) {
 	};
 }
 
+/** The audit log in the form of the contract. */
+function shownAudit(audit: ReturnType<State["audit"]>) {
+	if (!audit) return null;
+	const { file, written, lost, problem } = audit;
+	return { file, written, lost, problem: problem ?? null };
+}
+
 /** The agent's current state. */
 export async function reportStatus(state: State): Promise<Status> {
 	const { startedAt, database, settings, table } = state;
@@ -101,6 +108,7 @@ export async function reportStatus(state: State): Promise<Status> {
 			...shownDamages(database.damages),
 		},
 		certificate: state.certificate(),
+		audit_log: shownAudit(state.audit()),
 		settings: shownSettings(table, settings),
 	};
 }

@@ -45,6 +45,15 @@ export interface State {
 	/** Why the store refuses writes now, and how many it has refused. */
 	room: { readonly full: string | undefined; readonly refusals: number };
 	certificate(): Status["certificate"];
+	/** Undefined if there is none. */
+	audit():
+		| {
+				readonly file: string;
+				readonly written: number;
+				readonly lost: number;
+				readonly problem: string | undefined;
+		  }
+		| undefined;
 	settings: Readonly<Record<string, unknown>>;
 	table: SettingTable;
 }

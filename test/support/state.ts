@@ -50,6 +50,12 @@ export function aState(more: Partial<State> = {}): State {
 			not_after: 1_800_000_000,
 			fingerprint_sha256: "AB:CD",
 		}),
+		audit: () => ({
+			file: "audit.log",
+			written: 12,
+			lost: 13,
+			problem: undefined,
+		}),
 		settings: {},
 		table: daemonSettings,
 		...more,

@@ -1,5 +1,6 @@
 import type { ProgramCommand } from "../../program/command.ts";
 import type { Program } from "../../program/program.ts";
+import { auditVerifyCommand } from "./audit.ts";
 import { brokerCommand } from "./broker.ts";
 import { brokerStatusCommand } from "./broker-status.ts";
 import { completionCommand, createCompleteCommand } from "./completion.ts";
@@ -34,6 +35,7 @@ const visible: readonly ProgramCommand[] = [
 	inventoryCommand,
 	brokerCommand,
 	brokerStatusCommand,
+	auditVerifyCommand,
 	...contextCommands,
 	completionCommand,
 ];

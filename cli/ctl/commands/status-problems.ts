@@ -99,6 +99,10 @@ export function statusProblems(status: Status, asked: Asked): string[] {
 		if (certificate.problem)
 			problems.push(`certificate files: ${certificate.problem}`);
 	}
+	const { audit_log } = status;
+	if (audit_log?.problem) problems.push(`audit log: ${audit_log.problem}`);
+	if (audit_log && audit_log.lost > 0)
+		problems.push(`audit log: ${audit_log.lost} lines lost`);
 	problems.push(...collectionProblems(status, asked));
 	if (commands && commands.survivors > 0)
 		problems.push(

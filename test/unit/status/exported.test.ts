@@ -46,6 +46,8 @@ test("every value of the state is exported under its name", async () => {
 		store_lost_entries: 11,
 		store_disk_bytes: 4_096,
 		certificate_expiry_timestamp_seconds: 1_800_000_000,
+		audit_lines: 12,
+		audit_lines_lost: 13,
 		collected_metrics_dropped: 0,
 	}))
 		assert.equal(only(families, `happo_agent_${name}`), value, name);

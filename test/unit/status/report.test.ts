@@ -85,6 +85,10 @@ test("our own fields have their values", async () => {
 		last_damage: { at: 1_700_000_050, reason: "a bit", copy: "/copy" },
 	});
 	assert.equal(report.certificate?.subject, "CN=web01");
+	const audit_log = { file: "audit.log", written: 12, lost: 13 };
+	assert.deepEqual(report.audit_log, { ...audit_log, problem: null });
+	const without = await reportStatus(aState({ audit: () => undefined }));
+	assert.equal(without.audit_log, null);
 });
 
 test("an unavailable store gives its reason and zeros, with everything else intact", async () => {

@@ -185,3 +185,18 @@ test("without a usable store, the age of the metrics is unknown, not 0", () => {
 	assert.equal(ageWith(true), 0);
 	assert.equal(ageWith(false), undefined);
 });
+
+test("an audit log that cannot be written, or has lost lines, is a problem", () => {
+	const withLog = (problem: string | null, lost: number) =>
+		problemsOf(
+			statusWith(
+				{},
+				{ audit_log: { file: "audit.log", written: 9, lost, problem } },
+			),
+		);
+	assert.deepEqual(withLog(null, 0), []);
+	assert.deepEqual(withLog("no space left on the device", 3), [
+		"audit log: no space left on the device",
+		"audit log: 3 lines lost",
+	]);
+});

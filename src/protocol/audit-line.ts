@@ -1,0 +1,191 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** What a caller has proved; never the key itself. */
+export interface AuditProof {
+	/** The connection came over the admin socket. */
+	readonly admin?: true;
+	/** Address of the peer. */
+	readonly address?: string;
+	readonly certificate?: {
+		/** SHA-256 of the certificate. */
+		readonly fingerprint: string;
+		/** The name in it that matched a `who` of the policy. */
+		readonly name?: string;
+	};
+	/** Name of the key, as in the policy. */
+	readonly key?: string;
+}
+
+/** What was decided about a request, written before it runs. */
+export interface DecisionLine {
+	/** From `auditId()`; the outcome has the same one. */
+	readonly id: string;
+	/** Names in the policy that the caller matches. */
+	readonly who: readonly string[];
+	readonly proof: AuditProof;
+	/** What the headers of the request say about its way. Any client can write them: this is no proof. */
+	readonly via?: { readonly unproved_hops: number };
+	/** Operation of the contract. */
+	readonly operation: string;
+	/** Name of the command in the policy, or the requested plugin or program if no command matched. */
+	readonly command?: string;
+	/** Words of the request where no template matched: see `maskedOptions`. */
+	readonly options?: readonly string[];
+	/** Values of the command's slots: see `maskedSlots`. */
+	readonly slots?: Readonly<Record<string, string | readonly string[]>>;
+	/** The next hop of a relayed request. */
+	readonly hop?: string;
+	readonly decision: "allowed" | "refused" | "would-refuse";
+	/** Number of the policy's rule, from 1. */
+	readonly rule?: number | undefined;
+	readonly reason: string;
+}
+
+/** How a request ended. */
+export interface OutcomeLine {
+	readonly id: string;
+	/** Status of the answer; absent if there was none. */
+	readonly http_status?: number | undefined;
+	/** Exit status of the plugin or command; absent if none ran. */
+	readonly exit_status?: number | undefined;
+	/** From the request's arrival to its answer. */
+	readonly milliseconds: number;
+}
+
+/** What the log says about itself. */
+export type LogLine =
+	/** The agent has opened the log. */
+	| { readonly event: "start"; readonly pid: number }
+	/** The agent has closed the log in order. */
+	| { readonly event: "stop" }
+	/** The line before has no end: the agent crashed, or the disk was full. */
+	| { readonly event: "cut" }
+	/** Lines could not be written. */
+	| { readonly event: "lost"; readonly lines: number; readonly reason: string };
+
+export type AuditRecord =
+	| ({ readonly event: "decision" } & DecisionLine)
+	| ({ readonly event: "outcome" } & OutcomeLine)
+	| LogLine;
+
+/** What stands in place of a secret. */
+export const mask = "***";
+
+/** Options of the usual plugins whose next word may be a password, a community or credentials. */
+const secretOptions = new Set(["-p", "--password", "-a", "-C"]);
+
+const attachedSecret = /^(-[paC])(?!-)(.+)$/s;
+const secretLong =
+	/^(--[\w-]*(?:pass|secret|token|communit|auth)[\w-]*)(=.*)?$/is;
+
+/**
+ * Masks what may be a secret in a command line that no template describes: the words after `-p`,
+ * `--password`, `-a` and `-C`, and after long options that are named like secrets; also in one word
+ * (`-psecret`, `--password=secret`).
+ */
+export function maskedOptions(words: readonly string[]): string[] {
+	let isSecret = false;
+	return words.map((word) => {
+		if (isSecret) {
+			isSecret = false;
+			return mask;
+		}
+		const [, long, value] = secretLong.exec(word) ?? [];
+		if (long !== undefined) {
+			isSecret = value === undefined;
+			return value === undefined ? word : `${long}=${mask}`;
+		}
+		if (secretOptions.has(word)) {
+			isSecret = true;
+			return word;
+		}
+		const [, short] = attachedSecret.exec(word) ?? [];
+		return short === undefined ? word : `${short}${mask}`;
+	});
+}
+
+/** The values of slots, with those of secret slots masked. */
+export const maskedSlots = (
+	slots: Readonly<Record<string, string | readonly string[]>>,
+	secrets: readonly string[],
+): Record<string, string | readonly string[]> =>
+	Object.fromEntries(
+		Object.entries(slots).map(([name, value]) => [
+			name,
+			secrets.includes(name) ? mask : value,
+		]),
+	);
+
+/** An id for a decision and its outcome: 12 characters that nobody can guess. */
+export const auditId = (): string =>
+	// a leading dash would look like an option of happo-ctl
+	randomBytes(9).toString("base64url").replace(/^-/, "A");
+
+/** Limits of a text and of a list in a line: clients may send megabytes. */
+const maxCharacters = 2_048;
+const maxWords = 64;
+
+const bounded = (_name: string, value: unknown): unknown => {
+	if (typeof value === "string" && value.length > maxCharacters)
+		return `${value.slice(0, maxCharacters)}... (${value.length} characters)`;
+	if (Array.isArray(value) && value.length > maxWords)
+		return [...value.slice(0, maxWords), `... (${value.length} words)`];
+	return value;
+};
+
+/** What `prev` is in the first line of a chain. */
+export const noLine = "0".repeat(64);
+
+/** The SHA-256 of a line, without its end. */
+export const lineHash = (line: Uint8Array | string): string =>
+	createHash("sha256").update(line).digest("hex");
+
+/**
+ * The part of a line that does not depend on its place in the chain.
+ * @param time milliseconds since 1970
+ */
+export function recordText(record: AuditRecord, time: number): string {
+	const { event, ...fields } = record;
+	const { id, ...rest } = fields as { id?: string };
+	const whole = {
+		time: new Date(time).toISOString(),
+		...(id !== undefined && { id }),
+		event,
+		...rest,
+	};
+	return JSON.stringify(whole, bounded).slice(1, -1);
+}
+
+/**
+ * A line of the audit log, without its end.
+ * @param record from `recordText`
+ * @param n number of the line in its chain, from 1
+ * @param prev hash of the line before
+ */
+export const auditText = (record: string, n: number, prev: string): string =>
+	`{"n":${n},${record},"prev":"${prev}"}`;
+
+/** A line of the audit log that was read; only these fields are certain. */
+export interface ReadLine {
+	readonly n: number;
+	readonly time: string;
+	readonly event: string;
+	readonly prev: string;
+	readonly [field: string]: unknown;
+}
+
+/** Parses a line; undefined if it is none of the audit log. */
+export function parseAuditLine(text: string): ReadLine | undefined {
+	try {
+		const line = JSON.parse(text) as ReadLine | null;
+		return line !== null &&
+			Number.isSafeInteger(line.n) &&
+			typeof line.event === "string" &&
+			typeof line.time === "string" &&
+			/^[0-9a-f]{64}$/.test(line.prev)
+			? line
+			: undefined;
+	} catch {
+		return undefined;
+	}
+}
