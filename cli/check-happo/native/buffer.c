@@ -2,7 +2,6 @@
 #include "buffer.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,17 +62,23 @@ void buffer_add(struct buffer *buffer, const void *bytes, size_t count)
 	buffer_added(buffer, count);
 }
 
-void buffer_print(struct buffer *buffer, const char *format, ...)
+void buffer_print_values(
+	struct buffer *buffer, const char *format, va_list values)
 {
-	char text[256];
-	va_list values;
-	va_start(values, format);
+	char text[512];
 	int length = vsnprintf(text, sizeof text, format, values);
-	va_end(values);
 	if (length < 0)
 		return;
 	buffer_add(buffer, text,
 		(size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
+}
+
+void buffer_print(struct buffer *buffer, const char *format, ...)
+{
+	va_list values;
+	va_start(values, format);
+	buffer_print_values(buffer, format, values);
+	va_end(values);
 }
 
 void buffer_take(struct buffer *buffer, size_t bytes)

@@ -2,7 +2,7 @@
 #ifndef HAPPO_BUFFER_H
 #define HAPPO_BUFFER_H
 
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stddef.h>
 
 struct buffer {
@@ -26,8 +26,13 @@ char *buffer_room(struct buffer *buffer, size_t bytes);
 void buffer_added(struct buffer *buffer, size_t bytes);
 
 void buffer_add(struct buffer *buffer, const void *bytes, size_t count);
+
+/* Adds what printf() would print, at most 511 bytes of it. */
 void buffer_print(struct buffer *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+void buffer_print_values(
+	struct buffer *buffer, const char *format, va_list values)
+	__attribute__((format(printf, 2, 0)));
 
 /* Takes bytes from the front; an empty buffer keeps little memory. */
 void buffer_take(struct buffer *buffer, size_t bytes);

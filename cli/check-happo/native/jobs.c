@@ -6,7 +6,6 @@
 #include "words.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,19 +181,18 @@ void job_answer(struct job *job, const struct outcome *outcome)
 
 void job_answer_unknown(struct job *job, const char *format, ...)
 {
-	char text[512];
+	struct buffer text = {0};
 	va_list values;
 	va_start(values, format);
-	int length = vsnprintf(text, sizeof text, format, values);
+	buffer_print_values(&text, format, values);
 	va_end(values);
-	if (length < 0 || (size_t)length >= sizeof text)
-		length = sizeof text - 1;
 	struct outcome outcome = {
 		.wait_status = EXIT_STATUS(UNKNOWN),
-		.output = text,
-		.output_bytes = (size_t)length,
+		.output = buffer_start(&text),
+		.output_bytes = buffer_length(&text),
 	};
 	job_answer(job, &outcome);
+	buffer_free(&text);
 }
 
 void job_go_alone(struct job *job, bool avoids_broker)
