@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,6 +12,7 @@ import {
 	textOf,
 } from "../support/broker.ts";
 import { startWithPlugins } from "../support/command-line.ts";
+import { startServer } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { ctl, ctlProgram, testNode } from "../support/happo-ctl.ts";
 import { answering, json } from "../support/next-hop.ts";
@@ -128,25 +127,25 @@ describe("happo-ctl broker", () => {
 		// what systemd does: a socket on descriptor 3, and the id of the process
 		const script = `use Socket; use POSIX; $^F = 9; socket(S, AF_UNIX, SOCK_STREAM, 0) or die; bind(S, sockaddr_un($ARGV[0])) or die; listen(S, 128);
 dup2(fileno(S), 3); $ENV{LISTEN_PID} = $$; $ENV{LISTEN_FDS} = 1; shift; exec(@ARGV)`;
-		const child = spawn(
-			"perl",
-			["-e", script, path, testNode, ctlProgram, "broker", "--insecure"],
-			{ stdio: ["ignore", "ignore", "pipe"] },
+		const {
+			process: child,
+			said,
+			exited,
+		} = startServer(
+			t,
+			[
+				...(["perl", "-e", script, path] as const),
+				...[testNode, ctlProgram, "broker", "--insecure"],
+			],
+			process.env,
 		);
-		t.after(() => {
-			child.kill("SIGKILL");
-		});
-		let said = "";
-		child.stderr.setEncoding("utf8").on("data", (text: string) => {
-			said += text;
-		});
 		await eventually("it listens", () =>
-			/listens on the socket of systemd/.test(said),
+			/listens on the socket of systemd/.test(said()),
 		);
 		const { stdout } = await ctl(t, ["broker", "status", "--broker", path]);
 		assert.match(stdout, /^clients +1 of/m);
 		child.kill("SIGTERM");
-		assert.deepEqual(await once(child, "exit"), [0, null]);
+		assert.deepEqual(await exited, [0, null]);
 		assert.ok(existsSync(path));
 	});
 

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -16,6 +15,7 @@ import {
 } from "../../cli/broker/frame.ts";
 import { createUsers } from "../../cli/broker/users.ts";
 import { createExchange, type Exchange } from "../../src/client/exchange.ts";
+import { startServer } from "./daemon.ts";
 import { ctlProgram, testNode } from "./happo-ctl.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -124,6 +124,16 @@ export async function brokerClient(t: Test, path: string): Promise<TestClient> {
 	};
 }
 
+/** A connection to a broker that reads nothing. */
+export async function unreadClient(t: Test, path: string): Promise<Socket> {
+	const socket = connect(path);
+	t.after(() => {
+		socket.destroy();
+	});
+	await once(socket, "connect");
+	return socket.pause();
+}
+
 /** The words of a check by an agent of 127.0.0.1. */
 export const checkWords = (port: number, ...more: string[]) => [
 	...["--host=127.0.0.1", `--port=${port}`, "--plugin-name=x"],
@@ -153,30 +163,17 @@ export async function brokerProcess(
 ) {
 	const directory = await temporaryDirectory(t);
 	const socket = listen ?? join(directory, "broker.sock");
-	const child = spawn(
-		testNode,
-		[ctlProgram, "broker", "--listen", socket, ...args],
-		{
-			stdio: ["ignore", "ignore", "pipe"],
-			env: { PATH: process.env.PATH, HOME: directory, ...environment },
-		},
+	const started = startServer(
+		t,
+		[testNode, ctlProgram, "broker", "--listen", socket, ...args],
+		{ PATH: process.env.PATH, HOME: directory, ...environment },
 	);
-	const exited = once(child, "exit") as Promise<
-		[number | null, NodeJS.Signals | null]
-	>;
-	t.after(async () => {
-		if (child.exitCode !== null || child.signalCode !== null) return;
-		child.kill("SIGKILL");
-		await exited;
-	});
-	let said = "";
-	const listens = new Promise<void>((resolve) => {
-		child.stderr.setEncoding("utf8").on("data", (text: string) => {
-			said += text;
-			if (said.includes("broker: listens on")) resolve();
+	const { process: child, said } = started;
+	await new Promise<void>((resolve) => {
+		child.stderr.on("data", () => {
+			if (said().includes("broker: listens on")) resolve();
 		});
 		child.once("exit", () => resolve());
 	});
-	await listens;
-	return { process: child, socket, directory, said: () => said, exited };
+	return { ...started, socket, directory };
 }

@@ -172,3 +172,30 @@ export async function startDaemon(
 		},
 	};
 }
+
+/** Starts a program that only writes to standard error; kills it at the end of the test if it still runs. */
+export function startServer(
+	t: Pick<TestContext, "after">,
+	[file, ...args]: readonly [string, ...string[]],
+	env: NodeJS.ProcessEnv,
+) {
+	const child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"], env });
+	const exited = once(child, "exit") as Promise<
+		[code: number | null, signal: NodeJS.Signals | null]
+	>;
+	let said = "";
+	child.stderr.setEncoding("utf8").on("data", (text: string) => {
+		said += text;
+	});
+	t.after(async () => {
+		if (child.exitCode !== null || child.signalCode !== null) return;
+		child.kill("SIGKILL");
+		await exited;
+	});
+	return {
+		process: child,
+		/** What it has written so far. */
+		said: () => said,
+		exited,
+	};
+}

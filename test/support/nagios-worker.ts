@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { checkHappoCommand } from "./check-happo.ts";
+import { startServer } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -198,21 +198,8 @@ export function startWorker(
 	args: readonly string[],
 	environment: Record<string, string> = {},
 ) {
-	const child = spawn(checkHappoCommand, args, {
-		stdio: ["ignore", "ignore", "pipe"],
-		env: { PATH: process.env.PATH, LANG: "C", ...environment },
+	return startServer(t, [checkHappoCommand, ...args], {
+		...{ PATH: process.env.PATH, LANG: "C" },
+		...environment,
 	});
-	let said = "";
-	child.stderr.setEncoding("utf8").on("data", (text: string) => {
-		said += text;
-	});
-	const exited = once(child, "exit") as Promise<
-		[number | null, NodeJS.Signals | null]
-	>;
-	t.after(async () => {
-		if (child.exitCode !== null || child.signalCode !== null) return;
-		child.kill("SIGKILL");
-		await exited;
-	});
-	return { process: child, said: () => said, exited };
 }

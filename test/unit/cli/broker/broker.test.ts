@@ -10,6 +10,7 @@ import {
 	brokerHere,
 	checkWords,
 	textOf,
+	unreadClient,
 } from "../../../support/broker.ts";
 import { freePort } from "../../../support/command-line.ts";
 import { nativeMissing } from "../../../support/engine.ts";
@@ -335,12 +336,7 @@ describe("a hostile client", () => {
 	it("that does not read its answers is closed, and holds no memory", async (t) => {
 		const server = await ok(t, "x".repeat(1_000_000));
 		const broker = await brokerHere(t, { maxUntakenBytes: 4_000_000 });
-		const socket = connect(broker.socket);
-		t.after(() => {
-			socket.destroy();
-		});
-		await once(socket, "connect");
-		socket.pause();
+		const socket = await unreadClient(t, broker.socket);
 		const body = checkBody({
 			millisecondsLeft: 60_000,
 			words: checkWords(server.port),
@@ -358,12 +354,7 @@ describe("a hostile client", () => {
 	it("that asks on and on without reading is not read, and closed after a time", async (t) => {
 		t.mock.timers.enable({ apis: ["setTimeout"] });
 		const broker = await brokerHere(t);
-		const socket = connect(broker.socket);
-		t.after(() => {
-			socket.destroy();
-		});
-		await once(socket, "connect");
-		socket.pause();
+		const socket = await unreadClient(t, broker.socket);
 		const one = frameBytes({
 			kind: kinds.status,
 			id: 1,
