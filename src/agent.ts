@@ -22,6 +22,7 @@ import { parseAllowedHosts } from "./protocol/access.ts";
 import { parseDestinations } from "./protocol/destinations.ts";
 import { createHttpsFetch } from "./relay/https-fetch.ts";
 import type { DaemonSettings } from "./settings.ts";
+import { loadNativeAddon } from "./spawn/native-addon.ts";
 import { exportedFamilies } from "./status/exported.ts";
 import { createFigures } from "./status/figures.ts";
 import { createLoopDelay } from "./status/loop-delay.ts";
@@ -205,12 +206,14 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	});
 
 	const { checkReply } = parts;
+	const addon = loadNativeAddon();
 	const server = await startServer({
 		bound: await bindContract(document),
 		handlers,
 		...(checkReply && { checkReply }),
 		access,
 		deliveryTimes: parts.deliveryTimes,
+		duplicate: "reason" in addon ? undefined : addon.duplicate,
 		tls: tlsOptions(keyPair),
 		limits: {
 			maxConnections: settings["max-connections"],

@@ -129,7 +129,10 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 	// processes in general, without plugins
 	{ from: ["src/spawn"], to: ["src/*"] },
 	{ from: ["src/commands"], to: ["src/*", "src/protocol", "src/spawn"] },
-	{ from: ["src/machine-state"], to: ["src/*", "src/commands"] },
+	{
+		from: ["src/machine-state"],
+		to: ["src/*", "src/commands", "src/protocol"],
+	},
 	{
 		from: ["src/metrics"],
 		to: ["generated", "src/*", "src/commands", "src/protocol"],

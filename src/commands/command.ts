@@ -3,6 +3,7 @@ import {
 	setTimeout as sleep,
 } from "node:timers/promises";
 import type { Abandonment } from "../abandonment.ts";
+import { AgentError } from "../agent-error.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { Kill } from "../spawn/process-group.ts";
@@ -20,6 +21,26 @@ import { createLeftBehind } from "./left-behind.ts";
 export type { Captured } from "../spawn/output.ts";
 export type { CommandLine } from "../spawn/started.ts";
 export type { CommandResult } from "./execution.ts";
+
+/**
+ * Limit of the characters of a command and its options. v1 (Go) passed both to a shell as one
+ * argument, which Linux limits to this (MAX_ARG_STRLEN).
+ */
+const maxLineLength = 131_072;
+
+/**
+ * Refuses a command line that the system would not take, before any character of it is parsed.
+ * @param names of the fields that `parts` come from, for the message
+ * @throws AgentError `bad-request`
+ */
+export function refuseLongLine(names: string, ...parts: string[]): void {
+	const length = parts.reduce((sum, part) => sum + part.length, 0);
+	if (length > maxLineLength)
+		throw new AgentError(
+			"bad-request",
+			`${names}: ${length} characters, more than the ${maxLineLength} that a command line may have`,
+		);
+}
 
 /**
  * A command could not be started. `code` is the system's error name: E2BIG, ENOENT, EACCES ...

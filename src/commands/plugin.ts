@@ -4,9 +4,13 @@ import {
 	calledPlugin,
 	checkPluginName,
 } from "../protocol/plugin-name.ts";
-import { type CommandLine, CommandStartError } from "./command.ts";
+import { splitWords } from "../protocol/words.ts";
+import {
+	type CommandLine,
+	CommandStartError,
+	refuseLongLine,
+} from "./command.ts";
 import { createLookups, type Lookups } from "./lookups.ts";
-import { refuseLongLine, splitWords } from "./words.ts";
 
 /** A plugin and its command line. */
 export interface PluginCommand {

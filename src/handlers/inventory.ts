@@ -1,10 +1,14 @@
 import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
 import { exitCode, outputText } from "../commands/answer.ts";
-import { type CommandLine, CommandStartError } from "../commands/command.ts";
+import {
+	type CommandLine,
+	CommandStartError,
+	refuseLongLine,
+} from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
-import { refuseLongLine, splitWords } from "../commands/words.ts";
 import type { Body, Call, Facts, Reply } from "../operation.ts";
+import { splitWords } from "../protocol/words.ts";
 import { factsOf, withFacts } from "./facts.ts";
 
 /** The settings that decide what /inventory may run. */

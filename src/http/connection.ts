@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { CertificateNames } from "../policy/call.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
+import { createLoopTurns } from "../turn.ts";
 import { refusePlainHttp } from "./refusal.ts";
 import type { IncomingRequest } from "./request.ts";
 
@@ -19,8 +20,11 @@ const deniedMilliseconds = 5_000;
  */
 const maxWaiting = 1_000;
 
-/** Limit of concurrent handshakes, as each takes the event loop a millisecond or more. */
+/** Limit of concurrent handshakes. */
 const maxHandshakes = 32;
+
+/** Of these, how many begin in one turn of the event loop: each takes it a millisecond or more. */
+const maxHandshakesPerTurn = 4;
 
 /** Limit of requests that a client sends ahead of their answers (pipelining). */
 const maxPipelined = 100;
@@ -275,6 +279,7 @@ export function createConnections(parts: {
 		limit: maxHandshakes,
 		maxWaiting: maxConnections,
 	});
+	const turns = createLoopTurns(maxHandshakesPerTurn);
 	const trouble = createLogRepeats({ log, everyMilliseconds: 60_000 });
 	const held = new Set<Socket>();
 	const waiting = new Set<Socket>();
@@ -309,10 +314,14 @@ export function createConnections(parts: {
 		}
 	};
 
+	/** Begins the handshake in this turn of the event loop, or in a later one. */
 	const shakeHands = (socket: Socket, connection: Connection, place: Taken) => {
 		connection.shaking = place;
-		socket.once("close", () => place.release());
-		server.emit("connection", socket);
+		socket.on("error", ignore).once("close", () => place.release());
+		turns(() => {
+			socket.off("error", ignore);
+			if (!socket.destroyed) server.emit("connection", socket);
+		});
 	};
 
 	const admit = (socket: Socket, connection: Connection) => {

@@ -76,6 +76,15 @@ type Untyped = (
 	call: IncomingRequest,
 ) => Replied | Promise<Replied>;
 
+/**
+ * Descriptors of the listening socket. libuv accepts one connection from each in a turn of the event
+ * loop: with only one, a client would wait for as many turns as connections came before its own.
+ */
+const maxListeners = 16;
+
+/** Limit of connections that the system keeps until they are accepted; most systems allow no more. */
+const backlog = 4_096;
+
 /** Answers up to this size do not count towards the memory budget. */
 const uncountedBytes = 65_536;
 
@@ -160,6 +169,47 @@ function createTlsServer(
 }
 
 /**
+ * Listens with several descriptors of one socket, if they can be made.
+ * @param duplicate makes another descriptor; negative if it cannot
+ * @throws the system's error if the port is not available
+ */
+export async function listen(
+	where: { port: number; host?: string },
+	accept: (socket: Socket) => void,
+	duplicate: (descriptor: number) => number = () => -1,
+): Promise<{ address: AddressInfo; close(): Promise<unknown> }> {
+	const listenOn = async (place: { port: number } | { fd: number }) => {
+		const server = createServer(
+			{ pauseOnConnect: true, noDelay: true },
+			accept,
+		);
+		await new Promise<void>((resolve, reject) => {
+			server.once("error", reject);
+			server.listen({ ...place, backlog }, resolve);
+		});
+		return server;
+	};
+	const first = await listenOn(where);
+	const servers = [first];
+	// Node has no public way to the descriptor of a socket
+	const own = (first as { _handle?: { fd?: number } })._handle?.fd ?? -1;
+	while (own >= 0 && servers.length < maxListeners) {
+		const fd = duplicate(own);
+		if (fd < 0) break;
+		servers.push(await listenOn({ fd }));
+	}
+	return {
+		address: first.address() as AddressInfo,
+		close: () =>
+			Promise.all(
+				servers.map(
+					(server) => new Promise((resolve) => server.close(resolve)),
+				),
+			),
+	};
+}
+
+/**
  * Serves the contract over HTTPS, once its `serve` is called. The only user of Fastify: one route
  * for each operation, and hooks for what they have in common.
  * @throws the system's error if the port is not available
@@ -180,6 +230,11 @@ export async function startServer(parts: {
 	 * the contract.
 	 */
 	checkReply?: (operationId: string, reply: Replied) => void;
+	/**
+	 * Makes another descriptor of a socket; negative if it cannot. Without it, the server accepts one
+	 * connection in a turn of the event loop.
+	 */
+	duplicate?: ((descriptor: number) => number) | undefined;
 	log: Pick<Log, "info" | "warning" | "error">;
 	/** Tests shorten them. */
 	deliveryTimes?: DeliveryTimes | undefined;
@@ -377,15 +432,12 @@ export async function startServer(parts: {
 			`TLS handshake with ${plainAddress(socket.remoteAddress)}: ${error.message.trim()}`,
 		),
 	);
-	const accepting = createServer(
-		{ pauseOnConnect: true, noDelay: true },
+	const listening = await listen(
+		parts.where,
 		connections.accept,
+		parts.duplicate,
 	);
-	await new Promise<void>((resolve, reject) => {
-		accepting.once("error", reject);
-		accepting.listen(parts.where, resolve);
-	});
-	const { address, port } = accepting.address() as AddressInfo;
+	const { address, port } = listening.address;
 	const { serve, destroy, destroyWaiting } = connections;
 	return {
 		address,
@@ -394,7 +446,7 @@ export async function startServer(parts: {
 		serve,
 		renew: (options) => tlsServer.setSecureContext(options),
 		close: async (graceMilliseconds) => {
-			const closed = new Promise((resolve) => accepting.close(resolve));
+			const closed = listening.close();
 			isClosing = true;
 			destroyWaiting();
 			tlsServer.closeIdleConnections();

@@ -1,9 +1,9 @@
 import { outputText } from "../commands/answer.ts";
 import type { CommandResult } from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
-import { splitWords } from "../commands/words.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import { splitWords } from "../protocol/words.ts";
 
 /** Takes machine states when a check has failed. */
 export interface Snapshots {

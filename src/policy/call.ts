@@ -54,6 +54,8 @@ export interface PermittedRun {
 	readonly slots: Readonly<Record<string, SlotValue>>;
 	/** Slots whose values must never be logged. */
 	readonly secrets: readonly string[];
+	/** The command's own time limit, if it has one; a shorter time left still counts. */
+	readonly timeoutSeconds?: number;
 }
 
 /** How often and how many at once; each caller's name in `who` has its own count. */

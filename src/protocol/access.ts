@@ -31,7 +31,8 @@ export function plainAddress(address: string | undefined): string {
 	return mappedAddress(address ?? "") ?? address ?? "unknown";
 }
 
-function parseNetwork(entry: string): Network | undefined {
+/** Parses an address or network; undefined for anything else. An address is a network of one. */
+export function parseNetwork(entry: string): Network | undefined {
 	const [address = "", prefixText, ...rest] = entry.split("/");
 	const version = isIP(address);
 	// peers are compared without their zone, so an entry with one would promise too much

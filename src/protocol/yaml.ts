@@ -36,6 +36,17 @@ const nothing: readonly unknown[] = ["", "~", "null", "Null", "NULL"];
 /** The pairs of a mapping by key. */
 export type YamlPairs = Map<string, { key: Node; value: unknown }>;
 
+/** A document as plain values. `line` counts from 1. */
+export type YamlTree = { readonly line: number } & (
+	| { readonly kind: "nothing" }
+	| { readonly kind: "text"; readonly text: string }
+	| { readonly kind: "list"; readonly list: readonly YamlTree[] }
+	| {
+			readonly kind: "mapping";
+			readonly pairs: ReadonlyMap<string, { line: number; value: YamlTree }>;
+	  }
+);
+
 /**
  * Opens a YAML document for reading key by key. Every scalar is taken as text. The package yaml is
  * used nowhere else in the agent.
@@ -107,7 +118,7 @@ export function openYaml(text: string) {
 			const name = String(key.value);
 			if (own.has(name)) warn(key, `${name}: comes twice, the last one counts`);
 			own.set(name, { key, value });
-			if (name !== "<<" || key.type !== "PLAIN") continue;
+			if (!isMergeKey(name, key)) continue;
 			if (depth === maxMergeDepth) fail(key, "<<: goes too deep");
 			const from = follow(value);
 			for (const source of isSeq(from) ? from.items : [value])
@@ -125,8 +136,41 @@ export function openYaml(text: string) {
 		warn(key, `${name}: is !!binary, taken as the text that it encodes`);
 		return bytes.toString();
 	};
+	const tree = (given: unknown, depth = 0): YamlTree => {
+		// an alias may be inside what it names
+		if (depth > maxDepth) fail(given, "nested too deeply");
+		const node = follow(given);
+		const line = lineOf(startOf(given));
+		if (isNothing(node)) return { line, kind: "nothing" };
+		if (isScalar(node)) {
+			if (node.tag?.endsWith("binary")) fail(given, "!!binary is not allowed");
+			return { line, kind: "text", text: String(node.value) };
+		}
+		if (isSeq(node)) {
+			spend(given, node.items.length + 1);
+			const list = node.items.map((entry) => tree(entry, depth + 1));
+			return { line, kind: "list", list };
+		}
+		if (isMap(node))
+			for (const { key } of node.items)
+				if (!isScalar(key)) fail(key ?? given, "a key must be text");
+		const values = [...pairs(given, "file")]
+			.filter(([name, { key }]) => !isMergeKey(name, key))
+			.map(
+				([name, { key, value }]) =>
+					[
+						name,
+						{ line: lineOf(startOf(key)), value: tree(value, depth + 1) },
+					] as const,
+			);
+		return { line, kind: "mapping", pairs: new Map(values) };
+	};
 	return {
 		fail,
+		/** Whether other documents follow, which are not read. */
+		hasMore: tokens.filter(({ type }) => type === "document").length > 1,
+		/** The whole document, with aliases and merges resolved. */
+		tree: () => tree(document.contents),
 		/** Adds a warning; see warnings(). */
 		warn,
 		/** All warnings in order, one line each: `line 4: ...`. */
@@ -158,6 +202,9 @@ export function openYaml(text: string) {
 		},
 	};
 }
+
+const isMergeKey = (name: string, key: Node) =>
+	name === "<<" && isScalar(key) && key.type === "PLAIN";
 
 function startOf(node: unknown) {
 	return (node as Node | null | undefined)?.range?.[0] ?? 0;

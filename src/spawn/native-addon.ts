@@ -87,6 +87,8 @@ export interface NativeAddon {
 	 * tell.
 	 */
 	peerUser(fd: number): number | undefined;
+	/** Makes another descriptor of the same socket; -1 if too many are open. */
+	duplicate(fd: number): number;
 	/** SIGRTMIN; it depends on the C library, which reserves the kernel's first real-time signals. */
 	firstRealTimeSignal?: number;
 }

@@ -58,10 +58,10 @@ void export_memory(napi_env env, napi_value exports);
 /* In orphans.c. */
 void export_orphans(napi_env env, napi_value exports);
 
-/* In peer.c. */
-void export_peer(napi_env env, napi_value exports);
-
 /* In signals.c. */
 void export_signals(napi_env env, napi_value exports);
+
+/* In sockets.c. */
+void export_sockets(napi_env env, napi_value exports);
 
 #endif

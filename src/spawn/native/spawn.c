@@ -503,8 +503,8 @@ NAPI_MODULE_INIT()
 	export_look(env, exports);
 	export_memory(env, exports);
 	export_orphans(env, exports);
-	export_peer(env, exports);
 	export_signals(env, exports);
+	export_sockets(env, exports);
 #ifdef SIGRTMIN
 	/* not a constant: the C library reserves some */
 	napi_set_named_property(

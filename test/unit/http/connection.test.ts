@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createHttps, request } from "node:https";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import type { TLSSocket } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { createFairLimit } from "../../../src/fair-limit.ts";
 import {
 	Connection,
@@ -15,6 +15,7 @@ import {
 import { IncomingRequest } from "../../../src/http/request.ts";
 import { createSelfSigned } from "../../../src/tls/self-signed.ts";
 import { recordingLog } from "../../support/agent.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const { certificate, privateKey } = createSelfSigned({
 	commonName: "test",
@@ -23,7 +24,7 @@ const { certificate, privateKey } = createSelfSigned({
 });
 
 /** A server that does not serve yet. */
-async function aServer(t: TestContext) {
+async function aServer(t: TestContext, { maxConnections = 10 } = {}) {
 	let requests = 0;
 	const server = createHttps(
 		{ cert: certificate, key: privateKey },
@@ -36,7 +37,7 @@ async function aServer(t: TestContext) {
 	const connections = createConnections({
 		server,
 		access: { allows: () => true },
-		maxConnections: 10,
+		maxConnections,
 		waitMilliseconds: 1_000,
 		handshakeMilliseconds: 1_000,
 		idleMilliseconds: 1_000,
@@ -51,7 +52,7 @@ async function aServer(t: TestContext) {
 		accepting.close();
 	});
 	const { port } = accepting.address() as AddressInfo;
-	return { accepting, connections, port, requests: () => requests };
+	return { server, accepting, connections, port, requests: () => requests };
 }
 
 const ask = (port: number) =>
@@ -74,6 +75,79 @@ test("connections wait unread until serve() is called; later ones do not wait", 
 	assert.equal(await early, "OK");
 	assert.equal(await ask(port), "OK");
 	assert.equal(requests(), 2);
+});
+
+/**
+ * Connections whose clients have begun their handshake. `serveAll` hands them over in one turn of
+ * the event loop.
+ */
+async function manyHandshakes(
+	t: TestContext,
+	{ accepting, connections, port }: Awaited<ReturnType<typeof aServer>>,
+	count: number,
+) {
+	const accepted: Socket[] = [];
+	accepting
+		.off("connection", connections.accept)
+		.on("connection", (socket) => accepted.push(socket));
+	const clients = Array.from({ length: count }, () =>
+		connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false }),
+	);
+	t.after(() => {
+		for (const client of clients) client.destroy();
+	});
+	// each sends its first message then
+	await Promise.all(clients.map((client) => once(client, "connect")));
+	await eventually("all are accepted", () => accepted.length === count);
+	connections.serve();
+	const serveAll = () => {
+		for (const socket of accepted) connections.accept(socket);
+	};
+	return { accepted, clients, serveAll };
+}
+
+test("begins few handshakes in a turn of the event loop", async (t) => {
+	const parts = await aServer(t, { maxConnections: 100 });
+	const { clients, serveAll } = await manyHandshakes(t, parts, 24);
+	const begun = new Map<number, number>();
+	let turn = 0;
+	parts.server.prependListener("connection", () =>
+		begun.set(turn, (begun.get(turn) ?? 0) + 1),
+	);
+	const next = () => {
+		turn++;
+		counting = setImmediate(next);
+	};
+	let counting = setImmediate(next);
+	t.after(() => clearImmediate(counting));
+	serveAll();
+	await Promise.all(clients.map((client) => once(client, "secureConnect")));
+	const most = Math.max(...begun.values());
+	assert.ok(most <= 4, `${most} in one turn`);
+});
+
+test("a connection that fails before its handshake begins harms nobody", async (t) => {
+	const parts = await aServer(t, { maxConnections: 100 });
+	const { accepted, clients, serveAll } = await manyHandshakes(t, parts, 24);
+	// when half of the others have begun theirs
+	let begun = 0;
+	parts.server.prependListener("connection", () => {
+		if (++begun !== 12) return;
+		for (const socket of accepted.slice(-3))
+			socket.destroy(new Error("a reset"));
+	});
+	const others = clients
+		.slice(0, -3)
+		.map((client) => once(client, "secureConnect"));
+	const ends = clients.slice(-3).map((client) =>
+		once(
+			client.on("error", () => {}),
+			"error",
+		),
+	);
+	serveAll();
+	await Promise.all([...others, ...ends]);
+	assert.equal(parts.connections.open, 21);
 });
 
 test("connections that are never served do not keep the server open", async (t) => {

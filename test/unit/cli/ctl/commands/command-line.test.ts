@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commandLine } from "../../../../../cli/ctl/commands/command-line.ts";
-import { splitWords } from "../../../../../src/commands/words.ts";
+import { splitWords } from "../../../../../src/protocol/words.ts";
 
 test("several words stay separate words, a single word is an option line", () => {
 	const words = ["-w", "5,4,3", "a b", "", "it's", "$x", "*", "-"];

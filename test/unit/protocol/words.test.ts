@@ -5,7 +5,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { refuseLongLine, splitWords } from "../../../src/commands/words.ts";
+import { refuseLongLine } from "../../../src/commands/command.ts";
+import { splitWords } from "../../../src/protocol/words.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const LINES = 5000;

@@ -1,25 +1,3 @@
-import { AgentError } from "../agent-error.ts";
-
-/**
- * Limit of the characters of a command and its options. v1 (Go) passed both to a shell as one
- * argument, which Linux limits to this (MAX_ARG_STRLEN).
- */
-const maxLineLength = 131_072;
-
-/**
- * Refuses a command line that the system would not take, before any character of it is parsed.
- * @param names of the fields that `parts` come from, for the message
- * @throws AgentError `bad-request`
- */
-export function refuseLongLine(names: string, ...parts: string[]): void {
-	const length = parts.reduce((sum, part) => sum + part.length, 0);
-	if (length > maxLineLength)
-		throw new AgentError(
-			"bad-request",
-			`${names}: ${length} characters, more than the ${maxLineLength} that a command line may have`,
-		);
-}
-
 /** The meaning of a character to a shell, outside quotes. */
 type Meaning = "blank" | "quote" | "comment" | "shell" | "control";
 

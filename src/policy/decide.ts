@@ -1,0 +1,430 @@
+import type { Permission } from "../../generated/permissions.ts";
+import { calledPlugin, checkPluginName } from "../protocol/plugin-name.ts";
+import { splitWords } from "../protocol/words.ts";
+import type {
+	Caller,
+	Decision,
+	Limits,
+	PermittedRun,
+	PolicyCall,
+} from "./call.ts";
+import { askedHop, namesAddress, permitsHop } from "./next-hops.ts";
+import type { Command, Policy, Rule, RunPermission } from "./policy.ts";
+import { joined, shown } from "./shown.ts";
+import type { Paths } from "./slot-types.ts";
+import {
+	type Fit,
+	fitValues,
+	fitWords,
+	isFit,
+	type Misfit,
+} from "./template.ts";
+import type { Evidences } from "./who.ts";
+
+type Allowed = Decision & { allowed: true };
+type Refused = Decision & { allowed: false };
+
+const noLimits: Limits = { rate: undefined, atOnce: undefined };
+
+const isRun = (permission: Permission): permission is RunPermission =>
+	permission === "check" || permission === "inventory";
+
+/** Whether a rule names the caller. */
+const names = ({ who }: Rule, evidence: Evidences) =>
+	who.some((entry) => evidence.is(entry));
+
+/**
+ * Decides about a call. It does no I/O, looks at no clock and never throws. Neither the order of
+ * the policy's entries nor that of its rules changes whether a call is allowed or what it runs, and
+ * another rule never takes anything away.
+ */
+export function decide(policy: Policy, call: PolicyCall): Decision {
+	const { permission } = call;
+	const evidence = policy.callers.evidenceOf(call.caller);
+	const who = evidence.who();
+	if (permission === "ping" && !policy.isPingByRules)
+		return {
+			...{ who, allowed: true, rule: undefined },
+			reason: "ping needs no rule",
+			...{ limits: noLimits, limitKey: "" },
+		};
+	const granting = policy.rulesByPermission.get(permission) ?? [];
+	const own = granting.filter((rule) => names(rule, evidence));
+	if (own.length === 0)
+		return refuseCaller(policy, call, { who, evidence, granting });
+	if (isRun(permission))
+		return decideRun(policy, call, permission, { who, evidence, own });
+	if (permission === "relay")
+		return decideRelay(policy, call, { who, evidence, own });
+	return allow(policy, { who, evidence }, own, permission);
+}
+
+/**
+ * Whether some rule could permit this to the caller if it showed the right key, which may be in a
+ * body that has not been read.
+ */
+export function mayReach(
+	policy: Policy,
+	caller: Caller,
+	permission: Permission,
+): boolean {
+	if (permission === "ping" && !policy.isPingByRules) return true;
+	const evidence = policy.callers.evidenceOf(caller);
+	return (policy.rulesByPermission.get(permission) ?? []).some(({ who }) =>
+		who.some((entry) => evidence.isWithKey(entry)),
+	);
+}
+
+/**
+ * The paths in a call that `decide` compares by their real paths: values of slots with `real:
+ * true`. Usually there are none.
+ */
+export function pathsToResolve(policy: Policy, call: PolicyCall): string[] {
+	const { permission } = call;
+	if (!policy.hasRealPaths || !isRun(permission)) return [];
+	const wanted = new Set<string>();
+	const asked = askedCommand(call, permission);
+	if (!("refused" in asked)) {
+		const paths = { real: undefined, wanted };
+		fitName(policy, permission, asked, paths);
+		fitProgram(policy, permission, asked, paths);
+	}
+	return [...wanted];
+}
+
+/** A command as a call names it. */
+interface AskedCommand {
+	name: string;
+	words: readonly string[];
+}
+
+/** Splits the requested line, as an agent without a policy does where it needs no shell. */
+function askedCommand(
+	{ command }: PolicyCall,
+	permission: RunPermission,
+): AskedCommand | { refused: string } {
+	if (!command) return { refused: `${permission}: names no command` };
+	const shell =
+		"the option line needs a shell, and a policy's commands run without one";
+	if (permission === "inventory") {
+		const words = splitWords(`${command.name} ${command.options}`);
+		if (!words) return { refused: shell };
+		const [name, ...rest] = words;
+		return name === undefined
+			? { refused: "inventory: names no command" }
+			: { name, words: rest };
+	}
+	const fault = checkPluginName(command.name);
+	if (fault) return { refused: `plugin_name: ${shown(command.name)} ${fault}` };
+	const { name, options } = calledPlugin(command.name);
+	const words = splitWords(
+		options === "" ? command.options : `${options} ${command.options}`,
+	);
+	return words ? { name, words } : { refused: shell };
+}
+
+interface Compared<T> {
+	command: Command;
+	result: T;
+}
+
+/** Compares a call with the command of its name. */
+function fitName(
+	policy: Policy,
+	permission: RunPermission,
+	{ name, words }: AskedCommand,
+	paths: Paths,
+): Compared<Fit | Misfit>[] {
+	const command = policy.commands.get(name);
+	return command?.permission === permission
+		? [{ command, result: fitValues(command, words, paths) }]
+		: [];
+}
+
+/** Compares a call with the templates of its plugin or program. */
+function fitProgram(
+	policy: Policy,
+	permission: RunPermission,
+	{ name, words }: AskedCommand,
+	paths: Paths,
+): Compared<Fit | Misfit>[] {
+	const commands = policy.commandsByProgram[permission].get(name) ?? [];
+	return commands.map((command) => ({
+		command,
+		result: fitWords(command, words, paths),
+	}));
+}
+
+/** A caller that has rules for what it asks. */
+interface RuledCaller {
+	who: string[];
+	evidence: Evidences;
+	/** At least one. */
+	own: readonly Rule[];
+}
+
+function decideRun(
+	policy: Policy,
+	call: PolicyCall,
+	permission: RunPermission,
+	caller: RuledCaller,
+): Decision {
+	const { who, evidence, own } = caller;
+	const refuse = (reason: string, rule = own[0]?.number): Refused => ({
+		...{ who, allowed: false, rule, reason },
+	});
+	const asked = askedCommand(call, permission);
+	if ("refused" in asked) return refuse(asked.refused);
+	const paths = { real: call.realPaths };
+	const named = fitName(policy, permission, asked, paths);
+	// a command's name wins over a plugin's, whatever the rules say: so another rule never changes
+	// what runs
+	const compared = named.some(({ result }) => isFit(result))
+		? named
+		: [...fitProgram(policy, permission, asked, paths), ...named];
+	const fits = compared.filter((each): each is Compared<Fit> =>
+		isFit(each.result),
+	);
+	const permitted = fits.flatMap(({ command, result }) => {
+		const rules = command.rules.filter((rule) => names(rule, evidence));
+		return rules.length > 0 ? [{ command, result, rules }] : [];
+	});
+	if (permitted.length > 0) return allowRun(policy, caller, fits, permitted);
+
+	if (fits.length > 0) {
+		const list = joined(
+			fits.map(({ command }) => command.name),
+			"or",
+		);
+		const others = fits.flatMap(({ command }) => command.rules);
+		return refuse(
+			`command ${list}: no rule permits it to ${joined(who)}`,
+			others[0]?.number,
+		);
+	}
+	return refuseMisfit(policy, caller, asked, permission, compared);
+}
+
+/** Refuses a call that fits no command, with the sentence about the command that it fits best. */
+function refuseMisfit(
+	policy: Policy,
+	{ who, evidence, own }: RuledCaller,
+	{ name }: AskedCommand,
+	permission: RunPermission,
+	compared: readonly Compared<Fit | Misfit>[],
+): Refused {
+	let best:
+		| { command: Command; misfit: Misfit; rule: Rule | undefined }
+		| undefined;
+	for (const { command, result } of compared) {
+		if (isFit(result)) continue;
+		const rule = command.rules.find((rule) => names(rule, evidence));
+		const isBetter =
+			best === undefined || (rule !== undefined) !== (best.rule !== undefined)
+				? best === undefined || rule !== undefined
+				: result.fitted > best.misfit.fitted;
+		if (isBetter) best = { command, misfit: result, rule };
+	}
+	if (best)
+		return {
+			...{ who, allowed: false },
+			rule: best.rule?.number ?? own[0]?.number,
+			reason: best.misfit.why(best.command.name, best.rule?.number),
+		};
+	const other = policy.commands.get(name);
+	return {
+		...{ who, allowed: false, rule: own[0]?.number },
+		reason:
+			other && other.permission !== permission
+				? `command ${name} is for ${other.permission}, not for ${permission}`
+				: `no command for ${permission} is called ${shown(name)} or runs it`,
+	};
+}
+
+/** A command that a call fits, with the rules that permit it to the caller. */
+interface PermittedFit extends Compared<Fit> {
+	rules: readonly Rule[];
+}
+
+/** The most generous limits of rules, and what they count. */
+function limitsOf(
+	policy: Policy,
+	rules: readonly Rule[],
+	evidence: Evidences,
+): { limits: Limits; limitKey: string } {
+	const most = (values: readonly (number | undefined)[]) =>
+		values.includes(undefined)
+			? undefined
+			: Math.max(...(values as readonly number[]));
+	const limits = {
+		rate: most(rules.map(({ rate }) => rate)),
+		atOnce: most(rules.map(({ atOnce }) => atOnce)),
+	};
+	if (limits.rate === undefined && limits.atOnce === undefined)
+		return { limits, limitKey: "" };
+	const [first] = rules.filter(
+		({ rate, atOnce }) =>
+			(limits.rate !== undefined && rate === limits.rate) ||
+			(limits.atOnce !== undefined && atOnce === limits.atOnce),
+	);
+	// entries are numbered in alphabetical order
+	const entry = Math.min(
+		...(first?.who.filter((entry) => evidence.is(entry)) ?? []),
+	);
+	return {
+		limits,
+		limitKey: `${policy.callers.names[entry]} ${first?.number}`,
+	};
+}
+
+/** The smaller of two limits; without one there is no limit. */
+const smaller = (one: number | undefined, other: number | undefined) =>
+	one === undefined ? other : other === undefined ? one : Math.min(one, other);
+
+const isMoreLiteral = (
+	{ literalness: [words, characters] }: Command,
+	{ literalness: [otherWords, otherCharacters] }: Command,
+) => words - otherWords || characters - otherCharacters;
+
+function allowRun(
+	policy: Policy,
+	{ who, evidence }: RuledCaller,
+	fits: readonly Compared<Fit>[],
+	permitted: readonly PermittedFit[],
+): Allowed {
+	// commands come in the order of their names, so the first of equals is taken
+	const chosen = permitted.reduce((best, each) =>
+		isMoreLiteral(each.command, best.command) > 0 ? each : best,
+	);
+	const { command, result, rules } = chosen;
+	const all = permitted.map((each) => limitsOf(policy, each.rules, evidence));
+	const limited = all.filter(({ limitKey }) => limitKey !== "");
+	const secrets = secretsOf(fits, result);
+	const slots: Record<string, string | readonly string[]> = {};
+	for (const [name, value] of result.values) slots[name] = value;
+	const run: PermittedRun = {
+		command: command.name,
+		argv: [command.program, ...result.words],
+		...{ slots, secrets },
+		...(command.timeoutSeconds !== undefined && {
+			timeoutSeconds: command.timeoutSeconds,
+		}),
+	};
+	const rule = rules[0]?.number;
+	return {
+		...{ who, allowed: true, rule, run },
+		reason: `rule ${rule} permits command ${command.name}`,
+		limits: all
+			.map(({ limits }) => limits)
+			.reduce((one, other) => ({
+				rate: smaller(one.rate, other.rate),
+				atOnce: smaller(one.atOnce, other.atOnce),
+			})),
+		limitKey: limited.map(({ limitKey }) => limitKey).toSorted()[0] ?? "",
+	};
+}
+
+/**
+ * The slots whose values are secret: those that are secret themselves, and those whose words are in
+ * a secret slot of another command that the call fits.
+ */
+function secretsOf(fits: readonly Compared<Fit>[], chosen: Fit): string[] {
+	const hidden = new Set<string>();
+	const names = new Set<string>();
+	for (const { command, result } of fits)
+		for (const { name, type } of command.slots)
+			if (type.isSecret) {
+				const value = result.values.get(name) ?? "";
+				for (const text of typeof value === "string" ? [value] : value)
+					if (text !== "") hidden.add(text);
+				if (result === chosen) names.add(name);
+			}
+	if (hidden.size === 0) return [...names].toSorted();
+	for (const [name, value] of chosen.values)
+		for (const text of typeof value === "string" ? [value] : value)
+			for (const secret of hidden)
+				if (text !== "" && (text.includes(secret) || secret.includes(text)))
+					names.add(name);
+	return [...names].toSorted();
+}
+
+function decideRelay(
+	policy: Policy,
+	{ hop }: PolicyCall,
+	caller: RuledCaller,
+): Decision {
+	const { who, evidence, own } = caller;
+	const refuse = (reason: string): Refused => ({
+		...{ who, allowed: false, rule: own[0]?.number, reason },
+	});
+	if (!hop) return refuse("relay: names no next hop");
+	const asked = askedHop(hop);
+	const rules = own.filter(({ to }) =>
+		to.some((each) => permitsHop(each, asked)),
+	);
+	if (rules.length === 0) {
+		const written = `${hop.host.includes(":") ? `[${hop.host}]` : hop.host}:${hop.port}`;
+		const numbers = joined(
+			own.map(({ number }) => String(number)),
+			"or",
+		);
+		return refuse(`relay: ${shown(written)} is not in to of rule ${numbers}`);
+	}
+	const namesOwn = (address: string, port: number) => {
+		const asked = askedHop({ host: address, port });
+		return own.some(({ to }) => to.some((each) => namesAddress(each, asked)));
+	};
+	return { ...allow(policy, { who, evidence }, rules, "relay"), namesOwn };
+}
+
+function allow(
+	policy: Policy,
+	{ who, evidence }: { who: string[]; evidence: Evidences },
+	rules: readonly Rule[],
+	permission: Permission,
+): Allowed {
+	const rule = rules[0]?.number;
+	return {
+		...{ who, allowed: true, rule },
+		reason: `rule ${rule} permits ${permission}`,
+		...limitsOf(policy, rules, evidence),
+	};
+}
+
+/** What a caller has shown, for a sentence. */
+function shownCaller({ isAdmin, address, certificate, keyDigest }: Caller) {
+	if (isAdmin) return "the admin socket";
+	return joined([
+		`address ${shown(address ?? "unknown")}`,
+		certificate ? "a client certificate" : "no client certificate",
+		keyDigest === undefined ? "no key" : "a key",
+	]);
+}
+
+/** Refuses a caller for whom no rule has the permission. */
+function refuseCaller(
+	policy: Policy,
+	{ caller, permission }: PolicyCall,
+	{
+		who,
+		evidence,
+		granting,
+	}: { who: string[]; evidence: Evidences; granting: readonly Rule[] },
+): Refused {
+	for (const rule of granting)
+		for (const entry of rule.who) {
+			const missing = evidence.missing(entry);
+			if (missing)
+				return {
+					...{ who, allowed: false, rule: rule.number },
+					reason: `${permission}: ${policy.callers.names[entry]} may, but ${missing} (rule ${rule.number})`,
+				};
+		}
+	return {
+		...{ who, allowed: false, rule: granting[0]?.number },
+		reason:
+			who.length > 0
+				? `${permission}: no rule permits it to ${joined(who)}`
+				: `${permission}: nobody in who has ${shownCaller(caller)}`,
+	};
+}

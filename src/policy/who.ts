@@ -1,0 +1,364 @@
+import { parseFingerprint } from "../protocol/hop.ts";
+import type { YamlTree } from "../protocol/yaml.ts";
+import type { Caller } from "./call.ts";
+import type { DocumentReader, Pairs } from "./document.ts";
+import { digestWords, isSameDigest } from "./key.ts";
+import { addressBits, NetworkIndex, networkOf } from "./networks.ts";
+import { shown } from "./shown.ts";
+
+/** The name of whoever comes over the admin socket. */
+export const adminName = "admin";
+
+/** Names of callers, keys and commands. */
+export const namePattern = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/;
+
+/** Conditions of an entry, as bits. */
+const conditions = {
+	address: 1,
+	uri: 2,
+	dns: 4,
+	email: 8,
+	cn: 16,
+	fingerprint: 32,
+	key: 64,
+	admin: 128,
+} as const;
+
+type CertificateCondition = "uri" | "dns" | "email" | "cn" | "fingerprint";
+
+const certificateKeys = ["uri", "dns", "email", "cn", "fingerprint"] as const;
+
+/** The name in a certificate or a policy as both are compared; undefined if it cannot be one. */
+const normalised: Readonly<
+	Record<CertificateCondition, (text: string) => string | undefined>
+> = {
+	uri: (text) =>
+		/^[A-Za-z][A-Za-z0-9+.-]*:\S+$/.test(text) ? text : undefined,
+	dns: (text) =>
+		/^(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/.test(text)
+			? text.toLowerCase()
+			: undefined,
+	email: (text) => {
+		const at = text.lastIndexOf("@");
+		return at > 0 && at < text.length - 1
+			? text.slice(0, at) + text.slice(at).toLowerCase()
+			: undefined;
+	},
+	cn: (text) => (text === "" ? undefined : text),
+	fingerprint: parseFingerprint,
+};
+
+const whatIs: Readonly<Record<CertificateCondition, string>> = {
+	uri: "a URI",
+	dns: "a DNS name, with *. at most in front",
+	email: "an e-mail address",
+	cn: "a common name",
+	fingerprint: "a SHA-256 fingerprint",
+};
+
+/** A value of a condition, and the entry that has it. */
+interface Evidence {
+	entry: number;
+	condition: number;
+}
+
+/** Names of callers, found by what they prove. */
+export class Callers {
+	/** All names, in alphabetical order. */
+	readonly names: readonly string[];
+	/** Conditions of each name. */
+	readonly #needed: readonly number[];
+	readonly #networks = new NetworkIndex<Evidence>();
+	/** By condition and value. */
+	readonly #certificates: Readonly<
+		Record<CertificateCondition | "parent", Map<string, number[]>>
+	> = {
+		uri: new Map(),
+		dns: new Map(),
+		email: new Map(),
+		cn: new Map(),
+		fingerprint: new Map(),
+		// what follows *. in a condition
+		parent: new Map(),
+	};
+	readonly #keys: { digest: Int32Array; entries: readonly number[] }[] = [];
+
+	constructor(
+		entries: ReadonlyMap<string, WhoEntry>,
+		keys: ReadonlyMap<string, readonly Int32Array[]>,
+	) {
+		this.names = [...entries.keys(), adminName].toSorted();
+		const indexOf = new Map(this.names.map((name, index) => [name, index]));
+		this.#needed = this.names.map(
+			(name) => entries.get(name)?.needed ?? conditions.admin,
+		);
+		const byKey = new Map<string, number[]>();
+		for (const [name, { networks, certificate, keys }] of entries) {
+			const entry = indexOf.get(name) ?? 0;
+			for (const network of networks)
+				this.#networks.add(network, { entry, condition: conditions.address });
+			for (const [condition, value] of certificate) {
+				const isParent = condition === "dns" && value.startsWith("*.");
+				append(
+					this.#certificates[isParent ? "parent" : condition],
+					isParent ? value.slice(2) : value,
+					entry,
+				);
+			}
+			for (const key of keys) append(byKey, key, entry);
+		}
+		for (const [key, digests] of keys)
+			for (const digest of digests)
+				this.#keys.push({ digest, entries: byKey.get(key) ?? [] });
+	}
+
+	/** Finds out which conditions of each name a caller fulfils. */
+	evidenceOf(caller: Caller): Evidences {
+		const found = new Uint8Array(this.names.length);
+		const note = (
+			entries: readonly number[] | undefined,
+			condition: number,
+		) => {
+			for (const entry of entries ?? [])
+				found[entry] = (found[entry] ?? 0) | condition;
+		};
+		const address =
+			caller.address === undefined ? undefined : addressBits(caller.address);
+		if (address)
+			this.#networks.find(address, ({ entry, condition }) => {
+				found[entry] = (found[entry] ?? 0) | condition;
+			});
+		const { certificate, keyDigest } = caller;
+		if (certificate) {
+			const index = this.#certificates;
+			for (const uri of certificate.uris)
+				note(index.uri.get(uri), conditions.uri);
+			for (const given of certificate.dns) {
+				const name = given.toLowerCase();
+				// a certificate for *.example.net is not one for a name below it
+				if (name.includes("*")) continue;
+				note(index.dns.get(name), conditions.dns);
+				const dot = name.indexOf(".");
+				if (dot > 0)
+					note(index.parent.get(name.slice(dot + 1)), conditions.dns);
+			}
+			for (const email of certificate.emails)
+				note(index.email.get(normalised.email(email) ?? ""), conditions.email);
+			note(index.cn.get(certificate.commonName ?? ""), conditions.cn);
+			note(
+				index.fingerprint.get(certificate.fingerprint256),
+				conditions.fingerprint,
+			);
+		}
+		const digest = keyDigest === undefined ? undefined : digestWords(keyDigest);
+		if (digest)
+			for (const key of this.#keys)
+				if (isSameDigest(key.digest, digest)) note(key.entries, conditions.key);
+		if (caller.isAdmin) note([this.names.indexOf(adminName)], conditions.admin);
+		return new Evidences(this.names, this.#needed, found);
+	}
+}
+
+function append<K>(map: Map<K, number[]>, key: K, entry: number) {
+	const known = map.get(key);
+	if (known) known.push(entry);
+	else map.set(key, [entry]);
+}
+
+/** What a caller has proved, by number of a name. */
+export class Evidences {
+	readonly #names: readonly string[];
+	readonly #needed: readonly number[];
+	readonly #found: Uint8Array;
+
+	constructor(
+		names: readonly string[],
+		needed: readonly number[],
+		found: Uint8Array,
+	) {
+		this.#names = names;
+		this.#needed = needed;
+		this.#found = found;
+	}
+
+	/** Whether the caller is this one. */
+	is(entry: number): boolean {
+		return this.#found[entry] === this.#needed[entry];
+	}
+
+	/** Whether the caller would be this one if it showed the right key. */
+	isWithKey(entry: number): boolean {
+		const found = this.#found[entry] ?? 0;
+		const needed = this.#needed[entry] ?? 0;
+		return (found | (needed & conditions.key)) === needed;
+	}
+
+	/** The names of the caller, in alphabetical order. */
+	who(): string[] {
+		return this.#names.filter((_, entry) => this.is(entry));
+	}
+
+	/** What is missing to be this one, if something is there; undefined if nothing is. */
+	missing(entry: number): string | undefined {
+		const found = this.#found[entry] ?? 0;
+		const missing = (this.#needed[entry] ?? 0) & ~found;
+		if (found === 0 || missing === 0) return undefined;
+		if (missing === conditions.key) return "the key is missing or unknown";
+		return missing & conditions.address
+			? "the address is another one"
+			: "the client certificate is missing or another one";
+	}
+}
+
+/** An entry of `who`. */
+interface WhoEntry {
+	/** Its conditions, as bits. */
+	needed: number;
+	networks: readonly NonNullable<ReturnType<typeof networkOf>>[];
+	certificate: readonly (readonly [CertificateCondition, string])[];
+	keys: readonly string[];
+}
+
+const noConditions: WhoEntry = {
+	...{ needed: 0, networks: [], certificate: [], keys: [] },
+};
+
+function readCertificate(
+	tree: YamlTree,
+	place: string,
+	reader: DocumentReader,
+): [CertificateCondition, string][] {
+	const pairs: Pairs =
+		reader.mapping(tree, place, certificateKeys) ?? new Map();
+	if (tree.kind === "mapping" && pairs.size === 0)
+		reader.refuse(tree, place, "has no conditions");
+	return certificateKeys.flatMap((condition) => {
+		const pair = pairs.get(condition);
+		if (!pair) return [];
+		const at = `${place}.${condition}`;
+		return reader.texts(pair.value, at).flatMap(({ text, line }) => {
+			const value = normalised[condition](text);
+			if (value !== undefined) return [[condition, value] as const];
+			reader.refuse({ line }, at, `${shown(text)} is not ${whatIs[condition]}`);
+			return [];
+		});
+	}) as [CertificateCondition, string][];
+}
+
+function readEntry(
+	tree: YamlTree,
+	place: string,
+	reader: DocumentReader,
+	keyNames: ReadonlySet<string>,
+): WhoEntry | undefined {
+	const pairs = reader.mapping(tree, place, ["address", "certificate", "key"]);
+	if (!pairs) return undefined;
+	if (pairs.size === 0)
+		reader.refuse(
+			tree,
+			place,
+			"has no conditions: it needs address, certificate or key",
+		);
+	const address = pairs.get("address");
+	const certificate = pairs.get("certificate");
+	const key = pairs.get("key");
+	const networks = (
+		address ? reader.texts(address.value, `${place}.address`) : []
+	).flatMap(({ text, line }) => {
+		const network = networkOf(text);
+		if (network) return [network];
+		reader.refuse(
+			{ line },
+			`${place}.address`,
+			`${shown(text)} is not an address or network`,
+		);
+		return [];
+	});
+	const names = certificate
+		? readCertificate(certificate.value, `${place}.certificate`, reader)
+		: [];
+	const keys = key ? reader.texts(key.value, `${place}.key`) : [];
+	for (const { text, line } of keys)
+		if (!keyNames.has(text))
+			reader.refuse(
+				{ line },
+				`${place}.key`,
+				`${shown(text)} is not a name in keys`,
+			);
+	let needed = 0;
+	if (address) needed |= conditions.address;
+	if (key) needed |= conditions.key;
+	for (const [condition] of names) needed |= conditions[condition];
+	return {
+		...{ needed, networks, certificate: names },
+		keys: keys.map(({ text }) => text),
+	};
+}
+
+/** Reads `keys`: up to two digests by name, two while a key is replaced. */
+function readKeys(
+	tree: YamlTree | undefined,
+	reader: DocumentReader,
+): Map<string, Int32Array[]> {
+	const keys = new Map<string, Int32Array[]>();
+	const names = new Map<string, string>();
+	for (const [name, { line, value }] of (tree &&
+		reader.mapping(tree, "keys")) ??
+		[]) {
+		const place = `keys.${name}`;
+		if (!namePattern.test(name))
+			reader.refuse({ line }, place, "is not a name");
+		const digests = reader.texts(value, place).flatMap(({ text, line }) => {
+			const words = digestWords(text);
+			if (!words) {
+				// never the text, which may be the key itself
+				reader.refuse(
+					{ line },
+					place,
+					"expected sha256: and 64 hexadecimal digits in lower case, as happo-ctl policy key prints them",
+				);
+				return [];
+			}
+			const other = names.get(text);
+			if (other !== undefined)
+				reader.refuse({ line }, place, `the same digest as in keys.${other}`);
+			names.set(text, name);
+			return [words];
+		});
+		if (digests.length > 2)
+			reader.refuse({ line }, place, "has more than two digests");
+		keys.set(name, digests);
+	}
+	return keys;
+}
+
+/** Reads `who` and `keys`. */
+export function readCallers(
+	who: YamlTree | undefined,
+	keys: YamlTree | undefined,
+	reader: DocumentReader,
+): { callers: Callers; unusedKeys: string[] } {
+	const digests = readKeys(keys, reader);
+	const keyNames = new Set(digests.keys());
+	const entries = new Map<string, WhoEntry>();
+	const unused = new Set(keyNames);
+	for (const [name, { line, value }] of (who && reader.mapping(who, "who")) ??
+		[]) {
+		const place = `who.${name}`;
+		if (name === adminName) {
+			reader.refuse(
+				{ line },
+				place,
+				"is reserved: it is whoever comes over the admin socket",
+			);
+			continue;
+		}
+		if (!namePattern.test(name))
+			reader.refuse({ line }, place, "is not a name");
+		// the name is known to rules even if its entry has a problem
+		const entry = readEntry(value, place, reader, keyNames) ?? noConditions;
+		for (const key of entry.keys) unused.delete(key);
+		entries.set(name, entry);
+	}
+	return { callers: new Callers(entries, digests), unusedKeys: [...unused] };
+}

@@ -1,0 +1,434 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Permission } from "../../../generated/permissions.ts";
+import type { Caller, Decision, PolicyCall } from "../../../src/policy/call.ts";
+import {
+	decide,
+	mayReach,
+	pathsToResolve,
+} from "../../../src/policy/decide.ts";
+import { keyDigest } from "../../../src/policy/key.ts";
+import { parsePolicy } from "../../../src/policy/policy.ts";
+
+const key = "correct horse";
+
+const example = `
+version: 1
+mode: enforce
+who:
+  nagios:     { address: [192.0.2.10, "2001:db8:1::/64"], key: nagios }
+  icinga:     { certificate: { uri: "spiffe://example.net/icinga" } }
+  prometheus: { address: 198.51.100.0/24 }
+  bastion1:   { certificate: { dns: bastion1.example.net } }
+keys: { nagios: ["${keyDigest(key)}"] }
+commands:
+  disk:
+    run: [check_disk, -w, "{warning}", -c, "{critical}", -p, "{path}"]
+    slots:
+      warning:  { is: threshold, default: "20%" }
+      critical: { is: threshold, default: "10%" }
+      path:     { is: path, below: [/var, /srv] }
+  load:  { run: [check_load, "{options...}"], slots: { options: { is: words, options: { -w: threshold, -c: threshold, -r: true } } } }
+  uname: { run: [uname, -a], for: inventory }
+rules:
+  - { who: [icinga, nagios], may: check, commands: [disk, "load*"], rate: 20/s, at-once: 8 }
+  - { who: prometheus, may: [read-metrics, read-status] }
+  - { who: admin, may: "*", commands: "*" }
+  - { who: bastion1, may: relay, to: ["10.0.0.0/8:6777"] }
+`;
+
+const nobody: Caller = {
+	isAdmin: false,
+	address: "203.0.113.1",
+	certificate: undefined,
+	keyDigest: undefined,
+};
+const certificate = {
+	...{ uris: [], dns: [], emails: [], commonName: undefined },
+	fingerprint256: "AA",
+};
+const icinga: Caller = {
+	...nobody,
+	certificate: { ...certificate, uris: ["spiffe://example.net/icinga"] },
+};
+const nagios: Caller = {
+	...nobody,
+	address: "192.0.2.10",
+	keyDigest: keyDigest(key),
+};
+const admin: Caller = { ...nobody, isAdmin: true, address: undefined };
+
+const policyOf = (text: string) => parsePolicy(text).policy;
+
+const run = (
+	caller: Caller,
+	name: string,
+	options: string,
+	permission: Permission = "check",
+): PolicyCall => ({ caller, permission, command: { name, options } });
+
+/** The reason of a refusal, or the command line of what is allowed. */
+const outcome = (decision: Decision) => {
+	if (!decision.allowed) return decision.reason;
+	return decision.run?.argv.join(" ") ?? decision.reason;
+};
+
+type Row = [call: PolicyCall, outcome: string, rule: number | undefined];
+
+/** Decides each call, and compares command line or reason, and rule. */
+function decides(text: string, rows: readonly Row[]) {
+	const policy = policyOf(text);
+	for (const [call, wanted, rule] of rows) {
+		const decision = decide(policy, call);
+		assert.equal(outcome(decision), wanted);
+		assert.equal(decision.rule, rule, wanted);
+	}
+}
+
+test("a call by a command's name gives the values in order, and the last ones have defaults", () => {
+	decides(
+		example
+			.replace('-p, "{path}"]', '-p, "{path}", "{unit}"]')
+			.replace(
+				"path:     {",
+				"unit: { is: one-of, values: [MB, GB], default: MB }\n      path:     {",
+			),
+		[
+			[
+				run(icinga, "disk", "5% 2% /srv/a GB"),
+				"check_disk -w 5% -c 2% -p /srv/a GB",
+				1,
+			],
+			[
+				run(icinga, "disk", "5% 2% /srv/a"),
+				"check_disk -w 5% -c 2% -p /srv/a MB",
+				1,
+			],
+			[
+				run(icinga, "disk 5% 2%", "/srv/a"),
+				"check_disk -w 5% -c 2% -p /srv/a MB",
+				1,
+			],
+			[
+				run(icinga, "disk", "5% 2%"),
+				"path: has no value (command disk, rule 1)",
+				1,
+			],
+			[
+				run(icinga, "disk", "5% 2% /srv GB x"),
+				"5 values are too many, command disk takes 4 (rule 1)",
+				1,
+			],
+			[
+				run(icinga, "disk", "5% 2% /etc/shadow"),
+				"path: /etc/shadow is not below /var, /srv (command disk, rule 1)",
+				1,
+			],
+		],
+	);
+});
+
+test("a call by a plugin's name has to have the words of a template, in order", () => {
+	decides(example, [
+		[
+			run(icinga, "check_disk", "-w 20% -c 10% -p /var/lib"),
+			"check_disk -w 20% -c 10% -p /var/lib",
+			1,
+		],
+		[
+			run(icinga, "./check_disk -w 20%", "'-c' 10%  -p /var"),
+			"check_disk -w 20% -c 10% -p /var",
+			1,
+		],
+		[
+			run(icinga, "check_disk", "-w 20% -c 10% -p /etc/shadow"),
+			"path: /etc/shadow is not below /var, /srv (command disk, rule 1)",
+			1,
+		],
+		[
+			run(icinga, "check_disk", "-w 20% -x 10% -p /var"),
+			"word 3 is -x, command disk has -c (rule 1)",
+			1,
+		],
+		[
+			run(icinga, "check_disk", "-w 20% -c 10%"),
+			"word 5 is missing, command disk has -p (rule 1)",
+			1,
+		],
+		[
+			run(icinga, "check_disk", "-w 20% -c 10% -p /var -e"),
+			"word 7 is -e, command disk ends before it (rule 1)",
+			1,
+		],
+		[run(icinga, "check_load", "-r -w 5,4,3"), "check_load -r -w 5,4,3", 1],
+		[
+			run(icinga, "check_load", "-x"),
+			"options: -x is not one of its options (command load, rule 1)",
+			1,
+		],
+		[
+			run(icinga, "check_load", "-w"),
+			"options: -w has no value (command load, rule 1)",
+			1,
+		],
+		[
+			run(icinga, "negate", "/bin/sh -c id"),
+			"no command for check is called negate or runs it",
+			1,
+		],
+		[
+			run(icinga, "check_disk", "$(id)"),
+			"the option line needs a shell, and a policy's commands run without one",
+			1,
+		],
+		[
+			run(icinga, "../check_disk", ""),
+			"plugin_name: ../check_disk has the path segment ..",
+			1,
+		],
+	]);
+});
+
+test("a command's name wins over a plugin's, unless the values do not fit", () => {
+	decides(example, [
+		[run(admin, "uname", "", "inventory"), "uname -a", 3],
+		[run(admin, "uname", "-a", "inventory"), "uname -a", 3],
+		[run(admin, "uname -a", "", "inventory"), "uname -a", 3],
+		[
+			run(admin, "uname", "-r", "inventory"),
+			"word 1 is -r, command uname has -a (rule 3)",
+			3,
+		],
+		[
+			run(admin, "uname", "-a"),
+			"command uname is for inventory, not for check",
+			3,
+		],
+		[
+			run(icinga, "uname", "-a", "inventory"),
+			"inventory: no rule permits it to icinga",
+			3,
+		],
+	]);
+});
+
+test("all conditions of a name have to hold", () => {
+	const policy = policyOf(example);
+	const call = (caller: Caller) => decide(policy, run(caller, "load", ""));
+	assert.deepEqual(call(nagios).who, ["nagios"]);
+	assert.equal(call(nagios).allowed, true);
+	assert.equal(call({ ...nagios, address: "2001:db8:1::7" }).allowed, true);
+	for (const [caller, reason] of [
+		[
+			{ ...nagios, keyDigest: keyDigest("") },
+			"check: nagios may, but the key is missing or unknown (rule 1)",
+		],
+		[
+			{ ...nagios, address: "192.0.2.11" },
+			"check: nagios may, but the address is another one (rule 1)",
+		],
+		[
+			nobody,
+			"check: nobody in who has address 203.0.113.1, no client certificate and no key",
+		],
+	] as const) {
+		const decision = call(caller);
+		assert.deepEqual(decision.who, []);
+		assert.equal(outcome(decision), reason);
+	}
+});
+
+test("limits are the most generous of the rules that permit a command", () => {
+	const limitsOf = (more: string, caller = icinga) => {
+		const decision = decide(policyOf(example + more), run(caller, "load", ""));
+		assert.ok(decision.allowed);
+		return { ...decision.limits, key: decision.limitKey };
+	};
+	assert.deepEqual(limitsOf(""), { rate: 20, atOnce: 8, key: "icinga 1" });
+	assert.deepEqual(
+		limitsOf(
+			"  - { who: icinga, may: check, commands: load, rate: 30/m, at-once: 9 }\n",
+		),
+		{
+			...{ rate: 20, atOnce: 9 },
+			key: "icinga 1",
+		},
+	);
+	assert.deepEqual(
+		limitsOf("  - { who: icinga, may: check, commands: load, rate: 30/s }\n"),
+		{
+			...{ rate: 30, atOnce: undefined },
+			key: "icinga 5",
+		},
+	);
+	assert.deepEqual(
+		limitsOf("  - { who: icinga, may: check, commands: load }\n"),
+		{
+			...{ rate: undefined, atOnce: undefined },
+			key: "",
+		},
+	);
+});
+
+test("several commands that fit run the same; the most literal one is recorded, the smallest limits count", () => {
+	const text = `
+version: 1
+who: { me: { address: 192.0.2.10 } }
+commands:
+  any:  { run: [check_http, "{options...}"], slots: { options: loose-words } }
+  some: { run: [check_http, -H, "{host}", -a, "{login}"], slots: { host: host, login: { is: text, secret: true } } }
+rules:
+  - { who: me, may: check, commands: any, rate: 5/s }
+  - { who: me, may: check, commands: some, rate: 20/s, at-once: 2 }
+`;
+	const decision = decide(
+		policyOf(text),
+		run(nagios, "check_http", "-H web01 -a user:pass"),
+	);
+	assert.deepEqual(decision, {
+		...{ who: ["me"], allowed: true, rule: 2 },
+		reason: "rule 2 permits command some",
+		run: {
+			command: "some",
+			argv: ["check_http", "-H", "web01", "-a", "user:pass"],
+			slots: { host: "web01", login: "user:pass" },
+			secrets: ["login"],
+		},
+		limits: { rate: 5, atOnce: 2 },
+		limitKey: "me 1",
+	});
+	// the record is of another command, but one that fits has the secret
+	const other = decide(
+		policyOf(text.replace("commands: some", "commands: any")),
+		run(nagios, "check_http", "-H web01 -a user:pass"),
+	);
+	assert.ok(other.allowed);
+	assert.equal(other.run?.command, "any");
+	assert.deepEqual(other.run?.secrets, ["options"]);
+});
+
+test("a secret is in no reason", () => {
+	decides(
+		`
+version: 1
+who: { me: { address: 192.0.2.10 } }
+commands:
+  login: { run: [check_x, -H, "{host}", -p, "{password}"], slots: { host: host, password: { is: word, secret: true } } }
+rules: [{ who: me, may: check, commands: "*" }]
+`,
+		[
+			[
+				run(nagios, "check_x", "-H a -p 'two words'"),
+				"password: its value is not a plain word (command login, rule 1)",
+				1,
+			],
+			[
+				run(nagios, "check_x", "-p hunter2 -H a"),
+				"word 1 is -p, command login has -H (rule 1)",
+				1,
+			],
+			[
+				run(nagios, "check_x", "-H a hunter2"),
+				"word 3 is different, command login has -p (rule 1)",
+				1,
+			],
+			[
+				run(nagios, "check_x", "-H a -phunter2"),
+				"word 3 is different, command login has -p (rule 1)",
+				1,
+			],
+		],
+	);
+});
+
+test("relays are permitted by address, network or name, each with its port", () => {
+	const policy = policyOf(`
+version: 1
+who: { me: { address: 192.0.2.10 } }
+rules:
+  - { who: me, may: relay, to: ["10.0.0.0/8", "127.0.0.1:7000", "[2001:db8::1]:7000", "*.db.example.net:7001", web01] }
+  - { who: admin, may: relay, to: "127.0.0.1:7777" }
+`);
+	const relay = (host: string, port = 6777) =>
+		decide(policy, {
+			caller: nagios,
+			permission: "relay",
+			hop: { host, port },
+		});
+	for (const [host, port] of [
+		["10.1.2.3", 6777],
+		["127.0.0.1", 7000],
+		["2001:db8::1", 7000],
+		["a.db.example.net", 7001],
+		["a.b.db.example.net", 7001],
+		["web01", 6777],
+	] as const)
+		assert.equal(relay(host, port).allowed, true, host);
+	for (const [host, port] of [
+		["11.1.2.3", 6777],
+		["10.1.2.3", 7000],
+		["127.0.0.1", 6777],
+		["db.example.net", 7001],
+		["web01.example.net", 6777],
+	] as const)
+		assert.equal(relay(host, port).allowed, false, host);
+	assert.equal(
+		outcome(relay("2001:db8::1")),
+		"relay: [2001:db8::1]:6777 is not in to of rule 1",
+	);
+	const decision = relay("web01");
+	assert.ok(decision.allowed);
+	assert.equal(decision.namesOwn?.("127.0.0.1", 7000), true);
+	assert.equal(decision.namesOwn?.("::ffff:127.0.0.1", 7000), true);
+	assert.equal(decision.namesOwn?.("127.0.0.1", 7777), false);
+	assert.equal(decision.namesOwn?.("10.0.0.1", 6777), false);
+});
+
+test("ping needs no rule, unless the file says so, and a rule does not limit it", () => {
+	const text = `
+version: 1
+who: { me: { address: 192.0.2.10 } }
+rules: [{ who: me, may: ping, rate: 1/h }]
+`;
+	const ping = (text: string, caller: Caller) =>
+		decide(policyOf(text), { caller, permission: "ping" });
+	assert.equal(ping(text, nobody).allowed, true);
+	const given = ping(text, nagios);
+	assert.ok(given.allowed);
+	assert.deepEqual(given.limits, { rate: undefined, atOnce: undefined });
+	assert.equal(ping(`${text}ping: rules`, nobody).allowed, false);
+	assert.equal(ping(`${text}ping: rules`, nagios).allowed, true);
+});
+
+test("mayReach is true if only the key is missing", () => {
+	const policy = policyOf(example);
+	const withoutKey = { ...nagios, keyDigest: undefined };
+	assert.equal(mayReach(policy, withoutKey, "check"), true);
+	assert.equal(mayReach(policy, withoutKey, "drain"), false);
+	assert.equal(mayReach(policy, nobody, "check"), false);
+	assert.equal(mayReach(policy, nobody, "ping"), true);
+	assert.equal(mayReach(policy, admin, "drain"), true);
+});
+
+test("real paths are resolved by the caller of decide, and compared as well", () => {
+	const policy = policyOf(example.replace("/srv]", "/srv], real: true"));
+	const call = run(icinga, "check_disk", "-w 20% -c 10% -p /var/a");
+	assert.deepEqual(pathsToResolve(policy, call), ["/var/a"]);
+	assert.deepEqual(pathsToResolve(policy, run(icinga, "disk", "1 2 /srv/b")), [
+		"/srv/b",
+	]);
+	assert.deepEqual(pathsToResolve(policy, run(icinga, "disk", "1 2 /etc")), []);
+	const real = (path?: string) =>
+		outcome(
+			decide(policy, {
+				...call,
+				realPaths: new Map(path ? [["/var/a", path]] : []),
+			}),
+		);
+	assert.equal(real("/srv/c"), "check_disk -w 20% -c 10% -p /var/a");
+	assert.equal(
+		real("/etc/shadow"),
+		"path: /var/a is really /etc/shadow, which is not below /var, /srv (command disk, rule 1)",
+	);
+	assert.equal(real(), "path: /var/a does not exist (command disk, rule 1)");
+});
