@@ -32,8 +32,14 @@ const maxPipelined = 100;
 /** How long a connection stays open after its last answer, to learn whether that was delivered. */
 const lingerMilliseconds = 60_000;
 
-/** How often to check for clients that do not read their answers. */
+/** How often to check for clients that do not read their answers, or have vanished. */
 const sweepMilliseconds = 1_000;
+
+/**
+ * How often the system asks a client that has closed its side whether it is still there: a process
+ * that has ended looks the same, for the first minute.
+ */
+const keepAliveMilliseconds = 10_000;
 
 /** Times that decide whether an answer counts as delivered. */
 export interface DeliveryTimes {
@@ -97,6 +103,7 @@ export class Connection {
 		socket.allowHalfOpen = true;
 		// an orderly end means that the client has received everything sent before
 		socket.once("end", () => {
+			if (this.current) socket.setKeepAlive(true, keepAliveMilliseconds);
 			this.#endedAfterAnswer =
 				this.current?.response.writableEnded === true &&
 				socket.writableLength === 0;
@@ -181,8 +188,14 @@ export class Connection {
 		else if (socket.readableEnded) settle(this.#endedAfterAnswer);
 	}
 
-	/** Closes the connection if the client reads an answer too slowly. */
+	/**
+	 * Closes the connection if the client reads an answer too slowly, or has closed its side and then
+	 * vanished.
+	 */
 	sweep(now: number): void {
+		const socket = this.#socket;
+		if (this.current && socket?.readableEnded && isReset(socket))
+			return void socket.destroy();
 		const unread = this.current?.unread;
 		if (!unread) return;
 		const milliseconds =
@@ -190,6 +203,18 @@ export class Connection {
 		if (now - unread.since > milliseconds) this.#socket?.destroy();
 	}
 }
+
+/**
+ * Whether a connection has been reset. Node does not notice it once the other side has ended; the
+ * system no longer knows the other side's address, and Node has no public way to ask again.
+ */
+const isReset = (socket: Socket): boolean => {
+	const { _handle: handle } = socket as {
+		_handle?: { getpeername?(address: object): number } | null;
+	};
+	const error = handle?.getpeername?.({});
+	return error !== undefined && error !== 0;
+};
 
 /** The connections of a server. */
 export interface Connections {

@@ -171,6 +171,11 @@ function secured(times: DeliveryTimes) {
 			socket.destroyed = true;
 		},
 		end: () => {},
+		/** How often the system asks whether the client is there, in milliseconds. */
+		keepAlive: 0,
+		setKeepAlive: (_isOn: boolean, milliseconds: number) => {
+			socket.keepAlive = milliseconds;
+		},
 	});
 	const peer = { remoteAddress: "192.0.2.7", remotePort: 1 };
 	const connection = new Connection(peer, false, times);
@@ -245,6 +250,17 @@ test("disconnects a client that does not read its answer, but not before its tim
 	assert.equal(socket.destroyed, false);
 	connection.sweep(performance.now() + 1_100);
 	assert.equal(socket.destroyed, true);
+});
+
+test("asks whether a client that has closed its side is there, while it waits for an answer", () => {
+	const idle = secured({ quiet: 10, slow: 1_000 });
+	idle.socket.emit("end");
+	assert.equal(idle.socket.keepAlive, 0);
+	const { socket, arrive } = secured({ quiet: 10, slow: 1_000 });
+	arrive();
+	assert.equal(socket.keepAlive, 0);
+	socket.emit("end");
+	assert.equal(socket.keepAlive, 10_000);
 });
 
 test("a client has more time for a large answer", () => {

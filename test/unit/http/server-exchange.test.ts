@@ -224,6 +224,22 @@ while :; do sleep 0.1; done
 		assert.doesNotMatch(lines.join("\n"), /^error /m);
 	});
 
+	it("stops its plugin even if it has closed its side before", async (t) => {
+		const { directory, begun, stopped } = await slowPlugin(t);
+		const { port } = await startTestAgent(t, {
+			"nagios-plugin-paths": [directory],
+			"command-timeout": 60,
+		});
+		const wire = openWire(t, { port, allowHalfOpen: true });
+		wire.socket.end(requestText("POST /monitor", check("check_slow", "")));
+		await eventually("the plugin runs", () => existsSync(begun));
+		// when this is answered, the agent has seen that the other has closed its side
+		assert.equal((await send({ port })).status, 200);
+		assert.equal(existsSync(stopped), false);
+		wire.reset();
+		await eventually("the plugin got SIGTERM", () => existsSync(stopped));
+	});
+
 	it("is forgotten while it waits for a place", async (t) => {
 		const { directory, begun, stopped } = await slowPlugin(t);
 		const marker = join(directory, "marker");

@@ -209,6 +209,9 @@ const slowChecks: Scenario = {
 const deadHops = (name: string, start: typeof silentHop): Scenario => ({
 	name: `800 relays to 8 hops that ${name}`,
 	seconds: 20,
+	// clients that only close their side may still wait for their answers: the system can tell that
+	// they are gone after a minute, and the agent asks every ten seconds
+	settleSeconds: 75,
 	async run(attack) {
 		const live = await attack.anotherAgent();
 		const hops = await Promise.all(
