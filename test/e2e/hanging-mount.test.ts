@@ -46,8 +46,8 @@ async function layOut(
 	await files?.(at("source"));
 	const node = await nodeWithMounts(
 		directory,
-		`"$0/silent-mount" "$0/mount" ${files ? `"$0/source" ${cachedSeconds}` : ""} >/dev/null 2>&1 & echo $! >"$0/pid"
-	until grep -q fuse.silent /proc/self/mounts; do sleep 0.05; done`,
+		`"$0/silent-mount" "$0/mount" ${files ? `"$0/source" ${cachedSeconds}` : ""} >"$0/said" 2>&1 & echo $! >"$0/pid"
+	until grep -q ready "$0/said"; do sleep 0.05; done`,
 	);
 	const signalMount = (signal: NodeJS.Signals) =>
 		process.kill(Number(readFileSync(at("pid"), "utf8")), signal);
