@@ -13,6 +13,7 @@ import { machineLines, watchMachine } from "./bench/machine.ts";
 import { benchMemory } from "./bench/memory.ts";
 import { benchMonitoringServer } from "./bench/monitoring-server.ts";
 import { full, quick } from "./bench/plan.ts";
+import { benchPolicy } from "./bench/policy.ts";
 import { benchRelay } from "./bench/relay.ts";
 import { benchRequests } from "./bench/requests.ts";
 import { benchSamples } from "./bench/samples.ts";
@@ -30,6 +31,7 @@ const benchmarks = {
 	memory: benchMemory,
 	samples: benchSamples,
 	status: benchStatus,
+	policy: benchPolicy,
 	"monitoring-server": benchMonitoringServer,
 	builds: benchBuilds,
 };

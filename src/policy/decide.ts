@@ -9,13 +9,20 @@ import type {
 	PolicyCall,
 } from "./call.ts";
 import { askedHop, namesAddress, permitsHop } from "./next-hops.ts";
-import type { Command, Policy, Rule, RunPermission } from "./policy.ts";
+import type {
+	Command,
+	GrantingRules,
+	Policy,
+	Rule,
+	RunPermission,
+} from "./policy.ts";
 import { joined, shown } from "./shown.ts";
 import type { Paths } from "./slot-types.ts";
 import {
 	type Fit,
 	fitValues,
 	fitWords,
+	hasFixedWords,
 	isFit,
 	type Misfit,
 } from "./template.ts";
@@ -33,6 +40,18 @@ const isRun = (permission: Permission): permission is RunPermission =>
 const names = ({ who }: Rule, evidence: Evidences) =>
 	who.some((entry) => evidence.is(entry));
 
+/** The rules with a permission that name the caller, in their order. */
+function rulesOf(
+	{ all, byCaller }: GrantingRules,
+	evidence: Evidences,
+): readonly Rule[] {
+	const { entries } = evidence;
+	if (entries.length === 0) return [];
+	return entries.length === 1
+		? (byCaller.get(entries[0] ?? 0) ?? [])
+		: all.filter((rule) => names(rule, evidence));
+}
+
 /**
  * Decides about a call. It does no I/O, looks at no clock and never throws. Neither the order of
  * the policy's entries nor that of its rules changes whether a call is allowed or what it runs, and
@@ -48,10 +67,14 @@ export function decide(policy: Policy, call: PolicyCall): Decision {
 			reason: "ping needs no rule",
 			...{ limits: noLimits, limitKey: "" },
 		};
-	const granting = policy.rulesByPermission.get(permission) ?? [];
-	const own = granting.filter((rule) => names(rule, evidence));
+	const granting = policy.granting[permission];
+	const own = rulesOf(granting, evidence);
 	if (own.length === 0)
-		return refuseCaller(policy, call, { who, evidence, granting });
+		return refuseCaller(policy, call, {
+			who,
+			evidence,
+			granting: granting.all,
+		});
 	if (isRun(permission))
 		return decideRun(policy, call, permission, { who, evidence, own });
 	if (permission === "relay")
@@ -70,7 +93,7 @@ export function mayReach(
 ): boolean {
 	if (permission === "ping" && !policy.isPingByRules) return true;
 	const evidence = policy.callers.evidenceOf(caller);
-	return (policy.rulesByPermission.get(permission) ?? []).some(({ who }) =>
+	return policy.granting[permission].all.some(({ who }) =>
 		who.some((entry) => evidence.isWithKey(entry)),
 	);
 }
@@ -141,15 +164,19 @@ function fitName(
 		: [];
 }
 
-/** Compares a call with the templates of its plugin or program. */
+/**
+ * Compares a call with the templates of its plugin or program. If some of them have the same fixed
+ * words as the call, the others are left out, as none of them fits.
+ */
 function fitProgram(
 	policy: Policy,
 	permission: RunPermission,
 	{ name, words }: AskedCommand,
 	paths: Paths,
 ): Compared<Fit | Misfit>[] {
-	const commands = policy.commandsByProgram[permission].get(name) ?? [];
-	return commands.map((command) => ({
+	const all = policy.commandsByProgram[permission].get(name) ?? [];
+	const likely = all.filter((command) => hasFixedWords(command, words));
+	return (likely.length > 0 ? likely : all).map((command) => ({
 		command,
 		result: fitWords(command, words, paths),
 	}));
@@ -251,31 +278,38 @@ function limitsOf(
 	policy: Policy,
 	rules: readonly Rule[],
 	evidence: Evidences,
-): { limits: Limits; limitKey: string } {
-	const most = (values: readonly (number | undefined)[]) =>
-		values.includes(undefined)
-			? undefined
-			: Math.max(...(values as readonly number[]));
-	const limits = {
-		rate: most(rules.map(({ rate }) => rate)),
-		atOnce: most(rules.map(({ atOnce }) => atOnce)),
-	};
-	if (limits.rate === undefined && limits.atOnce === undefined)
-		return { limits, limitKey: "" };
-	const [first] = rules.filter(
-		({ rate, atOnce }) =>
-			(limits.rate !== undefined && rate === limits.rate) ||
-			(limits.atOnce !== undefined && atOnce === limits.atOnce),
+): Counted {
+	let rate: number | undefined = 0;
+	let atOnce: number | undefined = 0;
+	for (const rule of rules) {
+		rate = greater(rate, rule.rate);
+		atOnce = greater(atOnce, rule.atOnce);
+	}
+	if (rate === undefined && atOnce === undefined) return unlimited;
+	const first = rules.find(
+		(rule) =>
+			(rate !== undefined && rule.rate === rate) ||
+			(atOnce !== undefined && rule.atOnce === atOnce),
 	);
 	// entries are numbered in alphabetical order
-	const entry = Math.min(
-		...(first?.who.filter((entry) => evidence.is(entry)) ?? []),
-	);
+	const entry = evidence.entries.find((entry) => first?.who.includes(entry));
 	return {
-		limits,
-		limitKey: `${policy.callers.names[entry]} ${first?.number}`,
+		limits: { rate, atOnce },
+		limitKey: `${policy.callers.names[entry ?? 0]} ${first?.number}`,
 	};
 }
+
+/** Limits and what they count. */
+interface Counted {
+	limits: Limits;
+	limitKey: string;
+}
+
+const unlimited: Counted = { limits: noLimits, limitKey: "" };
+
+/** The greater of two limits; without one there is no limit. */
+const greater = (one: number | undefined, other: number | undefined) =>
+	one === undefined || other === undefined ? undefined : Math.max(one, other);
 
 /** The smaller of two limits; without one there is no limit. */
 const smaller = (one: number | undefined, other: number | undefined) =>
@@ -297,30 +331,44 @@ function allowRun(
 		isMoreLiteral(each.command, best.command) > 0 ? each : best,
 	);
 	const { command, result, rules } = chosen;
-	const all = permitted.map((each) => limitsOf(policy, each.rules, evidence));
-	const limited = all.filter(({ limitKey }) => limitKey !== "");
-	const secrets = secretsOf(fits, result);
+	let counted = limitsOf(policy, chosen.rules, evidence);
+	for (const other of permitted)
+		if (other !== chosen)
+			counted = stricter(counted, limitsOf(policy, other.rules, evidence));
 	const slots: Record<string, string | readonly string[]> = {};
 	for (const [name, value] of result.values) slots[name] = value;
+	const rule = rules[0]?.number;
+	// no spreads, which cost as much as the rest
 	const run: PermittedRun = {
 		command: command.name,
 		argv: [command.program, ...result.words],
-		...{ slots, secrets },
-		...(command.timeoutSeconds !== undefined && {
-			timeoutSeconds: command.timeoutSeconds,
-		}),
+		slots,
+		secrets: secretsOf(fits, result),
 	};
-	const rule = rules[0]?.number;
 	return {
-		...{ who, allowed: true, rule, run },
+		who,
+		allowed: true,
+		rule,
+		run:
+			command.timeoutSeconds === undefined
+				? run
+				: { ...run, timeoutSeconds: command.timeoutSeconds },
 		reason: `rule ${rule} permits command ${command.name}`,
-		limits: all
-			.map(({ limits }) => limits)
-			.reduce((one, other) => ({
-				rate: smaller(one.rate, other.rate),
-				atOnce: smaller(one.atOnce, other.atOnce),
-			})),
-		limitKey: limited.map(({ limitKey }) => limitKey).toSorted()[0] ?? "",
+		limits: counted.limits,
+		limitKey: counted.limitKey,
+	};
+}
+
+/** The smaller limits of two; they count what is first in the alphabet, so the order is no matter. */
+function stricter(one: Counted, other: Counted): Counted {
+	if (one.limitKey === "") return other;
+	if (other.limitKey === "") return one;
+	return {
+		limits: {
+			rate: smaller(one.limits.rate, other.limits.rate),
+			atOnce: smaller(one.limits.atOnce, other.limits.atOnce),
+		},
+		limitKey: one.limitKey < other.limitKey ? one.limitKey : other.limitKey,
 	};
 }
 
@@ -384,11 +432,9 @@ function allow(
 	permission: Permission,
 ): Allowed {
 	const rule = rules[0]?.number;
-	return {
-		...{ who, allowed: true, rule },
-		reason: `rule ${rule} permits ${permission}`,
-		...limitsOf(policy, rules, evidence),
-	};
+	const { limits, limitKey } = limitsOf(policy, rules, evidence);
+	const reason = `rule ${rule} permits ${permission}`;
+	return { who, allowed: true, rule, reason, limits, limitKey };
 }
 
 /** What a caller has shown, for a sentence. */

@@ -24,10 +24,30 @@ export function digestWords(digest: string): Int32Array | undefined {
 	return words;
 }
 
-/** Compares two digests in a time that does not depend on where they differ. */
-export function isSameDigest(one: Int32Array, other: Int32Array): boolean {
-	let difference = 0;
-	for (let at = 0; at < 8; at++)
-		difference |= (one[at] ?? 0) ^ (other[at] ?? 0);
-	return difference === 0;
+type EightWords = readonly [
+	...[a: number, b: number, c: number, d: number],
+	...[e: number, f: number, g: number, h: number],
+];
+
+/**
+ * Compares a digest with many, which follow each other, in a time that depends only on their
+ * number. Returns the positions of those that are the same.
+ */
+export function sameDigests(all: Int32Array, digest: Int32Array): number[] {
+	const [a, b, c, d, e, f, g, h] = digest as unknown as EightWords;
+	const same: number[] = [];
+	// without a loop over the eight words, which takes twice the time
+	for (let at = 0; at < all.length; at += 8) {
+		const difference =
+			((all[at] as number) ^ a) |
+			((all[at + 1] as number) ^ b) |
+			((all[at + 2] as number) ^ c) |
+			((all[at + 3] as number) ^ d) |
+			((all[at + 4] as number) ^ e) |
+			((all[at + 5] as number) ^ f) |
+			((all[at + 6] as number) ^ g) |
+			((all[at + 7] as number) ^ h);
+		if (difference === 0) same.push(at / 8);
+	}
+	return same;
 }

@@ -41,6 +41,25 @@ export interface Command extends Template {
 	readonly literalness: readonly [words: number, characters: number];
 }
 
+/** The rules with one permission, in their order. */
+export interface GrantingRules {
+	readonly all: readonly Rule[];
+	/** By the number of a name in `Callers`. */
+	readonly byCaller: ReadonlyMap<number, readonly Rule[]>;
+}
+
+function grantingRules(rules: readonly Rule[], permission: Permission) {
+	const all = rules.filter((rule) => rule.permissions.has(permission));
+	const byCaller = new Map<number, Rule[]>();
+	for (const rule of all)
+		for (const entry of rule.who) {
+			const known = byCaller.get(entry);
+			if (known) known.push(rule);
+			else byCaller.set(entry, [rule]);
+		}
+	return { all, byCaller };
+}
+
 /** A policy as `decide` takes it. Nobody changes it. */
 export interface Policy {
 	readonly mode: "observe" | "enforce";
@@ -53,7 +72,7 @@ export interface Policy {
 	readonly isPingByRules: boolean;
 	readonly callers: Callers;
 	readonly rules: readonly Rule[];
-	readonly rulesByPermission: ReadonlyMap<Permission, readonly Rule[]>;
+	readonly granting: Readonly<Record<Permission, GrantingRules>>;
 	readonly commands: ReadonlyMap<string, Command>;
 	/** By permission and program, in the order of their names. */
 	readonly commandsByProgram: Readonly<
@@ -578,6 +597,9 @@ function read(text: string): { policy: Policy; warnings: string[] } {
 		if (pair && !usedWho.has(index))
 			warn(pair.line, `who.${name}: no rule names it`);
 	});
+	const granting = {} as Record<Permission, GrantingRules>;
+	for (const permission of permissions)
+		granting[permission] = grantingRules(rules, permission);
 	return {
 		policy: {
 			mode: mode ?? "enforce",
@@ -587,13 +609,7 @@ function read(text: string): { policy: Policy; warnings: string[] } {
 				slots.some(({ type }) => type.hasRealPaths),
 			),
 			isPingByRules: ping === "rules",
-			...{ callers, rules, commands, commandsByProgram },
-			rulesByPermission: new Map(
-				permissions.map((permission) => [
-					permission,
-					rules.filter((rule) => rule.permissions.has(permission)),
-				]),
-			),
+			...{ callers, rules, granting, commands, commandsByProgram },
 		},
 		warnings: warnings
 			.toSorted((a, b) => a.line - b.line)

@@ -44,6 +44,8 @@ const controls = /[\x00-\x1f\x7f-\x9f\p{Surrogate}\u2028\u2029]/u;
 
 /** What no value of any type may have. */
 function faultOf(value: string): string | undefined {
+	// nearly all values, in a fraction of the time
+	if (value.length <= maxLength && /^[ -~]*$/.test(value)) return undefined;
 	if (value.length > maxLength) return `is longer than ${maxLength} characters`;
 	return controls.test(value) ? "has a control character" : undefined;
 }
@@ -60,7 +62,9 @@ const rangePattern = new RegExp(
 	`^@?(?:${bound}|(?:~|${bound})?:(?:${bound})?)$`,
 );
 const isRange = (text: string) =>
-	text !== ":" && text !== "@:" && rangePattern.test(text);
+	// nearly all thresholds, in a fraction of the time
+	/^\d{1,15}%?$/.test(text) ||
+	(text !== ":" && text !== "@:" && rangePattern.test(text));
 
 const durationPattern = new RegExp(
 	`^(?:\\d{1,15}|(?:${unsigned}(?:[num]?s|[mhdw])){1,6})$`,
@@ -333,11 +337,12 @@ const wordTypes: Readonly<
 			if (pair === undefined || text === undefined) return undefined;
 			try {
 				const matches = compilePattern(text);
+				const written = controls.test(text) ? "its pattern" : text;
 				return (value) => {
 					if (value.startsWith("-")) return beginsWithDash;
 					if (value.length > maximum)
 						return `is longer than ${maximum} characters`;
-					return matches(value) ? undefined : `does not match ${shown(text)}`;
+					return matches(value) ? undefined : `does not match ${written}`;
 				};
 			} catch (error) {
 				if (!(error instanceof PatternError)) throw error;

@@ -53,7 +53,7 @@ const byRule = (rule: number | undefined) =>
 	rule === undefined ? "" : ` (rule ${rule})`;
 
 /** Limit of the ways to divide a word among slots that are tried. */
-const maxDivisions = 1_000;
+const maxDivisions = 100;
 
 export const isFit = (result: Fit | Misfit): result is Fit => "words" in result;
 
@@ -107,6 +107,13 @@ function divide(
 	known: ReadonlyMap<string, SlotValue>,
 	paths: Paths,
 ): Map<string, string> | Refused | undefined {
+	const [only] = parts;
+	if (parts.length === 1 && typeof only === "object" && !known.has(only.name)) {
+		const reason = only.type.refuse(word, paths);
+		return reason === undefined
+			? new Map([[only.name, word]])
+			: { slot: only, value: word, reason };
+	}
 	let refused: Refused | undefined;
 	let left = maxDivisions;
 	const accepts = (
@@ -176,6 +183,26 @@ function isMadeOption(
 	return (
 		typeof first === "object" && word.startsWith("-") && valueIn(first) === ""
 	);
+}
+
+/**
+ * Whether an option line has the fixed words of a template, which is quick to see. Nearly all
+ * templates that it does not fit differ there.
+ */
+export function hasFixedWords(
+	{ words: wanted }: Template,
+	words: readonly string[],
+): boolean {
+	const severalAt = wanted.findIndex(({ kind }) => kind === "several");
+	const more = words.length - wanted.length;
+	if (severalAt < 0 ? more !== 0 : more < -1) return false;
+	for (let at = 0; at < wanted.length; at++) {
+		const is = wanted[at] as TemplateWord;
+		if (is.kind !== "fixed") continue;
+		const position = severalAt >= 0 && at > severalAt ? at + more : at;
+		if (words[position] !== is.text) return false;
+	}
+	return true;
 }
 
 /** Compares the words of an option line with a template, word by word and in order. */

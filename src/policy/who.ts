@@ -2,7 +2,7 @@ import { parseFingerprint } from "../protocol/hop.ts";
 import type { YamlTree } from "../protocol/yaml.ts";
 import type { Caller } from "./call.ts";
 import type { DocumentReader, Pairs } from "./document.ts";
-import { digestWords, isSameDigest } from "./key.ts";
+import { digestWords, sameDigests } from "./key.ts";
 import { addressBits, NetworkIndex, networkOf } from "./networks.ts";
 import { shown } from "./shown.ts";
 
@@ -81,7 +81,9 @@ export class Callers {
 		// what follows *. in a condition
 		parent: new Map(),
 	};
-	readonly #keys: { digest: Int32Array; entries: readonly number[] }[] = [];
+	/** All digests, one after the other, and for each the entries that have its key. */
+	readonly #digests: Int32Array;
+	readonly #keyEntries: (readonly number[])[] = [];
 
 	constructor(
 		entries: ReadonlyMap<string, WhoEntry>,
@@ -107,9 +109,13 @@ export class Callers {
 			}
 			for (const key of keys) append(byKey, key, entry);
 		}
+		const words: number[] = [];
 		for (const [key, digests] of keys)
-			for (const digest of digests)
-				this.#keys.push({ digest, entries: byKey.get(key) ?? [] });
+			for (const digest of digests) {
+				words.push(...digest);
+				this.#keyEntries.push(byKey.get(key) ?? []);
+			}
+		this.#digests = Int32Array.from(words);
 	}
 
 	/** Finds out which conditions of each name a caller fulfils. */
@@ -152,8 +158,8 @@ export class Callers {
 		}
 		const digest = keyDigest === undefined ? undefined : digestWords(keyDigest);
 		if (digest)
-			for (const key of this.#keys)
-				if (isSameDigest(key.digest, digest)) note(key.entries, conditions.key);
+			for (const at of sameDigests(this.#digests, digest))
+				note(this.#keyEntries[at], conditions.key);
 		if (caller.isAdmin) note([this.names.indexOf(adminName)], conditions.admin);
 		return new Evidences(this.names, this.#needed, found);
 	}
@@ -170,6 +176,8 @@ export class Evidences {
 	readonly #names: readonly string[];
 	readonly #needed: readonly number[];
 	readonly #found: Uint8Array;
+	/** The numbers of the names that the caller has, which is alphabetical. */
+	readonly entries: readonly number[];
 
 	constructor(
 		names: readonly string[],
@@ -179,6 +187,10 @@ export class Evidences {
 		this.#names = names;
 		this.#needed = needed;
 		this.#found = found;
+		const entries: number[] = [];
+		for (let entry = 0; entry < found.length; entry++)
+			if (found[entry] === needed[entry]) entries.push(entry);
+		this.entries = entries;
 	}
 
 	/** Whether the caller is this one. */
@@ -195,7 +207,7 @@ export class Evidences {
 
 	/** The names of the caller, in alphabetical order. */
 	who(): string[] {
-		return this.#names.filter((_, entry) => this.is(entry));
+		return this.entries.map((entry) => this.#names[entry] ?? "");
 	}
 
 	/** What is missing to be this one, if something is there; undefined if nothing is. */
