@@ -29,6 +29,7 @@ import { createLoopDelay } from "./status/loop-delay.ts";
 import { createMemoryStatus } from "./status/memory.ts";
 import { reportStatus } from "./status/report.ts";
 import { createRequestCounts } from "./status/request-counts.ts";
+import { createTicker } from "./ticker.ts";
 import { type KeyPair, tlsOptions } from "./tls/key-pair.ts";
 import { createKeyPairKeeper } from "./tls/key-pair-keeper.ts";
 import { inTurn } from "./turn.ts";
@@ -136,7 +137,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const audit = await openAuditLog(parts, look);
 	// after the requests that it records
 	opened.push(() => audit?.close());
-	const { keyFiles, keyPair, trust } = credentials;
+	const { keyFiles, keyPair, own, trust } = credentials;
 	// durations need a monotonic clock: somebody may set the wall clock
 	const clocks = { now: Date.now, elapsed: () => performance.now() };
 
@@ -175,6 +176,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const state = createState({
 		...{ settings, now: clocks.now, execution, store, collector },
 		...{ metricConfigFile, loopDelay, keyPair, audit },
+		certificateFile: keyFiles.certificateFile,
 	});
 	const figures = createFigures();
 	const requestCounts = settings["enable-requeststatus-middleware"]
@@ -271,9 +273,18 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	});
 	opened.push(() => keyPairs.stop());
 	keyPairs.start();
+	if (own) {
+		// what it writes, the keeper finds
+		const renewal = createTicker({
+			tick: own.renew,
+			intervalMilliseconds: settings["certificate-check-seconds"] * 1000,
+		});
+		opened.push(() => renewal.stop());
+		renewal.start();
+	}
 	state.certificate = () =>
 		shownCertificate(
-			settings["public-key"],
+			keyFiles.certificateFile,
 			keyPairs.current(),
 			keyPairs.problem,
 		);

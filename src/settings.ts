@@ -334,6 +334,12 @@ export const daemonSettings = {
 		placeholder: "FILE",
 		help: "file that contains the passphrase of an encrypted private key",
 	},
+	"own-key-pair": {
+		kind: "text",
+		default: "",
+		placeholder: "DIRECTORY",
+		help: "make a key pair for this machine in this directory and renew it, unless public-key or private-key exists",
+	},
 	"certificate-check-seconds": {
 		kind: "integer",
 		minimum: 1,

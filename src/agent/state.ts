@@ -59,6 +59,7 @@ export function createState(parts: {
 	metricConfigFile: MetricConfigFile;
 	loopDelay: ReturnType<typeof createLoopDelay>;
 	keyPair: KeyPair;
+	certificateFile: string;
 	/** Undefined if there is none. */
 	audit: Pick<AuditLog, "status"> | undefined;
 }): State {
@@ -93,7 +94,7 @@ export function createState(parts: {
 			};
 		},
 		...store,
-		certificate: () => shownCertificate(settings["public-key"], parts.keyPair),
+		certificate: () => shownCertificate(parts.certificateFile, parts.keyPair),
 		audit: () => parts.audit?.status(),
 		settings,
 		table: daemonSettings,

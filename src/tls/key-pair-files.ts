@@ -1,5 +1,5 @@
 import { mkdir, open, rm, stat } from "node:fs/promises";
-import { hostname, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import {
 	fileError,
@@ -7,6 +7,7 @@ import {
 	KeyPairError,
 	loadKeyPair,
 } from "./key-pair.ts";
+import { machineNames } from "./machine-names.ts";
 import { createSelfSigned } from "./self-signed.ts";
 
 async function exists(what: string, file: string): Promise<boolean> {
@@ -35,16 +36,6 @@ async function create(what: string, file: string, text: string, mode: number) {
 	} catch (error) {
 		throw fileError(what, file, error);
 	}
-}
-
-/** Names and addresses under which clients may reach this machine. */
-function machineNames(): string[] {
-	const addresses = Object.values(networkInterfaces())
-		.flatMap((entries) => entries ?? [])
-		.map(({ address }) => address)
-		.filter((address) => !address.startsWith("fe80:")); // useless without a zone
-	const names = [hostname(), "localhost", "127.0.0.1", "::1", ...addresses];
-	return names.filter((name) => /^[\w.:-]+$/.test(name));
 }
 
 /**

@@ -202,7 +202,11 @@ export async function loadKeyPair(files: {
  * otherwise undefined.
  */
 export function validityWarning(
-	{ subject, validFrom, validTo }: KeyPair,
+	{
+		subject,
+		validFrom,
+		validTo,
+	}: Pick<KeyPair, "subject" | "validFrom" | "validTo">,
 	now: Date,
 ): string | undefined {
 	const seconds = (validTo.getTime() - now.getTime()) / 1000;

@@ -1,5 +1,7 @@
 import {
 	createHash,
+	createPrivateKey,
+	createPublicKey,
 	generateKeyPairSync,
 	randomBytes,
 	sign,
@@ -40,24 +42,30 @@ function pem(label: string, content: Buffer): string {
  * Creates an ECDSA P-256 key (PKCS#8) and a self-signed certificate (X.509 v3, RFC 5280), both PEM.
  * `names` are host names and addresses for subjectAltName, the only place where clients look;
  * `commonName` is for people. The certificate is valid from one hour before `now`, for clients
- * whose clocks are slow, until `days` days after it. Throws a TypeError for a name that is neither
- * a host name nor an address.
+ * whose clocks are slow, until `days` days after it. `privateKey` is the P-256 key to use (PEM), if
+ * not a new one. Throws a TypeError for a name that is neither a host name nor an address.
  */
 export function createSelfSigned({
 	commonName,
 	names,
 	now,
 	days = 3650,
+	privateKey: given,
 }: {
 	commonName: string;
 	names: readonly string[];
 	now: Date;
 	days?: number;
+	privateKey?: string;
 }): { certificate: string; privateKey: string } {
-	const { privateKey, publicKey } = generateKeyPairSync("ec", {
-		namedCurve: "prime256v1",
+	const privateKey =
+		given === undefined
+			? generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey
+			: createPrivateKey(given);
+	const keyInfo = createPublicKey(privateKey).export({
+		type: "spki",
+		format: "der",
 	});
-	const keyInfo = publicKey.export({ type: "spki", format: "der" });
 	// RFC 7093 method 1 over the uncompressed point, which is the last 65 bytes of a P-256 key.
 	const keyId = createHash("sha256")
 		.update(keyInfo.subarray(-65))
