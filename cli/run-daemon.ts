@@ -1,6 +1,8 @@
 import { startAgent } from "../src/agent.ts";
 import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
 import { type LogFormat, type LogLevel, openLog } from "../src/log.ts";
+import { AccessError } from "../src/protocol/access.ts";
+import { TrustError } from "../src/relay/trust.ts";
 import { resolveSettings } from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
 import { disarmSignals, returnLargeBlocks } from "../src/spawn/native-addon.ts";
@@ -18,8 +20,28 @@ import type { Invocation } from "./settings-command.ts";
 /** Defaults of the settings for plugin directories. */
 type PluginPaths = Partial<DaemonSettings>;
 
-/** Exit status after any failure except an invalid argument or setting. */
+/** Exit status after a failure that a new start may mend. */
 const failureStatus = 1;
+
+/** Exit status if somebody has to change a file or a setting first; EX_CONFIG of <sysexits.h>. */
+const configurationStatus = 78;
+
+/**
+ * The exit status after a failed start, for the service manager: to start again helps against a port
+ * or a store that is taken and a file that cannot be read yet, but not against what is in a file.
+ */
+function failedStart(error: unknown): number {
+	const { code, syscall, cause } = error as NodeJS.ErrnoException & {
+		cause?: NodeJS.ErrnoException;
+	};
+	if (error instanceof KeyPairError || error instanceof TrustError)
+		return cause?.syscall === undefined ? configurationStatus : failureStatus;
+	if (error instanceof AccessError) return configurationStatus;
+	// a port that only root may have
+	return syscall === "listen" && code === "EACCES"
+		? configurationStatus
+		: failureStatus;
+}
 
 /** Why startup failed, in one line. */
 function reason(error: unknown, settings: DaemonSettings): string {
@@ -112,6 +134,6 @@ export async function runDaemon(
 			running.log?.error(line);
 			complain(line);
 		}
-		process.exit(failureStatus);
+		process.exit(watch.hasFailed() ? failureStatus : failedStart(error));
 	}
 }

@@ -103,7 +103,7 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 		from: ["cli"],
 		to: [
 			...["generated", "src/*", "src/agent", "src/client", "src/protocol"],
-			...["src/spawn", "src/store", "src/tls"],
+			...["src/relay", "src/spawn", "src/store", "src/tls"],
 		],
 	},
 	// builds all the others

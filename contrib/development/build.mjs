@@ -1,6 +1,6 @@
 // Bundles the programs and the client into dist/, without code that is never reached.
 //   node contrib/development/build.mjs [DIRECTORY]
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build as bundle } from "esbuild";
 import { nodeCommand } from "../native/client.mjs";
@@ -77,6 +77,39 @@ const undiciClient = {
 	},
 };
 
+const { engines } = JSON.parse(await readFile("package.json", "utf8"));
+
+/**
+ * JavaScript that says so and ends if Node.js is older than package.json allows. Versions since 12
+ * understand it; they cannot even read what the programs load next. `told` is JavaScript that tells `reason` and
+ * ends.
+ */
+function versionCheck(told) {
+	const ranges = engines.node.split("||").map((range) => {
+		const [, sign, major, minor] =
+			/^\s*(\^|>=)(\d+)\.(\d+)\.0\s*$/.exec(range) ?? [];
+		if (!sign) throw new Error(`package.json: engines.node: ${range}`);
+		const newer = sign === ">=" ? ` || major > ${major}` : "";
+		return {
+			condition: `major == ${major} && minor >= ${minor}${newer}`,
+			text: `${major}.${minor}`,
+		};
+	});
+	const conditions = ranges.map(({ condition }) => condition).join(" || ");
+	const needed = ranges.map(({ text }) => text).join(", ");
+	return `var version = process.versions.node.split("."), major = +version[0], minor = +version[1];
+if (!(${conditions})) {
+	var reason = "needs Node.js ${needed} or newer, and " + process.execPath + " is " + process.versions.node;
+	${told}
+}`;
+}
+
+/** A program that loads another file once it knows that Node.js is new enough. */
+const guarded = (name, file) => `#!/usr/bin/env node
+${versionCheck(`process.stderr.write("${name}: " + reason + "\\n"); process.exit(78);`)}
+import("./${file}");
+`;
+
 /** esbuild's metafile of each bundle. */
 const metafiles = [];
 
@@ -90,7 +123,10 @@ await rm(directory, { recursive: true, force: true });
 
 // split the code, so that a command loads only the chunks that it needs
 await build({
-	entryPoints: ["cli/happo-agent.ts", "cli/happo-ctl.ts"],
+	entryPoints: {
+		"happo-agent-program": "cli/happo-agent.ts",
+		"happo-ctl-program": "cli/happo-ctl.ts",
+	},
 	outdir: directory,
 	splitting: true,
 	// chunks are beside the programs, because code finds the package's files relative to itself
@@ -107,6 +143,13 @@ await build({
 	outdir: directory,
 	// CommonJS starts faster than a module (measured)
 	format: "cjs",
+	// the syntax that versions since 12 know: they have to read the check of the version
+	target: "node12",
+	banner: {
+		js: versionCheck(
+			'require("fs").writeSync(1, "UNKNOWN(check_happo): " + reason + "\\n"); process.exit(3);',
+		),
+	},
 	outExtension: { ".js": ".cjs" },
 	minify: true,
 	packages: "external",
@@ -126,6 +169,12 @@ writeBillOfMaterials(directory, metafiles);
 // for the test of the bill of materials, which compares the bill with these
 await mkdir("build", { recursive: true });
 await writeFile("build/metafiles.json", JSON.stringify(metafiles));
+
+for (const name of ["happo-agent", "happo-ctl"])
+	await writeFile(
+		join(directory, `${name}.js`),
+		guarded(name, `${name}-program.js`),
+	);
 
 // the command of the package; contrib/native puts the native client in its place
 await writeFile(join(directory, "check_happo"), nodeCommand);

@@ -64,7 +64,7 @@ export const answerTo = (
 /** Expects a refusal: an exit status, and reasons on standard error, one line each. */
 export function assertRefused(
 	{ code, signal, stdout, stderr }: Exited,
-	status: 1 | 2,
+	status: 1 | 2 | 78,
 	...reasons: RegExp[]
 ) {
 	const lines = stderr.split("\n");
