@@ -1784,6 +1784,80 @@ export const contract = {
 							}
 						}
 					},
+					"client_certificates": {
+						"type": [
+							"object",
+							"null"
+						],
+						"required": [
+							"ca_file",
+							"authorities",
+							"crl_file",
+							"revocation_lists"
+						],
+						"properties": {
+							"ca_file": {
+								"type": "string"
+							},
+							"authorities": {
+								"type": "array",
+								"items": {
+									"type": "object",
+									"required": [
+										"subject",
+										"not_after",
+										"fingerprint_sha256"
+									],
+									"properties": {
+										"subject": {
+											"type": "string"
+										},
+										"not_after": {
+											"type": "integer"
+										},
+										"fingerprint_sha256": {
+											"type": "string"
+										}
+									}
+								}
+							},
+							"crl_file": {
+								"type": [
+									"string",
+									"null"
+								]
+							},
+							"revocation_lists": {
+								"type": "array",
+								"items": {
+									"type": "object",
+									"required": [
+										"issuer",
+										"this_update",
+										"next_update",
+										"revoked"
+									],
+									"properties": {
+										"issuer": {
+											"type": "string"
+										},
+										"this_update": {
+											"type": "integer"
+										},
+										"next_update": {
+											"type": "integer"
+										},
+										"revoked": {
+											"type": "integer"
+										}
+									}
+								}
+							},
+							"problem": {
+								"type": "string"
+							}
+						}
+					},
 					"settings": {
 						"type": "object",
 						"additionalProperties": {

@@ -965,6 +965,32 @@ export interface components {
                 /** @description Why lines cannot be written now. Usually `null`. */
                 problem: string | null;
             } | null;
+            /** @description How the agent verifies the certificates of clients; `null` if it does not ask for any (`client-ca-file`). */
+            client_certificates?: {
+                ca_file: string;
+                authorities: {
+                    /** @description The subject in one line, such as `CN=clients`. */
+                    subject: string;
+                    /** @description Last second of its validity, in seconds since 1970. */
+                    not_after: number;
+                    /** @description Hexadecimal bytes with colons. */
+                    fingerprint_sha256: string;
+                }[];
+                /** @description `null` if no certificate counts as revoked (`client-crl-file`). */
+                crl_file: string | null;
+                revocation_lists: {
+                    /** @description The CA in one line, such as `CN=clients`. */
+                    issuer: string;
+                    /** @description When it was issued, in seconds since 1970. */
+                    this_update: number;
+                    /** @description When it expires, in seconds since 1970: after that, no certificate of this CA counts. */
+                    next_update: number;
+                    /** @description Number of revoked certificates. */
+                    revoked: number;
+                }[];
+                /** @description Why the agent does not use the present files. */
+                problem?: string;
+            } | null;
             /** @description Active settings, by flag; a secret is `(hidden)`. */
             settings?: {
                 [key: string]: string;

@@ -1,9 +1,17 @@
 import { contract as document } from "../generated/contract.ts";
 import { createCollection } from "./agent/collection.ts";
 import { createExecution } from "./agent/commands.ts";
-import { loadCredentials } from "./agent/credentials.ts";
+import {
+	keepCredentials,
+	loadCredentials,
+	serverTls,
+} from "./agent/credentials.ts";
 import { createOpened, type Opened } from "./agent/opened.ts";
-import { createState, shownCertificate } from "./agent/state.ts";
+import {
+	createState,
+	shownCertificate,
+	shownClientTrust,
+} from "./agent/state.ts";
 import { createStore } from "./agent/store.ts";
 import { createSupervisor } from "./agent/supervisor.ts";
 import { AuditLogError, createAuditLog } from "./audit/audit-log.ts";
@@ -30,8 +38,8 @@ import { createMemoryStatus } from "./status/memory.ts";
 import { reportStatus } from "./status/report.ts";
 import { createRequestCounts } from "./status/request-counts.ts";
 import { createTicker } from "./ticker.ts";
-import { type KeyPair, tlsOptions } from "./tls/key-pair.ts";
-import { createKeyPairKeeper } from "./tls/key-pair-keeper.ts";
+import { createClientCertificates } from "./tls/client-certificates.ts";
+import type { KeyPair } from "./tls/key-pair.ts";
 import { inTurn } from "./turn.ts";
 
 /** The version of the product and of the contract. */
@@ -44,8 +52,8 @@ export interface Agent {
 	readonly port: number;
 	readonly keyPair: KeyPair;
 	/**
-	 * Reloads the certificate, its key and metrics.yaml, and reopens the audit log. If a file is
-	 * invalid, logs it and keeps the old contents.
+	 * Reloads the certificate, its key, the CAs of clients and metrics.yaml, and reopens the audit
+	 * log. If a file is invalid, logs it and keeps the old contents.
 	 */
 	reload(): Promise<void>;
 	/** Stops all parts in the reverse order of startup. */
@@ -91,9 +99,9 @@ const connectionGraceMilliseconds = 5_500;
  * Builds the agent from its settings and starts it. This is the only place that knows the order of
  * the parts. If a part fails, closes those that were opened before it.
  * @throws AccessError for an invalid `allowed-hosts`, an Error with the reason if the engine cannot
- * be loaded, KeyPairError for the certificate and its key, TrustError for those of relays,
- * AuditLogError for the audit log,
- * StoreLocked if another process uses the store, and the system's error for the port
+ * be loaded, KeyPairError for the certificate and its key, ClientTrustError for the CAs of clients,
+ * TrustError for those of relays, AuditLogError for the audit log, StoreLocked if another process
+ * uses the store, and the system's error for the port
  */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
 	const opened = createOpened();
@@ -137,9 +145,12 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const audit = await openAuditLog(parts, look);
 	// after the requests that it records
 	opened.push(() => audit?.close());
-	const { keyFiles, keyPair, own, trust } = credentials;
+	const { keyFiles, keyPair, own, trust, clients } = credentials;
 	// durations need a monotonic clock: somebody may set the wall clock
 	const clocks = { now: Date.now, elapsed: () => performance.now() };
+	const certificates =
+		clients &&
+		createClientCertificates({ ...clocks, initial: clients.trust, log });
 
 	const store = createStore({ settings, ...clocks, log });
 	const { database, retention, buffer, machineStates } = store;
@@ -216,7 +227,8 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		access,
 		deliveryTimes: parts.deliveryTimes,
 		duplicate: "reason" in addon ? undefined : addon.duplicate,
-		tls: tlsOptions(keyPair),
+		tls: serverTls(keyPair, clients?.trust),
+		certificates,
 		limits: {
 			maxConnections: settings["max-connections"],
 			maxBodyBytes: settings["max-body-bytes"],
@@ -262,17 +274,16 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	await retention.time().catch(() => {});
 	server.serve();
 
-	const keyPairs = createKeyPairKeeper({
-		files: keyFiles,
-		look,
-		initial: keyPair,
-		use: (pair) => server.renew(tlsOptions(pair)),
-		log,
-		now: clocks.now,
+	const kept = keepCredentials({
+		...{ credentials, certificates, look, log, now: clocks.now },
+		renew: server.renew,
 		intervalMilliseconds: settings["certificate-check-seconds"] * 1000,
 	});
-	opened.push(() => keyPairs.stop());
-	keyPairs.start();
+	const { keyPair: keyPairs, clientTrust } = kept;
+	for (const files of [keyPairs, clientTrust]) {
+		if (files) opened.push(() => files.stop());
+		files?.start();
+	}
 	if (own) {
 		// what it writes, the keeper finds
 		const renewal = createTicker({
@@ -288,6 +299,14 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			keyPairs.current(),
 			keyPairs.problem,
 		);
+	state.clientCertificates = () =>
+		clients && clientTrust
+			? shownClientTrust(
+					clients.files,
+					clientTrust.current(),
+					clientTrust.problem,
+				)
+			: null;
 	const collects = !settings["disable-collect-metrics"];
 	if (collects) {
 		// do not wait: its plugins end with the commands
@@ -316,6 +335,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			audit?.reopen();
 			await Promise.all([
 				keyPairs.reload(),
+				clientTrust?.reload(),
 				collects ? metricConfigFile.refresh() : undefined,
 			]);
 		},

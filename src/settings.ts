@@ -358,6 +358,18 @@ export const daemonSettings = {
 		default: false,
 		help: "refuse requests whose decision cannot be written to audit-log",
 	},
+	"client-ca-file": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "CA certificates that verify the certificates of clients, in PEM format; if empty, clients are not asked for certificates",
+	},
+	"client-crl-file": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "revocation lists of these CAs, in PEM format, one of each CA; if empty, no certificate counts as revoked",
+	},
 	shell: {
 		helpOff: "refuse option lines that need a shell",
 		kind: "switch",

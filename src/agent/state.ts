@@ -5,6 +5,7 @@ import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
 import { type DaemonSettings, daemonSettings } from "../settings.ts";
 import type { createLoopDelay } from "../status/loop-delay.ts";
 import type { State } from "../status/state.ts";
+import type { ClientTrust, ClientTrustFiles } from "../tls/client-trust.ts";
 import type { KeyPair } from "../tls/key-pair.ts";
 import type { Execution } from "./commands.ts";
 import type { Store } from "./store.ts";
@@ -41,6 +42,35 @@ export function shownCertificate(
 		subject,
 		not_after: Math.floor(validTo.getTime() / 1000),
 		fingerprint_sha256: fingerprint256,
+		...(problem !== undefined && { problem }),
+	};
+}
+
+const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000);
+
+/**
+ * How the certificates of clients are verified, with the contract's field names.
+ * @param problem why the current files are not in use
+ */
+export function shownClientTrust(
+	{ caFile, crlFile }: ClientTrustFiles,
+	{ authorities, lists = [] }: ClientTrust,
+	problem?: string,
+): ReturnType<State["clientCertificates"]> {
+	return {
+		ca_file: caFile,
+		authorities: authorities.map(({ title, validTo, x509 }) => ({
+			subject: title,
+			not_after: seconds(validTo),
+			fingerprint_sha256: x509.fingerprint256,
+		})),
+		crl_file: crlFile === "" ? null : crlFile,
+		revocation_lists: lists.map(({ title, thisUpdate, nextUpdate, size }) => ({
+			issuer: title,
+			this_update: seconds(thisUpdate),
+			next_update: seconds(nextUpdate),
+			revoked: size,
+		})),
 		...(problem !== undefined && { problem }),
 	};
 }
@@ -96,6 +126,7 @@ export function createState(parts: {
 		...store,
 		certificate: () => shownCertificate(parts.certificateFile, parts.keyPair),
 		audit: () => parts.audit?.status(),
+		clientCertificates: () => null,
 		settings,
 		table: daemonSettings,
 	};

@@ -55,6 +55,20 @@ export const deliveryTimes: DeliveryTimes = { quiet: 3_000, slow: 60_000 };
 /** The minimum rate at which a client must read an answer, after the first `slow` milliseconds. */
 const minBytesPerMillisecond = 256;
 
+/** Decides whether the certificates of clients count. */
+export interface PeerCertificates {
+	/**
+	 * Takes the certificate of a connection, after its handshake; undefined if the client has none that
+	 * verifies.
+	 * @param client address of the client, for the log
+	 * @returns what to ask at each request: the certificate's names, undefined while it does not count
+	 */
+	present(
+		socket: TLSSocket,
+		client: string,
+	): (() => CertificateNames | undefined) | undefined;
+}
+
 /**
  * A connection from its accept to its end. Its peer is allowed or denied once. Its requests run one
  * after the other, even if several arrive at once.
@@ -72,6 +86,8 @@ export class Connection {
 	/** Its handshake place, until the handshake is done. */
 	shaking: Taken | undefined;
 	readonly #times: DeliveryTimes;
+	/** Asked at each request; undefined if the client has no certificate that verifies. */
+	#certificate: (() => CertificateNames | undefined) | undefined;
 	#socket: TLSSocket | undefined;
 	/** Requests that are not fully answered, in order; the first one runs. */
 	readonly #requests: IncomingRequest[] = [];
@@ -96,8 +112,10 @@ export class Connection {
 	}
 
 	/** Called when the handshake is done. */
-	secured(socket: TLSSocket): void {
+	secured(socket: TLSSocket, certificates?: PeerCertificates): void {
 		this.#socket = socket;
+		if (!this.isDenied)
+			this.#certificate = certificates?.present(socket, this.client);
 		this.shaking?.release();
 		// only now may the client close its side; during the handshake that ends the connection
 		socket.allowHalfOpen = true;
@@ -121,7 +139,7 @@ export class Connection {
 
 	/** The client's certificate, if it counts at this moment. */
 	get certificate(): CertificateNames | undefined {
-		return undefined;
+		return this.#certificate?.();
 	}
 
 	/** The request that is being read or answered. */
@@ -296,6 +314,8 @@ export function createConnections(parts: {
 	/** The longest time a client may take to read a small answer, in milliseconds. */
 	idleMilliseconds: number;
 	times: DeliveryTimes;
+	/** undefined if clients are not asked for certificates. */
+	certificates?: PeerCertificates | undefined;
 	log: Pick<Log, "info" | "warning" | "error">;
 }): Connections {
 	const { server, access, maxConnections, log } = parts;
@@ -369,7 +389,7 @@ export function createConnections(parts: {
 		const connection = shaking.take(socket);
 		// after a reset, a socket no longer has an address
 		if (!connection) return socket.destroy();
-		connection.secured(socket);
+		connection.secured(socket, parts.certificates);
 		secured.set(socket, connection);
 	});
 

@@ -16,6 +16,7 @@ import {
 	createConnections,
 	type DeliveryTimes,
 	deliveryTimes,
+	type PeerCertificates,
 } from "./connection.ts";
 import { type Objection, objectionAnswer, toAgentError } from "./errors.ts";
 import { createUtf8Warnings, parseBody } from "./json.ts";
@@ -145,6 +146,8 @@ function createTlsServer(
 	const server = createHttps(
 		{
 			...tls,
+			// the certificate of a client says who it is, not whether it may connect
+			rejectUnauthorized: false,
 			handshakeTimeout: milliseconds(limits.handshakeTimeoutSeconds),
 			headersTimeout: milliseconds(
 				Math.min(limits.headersTimeoutSeconds, limits.requestTimeoutSeconds),
@@ -219,6 +222,8 @@ export async function startServer(parts: {
 	handlers: Handlers;
 	access: Access;
 	tls: TlsOptions;
+	/** undefined if clients are not asked for certificates. */
+	certificates?: PeerCertificates | undefined;
 	limits: ServerLimits;
 	/** Budget for the bytes of all bodies and answers in memory. */
 	memory: FairLimit;
@@ -425,6 +430,7 @@ export async function startServer(parts: {
 		handshakeMilliseconds: milliseconds(limits.handshakeTimeoutSeconds),
 		idleMilliseconds: milliseconds(limits.idleTimeoutSeconds),
 		times: parts.deliveryTimes ?? deliveryTimes,
+		certificates: parts.certificates,
 		log,
 	});
 	tlsServer.on("tlsClientError", (error, socket) =>

@@ -38,6 +38,26 @@ function passResults({ plugins }: Pass): Series[] {
 	}));
 }
 
+/** When each CA of clients expires. */
+const authorityExpiries = (state: State): Series[] =>
+	(state.clientCertificates()?.authorities ?? []).map(
+		({ subject, fingerprint_sha256, not_after }) => ({
+			labels: { subject, fingerprint: fingerprint_sha256 },
+			value: not_after,
+		}),
+	);
+
+/** When each revocation list expires; the first one if a CA has several, of different keys. */
+function listExpiries(state: State): Series[] {
+	const first = new Map<string, number>();
+	for (const list of state.clientCertificates()?.revocation_lists ?? [])
+		first.set(
+			list.issuer,
+			Math.min(list.next_update, first.get(list.issuer) ?? list.next_update),
+		);
+	return [...first].map(([issuer, value]) => ({ labels: { issuer }, value }));
+}
+
 /** Seconds since the arrival of the oldest metrics; 0 if there are none. */
 const age = (oldest: number, now: number) =>
 	oldest === 0 ? 0 : Math.max(0, Math.floor(now / 1000) - oldest);
@@ -237,6 +257,18 @@ export async function exportedFamilies(parts: {
 			"counter",
 			"Lines that could not be written to the audit log; absent if there is none.",
 			audit?.lost,
+		),
+		agent(
+			"client_ca_expiry_timestamp_seconds",
+			"gauge",
+			"End of the validity of each CA in client-ca-file, seconds since 1970.",
+			authorityExpiries(state),
+		),
+		agent(
+			"client_crl_expiry_timestamp_seconds",
+			"gauge",
+			"Next update of each revocation list in client-crl-file, seconds since 1970; after that, no certificate of its issuer counts.",
+			listExpiries(state),
 		),
 		agent(
 			"event_loop_delay_mean_seconds",

@@ -109,6 +109,7 @@ export async function reportStatus(state: State): Promise<Status> {
 		},
 		certificate: state.certificate(),
 		audit_log: shownAudit(state.audit()),
+		client_certificates: state.clientCertificates(),
 		settings: shownSettings(table, settings),
 	};
 }

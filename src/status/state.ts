@@ -54,6 +54,7 @@ export interface State {
 				readonly problem: string | undefined;
 		  }
 		| undefined;
+	clientCertificates(): Status["client_certificates"];
 	settings: Readonly<Record<string, unknown>>;
 	table: SettingTable;
 }

@@ -4,6 +4,7 @@ import { contract } from "../../generated/contract.ts";
 import type { Handlers } from "../../generated/handlers.ts";
 import { createFairLimit } from "../../src/fair-limit.ts";
 import { bindContract } from "../../src/http/bind.ts";
+import type { PeerCertificates } from "../../src/http/connection.ts";
 import type { IncomingRequest } from "../../src/http/request.ts";
 import { startServer } from "../../src/http/server.ts";
 import type { Caller } from "../../src/policy/call.ts";
@@ -22,6 +23,7 @@ const answers = {
 export async function startServerOfCallers(
 	t: Pick<TestContext, "after">,
 	tls: TlsOptions = {},
+	certificates?: PeerCertificates,
 ) {
 	const callers: Caller[] = [];
 	const answer =
@@ -43,6 +45,7 @@ export async function startServerOfCallers(
 		handlers: handlers as unknown as Handlers,
 		access: { allows: () => true },
 		tls: { cert: certificate, key: privateKey, ca: [], ...tls },
+		certificates,
 		limits: {
 			maxConnections: 100,
 			waitSeconds: 10,
@@ -59,5 +62,12 @@ export async function startServerOfCallers(
 	});
 	server.serve();
 	t.after(() => server.close(0));
-	return { ...server, callers, lines };
+	return {
+		...server,
+		callers,
+		lines,
+		/** Uses other CAs for new connections. */
+		renewAuthorities: (ca: readonly string[]) =>
+			server.renew({ ...tls, cert: certificate, key: privateKey, ca: [...ca] }),
+	};
 }

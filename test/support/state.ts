@@ -56,6 +56,7 @@ export function aState(more: Partial<State> = {}): State {
 			lost: 13,
 			problem: undefined,
 		}),
+		clientCertificates: () => null,
 		settings: {},
 		table: daemonSettings,
 		...more,

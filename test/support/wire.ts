@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
-import { connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
 /** The bytes received on a connection, and how long it was open. */
 export interface Ended {
@@ -34,6 +34,8 @@ interface Where {
 	localAddress?: string;
 	/** Keep its side open when the server closes its own. */
 	allowHalfOpen?: boolean;
+	/** Further options of TLS. */
+	tls?: ConnectionOptions;
 }
 
 /** Far longer than any test waits. */
@@ -41,11 +43,11 @@ const limitMilliseconds = 15_000;
 
 /** Opens a connection to 127.0.0.1, destroyed at the end of the test, or after fifteen seconds. */
 export function openWire(t: Pick<TestContext, "after">, where: Where): Wire {
-	const { plain = false, ...rest } = where;
+	const { plain = false, tls, ...rest } = where;
 	const tcp = connect({ host: "127.0.0.1", ...rest });
 	const socket: Socket = plain
 		? tcp
-		: connectTls({ socket: tcp, rejectUnauthorized: false });
+		: connectTls({ ...tls, socket: tcp, rejectUnauthorized: false });
 	const from = performance.now();
 	let text = "";
 	const limit = setTimeout(() => socket.destroy(), limitMilliseconds);

@@ -77,6 +77,32 @@ function clockProblem(status: Status, asked: Asked): string[] {
 	];
 }
 
+/** Problems of the files by which the agent verifies the certificates of clients. */
+function clientProblems(
+	{ client_certificates: clients }: Status,
+	{ after }: Asked,
+): string[] {
+	if (!clients) return [];
+	return [
+		...clients.authorities.flatMap(({ subject, not_after }) => {
+			const days = certificateDays(not_after, after);
+			if (!isEndingSoon(days)) return [];
+			return [
+				`client CA ${subject}: ${days < 0 ? "has expired" : `expires in ${days} days`}`,
+			];
+		}),
+		...clients.revocation_lists
+			.filter(({ next_update }) => next_update <= after)
+			.map(
+				({ issuer }) =>
+					`revocation list of ${issuer}: has expired, certificates of this CA do not count`,
+			),
+		...(clients.problem === undefined
+			? []
+			: [`client CA files: ${clients.problem}`]),
+	];
+}
+
 /** What an operator has to fix, one line each. */
 export function statusProblems(status: Status, asked: Asked): string[] {
 	const { store, certificate, commands, connections } = status;
@@ -103,6 +129,7 @@ export function statusProblems(status: Status, asked: Asked): string[] {
 	if (audit_log?.problem) problems.push(`audit log: ${audit_log.problem}`);
 	if (audit_log && audit_log.lost > 0)
 		problems.push(`audit log: ${audit_log.lost} lines lost`);
+	problems.push(...clientProblems(status, asked));
 	problems.push(...collectionProblems(status, asked));
 	if (commands && commands.survivors > 0)
 		problems.push(

@@ -161,3 +161,32 @@ test("requests, checks and collected values come from their sources", async () =
 	assert.deepEqual(of("happo_collected_metric"), series);
 	assert.equal(only(families, "happo_agent_collected_metrics_dropped"), 9);
 });
+
+test("each CA of clients has its expiry, and each issuer the first one of its lists", async () => {
+	const list = (issuer: string, next_update: number) => ({
+		...{ issuer, next_update, this_update: 1, revoked: 0 },
+	});
+	const families = await familiesOf({
+		clientCertificates: () => ({
+			...{ ca_file: "ca.pem", crl_file: "crl.pem" },
+			// a renewed one has the same name
+			authorities: [
+				{ subject: "CN=a", not_after: 11, fingerprint_sha256: "AB" },
+				{ subject: "CN=a", not_after: 12, fingerprint_sha256: "CD" },
+			],
+			revocation_lists: [list("CN=a", 22), list("CN=b", 23), list("CN=a", 21)],
+		}),
+	});
+	const series = (name: string) => [
+		...(families.find((family) => family.name === `happo_agent_${name}`)
+			?.series ?? []),
+	];
+	assert.deepEqual(series("client_ca_expiry_timestamp_seconds"), [
+		{ labels: { subject: "CN=a", fingerprint: "AB" }, value: 11 },
+		{ labels: { subject: "CN=a", fingerprint: "CD" }, value: 12 },
+	]);
+	assert.deepEqual(series("client_crl_expiry_timestamp_seconds"), [
+		{ labels: { issuer: "CN=a" }, value: 21 },
+		{ labels: { issuer: "CN=b" }, value: 23 },
+	]);
+});

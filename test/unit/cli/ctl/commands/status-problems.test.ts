@@ -200,3 +200,43 @@ test("an audit log that cannot be written, or has lost lines, is a problem", () 
 		"audit log: 3 lines lost",
 	]);
 });
+
+test("CAs that expire, revocation lists that have, and unusable files of them are problems", () => {
+	const authority = (subject: string, not_after: number) => ({
+		...{ subject, not_after, fingerprint_sha256: "AB:CD" },
+	});
+	const list = (issuer: string, next_update: number) => ({
+		...{ issuer, next_update, this_update: now - 100 * hour, revoked: 0 },
+	});
+	const clients = (more: object) =>
+		problemsOf(
+			statusWith(
+				{},
+				{
+					client_certificates: {
+						...{ ca_file: "ca.pem", crl_file: "crl.pem" },
+						authorities: [authority("CN=new", now + 10_000 * hour)],
+						revocation_lists: [list("CN=new", now + hour)],
+						...more,
+					},
+				},
+			),
+		);
+	assert.deepEqual(clients({}), []);
+	assert.deepEqual(
+		clients({
+			authorities: [
+				authority("CN=old", now - hour),
+				authority("CN=soon", now + 50 * hour),
+			],
+			revocation_lists: [list("CN=old", now - 1)],
+			problem: "ca.pem: no such file or directory",
+		}),
+		[
+			"client CA CN=old: has expired",
+			"client CA CN=soon: expires in 2 days",
+			"revocation list of CN=old: has expired, certificates of this CA do not count",
+			"client CA files: ca.pem: no such file or directory",
+		],
+	);
+});
