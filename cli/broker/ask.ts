@@ -8,13 +8,13 @@ import {
 	maxAnswerBytes,
 } from "./frame.ts";
 
-/** The broker did not answer: one line that names the socket. */
+/** The broker did not answer. The message is one line that names the socket. */
 export class BrokerUnreachable extends Error {
 	override name = "BrokerUnreachable";
 }
 
 /**
- * Sends one request to the broker of a socket, and gives its answer.
+ * Sends one request to the broker that listens on a Unix socket, and returns the answer.
  * @throws BrokerUnreachable
  */
 export function askBroker(
@@ -39,7 +39,7 @@ export function askBroker(
 				if (frame) resolve(frame);
 			} catch (error) {
 				if (!(error instanceof FrameError)) throw error;
-				fail("is no broker's");
+				fail("not the socket of a broker");
 			}
 		});
 		socket.once("error", (error: NodeJS.ErrnoException) =>

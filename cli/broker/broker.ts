@@ -11,39 +11,41 @@ import { frameBytes, kinds, resultBody } from "./frame.ts";
 import { listenOn } from "./listener.ts";
 import type { Users } from "./users.ts";
 
-/** A broker that listens. */
+/** A running broker. */
 export interface Broker {
 	status(): BrokerStatus;
 	/**
-	 * Listens no longer, answers what runs, and resolves when all clients have gone.
-	 * @param patience milliseconds, after which what still runs is given up
+	 * Stops listening, answers the checks in flight, and resolves when all connections are closed.
+	 * @param patience milliseconds after which the checks that are still running are aborted
 	 */
 	stop(patience: number): Promise<void>;
 }
 
 export interface BrokerOptions {
 	listen: {
-		/** A Unix socket. */
+		/** Path of a Unix socket. */
 		path: string;
-		/** A descriptor that listens already, in its place. */
+		/** A descriptor that is already listening; it is used instead of the path. */
 		fd: number | undefined;
 	};
-	/** Connections to a hop, by whom to believe there. */
+	/** Sends requests to a hop, over connections that are verified as this hop needs. */
 	exchangeTo: (hop: Hop) => Exchange;
-	/** Names, addresses and networks of agents and bastions; empty is all. */
+	/** Agents and bastions to connect to: names, addresses and networks; empty means all. */
 	hosts: readonly string[];
 	users: Users;
-	/** Ids of the users that are served; undefined is all. */
+	/** Ids of the users that are served; undefined means all. */
 	allowed: ReadonlySet<number> | undefined;
+	/** How long identical checks share a result; 0 means that they never do. */
 	freshMilliseconds: number;
+	/** Limit of connections to the socket. */
 	maxClients: number;
-	/** Answers that clients have yet to take, of all together; 256 MiB by default. */
+	/** Limit for answers that clients have not read yet, all together; 256 MiB by default. */
 	maxUntakenBytes?: number;
-	/** Tells of errors that nobody expects. */
+	/** Logs an unexpected error, in one line. */
 	complain: (line: string) => void;
 }
 
-/** A client that is turned away has this long to read why. */
+/** How long a refused client has to read the reason. */
 const refusalMilliseconds = 1_000;
 
 /**
@@ -107,7 +109,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 			clients.delete(socket);
 		});
 	});
-	// those that are turned away, too, are bounded
+	// refused connections stay open for a moment, so they have a limit, too
 	server.maxConnections = maxClients + 1_000;
 	server.on("drop", () => figures.refused());
 	await listenOn(server, options.listen);

@@ -27,12 +27,12 @@ import type { Figures, Outcome } from "./figures.ts";
 import type { CheckFrame } from "./frame.ts";
 import { createSharing, type Shared, withAge } from "./sharing.ts";
 
-/** What becomes of a check; `elsewhere` is the reason why nothing was run. */
+/** The outcome of a check; `elsewhere` says why nothing was run. */
 export type CheckOutcome = Result | { elsewhere: string };
 
-/** Who asks, and until when. */
+/** A check, and who asks for it. */
 export interface Asked extends CheckFrame {
-	/** Users share the limits. */
+	/** The limits are shared out among users. */
 	user: string;
 	/** Whether the client is a worker of Nagios. */
 	isWorker: boolean;
@@ -41,33 +41,34 @@ export interface Asked extends CheckFrame {
 
 /** Runs checks for clients. */
 export interface Checks {
-	/** Never throws, but for the signal's reason. */
+	/** Rejects with the reason of an aborted signal; other failures are outcomes. */
 	run(asked: Asked): Promise<CheckOutcome>;
-	/** Checks that are asked for and not answered yet. */
+	/** Number of checks that have not been answered yet. */
 	readonly inFlight: number;
 }
 
 const unknown = 3;
 
-/** Options that a caller may give; all others concern the broker's own files, keys and trust. */
-const callersOptions =
+/** Options that a client may give; for files, keys and verification the broker has its own. */
+const clientOptions =
 	/^--(host|port|proxy|plugin-name|plugin-option|timeout|perfdata-first-line)=/;
 
 /**
- * Added for each hop to the time left that the agent is told, in milliseconds. The broker's own timer
- * must end first, because an agent that gives up answers with another status than check_happo.
+ * Milliseconds added for each hop to the remaining time that the agents are told. The broker's own
+ * timer must fire first, because an agent's answer at its deadline has another status than
+ * check_happo's.
  */
 const addedMilliseconds = 1_000;
 
-/** What a timer of Node can hold. */
+/** The longest timer of Node. */
 const maxMilliseconds = 2_147_483_000;
 
-/** Answers that are read at once. */
+/** Limit for all answers that are being read. */
 const maxAnswersBytes = 256 * 1024 * 1024;
 
-/** What the caller asks for; the reason if that is nothing for a broker. */
+/** Parses the words of a check. Returns the reason if a broker cannot run it. */
 function optionsOf(words: readonly string[]): CheckOptions | string {
-	const strange = words.find((word) => !callersOptions.test(word));
+	const strange = words.find((word) => !clientOptions.test(word));
 	if (strange !== undefined)
 		return `not an option of a broker's client: ${strange.split("=", 1)[0]}`;
 	try {
@@ -84,13 +85,13 @@ const ownUnknown = (reason: string): Shared => ({
 	isAnswer: false,
 });
 
-/** Node's words for a connection that ends too early; the code of both is ECONNRESET. */
+/** Node's messages for a connection that is closed too early; both have the code ECONNRESET. */
 const closed: Readonly<Record<string, string>> = {
 	"socket hang up": "closed without an answer",
 	aborted: "closed before the answer was complete",
 };
 
-/** Why an agent did not answer, without the place, in the words of check_happo. */
+/** Why an agent did not answer, in check_happo's words, without the name of the agent. */
 function reasonOf({ message, cause }: RelayError, place: string): string {
 	const reason = message.startsWith(`${place}: `)
 		? message.slice(place.length + 2)
@@ -103,8 +104,9 @@ function reasonOf({ message, cause }: RelayError, place: string): string {
 }
 
 /**
- * @param parts.exchangeTo whom to believe at a hop decides which connections it has
- * @param parts.destinations which agents and bastions the broker goes to
+ * Runs checks by asking agents.
+ * @param parts.exchangeTo sends requests to a hop, over connections that are verified as it needs
+ * @param parts.destinations the agents and bastions to which the broker may connect
  * @param parts.now a clock in milliseconds
  */
 export function createChecks(parts: {
@@ -119,7 +121,7 @@ export function createChecks(parts: {
 	let inFlight = 0;
 	const memory = createFairLimit({ limit: maxAnswersBytes });
 
-	/** Sends one check, and says how it ended. */
+	/** Sends one check, and returns how it ended. */
 	const sent = async (
 		options: CheckOptions,
 		deadline: number,
@@ -163,7 +165,7 @@ export function createChecks(parts: {
 		}
 	};
 
-	/** What a check comes to that has no answer. */
+	/** The result of a check that got no answer. */
 	const failed = (
 		error: unknown,
 		to: Place,

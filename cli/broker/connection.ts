@@ -17,30 +17,30 @@ import {
 
 /** A client of the broker. */
 export interface ClientConnection {
-	/** Ends it, as soon as all its requests are answered; further ones are sent elsewhere. */
+	/** Closes it once all its requests are answered; answers further ones with `elsewhere`. */
 	stop(): void;
 }
 
-/** A client that has begun a request ends it within this time, and takes an answer within it. */
+/** How long a client may take to send a request, and to read an answer. */
 const patienceMilliseconds = 10_000;
 
-/** Requests of one client in flight; it waits with further ones. */
+/** Limit for requests of one client in flight; further ones are read later. */
 const maxInFlight = 256;
 
-/** What the connections of a broker have in common. */
+/** What all connections of a broker share. */
 export interface Shared {
 	checks: Checks;
 	status: () => BrokerStatus;
-	/** Bytes that are written and not taken yet, of all connections; users share them. */
+	/** Limit for bytes that clients have not read yet, all together; shared out among users. */
 	untaken: FairLimit;
-	/** Tells of an error that nobody expects. */
+	/** Logs an unexpected error, in one line. */
 	complain: (line: string) => void;
 }
 
 /**
- * Serves a client until it goes: reads its requests, which may overlap, and
- * writes their answers. What runs for it is stopped when it goes.
- * @param user shares the limits with others of the same name
+ * Serves a client until it closes the connection: reads its requests, which may
+ * overlap, and writes the answers. Then aborts what is still running for it.
+ * @param user connections of the same user share the limits
  */
 export function serveClient(
 	socket: Socket,
@@ -53,7 +53,7 @@ export function serveClient(
 	let isStopping = false;
 	let isWorker = false;
 
-	/** Ends a client that has sent half a request, or none yet, for too long. */
+	/** Closes the connection if a request, or the first one, does not arrive in time. */
 	let slow: NodeJS.Timeout | undefined;
 	const expectRequest = (isExpected: boolean) => {
 		if (!isExpected) {
@@ -62,7 +62,7 @@ export function serveClient(
 		} else slow ??= setTimeout(() => socket.destroy(), patienceMilliseconds);
 	};
 
-	/** A client that asks for much, or does not take its answers, waits with what it has to say. */
+	/** Stops reading while the client has too many requests in flight or does not read answers. */
 	const readOrWait = () => {
 		const waits = inFlight >= maxInFlight || socket.writableNeedDrain;
 		if (waits === socket.isPaused()) return;
@@ -160,7 +160,7 @@ export function serveClient(
 		readOrWait();
 	});
 	socket.on("error", () => {});
-	// a client that ends its side has gone, too
+	// a client that closes its sending side has gone, too
 	const leave = () => {
 		expectRequest(false);
 		gone.abort();

@@ -13,26 +13,26 @@ export const outcomes = [
 
 export type Outcome = (typeof outcomes)[number];
 
-/** Numbers of a running broker, as `happo-ctl broker status --output json` has them. */
+/** Numbers of a running broker, as `happo-ctl broker status --output json` prints them. */
 export interface BrokerStatus {
 	version: string;
 	pid: number;
 	uptime_seconds: number;
-	/** Whether it asks the system who its clients are. */
+	/** Whether the system can tell which users its clients are. */
 	knows_users: boolean;
 	clients: number;
 	max_clients: number;
-	/** Checks that are asked for and not answered yet. */
+	/** Checks that have not been answered yet. */
 	checks_in_flight: number;
 	/** Checks since the start, by outcome. */
 	checks: Record<Outcome, number>;
-	/** Of these, those that were given a result of another run. */
+	/** Those of them that got the result of another run. */
 	checks_shared: number;
-	/** Checks that workers of Nagios asked for. */
+	/** Those of them that workers of Nagios asked for. */
 	checks_of_workers: number;
-	/** Time of all checks together, from the request to the answer. */
+	/** Total time of all checks, from request to answer. */
 	check_seconds: number;
-	/** Clients since the start, and those that were turned away. */
+	/** Connections since the start, accepted and refused. */
 	clients_accepted: number;
 	clients_refused: number;
 	/** Agents and bastions that the broker has connected to. */
@@ -55,7 +55,7 @@ export interface Figures {
 	}): BrokerStatus;
 }
 
-/** Places that are told apart. */
+/** Limit for places that are counted. */
 const maxPlaces = 100_000;
 
 export function createFigures({
@@ -156,7 +156,7 @@ export function metricsPage(status: BrokerStatus): string {
 			one(
 				"checks_shared",
 				"counter",
-				"Checks that were given the result of another run.",
+				"Checks that got the result of another run.",
 				status.checks_shared,
 			),
 			one(
@@ -168,13 +168,13 @@ export function metricsPage(status: BrokerStatus): string {
 			one(
 				"check_seconds",
 				"counter",
-				"Time of all checks together.",
+				"Total time of all checks.",
 				status.check_seconds,
 			),
 			one(
 				"checks_in_flight",
 				"gauge",
-				"Checks that are asked for and not answered yet.",
+				"Checks that have not been answered yet.",
 				status.checks_in_flight,
 			),
 			one("clients", "gauge", "Connections to the socket.", status.clients),
@@ -187,7 +187,7 @@ export function metricsPage(status: BrokerStatus): string {
 			one(
 				"clients_refused",
 				"counter",
-				"Connections that were turned away.",
+				"Connections to the socket that were refused.",
 				status.clients_refused,
 			),
 			one(

@@ -1,20 +1,20 @@
 /*
- * What check_happo and the broker say to each other over a Unix socket, version 1.
+ * The protocol between check_happo and the broker over a Unix socket, version 1.
  * The C client (cli/check-happo/native) has the same numbers.
  *
  * Both sides send frames. All numbers are big-endian:
  *
- *   u32  bytes that follow, at least 6
+ *   u32  number of bytes that follow, at least 6
  *   u8   version of the protocol
  *   u8   kind
- *   u32  id, which the client chooses and the answer repeats; 0 is no answer to a
- *        request but about the whole connection
- *   ...  body, by kind
+ *   u32  id that the client chooses and the answer repeats; a frame with id 0 is
+ *        about the whole connection
+ *   ...  body, depending on the kind
  *
  *   to the broker
- *    1 check     u32 milliseconds that the client still waits, at least 1, then the
- *                arguments behind `monitor`, each in UTF-8 and ended by NUL: only
- *                --host, --port, --proxy, --plugin-name, --plugin-option,
+ *    1 check     u32 milliseconds that the client will still wait, at least 1, then
+ *                the arguments after `monitor`, in UTF-8, each terminated by NUL;
+ *                only --host, --port, --proxy, --plugin-name, --plugin-option,
  *                --timeout and --perfdata-first-line, each as --name=value
  *    2 status    empty
  *    3 metrics   empty
@@ -23,25 +23,25 @@
  *
  *   to the client
  *   17 result    u8 exit status, then the text for standard output
- *   18 elsewhere the reason in UTF-8; nothing was run: the client runs the check
+ *   18 elsewhere the reason in UTF-8; nothing was run, so the client runs the check
  *                itself
- *   19 text      of a status (JSON) or of metrics (Prometheus); empty for a worker
+ *   19 text      the status (JSON) or the metrics (Prometheus); empty for a worker
  *
- * This head stays the same in every version. Who gets a frame of another version
- * closes the connection; a broker answers with 18 before. A client may send further
- * requests before it has the answers, which come in any order. A client that
- * closes its side has gone: what runs for it is stopped.
+ * The head is the same in every version. A program that receives a frame of another
+ * version closes the connection; the broker answers with 18 first. A client may send
+ * more requests before it has the answers, which come in any order. When a client
+ * closes its sending side, the broker aborts what is still running for it.
  */
 
 export const protocolVersion = 1;
 
-/** Where the broker listens, and where clients look for it. */
+/** Where the broker listens and clients connect by default. */
 export const defaultSocket = "/run/happo/broker.sock";
 
-/** Requests above this are not read: a command line is far shorter. */
+/** Limit of a request in bytes; a command line is far shorter. */
 export const maxRequestBytes = 262_144;
 
-/** The longest answer that a client reads. */
+/** Limit of an answer in bytes. */
 export const maxAnswerBytes = 64 * 1024 * 1024 + 64;
 
 export const kinds = {
@@ -65,7 +65,7 @@ export interface Frame {
 	body: Buffer;
 }
 
-/** What arrived is no frame: the connection cannot go on. */
+/** The bytes are not a frame, and nothing after them can be read. */
 export class FrameError extends Error {
 	override name = "FrameError";
 }
@@ -89,11 +89,11 @@ export function frameBytes({
 /** Reads frames from the bytes of a connection. */
 export interface FrameReader {
 	/**
-	 * Takes what arrived and gives the frames that are complete now.
+	 * Adds bytes, and returns the frames that are now complete.
 	 * @throws FrameError
 	 */
 	push(bytes: Buffer): Frame[];
-	/** Whether a part of a frame is there. */
+	/** Whether an incomplete frame has arrived. */
 	readonly isInFrame: boolean;
 }
 
@@ -101,7 +101,7 @@ export function createFrameReader(maxBytes: number): FrameReader {
 	let pieces: Buffer[] = [];
 	let length = 0;
 
-	/** The first bytes in one piece: pieces of one byte must not be copied again and again. */
+	/** All bytes as one buffer, which is kept, so that tiny pieces are copied only once. */
 	const whole = () => {
 		const [first = Buffer.alloc(0), ...others] = pieces;
 		if (others.length === 0) return first;
@@ -109,10 +109,10 @@ export function createFrameReader(maxBytes: number): FrameReader {
 		pieces = [bytes];
 		return bytes;
 	};
-	/** Bytes that are needed before there is something to look at. */
+	/** Number of bytes without which nothing can be read. */
 	let needed = 4;
 
-	/** The next frame, taken away; undefined if it is not complete. */
+	/** Removes and returns the next frame; undefined if it is incomplete. */
 	const next = (): Frame | undefined => {
 		if (length < needed) return undefined;
 		const bytes = whole();
@@ -149,14 +149,14 @@ export function createFrameReader(maxBytes: number): FrameReader {
 	};
 }
 
-/** What is asked for in a frame of kind `check`. */
+/** The content of a frame of kind `check`. */
 export interface CheckFrame {
 	millisecondsLeft: number;
 	/** `--host=web01`, `--plugin-name=check_x` ... */
 	words: string[];
 }
 
-/** The body of a check; undefined if it is none. */
+/** Parses the body of a frame of kind `check`; undefined if it is invalid. */
 export function checkFrame(body: Buffer): CheckFrame | undefined {
 	if (body.length < 5 || body.at(-1) !== 0) return undefined;
 	const millisecondsLeft = body.readUInt32BE(0);
@@ -165,7 +165,7 @@ export function checkFrame(body: Buffer): CheckFrame | undefined {
 	return { millisecondsLeft, words };
 }
 
-/** The body of a frame of kind `check`. */
+/** Makes the body of a frame of kind `check`. */
 export function checkBody({ millisecondsLeft, words }: CheckFrame): Buffer {
 	const head = Buffer.alloc(4);
 	head.writeUInt32BE(millisecondsLeft, 0);
@@ -175,6 +175,6 @@ export function checkBody({ millisecondsLeft, words }: CheckFrame): Buffer {
 	]);
 }
 
-/** The body of a result. */
+/** Makes the body of a frame of kind `result`. */
 export const resultBody = (status: number, output: string): Buffer =>
 	Buffer.concat([Buffer.from([status]), Buffer.from(output)]);

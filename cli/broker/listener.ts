@@ -3,17 +3,17 @@ import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
 import { systemReason } from "../../src/system-error.ts";
 
-/** The broker cannot listen: one line that names the socket. */
+/** The broker cannot listen. The message is one line that names the socket. */
 export class ListenError extends Error {
 	override name = "ListenError";
 }
 
-/** The first descriptor that systemd passes on. */
+/** The first descriptor that systemd passes. */
 const firstPassed = 3;
 
 /**
- * The descriptor of a socket that systemd listens on for this process; undefined
- * if there is none.
+ * The descriptor of the socket that systemd opened for this process; undefined if
+ * there is none.
  * @throws ListenError if there are several
  */
 export function passedSocket(
@@ -26,7 +26,7 @@ export function passedSocket(
 	throw new ListenError(`systemd passes ${LISTEN_FDS} sockets, not one`);
 }
 
-/** Whether somebody listens on a Unix socket. */
+/** Whether a program listens on a Unix socket. */
 const isAlive = (path: string) =>
 	new Promise<boolean>((resolve) => {
 		const socket = connect(path);
@@ -34,7 +34,7 @@ const isAlive = (path: string) =>
 			socket.destroy();
 			resolve(true);
 		});
-		// EAGAIN: so many wait that no more fit
+		// EAGAIN: its queue of connections is full
 		socket.once("error", ({ code }: NodeJS.ErrnoException) =>
 			resolve(code !== "ECONNREFUSED" && code !== "ENOENT"),
 		);
@@ -49,7 +49,7 @@ const listening = (server: Server, where: { path: string } | { fd: number }) =>
 		});
 	});
 
-/** Makes a socket that its owner and its group may use; Node binds before it returns. */
+/** Creates a socket for its owner and group; listen() binds it at once, under this umask. */
 async function listenAt(server: Server, path: string): Promise<void> {
 	const before = process.umask(0o117);
 	let bound: Promise<void>;
@@ -61,7 +61,7 @@ async function listenAt(server: Server, path: string): Promise<void> {
 	await bound;
 }
 
-/** Removes a socket file that nobody listens on. */
+/** Removes a socket file on which no program listens. */
 async function removeStale(path: string): Promise<void> {
 	if (!lstatSync(path).isSocket())
 		throw new ListenError(`${path}: exists and is no socket`);
@@ -71,8 +71,8 @@ async function removeStale(path: string): Promise<void> {
 }
 
 /**
- * Has a server listen on a descriptor, or on a socket file, which it makes with
- * mode 0660. A file that nobody listens on is replaced.
+ * Listens on a descriptor, or on a socket file, which is created with mode 0660.
+ * Replaces a socket file on which no program listens.
  * @throws ListenError
  */
 export async function listenOn(
@@ -89,7 +89,7 @@ export async function listenOn(
 	} catch (error) {
 		if (error instanceof ListenError) throw error;
 		const place = fd === undefined ? path : "the socket of systemd";
-		// libuv says EACCES instead of ENOENT
+		// libuv reports EACCES instead of ENOENT
 		const isLost = fd === undefined && !existsSync(dirname(path));
 		throw new ListenError(
 			`${place}: ${isLost ? "no such directory" : systemReason(error)}`,

@@ -4,12 +4,12 @@ import { type Hop, hopText } from "../../src/protocol/hop.ts";
 import { systemReason } from "../../src/system-error.ts";
 import { ListenError } from "./listener.ts";
 
-/** Connections at once; a Prometheus server has one. */
+/** Limit of connections; a Prometheus server opens one. */
 const maxConnections = 16;
 
 /**
  * Serves `GET /metrics` over plain HTTP, for Prometheus.
- * @returns how to stop it, and where it listens
+ * @returns a function that stops it, and its port
  * @throws ListenError
  */
 export async function serveMetrics(
@@ -20,7 +20,7 @@ export async function serveMetrics(
 		{ requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5_000 },
 		({ method, url }, response) => {
 			if (url !== "/metrics") {
-				response.writeHead(404).end("/metrics is all there is\n");
+				response.writeHead(404).end("only /metrics is served here\n");
 				return;
 			}
 			if (method !== "GET" && method !== "HEAD") {

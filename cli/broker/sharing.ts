@@ -1,17 +1,17 @@
 import type { Result } from "../check-happo/result.ts";
 
-/** A result, and how old it is where it was kept. */
+/** A result; with its age if it was kept. */
 export interface Shared extends Result {
-	/** Whether the agent had answered; only such a result is kept. */
+	/** Whether an agent answered it; only such results are kept. */
 	isAnswer: boolean;
 	ageMilliseconds?: number;
 }
 
-/** Runs that identical checks share, and the results of the last seconds. */
+/** Lets identical checks share a run, and its result for some seconds. */
 export interface Sharing {
 	/**
-	 * Gives a kept result, or that of a run in flight, or starts one. The run is
-	 * aborted when all that wait for it have gone.
+	 * Returns a kept result, joins a run in flight, or starts one. A run is aborted
+	 * when nobody waits for it any more.
 	 * @param key the same for identical checks
 	 * @throws the signal's reason
 	 */
@@ -22,7 +22,7 @@ export interface Sharing {
 	): Promise<Shared>;
 }
 
-/** Results that are kept at most, and characters of one. */
+/** Limits for kept results: their number, and the characters of one. */
 const maxKept = 1_000;
 const maxKeptLength = 65_536;
 
@@ -34,7 +34,7 @@ interface Run {
 }
 
 /**
- * @param options.freshMilliseconds how long a result is given to others; 0 shares nothing
+ * @param options.freshMilliseconds how long checks share a result; 0 means that they share nothing
  * @param options.now a clock in milliseconds
  */
 export function createSharing({
@@ -45,7 +45,7 @@ export function createSharing({
 	now: () => number;
 }): Sharing {
 	const runs = new Map<string, Run>();
-	/** From old to new. */
+	/** From the oldest to the newest. */
 	const kept = new Map<string, { result: Shared; at: number }>();
 
 	const keep = (key: string, result: Shared) => {
@@ -98,7 +98,7 @@ export function createSharing({
 			signal.removeEventListener("abort", leave);
 			run.waiting--;
 			if (run.waiting === 0) {
-				// nobody may join what is about to end
+				// no check may join a run that is being aborted
 				if (runs.get(key) === run) runs.delete(key);
 				run.ending.abort();
 			}
@@ -117,7 +117,7 @@ export function createSharing({
 	};
 }
 
-/** A text with the age of its result at the end of the first line, in front of its performance data. */
+/** The output with the result's age at the end of the first line, before the performance data. */
 export function withAge({ output, ageMilliseconds }: Shared): string {
 	if (ageMilliseconds === undefined) return output;
 	const seconds = Math.round(ageMilliseconds / 1000);

@@ -5,9 +5,9 @@ import {
 	type NativeAddon,
 } from "../../src/spawn/native-addon.ts";
 
-/** Who is at the other end of a client's connection. */
+/** Tells which user a client is. */
 export interface Users {
-	/** Why the system cannot be asked; undefined if it can. */
+	/** Why users cannot be determined; undefined if they can. */
 	readonly missing: string | undefined;
 	/** The user id; undefined if it is not known. */
 	of(socket: Socket): number | undefined;
@@ -17,7 +17,7 @@ export interface Users {
 const descriptorOf = (socket: Socket) =>
 	(socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;
 
-/** Asks through the addon, if it can be loaded. */
+/** Asks the system through the addon, if it can be loaded. */
 export function createUsers(
 	addon: Pick<NativeAddon, "peerUser"> | { reason: string } = loadNativeAddon(),
 ): Users {
@@ -32,9 +32,9 @@ export function createUsers(
 }
 
 /**
- * The ids of users that are given by name or id, the names as a file such as
- * /etc/passwd has them.
- * @throws an Error that names who is not in it
+ * Converts names and ids of users to ids. Looks names up in a file in the format of
+ * /etc/passwd.
+ * @throws an Error that names a user who is not in it
  */
 export function userIds(
 	users: readonly string[],

@@ -198,9 +198,9 @@ nagios.cfg. Only the native check_happo can do this.
 
 Prints the output of the plugin and exits with its exit status. If an agent
 fails or cannot be reached, the result is CRITICAL (2), with a message
-"ERROR(happo-agent): ...". If a relaying agent reached its time limit, the
-result is UNKNOWN (3). So it is if the host lacks the plugin, and if the command
-line is invalid; the first line has the reason.
+"ERROR(happo-agent): ...". The result is UNKNOWN (3) if a relaying agent reached
+its time limit, if the host lacks the plugin, or if the command line is invalid;
+the first line gives the reason.
 
 Example:
   check_happo monitor -H web01 -X bastion -p check_procs -o '-w 100 -c 200'

@@ -4,23 +4,23 @@ import { oneLine, type Result } from "./result.ts";
 
 const unknown = 3;
 
-/** Exit statuses of a shell for a plugin that it cannot execute, and for one that does not exist. */
+/** A shell's exit statuses for a plugin that it cannot execute, and for one that does not exist. */
 const failures: Readonly<Record<number, string>> = {
 	126: "cannot run the plugin",
 	127: "has no plugin",
 };
 
 /**
- * The message of an agent for such a plugin, with the words of its shell: dash's, which ours uses,
- * `/bin/sh: 1: /path/check_x: not found`, or bash's with `line 1`.
+ * An agent's message about such a plugin, in the words of its shell: dash (as in our agent) has
+ * `/bin/sh: 1: /path/check_x: not found`, bash has `line 1`.
  */
 const refused =
 	/^stdout=, stderr=(?:\/bin\/)?sh: (?:line )?(?:\d+: )?([^\n]+?): ([^\n]+)\n?$/;
 
 /**
- * Says which host lacks the plugin of a check. For the exit status 127 monitoring systems ask whether
- * the plugin exists, which reads as if check_happo did not. Other results, and a plugin's own 126 and
- * 127, stay as they are.
+ * Says which host lacks the plugin of a check. At exit status 127, monitoring systems ask whether the
+ * plugin exists, as if check_happo were missing. Other results stay as they are, and so do a plugin's
+ * own 126 and 127.
  */
 export function explainMissing(
 	result: Result,

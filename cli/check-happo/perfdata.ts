@@ -1,15 +1,15 @@
 import type { CheckOptions } from "./arguments.ts";
 import type { Result } from "./result.ts";
 
-/** A line with at least one figure: `label=value`, with quotes around a label with blanks. */
-const hasFigure = /(?:^|\s)(?:'[^']*'|[^\s'=|]+)=[-+]?[.\dU]/;
+/** Matches `label=value`; a label with blanks has quotes around it. */
+const hasValue = /(?:^|\s)(?:'[^']*'|[^\s'=|]+)=[-+]?[.\dU]/;
 
-/** How the agent begins what a plugin wrote to standard error, behind its standard output. */
+/** What the agent puts between a plugin's standard output and standard error. */
 const standardError = ", stderr=";
 
 /**
- * Cuts a line at its `|`. Among performance data it is none if it is inside a label in quotes.
- * @returns the text and the performance data; that is undefined without a `|`
+ * Cuts a line at its first `|`. In performance data, a `|` inside a quoted label does not count.
+ * @returns the text, and the performance data or undefined if there is no `|`
  */
 function cutLine(line: string, isData: boolean) {
 	const [text = "", ...others] = line.split("|");
@@ -20,41 +20,40 @@ function cutLine(line: string, isData: boolean) {
 }
 
 /**
- * Moves the performance data of further lines to the first line. Plugins put it behind a `|` on the
- * first line and behind another one further down, from where on all lines are performance data.
- * Nagios reads it so. Icinga reads each line for itself: it keeps the blank behind a further `|` in
- * the label, and takes a line without one for text. A plugin written for Icinga has a `|` in several
- * lines. Both read the first line alike.
- * @param output of a plugin; what has no such performance data stays the same
+ * Moves the performance data of further lines to the first line, which Nagios and Icinga read alike.
+ * Of the further lines, Nagios takes all that follows the first `|` for performance data. Icinga
+ * reads each line separately: it takes a line without a `|` for text, and keeps a blank after the `|`
+ * in the label. Plugins written for Icinga have a `|` in several lines.
+ * @param output of a plugin; it stays the same without such performance data
  */
 export function perfdataFirst(output: string): string {
 	const end = output.indexOf(standardError);
 	const [plain, error] =
 		end < 0 ? [output, ""] : [output.slice(0, end), output.slice(end)];
 	const [first = "", ...further] = plain.split("\n");
-	const figures: string[] = [];
+	const values: string[] = [];
 	const texts: string[] = [];
 	let isData = false;
 	for (const line of further) {
 		const [text, data] = cutLine(line, isData);
-		if (data !== undefined && !hasFigure.test(data)) {
+		if (data !== undefined && !hasValue.test(data)) {
 			texts.push(line);
 			continue;
 		}
-		if (isData && hasFigure.test(text)) figures.push(text.trim());
+		if (isData && hasValue.test(text)) values.push(text.trim());
 		else if (data === undefined || text !== "") texts.push(text);
 		if (data === undefined) continue;
 		isData = true;
-		figures.push(data);
+		values.push(data);
 	}
-	if (figures.length === 0) return output;
+	if (values.length === 0) return output;
 	if (texts.length === 0 && error !== "") texts.push("");
 	const joint = first.includes("|") ? " " : " | ";
-	const moved = `${first.trimEnd()}${joint}${figures.join(" ")}`;
+	const moved = `${first.trimEnd()}${joint}${values.join(" ")}`;
 	return [moved, ...texts].join("\n") + error;
 }
 
-/** A result as the options of its check want it printed. */
+/** The result in the form that the options of the check ask for. */
 export const printed = (
 	{ output, status }: Result,
 	{ isPerfdataFirst }: Pick<CheckOptions, "isPerfdataFirst">,

@@ -12,7 +12,7 @@ export interface Result {
 	status: number;
 }
 
-/** The message of agents if a plugin printed nothing at all. */
+/** An agent's message if a plugin printed nothing at all. */
 const nothingPrinted = "stdout=, stderr=";
 
 const critical = 2;
@@ -51,7 +51,7 @@ function exitStatus(value: number): number {
 	return kept === 0 && value !== 0 ? unknown : kept;
 }
 
-/** A body above this, in bytes, has no reason. */
+/** No reason is taken from a longer body, in bytes. */
 const maxReasonBytes = 64 * 1024;
 /** A longer reason, in characters, is cut. */
 const maxReasonLength = 500;
@@ -64,7 +64,7 @@ function refusalReason(body: Buffer): string {
 		return `${accessDenied}: ${accessDeniedReason}`;
 	try {
 		const value: unknown = JSON.parse(text);
-		// a result that is OK is not why an agent fails
+		// an OK result does not explain a failure
 		if (!isRecord(value) || value.return_value === 0) return "";
 		return oneLine(reasonIn(value).slice(0, maxReasonLength));
 	} catch {

@@ -1,10 +1,9 @@
 /*
  * Has the broker run checks, over a few connections with many requests each.
  *
- * A broker that is stopped, or that hangs, still accepts connections: only silence
- * tells. Therefore a connection that owes answers and is silent is asked for a sign of
- * life; without one the broker hangs, and the checks are started without it until it
- * gives one.
+ * A broker that is stopped or hangs still accepts connections, so only its silence
+ * shows it. If answers are due on a silent connection, we ask the broker for a sign of
+ * life. Without one, the broker hangs, and checks run without it until it gives one.
  */
 #define _GNU_SOURCE
 #include "worker.h"
@@ -20,17 +19,17 @@
 #include <unistd.h>
 
 #define MAX_LINKS 8
-/* the broker reads no more than 256 of one client at a time */
+/* the broker handles at most 256 requests of one client at a time */
 #define MAX_ASKED 128
-/* a silent broker is asked for a sign of life after, and has to give it within */
+/* silence before we ask for a sign of life, and how long that may take */
 #define SILENCE_MILLISECONDS 500
 #define SIGN_MILLISECONDS 3000
-/* a broker that turns us away, or that we do not understand, is left alone for */
+/* how long we avoid a broker that refuses us, or that we do not understand */
 #define UNUSABLE_MILLISECONDS 10000
-/* of an output; the rest is not kept */
+/* limit of an output; the rest is dropped */
 #define MAX_OUTPUT_BYTES (1024 * 1024)
 #define MAX_REASON_BYTES 256
-/* no request of a job has it */
+/* the id of requests for a sign of life; no job has it */
 #define SIGN_ID UINT32_MAX
 
 /* A connection to the broker. */
@@ -40,10 +39,10 @@ struct link {
 	struct buffer out;
 	struct job *asked[MAX_ASKED];
 	unsigned asked_count, next_number;
-	/* when the broker was heard, and since when it owes a sign of life, or 0 */
+	/* when bytes last arrived; since when a sign of life is due, or 0 */
 	int64_t heard, owes_sign;
 	bool is_full;
-	/* the frame that arrives */
+	/* the frame that is arriving */
 	unsigned char head[HEAD_BYTES];
 	size_t head_bytes, body_bytes;
 	struct buffer body;
@@ -53,10 +52,10 @@ static struct list links, waiting;
 static unsigned link_count;
 static const char *broker_path;
 static int64_t unusable_until;
-/* it hangs: one connection waits for its sign of life */
+/* the broker hangs; one connection waits for its sign of life */
 static bool hangs;
 static bool is_held;
-/* the last thing that was said */
+/* the last message, which is not repeated */
 static char said[200];
 
 static void ready(struct source *source, uint32_t events);
@@ -84,19 +83,19 @@ static void add_frame(
 	buffer_add(&link->out, head, sizeof head);
 }
 
-/* It is also how the broker knows that the client is a worker. */
+/* Asks for a sign of life. It also tells the broker that the client is a worker. */
 static void want_sign(struct link *link)
 {
 	link->owes_sign = now();
 	add_frame(link, KIND_WORKER, SIGN_ID, 0);
 }
 
-/* A new connection; NULL if there is no broker. */
+/* Opens a connection; NULL if there is no broker. */
 static struct link *open_link(void)
 {
 	int fd = connect_trusted(broker_path);
 	if (fd < 0) {
-		/* EAGAIN: as many wait as fit; it is there, but does not accept */
+		/* EAGAIN: its queue of connections is full, as it accepts none */
 		if (errno == EAGAIN)
 			unusable_until = now() + SIGN_MILLISECONDS;
 		say_once(errno == EPERM ? "belongs to another user"
@@ -151,7 +150,7 @@ static void close_link(struct link *link, struct list *jobs)
 	discard(&link->source);
 }
 
-/* Takes the first job of a list. */
+/* Removes and returns the first job of a list. */
 static struct job *first_of(struct list *jobs)
 {
 	struct job *job = container_of(jobs->next, struct job, queue);
@@ -159,7 +158,7 @@ static struct job *first_of(struct list *jobs)
 	return job;
 }
 
-/* Starts all jobs of the broker without it; `is_hanging` if that is why. */
+/* Starts all jobs of the broker without it; `is_hanging` if it hangs. */
 static void do_without(bool is_hanging)
 {
 	struct list jobs;
@@ -182,7 +181,7 @@ void asking_forget(void)
 	for (struct list *item = links.next, *next; item != &links; item = next) {
 		struct link *link = container_of(item, struct link, links);
 		next = item->next;
-		/* the broker stops what it runs for a client that goes */
+		/* the broker aborts what it runs for a client that leaves */
 		if (link->asked_count > 0)
 			close_link(link, &jobs);
 	}
@@ -195,12 +194,12 @@ static void begin_to_hang(void)
 	say_once("does not answer: checks run without it");
 	hangs = true;
 	do_without(true);
-	/* it waits for a sign of life; the broker may be gone instead */
+	/* this connection waits for a sign of life, unless the broker has ended */
 	if (!open_link())
 		hangs = false;
 }
 
-/* The broker gives a sign of life. */
+/* The broker has given a sign of life. */
 static void end_silence(void)
 {
 	say_once("answers");
@@ -218,7 +217,7 @@ static void become_unusable(const char *why)
 	do_without(false);
 }
 
-/* The broker has closed a connection: others may go on, or a new one may do. */
+/* The broker has closed a connection; others, or a new one, may still work. */
 static void lose_link(struct link *link)
 {
 	struct list jobs;
@@ -241,14 +240,14 @@ static void ask_over(struct link *link, struct job *job)
 		left = job->deadline - time;
 	unsigned char told[4];
 	put_number(told, left > 0 ? (uint32_t)left : 1);
-	/* an id comes again only after very many others */
+	/* an id is used again only after very many others */
 	link->next_number = (link->next_number + 1) % 0x1000000;
 	job->number = link->next_number * MAX_ASKED + slot;
 	job->state = ASKED;
 	job->worked_on_by = link;
 	job->times_asked++;
 	link->asked[slot] = job;
-	/* silence counts from the first of the answers that are due */
+	/* silence begins when the first answer is due */
 	if (link->asked_count++ == 0)
 		link->heard = time;
 	add_frame(link, KIND_CHECK, job->number,
@@ -257,7 +256,7 @@ static void ask_over(struct link *link, struct job *job)
 	buffer_add(&link->out, job->check.words, job->check.bytes);
 }
 
-/* A connection with a place; NULL if there is none. */
+/* A connection with a free place; NULL if there is none. */
 static struct link *free_link(void)
 {
 	for (struct list *item = links.next; item != &links; item = item->next) {
@@ -295,7 +294,7 @@ void asking_flush(void)
 		if (link->is_full || buffer_length(&link->out) == 0)
 			continue;
 		uint32_t reading = is_held ? 0 : EPOLLIN;
-		/* a lost connection is also one whose end can be read */
+		/* a lost connection is noticed when its end is read */
 		link->is_full =
 			buffer_write(&link->out, link->source.fd) == IO_WAITS;
 		if (link->is_full)
@@ -303,14 +302,14 @@ void asking_flush(void)
 	}
 }
 
-/* The job that a frame answers; NULL if nobody waits for it. */
+/* The job that a frame answers; NULL if no job waits for it. */
 static struct job *job_of(struct link *link, uint32_t id)
 {
 	struct job *job = link->asked[id % MAX_ASKED];
 	return job && job->number == id ? job : NULL;
 }
 
-/* Takes a complete frame; false if the connection is closed. */
+/* Handles a complete frame; false if the connection is closed. */
 static bool take_frame(struct link *link)
 {
 	uint32_t id = number_at(link->head + 6);
@@ -318,7 +317,7 @@ static bool take_frame(struct link *link)
 	const char *body = buffer_start(&link->body);
 	size_t bytes = buffer_length(&link->body);
 	if (id == 0) {
-		/* about the whole connection: it turns us away */
+		/* about the whole connection: the broker refuses us */
 		size_t begin = kind == KIND_RESULT && bytes > 0 ? 1 : 0;
 		while (bytes > begin && body[bytes - 1] == '\n')
 			bytes--;
@@ -351,7 +350,7 @@ static bool take_frame(struct link *link)
 	return true;
 }
 
-/* Takes bytes that have arrived; false if the connection is closed. */
+/* Handles bytes that have arrived; false if the connection is closed. */
 static bool take_bytes(struct link *link, const char *bytes, size_t count)
 {
 	while (count > 0) {
@@ -368,7 +367,7 @@ static bool take_bytes(struct link *link, const char *bytes, size_t count)
 			uint32_t counted = number_at(link->head);
 			if (link->head[4] != BROKER_VERSION ||
 				counted < COUNTED_BYTES || counted > MAX_ANSWER_BYTES) {
-				become_unusable("is none that this worker understands");
+				become_unusable("has a protocol that this worker does not know");
 				return false;
 			}
 			link->body_bytes = counted - COUNTED_BYTES;
@@ -403,7 +402,7 @@ static void ready(struct source *source, uint32_t events)
 		return;
 	ssize_t got = read(source->fd, bytes, sizeof bytes);
 	if (got > 0) {
-		/* a long answer is a sign of life, too */
+		/* a part of a long answer is a sign of life, too */
 		link->heard = now();
 		if (link->owes_sign)
 			link->owes_sign = link->heard;

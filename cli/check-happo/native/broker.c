@@ -21,7 +21,7 @@ static bool is_trusted(uid_t user)
 	return user == 0 || user == geteuid();
 }
 
-/* Connects a socket to who listens at a trusted file; false with errno. */
+/* Connects to a socket file that we trust; false with errno. */
 static bool connect_to(int fd, const struct sockaddr_un *address)
 {
 	struct stat file;
@@ -38,7 +38,7 @@ static bool connect_to(int fd, const struct sockaddr_un *address)
 	while (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
 		if (errno != EINTR)
 			return false;
-	/* of who listens; the file may have been exchanged meanwhile */
+	/* the listener's user: the file may have been replaced meanwhile */
 	struct ucred peer;
 	socklen_t length = sizeof peer;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&

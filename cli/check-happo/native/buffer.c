@@ -30,7 +30,7 @@ void *allocate(size_t bytes)
 char *buffer_room(struct buffer *buffer, size_t bytes)
 {
 	size_t length = buffer_length(buffer);
-	/* moves no more bytes than have been taken */
+	/* never moves more bytes than have been taken */
 	if (buffer->begin > length && buffer->room - buffer->end < bytes) {
 		memmove(buffer->bytes, buffer_start(buffer), length);
 		buffer->begin = 0;

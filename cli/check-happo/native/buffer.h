@@ -1,4 +1,4 @@
-/* Bytes that grow at the end and are taken from the front. */
+/* A buffer of bytes: added at the end, taken from the front. */
 #ifndef HAPPO_BUFFER_H
 #define HAPPO_BUFFER_H
 
@@ -10,7 +10,7 @@ struct buffer {
 	size_t begin, end, room;
 };
 
-/* The bytes that are there. */
+/* The first byte of the content. */
 static inline char *buffer_start(const struct buffer *buffer)
 {
 	return buffer->bytes + buffer->begin;
@@ -21,7 +21,7 @@ static inline size_t buffer_length(const struct buffer *buffer)
 	return buffer->end - buffer->begin;
 }
 
-/* Makes room for more bytes and returns where they go; buffer_added() counts them. */
+/* Reserves room for more bytes and returns its start; buffer_added() then counts them. */
 char *buffer_room(struct buffer *buffer, size_t bytes);
 void buffer_added(struct buffer *buffer, size_t bytes);
 

@@ -1,11 +1,11 @@
 /*
- * check_happo for a monitoring server with a broker (happo-ctl broker): hands the
- * check to the broker's Unix socket, prints the answer and ends with its status.
+ * check_happo for a monitoring server with a broker (happo-ctl broker): sends the
+ * check to the broker's Unix socket, prints the answer and exits with its status.
  * It starts in a millisecond, which Node.js cannot.
  *
- * Whatever it does not do itself, check_happo.cjs beside it does, which this program
- * then becomes: without a broker that it trusts, for help and wrong command lines,
- * and with options of trust. With --nagios-worker it is a worker of Nagios: worker.c.
+ * For everything else it becomes check_happo.cjs, which is in the same directory: if
+ * there is no broker that it trusts, for help and invalid command lines, and for
+ * options about certificates. With --nagios-worker it is a worker of Nagios: worker.c.
  */
 #define _GNU_SOURCE
 #include "broker.h"
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define NODE_CLIENT "check_happo.cjs"
-/* how long a broker may be too busy to accept a connection */
+/* how long the broker may be too busy to accept a connection */
 #define CONNECT_MILLISECONDS 1000
 #define RETRY_MILLISECONDS 20
 #define REQUEST_ID 1
@@ -36,7 +36,7 @@ static const char source[] __attribute__((used)) = CLIENT_SOURCE;
 static char **arguments;
 static int64_t started;
 
-/* Writes everything to standard output, and ends. What nobody reads is lost; the status still tells. */
+/* Writes everything to standard output and exits. If nobody reads it, the status still counts. */
 static _Noreturn void finish(const char *text, size_t bytes, int status)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -46,7 +46,7 @@ static _Noreturn void finish(const char *text, size_t bytes, int status)
 			text += written;
 			bytes -= (size_t)written;
 		} else if (errno == EAGAIN) {
-			/* someone else made the pipe non-blocking */
+			/* another process made the pipe non-blocking */
 			struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 			poll(&out, 1, -1);
 		} else if (errno != EINTR) {
@@ -80,8 +80,8 @@ static void node_client(char path[PATH_MAX])
 }
 
 /*
- * Becomes the client for Node, with the same arguments; with a shorter time limit
- * if a part of it is over.
+ * Becomes the client for Node with the same arguments, and with a shorter time limit
+ * if part of it has passed.
  */
 static _Noreturn void become_node(int seconds_left)
 {
@@ -106,7 +106,7 @@ static _Noreturn void become_node(int seconds_left)
 	finish_unknown(what, strerror(errno));
 }
 
-/* A broker that was asked is gone: what is left of the time is for Node. */
+/* The broker has ended after we asked it; Node gets the remaining time. */
 static _Noreturn void leave_broker(const struct check *check)
 {
 	int64_t over = (now() - started) / 1000;
@@ -137,14 +137,14 @@ static int connect_broker(const char *path)
 	int64_t deadline = now() + CONNECT_MILLISECONDS;
 	for (;;) {
 		int fd = connect_trusted(path);
-		/* EAGAIN: so many wait that no more fit */
+		/* EAGAIN: its queue of connections is full */
 		if (fd >= 0 || errno != EAGAIN || now() >= deadline)
 			return fd;
 		poll(NULL, 0, RETRY_MILLISECONDS);
 	}
 }
 
-/* Sends everything; false if that is not possible, and the broker's answer may say why. */
+/* Sends everything; false if that fails: the broker's answer may say why. */
 static bool send_all(
 	int fd, const void *bytes, size_t count, int64_t deadline)
 {
@@ -175,7 +175,7 @@ static void ask(int fd, const struct check *check, int64_t deadline)
 		send_all(fd, check->words, check->bytes, deadline);
 }
 
-/* Reads so many bytes; false if the broker closes before. Ends at the deadline. */
+/* Reads this many bytes; false if the broker closes before. Exits at the deadline. */
 static bool receive(const struct check *check, int fd, void *bytes,
 	size_t count, int64_t deadline)
 {
@@ -202,7 +202,7 @@ static bool receive(const struct check *check, int fd, void *bytes,
 	return true;
 }
 
-/* Prints the broker's answer and ends, unless it is none that we understand. */
+/* Prints the broker's answer and exits; returns if it cannot be understood. */
 static void tell_answer(const struct check *check, int fd, int64_t deadline)
 {
 	unsigned char head[HEAD_BYTES];

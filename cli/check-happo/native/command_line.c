@@ -1,6 +1,6 @@
 /*
- * Tells whether a command line is one for the broker. It parses no more than it needs
- * to tell that: the broker and check_happo.cjs parse command lines with one function.
+ * Decides whether the broker can run a command line. It parses no more than that
+ * needs: the broker and check_happo.cjs share one function that parses command lines.
  */
 #define _GNU_SOURCE
 #include "command_line.h"
@@ -13,16 +13,16 @@
 
 #define DEFAULT_SOCKET "/run/happo/broker.sock"
 #define DEFAULT_SECONDS 60
-/* so that no number of milliseconds leaves an int */
+/* so that milliseconds fit into an int */
 #define MAX_SECONDS 2000000
 /* `--`, the longest name, `=` and NUL */
 #define ADDED_BYTES 32
 
-/* Options that go to the broker, and where it listens; all others are for Node. */
+/* Options for the broker, and its socket; for all others we become the Node client. */
 static const struct option {
 	const char *name;
 	char letter;
-	/* takes no value, unless bound with `=` */
+	/* takes no value, except after `=` */
 	bool is_switch;
 } options[] = {
 	{"host", 'H', false},
@@ -49,7 +49,7 @@ static bool is_of_word(char c)
 	return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-/* Whether an argument's name, of this length, is an option; `_` is as good as `-`. */
+/* Whether the name of an argument is this option's; `_` counts as `-`. */
 static bool is_named(const char *name, size_t length, const struct option *option)
 {
 	if (length == 1 && option->letter != '\0' && name[0] == option->letter)
@@ -63,8 +63,8 @@ static bool is_named(const char *name, size_t length, const struct option *optio
 }
 
 /*
- * The option that an argument names, and the value bound to it with `=`, else NULL;
- * OPTIONS if it is none of ours.
+ * The option that an argument names, and its value after `=`, or NULL; OPTIONS if it
+ * is not one of ours.
  */
 static int option_of(const char *argument, const char **bound)
 {
@@ -85,7 +85,7 @@ static int option_of(const char *argument, const char **bound)
 	return option;
 }
 
-/* A time limit in seconds; 0 if it is none that we keep. */
+/* A time limit in seconds; 0 if it is not one that we can keep. */
 static int seconds_of(const char *text)
 {
 	int seconds = 0;
@@ -99,7 +99,7 @@ static int seconds_of(const char *text)
 	return seconds;
 }
 
-/* The bytes that all arguments can need in a request. */
+/* Bytes that all arguments may need in a request. */
 static size_t room_for(int count, char *const *words)
 {
 	size_t room = 1;
@@ -121,7 +121,7 @@ static bool add_word(
 	return true;
 }
 
-/* Reads the arguments behind `monitor` into a check; false if they are for Node. */
+/* Reads the arguments after `monitor` into a check; false if they are for Node. */
 static bool read_words(
 	int count, char *const *words, size_t room, struct check *check)
 {

@@ -5,24 +5,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A command line that a broker can be asked to run. */
+/* A check that the broker can run. */
 struct check {
 	/* socket of the broker */
 	const char *broker;
 	int seconds;
-	/* the arguments as the protocol has them; allocated */
+	/* the arguments in the protocol's form; allocated */
 	char *words;
 	size_t bytes;
 };
 
 /*
- * Reads a command line; false if it is one for Node.js: then there is nothing to free.
- * `broker` is the socket if the command line names none.
+ * Reads a command line; false if it is for Node.js: then there is nothing to free.
+ * `broker` is the socket that is used if the command line names none.
  */
 bool read_check(
 	int count, char *const *words, const char *broker, struct check *check);
 
-/* The broker's socket where no option names one. */
+/* The broker's socket if no option names one. */
 const char *default_broker(void);
 
 #endif

@@ -11,20 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jobs, and bytes of their messages, at a time */
+/* limits for open jobs, and for the bytes of their messages */
 #define MAX_JOBS 10000
 #define MAX_MESSAGES_BYTES (64 * 1024 * 1024)
-/* what workers of Nagios do with a job without a time limit */
+/* the time limit of a job without one, as in Nagios' own workers */
 #define DEFAULT_SECONDS 60
 #define MAX_SECONDS 86400
-/* a broker that fails is asked for the same job once more */
+/* if a broker fails, it is asked for the same job once more */
 #define MAX_TIMES_ASKED 2
-/* error_code of a job whose time is over, and wait status of what was killed */
+/* error code of a job that timed out, and wait status of a killed command */
 #define TIMED_OUT ETIME
 #define KILLED 9
 #define EXIT_STATUS(status) ((status) << 8)
 
-/* the end of a message, behind the NUL of its last pair */
+/* the end of a message, after the NUL of its last pair */
 static const char end_of_message[] = {1, 0, 0, 0};
 
 static struct list jobs;
@@ -52,7 +52,7 @@ static const char *value_of(const char *pair, const char *name)
 		: NULL;
 }
 
-/* Calls the rest of the line for each pair of a job. */
+/* Runs the statement after it for each pair of a job. */
 #define FOR_EACH_PAIR(pair, job) \
 	for (const char *pair = (job)->message; \
 		pair < (job)->message + (job)->bytes; pair += strlen(pair) + 1)
@@ -78,7 +78,7 @@ static int64_t seconds_of(const char *text)
 	return seconds < MAX_SECONDS ? seconds : MAX_SECONDS;
 }
 
-/* Whether a command line is a plain check for our broker; then it is read. */
+/* Reads a command line into `check`; false if it is not a plain check for our broker. */
 static bool read_plain_check(const char *command, struct check *check)
 {
 	int count;
@@ -93,7 +93,7 @@ static bool read_plain_check(const char *command, struct check *check)
 		free(check->words);
 		is_check = false;
 	}
-	/* the words are freed */
+	/* `words`, which it may point into, is freed */
 	check->broker = broker_path;
 	free(words);
 	return is_check;
@@ -122,7 +122,7 @@ void jobs_forget(void)
 		forget(container_of(jobs.next, struct job, all));
 }
 
-/* Adds an output, as far as its first NUL: a NUL would end the pair. */
+/* Adds an output up to its first NUL, which would end the pair. */
 static void add_output(struct buffer *answers, const char *name,
 	const char *bytes, size_t count)
 {
@@ -139,7 +139,7 @@ static int64_t microseconds(void)
 	return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* Nagios schedules by these times, so they are our own. */
+/* Nagios schedules by these times, so we measure them ourselves. */
 static void add_times(struct buffer *answers, const struct job *job)
 {
 	int64_t took = microseconds() - job->begun_microseconds;
@@ -209,7 +209,7 @@ void job_go(struct job *job)
 		start_for(job);
 }
 
-/* Copies a message without pairs that are none. */
+/* Copies the pairs of a message, without words that are not pairs. */
 static void copy_pairs(struct job *job, const char *message, size_t bytes)
 {
 	job->message = allocate(bytes + 1);
@@ -244,7 +244,7 @@ void jobs_take(const char *message, size_t bytes)
 	job->environment = last_value(job, "env");
 	job->command = last_value(job, "command");
 	if (!last_value(job, "job_id")) {
-		say("Nagios sent something that is no job");
+		say("Nagios sent a message that is not a job");
 		forget(job);
 	} else if (!job->command) {
 		job_answer_unknown(

@@ -1,10 +1,10 @@
 /*
  * The connection to the query handler of Nagios: registers for the plugin check_happo,
- * reads jobs and sends answers. Registers again when Nagios has ended the connection,
- * for as long as it takes.
+ * reads jobs and sends answers. When Nagios closes the connection, it registers again
+ * and again until Nagios answers.
  *
- * Nagios writes jobs in a loop that waits for nobody else, so they are always read, at
- * once. The registration has no pid=: Nagios sends SIGKILL to it at a reload.
+ * Nagios does nothing else while it writes jobs, so the worker always reads them at
+ * once. The registration has no pid=: Nagios would send SIGKILL to it at a reload.
  */
 #define _GNU_SOURCE
 #include "worker.h"
@@ -18,15 +18,15 @@
 #include <sys/socket.h>
 
 #define REGISTRATION "@wproc register name=check_happo;max_jobs=10000;plugin=check_happo"
-/* A message that is longer is none. */
+/* Limit of a message; a longer one is an error. */
 #define MAX_MESSAGE_BYTES (16 * 1024 * 1024)
-/* Nagios may be reading its configuration */
+/* Nagios may take long while it reads its configuration */
 #define ANSWER_MILLISECONDS 30000
-/* between attempts: at first, and after a while */
+/* between attempts: at first, and later */
 #define SOON_MILLISECONDS 200
 #define LATER_MILLISECONDS 1000
 #define SOON_ATTEMPTS 50
-/* answers that Nagios has not taken: above this, no more are read */
+/* limit for answers that Nagios has not read; above it, no more are taken */
 #define HELD_BYTES (32 * 1024 * 1024)
 
 static enum {
@@ -41,19 +41,19 @@ static struct nagios {
 	struct source source;
 	struct buffer in, out;
 	const char *path;
-	/* when to try again, or to give up an attempt */
+	/* when to try again, or to abort an attempt */
 	int64_t until;
 	int attempts;
-	/* bytes of `in` that have no end of a message */
+	/* number of bytes of `in` in which no message ends */
 	size_t searched;
 	bool is_held;
 	/* the events that the loop waits for */
 	uint32_t wanted;
-	/* Nagios takes no more bytes at present */
+	/* Nagios cannot take more bytes at present */
 	bool is_full;
-	/* all that it has sent is read */
+	/* everything that it has sent has been read */
 	bool is_read;
-	/* the last thing that was said */
+	/* the last message, which is not repeated */
 	char said[160];
 } nagios;
 
@@ -65,7 +65,7 @@ static void want(uint32_t events)
 	rewatch(&nagios.source, events);
 }
 
-/* Says why there is no connection, once. */
+/* Logs why there is no connection, once. */
 static void say_away(const char *why)
 {
 	if (strncmp(nagios.said, why, sizeof nagios.said - 1) == 0)
@@ -83,7 +83,7 @@ static void hold(bool holds)
 	running_hold(holds);
 }
 
-/* Ends the connection; what was asked for over it is nobody's business any more. */
+/* Ends the connection and stops its jobs, whose answers nobody expects any more. */
 static void end(const char *why)
 {
 	say_away(why);
@@ -93,7 +93,7 @@ static void end(const char *why)
 	nagios.searched = 0;
 	nagios.is_full = false;
 	jobs_forget();
-	/* the ids of answers begin again, too */
+	/* the ids of jobs start again, too */
 	buffer_free(&nagios.out);
 	hold(false);
 	nagios.is_read = state == REFUSING;
@@ -106,7 +106,7 @@ struct buffer *nagios_answers(void)
 	return &nagios.out;
 }
 
-/* Reads the answer to the registration, which ends with NUL; jobs may follow. */
+/* Reads the answer to the registration, up to a NUL; jobs may follow. */
 static void read_registration(void)
 {
 	const char *text = buffer_start(&nagios.in);
@@ -129,7 +129,7 @@ static void read_registration(void)
 	}
 }
 
-/* Where the next message ends; NULL if that has not arrived. */
+/* Where the next message ends; NULL if its end has not arrived. */
 static const char *end_of_message(void)
 {
 	const char *text = buffer_start(&nagios.in);
@@ -181,7 +181,7 @@ static void ready(struct source *source, uint32_t events)
 		return;
 	if (io == IO_ENDED && state == REFUSING) {
 		nagios.is_read = true;
-		/* else it would be readable for ever */
+		/* otherwise epoll would report it again and again */
 		want(nagios.is_full ? EPOLLOUT : 0);
 	} else if (io == IO_ENDED) {
 		end("Nagios has ended the connection");
@@ -261,7 +261,7 @@ int nagios_waits(void)
 void nagios_refuse(void)
 {
 	if (state == REGISTERED) {
-		/* Nagios cannot write any more; what it has written is still read */
+		/* Nagios can write no more; we still read what it has written */
 		shutdown(nagios.source.fd, SHUT_RD);
 	} else {
 		if (state == REGISTERING)

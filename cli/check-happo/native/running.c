@@ -1,6 +1,6 @@
 /*
  * Starts commands as a worker of Nagios does: without a shell if the command line is
- * simple, each in a process group of its own, which is killed when the time is over.
+ * simple, each in a process group of its own, which is killed at the time limit.
  */
 #define _GNU_SOURCE
 #include "worker.h"
@@ -21,15 +21,15 @@
 #include <unistd.h>
 
 /*
- * Commands at a time; others wait. When a broker is gone, each of them is a start of
+ * Limit for running commands; others wait. Without a broker, each check starts
  * Node.js.
  */
 #define MAX_RUNNING 64
-/* of an output; the rest is read and not kept */
+/* limit of an output; the rest is read and dropped */
 #define MAX_OUTPUT_BYTES (1024 * 1024)
-/* more than a pipe holds */
+/* reads at a command's end: more than a pipe holds */
 #define MAX_LAST_READS 32
-/* a shell's statuses for a program that cannot be started */
+/* a shell's exit statuses for a program that it cannot start */
 #define CANNOT_START 126
 #define NOT_FOUND 127
 #define EXIT_STATUS(status) ((status) << 8)
@@ -40,12 +40,12 @@ struct pipe {
 	struct buffer text;
 };
 
-/* A command that runs. */
+/* A running command. */
 struct run {
 	struct source discarded;
 	struct list runs;
 	pid_t pid;
-	/* NULL if nobody waits for it any more */
+	/* NULL if no job waits for it any more */
 	struct job *job;
 	struct pipe output, errors;
 };
@@ -62,7 +62,7 @@ void running_begin(void)
 	list_clear(&waiting);
 }
 
-/* Reads once; whether there may be more. */
+/* Reads once; true if there may be more. */
 static bool read_pipe(struct pipe *pipe)
 {
 	size_t before = buffer_length(&pipe->text);
@@ -74,7 +74,7 @@ static bool read_pipe(struct pipe *pipe)
 	return io == IO_DONE;
 }
 
-/* Reads what is there; processes that a command leaves behind may write for ever. */
+/* Reads what has arrived; left-behind processes of a command may write for ever. */
 static void drain(struct pipe *pipe)
 {
 	unsigned reads = 0;
@@ -106,7 +106,7 @@ static int open_pipe(struct pipe *pipe)
 	return ends[1];
 }
 
-/* Whether a variable is also among lines of variables. */
+/* Whether a variable is also set by one of these lines. */
 static bool is_replaced(const char *variable, const char *lines)
 {
 	size_t length = strcspn(variable, "=");
@@ -118,7 +118,7 @@ static bool is_replaced(const char *variable, const char *lines)
 	return false;
 }
 
-/* Our own variables and those of the job, in one piece of memory for free(). */
+/* Our own variables and those of the job, in one block for free(). */
 static char **environment_of(const struct job *job)
 {
 	const char *lines = job->environment ? job->environment : "";
@@ -140,7 +140,7 @@ static char **environment_of(const struct job *job)
 	return all;
 }
 
-/* Starts a program; 0 or the reason as errno has it. */
+/* Starts a program; 0 or an error number. */
 static int spawn(struct run *run, char *const *words, char *const *variables,
 	int output, int errors)
 {
@@ -176,7 +176,7 @@ static int spawn_shell(struct run *run, const char *command,
 	return spawn(run, words, variables, output, errors);
 }
 
-/* Starts the command of a job; 0 or the reason as errno has it. */
+/* Starts the command of a job; 0 or an error number. */
 static int spawn_job(struct run *run, int output, int errors)
 {
 	struct job *job = run->job;
@@ -184,7 +184,7 @@ static int spawn_job(struct run *run, int output, int errors)
 	int count, reason = ENOEXEC;
 	char **words = split_words(job->command, &count);
 	if (words) {
-		/* of options that are given twice, the last one counts */
+		/* if an option is given twice, the last one counts */
 		char **more = allocate(((size_t)count + 3) * sizeof *more);
 		char limit[32];
 		memcpy(more, words, (size_t)count * sizeof *more);
@@ -202,7 +202,7 @@ static int spawn_job(struct run *run, int output, int errors)
 		free(more);
 		free(words);
 	}
-	/* a shell runs a script without a first line that says what it is for */
+	/* a shell runs scripts without an interpreter in their first line */
 	if (reason == ENOEXEC)
 		reason =
 			spawn_shell(run, job->command, variables, output, errors);
@@ -210,7 +210,7 @@ static int spawn_job(struct run *run, int output, int errors)
 	return reason;
 }
 
-/* Answers as a shell would that cannot start a command. */
+/* Answers as a shell does if it cannot start a command. */
 static void answer_not_started(struct job *job, int reason)
 {
 	if (reason == EAGAIN || reason == ENOMEM || reason == EMFILE ||
@@ -301,7 +301,7 @@ void running_stop(struct job *job)
 	close_pipe(&run->errors);
 }
 
-/* The command with a process id; NULL if it is none of ours. */
+/* The command with a process id; NULL if it is not ours. */
 static struct run *run_of(pid_t pid)
 {
 	for (struct list *item = runs.next; item != &runs; item = item->next) {

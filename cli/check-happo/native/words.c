@@ -1,6 +1,6 @@
 /*
- * The workers of Nagios start a simple command line without a shell: words with blanks
- * between them, quotes and backslashes. What has a meaning to a shell goes to a shell.
+ * Nagios' workers start simple command lines without a shell: words between blanks,
+ * with quotes and backslashes. Lines with other shell syntax go to a shell.
  */
 #include "words.h"
 
@@ -15,20 +15,20 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Whether a character outside of quotes is one for a shell. */
+/* Whether a character outside of quotes needs a shell. */
 static bool is_special(char c)
 {
 	return strchr("|<>&;()*?`$", c) != NULL;
 }
 
-/* Copies what is in double quotes; where they end, or NULL if that needs a shell. */
+/* Copies a text in double quotes; returns its end, or NULL if it needs a shell. */
 static const char *quoted(const char *from, char **to)
 {
 	for (; *from != '"'; from++) {
 		if (*from == '\0' || *from == '`' || *from == '$')
 			return NULL;
 		if (*from == '\\' && from[1] == '"')
-			/* Nagios counts this quote and then starts a shell */
+			/* Nagios counts this quote, too, and then starts a shell */
 			return NULL;
 		if (*from == '\\' && from[1] != '\0' && strchr("\\$`", from[1]))
 			from++;
@@ -37,7 +37,7 @@ static const char *quoted(const char *from, char **to)
 	return from + 1;
 }
 
-/* Copies one word; where it ends, or NULL if it needs a shell. */
+/* Copies one word; returns its end, or NULL if it needs a shell. */
 static const char *one_word(const char *from, char **to)
 {
 	while (*from != '\0' && !is_blank(*from)) {
@@ -67,7 +67,7 @@ static const char *one_word(const char *from, char **to)
 
 char **split_words(const char *line, int *count)
 {
-	/* a word has a character and a blank, and all of them one end */
+	/* a word and the blank after it take two characters or more; NULL ends the list */
 	size_t length = strlen(line), most = length / 2 + 2;
 	char **words = allocate(most * sizeof *words + length + 2);
 	char *to = (char *)(words + most);
@@ -86,7 +86,7 @@ char **split_words(const char *line, int *count)
 		++*count;
 	}
 	words[*count] = NULL;
-	/* an assignment in front is a shell's, too */
+	/* an assignment before the command needs a shell, too */
 	if (*count > 0 && !strchr(words[0], '='))
 		return words;
 	free(words);

@@ -3,8 +3,8 @@
 #define HAPPO_WORDS_H
 
 /*
- * The arguments of a command line, ended by NULL, in one piece of memory for free();
- * NULL if the line is one for a shell.
+ * The arguments of a command line, terminated by NULL, in one block for free(); NULL if
+ * the line needs a shell.
  */
 char **split_words(const char *line, int *count);
 

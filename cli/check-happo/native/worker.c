@@ -1,10 +1,10 @@
 /*
  * check_happo --nagios-worker QUERY_SOCKET: a worker of Nagios Core 4 for the plugin
- * check_happo. Asks the broker for plain checks; runs everything else, and what the
- * broker cannot do at present, as a worker of Nagios itself would.
+ * check_happo. The broker runs plain checks. The worker runs everything else, and
+ * checks while the broker is unavailable, like Nagios' own workers.
  *
- * One loop waits for Nagios, the broker and the commands. It never blocks, as Nagios
- * blocks when a worker does not read its jobs.
+ * One loop waits for Nagios, the broker and the commands. It must never block: Nagios
+ * hangs while a worker does not read its jobs.
  */
 #define _GNU_SOURCE
 #include "worker.h"
@@ -27,23 +27,23 @@
 #include <unistd.h>
 
 #define EVENTS 64
-/* how often time limits are looked at */
+/* how often time limits are checked */
 #define TICK_MILLISECONDS 100
 /*
- * Told to stop, the worker goes on for so long, until it has no job; then it takes no
- * more, and ends when all are answered.
+ * How long a worker that is told to stop still takes jobs, unless it has none left.
+ * Then it takes no more, and ends when all are answered.
  */
 #define STOP_MILLISECONDS 5000
-/* as for any other wrong command line */
+/* exit status, as for every invalid command line */
 #define WRONG_USAGE 3
 
 static int loop = -1;
 static struct source signals;
 static struct source *discarded;
-/* 0, or when it was told to stop */
+/* when the worker was told to stop, or 0 */
 static int64_t stopping;
 static bool refuses;
-/* systemd's watchdog: where it listens, how often it is told, and when it was */
+/* systemd's watchdog: its socket, the interval of our messages, and the last one */
 static struct sockaddr_un watchdog;
 static int watchdog_milliseconds;
 static int64_t told_watchdog;
@@ -66,8 +66,8 @@ void say(const char *format, ...)
 }
 
 /*
- * Learns of a watchdog, which ends a worker that hangs: Nagios would hang with it. The
- * variables are not for commands.
+ * Reads the variables of the watchdog, which ends a worker that hangs: Nagios would
+ * hang with it. Commands do not inherit them.
  */
 static void begin_watchdog(void)
 {
@@ -87,7 +87,7 @@ static void begin_watchdog(void)
 	unsetenv("WATCHDOG_PID");
 }
 
-/* Tells the watchdog that the loop turns. */
+/* Tells the watchdog that the loop is running. */
 static void tell_watchdog(void)
 {
 	static const char alive[] = "WATCHDOG=1";
@@ -187,7 +187,7 @@ static void begin_signals(void)
 	watch(&signals, EPOLLIN);
 }
 
-/* Ends the program if it was told to, and can. */
+/* Ends the program if it was told to stop and has nothing left to do. */
 static void stop_if_possible(void)
 {
 	if (!stopping)
@@ -201,7 +201,7 @@ static void stop_if_possible(void)
 		exit(0);
 }
 
-/* Milliseconds until something has to be looked at; -1 if that is not needed. */
+/* Milliseconds until something has to be checked; -1 if nothing has to. */
 static int patience(void)
 {
 	int nagios = nagios_waits();
@@ -249,7 +249,7 @@ static _Noreturn void wrong_usage(const char *why)
 	exit(WRONG_USAGE);
 }
 
-/* The value of an option, bound to it with `=` or the next word; NULL if it is another. */
+/* The value of an option, after `=` or in the next word; NULL if it is another option. */
 static const char *value_of(
 	const char *name, int count, char *const *words, int *at)
 {
@@ -276,7 +276,7 @@ bool is_worker(int count, char *const *words)
 		(words[1][length] == '\0' || words[1][length] == '=');
 }
 
-/* Descriptors 0 to 2 must not become those of a connection. */
+/* Opens descriptors 0 to 2, so that no connection gets one of them. */
 static void begin_descriptors(void)
 {
 	int fd;

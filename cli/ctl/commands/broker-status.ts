@@ -28,7 +28,7 @@ function statusTable(status: BrokerStatus, screen: Screen): string {
 		["process", String(status.pid)],
 		["uptime", `${seconds} s`],
 		["clients", `${status.clients} of ${status.max_clients}`],
-		["turned away", String(status.clients_refused)],
+		["clients refused", String(status.clients_refused)],
 		["checks in flight", String(status.checks_in_flight)],
 		["agents and bastions", String(status.places)],
 		...outcomes.map((outcome): [string, string] => [
