@@ -10,6 +10,9 @@ import { type Callers, namePattern, readCallers } from "./who.ts";
 
 export { PolicyError } from "./document.ts";
 
+/** Whether a text can be the name of a caller, a key or a command. */
+export const isPolicyName = (text: string): boolean => namePattern.test(text);
+
 /** A permission that runs a command. */
 export type RunPermission = "check" | "inventory";
 

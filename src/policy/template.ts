@@ -1,3 +1,4 @@
+import { maskedOptions } from "../protocol/audit-line.ts";
 import type { SlotValue } from "./call.ts";
 import { shown } from "./shown.ts";
 import { type Paths, type Slot, wordsFault } from "./slot-types.ts";
@@ -72,16 +73,10 @@ function shownWord(
 	words: readonly string[],
 	at: number,
 ): string {
-	const word = words[at] ?? "";
-	const before = words[at - 1] ?? "";
-	// what monitoring plugins take passwords after
-	const maySecret =
-		hasSecrets ||
-		/^(?:-[apC]|--(?:password|passphrase|authorization|community))$/.test(
-			before,
-		);
-	const [, option] = /^(-[A-Za-z]|--[a-z-]+)(?:=|$)/.exec(word) ?? [];
-	if (!maySecret) return `is ${shown(word)}`;
+	// without secret slots, what is masked in the audit log
+	if (!hasSecrets) return `is ${shown(maskedOptions(words)[at] ?? "")}`;
+	const [, option] =
+		/^(-[A-Za-z]|--[a-z-]+)(?:=|$)/.exec(words[at] ?? "") ?? [];
 	return option === undefined ? "is different" : `is ${option}`;
 }
 

@@ -85,10 +85,16 @@ export class Callers {
 	readonly #digests: Int32Array;
 	readonly #keyEntries: (readonly number[])[] = [];
 
+	readonly #entries: ReadonlyMap<string, WhoEntry>;
+	readonly #keys: ReadonlyMap<string, readonly string[]>;
+
+	/** @param keys digests by name, all of them valid */
 	constructor(
 		entries: ReadonlyMap<string, WhoEntry>,
-		keys: ReadonlyMap<string, readonly Int32Array[]>,
+		keys: ReadonlyMap<string, readonly string[]>,
 	) {
+		this.#entries = entries;
+		this.#keys = keys;
 		this.names = [...entries.keys(), adminName].toSorted();
 		const indexOf = new Map(this.names.map((name, index) => [name, index]));
 		this.#needed = this.names.map(
@@ -112,10 +118,49 @@ export class Callers {
 		const words: number[] = [];
 		for (const [key, digests] of keys)
 			for (const digest of digests) {
-				words.push(...digest);
+				words.push(...(digestWords(digest) ?? []));
 				this.#keyEntries.push(byKey.get(key) ?? []);
 			}
 		this.#digests = Int32Array.from(words);
+	}
+
+	/** A caller that fulfils the conditions of a name; undefined if there is no such name. */
+	exampleOf(name: string): Caller | undefined {
+		const isAdmin = name === adminName;
+		const entry = this.#entries.get(name);
+		if (!isAdmin && !entry) return undefined;
+		const values = (condition: CertificateCondition) =>
+			(entry?.certificate ?? [])
+				.filter(([given]) => given === condition)
+				.slice(0, 1)
+				.map(([, value]) => value.replace(/^\*/, "any"));
+		const hasCertificate = (entry?.certificate.length ?? 0) > 0;
+		return {
+			isAdmin,
+			address: entry?.address,
+			certificate: hasCertificate
+				? {
+						uris: values("uri"),
+						dns: values("dns"),
+						emails: values("email"),
+						commonName: values("cn")[0],
+						fingerprint256: values("fingerprint")[0] ?? "",
+					}
+				: undefined,
+			keyDigest: this.digestOf(entry?.keys[0] ?? ""),
+		};
+	}
+
+	/** The first digest of a key; undefined if there is no such key. */
+	digestOf(key: string): string | undefined {
+		return this.#keys.get(key)?.[0];
+	}
+
+	/** The name of the key with a digest; undefined if the policy does not have it. */
+	nameOfKey(digest: string): string | undefined {
+		for (const [name, digests] of this.#keys)
+			if (digests.includes(digest)) return name;
+		return undefined;
 	}
 
 	/** Finds out which conditions of each name a caller fulfils. */
@@ -226,13 +271,15 @@ export class Evidences {
 interface WhoEntry {
 	/** Its conditions, as bits. */
 	needed: number;
+	/** An address in the first of its networks. */
+	address: string | undefined;
 	networks: readonly NonNullable<ReturnType<typeof networkOf>>[];
 	certificate: readonly (readonly [CertificateCondition, string])[];
 	keys: readonly string[];
 }
 
 const noConditions: WhoEntry = {
-	...{ needed: 0, networks: [], certificate: [], keys: [] },
+	...{ needed: 0, address: undefined, networks: [], certificate: [], keys: [] },
 };
 
 function readCertificate(
@@ -274,9 +321,10 @@ function readEntry(
 	const address = pairs.get("address");
 	const certificate = pairs.get("certificate");
 	const key = pairs.get("key");
-	const networks = (
-		address ? reader.texts(address.value, `${place}.address`) : []
-	).flatMap(({ text, line }) => {
+	const written = address
+		? reader.texts(address.value, `${place}.address`)
+		: [];
+	const networks = written.flatMap(({ text, line }) => {
 		const network = networkOf(text);
 		if (network) return [network];
 		reader.refuse(
@@ -303,6 +351,7 @@ function readEntry(
 	for (const [condition] of names) needed |= conditions[condition];
 	return {
 		...{ needed, networks, certificate: names },
+		address: written[0]?.text.split("/", 1)[0],
 		keys: keys.map(({ text }) => text),
 	};
 }
@@ -311,8 +360,8 @@ function readEntry(
 function readKeys(
 	tree: YamlTree | undefined,
 	reader: DocumentReader,
-): Map<string, Int32Array[]> {
-	const keys = new Map<string, Int32Array[]>();
+): Map<string, string[]> {
+	const keys = new Map<string, string[]>();
 	const names = new Map<string, string>();
 	for (const [name, { line, value }] of (tree &&
 		reader.mapping(tree, "keys")) ??
@@ -321,8 +370,7 @@ function readKeys(
 		if (!namePattern.test(name))
 			reader.refuse({ line }, place, "is not a name");
 		const digests = reader.texts(value, place).flatMap(({ text, line }) => {
-			const words = digestWords(text);
-			if (!words) {
+			if (!digestWords(text)) {
 				// never the text, which may be the key itself
 				reader.refuse(
 					{ line },
@@ -335,7 +383,7 @@ function readKeys(
 			if (other !== undefined)
 				reader.refuse({ line }, place, `the same digest as in keys.${other}`);
 			names.set(text, name);
-			return [words];
+			return [text];
 		});
 		if (digests.length > 2)
 			reader.refuse({ line }, place, "has more than two digests");

@@ -16,6 +16,9 @@ import {
 } from "./metric-config.ts";
 import { metricLeasesCommand } from "./metric-leases.ts";
 import { monitorCommand } from "./monitor.ts";
+import { policyCheckCommand, policyKeyCommand } from "./policy.ts";
+import { policyExplainCommand } from "./policy-explain.ts";
+import { policyTestCommand } from "./policy-test.ts";
 import { statusCommand } from "./status.ts";
 import { statusMemoryCommand } from "./status-memory.ts";
 import { statusRequestCommand } from "./status-request.ts";
@@ -35,6 +38,10 @@ const visible: readonly ProgramCommand[] = [
 	inventoryCommand,
 	brokerCommand,
 	brokerStatusCommand,
+	policyCheckCommand,
+	policyTestCommand,
+	policyExplainCommand,
+	policyKeyCommand,
 	auditVerifyCommand,
 	...contextCommands,
 	completionCommand,
@@ -48,6 +55,7 @@ export const commands: readonly ProgramCommand[] = [
 
 export const families: NonNullable<Program["families"]> = {
 	"metric config": "show, check or replace the metric configuration of agents",
+	policy: "check, test and explain policies, make keys for callers",
 	context: "list, show or choose contexts of the configuration file",
 };
 
