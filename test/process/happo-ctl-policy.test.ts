@@ -306,3 +306,11 @@ test("policy key makes a key that the policy's entry fits", async (t) => {
 	const wrong = await ctl(t, ["policy", "key", "a b"]);
 	assert.equal(wrong.code, 2);
 });
+
+test("completion knows the operations of policy explain", async (t) => {
+	const complete = (...words: string[]) => ctl(t, ["complete", "--", ...words]);
+	const { stdout } = await complete("policy", "explain", "--as", "me", "rel");
+	assert.equal(stdout, "relay\nrelease\n");
+	const after = await complete("policy", "explain", "check", "");
+	assert.equal(after.stdout, "");
+});

@@ -52,7 +52,7 @@ export const auditVerifyCommand = createCommand({
 	name: "audit verify",
 	help: {
 		usage: "audit verify [OPTION...] FILE...",
-		summary: "verify that no line of an audit log was changed or removed",
+		summary: "find lines of an audit log that were changed or removed",
 		details:
 			"Each line of the agent's audit log holds the hash of the line before it, also across files. Give the files in the order in which they were written, the oldest first; unpack compressed ones before. Prints lines that were changed, are missing or are not in their place, and what else is worth knowing. The exit status is 0 if everything is in order, 1 if not, 2 if a file cannot be read.",
 		examples: [

@@ -1,3 +1,4 @@
+import { permissions } from "../../../generated/permissions.ts";
 import type { Setting, SettingTable } from "../../../src/setting-table.ts";
 import { isOption, UsageError } from "../../program/arguments.ts";
 import type { ProgramCommand } from "../../program/command.ts";
@@ -134,6 +135,12 @@ export interface KnownNames {
 	hosts: readonly string[];
 }
 
+/** Candidates for the first operand, by command. */
+const firstWords: Readonly<Record<string, Candidates>> = {
+	completion: shells,
+	"policy explain": permissions,
+};
+
 /** Candidates for the value of an option. */
 function valuesFor(
 	name: string,
@@ -187,10 +194,7 @@ export function completionCandidates(
 			"--help",
 		]);
 	const following = next === undefined ? nextWords(path, visible) : [];
-	const shells =
-		path.join(" ") === "completion" && next === undefined
-			? ["bash", "zsh", "fish"]
-			: [];
+	const first = next === undefined ? (firstWords[path.join(" ")] ?? []) : [];
 	const help = path.length === 0 && next === undefined ? ["help"] : [];
-	return beginning([...following, ...shells, ...help]);
+	return beginning([...following, ...first, ...help]);
 }

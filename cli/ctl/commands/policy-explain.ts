@@ -198,8 +198,8 @@ async function explainId(
 export const policyExplainCommand = createCommand({
 	name: "policy explain",
 	help: {
-		usage: "policy explain [OPTION...] OPERATION [COMMAND [COMMAND-OPTION...]]",
-		summary: "say what a policy decides about a call, and why",
+		usage: "policy explain [OPTION...] OPERATION [COMMAND...]",
+		summary: "say what a policy decides, and why",
 		details:
 			"OPERATION is a permission, as may has it in a rule. check and inventory need COMMAND: a plugin or program with its options, or a command of the policy with its values. relay needs the next hop as COMMAND. Options of happo-ctl come before OPERATION. A path in a slot with real: true is resolved on this machine.\nThe exit status is 0 if the call is allowed, 1 if it is refused. With --id it is 0 if the audit log has the id, otherwise 1. An invalid policy or command line gives 2.",
 		examples: [
