@@ -29,6 +29,9 @@ export const contract = {
 					"403": {
 						"$ref": "#/components/responses/Forbidden"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					}
@@ -66,6 +69,9 @@ export const contract = {
 					},
 					"413": {
 						"$ref": "#/components/responses/CheckTooLarge"
+					},
+					"429": {
+						"$ref": "#/components/responses/CheckRateLimited"
 					},
 					"500": {
 						"content": {
@@ -144,6 +150,9 @@ export const contract = {
 					},
 					"413": {
 						"$ref": "#/components/responses/CheckTooLarge"
+					},
+					"429": {
+						"$ref": "#/components/responses/CheckRateLimited"
 					},
 					"500": {
 						"content": {
@@ -241,6 +250,9 @@ export const contract = {
 							}
 						}
 					},
+					"429": {
+						"$ref": "#/components/responses/InventoryRateLimited"
+					},
 					"500": {
 						"content": {
 							"application/problem+json": {
@@ -294,6 +306,9 @@ export const contract = {
 					},
 					"413": {
 						"$ref": "#/components/responses/TooLarge"
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
@@ -351,6 +366,9 @@ export const contract = {
 					"413": {
 						"$ref": "#/components/responses/TooLarge"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
@@ -393,6 +411,9 @@ export const contract = {
 					},
 					"413": {
 						"$ref": "#/components/responses/TooLarge"
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
@@ -450,6 +471,9 @@ export const contract = {
 					"413": {
 						"$ref": "#/components/responses/TooLarge"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
@@ -475,6 +499,9 @@ export const contract = {
 					},
 					"403": {
 						"$ref": "#/components/responses/Forbidden"
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
@@ -536,6 +563,9 @@ export const contract = {
 					"413": {
 						"$ref": "#/components/responses/TooLarge"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
@@ -573,6 +603,9 @@ export const contract = {
 					"413": {
 						"$ref": "#/components/responses/TooLarge"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
@@ -598,6 +631,9 @@ export const contract = {
 					},
 					"403": {
 						"$ref": "#/components/responses/Forbidden"
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
@@ -655,6 +691,9 @@ export const contract = {
 					"413": {
 						"$ref": "#/components/responses/TooLarge"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
@@ -690,6 +729,9 @@ export const contract = {
 					"403": {
 						"$ref": "#/components/responses/Forbidden"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					}
@@ -713,6 +755,9 @@ export const contract = {
 					"403": {
 						"$ref": "#/components/responses/Forbidden"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					}
@@ -735,6 +780,9 @@ export const contract = {
 					},
 					"403": {
 						"$ref": "#/components/responses/Forbidden"
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
@@ -768,6 +816,9 @@ export const contract = {
 							}
 						}
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					}
@@ -799,6 +850,9 @@ export const contract = {
 								}
 							}
 						}
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
 					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
@@ -861,6 +915,9 @@ export const contract = {
 							}
 						}
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					},
@@ -892,6 +949,9 @@ export const contract = {
 					"403": {
 						"$ref": "#/components/responses/Forbidden"
 					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
 					"500": {
 						"$ref": "#/components/responses/InternalError"
 					}
@@ -908,6 +968,20 @@ export const contract = {
 							"$ref": "#/components/schemas/AccessDenied"
 						}
 					},
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/Problem"
+						}
+					}
+				}
+			},
+			"RateLimited": {
+				"headers": {
+					"Retry-After": {
+						"$ref": "#/components/headers/RetryAfter"
+					}
+				},
+				"content": {
 					"application/problem+json": {
 						"schema": {
 							"$ref": "#/components/schemas/Problem"
@@ -956,6 +1030,20 @@ export const contract = {
 					}
 				}
 			},
+			"CheckRateLimited": {
+				"headers": {
+					"Retry-After": {
+						"$ref": "#/components/headers/RetryAfter"
+					}
+				},
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/CheckProblem"
+						}
+					}
+				}
+			},
 			"CheckBusy": {
 				"headers": {
 					"Retry-After": {
@@ -966,6 +1054,20 @@ export const contract = {
 					"application/problem+json": {
 						"schema": {
 							"$ref": "#/components/schemas/CheckProblem"
+						}
+					}
+				}
+			},
+			"InventoryRateLimited": {
+				"headers": {
+					"Retry-After": {
+						"$ref": "#/components/headers/RetryAfter"
+					}
+				},
+				"content": {
+					"application/problem+json": {
+						"schema": {
+							"$ref": "#/components/schemas/InventoryProblem"
 						}
 					}
 				}
@@ -1105,6 +1207,9 @@ export const contract = {
 					"detail": {
 						"type": "string"
 					},
+					"id": {
+						"$ref": "#/components/schemas/DecisionId"
+					},
 					"return_value": {
 						"type": "integer",
 						"const": 3
@@ -1193,6 +1298,9 @@ export const contract = {
 					},
 					"detail": {
 						"type": "string"
+					},
+					"id": {
+						"$ref": "#/components/schemas/DecisionId"
 					},
 					"return_code": {
 						"type": "integer",
@@ -1858,6 +1966,67 @@ export const contract = {
 							}
 						}
 					},
+					"policy": {
+						"type": [
+							"object",
+							"null"
+						],
+						"required": [
+							"file",
+							"mode",
+							"commands",
+							"rules",
+							"decisions",
+							"problem"
+						],
+						"properties": {
+							"file": {
+								"type": "string"
+							},
+							"mode": {
+								"type": "string",
+								"enum": [
+									"observe",
+									"enforce"
+								]
+							},
+							"commands": {
+								"type": "integer"
+							},
+							"rules": {
+								"type": "integer"
+							},
+							"decisions": {
+								"type": "object",
+								"required": [
+									"allowed",
+									"refused",
+									"would_refuse",
+									"limited"
+								],
+								"properties": {
+									"allowed": {
+										"type": "integer"
+									},
+									"refused": {
+										"type": "integer"
+									},
+									"would_refuse": {
+										"type": "integer"
+									},
+									"limited": {
+										"type": "integer"
+									}
+								}
+							},
+							"problem": {
+								"type": [
+									"string",
+									"null"
+								]
+							}
+						}
+					},
 					"settings": {
 						"type": "object",
 						"additionalProperties": {
@@ -1994,6 +2163,9 @@ export const contract = {
 					},
 					"detail": {
 						"type": "string"
+					},
+					"id": {
+						"$ref": "#/components/schemas/DecisionId"
 					}
 				}
 			},
@@ -2019,6 +2191,7 @@ export const contract = {
 					"urn:happo:problem:bad-request",
 					"urn:happo:problem:bad-relay",
 					"urn:happo:problem:forbidden",
+					"urn:happo:problem:not-permitted",
 					"urn:happo:problem:destination-forbidden",
 					"urn:happo:problem:web-page",
 					"urn:happo:problem:no-such-path",
@@ -2027,6 +2200,7 @@ export const contract = {
 					"urn:happo:problem:no-such-method",
 					"urn:happo:problem:request-timeout",
 					"urn:happo:problem:body-too-large",
+					"urn:happo:problem:rate-limited",
 					"urn:happo:problem:headers-too-large",
 					"urn:happo:problem:internal",
 					"urn:happo:problem:not-started",
@@ -2037,6 +2211,9 @@ export const contract = {
 					"urn:happo:problem:store-full",
 					"urn:happo:problem:store-unavailable"
 				]
+			},
+			"DecisionId": {
+				"type": "string"
 			},
 			"ApiKey": {
 				"type": [

@@ -257,6 +257,9 @@ export const managementContract = {
 					},
 					"detail": {
 						"type": "string"
+					},
+					"id": {
+						"$ref": "#/components/schemas/DecisionId"
 					}
 				}
 			},
@@ -268,6 +271,7 @@ export const managementContract = {
 					"urn:happo:problem:bad-request",
 					"urn:happo:problem:bad-relay",
 					"urn:happo:problem:forbidden",
+					"urn:happo:problem:not-permitted",
 					"urn:happo:problem:destination-forbidden",
 					"urn:happo:problem:web-page",
 					"urn:happo:problem:no-such-path",
@@ -276,6 +280,7 @@ export const managementContract = {
 					"urn:happo:problem:no-such-method",
 					"urn:happo:problem:request-timeout",
 					"urn:happo:problem:body-too-large",
+					"urn:happo:problem:rate-limited",
 					"urn:happo:problem:headers-too-large",
 					"urn:happo:problem:internal",
 					"urn:happo:problem:not-started",
@@ -286,6 +291,9 @@ export const managementContract = {
 					"urn:happo:problem:store-full",
 					"urn:happo:problem:store-unavailable"
 				]
+			},
+			"DecisionId": {
+				"type": "string"
 			}
 		},
 		"responses": {

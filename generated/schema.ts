@@ -617,6 +617,7 @@ export interface components {
          *     | `bad-request` | 400 | this document or the agent's settings do not allow a field's value |
          *     | `bad-relay` | 400 | a field of `/proxy` is invalid |
          *     | `forbidden` | 403 | a setting of the agent forbids it |
+         *     | `not-permitted` | 403 | the agent's policy does not permit it |
          *     | `destination-forbidden` | 403 | `proxy-destinations` forbids the next hop, or it is an address of this host |
          *     | `web-page` | 403 | a web page sent the request, which no web page may do |
          *     | `no-such-path` | 404 | no operation has this path |
@@ -625,6 +626,7 @@ export interface components {
          *     | `no-such-method` | 405 | the path supports other methods only (`Allow`) |
          *     | `request-timeout` | 408 | the request did not arrive in time |
          *     | `body-too-large` | 413 | the body exceeds the operation's limit |
+         *     | `rate-limited` | 429 | the caller has reached the `rate` or `at-once` of its rule (`Retry-After`) |
          *     | `headers-too-large` | 431 | the headers exceed 16 KiB |
          *     | `internal` | 500 | the agent failed; its log says why |
          *     | `not-started` | 500 | the command could not be started |
@@ -636,7 +638,7 @@ export interface components {
          *     | `store-unavailable` | 503 | the store cannot be used now |
          * @enum {string}
          */
-        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:forbidden" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:misrelayed-get" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:audit-failed" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
+        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:forbidden" | "urn:happo:problem:not-permitted" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:misrelayed-get" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:rate-limited" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:audit-failed" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
             type: components["schemas"]["ProblemType"];
@@ -646,13 +648,17 @@ export interface components {
             status: number;
             /** @description What is wrong: the field and the value. */
             detail: string;
+            id?: components["schemas"]["DecisionId"];
         };
+        /** @description Id of the policy's decision, in refusals by the policy. The audit log has the reason. */
+        DecisionId: string;
         /** @description A problem that also has the fields of a check result, which check clients decode. */
         CheckProblem: {
             type: components["schemas"]["ProblemType"];
             title: string;
             status: number;
             detail: string;
+            id?: components["schemas"]["DecisionId"];
             /**
              * @description UNKNOWN.
              * @constant
@@ -667,6 +673,7 @@ export interface components {
             title: string;
             status: number;
             detail: string;
+            id?: components["schemas"]["DecisionId"];
             /** @constant */
             return_code: 125;
             /** @description The same text as `detail`. */
@@ -991,6 +998,30 @@ export interface components {
                 /** @description Why the agent does not use the present files. */
                 problem?: string;
             } | null;
+            /** @description Who may do what (`policy`); `null` without a policy, when every client in `allowed-hosts` may do everything. */
+            policy?: {
+                file: string;
+                /**
+                 * @description `observe`: the agent refuses nothing, and counts what it would refuse.
+                 * @enum {string}
+                 */
+                mode: "observe" | "enforce";
+                /** @description Number of commands. */
+                commands: number;
+                /** @description Number of rules. */
+                rules: number;
+                /** @description Decisions since the start. */
+                decisions: {
+                    allowed: number;
+                    refused: number;
+                    /** @description Refused if the mode were `enforce`. */
+                    would_refuse: number;
+                    /** @description Refused because of a rule's `rate` or `at-once`. */
+                    limited: number;
+                };
+                /** @description Why the present file is not in use; `null` if it is. */
+                problem: string | null;
+            } | null;
             /** @description Active settings, by flag; a secret is `(hidden)`. */
             settings?: {
                 [key: string]: string;
@@ -1133,7 +1164,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The client's address is not allowed (plain text), a web page sent the request, or a setting forbids it. */
+        /** @description The client's address is not allowed (plain text), a web page sent the request, or a setting or the policy forbids it. */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -1159,6 +1190,44 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The caller has reached the `rate` or `at-once` of its rule in the policy; nothing was done. */
+        RateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:happo:problem:rate-limited",
+                 *       "title": "Too Many Requests",
+                 *       "status": 429,
+                 *       "detail": "over the rate of 20 calls a second (rule 2)"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The caller has reached the `rate` or `at-once` of its rule in the policy; nothing was run. */
+        CheckRateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["CheckProblem"];
+            };
+        };
+        /** @description The caller has reached the `rate` or `at-once` of its rule in the policy; nothing was run. */
+        InventoryRateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["InventoryProblem"];
             };
         };
         /** @description The agent failed; its log says why. */
@@ -1215,7 +1284,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["CheckProblem"];
             };
         };
-        /** @description The client's address is not allowed (plain text), a web page sent the request, or a setting forbids it. */
+        /** @description The client's address is not allowed (plain text), a web page sent the request, or a setting or the policy forbids it. */
         CheckForbidden: {
             headers: {
                 [name: string]: unknown;
@@ -1331,6 +1400,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -1374,6 +1444,7 @@ export interface operations {
             400: components["responses"]["CheckBadRequest"];
             403: components["responses"]["CheckForbidden"];
             413: components["responses"]["CheckTooLarge"];
+            429: components["responses"]["CheckRateLimited"];
             /**
              * @description The next hop could not be reached or did not answer properly: connection refused, unknown
              *     host name, TLS failure, connection reset, truncated or oversized answer. `message` names the
@@ -1472,6 +1543,7 @@ export interface operations {
             400: components["responses"]["CheckBadRequest"];
             403: components["responses"]["CheckForbidden"];
             413: components["responses"]["CheckTooLarge"];
+            429: components["responses"]["CheckRateLimited"];
             /** @description The plugin exceeded its time limit or could not be started. */
             500: {
                 headers: {
@@ -1600,6 +1672,7 @@ export interface operations {
                     "application/json": components["schemas"]["InventoryResult"];
                 };
             };
+            429: components["responses"]["InventoryRateLimited"];
             /** @description The command could not be started, or the agent failed. */
             500: {
                 headers: {
@@ -1643,6 +1716,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -1701,6 +1775,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -1754,6 +1829,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -1799,6 +1875,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -1838,6 +1915,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -1885,6 +1963,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -1911,6 +1990,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -1955,6 +2035,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -2012,6 +2093,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -2038,6 +2120,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -2060,6 +2143,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -2082,6 +2166,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -2135,6 +2220,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -2179,6 +2265,7 @@ export interface operations {
                     "application/json": components["schemas"]["MachineStateList"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -2232,6 +2319,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
         };
@@ -2267,6 +2355,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };

@@ -19,6 +19,12 @@ export class AgentError extends Error {
 	readonly logged: string;
 	/** Facts about the request that were known before it failed. */
 	readonly facts: Facts;
+	/** Id of the policy's decision, if that is the reason. */
+	readonly id: string | undefined;
+	/** Seconds after which the client may try again; undefined for the usual time of the code. */
+	readonly retryAfterSeconds: number | undefined;
+	/** Check clients get it as a check result with status 200, because they do not read others. */
+	readonly isCheckResult: boolean;
 
 	constructor(
 		code: ErrorCode,
@@ -27,11 +33,24 @@ export class AgentError extends Error {
 			logged = message,
 			facts = {},
 			cause,
-		}: { logged?: string; facts?: Facts; cause?: unknown } = {},
+			id,
+			retryAfterSeconds,
+			isCheckResult = false,
+		}: {
+			logged?: string;
+			facts?: Facts;
+			cause?: unknown;
+			id?: string;
+			retryAfterSeconds?: number;
+			isCheckResult?: boolean;
+		} = {},
 	) {
 		super(message, { cause });
 		this.code = code;
 		this.logged = logged;
 		this.facts = facts;
+		this.id = id;
+		this.retryAfterSeconds = retryAfterSeconds;
+		this.isCheckResult = isCheckResult;
 	}
 }

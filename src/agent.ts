@@ -1,4 +1,5 @@
 import { contract as document } from "../generated/contract.ts";
+import { createAuthorization } from "./agent/authorization.ts";
 import { createCollection } from "./agent/collection.ts";
 import { createExecution } from "./agent/commands.ts";
 import {
@@ -52,8 +53,8 @@ export interface Agent {
 	readonly port: number;
 	readonly keyPair: KeyPair;
 	/**
-	 * Reloads the certificate, its key, the CAs of clients and metrics.yaml, and reopens the audit
-	 * log. If a file is invalid, logs it and keeps the old contents.
+	 * Reloads the certificate, its key, the CAs of clients, the policy and metrics.yaml, and reopens the
+	 * audit log. If a file is invalid, logs it and keeps the old contents.
 	 */
 	reload(): Promise<void>;
 	/** Stops all parts in the reverse order of startup. */
@@ -99,9 +100,9 @@ const connectionGraceMilliseconds = 5_500;
  * Builds the agent from its settings and starts it. This is the only place that knows the order of
  * the parts. If a part fails, closes those that were opened before it.
  * @throws AccessError for an invalid `allowed-hosts`, an Error with the reason if the engine cannot
- * be loaded, KeyPairError for the certificate and its key, ClientTrustError for the CAs of clients,
- * TrustError for those of relays, AuditLogError for the audit log, StoreLocked if another process
- * uses the store, and the system's error for the port
+ * be loaded, PolicyError for the policy, KeyPairError for the certificate and its key,
+ * ClientTrustError for the CAs of clients, TrustError for those of relays, AuditLogError for the
+ * audit log, StoreLocked if another process uses the store, and the system's error for the port
  */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
 	const opened = createOpened();
@@ -145,6 +146,12 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const audit = await openAuditLog(parts, look);
 	// after the requests that it records
 	opened.push(() => audit?.close());
+	const authorization = await createAuthorization({
+		settings,
+		look,
+		audit,
+		log,
+	});
 	const { keyFiles, keyPair, own, trust, clients } = credentials;
 	// durations need a monotonic clock: somebody may set the wall clock
 	const clocks = { now: Date.now, elapsed: () => performance.now() };
@@ -186,7 +193,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 
 	const state = createState({
 		...{ settings, now: clocks.now, execution, store, collector },
-		...{ metricConfigFile, loopDelay, keyPair, audit },
+		...{ metricConfigFile, loopDelay, keyPair, audit, authorization },
 		certificateFile: keyFiles.certificateFile,
 	});
 	const figures = createFigures();
@@ -225,6 +232,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		handlers,
 		...(checkReply && { checkReply }),
 		access,
+		authorizer: authorization?.authorizer,
 		deliveryTimes: parts.deliveryTimes,
 		duplicate: "reason" in addon ? undefined : addon.duplicate,
 		tls: serverTls(keyPair, clients?.trust),
@@ -293,6 +301,8 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		opened.push(() => renewal.stop());
 		renewal.start();
 	}
+	opened.push(() => authorization?.policy?.stop());
+	authorization?.policy?.start();
 	state.certificate = () =>
 		shownCertificate(
 			keyFiles.certificateFile,
@@ -336,6 +346,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			await Promise.all([
 				keyPairs.reload(),
 				clientTrust?.reload(),
+				authorization?.policy?.reload(),
 				collects ? metricConfigFile.refresh() : undefined,
 			]);
 		},

@@ -1,5 +1,7 @@
+import type { permissionOf } from "../generated/permissions.ts";
 import type { operations } from "../generated/schema.ts";
 import type { Abandonment } from "./abandonment.ts";
+import type { Caller, PermittedRun } from "./policy/call.ts";
 
 type Content<T> = T extends { content: infer C } ? C : never;
 
@@ -43,10 +45,60 @@ export interface Facts {
 	reason?: string;
 }
 
+/** What a policy in force permits a request to do. */
+export interface Permit {
+	/** For checks and inventory: what runs. */
+	readonly run?: PermittedRun;
+	/** For relays: whether this address of the next hop is forbidden, as it is one of this host. */
+	readonly refuseOwn?: (address: string, port: number) => boolean;
+}
+
+/** A request for which a permission is needed. */
+export interface PermissionRequest {
+	readonly operationId: keyof typeof permissionOf;
+	readonly caller: Caller;
+	/** The parsed body, as the contract has accepted it. */
+	readonly body: unknown;
+	/** Number of agents that have relayed the request, as the last one says. */
+	readonly hopsPassed: number;
+	/** How long the client will still wait, in milliseconds; undefined if unknown. */
+	readonly millisecondsLeft: number | undefined;
+	/** Aborted when the client has disconnected. */
+	readonly signal: Abandonment;
+}
+
+/** A permission that was given. */
+export interface Permission {
+	/** undefined if no policy is in force. */
+	readonly permit?: Permit;
+	/** Who shares limits with whom; undefined for the address. */
+	readonly share?: string;
+	/** To be called once, when the operation has ended, with the status of its answer. */
+	ended(status: number | undefined, facts: Readonly<Facts>): void;
+}
+
+/** Decides whether requests may run. */
+export interface Authorizer {
+	/**
+	 * Refuses a request before its body is read, if no key in the body could change that.
+	 * @throws AgentError `not-permitted`
+	 */
+	admit(request: Omit<PermissionRequest, "body" | "signal">): Promise<void>;
+	/**
+	 * Decides about a request, and waits for its turn if the policy limits how often it may come.
+	 * @throws AgentError `not-permitted`, `rate-limited`, `bad-relay`
+	 */
+	authorize(request: PermissionRequest): Promise<Permission>;
+}
+
 /** What a handler knows about a request besides its parameters and its body. */
 export interface Call {
-	/** Address of the client. */
+	/** Who shares limits with whom: the caller's names in the policy, otherwise its address. */
 	client: string;
+	/** undefined if no policy is in force: the handler decides by the settings alone. */
+	permit: Permit | undefined;
+	/** The time limit of the command that the policy permits, in seconds, if it has one of its own. */
+	timeoutSeconds: number | undefined;
 	/**
 	 * Reserves memory for this many more bytes of the answer, until the client has it. Returns a
 	 * promise if that takes time; it rejects with AgentError `busy` if there is no memory in time.

@@ -370,6 +370,19 @@ export const daemonSettings = {
 		placeholder: "FILE",
 		help: "revocation lists of these CAs, in PEM format, one of each CA; if empty, no certificate counts as revoked",
 	},
+	policy: {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "YAML file that says who may do what; without one, whoever may connect may do everything",
+	},
+	"policy-check-seconds": {
+		kind: "integer",
+		minimum: 1,
+		maximum: day,
+		default: 5,
+		help: "how often to check the policy file for changes, in seconds",
+	},
 	shell: {
 		helpOff: "refuse option lines that need a shell",
 		kind: "switch",

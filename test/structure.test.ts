@@ -116,8 +116,8 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 	{
 		from: ["src/handlers"],
 		to: [
-			...["generated", "src/*", "src/commands", "src/metrics", "src/protocol"],
-			...["src/relay", "src/status", "src/store"],
+			...["generated", "src/*", "src/commands", "src/metrics", "src/policy"],
+			...["src/protocol", "src/relay", "src/status", "src/store"],
 		],
 	},
 	// the names in a certificate are those that a policy knows
@@ -127,6 +127,11 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 	{ from: ["src/audit"], to: ["src/*", "src/protocol"] },
 	// decides without I/O, in the agent and in happo-ctl
 	{ from: ["src/policy"], to: ["generated", "src/*", "src/protocol"] },
+	// who may do what: asks the policy, and keeps its limits
+	{
+		from: ["src/authorization"],
+		to: ["generated", "src/*", "src/audit", "src/policy", "src/protocol"],
+	},
 	// processes in general, without plugins
 	{ from: ["src/spawn"], to: ["src/*"] },
 	{ from: ["src/commands"], to: ["src/*", "src/protocol", "src/spawn"] },

@@ -7,6 +7,7 @@ import type { createLoopDelay } from "../status/loop-delay.ts";
 import type { State } from "../status/state.ts";
 import type { ClientTrust, ClientTrustFiles } from "../tls/client-trust.ts";
 import type { KeyPair } from "../tls/key-pair.ts";
+import type { Authorization } from "./authorization.ts";
 import type { Execution } from "./commands.ts";
 import type { Store } from "./store.ts";
 
@@ -75,6 +76,24 @@ export function shownClientTrust(
 	};
 }
 
+/** The policy, with the contract's field names. */
+function shownPolicy(
+	file: string,
+	authorization: Authorization | undefined,
+): ReturnType<State["policy"]> {
+	if (!authorization?.policy) return null;
+	const { problem = null } = authorization.policy;
+	const { policy } = authorization.policy.current();
+	return {
+		file,
+		mode: policy.mode,
+		commands: policy.commands.size,
+		rules: policy.rules.length,
+		decisions: { ...authorization.authorizer.counts },
+		problem,
+	};
+}
+
 /**
  * The state of the agent for its status before the agent listens: without connections, and with the
  * certificate that startup read. The code that starts the server replaces both.
@@ -92,6 +111,7 @@ export function createState(parts: {
 	certificateFile: string;
 	/** Undefined if there is none. */
 	audit: Pick<AuditLog, "status"> | undefined;
+	authorization: Authorization | undefined;
 }): State {
 	const { settings, now, execution, store, collector } = parts;
 	const { engine, commands } = execution;
@@ -127,6 +147,7 @@ export function createState(parts: {
 		certificate: () => shownCertificate(parts.certificateFile, parts.keyPair),
 		audit: () => parts.audit?.status(),
 		clientCertificates: () => null,
+		policy: () => shownPolicy(settings.policy, parts.authorization),
 		settings,
 		table: daemonSettings,
 	};

@@ -76,6 +76,14 @@ export interface Plugins {
 		| HangingPlugin
 		| { refused: "plugin_name" | "plugin_option"; reason: string }
 	>;
+	/**
+	 * Finds the plugin that a policy names, and builds its command line from the words that follow it.
+	 * A shell never runs it.
+	 */
+	find(
+		argv: readonly [string, ...string[]],
+		milliseconds?: number,
+	): Promise<PluginCommand | MissingPlugin | HangingPlugin>;
 }
 
 /**
@@ -169,6 +177,14 @@ export function createPlugins({
 
 	return {
 		locate,
+		async find([name, ...args], milliseconds) {
+			const found = await locate(name, milliseconds);
+			const option = args.join(" ");
+			if ("missing" in found) return found;
+			if ("hanging" in found) return { ...found, option };
+			const { file } = found;
+			return { kind: "direct", file, option, line: { file, args } };
+		},
 		async prepare(name, givenOption, milliseconds) {
 			refuseLongLine("plugin_name and plugin_option", name, givenOption);
 			const reason = checkPluginName(name);

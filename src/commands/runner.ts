@@ -17,6 +17,8 @@ export interface RunLimits {
 	 * run time: that is `timeoutSeconds`.
 	 */
 	millisecondsLeft: number | undefined;
+	/** The command's own time limit in seconds; by default that of all commands. */
+	timeoutSeconds?: number | undefined;
 	/** Aborted when the client disconnects. */
 	signal: Abandonment;
 	/** Resolves when there is memory for this many bytes of output; undefined means no limit. */
@@ -49,7 +51,8 @@ export function createRunner(parts: {
 	const { commands, places, maxCommands, timeoutSeconds } = parts;
 	return async (line, limits) => {
 		const { client, millisecondsLeft, signal } = limits;
-		const timeoutMilliseconds = timeoutSeconds * 1000;
+		const timeoutMilliseconds =
+			(limits.timeoutSeconds ?? timeoutSeconds) * 1000;
 		const waitMilliseconds = Math.min(
 			timeoutMilliseconds,
 			millisecondsLeft ?? Number.POSITIVE_INFINITY,

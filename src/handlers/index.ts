@@ -13,7 +13,7 @@ import { checkAvailability, createMetrics, createStatus } from "./status.ts";
 
 /** Creates the handlers of all operations. */
 export function createHandlers(parts: {
-	plugins: Pick<Plugins, "prepare">;
+	plugins: Pick<Plugins, "find" | "prepare">;
 	runCommand: RunCommand;
 	onFailure: () => void;
 	inventoryRules: InventoryRules;

@@ -8,6 +8,7 @@ import {
 } from "../commands/command.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { Body, Call, Facts, Reply } from "../operation.ts";
+import type { PermittedRun } from "../policy/call.ts";
 import { splitWords } from "../protocol/words.ts";
 import { factsOf, withFacts } from "./facts.ts";
 
@@ -21,14 +22,25 @@ export interface InventoryRules {
 	commands: readonly string[];
 }
 
-/** Builds the command line of a request. Throws AgentError `forbidden`, which names the rule. */
+/**
+ * Builds the command line of a request. Throws AgentError `forbidden`, which names the rule.
+ * @param permitted what the policy permits, if one is in force: that never needs a shell
+ */
 function lineOf(
 	command: string,
 	option: string,
 	rules: InventoryRules,
+	permitted: PermittedRun | undefined,
 ): CommandLine {
 	if (!rules.allowed)
 		throw new AgentError("forbidden", "/inventory: turned off (inventory)");
+	if (
+		permitted &&
+		(rules.allowShell || rules.commands.includes(permitted.argv[0]))
+	) {
+		const [file, ...args] = permitted.argv;
+		return { file, args, merged: true };
+	}
 	if (rules.allowShell)
 		return {
 			file: "/bin/sh",
@@ -74,8 +86,9 @@ export function createInventory(parts: {
 		const [, program] = /^\s*([\w./+-]+)(?=\s|$)/.exec(body.command) ?? [];
 		// only a plain name is logged, as other text may be a password
 		if (program !== undefined) facts.command = program;
-		facts.option = `${body.command} ${option}`;
-		const line = lineOf(body.command, option, parts.rules);
+		const permitted = call.permit?.run;
+		if (!permitted?.secrets.length) facts.option = `${body.command} ${option}`;
+		const line = lineOf(body.command, option, parts.rules, permitted);
 		try {
 			const result = await parts.runCommand(line, call);
 			Object.assign(facts, factsOf(result));

@@ -17,7 +17,7 @@ import { factsOf, withFacts } from "./facts.ts";
  * texts, which are those of v1 (Go).
  */
 export function createMonitor(parts: {
-	plugins: Pick<Plugins, "prepare">;
+	plugins: Pick<Plugins, "find" | "prepare">;
 	runCommand: RunCommand;
 	/** Called after every answer with status 200 whose check is not OK; must neither throw nor block. */
 	onFailure: () => void;
@@ -29,12 +29,11 @@ export function createMonitor(parts: {
 	): Promise<Reply<"runCheck">> => {
 		const name = body.plugin_name;
 		const option = body.plugin_option ?? "";
-		const prepared = await parts.plugins.prepare(
-			name,
-			option,
-			call.millisecondsLeft,
-		);
-		const called = calledPlugin(name).name;
+		const permitted = call.permit?.run;
+		const prepared = permitted
+			? await parts.plugins.find(permitted.argv, call.millisecondsLeft)
+			: await parts.plugins.prepare(name, option, call.millisecondsLeft);
+		const called = permitted ? permitted.argv[0] : calledPlugin(name).name;
 		// a refused name may include options
 		if (/^\S{1,200}$/.test("refused" in prepared ? name : called))
 			facts.plugin = "refused" in prepared ? name : called;
@@ -54,7 +53,9 @@ export function createMonitor(parts: {
 							logged: `plugin_option: ${prepared.reason}`,
 						},
 					);
-		if (option !== "") facts.option = option;
+		if (permitted) facts.command = permitted.command;
+		// masked nowhere: what a policy calls a secret stays out of every log
+		if (option !== "" && !permitted?.secrets.length) facts.option = option;
 		const answerMissing = (missing: MissingPlugin) => {
 			const { exitCode: status, message } = missingAnswer(missing);
 			const reason = `${missing.missing}: ${missing.file}`;

@@ -149,6 +149,7 @@ export function createProxy(parts: {
 				timeoutMilliseconds: left && Math.max(1, left),
 				isNested: call.hopsPassed > 0,
 				client: call.client,
+				refuseOwn: call.permit?.refuseOwn,
 				reserve: (bytes) => call.reserve(bytes),
 				signal: call.signal,
 			});

@@ -15,6 +15,7 @@ const forms: Readonly<
 	"bad-request": { status: 400 },
 	"bad-relay": { status: 400 },
 	forbidden: { status: 403 },
+	"not-permitted": { status: 403 },
 	"destination-forbidden": { status: 403 },
 	"web-page": { status: 403 },
 	"no-such-path": { status: 404 },
@@ -23,6 +24,7 @@ const forms: Readonly<
 	"no-such-method": { status: 405 },
 	"request-timeout": { status: 408 },
 	"body-too-large": { status: 413 },
+	"rate-limited": { status: 429, headers: retryAfter(1) },
 	"headers-too-large": { status: 431 },
 	internal: { status: 500 },
 	"not-started": { status: 500 },
@@ -52,13 +54,14 @@ function clientShape(path: string, detail: string) {
 }
 
 /** Builds a problem's body (RFC 9457), with the fields that clients of the path decode. */
-export function problemBody({ code, message }: AgentError, path: string) {
+export function problemBody({ code, message, id }: AgentError, path: string) {
 	const status = statusOf(code);
 	return {
 		type: `urn:happo:problem:${code}`,
 		title: STATUS_CODES[status] ?? "Error",
 		status,
 		detail: message,
+		...(id !== undefined && { id }),
 		...clientShape(path, message),
 	};
 }
@@ -72,11 +75,19 @@ export function problemAnswer(
 	path: string,
 	headers: Record<string, string> = {},
 ): Answer {
+	if (error.isCheckResult && (path === "/monitor" || path === "/proxy"))
+		return {
+			status: 200,
+			headers: { "content-type": "application/json; charset=UTF-8" },
+			payload: strictJson(clientShape(path, error.message)),
+		};
 	return {
 		status: statusOf(error.code),
 		headers: {
 			"content-type": "application/problem+json",
 			...forms[error.code].headers,
+			...(error.retryAfterSeconds !== undefined &&
+				retryAfter(error.retryAfterSeconds)),
 			...headers,
 		},
 		payload: strictJson(problemBody(error, path)),

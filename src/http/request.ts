@@ -3,7 +3,7 @@ import { Abandoning, type Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
 import { collect, declaredLength, discard } from "../collect.ts";
 import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
-import type { Call, Facts } from "../operation.ts";
+import type { Call, Facts, Permission, Permit } from "../operation.ts";
 import type { Caller } from "../policy/call.ts";
 import { keyDigest } from "../policy/key.ts";
 import type { Connection } from "./connection.ts";
@@ -59,6 +59,8 @@ export class IncomingRequest implements Call {
 	#gone: Abandoning | undefined;
 	#isRunning = false;
 	#isOver = false;
+	#permit: Permit | undefined;
+	#share: string | undefined;
 	/** `apikey` of the body. */
 	#bodyKey: unknown;
 	/** The digest of its key, once asked for, and the key. */
@@ -199,7 +201,21 @@ export class IncomingRequest implements Call {
 	}
 
 	get client(): string {
-		return this.connection.client;
+		return this.#share ?? this.connection.client;
+	}
+
+	get permit(): Permit | undefined {
+		return this.#permit;
+	}
+
+	get timeoutSeconds(): number | undefined {
+		return this.#permit?.run?.timeoutSeconds;
+	}
+
+	/** Notes what the policy permits. */
+	permitted({ permit, share }: Permission): void {
+		this.#permit = permit;
+		this.#share = share;
 	}
 
 	/** Notes the key in its body, after the contract has accepted that. */

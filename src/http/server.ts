@@ -8,6 +8,11 @@ import { AgentError } from "../agent-error.ts";
 import type { FairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import type {
+	Authorizer,
+	Permission,
+	PermissionRequest,
+} from "../operation.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
 import { inSlices, sliceBytes } from "../slices.ts";
 import type { Bound, BoundOperation } from "./bind.ts";
@@ -18,7 +23,12 @@ import {
 	deliveryTimes,
 	type PeerCertificates,
 } from "./connection.ts";
-import { type Objection, objectionAnswer, toAgentError } from "./errors.ts";
+import {
+	type Objection,
+	objectionAnswer,
+	statusOf,
+	toAgentError,
+} from "./errors.ts";
 import { createUtf8Warnings, parseBody } from "./json.ts";
 import { endWith, refuseConnection, unwelcome } from "./refusal.ts";
 import {
@@ -85,6 +95,37 @@ const maxListeners = 16;
 
 /** Limit of connections that the system keeps until they are accepted; most systems allow no more. */
 const backlog = 4_096;
+
+/** The question whether a request may run. */
+const questionOf = (
+	incoming: IncomingRequest,
+	{ operationId }: BoundOperation,
+	body: unknown,
+): PermissionRequest => ({
+	operationId: operationId as PermissionRequest["operationId"],
+	caller: incoming.caller,
+	body,
+	hopsPassed: incoming.hopsPassed,
+	millisecondsLeft: incoming.millisecondsLeft,
+	signal: incoming.signal,
+});
+
+/** Runs a handler, and tells how it ended to whoever gave the permission. */
+async function run(
+	handle: () => Replied | Promise<Replied>,
+	permission: Permission | undefined,
+): Promise<Replied> {
+	if (!permission) return handle();
+	try {
+		const replied = await handle();
+		permission.ended(replied.status, replied.facts ?? {});
+		return replied;
+	} catch (error) {
+		const known = error instanceof AgentError ? error : undefined;
+		permission.ended(known && statusOf(known.code), known?.facts ?? {});
+		throw error;
+	}
+}
 
 /** Answers up to this size do not count towards the memory budget. */
 const uncountedBytes = 65_536;
@@ -240,11 +281,13 @@ export async function startServer(parts: {
 	 * connection in a turn of the event loop.
 	 */
 	duplicate?: ((descriptor: number) => number) | undefined;
+	/** Decides about each request; undefined: whoever may connect may do everything. */
+	authorizer?: Authorizer | undefined;
 	log: Pick<Log, "info" | "warning" | "error">;
 	/** Tests shorten them. */
 	deliveryTimes?: DeliveryTimes | undefined;
 }): Promise<AgentServer> {
-	const { bound, access, limits, log, onAnswered } = parts;
+	const { bound, access, authorizer, limits, log, onAnswered } = parts;
 	const handlers = parts.handlers as unknown as Record<string, Untyped>;
 	const trouble = createLogRepeats({ log });
 	const warnOfUtf8 = createUtf8Warnings({ log, now: () => performance.now() });
@@ -350,7 +393,10 @@ export async function startServer(parts: {
 		if (why) return void send(reply, refuse(incoming, why));
 		// every body is read as JSON; Fastify would parse the type and reject a malformed one
 		request.raw.headers["content-type"] = undefined;
-		done();
+		if (!authorizer || !operation) return done();
+		authorizer
+			.admit(questionOf(incoming, operation, undefined))
+			.then(() => done(), done);
 	});
 
 	app.removeAllContentTypeParsers();
@@ -390,7 +436,14 @@ export async function startServer(parts: {
 					);
 				const given = operation.accept({ headers, body });
 				incoming.has(given);
-				const replied = await handler(params, given, incoming);
+				const permission = await authorizer?.authorize(
+					questionOf(incoming, operation, given),
+				);
+				if (permission) incoming.permitted(permission);
+				const replied = await run(
+					() => handler(params, given, incoming),
+					permission,
+				);
 				incoming.addFacts(replied.facts);
 				try {
 					parts.checkReply?.(operationId, replied);

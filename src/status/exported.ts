@@ -73,6 +73,7 @@ export async function exportedFamilies(parts: {
 	const commands = state.commands();
 	const connections = state.connections();
 	const loop = state.eventLoop();
+	const policy = state.policy();
 	const pass = state.collection().last_pass ?? undefined;
 	const audit = state.audit();
 	const span = await bufferSpan(state);
@@ -269,6 +270,23 @@ export async function exportedFamilies(parts: {
 			"gauge",
 			"Next update of each revocation list in client-crl-file, seconds since 1970; after that, no certificate of its issuer counts.",
 			listExpiries(state),
+		),
+		agent(
+			"policy_decisions",
+			"counter",
+			"Decisions of the policy by result; absent without a policy.",
+			policy
+				? Object.entries(policy.decisions).map(([decision, value]) => ({
+						labels: { decision },
+						value,
+					}))
+				: [],
+		),
+		agent(
+			"policy_problem",
+			"gauge",
+			"Whether the present policy file cannot be used: 1 or 0; absent without a policy.",
+			policy ? Number(policy.problem !== null) : undefined,
 		),
 		agent(
 			"event_loop_delay_mean_seconds",

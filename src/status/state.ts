@@ -55,6 +55,7 @@ export interface State {
 		  }
 		| undefined;
 	clientCertificates(): Status["client_certificates"];
+	policy(): Status["policy"];
 	settings: Readonly<Record<string, unknown>>;
 	table: SettingTable;
 }

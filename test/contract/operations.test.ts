@@ -4,6 +4,7 @@ import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { parse } from "yaml";
+import { permissions } from "../../generated/permissions.ts";
 import type { Replied } from "../../src/http/reply.ts";
 import { startTestAgent } from "../support/agent.ts";
 import { freePort } from "../support/command-line.ts";
@@ -93,6 +94,9 @@ const operation = (id: string) => {
 	return found;
 };
 
+/** A client that does not wait for its turn. */
+const hurried = { headers: { "happo-milliseconds-left": "1" } };
+
 const counting = { "enable-requeststatus-middleware": true };
 
 const file = wholeFile();
@@ -116,6 +120,34 @@ const faultyAgent = shared(counting, () => {
 const strictAgent = shared({ "max-body-bytes": 4096 });
 const smallAgent = shared({ "max-buffered-bytes": 4096 });
 const quickAgent = shared({ "command-timeout": 1 });
+
+/** An agent whose policy permits everything in the examples, but each only once an hour. */
+const ruledAgent = (() => {
+	let started: ReturnType<typeof startTestAgent> | undefined;
+	return () => {
+		started ??= (async () => {
+			const policy = join(await temporaryDirectory(file), "policy.yaml");
+			await writeFile(
+				policy,
+				`version: 1
+mode: enforce
+ping: rules
+who: { all: { address: 127.0.0.1 } }
+commands:
+  procs: { run: [check_procs, -w, "100", -c, "200"] }
+  uname: { run: [uname, -a], for: inventory }
+rules:
+${permissions.map((name) => `  - { who: all, may: ${name}, rate: 1/h${name === "relay" ? ', to: ["198.51.100.1:6777"]' : ""}${["check", "inventory"].includes(name) ? ', commands: "*"' : ""} }`).join("\n")}
+`,
+			);
+			return startTestAgent(file, {
+				policy,
+				"allowed-hosts": ["127.0.0.2"],
+			});
+		})();
+		return started;
+	};
+})();
 
 describe("the contract", () => {
 	for (const declared of declaredOperations) {
@@ -167,6 +199,22 @@ describe("the contract", () => {
 			});
 			assert.equal(page.status, 403);
 			assert.match(page.text, /https:\/\/example\.net/);
+		});
+
+		it(`${operationId}: refuses a caller without the permission, and one that comes too often`, async () => {
+			const { port } = await ruledAgent();
+			const stranger = await ask(declared, port, example, {
+				localAddress: "127.0.0.2",
+			});
+			assert.equal(stranger.status, 403);
+			const { type, id } = stranger.json as Record<string, string>;
+			assert.equal(type, "urn:happo:problem:not-permitted");
+			assert.match(String(id), /^[\w-]{12}$/);
+			// operations may share a permission
+			await ask(declared, port, example, hurried);
+			const { status, headers } = await ask(declared, port, example, hurried);
+			assert.equal(status, 429);
+			assert.match(String(headers["retry-after"]), /^\d+$/);
 		});
 
 		it(`${operationId}: an internal error is 500, logged, and hidden from the client`, async () => {

@@ -45,7 +45,7 @@ export interface CrashReport {
 }
 
 /** Mulberry32: numbers from 0 to 1, exclusive. */
-function createRandom(seed: number): () => number {
+export function createRandom(seed: number): () => number {
 	let state = seed >>> 0;
 	return () => {
 		state = (state + 0x6d2b79f5) >>> 0;

@@ -105,7 +105,7 @@ function clientProblems(
 
 /** What an operator has to fix, one line each. */
 export function statusProblems(status: Status, asked: Asked): string[] {
-	const { store, certificate, commands, connections } = status;
+	const { store, certificate, policy, commands, connections } = status;
 	const problems: string[] = clockProblem(status, asked);
 	if (store && !store.available)
 		problems.push(`store: ${store.reason ?? "not available"}`);
@@ -130,6 +130,11 @@ export function statusProblems(status: Status, asked: Asked): string[] {
 	if (audit_log && audit_log.lost > 0)
 		problems.push(`audit log: ${audit_log.lost} lines lost`);
 	problems.push(...clientProblems(status, asked));
+	if (policy?.problem) problems.push(`policy: ${policy.problem}`);
+	if (policy && policy.decisions.would_refuse > 0)
+		problems.push(
+			`policy: ${policy.decisions.would_refuse} calls would be refused (mode ${policy.mode})`,
+		);
 	problems.push(...collectionProblems(status, asked));
 	if (commands && commands.survivors > 0)
 		problems.push(

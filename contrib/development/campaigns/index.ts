@@ -1,10 +1,16 @@
 import { abuse } from "./abuse.ts";
 import type { Campaign } from "./campaign.ts";
 import { crash } from "./crash.ts";
+import { policy } from "./policy.ts";
 import { soak } from "./soak.ts";
 
 /** Every campaign by its name. */
-const campaigns: Readonly<Record<string, Campaign>> = { abuse, crash, soak };
+const campaigns: Readonly<Record<string, Campaign>> = {
+	abuse,
+	crash,
+	policy,
+	soak,
+};
 
 /** The campaigns, one line each. */
 export const campaignList = (): string =>

@@ -240,3 +240,28 @@ test("CAs that expire, revocation lists that have, and unusable files of them ar
 		],
 	);
 });
+
+test("a policy that is not in use, or would refuse calls, is a problem", () => {
+	const policy = {
+		file: "/etc/happo/policy.yaml",
+		mode: "observe" as const,
+		commands: 4,
+		rules: 3,
+		decisions: { allowed: 9, refused: 1, would_refuse: 0, limited: 2 },
+		problem: null,
+	};
+	assert.deepEqual(problemsOf(statusWith({}, { policy })), []);
+	const decisions = { ...policy.decisions, would_refuse: 12 };
+	assert.deepEqual(
+		problemsOf(
+			statusWith(
+				{},
+				{ policy: { ...policy, decisions, problem: "rules[0]: no who" } },
+			),
+		),
+		[
+			"policy: rules[0]: no who",
+			"policy: 12 calls would be refused (mode observe)",
+		],
+	);
+});

@@ -1,0 +1,322 @@
+import { realpath } from "node:fs/promises";
+import {
+	permissionOf,
+	type Permission as Right,
+} from "../../generated/permissions.ts";
+import { AgentError } from "../agent-error.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
+import type { Log } from "../log.ts";
+import { createLogRepeats } from "../log-repeats.ts";
+import type {
+	Authorizer,
+	Body,
+	Permission,
+	PermissionRequest,
+	Permit,
+} from "../operation.ts";
+import type { Caller, Decision, PolicyCall } from "../policy/call.ts";
+import { decide, mayReach, pathsToResolve } from "../policy/decide.ts";
+import type { Policy } from "../policy/policy.ts";
+import { createFileTurn } from "../polled-files.ts";
+import {
+	type AuditProof,
+	auditId,
+	type DecisionLine,
+	maskedOptions,
+	maskedSlots,
+} from "../protocol/audit-line.ts";
+import { hopText, parseHop } from "../protocol/hop.ts";
+import { splitWords } from "../protocol/words.ts";
+import { createThrottle, type Throttle, Throttled } from "./throttle.ts";
+
+/** Decisions since the start. */
+export interface DecisionCounts {
+	allowed: number;
+	refused: number;
+	/** Refused if the mode were `enforce`. */
+	would_refuse: number;
+	/** Refused because of a rule's limits. */
+	limited: number;
+}
+
+/** How long the real path of a value may take: its file system may hang. */
+const maxPathMilliseconds = 1_000;
+
+/** The call that a policy decides about. */
+function callOf(
+	{
+		operationId,
+		caller,
+		body,
+	}: Pick<PermissionRequest, "operationId" | "caller" | "body">,
+	permission: Right,
+): PolicyCall {
+	switch (operationId) {
+		case "runCheck": {
+			const { plugin_name, plugin_option } = body as Body<"runCheck">;
+			const command = { name: plugin_name, options: plugin_option ?? "" };
+			return { caller, permission, command };
+		}
+		case "runInventoryCommand": {
+			const given = body as Body<"runInventoryCommand">;
+			const command = {
+				name: given.command,
+				options: given.command_option ?? "",
+			};
+			return { caller, permission, command };
+		}
+		case "relayRequest": {
+			const [next = ""] = (body as Body<"relayRequest">).proxy_hostport;
+			const hop = parseHop(next);
+			return { caller, permission, ...(hop && { hop }) };
+		}
+		default:
+			return { caller, permission };
+	}
+}
+
+/** Names a caller in log lines. */
+const callerName = ({ who }: Decision, { caller }: PolicyCall) =>
+	who.join(", ") || caller.address || "admin";
+
+const ruleText = ({ rule }: Decision) =>
+	rule === undefined ? "" : ` (rule ${rule})`;
+
+/** The decision about everything while there is no policy. */
+const unlimited: Decision & { allowed: true } = {
+	allowed: true,
+	who: [],
+	rule: undefined,
+	reason: "no policy",
+	limits: { rate: undefined, atOnce: undefined },
+	limitKey: "",
+};
+
+/** What the caller has shown, for the audit log. */
+function proofOf(caller: Caller, policy: Policy | undefined): AuditProof {
+	const { isAdmin, address, certificate, keyDigest } = caller;
+	const key = keyDigest && policy?.callers.nameOfKey(keyDigest);
+	return {
+		...(isAdmin && { admin: true }),
+		...(address !== undefined && { address }),
+		...(certificate && {
+			certificate: { fingerprint: certificate.fingerprint256 },
+		}),
+		...(key !== undefined && { key }),
+	};
+}
+
+/** The command of a call, for the audit log: the values of its slots, or else its masked words. */
+function askedOf({ command }: PolicyCall, decision: Decision) {
+	if (!command) return {};
+	const run = decision.allowed ? decision.run : undefined;
+	if (run)
+		return { command: run.command, slots: maskedSlots(run.slots, run.secrets) };
+	const [name = "", ...more] = command.name.split(/[ \t]+/);
+	const words = splitWords(command.options) ?? command.options.split(/\s+/);
+	return { command: name, options: maskedOptions([...more, ...words]) };
+}
+
+/**
+ * Decides about requests by the policy, counts the decisions and writes them to the audit log.
+ * @param parts.policy the policy in use now; undefined without one: then everything is allowed
+ * @param parts.patienceMilliseconds the longest wait for a turn
+ */
+export function createAuthorizer(parts: {
+	policy: () => Policy | undefined;
+	patienceMilliseconds: number;
+	throttle?: Throttle;
+	audit?: Pick<AuditLog, "decision" | "outcome"> | undefined;
+	log: Pick<Log, "info" | "warning" | "error" | "debug">;
+}): Authorizer & { readonly counts: Readonly<DecisionCounts> } {
+	const { audit, log, throttle = createThrottle() } = parts;
+	const repeats = createLogRepeats({ log });
+	const counts = { allowed: 0, refused: 0, would_refuse: 0, limited: 0 };
+	const inPathTurn = createFileTurn({
+		files: [],
+		look: async () => {},
+		lateMilliseconds: maxPathMilliseconds,
+	});
+
+	/** The call with the real paths of its values, for slots that ask for them. */
+	const withRealPaths = async (policy: Policy, call: PolicyCall) => {
+		const paths = pathsToResolve(policy, call);
+		if (paths.length === 0) return call;
+		const realPaths = new Map<string, string>();
+		for (const path of paths)
+			try {
+				realPaths.set(path, await inPathTurn(() => realpath(path)));
+			} catch {
+				// a path that does not exist, or whose file system hangs, has no entry
+			}
+		return { ...call, realPaths };
+	};
+
+	const record = (
+		id: string,
+		request: Pick<PermissionRequest, "operationId" | "hopsPassed">,
+		call: PolicyCall,
+		decision: Decision,
+		result: DecisionLine["decision"],
+		reason = decision.reason,
+	) =>
+		audit?.decision({
+			id,
+			who: decision.who,
+			proof: proofOf(call.caller, parts.policy()),
+			...(request.hopsPassed > 0 && {
+				via: { unproved_hops: request.hopsPassed },
+			}),
+			operation: request.operationId,
+			...askedOf(call, decision),
+			...(call.hop && { hop: hopText(call.hop) }),
+			decision: result,
+			rule: decision.rule,
+			reason,
+		});
+
+	/** Records a refusal and returns its error; strangers learn nothing but the id. */
+	const refuse = async (
+		policy: Policy,
+		request: Pick<PermissionRequest, "operationId" | "hopsPassed">,
+		call: PolicyCall,
+		decision: Decision,
+	) => {
+		const id = auditId();
+		counts.refused++;
+		await record(id, request, call, decision, "refused");
+		const isKnown = decision.who.length > 0;
+		return new AgentError(
+			"not-permitted",
+			`not permitted${isKnown ? `: ${decision.reason}` : ` (id ${id})`}`,
+			{
+				// without the reason, which may quote an option: options may be passwords
+				logged: `not permitted to ${callerName(decision, call)}: ${call.permission}${ruleText(decision)} (id ${id})`,
+				id,
+				isCheckResult: policy.goClients === "status-3",
+			},
+		);
+	};
+
+	const noteWouldRefuse = (call: PolicyCall, decision: Decision) => {
+		counts.would_refuse++;
+		const caller = callerName(decision, call);
+		const line = `policy: would not permit ${call.permission} to ${caller}${ruleText(decision)}`;
+		repeats.wrong(JSON.stringify([caller, call.permission, decision.rule]), {
+			kind: line,
+			level: "warning",
+			lines: [line],
+		});
+	};
+
+	const permitOf = (decision: Decision & { allowed: true }): Permit => {
+		const { run, namesOwn } = decision;
+		return {
+			...(run && { run }),
+			refuseOwn: (address, port) => !namesOwn?.(address, port),
+		};
+	};
+
+	const waitForTurn = async (
+		policy: Policy | undefined,
+		call: PolicyCall,
+		decision: Decision & { allowed: true },
+		request: PermissionRequest,
+	) => {
+		const { limitKey, limits } = decision;
+		const milliseconds = Math.min(
+			parts.patienceMilliseconds,
+			request.millisecondsLeft ?? Number.POSITIVE_INFINITY,
+		);
+		try {
+			return await throttle.enter(limitKey, limits, {
+				milliseconds,
+				signal: request.signal,
+			});
+		} catch (error) {
+			if (!(error instanceof Throttled))
+				throw new AgentError("busy", "the client has disconnected");
+			counts.limited++;
+			const id = auditId();
+			const reason = `${error.message}${ruleText(decision)}`;
+			await record(id, request, call, decision, "refused", reason);
+			throw new AgentError("rate-limited", reason, {
+				id,
+				retryAfterSeconds: error.retryAfterSeconds,
+				isCheckResult: policy?.goClients === "status-3",
+			});
+		}
+	};
+
+	/** Records that a request runs; the result tells how it ended. */
+	const begin = async (
+		request: PermissionRequest,
+		call: PolicyCall,
+		decision: Decision,
+		{ permit, leave }: { permit?: Permit; leave: () => void },
+	): Promise<Permission> => {
+		const id = auditId();
+		const result = decision.allowed ? "allowed" : "would-refuse";
+		const began = performance.now();
+		try {
+			await record(id, request, call, decision, result);
+		} catch (error) {
+			leave();
+			throw error;
+		}
+		const share = decision.who.join(",");
+		return {
+			...(permit && { permit }),
+			...(share && { share }),
+			ended: (status, { exitStatus }) => {
+				leave();
+				audit?.outcome({
+					id,
+					http_status: status,
+					exit_status: exitStatus,
+					milliseconds: Math.round(performance.now() - began),
+				});
+			},
+		};
+	};
+
+	return {
+		counts,
+		async admit(request) {
+			const policy = parts.policy();
+			const { operationId, caller } = request;
+			const permission = permissionOf[operationId];
+			// what a check would run is worth recording, and its body is small
+			if (permission === "check" || permission === "inventory") return;
+			if (!policy || policy.mode === "observe") return;
+			if (mayReach(policy, caller, permission)) return;
+			const call: PolicyCall = { caller, permission };
+			throw await refuse(policy, request, call, decide(policy, call));
+		},
+		async authorize(request) {
+			const policy = parts.policy();
+			const permission = permissionOf[request.operationId];
+			const asked = callOf(request, permission);
+			const leave = () => {};
+			if (!policy) return begin(request, asked, unlimited, { leave });
+			const call = await withRealPaths(policy, asked);
+			const decision = decide(policy, call);
+			if (policy.mode === "observe") {
+				if (decision.allowed) counts.allowed++;
+				else noteWouldRefuse(call, decision);
+				return begin(request, call, decision, { leave });
+			}
+			if (!decision.allowed) {
+				// the handler says what is wrong with the name of a next hop
+				const isUnclear = permission === "relay" && !call.hop;
+				if (!isUnclear || !mayReach(policy, call.caller, permission))
+					throw await refuse(policy, request, call, decision);
+				return begin(request, call, decision, { leave });
+			}
+			const turn = await waitForTurn(policy, call, decision, request);
+			counts.allowed++;
+			const permit = permitOf(decision);
+			return begin(request, call, decision, { permit, leave: turn });
+		},
+	};
+}

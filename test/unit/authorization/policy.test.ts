@@ -1,0 +1,528 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "node:tls";
+import type { components } from "../../../generated/schema.ts";
+import { Abandoning } from "../../../src/abandonment.ts";
+import { AgentError } from "../../../src/agent-error.ts";
+import { createAuthorizer } from "../../../src/authorization/authorizer.ts";
+import { keyDigest } from "../../../src/policy/key.ts";
+import { parsePolicy } from "../../../src/policy/policy.ts";
+import type { DaemonSettings } from "../../../src/settings.ts";
+import { recordingLog, startTestAgent } from "../../support/agent.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type Received, send } from "../../support/https.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+
+const key = "Xh3vY0mO-_qJ8sGf7dTzR1wKc5uNbLpAeVi2yQ4tU6E";
+
+/** Two addresses of loopback: one that the policy knows, one that it does not. */
+const known = "127.0.0.2";
+const strangerAddress = "127.0.0.3";
+
+const bearer = { authorization: `Bearer ${key}` };
+
+type Status = Required<components["schemas"]["Status"]>;
+
+const who = `
+who:
+  nagios: { address: ${known} }
+  holder: { key: holder }
+keys: { holder: ["${keyDigest(key)}"] }
+`;
+
+const commands = `
+commands:
+  args:
+    run: [check_args, -w, "{warning}", -p, "{path}"]
+    slots:
+      warning: { is: threshold, default: "20%" }
+      path: { is: path, below: [/var, /srv] }
+  sleep: { run: [check_sleep, "{seconds}"], slots: { seconds: { is: number } } }
+  login:
+    run: [check_args, --password, "{password}"]
+    slots: { password: { is: text, secret: true } }
+  uname: { run: [uname, -s], for: inventory }
+`;
+
+const policyText = (rules: string, more = "mode: enforce") =>
+	`version: 1\n${more}\n${who}${commands}rules:\n${rules}\n`;
+
+const allRules = `
+  - { who: nagios, may: check, commands: "*" }
+  - { who: nagios, may: inventory, commands: uname }
+  - { who: holder, may: [drain, read-status, read-metrics] }
+`;
+
+async function startWithPolicy(
+	t: TestContext,
+	text: string,
+	overrides: Partial<DaemonSettings> = {},
+) {
+	const directory = await temporaryDirectory(t);
+	const file = join(directory, "policy.yaml");
+	await writeFile(file, text);
+	const agent = await startTestAgent(t, {
+		policy: file,
+		"policy-check-seconds": 1,
+		"allowed-hosts": ["127.0.0.0/8"],
+		...overrides,
+	});
+	const from =
+		(localAddress: string) =>
+		(path: string, body?: object, headers: Record<string, string> = {}) =>
+			send({
+				port: agent.port,
+				localAddress,
+				method: body ? "POST" : "GET",
+				path,
+				headers,
+				...(body && { body: JSON.stringify(body) }),
+			});
+	const stranger = from(strangerAddress);
+	return {
+		...agent,
+		file,
+		nagios: from(known),
+		stranger,
+		/** GET /status, as the holder of the key. */
+		status: async () =>
+			(await stranger("/status", undefined, bearer)).json as Status,
+	};
+}
+
+const check = (plugin_name: string, plugin_option = "") => ({
+	apikey: "",
+	plugin_name,
+	plugin_option,
+});
+
+/** What the recording plugin got: one word a line. */
+const argsOf = ({ json }: Received) =>
+	(json as { message: string }).message.trimEnd();
+
+test("a policy runs what it permits, by name or by the plugin's own line", async (t) => {
+	const { nagios } = await startWithPolicy(t, policyText(allRules));
+	const byName = await nagios("/monitor", check("args", "10 /var/log"));
+	assert.equal(byName.status, 200);
+	const byLine = await nagios(
+		"/monitor",
+		check("check_args", "-w 10 -p /var/log"),
+	);
+	assert.equal(byLine.status, 200);
+	assert.equal(argsOf(byLine), argsOf(byName));
+	assert.match(argsOf(byName), /-w\W+10\W+-p\W+\/var\/log/);
+	const system = await nagios("/inventory", {
+		command: "uname",
+		command_option: "-s",
+	});
+	assert.deepEqual(system.json, { return_code: 0, return_value: "Linux\n" });
+});
+
+test("a known caller reads why it is refused, a stranger only an id", async (t) => {
+	const agent = await startWithPolicy(t, policyText(allRules));
+	const shadow = check("check_args", "-w 10 -p /etc/shadow");
+	const { status, headers, json } = await agent.nagios("/monitor", shadow);
+	assert.equal(status, 403);
+	assert.match(String(headers["content-type"]), /^application\/problem\+json/);
+	const problem = json as Record<string, string | number>;
+	assert.equal(problem.type, "urn:happo:problem:not-permitted");
+	assert.equal(problem.return_value, 3);
+	assert.match(
+		String(problem.message),
+		/^not permitted: path: \/etc\/shadow is not below \/var, \/srv \(command args, rule 1\)$/,
+	);
+	const other = await agent.stranger("/monitor", shadow);
+	assert.equal(other.status, 403);
+	const { id, detail } = other.json as Record<string, string>;
+	assert.match(String(id), /^[\w-]{12}$/);
+	assert.equal(detail, `not permitted (id ${id})`);
+	// the log has what a stranger does not get, but no option: that may be a password
+	assert.ok(
+		agent.lines.some(
+			(line) =>
+				line.includes(`(id ${id})`) &&
+				line.includes(strangerAddress) &&
+				!line.includes("/etc/shadow"),
+		),
+		agent.lines.join("\n"),
+	);
+});
+
+test("loopback gets no more than its rules, whatever it asks for", async (t) => {
+	const agent = await startWithPolicy(t, policyText(allRules));
+	const asked: [string, object?][] = [
+		["/monitor", check("negate", "/bin/sh -c id")],
+		["/monitor", check("check_by_ssh", "-H h -o ProxyCommand=id")],
+		["/monitor", check("node", "-e 0")],
+		["/monitor", check("find", "/ -exec id {} +")],
+		["/monitor", check("check_args", "-w 10 -p /var/log; id")],
+		["/monitor", check("check_args", "-w 10 -p $(id)")],
+		["/monitor", check("args -x", "10 /var")],
+		["/inventory", { command: "id", command_option: "" }],
+		["/inventory", { command: "uname", command_option: "-s; id" }],
+		["/metric", { apikey: "" }],
+		["/metric/lease", { apikey: "", consumer: "default", lease_seconds: 10 }],
+		["/metric/config/update", { apikey: "", config: { metrics: [] } }],
+		["/metric/append", { apikey: "", metric_data: [] }],
+		["/metric/config"],
+		["/machine-state"],
+		["/status"],
+		["/metrics"],
+		["/proxy", { proxy_hostport: ["127.0.0.1"], request_type: "monitor" }],
+	];
+	for (const ask of [agent.nagios, agent.stranger])
+		for (const [path, body] of asked) {
+			const { status, json } = await ask(path, body);
+			assert.equal(status, 403, `${path} ${JSON.stringify(body)}`);
+			assert.equal(
+				(json as { type: string }).type,
+				"urn:happo:problem:not-permitted",
+				path,
+			);
+		}
+	assert.equal((await agent.stranger("/")).status, 200);
+});
+
+test("a key counts, in the header or in the body, and only the right one", async (t) => {
+	const { stranger: ask } = await startWithPolicy(t, policyText(allRules));
+	assert.equal((await ask("/status", undefined, bearer)).status, 200);
+	assert.equal((await ask("/metric", { apikey: key })).status, 200);
+	const wrong = { apikey: `${key.slice(1)}A` };
+	assert.equal((await ask("/metric", wrong)).status, 403);
+	assert.equal((await ask("/status")).status, 403);
+});
+
+test("a body that no key could make welcome is not read", async (t) => {
+	const agent = await startWithPolicy(t, policyText(allRules));
+	// the answer comes although the body never does
+	const { status } = await send({
+		port: agent.port,
+		localAddress: known,
+		method: "POST",
+		path: "/metric/append",
+		headers: { "content-length": "16000000", expect: "100-continue" },
+	});
+	assert.equal(status, 403);
+});
+
+test("what a policy calls a secret is in no log line", async (t) => {
+	const { nagios, lines } = await startWithPolicy(t, policyText(allRules), {
+		"log-level": "debug",
+	});
+	const answer = await nagios("/monitor", check("login", "'hunter 2'"));
+	assert.match(argsOf(answer), /hunter 2/);
+	await nagios("/monitor", check("login", "'hunter 2' more"));
+	await nagios("/monitor", check("check_args", "--password 'hunter\t2'"));
+	assert.ok(!lines.join("\n").includes("hunter"), lines.join("\n"));
+});
+
+test("in observe mode everything runs, and what would be refused is counted and logged once", async (t) => {
+	const agent = await startWithPolicy(t, policyText(allRules, "mode: observe"));
+	for (let times = 0; times < 3; times++) {
+		const answer = await agent.stranger("/monitor", check("check_args", "x y"));
+		assert.equal(answer.status, 200);
+		assert.match(argsOf(answer), /x\W+y/);
+	}
+	const { json } = await agent.stranger("/status");
+	assert.deepEqual((json as { policy: object }).policy, {
+		file: agent.file,
+		mode: "observe",
+		commands: 4,
+		rules: 3,
+		decisions: { allowed: 0, refused: 0, would_refuse: 4, limited: 0 },
+		problem: null,
+	});
+	const told = agent.lines.filter((line) => line.includes("would not permit"));
+	assert.deepEqual(
+		told
+			.filter((line) => line.startsWith("warning"))
+			.map((line) => line.replace(/ \(rule.*/, "")),
+		[
+			`warning policy: would not permit check to ${strangerAddress}`,
+			`warning policy: would not permit read-status to ${strangerAddress}`,
+		],
+	);
+});
+
+test("clients of v1 (Go) can get refusals as check results", async (t) => {
+	const { nagios } = await startWithPolicy(
+		t,
+		policyText(allRules, "mode: enforce\ngo-clients: status-3"),
+	);
+	const refused = await nagios("/monitor", check("check_args", "-x"));
+	assert.equal(refused.status, 200);
+	const { return_value, message } = refused.json as Record<string, unknown>;
+	assert.equal(return_value, 3);
+	assert.match(String(message), /^not permitted: /);
+	const relayed = await nagios("/proxy", {
+		proxy_hostport: ["127.0.0.1"],
+		request_type: "monitor",
+	});
+	assert.equal(relayed.status, 200);
+	assert.equal((relayed.json as { return_value: number }).return_value, 3);
+	assert.equal((await nagios("/metric", {})).status, 403);
+});
+
+test("calls above a rule's rate wait, and get 429 when their time is over", async (t) => {
+	const { nagios } = await startWithPolicy(
+		t,
+		policyText("  - { who: nagios, may: check, commands: args, rate: 2/s }"),
+	);
+	const ask = (left: string) =>
+		nagios("/monitor", check("args", "1 /var"), {
+			"happo-milliseconds-left": left,
+		});
+	assert.deepEqual(
+		(await Promise.all([ask("9000"), ask("9000"), ask("9000")])).map(
+			({ status }) => status,
+		),
+		[200, 200, 200],
+	);
+	const late = await ask("1");
+	assert.equal(late.status, 429);
+	assert.equal(late.headers["retry-after"], "1");
+	const problem = late.json as Record<string, unknown>;
+	assert.equal(problem.type, "urn:happo:problem:rate-limited");
+	assert.equal(problem.return_value, 3);
+	assert.equal(problem.detail, "over the rate of 2 calls a second (rule 1)");
+});
+
+test("a client that sends and leaves at once never runs more than its rule allows", async (t) => {
+	const agent = await startWithPolicy(
+		t,
+		policyText(
+			"  - { who: nagios, may: check, commands: sleep, at-once: 3 }\n  - { who: holder, may: read-status }",
+		),
+	);
+	let most = 0;
+	let isOver = false;
+	const watch = (async () => {
+		while (!isOver) {
+			const { commands } = await agent.status();
+			most = Math.max(most, commands.running);
+			await sleep(1);
+		}
+	})();
+	const body = JSON.stringify(check("sleep", "0.05"));
+	const sendAndLeave = async () => {
+		const socket = connect({
+			...{ host: "127.0.0.1", port: agent.port, localAddress: known },
+			rejectUnauthorized: false,
+		});
+		await once(socket, "secureConnect");
+		socket.write(
+			`POST /monitor HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+		);
+		await sleep(20);
+		socket.destroy();
+	};
+	for (let round = 0; round < 20; round++)
+		await Promise.all(Array.from({ length: 15 }, sendAndLeave));
+	isOver = true;
+	await watch;
+	assert.ok(most >= 1 && most <= 3, `${most} at once`);
+	await eventually(
+		"all commands have ended",
+		async () => (await agent.status()).commands.running === 0,
+	);
+	const { nagios } = agent;
+	assert.equal((await nagios("/monitor", check("sleep", "0"))).status, 200);
+});
+
+test("a changed policy holds at once for open connections; a broken one changes nothing", async (t) => {
+	const agent = await startWithPolicy(t, policyText(allRules));
+	const ask = () => agent.nagios("/monitor", check("args", "1 /var"));
+	assert.equal((await ask()).status, 200);
+	await writeFile(
+		agent.file,
+		policyText("  - { who: holder, may: read-status }"),
+	);
+	await eventually("refused", async () => (await ask()).status === 403);
+	await writeFile(agent.file, policyText("  - { who: nobody, may: check }"));
+	await eventually("the problem is shown", async () =>
+		/nobody/.test(String((await agent.status()).policy?.problem)),
+	);
+	assert.equal((await agent.status()).policy?.rules, 1);
+	assert.equal((await ask()).status, 403);
+	await writeFile(agent.file, policyText(allRules));
+	await agent.reload();
+	assert.equal((await ask()).status, 200);
+	assert.equal((await agent.status()).policy?.problem, null);
+});
+
+test("a policy that is missing or broken stops the start", async (t) => {
+	await assert.rejects(startTestAgent(t, { policy: "/nowhere/policy.yaml" }), {
+		name: "PolicyError",
+		message: "policy /nowhere/policy.yaml: no such file or directory",
+	});
+	await assert.rejects(
+		startWithPolicy(t, policyText("  - { who: nobody, may: check }")),
+		{ name: "PolicyError", message: /^policy .*nobody/ },
+	);
+});
+
+test("a relay may not lead to this host, unless its rule names the address and port", async (t) => {
+	const inner = await startTestAgent(t, { "allowed-hosts": ["127.0.0.0/8"] });
+	const relay = (port: number) => ({
+		proxy_hostport: [`127.0.0.1:${port}`],
+		request_type: "get/",
+	});
+	const through = async (to: string) => {
+		const { nagios } = await startWithPolicy(
+			t,
+			policyText(`  - { who: nagios, may: relay, to: ["${to}"] }`),
+			{ "allowed-hosts": ["127.0.0.0/8"] },
+		);
+		return nagios("/proxy", relay(inner.port));
+	};
+	const wide = await through(`127.0.0.0/8:${inner.port}`);
+	assert.equal(wide.status, 403);
+	assert.match(wide.text, /is an address of this host/);
+	const exact = await through(`127.0.0.1:${inner.port}`);
+	assert.equal(exact.status, 200);
+	assert.equal(exact.text, "OK");
+	const elsewhere = await through("192.0.2.1:6777");
+	assert.equal(elsewhere.status, 403);
+	assert.match(elsewhere.text, /not-permitted/);
+});
+
+/** The lines of an audit log about requests, without their places in the chain. */
+async function auditLines(file: string, count: number) {
+	let lines: Record<string, unknown>[] = [];
+	await eventually(`${count} lines`, async () => {
+		lines = (await readFile(file, "utf8"))
+			.trimEnd()
+			.split("\n")
+			.map((line) => JSON.parse(line))
+			.filter(({ event }) => event === "decision" || event === "outcome");
+		return lines.length >= count;
+	});
+	return lines.map(({ n, time, prev, milliseconds, ...line }) => line);
+}
+
+test("the audit log has a line before and after each request, and no secret", async (t) => {
+	const directory = await temporaryDirectory(t);
+	const file = join(directory, "audit.log");
+	const agent = await startWithPolicy(t, policyText(allRules), {
+		"audit-log": file,
+	});
+	await agent.nagios("/monitor", check("login", "'hunter 2'"), {
+		"happo-hops": "2",
+	});
+	const shadow = check("args", "10 /etc/shadow");
+	const { json } = await agent.nagios("/monitor", shadow);
+	const other = await agent.stranger(
+		"/monitor",
+		check("check_no", "-a hunter2 -x"),
+	);
+	await agent.stranger("/metric", { apikey: key });
+	const lines = await auditLines(file, 6);
+	const [ran, ended, refused, unknown, drained] = lines;
+	assert.deepEqual(ran, {
+		id: ended?.id,
+		event: "decision",
+		who: ["nagios"],
+		proof: { address: known },
+		via: { unproved_hops: 2 },
+		operation: "runCheck",
+		command: "login",
+		slots: { password: "***" },
+		decision: "allowed",
+		rule: 1,
+		reason: "rule 1 permits command login",
+	});
+	assert.deepEqual(ended, {
+		id: ran.id,
+		event: "outcome",
+		http_status: 200,
+		exit_status: 0,
+	});
+	assert.deepEqual(refused, {
+		id: (json as { id: string }).id,
+		event: "decision",
+		who: ["nagios"],
+		proof: { address: known },
+		operation: "runCheck",
+		command: "args",
+		options: ["10", "/etc/shadow"],
+		decision: "refused",
+		rule: 1,
+		reason: "path: /etc/shadow is not below /var, /srv (command args, rule 1)",
+	});
+	assert.deepEqual(
+		[unknown?.id, unknown?.who, unknown?.options],
+		[(other.json as { id: string }).id, [], ["-a", "***", "-x"]],
+	);
+	assert.deepEqual(drained?.proof, {
+		address: strangerAddress,
+		key: "holder",
+	});
+	const text = await readFile(file, "utf8");
+	assert.ok(!text.includes("hunter"), text);
+	assert.ok(!text.includes(key), text);
+});
+
+test("an audit log without a policy records that everything is allowed", async (t) => {
+	const directory = await temporaryDirectory(t);
+	const file = join(directory, "audit.log");
+	const agent = await startTestAgent(t, { "audit-log": file });
+	const answer = await send({
+		port: agent.port,
+		method: "POST",
+		path: "/monitor",
+		body: JSON.stringify(check("check_args", "-a hunter2 $(echo b)")),
+	});
+	assert.equal(answer.status, 200);
+	const [ran, ended] = await auditLines(file, 2);
+	assert.deepEqual(ran, {
+		id: ended?.id,
+		event: "decision",
+		who: [],
+		proof: { address: "127.0.0.1" },
+		operation: "runCheck",
+		command: "check_args",
+		options: ["-a", "***", "$(echo", "b)"],
+		decision: "allowed",
+		reason: "no policy",
+	});
+});
+
+test("a request whose decision cannot be recorded does not run, and takes no place", async () => {
+	const { policy } = parsePolicy(
+		policyText("  - { who: nagios, may: check, commands: args, at-once: 1 }"),
+	);
+	let isFull = true;
+	const authorizer = createAuthorizer({
+		policy: () => policy,
+		patienceMilliseconds: 0,
+		audit: {
+			decision: async () => {
+				if (isFull) throw new AgentError("audit-failed", "audit-log: full");
+			},
+			outcome: () => {},
+		},
+		log: recordingLog().log,
+	});
+	const ask = () =>
+		authorizer.authorize({
+			operationId: "runCheck",
+			caller: {
+				...{ isAdmin: false, address: known },
+				...{ certificate: undefined, keyDigest: undefined },
+			},
+			body: check("args", "1 /var"),
+			...{ hopsPassed: 0, millisecondsLeft: undefined },
+			signal: new Abandoning(),
+		});
+	for (let times = 0; times < 3; times++)
+		await assert.rejects(ask(), { code: "audit-failed" });
+	isFull = false;
+	const { ended } = await ask();
+	await assert.rejects(ask(), { code: "rate-limited" });
+	ended(200, {});
+	await ask();
+});
