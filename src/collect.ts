@@ -6,14 +6,13 @@ import { createLoopTurns } from "./turn.ts";
 const firstBytes = 16_384;
 
 /** Collects chunks of any size in large buffers, so that tiny chunks cost no overhead. */
-export class Pieces {
+class Pieces {
 	readonly #full: Buffer[] = [];
 	#piece: Buffer;
 	#used = 0;
 	length = 0;
 
-	/** @param bytes to reserve at once */
-	constructor(bytes = firstBytes) {
+	constructor(bytes: number) {
 		this.#piece = Buffer.allocUnsafeSlow(bytes);
 	}
 

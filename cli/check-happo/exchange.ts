@@ -1,28 +1,17 @@
 import { readFileSync } from "node:fs";
-import { type IncomingMessage, request as requestHttp } from "node:http";
 import { connect as connectTcp, isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
-import { Pieces } from "../../src/collect.ts";
 import { relayError } from "../../src/protocol/relay-error.ts";
 import { systemReason } from "../../src/system-error.ts";
 import type { CheckOptions } from "./arguments.ts";
-import { type CheckRequest, requestText } from "./request.ts";
+import {
+	createAnswerReader,
+	type HttpAnswer,
+	HttpAnswerError,
+} from "./http-answer.ts";
+import type { CheckRequest } from "./request.ts";
 
-/** The answer of an agent. */
-export interface HttpAnswer {
-	status: number;
-	body: Buffer;
-	/** Always true for status 200; the body of a refusal may be cut off. */
-	isWhole: boolean;
-}
-
-/** Limit of the headers, of the trailers, and of all interim answers together, in bytes. */
-const maxHeadBytes = 64 * 1024;
-/** Limit of the body, far above any answer of an agent, in bytes. */
-const maxBodyBytes = 64 * 1024 * 1024;
-/** Limit of the body of a refusal, which only gives a reason, in bytes. */
-const maxRefusalBytes = 64 * 1024;
-/** How long we wait for the rest of a refusal: its status counts without a reason, too. */
+/** How long the rest of a refusal may take. Its status has arrived and counts without a reason, too. */
 const refusalMilliseconds = 1_000;
 
 /** How to verify the other end. */
@@ -71,41 +60,6 @@ function wrongFingerprint(socket: TLSSocket, { fingerprint }: Trust) {
 	return new Error(`certificate fingerprint is ${found}, not ${fingerprint}`);
 }
 
-const notHttp = () => new Error("the answer is not HTTP");
-
-const headTooLarge = () =>
-	new Error(`the answer has headers of over ${maxHeadBytes} bytes`);
-
-const cutOff = () => new Error("closed before the answer was complete");
-
-/** What node:http reports, in our words. */
-function inOurWords(error: NodeJS.ErrnoException, bytesRead: number): Error {
-	const { code = "", syscall } = error;
-	if (/^HPE_(HEADER|CHUNK_EXTENSIONS)_OVERFLOW$/.test(code))
-		return headTooLarge();
-	if (code.startsWith("HPE_")) return notHttp();
-	// if the agent only closes the connection, there is no system call
-	if (code !== "ECONNRESET" || syscall !== undefined) return error;
-	return bytesRead === 0 ? new Error("closed without an answer") : cutOff();
-}
-
-/**
- * The status of a refusal whose headers Node's parser rejects; undefined if the bytes do not begin
- * with that of a refusal.
- */
-function refusedStatus({ rawPacket }: { rawPacket?: Buffer }) {
-	const start = rawPacket?.toString("latin1", 0, 13) ?? "";
-	const status = /^HTTP\/1\.[01] ([2-9]\d\d)[ \r]/.exec(start)?.[1];
-	return status === "200" || status === undefined ? undefined : Number(status);
-}
-
-/** Why a body cannot be read, although the headers are valid HTTP; undefined if it can be. */
-function unreadable({ headers }: IncomingMessage) {
-	const coding = headers["transfer-encoding"]?.toLowerCase() ?? "chunked";
-	if (coding === "chunked") return undefined;
-	return new Error(`the answer has an unexpected transfer coding: ${coding}`);
-}
-
 /**
  * Sends a request and returns the answer. Rejects with a RelayError that names the agent if the
  * connection fails or the time limit is reached. Throws an Error if the CA file cannot be read.
@@ -121,106 +75,71 @@ export function exchange(
 	const place = request.to.text;
 	note?.(`connecting to ${place}`);
 	const { socket, reset } = open(request, trust);
+	const reader = createAnswerReader();
 	return new Promise<HttpAnswer>((resolve, reject) => {
-		let isDone = false;
 		let isLate = false;
-		/** The status of a refusal, a final answer that is not 200, once it has arrived. */
-		let refused: number | undefined;
-		const body = new Pieces();
-		const timers: NodeJS.Timeout[] = [];
-		const after = (milliseconds: number, act: () => void) =>
-			timers.push(setTimeout(act, milliseconds));
-
-		const finish = () => {
+		const timer =
+			timeoutMilliseconds > 0
+				? setTimeout(() => {
+						isLate = true;
+						fail(new Error("late"));
+					}, timeoutMilliseconds)
+				: undefined;
+		let patience: NodeJS.Timeout | undefined;
+		let isDone = false;
+		const done = (answer: HttpAnswer) => {
 			isDone = true;
-			for (const timer of timers) clearTimeout(timer);
-		};
-		const done = (status: number, isWhole: boolean) => {
-			if (isDone) return;
-			finish();
+			clearTimeout(timer);
+			clearTimeout(patience);
 			socket.destroy();
+			const { status, body, isWhole } = answer;
 			note?.(
 				`answer: ${status}, ${body.length} bytes of body${isWhole ? "" : ", cut off"}`,
 			);
-			resolve({ status, body: body.whole(), isWhole });
+			resolve(answer);
 		};
 		const fail = (error: Error) => {
 			if (isDone) return;
-			if (refused !== undefined) return done(refused, false);
-			finish();
+			const refusal = reader.refusal();
+			if (refusal) return done(refusal);
+			clearTimeout(timer);
 			// reset: if a client only ends its side, the agent continues with the check
 			reset();
-			reject(relayError(error, place, { isLate, timeoutMilliseconds }));
+			reject(
+				relayError(
+					// a plain error without a code, so that its text becomes the reason
+					error instanceof HttpAnswerError ? new Error(error.message) : error,
+					place,
+					{ isLate, timeoutMilliseconds },
+				),
+			);
 		};
-
-		/** Why the connection ended, if node:http says so. */
-		let failure: Error | undefined;
-		const read = (answer: IncomingMessage) => {
-			const { statusCode: status = 0, httpVersionMajor } = answer;
-			if (httpVersionMajor !== 1) return fail(notHttp());
-			if (status !== 200) {
-				refused = status;
-				after(refusalMilliseconds, () => fail(new Error("late")));
+		const read = (take: () => HttpAnswer | undefined) => {
+			if (isDone) return;
+			try {
+				const answer = take();
+				if (answer) return done(answer);
+				if (reader.refusal())
+					patience ??= setTimeout(
+						() => fail(new Error("late")),
+						refusalMilliseconds,
+					);
+			} catch (error) {
+				fail(error as Error);
 			}
-			const wrong = unreadable(answer);
-			if (wrong) return fail(wrong);
-			const maxBytes = status === 200 ? maxBodyBytes : maxRefusalBytes;
-			answer.on("data", (bytes: Buffer) => {
-				if (body.length + bytes.length > maxBytes)
-					return fail(new Error(`the answer is over ${maxBytes} bytes`));
-				body.add(bytes);
-				// the end of the stream would cost another half millisecond of CPU
-				if (answer.complete && answer.readableLength === 0) done(status, true);
-			});
-			answer.once("end", () => done(status, true));
-			answer.on("error", () => {});
-			// after all that has arrived of the body
-			answer.once("close", () => fail(failure ?? cutOff()));
 		};
-		const send = () => {
-			let isAnswered = false;
-			requestHttp({
-				createConnection: () => socket,
-				method: "POST",
-				path: request.path,
-				headers: request.headers,
-				maxHeaderSize: maxHeadBytes,
-			})
-				.on("error", (error: Error & { rawPacket?: Buffer }) => {
-					failure ??= inOurWords(error, socket.bytesRead);
-					if (isAnswered) return;
-					refused = refusedStatus(error);
-					fail(failure);
-				})
-				.on("information", () => {
-					if (socket.bytesRead > maxHeadBytes) fail(headTooLarge());
-				})
-				.once("response", (answer) => {
-					isAnswered = true;
-					read(answer);
-				})
-				.once("upgrade", ({ statusCode = 0 }) => done(statusCode, true))
-				.end(request.body);
-		};
-
-		if (timeoutMilliseconds > 0)
-			after(timeoutMilliseconds, () => {
-				isLate = true;
-				fail(new Error("late"));
-			});
-		socket.on("error", fail);
-		const closed = () => fail(new Error("closed without an answer"));
-		socket.once("close", closed);
+		socket.once("error", fail);
 		socket.once("secureConnect", () => {
-			// from now on node:http reports it
-			socket.off("close", closed);
 			const wrong = wrongFingerprint(socket, trust);
 			if (wrong) return fail(wrong);
 			note?.(
 				`connected: ${socket.getProtocol()}, certificate ${fingerprintOf(socket)}`,
 			);
-			note?.(requestText(request));
-			send();
+			note?.(`${request.head.replaceAll("\r\n", "\n")}${request.body}`);
+			socket.write(request.head + request.body);
 		});
+		socket.on("data", (bytes: Buffer) => read(() => reader.push(bytes)));
+		socket.once("end", () => read(() => reader.end()));
+		socket.once("close", () => read(() => reader.end()));
 	});
 }

@@ -3,12 +3,12 @@ import type { CheckOptions, Place } from "./arguments.ts";
 
 type Schemas = components["schemas"];
 
-/** A POST request, and the agent that it goes to. */
+/** A request, and the agent that it goes to. */
 export interface CheckRequest {
 	to: Place;
 	path: "/monitor" | "/proxy";
-	/** All headers, in the order in which they are sent. */
-	headers: Readonly<Record<string, string>>;
+	/** Its first line and headers, with the empty line at the end. */
+	head: string;
 	body: string;
 }
 
@@ -45,20 +45,13 @@ export function checkRequest({
 		others.length > 0
 			? (["/proxy", goJson(relayed)] as const)
 			: (["/monitor", json] as const);
-	const headers = {
-		Host: to.text,
-		"Content-Type": "application/json",
-		"Content-Length": String(Buffer.byteLength(body)),
-		Connection: "close",
-	};
-	return { to, path, headers, body };
-}
-
-/** The request as it is sent, with ends of lines as on a terminal. */
-export const requestText = ({ path, headers, body }: CheckRequest) =>
-	[
+	const head = [
 		`POST ${path} HTTP/1.1`,
-		...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-		"",
-		body,
-	].join("\n");
+		`Host: ${to.text}`,
+		"Content-Type: application/json",
+		`Content-Length: ${Buffer.byteLength(body)}`,
+		"Connection: close",
+		"\r\n",
+	].join("\r\n");
+	return { to, path, head, body };
+}

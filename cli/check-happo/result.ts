@@ -4,7 +4,7 @@ import {
 	isRecord,
 	reasonIn,
 } from "../../src/protocol/reason.ts";
-import type { HttpAnswer } from "./exchange.ts";
+import type { HttpAnswer } from "./http-answer.ts";
 
 /** What check_happo prints on standard output, and its exit status. */
 export interface Result {
