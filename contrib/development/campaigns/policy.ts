@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { createRandom } from "../../../test/support/crash.ts";
 import { startDaemon } from "../../../test/support/daemon.ts";
 import { type Received, send } from "../../../test/support/https.ts";
@@ -8,6 +10,7 @@ import { temporaryDirectory } from "../../../test/support/temporary.ts";
 import {
 	callers,
 	campaignCommands,
+	leaver,
 	policyFile,
 } from "../policy/policy-file.ts";
 import { residentOf } from "../soak/process-figures.ts";
@@ -105,6 +108,50 @@ function fault(call: Call, { status, json }: Received): string | undefined {
 		: `${plugin} got ${JSON.stringify(args)}`;
 }
 
+/** Connections of the second part, and how many of them exist at once. */
+const leavers = { count: 10_000, atOnce: 32 };
+
+/**
+ * Connects, sends a check and closes, ten thousand times. Returns the most commands that ran at
+ * once, and how often somebody looked.
+ */
+async function sendAndLeave(port: number, signal: AbortSignal) {
+	const body = JSON.stringify({ plugin_name: "sleep", plugin_option: "" });
+	const request = `POST /monitor HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+	let left = leavers.count;
+	const leave = async () => {
+		for (; left > 0; left--) {
+			signal.throwIfAborted();
+			const socket = connect({
+				...{ host: "127.0.0.1", port, localAddress: leaver.address },
+				rejectUnauthorized: false,
+			});
+			await once(socket, "secureConnect");
+			await new Promise<void>((sent) => socket.write(request, () => sent()));
+			socket.destroy();
+		}
+	};
+	let most = 0;
+	let looks = 0;
+	const agent = new Agent({ keepAlive: true, localAddress: "127.0.0.3" });
+	const watch = async () => {
+		for (; left > 0; looks++) {
+			const { json } = await send({ port, agent, path: "/status" });
+			const { commands } = json as { commands: { running: number } };
+			most = Math.max(most, commands.running);
+		}
+	};
+	try {
+		await Promise.all([
+			watch(),
+			...Array.from({ length: leavers.atOnce }, leave),
+		]);
+	} finally {
+		agent.destroy();
+	}
+	return { most, looks };
+}
+
 /** Calls of all kinds against a policy, with a plugin that records its arguments. */
 export const policy: Campaign = {
 	summary: "a million calls against a policy; half an hour",
@@ -123,6 +170,9 @@ export const policy: Campaign = {
 			await chmod(file, 0o755);
 		}
 		const policyPath = join(directory, "policy.yaml");
+		const sleeper = join(plugins, "check_sleep");
+		await writeFile(sleeper, "#!/bin/sh\nexec sleep $1\n");
+		await chmod(sleeper, 0o755);
 		await writeFile(policyPath, policyFile());
 		const started = await startDaemon(scope, [
 			...["-A", "127.0.0.0/8", "--policy", policyPath],
@@ -170,19 +220,27 @@ export const policy: Campaign = {
 		};
 		await Promise.all(Array.from({ length: atOnce }, client));
 		const ran = statuses.get(200) ?? 0;
+		progress(`${leavers.count} connections that send and leave`);
+		const { most, looks } = await sendAndLeave(port, signal);
 		return {
 			parameters: { calls, seed },
 			figures: [
 				"Pass: no plugin gets arguments that its template does not allow, none runs for a caller",
-				"without a rule, no status from 500 on, and at least one call in twenty runs.",
+				"without a rule, no status from 500 on, at least one call in twenty runs, and clients that leave",
+				"never have more commands running than their rule allows.",
 				...[...statuses]
 					.sort(([one], [other]) => one - other)
 					.map(([status, count]) => `status ${status}: ${count}`),
 				`peak resident memory: ${Math.round(peak / 1024)} MiB`,
+				`${leavers.count} connections that sent a check and closed: at most ${most} ran at once in ${looks} looks, ${leaver.atOnce} may`,
 				`faults: ${faults.length}`,
 				...faults,
 			],
-			passed: faults.length === 0 && ran * 20 >= made,
+			passed:
+				faults.length === 0 &&
+				ran * 20 >= made &&
+				most >= 1 &&
+				most <= leaver.atOnce,
 		};
 	},
 };

@@ -151,18 +151,24 @@ export const callers = {
 	"127.0.0.4": "nothing",
 } as const;
 
+/** The caller that sends and leaves at once, and how many of its checks may run at once. */
+export const leaver = { address: "127.0.0.5", atOnce: 4 } as const;
+
 /** The policy file. */
 export const policyFile = (): string => `version: 1
 mode: enforce
 who:
   all: { address: 127.0.0.2 }
   some: { address: 127.0.0.3 }
+  leaver: { address: ${leaver.address} }
 commands:
+  sleep: { run: [check_sleep, "0.05"] }
 ${Object.entries(campaignCommands)
 	.map(([name, { yaml }]) => `  ${name}:${yaml}`)
 	.join("\n")}
 rules:
-  - { who: all, may: check, commands: "*" }
+  - { who: all, may: check, commands: [${Object.keys(campaignCommands).join(", ")}] }
+  - { who: leaver, may: check, commands: sleep, at-once: ${leaver.atOnce} }
   - { who: some, may: check, commands: [disk, load] }
   - { who: some, may: read-status }
 `;

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import {
+	mkdir,
+	readFile,
+	realpath,
+	symlink,
+	writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -207,6 +213,50 @@ test("a body that no key could make welcome is not read", async (t) => {
 		headers: { "content-length": "16000000", expect: "100-continue" },
 	});
 	assert.equal(status, 403);
+});
+
+test("a path that must be real is compared after its links are followed", async (t) => {
+	const directory = await realpath(await temporaryDirectory(t));
+	await mkdir(join(directory, "inside"));
+	await symlink("/etc", join(directory, "inside/out"));
+	const { nagios } = await startWithPolicy(
+		t,
+		`version: 1
+mode: enforce
+who: { nagios: { address: ${known} } }
+commands:
+  args:
+    run: [check_args, "{path}"]
+    slots: { path: { is: path, below: ["${directory}/inside"], real: true } }
+rules: [{ who: nagios, may: check, commands: args }]
+`,
+	);
+	const ask = (path: string) =>
+		nagios("/monitor", check("check_args", join(directory, path)));
+	assert.equal((await ask("inside")).status, 200);
+	for (const path of ["inside/out", "inside/out/hosts", "inside/none"])
+		assert.equal((await ask(path)).status, 403, path);
+});
+
+test("a command's own time limit holds, whether it is shorter or longer than that of all", async (t) => {
+	const limited = (seconds: number) => `version: 1
+mode: enforce
+who: { nagios: { address: ${known} } }
+commands:
+  sleep:
+    run: [check_sleep, "{seconds}"]
+    slots: { seconds: { is: number } }
+    timeout: ${seconds}s
+rules: [{ who: nagios, may: check, commands: sleep }]
+`;
+	const short = await startWithPolicy(t, limited(1));
+	const stopped = await short.nagios("/monitor", check("sleep", "30"));
+	assert.equal(stopped.status, 500);
+	assert.match(stopped.text, /Exec timeout: \S+check_sleep 30/);
+	const long = await startWithPolicy(t, limited(9), { "command-timeout": 1 });
+	const ended = await long.nagios("/monitor", check("sleep", "2"));
+	assert.equal(ended.status, 200);
+	assert.match(ended.text, /slept 2/);
 });
 
 test("what a policy calls a secret is in no log line", async (t) => {
