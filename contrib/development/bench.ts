@@ -14,6 +14,7 @@ import { benchMemory } from "./bench/memory.ts";
 import { benchMonitoringServer } from "./bench/monitoring-server.ts";
 import { full, quick } from "./bench/plan.ts";
 import { benchPolicy } from "./bench/policy.ts";
+import { benchPolicyChecks } from "./bench/policy-checks.ts";
 import { benchRelay } from "./bench/relay.ts";
 import { benchRequests } from "./bench/requests.ts";
 import { benchSamples } from "./bench/samples.ts";
@@ -33,6 +34,7 @@ const benchmarks = {
 	status: benchStatus,
 	policy: benchPolicy,
 	"monitoring-server": benchMonitoringServer,
+	"policy-checks": benchPolicyChecks,
 	builds: benchBuilds,
 };
 type Name = keyof typeof benchmarks;

@@ -12,6 +12,8 @@ export interface AgentVariant {
 	file?: string | undefined;
 	/** `0.0.0.0` stands for all of 127.0.0.0/8: one agent for many hosts. */
 	addresses?: "127.0.0.1" | "0.0.0.0";
+	/** Its policy file; none by default. */
+	policy?: string;
 }
 
 /** The command that runs the built daemon, or another build, on a port, with all its files in a directory. */
@@ -19,7 +21,7 @@ export function agentCommand(
 	scene: Scene,
 	port: number,
 	directory: string,
-	{ file = program, addresses = "127.0.0.1" }: AgentVariant = {},
+	{ file = program, addresses = "127.0.0.1", policy }: AgentVariant = {},
 ): string[] {
 	return [
 		process.execPath,
@@ -31,6 +33,7 @@ export function agentCommand(
 		...["-M", join(directory, "metrics.yaml"), "--disable-collect-metrics"],
 		...["--nagios-plugin-paths", pluginPaths(scene)],
 		...["--command-engine", scene.engine],
+		...(policy === undefined ? [] : ["--policy", policy]),
 	];
 }
 

@@ -11,13 +11,13 @@ import type { Server } from "./server.ts";
 import { type Summary, summary } from "./summary.ts";
 
 /** Number of pairs of measurements; the confidence interval below depends on it. */
-const pairs = 15;
+export const pairs = 15;
 
 /** The fourth and the twelfth of fifteen values enclose their median with a probability of 96 %. */
 const enclosing = { from: 3, to: 11 };
 
 /** The median of the pairs' ratios, and its 95 % confidence interval. */
-function medianRatio(
+export function medianRatio(
 	ours: readonly number[],
 	others: readonly number[],
 ): Summary {
