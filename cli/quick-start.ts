@@ -13,6 +13,7 @@ export function quickStartDefaults(directory: string): Partial<DaemonSettings> {
 		"private-key": inside("happo-agent.key"),
 		"metric-config": inside("metrics.yaml"),
 		dbfile: inside("happo-agent.db"),
+		"admin-socket": inside("admin.sock"),
 		logfile: "-",
 	};
 }
@@ -85,7 +86,12 @@ export async function greeting(
   runs         ${plugins.size} check plugins found in nagios-plugin-paths
   certificate  ${settings["public-key"]}${keyPairMade ? " (self-signed, just created)" : ""}
   fingerprint  SHA-256 ${agent.keyPair.fingerprint256}
-  keeps        everything in ${settings["quick-start"]}
+${
+	agent.adminSocket === undefined
+		? ""
+		: `  admin socket ${agent.adminSocket} (happo-ctl --admin-socket)
+`
+}  keeps        everything in ${settings["quick-start"]}
 
 Try from another terminal:
   curl -k -d '${JSON.stringify(check)}' ${url}/monitor

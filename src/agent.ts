@@ -1,3 +1,4 @@
+import { basename, join, resolve } from "node:path";
 import { contract as document } from "../generated/contract.ts";
 import { createAuthorization } from "./agent/authorization.ts";
 import { createCollection } from "./agent/collection.ts";
@@ -30,7 +31,8 @@ import { untilAnswered } from "./polled-files.ts";
 import { parseAllowedHosts } from "./protocol/access.ts";
 import { parseDestinations } from "./protocol/destinations.ts";
 import { createHttpsFetch } from "./relay/https-fetch.ts";
-import type { DaemonSettings } from "./settings.ts";
+import { type DaemonSettings, daemonSettings } from "./settings.ts";
+import { unsuitable } from "./socket-file.ts";
 import { loadNativeAddon } from "./spawn/native-addon.ts";
 import { exportedFamilies } from "./status/exported.ts";
 import { createFigures } from "./status/figures.ts";
@@ -52,6 +54,8 @@ export interface Agent {
 	readonly address: string;
 	readonly port: number;
 	readonly keyPair: KeyPair;
+	/** Path of its admin socket; undefined if it has none. */
+	readonly adminSocket: string | undefined;
 	/**
 	 * Reloads the certificate, its key, the CAs of clients, the policy and metrics.yaml, and reopens the
 	 * audit log. If a file is invalid, logs it and keeps the old contents.
@@ -102,7 +106,8 @@ const connectionGraceMilliseconds = 5_500;
  * @throws AccessError for an invalid `allowed-hosts`, an Error with the reason if the engine cannot
  * be loaded, PolicyError for the policy, KeyPairError for the certificate and its key,
  * ClientTrustError for the CAs of clients, TrustError for those of relays, AuditLogError for the
- * audit log, StoreLocked if another process uses the store, and the system's error for the port
+ * audit log, SocketFileError for the admin socket, StoreLocked if another process uses the store,
+ * and the system's error for the port
  */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
 	const opened = createOpened();
@@ -127,6 +132,24 @@ async function openAuditLog(
 	if (file === "") return undefined;
 	await untilAnswered({ files: [file], look, log });
 	return createAuditLog({ file, required, log });
+}
+
+/**
+ * The admin socket; undefined if the settings want none. One whose place nobody has chosen must not
+ * abort startup: v1 has none, so its directory may be missing.
+ */
+function adminSocketOf({ settings, log }: AgentParts) {
+	const file = settings["admin-socket"];
+	const group = settings["admin-socket-group"];
+	if (file === "none") return undefined;
+	const chosen = settings["quick-start"]
+		? join(resolve(settings["quick-start"]), basename(file))
+		: daemonSettings["admin-socket"].default;
+	const why = unsuitable(file);
+	if (file !== chosen || group !== "" || why === undefined)
+		return { file, group };
+	log[why.level](`no admin socket: ${file}: ${why.reason}`);
+	return undefined;
 }
 
 async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
@@ -225,6 +248,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		families: () => exportedFamilies({ state, figures, collected }),
 	});
 
+	const adminSocket = adminSocketOf(parts);
 	const { checkReply } = parts;
 	const addon = loadNativeAddon();
 	const server = await startServer({
@@ -246,6 +270,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			requestTimeoutSeconds: settings["request-timeout-seconds"],
 			idleTimeoutSeconds: settings["idle-timeout-seconds"],
 		},
+		adminSocket,
 		where: {
 			port: settings.port,
 			...(settings["listen-address"] && { host: settings["listen-address"] }),
@@ -341,6 +366,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		address,
 		port,
 		keyPair,
+		adminSocket: adminSocket?.file,
 		reload: async () => {
 			audit?.reopen();
 			await Promise.all([

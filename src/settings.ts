@@ -4,6 +4,7 @@ import { badNetworks } from "./protocol/access.ts";
 import { badDestinations } from "./protocol/destinations.ts";
 import { badPins } from "./relay/trust.ts";
 import type { SettingTable, SettingValues } from "./setting-table.ts";
+import { defaultAdminSocket } from "./socket-file.ts";
 
 const day = 86_400;
 const mebibyte = 1024 * 1024;
@@ -320,6 +321,19 @@ export const daemonSettings = {
 		default: "",
 		placeholder: "ADDRESS",
 		help: "address to listen on; empty means all, IPv4 and IPv6",
+	},
+	"admin-socket": {
+		kind: "text",
+		default: defaultAdminSocket,
+		placeholder: "FILE",
+		check: notEmpty,
+		help: "Unix socket for administration on this host, with mode 0600; none means no socket",
+	},
+	"admin-socket-group": {
+		kind: "text",
+		default: "",
+		placeholder: "GROUP",
+		help: "group that may use admin-socket, too, by name or id; its mode is 0660 then",
 	},
 	"private-key-passphrase": {
 		kind: "text",

@@ -3,6 +3,7 @@ const words: Readonly<Record<string, string>> = {
 	EADDRINUSE: "already in use",
 	EADDRNOTAVAIL: "not an address of this machine",
 	EBUSY: "busy or a mount point",
+	ECONNREFUSED: "connection refused",
 	EEXIST: "already exists",
 	EISDIR: "is a directory",
 	ENOENT: "no such file or directory",

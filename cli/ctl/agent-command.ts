@@ -153,7 +153,12 @@ export function createAgentCommand<const T extends SettingTable>(
 				timeoutMilliseconds,
 				environment,
 			});
-			const targets = await findTargets(reach, stdin, listHosts);
+			const targets = await findTargets(
+				reach,
+				stdin,
+				listHosts,
+				environment.HAPPO_CTL_ADMIN_SOCKET,
+			);
 
 			const askOne = async <R>(
 				target: Target,

@@ -1,5 +1,6 @@
 import { parseFingerprint, parseHop } from "../../src/protocol/hop.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
+import { defaultAdminSocket } from "../../src/socket-file.ts";
 import type { HelpSection } from "../program/help.ts";
 
 const badHops = (entries: readonly string[]) => {
@@ -23,6 +24,12 @@ export const targetSettings = {
 		placeholder: "HOST[:PORT],...",
 		help: "agents; can be repeated. The default port is 6777. Without --host, --hosts-file and --group, the agent on this machine.",
 		check: badHops,
+	},
+	"admin-socket": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: `admin socket of the agent on this machine (HAPPO_CTL_ADMIN_SOCKET); by default ${defaultAdminSocket} if somebody listens there, otherwise HTTPS to 127.0.0.1; none means HTTPS`,
 	},
 	"hosts-file": {
 		kind: "text",

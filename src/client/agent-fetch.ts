@@ -7,6 +7,7 @@ import {
 	toldMilliseconds,
 } from "../protocol/hop.ts";
 import { RelayError } from "../protocol/relay-error.ts";
+import { openSocketFile } from "../relay/connect.ts";
 import { createHttpsFetch, type Fetched } from "../relay/https-fetch.ts";
 import { AgentUnreachable } from "./failures.ts";
 import { type AgentOptions, OptionsError, timeLimit } from "./options.ts";
@@ -71,8 +72,15 @@ export function createAgentFetch(options: AgentOptions): {
 	const [first = agent, ...rest] = [...bastions, agent];
 	const limit = timeLimit(options.timeoutMilliseconds);
 	const retries = countOf("retries", options.retries ?? 2);
+	const { adminSocket } = options;
+	for (const option of ["via", "apiKey"] as const)
+		if (adminSocket !== undefined && (options[option]?.length ?? 0) > 0)
+			throw new OptionsError(option, "cannot be used with adminSocket");
 	const out = createHttpsFetch({
 		trust: trustOf(options.trust),
+		...(adminSocket !== undefined && {
+			openTo: () => openSocketFile(adminSocket),
+		}),
 		maxBodyBytes: countOf(
 			"maxAnswerBytes",
 			options.maxAnswerBytes ?? 67_108_864,

@@ -30,6 +30,11 @@ export interface AgentOptions {
 	agent: string;
 	/** Bastions in front of it, written like `agent`, nearest to the client first. */
 	via?: readonly string[] | undefined;
+	/**
+	 * Path of the admin socket of the agent on this host, to connect to instead of `agent` over TLS.
+	 * `agent` is then only a name in messages; `via` and `apiKey` must not be given.
+	 */
+	adminSocket?: string | undefined;
 	/** There is no default: leaving certificates unverified must be a decision. */
 	trust: Trust;
 	/** Limit for a whole call including retries: 1 to 999,999,999, default 60,000. */

@@ -74,7 +74,7 @@ export interface PeerCertificates {
  * after the other, even if several arrive at once.
  */
 export class Connection {
-	/** Address of the client; IPv4 even if it arrived mapped into IPv6. */
+	/** Address of the client, IPv4 even if it arrived mapped into IPv6; `admin` on the admin socket. */
 	readonly client: string;
 	readonly clientPort: number | undefined;
 	/** The same, for decisions: undefined if the system does not know it (any more). */
@@ -82,13 +82,13 @@ export class Connection {
 	/** The peer is not in allowed-hosts. */
 	readonly isDenied: boolean;
 	/** It came over the admin socket, which the operating system guards. */
-	readonly isAdmin: boolean = false;
+	readonly isAdmin: boolean;
 	/** Its handshake place, until the handshake is done. */
 	shaking: Taken | undefined;
 	readonly #times: DeliveryTimes;
 	/** Asked at each request; undefined if the client has no certificate that verifies. */
 	#certificate: (() => CertificateNames | undefined) | undefined;
-	#socket: TLSSocket | undefined;
+	#socket: Socket | undefined;
 	/** Requests that are not fully answered, in order; the first one runs. */
 	readonly #requests: IncomingRequest[] = [];
 	/**
@@ -103,22 +103,28 @@ export class Connection {
 		raw: Pick<Socket, "remoteAddress" | "remotePort">,
 		isDenied: boolean,
 		times: DeliveryTimes,
+		isAdmin = false,
 	) {
-		this.client = plainAddress(raw.remoteAddress);
+		this.isAdmin = isAdmin;
+		this.client = isAdmin ? "admin" : plainAddress(raw.remoteAddress);
 		this.address = raw.remoteAddress === undefined ? undefined : this.client;
 		this.clientPort = raw.remotePort;
 		this.isDenied = isDenied;
 		this.#times = times;
 	}
 
-	/** Called when the handshake is done. */
-	secured(socket: TLSSocket, certificates?: PeerCertificates): void {
+	/** Called when the handshake is done, or when there is none. */
+	secured(socket: Socket, certificates?: PeerCertificates): void {
 		this.#socket = socket;
-		if (!this.isDenied)
-			this.#certificate = certificates?.present(socket, this.client);
+		if (!this.isDenied && !this.isAdmin)
+			this.#certificate = certificates?.present(
+				socket as TLSSocket,
+				this.client,
+			);
 		this.shaking?.release();
-		// only now may the client close its side; during the handshake that ends the connection
-		socket.allowHalfOpen = true;
+		// only now may the client close its side; during the handshake that ends the connection. On the
+		// admin socket, a client that has gone only seems to close its side
+		socket.allowHalfOpen = !this.isAdmin;
 		// an orderly end means that the client has received everything sent before
 		socket.once("end", () => {
 			if (this.current) socket.setKeepAlive(true, keepAliveMilliseconds);
@@ -238,6 +244,8 @@ const isReset = (socket: Socket): boolean => {
 export interface Connections {
 	/** Takes an accepted connection from which nothing has been read. */
 	accept(socket: Socket): void;
+	/** The same for one of the admin socket: plain HTTP, and allowed whatever its peer. */
+	acceptAdmin(socket: Socket): void;
 	/** Returns the connection of a request's socket. */
 	of(socket: Socket): Connection | undefined;
 	/** Starts serving: the connections held so far, and later ones at once. */
@@ -326,7 +334,8 @@ export function createConnections(parts: {
 	});
 	const turns = createLoopTurns(maxHandshakesPerTurn);
 	const trouble = createLogRepeats({ log, everyMilliseconds: 60_000 });
-	const held = new Set<Socket>();
+	/** Connections before the agent serves, and whether they came over the admin socket. */
+	const held = new Map<Socket, boolean>();
 	const waiting = new Set<Socket>();
 	const served = new Map<Socket, Connection>();
 	const denied = new Set<Socket>();
@@ -386,12 +395,21 @@ export function createConnections(parts: {
 		});
 	};
 	server.prependListener("secureConnection", (socket) => {
-		const connection = shaking.take(socket);
+		const connection = secured.get(socket) ?? shaking.take(socket);
 		// after a reset, a socket no longer has an address
 		if (!connection) return socket.destroy();
 		connection.secured(socket, parts.certificates);
 		secured.set(socket, connection);
 	});
+
+	/** Serves a connection of the admin socket, which has no handshake. */
+	const admitPlain = (socket: Socket, connection: Connection) => {
+		secured.set(socket, connection);
+		// Node's HTTP server takes any stream here
+		server.emit("secureConnection", socket);
+		// it was accepted paused
+		socket.resume();
+	};
 
 	const serveOne = (socket: Socket, connection: Connection, place: Taken) => {
 		served.set(socket, connection);
@@ -399,7 +417,8 @@ export function createConnections(parts: {
 			served.delete(socket);
 			place.release();
 		});
-		admit(socket, connection);
+		if (connection.isAdmin) admitPlain(socket, connection);
+		else admit(socket, connection);
 	};
 
 	/** Closes the oldest idle connection of the client that has most, if it has more than this one. */
@@ -462,18 +481,18 @@ export function createConnections(parts: {
 		admit(socket, connection);
 	};
 
-	const decide = (socket: Socket) => {
-		const isDenied = !access.allows(socket.remoteAddress);
-		const connection = new Connection(socket, isDenied, times);
+	const decide = (socket: Socket, isAdmin: boolean) => {
+		const isDenied = !isAdmin && !access.allows(socket.remoteAddress);
+		const connection = new Connection(socket, isDenied, times, isAdmin);
 		if (isDenied) return deny(socket, connection);
 		const place = places.tryAcquire(connection);
 		if (place) serveOne(socket, connection, place);
 		else void wait(socket, connection);
 	};
 
-	const hold = (socket: Socket) => {
+	const hold = (socket: Socket, isAdmin: boolean) => {
 		if (held.size >= maxWaiting) return socket.destroy();
-		held.add(socket);
+		held.set(socket, isAdmin);
 		socket.once("error", ignore).once("close", () => held.delete(socket));
 	};
 
@@ -485,12 +504,17 @@ export function createConnections(parts: {
 	}, sweepMilliseconds).unref();
 	server.once("close", () => clearInterval(sweeping));
 
+	const accept = (socket: Socket, isAdmin: boolean) =>
+		isServing ? decide(socket, isAdmin) : hold(socket, isAdmin);
+
 	return {
-		accept: (socket) => (isServing ? decide(socket) : hold(socket)),
+		accept: (socket) => accept(socket, false),
+		acceptAdmin: (socket) => accept(socket, true),
 		of: (socket) => secured.get(socket),
 		serve: () => {
 			isServing = true;
-			for (const socket of held) if (!socket.destroyed) decide(socket);
+			for (const [socket, isAdmin] of held)
+				if (!socket.destroyed) decide(socket, isAdmin);
 			held.clear();
 		},
 		get open() {
@@ -500,11 +524,12 @@ export function createConnections(parts: {
 			return waiting.size;
 		},
 		destroyWaiting: () => {
-			for (const socket of [...held, ...waiting]) socket.destroy();
+			for (const socket of [...held.keys(), ...waiting]) socket.destroy();
 		},
 		destroy: () => {
-			for (const socket of [...held, ...waiting, ...served.keys(), ...denied])
-				socket.destroy();
+			for (const one of [held, served])
+				for (const [socket] of one) socket.destroy();
+			for (const socket of [...waiting, ...denied]) socket.destroy();
 		},
 	};
 }

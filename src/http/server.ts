@@ -15,6 +15,7 @@ import type {
 } from "../operation.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
 import { inSlices, sliceBytes } from "../slices.ts";
+import { listenAtFile } from "../socket-file.ts";
 import type { Bound, BoundOperation } from "./bind.ts";
 import {
 	type Connections,
@@ -256,7 +257,7 @@ export async function listen(
 /**
  * Serves the contract over HTTPS, once its `serve` is called. The only user of Fastify: one route
  * for each operation, and hooks for what they have in common.
- * @throws the system's error if the port is not available
+ * @throws the system's error if the port is not available, SocketFileError for the admin socket
  */
 export async function startServer(parts: {
 	bound: Bound;
@@ -269,6 +270,11 @@ export async function startServer(parts: {
 	/** Budget for the bytes of all bodies and answers in memory. */
 	memory: FairLimit;
 	where: { port: number; host?: string };
+	/**
+	 * Serves the contract over plain HTTP on a Unix socket as well, with mode 0600, or 0660 for a
+	 * group. Its callers are administrators.
+	 */
+	adminSocket?: { file: string; group: string } | undefined;
 	/** Called for every finished request. */
 	onAnswered: (answered: Answered) => void;
 	/**
@@ -496,6 +502,20 @@ export async function startServer(parts: {
 		connections.accept,
 		parts.duplicate,
 	);
+	const admin = parts.adminSocket && {
+		server: createServer({ pauseOnConnect: true }, connections.acceptAdmin),
+		...parts.adminSocket,
+	};
+	try {
+		if (admin)
+			await listenAtFile(admin.server, admin.file, {
+				mode: 0o600,
+				group: admin.group,
+			});
+	} catch (error) {
+		await listening.close();
+		throw error;
+	}
 	const { address, port } = listening.address;
 	const { serve, destroy, destroyWaiting } = connections;
 	return {
@@ -505,7 +525,10 @@ export async function startServer(parts: {
 		serve,
 		renew: (options) => tlsServer.setSecureContext(options),
 		close: async (graceMilliseconds) => {
-			const closed = listening.close();
+			const closed = Promise.all([
+				listening.close(),
+				admin && new Promise((resolve) => admin.server.close(resolve)),
+			]);
 			isClosing = true;
 			destroyWaiting();
 			tlsServer.closeIdleConnections();

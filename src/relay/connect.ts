@@ -10,6 +10,7 @@ import {
 	createSecureContext,
 } from "node:tls";
 import { type Hop, hopText } from "../protocol/hop.ts";
+import { systemReason } from "../system-error.ts";
 import type { Open } from "./connections.ts";
 import { lookupName } from "./name-lookup.ts";
 import { isOwn, leadsHere, type RefuseOwn, refusal } from "./own-addresses.ts";
@@ -82,6 +83,21 @@ export const openTcp =
 			opened(undefined, { socket, reset: () => reset(socket) });
 		});
 		return () => reset(socket);
+	};
+
+/** Opens a connection to a Unix socket, which the system guards. */
+export const openSocketFile =
+	(path: string): Open =>
+	(opened) => {
+		const socket = connectTcp({ path });
+		const fail = (cause: Error) =>
+			opened(new Error(`${path}: ${systemReason(cause)}`, { cause }));
+		socket.once("error", fail);
+		socket.once("connect", () => {
+			socket.off("error", fail).on("error", ignore);
+			opened(undefined, { socket, reset: () => socket.destroy() });
+		});
+		return () => socket.destroy();
 	};
 
 /** The error if an open connection leads to this host and that is refused. */

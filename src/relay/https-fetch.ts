@@ -2,6 +2,7 @@ import type { Abandonment } from "../abandonment.ts";
 import { type Hop, hopText } from "../protocol/hop.ts";
 import { RelayError } from "../protocol/relay-error.ts";
 import { createConnector } from "./connect.ts";
+import type { Open } from "./connections.ts";
 import type { RefuseOwn } from "./own-addresses.ts";
 import { createRelayPlaces, type RelayLimits } from "./relay-places.ts";
 import { createSender, type Fetched } from "./send.ts";
@@ -45,10 +46,12 @@ export function createHttpsFetch(parts: {
 	maxBodyBytes: number;
 	/** The setting of `maxBodyBytes`, for messages; `proxy-max-answer-bytes` by default. */
 	maxBodySetting?: string;
+	/** Opens the connections, instead of TLS with `trust`. */
+	openTo?: ((hop: Hop, refuseOwn?: RefuseOwn) => Open) | undefined;
 	/** Limits of concurrent requests; without them, requests only wait for a connection. */
 	limits?: RelayLimits;
 }): { fetch: HttpsFetch; close(): void } {
-	const openTo = createConnector(parts.trust);
+	const openTo = parts.openTo ?? createConnector(parts.trust);
 	const places = parts.limits && createRelayPlaces(parts.limits);
 	const { send, close } = createSender({
 		maxBodyBytes: parts.maxBodyBytes,

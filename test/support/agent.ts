@@ -88,6 +88,8 @@ export async function startTestAgent(
 			// tests must not reach other machines
 			"command-engine": testEngineName,
 			"proxy-destinations": ["127.0.0.0/8", "::1", "localhost"],
+			// the default may be that of an agent of this machine
+			"admin-socket": "none",
 			...overrides,
 		},
 	);

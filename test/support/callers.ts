@@ -24,6 +24,7 @@ export async function startServerOfCallers(
 	t: Pick<TestContext, "after">,
 	tls: TlsOptions = {},
 	certificates?: PeerCertificates,
+	more: Partial<Parameters<typeof startServer>[0]> = {},
 ) {
 	const callers: Caller[] = [];
 	const answer =
@@ -59,6 +60,7 @@ export async function startServerOfCallers(
 		where: { host: "127.0.0.1", port: 0 },
 		onAnswered: () => {},
 		log,
+		...more,
 	});
 	server.serve();
 	t.after(() => server.close(0));

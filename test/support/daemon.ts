@@ -79,6 +79,8 @@ export function startProgram(
 			...(process.env.HAPPO_TEST_ENGINE && {
 				HAPPO_AGENT_COMMAND_ENGINE: process.env.HAPPO_TEST_ENGINE,
 			}),
+			// the default may be that of an agent of this machine
+			HAPPO_AGENT_ADMIN_SOCKET: "none",
 			...options.environment,
 		},
 	});

@@ -33,7 +33,12 @@ export async function ctl(
 	options: CtlOptions = {},
 ): Promise<Exited> {
 	const home = options.home ?? (await temporaryDirectory(t));
-	const { onOutput, closesOutput, input = "", environment = {} } = options;
+	const { onOutput, closesOutput, input = "" } = options;
+	// the default may be that of an agent of this machine
+	const environment = {
+		HAPPO_CTL_ADMIN_SOCKET: "none",
+		...options.environment,
+	};
 	if (!onOutput && !closesOutput && !process.env.HAPPO_TEST_NODE)
 		return runHere(happoCtl, args, {
 			stdin: input,

@@ -38,6 +38,7 @@ const keys: SettingTable = {
 
 /** Keys whose values are paths, relative to the configuration file. */
 const paths = new Set([
+	"admin-socket",
 	"hosts-file",
 	"endpoint-ca-file",
 	"api-key-file",
@@ -174,7 +175,7 @@ export function noContext(
 	return `${file}: no context '${name}'${known.length > 0 ? `, only ${known.join(", ")}` : ""}`;
 }
 
-const targets = ["host", "hosts-file", "group"];
+const targets = ["host", "hosts-file", "group", "admin-socket"];
 const trusts = Object.keys(trustSettings);
 
 /**

@@ -61,10 +61,12 @@ export const connectTo = (
 		createAgentClient({
 			agent: target.name,
 			via: target.via.map(hopText),
-			trust: trust(target),
+			trust: target.adminSocket ? "unverified" : trust(target),
 			timeoutMilliseconds,
 			checkAnswers: true,
-			...(apiKey !== "" && { apiKey }),
+			...(target.adminSocket
+				? { adminSocket: target.adminSocket }
+				: apiKey !== "" && { apiKey }),
 		}),
 	);
 

@@ -1,7 +1,9 @@
+import { connect } from "node:net";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type Hop, hopText, parseHop } from "../../../src/protocol/hop.ts";
 import type { SettingValues } from "../../../src/setting-table.ts";
+import { defaultAdminSocket } from "../../../src/socket-file.ts";
 import { UsageError } from "../../program/arguments.ts";
 import type { targetSettings } from "../flags.ts";
 import { readFlagFile } from "../input-file.ts";
@@ -13,6 +15,8 @@ export interface Target {
 	agent: Hop;
 	/** Bastions, nearest first. */
 	via: readonly Hop[];
+	/** Admin socket to reach it through. */
+	adminSocket?: string;
 }
 
 export type TargetSettings = SettingValues<typeof targetSettings>;
@@ -67,14 +71,43 @@ function listedTarget(
 	return { name: hopText(agent), agent, via: own };
 }
 
+/** Whether somebody listens on a Unix socket, and this user may use it. */
+const answers = (path: string) =>
+	new Promise<boolean>((resolve) => {
+		const socket = connect(path);
+		socket.once("error", () => resolve(false));
+		socket.once("connect", () => {
+			socket.destroy();
+			resolve(true);
+		});
+	});
+
+/** The agent on this machine: through its admin socket if that can be used. */
+async function localTarget(
+	adminSocket: string,
+	via: readonly Hop[],
+): Promise<Target> {
+	const agent = { host: "127.0.0.1", port: 6777 };
+	const path = adminSocket || defaultAdminSocket;
+	const isUsed =
+		via.length === 0 &&
+		adminSocket !== "none" &&
+		(adminSocket !== "" || (await answers(path)));
+	return isUsed
+		? { name: "localhost", agent, via, adminSocket: path }
+		: { name: hopText(agent), agent, via };
+}
+
 /**
  * The agents of a command, without duplicates; the agent on this machine if none is named.
+ * @param adminSocket of a variable
  * @throws UsageError for invalid hosts, unreadable files and empty groups
  */
 export async function findTargets(
 	settings: TargetSettings,
 	stdin: Readable,
 	listHosts: ListHosts,
+	adminSocket = "",
 ): Promise<Target[]> {
 	const via = hops(settings.via);
 	const direct = hops(settings.host);
@@ -97,10 +130,12 @@ export async function findTargets(
 		settings.host.length > 0 ||
 		settings["hosts-file"] !== "" ||
 		settings.group !== "";
-	if (!named) {
-		const agent = { host: "127.0.0.1", port: 6777 };
-		found.push({ name: hopText(agent), agent, via });
-	}
+	const ownSocket = settings["admin-socket"];
+	if (ownSocket !== "" && ownSocket !== "none" && (named || via.length > 0))
+		throw new UsageError(
+			"--admin-socket: cannot be used with --host, --hosts-file, --group or --via",
+		);
+	if (!named) found.push(await localTarget(ownSocket || adminSocket, via));
 	const key = ({ name, via }: Target) => [...via.map(hopText), name].join(" ");
 	const once = new Map(found.map((target) => [key(target), target]));
 	if (once.size === 0) throw new UsageError(noTargets(settings));
