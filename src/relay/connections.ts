@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Client } from "undici";
 import type { Hop } from "../protocol/hop.ts";
-import { hideContinue } from "./continue.ts";
+import { hideContinue, type Reading } from "./continue.ts";
 import { leadsHere, type RefuseOwn, refusal } from "./own-addresses.ts";
 
 /** An open connection, verified if it has to be. */
@@ -28,8 +28,7 @@ export class DeadConnection extends Error {
 export class Connection {
 	readonly #opened: Opened;
 	readonly client: Client;
-	/** Call it before each request. */
-	readonly begin: () => void;
+	readonly #reading: Reading;
 	/** It has been used before, so it may have died since. */
 	isKept = false;
 	/** The address of this host that it leads to; undefined if not known yet, "" if it leads elsewhere. */
@@ -37,7 +36,7 @@ export class Connection {
 
 	constructor(opened: Opened, UndiciClient: typeof Client) {
 		this.#opened = opened;
-		this.begin = hideContinue(opened.socket);
+		this.#reading = hideContinue(opened.socket);
 		let isTaken = false;
 		// the URL is for undici only: it gets a connection, and the host in the headers
 		this.client = new UndiciClient("http://hop", {
@@ -77,7 +76,13 @@ export class Connection {
 			: refusal(hop, [this.#ownAddress], refuseOwn);
 	}
 
+	/** Call it before each request. */
+	begin(): void {
+		this.#reading.begin();
+	}
+
 	reset(): void {
+		this.#reading.stop();
 		this.#opened.reset();
 	}
 

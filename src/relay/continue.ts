@@ -12,13 +12,24 @@ const startsAlike = (bytes: Buffer, start: Buffer) => {
 	return bytes.compare(start, 0, length, 0, length) === 0;
 };
 
+/** What undici reads from a connection. */
+export interface Reading {
+	/** Call it before each request. */
+	begin(): void;
+	/**
+	 * Ends it; call it before the connection below TLS is reset. Reading on would close the TLS socket
+	 * at once, while undici parses, which it takes for a fault of its own.
+	 */
+	stop(): void;
+}
+
 /**
  * Hides `100 Continue` at the start of an answer from whoever reads the socket. A server may send it
  * without being asked (RFC 9110 15.2.1), and undici takes it for a broken connection.
- * @returns what to call before each request
  */
-export function hideContinue(socket: Socket): () => void {
+export function hideContinue(socket: Socket): Reading {
 	const read = socket.read.bind(socket);
+	let isStopped = false;
 	let isStart = false;
 	let answers = 0;
 	let held: Buffer = Buffer.alloc(0);
@@ -37,6 +48,7 @@ export function hideContinue(socket: Socket): () => void {
 
 	socket.read = (size?: number) => {
 		for (;;) {
+			if (isStopped) return null;
 			const chunk: Buffer | null = read(size);
 			if (!isStart || chunk === null) return chunk;
 			const rest = behind(
@@ -48,8 +60,13 @@ export function hideContinue(socket: Socket): () => void {
 			return rest;
 		}
 	};
-	return () => {
-		isStart = true;
-		answers = 0;
+	return {
+		begin: () => {
+			isStart = true;
+			answers = 0;
+		},
+		stop: () => {
+			isStopped = true;
+		},
 	};
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { RelayError } from "../../../src/protocol/relay-error.ts";
 import { freePort } from "../../support/command-line.ts";
+import { eventually } from "../../support/eventually.ts";
 import { createFetching } from "../../support/fetching.ts";
 import {
 	type Arrived,
@@ -135,6 +136,32 @@ describe("a hop that does not answer properly is named in one line if it", () =>
 		);
 		assert.equal(old.arrived.length, 0);
 	});
+});
+
+describe("a hop that sends without end is disconnected", () => {
+	for (const [what, start, piece, reason] of [
+		["early hints", "", "HTTP/1.1 103 Early Hints\r\n\r\n", /more than 32/],
+		[
+			"a body",
+			`${hello}Transfer-Encoding: chunked\r\n\r\n`,
+			"8\r\n12345678\r\n",
+			/over 4096 bytes/,
+		],
+	] as const)
+		it(`while it sends ${what}`, async (t) => {
+			const many = piece.repeat(4096);
+			const hop = await answering(t, ({ socket }) => {
+				const pour = () => {
+					while (socket && !socket.destroyed && socket.write(many));
+				};
+				socket?.on("drain", pour).write(start);
+				pour();
+			});
+			const fetch = await createFetching(t, { maxBodyBytes: 4096 });
+			for (let n = 0; n < 8; n++)
+				await assert.rejects(fetch(hop.port), { message: reason });
+			await eventually("it is disconnected", () => hop.open() === 0);
+		});
 });
 
 describe("a kept connection that has died", () => {
