@@ -313,6 +313,7 @@ for (const path of [
 	"UPGRADING.md",
 	"contrib/development/README.md",
 	"contrib/development/glossary.md",
+	"contrib/doc/policy.md",
 	"contrib/management-server/README.md",
 	...readdirSync(decisions).map((name) => `${decisions}/${name}`),
 ])
