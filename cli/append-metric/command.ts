@@ -4,6 +4,8 @@ import type { Readable } from "node:stream";
 import type { AgentClient } from "../../src/client/agent-client.ts";
 import { AgentUnreachable } from "../../src/client/failures.ts";
 import { OptionsError } from "../../src/client/options.ts";
+import { readKeyFile } from "../../src/key-file.ts";
+import { unverifiedKey } from "../../src/protocol/api-key.ts";
 import {
 	type BadLine,
 	latestTimestamp,
@@ -53,7 +55,13 @@ const appendSettings = {
 		isSecret: true,
 		default: "",
 		placeholder: "KEY",
-		help: "sent with each request; agents ignore it. Set HAPPO_AGENT_API_KEY instead to hide it from ps",
+		help: "sent with each request, also to an agent that is not verified, as in v1; use --key-file instead",
+	},
+	"key-file": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "file whose first line is the key that says who sends; needs --ca-file",
 	},
 	"dry-run": {
 		inV1: true,
@@ -183,6 +191,28 @@ async function append(
 	return 0;
 }
 
+/** The key to send; "" if there is none. Throws CommandError. */
+function keyOf(
+	settings: AppendSettings,
+	complain: (line: string) => void,
+): string {
+	const { "key-file": file, "api-key": given } = settings;
+	if (file === "") return given;
+	if (given !== "")
+		throw new CommandError("--key-file and --api-key: only one of the two");
+	if (settings["ca-file"] === "" || isPlain(settings["bastion-endpoint"]))
+		throw new CommandError(
+			`--key-file: ${unverifiedKey}: give --ca-file, and an https endpoint`,
+		);
+	try {
+		const { key, warning } = readKeyFile("--key-file", file);
+		if (warning) complain(`warning: ${warning}`);
+		return key;
+	} catch (cause) {
+		throw new CommandError((cause as Error).message, { cause });
+	}
+}
+
 /** Runs the command, with a client unless --dry-run is given. Reports errors. */
 async function run(
 	settings: AppendSettings,
@@ -197,8 +227,9 @@ async function run(
 			invocation.complain(
 				`${endpoint}: not encrypted: metrics and API key can be read on the way; use https instead`,
 			);
+		const key = keyOf(settings, invocation.complain);
 		client = await clientOf(settings);
-		return await append(settings, invocation, sending(client, settings));
+		return await append(settings, invocation, sending(client, settings, key));
 	} catch (error) {
 		const isExpected =
 			error instanceof CommandError || error instanceof OptionsError;

@@ -13,7 +13,6 @@ import type { Batch } from "./batches.ts";
 /** Settings that say where and how to send samples. */
 interface DeliverySettings {
 	"bastion-endpoint": string;
-	"api-key": string;
 	"ca-file": string;
 	"timeout-seconds": number;
 }
@@ -69,8 +68,9 @@ export const printing =
 export function sending(
 	client: Pick<AgentClient, "POST">,
 	settings: DeliverySettings,
+	apikey: string,
 ): Deliver {
-	const { "api-key": apikey, "bastion-endpoint": endpoint } = settings;
+	const { "bastion-endpoint": endpoint } = settings;
 	return async ({ samples }) => {
 		const { error, response } = await client.POST("/metric/append", {
 			body: { apikey, metric_data: samples },

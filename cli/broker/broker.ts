@@ -30,6 +30,10 @@ export interface BrokerOptions {
 	};
 	/** Sends requests to a hop, over connections that are verified as this hop needs. */
 	exchangeTo: (hop: Hop) => Exchange;
+	/** The key to send with each check; "" is none. */
+	key: string;
+	/** Whether the certificate of a hop is verified: only then may it get the key. */
+	isVerified: (hop: Hop) => boolean;
 	/** Agents and bastions to connect to: names, addresses and networks; empty means all. */
 	hosts: readonly string[];
 	users: Users;

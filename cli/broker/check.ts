@@ -5,6 +5,7 @@ import {
 	LimitReached,
 	type Taken,
 } from "../../src/fair-limit.ts";
+import { unverifiedKey } from "../../src/protocol/api-key.ts";
 import type { Destinations } from "../../src/protocol/destinations.ts";
 import { type Hop, hopText } from "../../src/protocol/hop.ts";
 import { RelayError } from "../../src/protocol/relay-error.ts";
@@ -106,17 +107,20 @@ function reasonOf({ message, cause }: RelayError, place: string): string {
 /**
  * Runs checks by asking agents.
  * @param parts.exchangeTo sends requests to a hop, over connections that are verified as it needs
+ * @param parts.key sent with each check to hops that are verified; "" is none
  * @param parts.destinations the agents and bastions to which the broker may connect
  * @param parts.now a clock in milliseconds
  */
 export function createChecks(parts: {
 	exchangeTo: (hop: Hop) => Exchange;
+	key: string;
+	isVerified: (hop: Hop) => boolean;
 	destinations: Destinations;
 	freshMilliseconds: number;
 	figures: Figures;
 	now: () => number;
 }): Checks {
-	const { exchangeTo, destinations, figures, now } = parts;
+	const { exchangeTo, key, isVerified, destinations, figures, now } = parts;
 	const sharing = createSharing(parts);
 	let inFlight = 0;
 	const memory = createFairLimit({ limit: maxAnswersBytes });
@@ -127,7 +131,7 @@ export function createChecks(parts: {
 		deadline: number,
 		asked: Pick<Asked, "user" | "signal">,
 	): Promise<{ result: Shared; outcome: Outcome }> => {
-		const { to, path, body } = checkRequest(options);
+		const { to, path, body } = checkRequest(options, key);
 		const seconds = options.timeoutMilliseconds / 1000;
 		const limited = { client: asked.user, signal: asked.signal };
 		const left = () => Math.max(1, deadline - now());
@@ -211,20 +215,25 @@ export function createChecks(parts: {
 					`the broker does not go to ${forbidden.text} (its --hosts)`,
 				);
 			}
+			const [first = options.target] = options.proxies;
+			if (key !== "" && !isVerified(first)) {
+				ended("forbidden");
+				return ownUnknown(`${first.text}: ${unverifiedKey}`);
+			}
 			const { timeoutMilliseconds } = options;
 			const milliseconds = Math.min(
 				millisecondsLeft,
 				timeoutMilliseconds || maxMilliseconds,
 			);
 			const { target, proxies, plugin, option } = options;
-			const key = JSON.stringify([
+			const sameCheck = JSON.stringify([
 				...[hopText(target), proxies.map(hopText)],
 				...[plugin, option, timeoutMilliseconds],
 			]);
 			let outcome: Outcome | undefined;
 			inFlight++;
 			try {
-				const result = await sharing.run(key, signal, async (running) => {
+				const result = await sharing.run(sameCheck, signal, async (running) => {
 					const asked = { user, signal: running };
 					const own = await sent(options, begun + milliseconds, asked);
 					outcome = own.outcome;

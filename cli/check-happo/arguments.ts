@@ -1,3 +1,4 @@
+import { unverifiedKey } from "../../src/protocol/api-key.ts";
 import {
 	type Hop,
 	hopText,
@@ -33,6 +34,8 @@ export interface CheckOptions {
 	caFile: string | undefined;
 	/** SHA-256 of the certificate, upper case with colons. */
 	fingerprint: string | undefined;
+	/** File whose first line is the client's key. */
+	keyFile: string | undefined;
 }
 
 /** The options of `monitor`, for normaliseArguments(). */
@@ -47,6 +50,7 @@ export const knownOptions: readonly KnownOption[] = [
 	{ long: "verbose", short: "v", kind: "switch" },
 	{ long: "ca-file", kind: "value" },
 	{ long: "fingerprint", kind: "value" },
+	{ long: "key-file", kind: "value" },
 	// only the native client asks a broker
 	{ long: "broker", kind: "value" },
 ];
@@ -131,6 +135,16 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 	if (caFile !== undefined && fingerprint !== undefined)
 		throw new UsageError("--ca-file and --fingerprint: only one of the two");
 	if (caFile === "") throw new UsageError("--ca-file is empty");
+	const keyFile = last("key-file");
+	if (keyFile === "") throw new UsageError("--key-file is empty");
+	if (
+		keyFile !== undefined &&
+		caFile === undefined &&
+		fingerprint === undefined
+	)
+		throw new UsageError(
+			`--key-file: ${unverifiedKey}: give --ca-file or --fingerprint`,
+		);
 	return {
 		target: targetOf(needed("host", "-H"), last("port")),
 		proxies: (values.get("proxy") ?? []).map((text) => {
@@ -155,6 +169,7 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 		caFile,
 		fingerprint:
 			fingerprint === undefined ? undefined : fingerprintOf(fingerprint),
+		keyFile,
 	};
 }
 
@@ -188,9 +203,13 @@ Options of monitor:
       --fingerprint SHA256    accepts only the certificate with this
                               fingerprint; without both options, nothing is
                               verified
-      --broker SOCKET         asks this broker first, unless -v, --ca-file or
-                              --fingerprint is given (HAPPO_BROKER, or else
-                              /run/happo/broker.sock; empty: no broker)
+      --key-file FILE         file whose first line is the key that says who
+                              asks; needs --ca-file or --fingerprint. Agents
+                              given with -X can read the key
+      --broker SOCKET         asks this broker first, unless -v, --ca-file,
+                              --fingerprint or --key-file is given
+                              (HAPPO_BROKER, or else /run/happo/broker.sock;
+                              empty: no broker)
 
 With --nagios-worker, check_happo runs until SIGTERM, as a worker of Nagios 4 or
 Naemon that has the broker run the checks; QUERY_SOCKET is query_socket of

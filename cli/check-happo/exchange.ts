@@ -135,7 +135,7 @@ export function exchange(
 			note?.(
 				`connected: ${socket.getProtocol()}, certificate ${fingerprintOf(socket)}`,
 			);
-			note?.(`${request.head.replaceAll("\r\n", "\n")}${request.body}`);
+			note?.(`${request.head.replaceAll("\r\n", "\n")}${request.shown}`);
 			socket.write(request.head + request.body);
 		});
 		socket.on("data", (bytes: Buffer) => read(() => reader.push(bytes)));

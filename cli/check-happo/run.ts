@@ -1,4 +1,5 @@
 import { version } from "../../generated/version.ts";
+import { readKeyFile } from "../../src/key-file.ts";
 import { UsageError } from "../program/arguments.ts";
 import {
 	type CheckOptions,
@@ -22,6 +23,17 @@ const isHelp = (word: string | undefined) =>
 
 const isVersion = (word: string) => ["-V", "-v", "--version"].includes(word);
 
+/** The key of the file; "" without a file. Throws an error that names the file. */
+function keyOf(
+	{ keyFile }: CheckOptions,
+	complain: (text: string) => void,
+): string {
+	if (keyFile === undefined) return "";
+	const { key, warning } = readKeyFile("--key-file", keyFile);
+	if (warning) complain(`check_happo: ${warning}\n`);
+	return key;
+}
+
 async function check(
 	options: CheckOptions,
 	complain: (text: string) => void,
@@ -34,7 +46,7 @@ async function check(
 	let answer: Awaited<ReturnType<typeof exchange>>;
 	try {
 		answer = await exchange(
-			checkRequest(options),
+			checkRequest(options, keyOf(options, complain)),
 			options,
 			options.timeoutMilliseconds,
 			note,
@@ -55,7 +67,7 @@ const wrong = (reason: string, more: string): Result => ({
 /**
  * Runs check_happo. An invalid command line gives exit status 3: v1 exits with 0, which monitoring
  * systems take for OK. A plain request for help gives 0.
- * @param complain writes to standard error, for --verbose only
+ * @param complain writes to standard error, for --verbose and warnings
  */
 export async function runCheckHappo(
 	args: readonly string[],

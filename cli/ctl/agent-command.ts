@@ -3,7 +3,9 @@ import {
 	type AgentClient,
 	createManagementClient,
 } from "../../src/client/index.ts";
+import { badKey } from "../../src/protocol/api-key.ts";
 import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
+import { UsageError } from "../program/arguments.ts";
 import type { Operands, ProgramCommand } from "../program/command.ts";
 import type { CommandHelp } from "../program/help.ts";
 import { type Call, createCommand, valuesOf } from "./command.ts";
@@ -15,7 +17,7 @@ import {
 	targetSettings,
 	trustSettings,
 } from "./flags.ts";
-import { readFlagFile } from "./input-file.ts";
+import { readKeyFlag } from "./input-file.ts";
 import { createProgress, type Progress } from "./output/progress.ts";
 import type { HostAnswer } from "./target/answer.ts";
 import {
@@ -26,7 +28,7 @@ import {
 import { connectTo, failureOf } from "./target/connection.ts";
 import { createListHosts } from "./target/group.ts";
 import { findTargets, type Target } from "./target/targets.ts";
-import { loadTrust } from "./target/trust.ts";
+import { assertVerified, loadTrust } from "./target/trust.ts";
 
 /** Asks one agent. Throws HostFailure if the agent refuses or fails. */
 export type HostWork<T> = (client: AgentClient, target: Target) => Promise<T>;
@@ -72,10 +74,22 @@ export interface AgentCommandDefinition<T extends SettingTable> {
 const isTerminal = (stream: Writable & { isTTY?: boolean }) =>
 	Boolean(stream.isTTY);
 
-/** The first line of the file, otherwise the value of the variable. */
-async function readApiKey(file: string, fromVariable: string | undefined) {
-	const text = await readFlagFile("api-key-file", file);
-	return text?.toString("utf8").split(/\r?\n/, 1)[0] ?? fromVariable ?? "";
+/**
+ * The key of the file, otherwise that of the variable; "" if there is none.
+ * @throws UsageError
+ */
+function readApiKey(
+	file: string,
+	fromVariable: string | undefined,
+	say: (line: string) => void,
+): string {
+	if (file === "") {
+		const key = fromVariable ?? "";
+		const complaint = key === "" ? undefined : badKey(key);
+		if (complaint) throw new UsageError(`HAPPO_CTL_API_KEY: ${complaint}`);
+		return key;
+	}
+	return readKeyFlag(file, say);
 }
 
 /**
@@ -142,9 +156,10 @@ export function createAgentCommand<const T extends SettingTable>(
 				environment.HAPPO_CTL_PRIVATE_KEY_PASSPHRASE,
 			);
 			const timeoutMilliseconds = reach["timeout-seconds"] * 1000;
-			const apiKey = await readApiKey(
-				reach["api-key-file"],
+			const apiKey = readApiKey(
+				reach["key-file"],
 				environment.HAPPO_CTL_API_KEY,
+				call.say,
 			);
 			const connection = { trust, timeoutMilliseconds, apiKey };
 			const listHosts = createListHosts(createManagementClient, {
@@ -159,6 +174,7 @@ export function createAgentCommand<const T extends SettingTable>(
 				listHosts,
 				environment.HAPPO_CTL_ADMIN_SOCKET,
 			);
+			if (apiKey !== "") for (const one of targets) assertVerified(one, trust);
 
 			const askOne = async <R>(
 				target: Target,

@@ -78,11 +78,11 @@ export const targetSettings = {
 		maximum: 3600,
 		help: "seconds to wait for the answer of an agent",
 	},
-	"api-key-file": {
+	"key-file": {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
-		help: "file whose first line is sent as apikey, instead of HAPPO_CTL_API_KEY; agents ignore it",
+		help: "file whose first line is the key that says who asks (HAPPO_CTL_API_KEY); only sent to agents that are verified. Bastions can read it",
 	},
 } as const satisfies SettingTable;
 

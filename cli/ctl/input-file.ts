@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { readKeyFile } from "../../src/key-file.ts";
 import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../program/arguments.ts";
 
@@ -34,6 +35,20 @@ export async function readFlagFile(
 		return await readFile(file);
 	} catch (error) {
 		throw new UsageError(`--${flag} ${file}: ${systemReason(error)}`);
+	}
+}
+
+/**
+ * Reads the key from the file of --key-file, and warns if others can read it.
+ * @throws UsageError that names the file
+ */
+export function readKeyFlag(file: string, say: (line: string) => void): string {
+	try {
+		const { key, warning } = readKeyFile("--key-file", file);
+		if (warning) say(`warning: ${warning}`);
+		return key;
+	} catch (error) {
+		throw new UsageError((error as Error).message);
 	}
 }
 

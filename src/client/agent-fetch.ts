@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { setTimeout as pause } from "node:timers/promises";
+import { badKey, bearer, unverifiedKey } from "../protocol/api-key.ts";
 import {
 	type Hop,
 	hopText,
@@ -35,6 +36,16 @@ function hopOf(option: string, text: string): Hop {
 function countOf(option: string, value: number): number {
 	if (Number.isSafeInteger(value) && value >= 0) return value;
 	throw new OptionsError(option, `not a whole number: ${value}`);
+}
+
+/** Checks `apiKey`. Throws OptionsError. */
+function keyOf({ apiKey, trust }: AgentOptions): string | undefined {
+	// JavaScript may pass an empty text
+	if (apiKey === undefined || apiKey === "") return undefined;
+	const complaint =
+		badKey(apiKey) ?? (trust === "unverified" ? unverifiedKey : undefined);
+	if (complaint) throw new OptionsError("apiKey", complaint);
+	return apiKey;
 }
 
 /** Milliseconds to wait before a retry: 200, 400, 800 and so on, at most 5,000. */
@@ -76,6 +87,7 @@ export function createAgentFetch(options: AgentOptions): {
 	for (const option of ["via", "apiKey"] as const)
 		if (adminSocket !== undefined && (options[option]?.length ?? 0) > 0)
 			throw new OptionsError(option, "cannot be used with adminSocket");
+	const apiKey = keyOf(options);
 	const out = createHttpsFetch({
 		trust: trustOf(options.trust),
 		...(adminSocket !== undefined && {
@@ -94,12 +106,15 @@ export function createAgentFetch(options: AgentOptions): {
 		left: number,
 		signal: AbortSignal,
 	): Promise<Fetched> => {
-		const outer = rest.length > 0 ? relayed(sent, rest, options.apiKey) : sent;
+		const outer = rest.length > 0 ? relayed(sent, rest, apiKey) : sent;
+		// a GET has no body that could hold it
+		const hasHeader = apiKey !== undefined && outer.method === "GET";
 		const answer = await out.fetch({
 			hop: first,
 			...outer,
 			headers: {
 				"content-type": "application/json",
+				...(hasHeader && { authorization: bearer(apiKey) }),
 				...outer.headers,
 				"happo-milliseconds-left": String(toldMilliseconds(left)),
 			},

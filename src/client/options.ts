@@ -45,7 +45,12 @@ export interface AgentOptions {
 	 * retried, whatever its status.
 	 */
 	retries?: number | undefined;
-	/** Added as `apikey` to bodies that have none. */
+	/**
+	 * The client's key: visible ASCII characters without blanks. Sent as `apikey` in bodies that have
+	 * none, and with GET in an Authorization header; bastions pass on bodies, but no headers, so that
+	 * a GET through them has a key for the first bastion only. Needs a `trust` that verifies: a key
+	 * is only sent to an agent whose certificate is verified or pinned. Bastions can read it.
+	 */
 	apiKey?: string | undefined;
 	/**
 	 * Reject with UnexpectedAnswer if the data of an answer has wrong types or lacks required

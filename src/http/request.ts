@@ -6,6 +6,7 @@ import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
 import type { Call, Facts, Permission, Permit } from "../operation.ts";
 import type { Caller } from "../policy/call.ts";
 import { keyDigest } from "../policy/key.ts";
+import { bearerKey, maxKeyCharacters } from "../protocol/api-key.ts";
 import type { Connection } from "./connection.ts";
 import { type Objection, objectionRecord } from "./errors.ts";
 import type { Answer, Answered } from "./reply.ts";
@@ -18,13 +19,6 @@ const countIn = (header: string | string[] | undefined) =>
 	typeof header === "string" && /^\d{1,9}$/.test(header)
 		? Number(header)
 		: undefined;
-
-/** Longer texts are no keys; `happo-ctl policy key` makes keys of 43 characters. */
-const maxKeyCharacters = 1_024;
-
-/** The key in an Authorization header, `Bearer KEY`; undefined if it has none. */
-const bearerKey = (header: string | undefined) =>
-	/^Bearer +([\x21-\x7e]+)$/i.exec(header ?? "")?.[1];
 
 /**
  * A request from arrival to end: queued behind earlier requests of its connection, read, run,

@@ -230,14 +230,17 @@ function ownTests(broker: Awaited<ReturnType<typeof brokerHere>>) {
 		assert.equal(silent.arrived.length, 2);
 	});
 
-	it("options of trust, and -v, are not for the broker", async (t) => {
+	it("options of trust, a key, and -v are not for the broker", async (t) => {
 		const { port, certificate } = await agent(t);
 		const ca = join(await temporaryDirectory(t), "ca.pem");
 		await writeFile(ca, certificate);
+		const key = join(await temporaryDirectory(t), "key");
+		await writeFile(key, "a-key\n", { mode: 0o600 });
 		const { clients_accepted } = broker.status();
 		for (const own of [
 			["--ca-file", ca],
 			[`-ca_file=${ca}`],
+			["--key-file", key, "--ca-file", ca],
 			["-v"],
 			["-t", "0"],
 		])

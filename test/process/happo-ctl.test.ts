@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -354,16 +355,20 @@ test("the API key comes from a file or a variable and is sent", async (t) => {
 		json(response, { return_value: 0, message: "fine\n" }),
 	);
 	const keyFile = join(await temporaryDirectory(t), "key");
-	await writeFile(keyFile, "from file\nsecond line\n");
-	const args = ["monitor", "-H", `127.0.0.1:${agent.port}`];
-	const environment = { HAPPO_CTL_API_KEY: "from variable" };
+	await writeFile(keyFile, "from-file\nsecond line\n");
+	const { fingerprint256 } = new X509Certificate(agent.certificate);
+	const args = [
+		...["monitor", "-H", `127.0.0.1:${agent.port}`],
+		...["--fingerprint", fingerprint256],
+	];
+	const environment = { HAPPO_CTL_API_KEY: "from-variable" };
 	await ctl(t, [...args, "check_x"], { environment });
-	await ctl(t, [...args, "--api-key-file", keyFile, "check_x"], {
+	await ctl(t, [...args, "--key-file", keyFile, "check_x"], {
 		environment,
 	});
 	assert.deepEqual(
 		agent.arrived.map(({ body }) => JSON.parse(body.toString()).apikey),
-		["from variable", "from file"],
+		["from-variable", "from-file"],
 	);
-	assert.match(await readFile(keyFile, "utf8"), /^from file/);
+	assert.match(await readFile(keyFile, "utf8"), /^from-file/);
 });

@@ -50,6 +50,8 @@ export async function brokerHere(
 	const complaints: string[] = [];
 	const broker = await startBroker({
 		exchangeTo: () => exchange,
+		key: "",
+		isVerified: () => false,
 		hosts: [],
 		users: createUsers(),
 		allowed: undefined,

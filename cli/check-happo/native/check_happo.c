@@ -5,7 +5,8 @@
  *
  * For everything else it becomes check_happo.cjs, which is in the same directory: if
  * there is no broker that it trusts, for help and invalid command lines, and for
- * options about certificates. With --nagios-worker it is a worker of Nagios: worker.c.
+ * options about certificates and keys. With --nagios-worker it is a worker of Nagios:
+ * worker.c.
  */
 #define _GNU_SOURCE
 #include "broker.h"

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { unverifiedKey } from "../../../src/protocol/api-key.ts";
 import { badDestinations } from "../../../src/protocol/destinations.ts";
 import { type Hop, parseHop } from "../../../src/protocol/hop.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
@@ -11,6 +12,7 @@ import { createUsers, userIds } from "../../broker/users.ts";
 import { UsageError } from "../../program/arguments.ts";
 import { createCommand, valuesOf } from "../command.ts";
 import { trustSettings } from "../flags.ts";
+import { readKeyFlag } from "../input-file.ts";
 import { exchanges } from "../target/connection.ts";
 import { readKnownHosts } from "../target/known-hosts.ts";
 import { loadTrust } from "../target/trust.ts";
@@ -66,6 +68,12 @@ const settings = {
 		maximum: 10_000,
 		help: "maximum number of checks at a time, of these at most 128 to one host; others wait within their time limit",
 	},
+	"key-file": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "file whose first line is the key that the broker sends with the checks of all its clients; only to agents that are verified. Bastions can read it",
+	},
 	"metrics-listen": {
 		kind: "text",
 		default: "",
@@ -115,6 +123,9 @@ export const brokerCommand = createCommand({
 			verification,
 			environment.HAPPO_CTL_PRIVATE_KEY_PASSPHRASE,
 		);
+		if (own["key-file"] !== "" && verification.insecure)
+			throw new UsageError(`--insecure: ${unverifiedKey}: not with --key-file`);
+		const key = own["key-file"] === "" ? "" : readKeyFlag(own["key-file"], say);
 		const users = createUsers();
 		const allowed = own.users.length > 0 ? idsOf(own.users) : undefined;
 		const pools = exchanges(trust, fingerprint, own["max-checks"]);
@@ -139,6 +150,8 @@ export const brokerCommand = createCommand({
 			broker = await startBroker({
 				listen: { path: own.listen, fd },
 				exchangeTo: pools.to,
+				key,
+				isVerified: pools.isVerified,
 				hosts: own.hosts,
 				...{ users, allowed },
 				freshMilliseconds: own.fresh * 1000,

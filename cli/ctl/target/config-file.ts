@@ -41,7 +41,7 @@ const paths = new Set([
 	"admin-socket",
 	"hosts-file",
 	"endpoint-ca-file",
-	"api-key-file",
+	"key-file",
 	"ca-file",
 	"certificate",
 	"private-key",

@@ -83,10 +83,17 @@ export function exchanges(
 	trust: (target: Target) => Trust,
 	fingerprint: (hop: Hop) => string | undefined,
 	maxRequests: number,
-): { to(hop: Hop): Exchange; close(): void } {
+): {
+	to(hop: Hop): Exchange;
+	/** Whether the certificate of a hop is verified or pinned. */
+	isVerified(hop: Hop): boolean;
+	close(): void;
+} {
 	const pools = new Map<Trust, Exchange>();
+	const trustOf = (hop: Hop) =>
+		trust({ name: hopText(hop), agent: hop, via: [] });
 	const to = (hop: Hop) => {
-		const verified = trust({ name: hopText(hop), agent: hop, via: [] });
+		const verified = trustOf(hop);
 		const pool =
 			pools.get(verified) ??
 			usable(() =>
@@ -102,6 +109,8 @@ export function exchanges(
 	to({ host: "192.0.2.1", port: 1 });
 	return {
 		to,
+		isVerified: (hop) =>
+			fingerprint(hop) !== undefined || trustOf(hop) !== "unverified",
 		close: () => {
 			for (const pool of pools.values()) pool.close();
 		},

@@ -1,5 +1,6 @@
 import { BlockList } from "node:net";
 import type { Trust } from "../../../src/client/index.ts";
+import { unverifiedKey } from "../../../src/protocol/api-key.ts";
 import type { SettingValues } from "../../../src/setting-table.ts";
 import { UsageError } from "../../program/arguments.ts";
 import type { trustSettings } from "../flags.ts";
@@ -54,4 +55,18 @@ export async function loadTrust(
 			? "unverified"
 			: verified;
 	};
+}
+
+/**
+ * Throws UsageError if a key must not be sent to a target, as its peer is not verified. An admin
+ * socket gets none.
+ */
+export function assertVerified(
+	target: Target,
+	trust: (target: Target) => Trust,
+): void {
+	if (!target.adminSocket && trust(target) === "unverified")
+		throw new UsageError(
+			`${target.name}: ${unverifiedKey}: give --ca-file or --fingerprint, or no key`,
+		);
 }

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { CheckResult } from "../../../src/client/index.ts";
-import { UnexpectedAnswer } from "../../../src/client/index.ts";
+import {
+	createAgentClient,
+	UnexpectedAnswer,
+} from "../../../src/client/index.ts";
 import { startTestAgent } from "../../support/agent.ts";
 import { clientOf, unreachable } from "../../support/client.ts";
 import { freePort } from "../../support/command-line.ts";
@@ -55,7 +58,8 @@ describe("a client of one agent", () => {
 
 	it("adds the API key to bodies that have none", async (t) => {
 		const server = await answering(t, (r) => json(r, {}));
-		const client = clientOf(t, server.port, { apiKey: "secret" });
+		const trust = { ca: server.certificate };
+		const client = clientOf(t, server.port, { apiKey: "secret", trust });
 		await client.POST("/monitor", { body: { plugin_name: "a" } });
 		await client.POST("/monitor", { body: { plugin_name: "a", apikey: "b" } });
 		await client.POST("/metric");
@@ -68,6 +72,28 @@ describe("a client of one agent", () => {
 				'{"apikey":"secret"}',
 				"",
 			],
+		);
+		// a GET has no body
+		assert.deepEqual(
+			server.arrived.map(({ headers }) => headers.authorization),
+			[undefined, undefined, undefined, "Bearer secret"],
+		);
+	});
+
+	it("refuses a key that is none, or without verification, before it connects", () => {
+		const fingerprint = "ab".repeat(32);
+		for (const apiKey of ["a b", "ä", "a\nb", "k".repeat(1_025)])
+			assert.throws(
+				() => createAgentClient({ agent: "a", apiKey, trust: { fingerprint } }),
+				{ name: "OptionsError", message: /^apiKey: not a key: / },
+			);
+		assert.throws(
+			() => createAgentClient({ agent: "a", apiKey: "k", trust: "unverified" }),
+			{
+				name: "OptionsError",
+				message:
+					"apiKey: a key is only sent to an agent whose certificate is verified or pinned",
+			},
 		);
 	});
 

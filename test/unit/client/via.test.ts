@@ -17,7 +17,9 @@ describe("through bastions", () => {
 				Array.from({ length: hops }, () => startTestAgent(t)),
 			);
 			const via = bastions.map(({ port }) => local(port));
-			const far = clientOf(t, agent.port, { via, apiKey: "k" });
+			const { fingerprint256: fingerprint } = (bastions[0] ?? agent).keyPair;
+			const trust = { fingerprint };
+			const far = clientOf(t, agent.port, { via, apiKey: "k", trust });
 			const near = clientOf(t, agent.port);
 			assert.deepEqual(
 				(await far.POST("/monitor", check)).data,
@@ -47,6 +49,25 @@ describe("through bastions", () => {
 				(await near.GET("/machine-state")).response.status,
 			);
 		});
+
+	it("the key is in the body for the bastion and in the one for the agent", async (t) => {
+		const bastion = await answering(t, (response) => json(response, {}));
+		const trust = { ca: bastion.certificate };
+		const via = [local(bastion.port)];
+		const far = clientOf(t, 1, { via, apiKey: "k", trust });
+		await far.POST("/monitor", check);
+		await far.GET("/status");
+		const [first, second] = bastion.arrived.map(({ body, headers }) => {
+			assert.equal(headers.authorization, undefined);
+			return JSON.parse(body.toString());
+		});
+		assert.equal(first.apikey, "k");
+		const inner = Buffer.from(first.request_json, "base64").toString();
+		assert.equal(JSON.parse(inner).apikey, "k");
+		// bastions pass on neither headers nor the body of a GET
+		assert.equal(second.apikey, "k");
+		assert.equal(second.request_json, null);
+	});
 
 	it("the agent's refusals and failures are its answers", async (t) => {
 		const agent = await startTestAgent(t, { "command-timeout": 1 });

@@ -7,7 +7,7 @@ import {
 
 test("paths in a context are relative to its file; flags drop what they replace", () => {
 	const { current, contexts } = parseConfigFile(
-		"current-context: a\ncontexts:\n  a:\n    hosts: [web01, web02]\n    via: [b1]\n    ca-file: ca.pem\n    api-key-file: ~/key\n    insecure: no\n    timeout-seconds: 5\n  b:\n",
+		"current-context: a\ncontexts:\n  a:\n    hosts: [web01, web02]\n    via: [b1]\n    ca-file: ca.pem\n    key-file: ~/key\n    insecure: no\n    timeout-seconds: 5\n  b:\n",
 		"/etc/happo/ctl.yaml",
 		"/home/me",
 	);
@@ -17,14 +17,14 @@ test("paths in a context are relative to its file; flags drop what they replace"
 		host: ["web01", "web02"],
 		via: ["b1"],
 		"ca-file": ["/etc/happo/ca.pem"],
-		"api-key-file": ["/home/me/key"],
+		"key-file": ["/home/me/key"],
 		insecure: ["no"],
 		"timeout-seconds": ["5"],
 	});
 	assert.deepEqual(contexts.get("b"), {});
 	const over = overContext(context, { group: ["G"], fingerprint: ["ab"] });
 	assert.deepEqual(Object.keys(over).sort(), [
-		...["api-key-file", "fingerprint", "group", "timeout-seconds", "via"],
+		...["fingerprint", "group", "key-file", "timeout-seconds", "via"],
 	]);
 	assert.deepEqual(overContext(context, {}), context);
 });
