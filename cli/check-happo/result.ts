@@ -1,3 +1,4 @@
+import type { components } from "../../generated/schema.ts";
 import {
 	accessDenied,
 	accessDeniedReason,
@@ -5,6 +6,8 @@ import {
 	reasonIn,
 } from "../../src/protocol/reason.ts";
 import type { HttpAnswer } from "./http-answer.ts";
+
+type ProblemType = components["schemas"]["ProblemType"];
 
 /** What check_happo prints on standard output, and its exit status. */
 export interface Result {
@@ -56,19 +59,34 @@ const maxReasonBytes = 64 * 1024;
 /** A longer reason, in characters, is cut. */
 const maxReasonLength = 500;
 
-/** The reason in the body of a refusal, in the words of happo-ctl; empty if there is none. */
-function refusalReason(body: Buffer): string {
-	if (body.length > maxReasonBytes) return "";
+/**
+ * Problems of an agent that works and answers: its policy does not permit the check, or not so
+ * often. The state of what was to be checked is unknown.
+ */
+const ofPolicies: ReadonlySet<unknown> = new Set<ProblemType>([
+	"urn:happo:problem:not-permitted",
+	"urn:happo:problem:rate-limited",
+]);
+
+/**
+ * The reason in the body of a refusal, in the words of happo-ctl, and whether a policy refused;
+ * the reason is empty if there is none.
+ */
+function refusal(body: Buffer): { reason: string; isByPolicy?: boolean } {
+	if (body.length > maxReasonBytes) return { reason: "" };
 	const text = body.toString("utf8");
 	if (text.trim() === accessDenied)
-		return `${accessDenied}: ${accessDeniedReason}`;
+		return { reason: `${accessDenied}: ${accessDeniedReason}` };
 	try {
 		const value: unknown = JSON.parse(text);
 		// an OK result does not explain a failure
-		if (!isRecord(value) || value.return_value === 0) return "";
-		return oneLine(reasonIn(value).slice(0, maxReasonLength));
+		if (!isRecord(value) || value.return_value === 0) return { reason: "" };
+		return {
+			reason: oneLine(reasonIn(value).slice(0, maxReasonLength)),
+			isByPolicy: ofPolicies.has(value.type),
+		};
 	} catch {
-		return "";
+		return { reason: "" };
 	}
 }
 
@@ -78,9 +96,9 @@ export function resultOf({
 	body,
 }: Pick<HttpAnswer, "status" | "body">): Result {
 	if (status !== 200) {
-		const reason = refusalReason(body);
+		const { reason, isByPolicy } = refusal(body);
 		const text = `happo-agent returns ${status}${reason && `: ${reason}`}`;
-		return status === 504
+		return status === 504 || isByPolicy
 			? { output: `UNKNOWN(happo-agent): ${text}\n`, status: unknown }
 			: agentError(text);
 	}

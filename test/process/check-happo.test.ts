@@ -310,6 +310,33 @@ describe("the answer", () => {
 			);
 		});
 
+	for (const [status, type] of [
+		[403, "not-permitted"],
+		[429, "rate-limited"],
+	] as const)
+		it(`${status}: what a policy refuses is UNKNOWN, with the reason`, async (t) => {
+			const body = JSON.stringify({
+				type: `urn:happo:problem:${type}`,
+				title: "x",
+				status,
+				detail: "not permitted: why",
+				return_value: 3,
+				message: "not permitted: why",
+			});
+			const server = await saying(
+				t,
+				`HTTP/1.1 ${status} x\r\nContent-Length: ${body.length}\r\n\r\n`,
+				body,
+			);
+			assert.deepEqual(
+				await checkAt(server.port),
+				printed(
+					`UNKNOWN(happo-agent): happo-agent returns ${status}: not permitted: why\n`,
+					3,
+				),
+			);
+		});
+
 	itSends("a refusal counts, whatever becomes of its body", async (t) => {
 		const head = "HTTP/1.1 500 Oops\r\n";
 		for (const rest of [
