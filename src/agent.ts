@@ -1,6 +1,9 @@
 import { basename, join, resolve } from "node:path";
 import { contract as document } from "../generated/contract.ts";
-import { createAuthorization } from "./agent/authorization.ts";
+import {
+	type Authorization,
+	createAuthorization,
+} from "./agent/authorization.ts";
 import { createCollection } from "./agent/collection.ts";
 import { createExecution } from "./agent/commands.ts";
 import {
@@ -9,6 +12,7 @@ import {
 	serverTls,
 } from "./agent/credentials.ts";
 import { createOpened, type Opened } from "./agent/opened.ts";
+import { warnOfRisks } from "./agent/start-warnings.ts";
 import {
 	createState,
 	shownCertificate,
@@ -157,11 +161,16 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const access = parseAllowedHosts(settings["allowed-hosts"]);
 	const asking = systemAsking();
 	const { look } = asking;
+	let authorization: Authorization | undefined;
+	// the policy may change while the agent runs
+	const policyMode = () =>
+		authorization?.policy?.current().policy.mode ?? "none";
 	const execution = createExecution({
 		settings,
 		environment,
 		asking,
 		ownPlugins: parts.ownPlugins,
+		isEnforced: () => policyMode() === "enforce",
 		log,
 	});
 	const { engine, commands } = execution;
@@ -169,13 +178,17 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const audit = await openAuditLog(parts, look);
 	// after the requests that it records
 	opened.push(() => audit?.close());
-	const authorization = await createAuthorization({
+	authorization = await createAuthorization({
 		settings,
 		look,
 		audit,
 		log,
 	});
 	const { keyFiles, keyPair, own, trust, clients } = credentials;
+	await warnOfRisks({
+		...{ settings, keyPair, trust, log },
+		policyMode: policyMode(),
+	});
 	// durations need a monotonic clock: somebody may set the wall clock
 	const clocks = { now: Date.now, elapsed: () => performance.now() };
 	const certificates =
@@ -225,7 +238,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		: undefined;
 	const accessLog = createAccessLog(log);
 	const handlers = createHandlers({
-		plugins: execution.pluginsIn(settings["nagios-plugin-paths"]),
+		plugins: execution.pluginsIn("nagios-plugin-paths"),
 		runCommand: execution.runnerOf(settings["max-commands"]),
 		inventoryRules: {
 			allowed: settings.inventory,

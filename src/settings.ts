@@ -211,14 +211,14 @@ export const daemonSettings = {
 			"/usr/local/bin",
 		],
 		check: someDirectory,
-		help: "directories of Nagios plugins, searched in order; by default the agent's own plugins come last",
+		help: "directories of Nagios plugins, searched in order; by default the agent's own plugins come last, and /usr/local/bin is left out while a policy is in force",
 	},
 	"sensu-plugin-paths": {
 		inV1: true,
 		kind: "list",
 		default: ["/usr/local/hb-agent/bin", "/usr/local/bin"],
 		check: someDirectory,
-		help: "directories of metric plugins, searched in order; by default the agent's own plugins come last",
+		help: "directories of metric plugins, searched in order; by default the agent's own plugins come last, and /usr/local/bin is left out while a policy is in force",
 	},
 	"enable-requeststatus-middleware": {
 		inV1: true,

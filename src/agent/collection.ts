@@ -48,7 +48,7 @@ export function createCollection(parts: {
 	});
 	const collector = createCollector({
 		config: metricConfigFile,
-		plugins: execution.pluginsIn(settings["sensu-plugin-paths"]),
+		plugins: execution.pluginsIn("sensu-plugin-paths"),
 		// places of its own: checks and collection cannot take each other's places
 		runCommand: execution.runnerOf(concurrency),
 		store: async (samples) => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Commands, createCommands } from "../commands/command.ts";
 import { childEnvironment } from "../commands/environment.ts";
 import { type Asking, createLookups } from "../commands/lookups.ts";
@@ -5,10 +6,18 @@ import { createPlugins, type Plugins } from "../commands/plugin.ts";
 import { createRunner, type RunCommand } from "../commands/runner.ts";
 import { createFairLimit, type FairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
-import type { DaemonSettings } from "../settings.ts";
+import { type DaemonSettings, daemonSettings } from "../settings.ts";
 import { chooseEngine, type WantedEngine } from "../spawn/engine.ts";
 import { startingOpenFiles } from "../spawn/open-files.ts";
 import type { Engine } from "../spawn/started.ts";
+
+type PluginPaths = "nagios-plugin-paths" | "sensu-plugin-paths";
+
+/**
+ * Where people install programs of all kinds (docker, node). v1 searches it by default; where a
+ * policy decides, none of them is a plugin unless the setting names the directory.
+ */
+const sharedDirectory = "/usr/local/bin";
 
 /** What runs plugins and commands. */
 export interface Execution {
@@ -16,8 +25,8 @@ export interface Execution {
 	commands: Commands;
 	/** Creates a runner with places of its own, which it shares with no other runner. */
 	runnerOf(maxCommands: number): RunCommand;
-	/** The plugins of these directories. */
-	pluginsIn(directories: readonly string[]): Plugins;
+	/** The plugins of a setting's directories. */
+	pluginsIn(setting: PluginPaths): Plugins;
 	/** Number of commands that wait for a place of any runner. */
 	waiting(): number;
 }
@@ -33,6 +42,8 @@ export function createExecution(parts: {
 	asking: Asking;
 	/** Directory of the plugins that come with the agent. */
 	ownPlugins: string | undefined;
+	/** Whether a policy is in force at this moment. */
+	isEnforced: () => boolean;
 	log: Pick<Log, "warning" | "error">;
 }): Execution {
 	const { settings, ownPlugins, log } = parts;
@@ -60,6 +71,11 @@ export function createExecution(parts: {
 		environment: variables,
 		log,
 	});
+	const isDefault = (setting: PluginPaths) =>
+		isDeepStrictEqual(settings[setting], [
+			...daemonSettings[setting].default,
+			...(ownPlugins === undefined ? [] : [ownPlugins]),
+		]);
 	const allPlaces: FairLimit[] = [];
 	// shared by all lists, so that a hanging directory blocks one thread only
 	const lookups = createLookups(parts.asking);
@@ -76,9 +92,12 @@ export function createExecution(parts: {
 				timeoutSeconds: settings["command-timeout"],
 			});
 		},
-		pluginsIn: (directories) =>
+		pluginsIn: (setting) =>
 			createPlugins({
-				directories,
+				directories: settings[setting],
+				isInUse: isDefault(setting)
+					? (directory) => directory !== sharedDirectory || !parts.isEnforced()
+					: undefined,
 				allowShell: settings.shell,
 				...(ownPlugins !== undefined && { ownPlugins }),
 				lookups,

@@ -17,7 +17,6 @@ import {
 import { type KeyPair, loadKeyPair, tlsOptions } from "../tls/key-pair.ts";
 import { createKeyPairKeeper } from "../tls/key-pair-keeper.ts";
 import { createOwnKeyPair, type OwnKeyPair } from "../tls/own-key-pair.ts";
-import { warnOfRisks } from "./start-warnings.ts";
 
 /** The agent's key pair, and how it verifies other agents and clients. */
 export interface Credentials {
@@ -124,7 +123,6 @@ export async function loadCredentials({
 		pins: settings["proxy-fingerprints"],
 	});
 	const clients = await loadClients(clientFiles);
-	await warnOfRisks({ settings, keyPair, trust, log });
 	for (const line of clients
 		? clientTrustWarnings(clients.trust, Date.now())
 		: [])

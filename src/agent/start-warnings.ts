@@ -17,19 +17,20 @@ function userName(): string {
 	}
 }
 
-/**
- * Describes in one line what clients can run through the agent; undefined if the settings allow
- * little.
- */
-function reachOfClients(settings: DaemonSettings): string | undefined {
+/** Whether a policy refuses what no rule allows; one that observes only counts. */
+export type PolicyMode = "none" | "observe" | "enforce";
+
+/** Says in one line what everyone can do whom no policy stops. */
+function reachOfClients(
+	settings: DaemonSettings,
+	mode: "none" | "observe",
+): string {
 	const open = (["shell", "inventory", "config-update"] as const).filter(
 		(name) => settings[name],
 	);
-	if (settings.shell)
-		return `any client that may connect can run any command as ${userName()} (${open.join(", ")})`;
-	if (settings["config-update"])
-		return `any client that may connect can choose the metric plugins and their options, which run as ${userName()} (config-update)`;
-	return undefined;
+	const why =
+		mode === "none" ? "there is no policy" : "the policy only observes";
+	return `${why}: every allowed host and every user of this machine can run commands as ${userName()}${open.length > 0 ? ` (${open.join(", ")})` : ""}`;
 }
 
 /** Logs risks of the configuration at startup. */
@@ -37,9 +38,10 @@ export async function warnOfRisks(parts: {
 	settings: DaemonSettings;
 	keyPair: KeyPair;
 	trust: Trust;
+	policyMode: PolicyMode;
 	log: Pick<Log, "warning">;
 }): Promise<void> {
-	const { settings, keyPair, trust, log } = parts;
+	const { settings, keyPair, trust, policyMode, log } = parts;
 	const validity = validityWarning(keyPair, new Date());
 	if (validity) log.warning(validity);
 	const exposed = await exposedFiles([
@@ -48,8 +50,8 @@ export async function warnOfRisks(parts: {
 		{ what: "private key", file: settings["proxy-private-key"] },
 	]);
 	for (const line of exposed) log.warning(line);
-	const reach = reachOfClients(settings);
-	if (reach) log.warning(reach);
+	if (policyMode !== "enforce")
+		log.warning(reachOfClients(settings, policyMode));
 	if (trust.isUnverified)
 		log.warning(
 			"certificates of next hops are not verified (proxy-ca-file, proxy-fingerprints)",

@@ -88,6 +88,7 @@ export interface Plugins {
 
 /**
  * @param parts.directories searched in this order
+ * @param parts.isInUse whether a directory is searched at this moment; by default all are
  * @param parts.ownPlugins the directory of the agent's own plugins; never named in "not found"
  * answers
  * @param parts.allowShell whether options that need a shell are run through one
@@ -95,12 +96,14 @@ export interface Plugins {
  */
 export function createPlugins({
 	directories,
+	isInUse = () => true,
 	allowShell,
 	ownPlugins,
 	lookups = createLookups(),
 	timeoutMilliseconds = 10_000,
 }: {
 	directories: readonly string[];
+	isInUse?: ((directory: string) => boolean) | undefined;
 	allowShell: boolean;
 	ownPlugins?: string;
 	lookups?: Lookups;
@@ -110,7 +113,10 @@ export function createPlugins({
 	const paths = directories.map((directory) => resolve(directory));
 	// the file named in "not found": operators install plugins into a configured directory, not into
 	// the package
-	const named = paths.findLast((path) => path !== ownPlugins) ?? ownPlugins;
+	const named = () =>
+		paths.findLast((path) => path !== ownPlugins && isInUse(path)) ??
+		ownPlugins ??
+		"";
 
 	/** Files that did not exist when a later directory had the plugin. */
 	const absent = new Set<string>();
@@ -132,6 +138,7 @@ export function createPlugins({
 			const notThere: string[] = [];
 			let hanging: string | undefined;
 			for (const directory of paths) {
+				if (!isInUse(directory)) continue;
 				const file = join(directory, name);
 				const found = await lookups.look(directory, name);
 				if (found === "nothing") notThere.push(file);
@@ -149,7 +156,7 @@ export function createPlugins({
 				}
 			}
 			if (hanging === undefined)
-				return { missing: "not found", file: join(named ?? "", name) };
+				return { missing: "not found", file: join(named(), name) };
 			const left = deadline - performance.now();
 			if (left <= 0) return { hanging, file: join(hanging, name) };
 			await lookups.settled(hanging, left);

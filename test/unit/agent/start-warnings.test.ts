@@ -3,7 +3,10 @@ import { chmod, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { warnOfRisks } from "../../../src/agent/start-warnings.ts";
+import {
+	type PolicyMode,
+	warnOfRisks,
+} from "../../../src/agent/start-warnings.ts";
 import { resolveSettings } from "../../../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../../../src/settings.ts";
 import { loadKeyPair } from "../../../src/tls/key-pair.ts";
@@ -15,6 +18,7 @@ async function warnings(
 	t: TestContext,
 	given: Partial<DaemonSettings>,
 	keyMode = 0o600,
+	policyMode: PolicyMode = "enforce",
 ) {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
@@ -27,6 +31,7 @@ async function warnings(
 			privateKeyFile: pair["private-key"],
 		}),
 		trust: { tls: {}, fingerprint: () => undefined, isUnverified: false },
+		policyMode,
 		log,
 	});
 	return lines.map((line) =>
@@ -34,25 +39,29 @@ async function warnings(
 	);
 }
 
+const can =
+	"every allowed host and every user of this machine can run commands";
+
 for (const [given, expected] of [
-	[{}, "any command as USER (shell, inventory, config-update)"],
-	[{ inventory: false }, "any command as USER (shell, config-update)"],
-	[{ "config-update": false }, "any command as USER (shell, inventory)"],
-	[
-		{ shell: false },
-		"choose the metric plugins and their options, which run as USER (config-update)",
-	],
+	[{}, " (shell, inventory, config-update)"],
+	[{ inventory: false }, " (shell, config-update)"],
+	[{ "config-update": false }, " (shell, inventory)"],
+	[{ shell: false }, " (inventory, config-update)"],
+	[{ shell: false, inventory: false, "config-update": false }, ""],
 ] as const)
-	test(`warns of what clients can do: ${JSON.stringify(given)}`, async (t) => {
-		assert.deepEqual(await warnings(t, given), [
-			`warning any client that may connect can ${expected.startsWith("any") ? "run " : ""}${expected}`,
+	test(`without a policy, warns in one line of what clients can do: ${JSON.stringify(given)}`, async (t) => {
+		assert.deepEqual(await warnings(t, given, 0o600, "none"), [
+			`warning there is no policy: ${can} as USER${expected}`,
+		]);
+		assert.deepEqual(await warnings(t, given, 0o600, "observe"), [
+			`warning the policy only observes: ${can} as USER${expected}`,
 		]);
 	});
 
 const quiet = { shell: false, "config-update": false };
 
-test("logs nothing without shell and config-update", async (t) => {
-	assert.deepEqual(await warnings(t, quiet), []);
+test("logs nothing where a policy is in force", async (t) => {
+	assert.deepEqual(await warnings(t, {}), []);
 	assert.deepEqual(await warnings(t, quiet, 0o640), []);
 });
 
