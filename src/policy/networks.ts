@@ -58,14 +58,11 @@ export function addressBits(address: string): AddressBits | undefined {
 /** Parses `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`; host bits may be set. */
 export function networkOf(entry: string): Network | undefined {
 	const network = parseNetwork(entry);
-	const bits = network && addressBits(network.address);
-	return (
-		bits && {
-			...bits,
-			prefix: network.prefix,
-			isAddress: !entry.includes("/"),
-		}
-	);
+	if (!network) return undefined;
+	const { family, address, prefix } = network;
+	// ::ffff:10.0.0.0/8 is a network of IPv6
+	const bits = family === "ipv4" ? bitsOf4(address) : bitsOf6(address);
+	return { ...bits, prefix, isAddress: !entry.includes("/") };
 }
 
 /** The word of 32 bits with only the leading bits of a prefix left; `at` is the word's number. */

@@ -18,7 +18,7 @@ export type NextHop = { readonly port: number } & (
 );
 
 /** A hop as `decide` compares it. */
-export interface AskedHop {
+interface AskedHop {
 	readonly host: string;
 	readonly bits: AddressBits | undefined;
 	readonly port: number;

@@ -21,24 +21,3 @@ export function joined(words: readonly string[], last = "and"): string {
 		? words.join("")
 		: `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;
 }
-
-/** Whether a text matches a pattern in which `*` stands for any characters and `?` for one. */
-export function globMatches(pattern: string, text: string): boolean {
-	// remembers the last star only, so it takes at most pattern times text steps
-	let at = 0;
-	let star: { pattern: number; text: number } | undefined;
-	let position = 0;
-	while (position < text.length) {
-		const wanted = pattern[at];
-		if (wanted === "*") star = { pattern: ++at, text: position };
-		else if (wanted === "?" || wanted === text[position]) {
-			at++;
-			position++;
-		} else if (star) {
-			at = star.pattern;
-			position = ++star.text;
-		} else return false;
-	}
-	while (pattern[at] === "*") at++;
-	return at === pattern.length;
-}

@@ -14,7 +14,7 @@ export interface Paths {
 }
 
 /** The type of a slot that takes a single word. */
-export interface WordType {
+interface WordType {
 	/** Whether values may be logged. */
 	readonly isSecret: boolean;
 	/** Whether it looks at the real paths of values. */
@@ -24,7 +24,7 @@ export interface WordType {
 }
 
 /** The type of a slot that takes several words. */
-export interface WordsType {
+interface WordsType {
 	readonly isSecret: boolean;
 	readonly hasRealPaths: boolean;
 	/** The options that it passes; undefined if it passes any words. */

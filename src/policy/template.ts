@@ -59,7 +59,7 @@ const maxDivisions = 100;
 export const isFit = (result: Fit | Misfit): result is Fit => "words" in result;
 
 /** A word of a template as its policy has it. */
-export function writtenWord(word: TemplateWord): string {
+function writtenWord(word: TemplateWord): string {
 	if (word.kind === "fixed") return word.text;
 	if (word.kind === "several") return `{${word.slot.name}...}`;
 	return word.parts

@@ -7,7 +7,7 @@ import { addressBits, NetworkIndex, networkOf } from "./networks.ts";
 import { shown } from "./shown.ts";
 
 /** The name of whoever comes over the admin socket. */
-export const adminName = "admin";
+const adminName = "admin";
 
 /** Names of callers, keys and commands. */
 export const namePattern = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/;

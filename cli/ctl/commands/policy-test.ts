@@ -3,8 +3,8 @@ import type { Readable } from "node:stream";
 import type { Decision } from "../../../src/policy/call.ts";
 import { decide } from "../../../src/policy/decide.ts";
 import { DocumentReader, PolicyError } from "../../../src/policy/document.ts";
+import { globMatches } from "../../../src/policy/pattern.ts";
 import type { Policy } from "../../../src/policy/policy.ts";
-import { globMatches } from "../../../src/policy/shown.ts";
 import {
 	openYaml,
 	YamlError,

@@ -339,19 +339,25 @@ test("a text that is no single YAML mapping is refused", () => {
 });
 
 test("anchors and merges mean what they stand for", () => {
-	const { policy } = parsePolicy(
-		`
+	const { policy } = parsePolicy(`
 version: 1
 who: { me: { address: 192.0.2.10 } }
 commands:
-  a: &a { run: [check_a, "{x}"], slots: { x: word } }
-  b: { <<: *a, timeout: 10s }
-rules: [{ who: me, may: check, commands: [a] }, { who: me, may: check, commands: "*" }]
-`
-			.replace("run: [check_a", "run: [check_a")
-			.replace(", timeout: 10s", ""),
+  a: &a { run: [check_a, "{x}"], slots: { x: &type { is: word } } }
+  b: { <<: *a, run: [check_b, "{x}"] }
+  c: { run: [check_c, "{x}", "{y}"], slots: { x: *type, y: { <<: *type, default: z } } }
+rules: [{ who: me, may: check, commands: "*" }]
+`);
+	assert.deepEqual(
+		[...policy.commands.values()].map(({ name, program, slots }) => [
+			...[name, program, slots.length],
+		]),
+		[
+			["a", "check_a", 1],
+			["b", "check_b", 1],
+			["c", "check_c", 2],
+		],
 	);
-	assert.deepEqual([...policy.commands.keys()], ["a", "b"]);
 	assert.equal(policy.mode, "enforce");
 });
 
