@@ -89,6 +89,10 @@ export class Connection {
 	close(): void {
 		this.#opened.socket.destroy();
 	}
+
+	onClose(listener: () => void): void {
+		this.#opened.socket.once("close", listener);
+	}
 }
 
 /** Idle connections are closed after this time. */
@@ -179,38 +183,53 @@ export function createConnections(maxConnections: number): Connections {
 		if (place.all.size + place.opening.size === 0) places.delete(key);
 	};
 
+	/** Keeps a connection until it closes. */
+	const keep = (key: string, place: Place, connection: Connection) => {
+		place.all.add(connection);
+		connection.onClose(() => {
+			place.all.delete(connection);
+			const at = place.idle.indexOf(connection);
+			if (at !== -1) place.idle.splice(at, 1);
+			gone(key, place);
+		});
+	};
+
 	const openFor = (key: string, place: Place, open: Open, taker: Taker) => {
 		taker.opening();
 		const loaded = loadClient();
-		const abandon = open((error, opened) => {
-			if (!place.opening.has(taker)) return opened?.reset();
-			if (!opened) {
-				place.opening.delete(taker);
-				gone(key, place);
-				return taker.failed(error ?? new Error("not opened"));
-			}
+		// listeners of the connection keep what these functions use, as long as it is open: not the
+		// request, which has its answer
+		const opening: { for: Taker | undefined } = { for: taker };
+		/** The request, once; undefined if it has left. */
+		const opened = () => {
+			const { for: taker } = opening;
+			opening.for = undefined;
+			return taker && place.opening.delete(taker) ? taker : undefined;
+		};
+		const failed = (error: Error) => {
+			const taker = opened();
+			if (!taker) return;
+			gone(key, place);
+			taker.failed(error);
+		};
+		const abandon = open((error, made) => {
+			if (!made) return failed(error ?? new Error("not opened"));
+			if (!opening.for || !place.opening.has(opening.for)) return made.reset();
 			loaded.then(
 				(UndiciClient) => {
-					if (!place.opening.delete(taker)) return opened.reset();
-					const connection = new Connection(opened, UndiciClient);
+					const taker = opened();
+					if (!taker) return made.reset();
+					const connection = new Connection(made, UndiciClient);
 					if (connection.isDead) {
 						gone(key, place);
 						return taker.failed(new DeadConnection());
 					}
-					place.all.add(connection);
-					opened.socket.once("close", () => {
-						place.all.delete(connection);
-						const at = place.idle.indexOf(connection);
-						if (at !== -1) place.idle.splice(at, 1);
-						gone(key, place);
-					});
+					keep(key, place, connection);
 					taker.connected(connection);
 				},
 				(error) => {
-					opened.reset();
-					place.opening.delete(taker);
-					gone(key, place);
-					taker.failed(error);
+					made.reset();
+					failed(error);
 				},
 			);
 		});

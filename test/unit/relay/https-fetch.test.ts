@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { syncBuiltinESMExports } from "node:module";
 import { it } from "node:test";
 import tls from "node:tls";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { eventually } from "../../support/eventually.ts";
 import { createFetching } from "../../support/fetching.ts";
 import { answering, json } from "../../support/next-hop.ts";
 
@@ -82,6 +85,23 @@ it("keeps connections, and resumes TLS sessions on new ones", async (t) => {
 	assert.equal(server.accepted(), 3);
 	assert.deepEqual(resumed.slice(0, 10), Array(10).fill(false));
 	assert.ok(resumed.slice(10).includes(true), "no session was resumed");
+});
+
+it("keeps connections without the answers that came over them", async (t) => {
+	setFlagsFromString("--expose-gc");
+	const collectGarbage = runInNewContext("gc") as () => void;
+	const fetch = await createFetching(t);
+	const server = await answering(t, (response) => response.end(megabyte));
+	const fetched = async () => {
+		const { body } = await fetch(server.port);
+		return new WeakRef(body.buffer);
+	};
+	const bytes = await fetched();
+	await eventually("the answer is forgotten", () => {
+		collectGarbage();
+		return bytes.deref() === undefined;
+	});
+	assert.equal(server.open(), 1);
 });
 
 it("works over IPv6, with the address in brackets in Host", async (t) => {
