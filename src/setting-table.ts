@@ -3,7 +3,7 @@
 interface Named {
 	/** One-letter form of the flag, without its dash. */
 	short?: string;
-	/** One line for help, README and environment file. */
+	/** One line for help, documents and environment file. */
 	help: string;
 	/** The setting has no flag: `ps` would show the secret. */
 	from?: "environment";
@@ -11,7 +11,7 @@ interface Named {
 	installed?: string;
 	/** Wipe the variable from the process once it has been read. */
 	isSecret?: true;
-	/** Name of the value in help, README and environment file. */
+	/** Name of the value in help, documents and environment file. */
 	placeholder?: string;
 	/**
 	 * v1 (Go) has this setting. A value that v1 accepted does not abort startup: the

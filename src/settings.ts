@@ -39,9 +39,9 @@ const addressOrNothing = (text: string) =>
 	text === "" || isIP(text) !== 0 ? undefined : `not an address: ${text}`;
 
 /**
- * The daemon's settings, declared once: flags, help, variables, the environment
- * file in contrib and README's table come from here. Settings with `inV1` keep the
- * names, short forms and defaults of v1 (Go).
+ * The daemon's settings, declared once: flags, help, variables, the environment file in
+ * contrib and the table in contrib/doc/settings.md come from here. Settings with `inV1`
+ * keep the names, short forms and defaults of v1 (Go).
  */
 export const daemonSettings = {
 	"log-level": {

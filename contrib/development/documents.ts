@@ -16,14 +16,15 @@ export function environmentFile(): string {
 	});
 	return `# Settings of happo-agent. The systemd unit and the upstart job read this file.
 # \`npm run generate\` writes it from src/settings.ts. Lines that are commented out
-# show the defaults; the other lines are the paths of the installation in README.
+# show the defaults; the other lines are the paths of the installation in
+# contrib/doc/install.md.
 # Use absolute paths: a relative path is relative to the daemon's working directory.
 ${entries.join("")}`;
 }
 
 const cell = (text: string) => text.replaceAll("|", "\\|");
 
-/** README's table of settings. */
+/** The table of settings. */
 function settingsTable(): string {
 	const rows = settings.map(([name, setting]) => {
 		const short = setting.short ? `, \`-${setting.short}\`` : "";
@@ -37,11 +38,10 @@ function settingsTable(): string {
 	return `| flag | variable | default | what |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
 
-/** README's text with the table between the settings markers replaced. */
-export function withSettingsTable(readme: string): string {
+/** A document with the table between the settings markers replaced. */
+export function withSettingsTable(document: string): string {
 	const [begin, end] = ["<!-- settings -->", "<!-- /settings -->"];
-	const parts = readme.split(new RegExp(`${begin}[\\s\\S]*${end}`));
-	if (parts.length !== 2)
-		throw new Error("README.md: no place for the table of settings");
+	const parts = document.split(new RegExp(`${begin}[\\s\\S]*${end}`));
+	if (parts.length !== 2) throw new Error("no place for the table of settings");
 	return parts.join(`${begin}\n${settingsTable()}\n${end}`);
 }

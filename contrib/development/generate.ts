@@ -31,6 +31,9 @@ async function schemaSource(yaml: string): Promise<string> {
 	return astToString(nodes);
 }
 
+/** The document with the table of settings. */
+const settings = "contrib/doc/settings.md";
+
 async function generate(): Promise<Record<string, string>> {
 	const yaml = await readFile("openapi.yaml", "utf8");
 	const document = parse(yaml) as ContractDocument;
@@ -44,7 +47,7 @@ async function generate(): Promise<Record<string, string>> {
 		"generated/version.ts": banner + versionSource(document),
 		"generated/client.ts": banner + clientSource(document),
 		"contrib/etc/default/happo-agent.env": environmentFile(),
-		"README.md": withSettingsTable(await readFile("README.md", "utf8")),
+		[settings]: withSettingsTable(await readFile(settings, "utf8")),
 	};
 }
 

@@ -313,7 +313,7 @@ for (const path of [
 	"UPGRADING.md",
 	"contrib/development/README.md",
 	"contrib/development/glossary.md",
-	"contrib/doc/policy.md",
+	...readdirSync("contrib/doc").map((name) => `contrib/doc/${name}`),
 	"contrib/management-server/README.md",
 	...readdirSync(decisions).map((name) => `${decisions}/${name}`),
 ])
