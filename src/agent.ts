@@ -1,5 +1,5 @@
-import { basename, join, resolve } from "node:path";
 import { contract as document } from "../generated/contract.ts";
+import { adminSocketOf } from "./agent/admin-socket.ts";
 import {
 	type Authorization,
 	createAuthorization,
@@ -35,8 +35,7 @@ import { untilAnswered } from "./polled-files.ts";
 import { parseAllowedHosts } from "./protocol/access.ts";
 import { parseDestinations } from "./protocol/destinations.ts";
 import { createHttpsFetch } from "./relay/https-fetch.ts";
-import { type DaemonSettings, daemonSettings } from "./settings.ts";
-import { unsuitable } from "./socket-file.ts";
+import type { DaemonSettings } from "./settings.ts";
 import { loadNativeAddon } from "./spawn/native-addon.ts";
 import { exportedFamilies } from "./status/exported.ts";
 import { createFigures } from "./status/figures.ts";
@@ -136,24 +135,6 @@ async function openAuditLog(
 	if (file === "") return undefined;
 	await untilAnswered({ files: [file], look, log });
 	return createAuditLog({ file, required, log });
-}
-
-/**
- * The admin socket; undefined if the settings want none. One whose place nobody has chosen must not
- * abort startup: v1 has none, so its directory may be missing.
- */
-function adminSocketOf({ settings, log }: AgentParts) {
-	const file = settings["admin-socket"];
-	const group = settings["admin-socket-group"];
-	if (file === "none") return undefined;
-	const chosen = settings["quick-start"]
-		? join(resolve(settings["quick-start"]), basename(file))
-		: daemonSettings["admin-socket"].default;
-	const why = unsuitable(file);
-	if (file !== chosen || group !== "" || why === undefined)
-		return { file, group };
-	log[why.level](`no admin socket: ${file}: ${why.reason}`);
-	return undefined;
 }
 
 async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
@@ -261,9 +242,9 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		families: () => exportedFamilies({ state, figures, collected }),
 	});
 
-	const adminSocket = adminSocketOf(parts);
 	const { checkReply } = parts;
 	const addon = loadNativeAddon();
+	const adminSocket = adminSocketOf({ settings, addon, log });
 	const server = await startServer({
 		bound: await bindContract(document),
 		handlers,

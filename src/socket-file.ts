@@ -8,7 +8,7 @@ import {
 	readFileSync,
 	unlinkSync,
 } from "node:fs";
-import { connect, type Server } from "node:net";
+import { connect, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { systemReason } from "./system-error.ts";
 
@@ -42,6 +42,10 @@ export function unsuitable(
 			: { level: "warning", reason: systemReason(error) };
 	}
 }
+
+/** The descriptor of a socket, to which Node has no public way; negative if it has none any more. */
+export const descriptorOf = (socket: Socket): number =>
+	(socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;
 
 /** Connections that the system keeps until they are accepted. */
 const backlog = 4096;

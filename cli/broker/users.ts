@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { descriptorOf } from "../../src/socket-file.ts";
 import {
 	loadNativeAddon,
 	type NativeAddon,
@@ -12,10 +13,6 @@ export interface Users {
 	/** The user id; undefined if it is not known. */
 	of(socket: Socket): number | undefined;
 }
-
-/** Node has no public way to the descriptor of a socket. */
-const descriptorOf = (socket: Socket) =>
-	(socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;
 
 /** Asks the system through the addon, if it can be loaded. */
 export function createUsers(

@@ -49,6 +49,9 @@ export interface DeliveryTimes {
 	slow: number;
 }
 
+/** Who is at the other end of the admin socket. */
+export type LocalPeer = "admin" | "own-user";
+
 /** The times outside tests. */
 export const deliveryTimes: DeliveryTimes = { quiet: 3_000, slow: 60_000 };
 
@@ -74,15 +77,17 @@ export interface PeerCertificates {
  * after the other, even if several arrive at once.
  */
 export class Connection {
-	/** Address of the client, IPv4 even if it arrived mapped into IPv6; `admin` on the admin socket. */
+	/** Address of the client, IPv4 even if it arrived mapped into IPv6; who it is on the admin socket. */
 	readonly client: string;
 	readonly clientPort: number | undefined;
 	/** The same, for decisions: undefined if the system does not know it (any more). */
 	readonly address: string | undefined;
 	/** The peer is not in allowed-hosts. */
 	readonly isDenied: boolean;
-	/** It came over the admin socket, which the operating system guards. */
+	/** It came over the admin socket, which the operating system guards, from an administrator. */
 	readonly isAdmin: boolean;
+	/** It came over the admin socket, perhaps from the agent's own user. */
+	readonly isLocal: boolean;
 	/** Its handshake place, until the handshake is done. */
 	shaking: Taken | undefined;
 	readonly #times: DeliveryTimes;
@@ -103,10 +108,11 @@ export class Connection {
 		raw: Pick<Socket, "remoteAddress" | "remotePort">,
 		isDenied: boolean,
 		times: DeliveryTimes,
-		isAdmin = false,
+		local?: LocalPeer,
 	) {
-		this.isAdmin = isAdmin;
-		this.client = isAdmin ? "admin" : plainAddress(raw.remoteAddress);
+		this.isLocal = local !== undefined;
+		this.isAdmin = local === "admin";
+		this.client = local ?? plainAddress(raw.remoteAddress);
 		this.address = raw.remoteAddress === undefined ? undefined : this.client;
 		this.clientPort = raw.remotePort;
 		this.isDenied = isDenied;
@@ -116,7 +122,7 @@ export class Connection {
 	/** Called when the handshake is done, or when there is none. */
 	secured(socket: Socket, certificates?: PeerCertificates): void {
 		this.#socket = socket;
-		if (!this.isDenied && !this.isAdmin)
+		if (!this.isDenied && !this.isLocal)
 			this.#certificate = certificates?.present(
 				socket as TLSSocket,
 				this.client,
@@ -124,7 +130,7 @@ export class Connection {
 		this.shaking?.release();
 		// only now may the client close its side; during the handshake that ends the connection. On the
 		// admin socket, a client that has gone only seems to close its side
-		socket.allowHalfOpen = !this.isAdmin;
+		socket.allowHalfOpen = !this.isLocal;
 		// an orderly end means that the client has received everything sent before
 		socket.once("end", () => {
 			if (this.current) socket.setKeepAlive(true, keepAliveMilliseconds);
@@ -244,8 +250,8 @@ const isReset = (socket: Socket): boolean => {
 export interface Connections {
 	/** Takes an accepted connection from which nothing has been read. */
 	accept(socket: Socket): void;
-	/** The same for one of the admin socket: plain HTTP, and allowed whatever its peer. */
-	acceptAdmin(socket: Socket): void;
+	/** The same for one of the admin socket: plain HTTP, and allowed whoever its peer is. */
+	acceptLocal(socket: Socket, peer: LocalPeer): void;
 	/** Returns the connection of a request's socket. */
 	of(socket: Socket): Connection | undefined;
 	/** Starts serving: the connections held so far, and later ones at once. */
@@ -334,8 +340,8 @@ export function createConnections(parts: {
 	});
 	const turns = createLoopTurns(maxHandshakesPerTurn);
 	const trouble = createLogRepeats({ log, everyMilliseconds: 60_000 });
-	/** Connections before the agent serves, and whether they came over the admin socket. */
-	const held = new Map<Socket, boolean>();
+	/** Connections before the agent serves, and who they are if they came over the admin socket. */
+	const held = new Map<Socket, LocalPeer | undefined>();
 	const waiting = new Set<Socket>();
 	const served = new Map<Socket, Connection>();
 	const denied = new Set<Socket>();
@@ -417,7 +423,7 @@ export function createConnections(parts: {
 			served.delete(socket);
 			place.release();
 		});
-		if (connection.isAdmin) admitPlain(socket, connection);
+		if (connection.isLocal) admitPlain(socket, connection);
 		else admit(socket, connection);
 	};
 
@@ -481,18 +487,18 @@ export function createConnections(parts: {
 		admit(socket, connection);
 	};
 
-	const decide = (socket: Socket, isAdmin: boolean) => {
-		const isDenied = !isAdmin && !access.allows(socket.remoteAddress);
-		const connection = new Connection(socket, isDenied, times, isAdmin);
+	const decide = (socket: Socket, local?: LocalPeer) => {
+		const isDenied = !local && !access.allows(socket.remoteAddress);
+		const connection = new Connection(socket, isDenied, times, local);
 		if (isDenied) return deny(socket, connection);
 		const place = places.tryAcquire(connection);
 		if (place) serveOne(socket, connection, place);
 		else void wait(socket, connection);
 	};
 
-	const hold = (socket: Socket, isAdmin: boolean) => {
+	const hold = (socket: Socket, local?: LocalPeer) => {
 		if (held.size >= maxWaiting) return socket.destroy();
-		held.set(socket, isAdmin);
+		held.set(socket, local);
 		socket.once("error", ignore).once("close", () => held.delete(socket));
 	};
 
@@ -504,17 +510,17 @@ export function createConnections(parts: {
 	}, sweepMilliseconds).unref();
 	server.once("close", () => clearInterval(sweeping));
 
-	const accept = (socket: Socket, isAdmin: boolean) =>
-		isServing ? decide(socket, isAdmin) : hold(socket, isAdmin);
+	const accept = (socket: Socket, local?: LocalPeer) =>
+		isServing ? decide(socket, local) : hold(socket, local);
 
 	return {
-		accept: (socket) => accept(socket, false),
-		acceptAdmin: (socket) => accept(socket, true),
+		accept: (socket) => accept(socket),
+		acceptLocal: accept,
 		of: (socket) => secured.get(socket),
 		serve: () => {
 			isServing = true;
-			for (const [socket, isAdmin] of held)
-				if (!socket.destroyed) decide(socket, isAdmin);
+			for (const [socket, local] of held)
+				if (!socket.destroyed) decide(socket, local);
 			held.clear();
 		},
 		get open() {

@@ -272,9 +272,16 @@ export async function startServer(parts: {
 	where: { port: number; host?: string };
 	/**
 	 * Serves the contract over plain HTTP on a Unix socket as well, with mode 0600, or 0660 for a
-	 * group. Its callers are administrators.
+	 * group.
 	 */
-	adminSocket?: { file: string; group: string } | undefined;
+	adminSocket?:
+		| {
+				file: string;
+				group: string;
+				/** Whether the peer is an administrator; others have proved nothing. */
+				isAdmin: (socket: Socket) => boolean;
+		  }
+		| undefined;
 	/** Called for every finished request. */
 	onAnswered: (answered: Answered) => void;
 	/**
@@ -502,9 +509,13 @@ export async function startServer(parts: {
 		connections.accept,
 		parts.duplicate,
 	);
-	const admin = parts.adminSocket && {
-		server: createServer({ pauseOnConnect: true }, connections.acceptAdmin),
-		...parts.adminSocket,
+	const { acceptLocal } = connections;
+	const local = parts.adminSocket;
+	const admin = local && {
+		...local,
+		server: createServer({ pauseOnConnect: true }, (socket) =>
+			acceptLocal(socket, local.isAdmin(socket) ? "admin" : "own-user"),
+		),
 	};
 	try {
 		if (admin)

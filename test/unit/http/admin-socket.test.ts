@@ -23,17 +23,21 @@ async function anAgent(t: TestContext, settings: Partial<DaemonSettings> = {}) {
 	return { agent, file };
 }
 
-test("its callers are administrators without an address; those of loopback are not", async (t) => {
+test("its callers are administrators without an address; those of loopback and the agent's own user are not", async (t) => {
 	const file = join(await temporaryDirectory(t), "admin.sock");
 	const answered: Answered[] = [];
+	let isAdmin = true;
 	const { callers, port } = await startServerOfCallers(t, {}, undefined, {
-		adminSocket: { file, group: "" },
+		adminSocket: { file, group: "", isAdmin: () => isAdmin },
 		access: { allows: (address) => address === "127.0.0.1" },
 		onAnswered: (one) => answered.push(one),
 	});
 	assert.equal((await sendAdmin(file)).text, "OK");
 	await send({ port });
-	const [admin, other] = callers;
+	isAdmin = false;
+	await sendAdmin(file);
+	const [admin, other, own] = callers;
+	assert.deepEqual(own, { ...admin, isAdmin: false });
 	assert.deepEqual(admin, {
 		isAdmin: true,
 		address: undefined,
@@ -47,6 +51,7 @@ test("its callers are administrators without an address; those of loopback are n
 		[
 			["admin", "undefined"],
 			["127.0.0.1", "number"],
+			["own-user", "undefined"],
 		],
 	);
 });
