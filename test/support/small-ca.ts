@@ -34,7 +34,12 @@ export interface Made {
 const day = 86_400_000;
 
 const pem = (label: string, content: Buffer) =>
-	`-----BEGIN ${label}-----\n${content.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END ${label}-----\n`;
+	[
+		`-----BEGIN ${label}-----`,
+		// a blank line would make OpenSSL take all before it for headers
+		...(content.toString("base64").match(/.{1,64}/g) ?? []),
+		`-----END ${label}-----\n`,
+	].join("\n");
 
 /** ecdsa-with-SHA256 */
 const algorithm = sequence(oid("2a8648ce3d040302"));
