@@ -43,7 +43,10 @@ function summary(result: AuditResult): string {
 			? `${lines} lines, all linked: ${placeText(first)} to ${placeText(last)}`
 			: `${lines} lines, ${count === 1 ? "1 place is" : `${count} places are`} wrong`,
 		`last line: ${lastHash}`,
-		"The chain does not show whether lines after the last one were removed, whether the last one was changed, or whether somebody who can write the file made all of it anew. To find out, keep the hash of the last line on another host and give it to --expect later.",
+		"The chain does not show whether lines after the last one were removed, whether the",
+		"last one was changed, or whether somebody who can write the file made all of it anew.",
+		"To find out, keep the hash of the last line on another host, and give it to --expect",
+		"later.",
 		"",
 	].join("\n");
 }
