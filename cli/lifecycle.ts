@@ -39,9 +39,6 @@ const ignoredSignals = [
 	...["SIGPWR", "SIGSTKFLT", "SIGXCPU", "SIGXFSZ", "SIGTRAP", "SIGSYS"],
 ].filter((name) => name in constants.signals) as NodeJS.Signals[];
 
-/** Longer than all steps of an orderly stop together, shorter than systemd's stop timeout. */
-const maxStoppingMilliseconds = 20_000;
-
 function stackOf(error: unknown): string {
 	const { stack, message } =
 		error instanceof Error ? error : new Error(String(error));
@@ -120,7 +117,7 @@ export function watchProcess(
 
 /**
  * Stops the agent, calls `last` and ends the process. The exit status is 0 if all of this succeeded
- * and there was no uncaught error. After twenty seconds it kills the agent's commands and exits.
+ * and there was no uncaught error. After `maxMilliseconds` it kills the agent's commands and exits.
  */
 export async function endProcess(parts: {
 	log: Log;
@@ -128,15 +125,16 @@ export async function endProcess(parts: {
 	watch: Watch;
 	/** Why the agent stops. */
 	cause: StopSignal | "failure";
+	maxMilliseconds: number;
 	last: () => void;
 }): Promise<never> {
-	const { log, agent, watch, cause, last } = parts;
+	const { log, agent, watch, cause, maxMilliseconds, last } = parts;
 	const deadline = setTimeout(() => {
 		log.error("still not stopped, exiting at once");
 		agent.kill();
 		agent.exit?.(failureStatus);
 		process.exit(failureStatus);
-	}, maxStoppingMilliseconds);
+	}, maxMilliseconds);
 	let isClean = true;
 	const attempt = async (act: () => void | Promise<void>) => {
 		try {

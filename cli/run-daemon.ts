@@ -1,4 +1,4 @@
-import { startAgent } from "../src/agent.ts";
+import { maxStopMilliseconds, startAgent } from "../src/agent.ts";
 import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
 import { type LogFormat, type LogLevel, openLog } from "../src/log.ts";
 import { AccessError } from "../src/protocol/access.ts";
@@ -126,6 +126,7 @@ export async function runDaemon(
 		if (cause !== "failure") log.info(`${cause}: stopping`);
 		return await endProcess({
 			...{ log, agent, watch, cause },
+			maxMilliseconds: maxStopMilliseconds(settings),
 			last: () => profile?.write(),
 		});
 	} catch (error) {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { contract as document } from "../generated/contract.ts";
 import { adminSocketOf } from "./agent/admin-socket.ts";
 import {
@@ -95,13 +96,17 @@ export interface AgentParts {
 const readyAgainAfter = [2_000, 15_000];
 
 /**
- * When the agent stops, running commands first get the patience to end by themselves, then SIGTERM,
- * and SIGKILL after the grace period. Most checks take less.
+ * When the agent stops, commands first get `stop-grace-seconds` to end by themselves, then SIGTERM,
+ * and SIGKILL after this time.
  */
-const commandTimes = { patienceMilliseconds: 3_000, graceMilliseconds: 1_000 };
+const commandGraceMilliseconds = 1_000;
 
-/** Longer than both together, so that the requests of these commands still get answers. */
-const connectionGraceMilliseconds = 5_500;
+/** How long connections stay open after `stop-grace-seconds`, for the answers of these commands. */
+const answerMilliseconds = 2_500;
+
+/** Longer than an orderly stop takes: its grace and all other steps together, in milliseconds. */
+export const maxStopMilliseconds = (settings: DaemonSettings): number =>
+	settings["stop-grace-seconds"] * 1000 + 17_000;
 
 /**
  * Builds the agent from its settings and starts it. This is the only place that knows the order of
@@ -283,14 +288,24 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	});
 	const supervisor = createSupervisor({ engine, environment, log });
 	const tell = inTurn();
-	opened.push(() =>
-		Promise.all([
+	opened.push(async () => {
+		const grace = settings["stop-grace-seconds"] * 1000;
+		const begun = performance.now();
+		const closed = server.close(grace + answerMilliseconds);
+		// connections that are open may still bring requests, whose commands must run
+		const late = new AbortController();
+		await Promise.race([closed, sleep(grace, undefined, late).catch(() => {})]);
+		late.abort();
+		await Promise.all([
 			// wait until all notifications are sent
 			tell(async () => {}),
-			server.close(connectionGraceMilliseconds),
-			commands.close(commandTimes),
-		]),
-	);
+			closed,
+			commands.close({
+				patienceMilliseconds: Math.max(0, begun + grace - performance.now()),
+				graceMilliseconds: commandGraceMilliseconds,
+			}),
+		]);
+	});
 	state.connections = () => {
 		const { open, waiting } = server.connections;
 		return { open, waiting };

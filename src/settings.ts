@@ -514,6 +514,13 @@ export const daemonSettings = {
 		default: 10,
 		help: "maximum seconds a connection waits for a place, and a request body for memory",
 	},
+	"stop-grace-seconds": {
+		kind: "integer",
+		minimum: 0,
+		maximum: 3600,
+		default: 3,
+		help: "seconds that plugins and commands have to end by themselves, and to be answered, when the agent stops",
+	},
 	"quick-start": {
 		kind: "text",
 		default: "",

@@ -41,6 +41,12 @@ const sweepMilliseconds = 1_000;
  */
 const keepAliveMilliseconds = 10_000;
 
+/** While the server closes: how often to look for idle connections. */
+const closingMilliseconds = 50;
+
+/** While the server closes, a connection without a request may stay open for this long. */
+const silentMilliseconds = 2_000;
+
 /** Times that decide whether an answer counts as delivered. */
 export interface DeliveryTimes {
 	/** Without a reset for this long after the answer was sent, it counts as delivered; in milliseconds. */
@@ -103,6 +109,7 @@ export class Connection {
 	#endedAfterAnswer = false;
 	/** Settles whether the last answer was delivered; undefined if that is settled. */
 	#delivery: ((isDelivered: boolean) => void) | undefined;
+	#hasAsked = false;
 
 	constructor(
 		raw: Pick<Socket, "remoteAddress" | "remotePort">,
@@ -159,10 +166,26 @@ export class Connection {
 		return this.#requests[0];
 	}
 
+	/** It has been answered, and has nothing to be answered now. */
+	get isIdle(): boolean {
+		return this.#hasAsked && this.#requests.length === 0;
+	}
+
+	/** It is idle, and it is settled whether its last answer was delivered. */
+	get isSettled(): boolean {
+		return this.isIdle && this.#delivery === undefined;
+	}
+
+	/** Not a byte of a request has arrived. */
+	get isSilent(): boolean {
+		return !this.#hasAsked && !this.#socket?.bytesRead;
+	}
+
 	/** Queues a request; it begins when the earlier ones are over. */
 	arrive(request: IncomingRequest): void {
 		// a client that sends another request has read the previous answer
 		this.#delivery?.(true);
+		this.#hasAsked = true;
 		this.#requests.push(request);
 		request.response.once("close", () => this.#leave(request));
 		if (this.#requests.length === 1) request.begin();
@@ -260,8 +283,12 @@ export interface Connections {
 	readonly open: number;
 	/** Connections waiting for a place. */
 	readonly waiting: number;
-	/** Closes the waiting connections. */
-	destroyWaiting(): void;
+	/**
+	 * Closes idle connections, now and as they become idle, and after two seconds those without a
+	 * request. Those that wait for a place get it meanwhile; those that were never served are closed
+	 * at once.
+	 */
+	close(): void;
 	/** Closes all connections. */
 	destroy(): void;
 }
@@ -529,8 +556,25 @@ export function createConnections(parts: {
 		get waiting() {
 			return waiting.size;
 		},
-		destroyWaiting: () => {
-			for (const socket of [...held.keys(), ...waiting]) socket.destroy();
+		close: () => {
+			for (const socket of held.keys()) socket.destroy();
+			const begun = performance.now();
+			const closeThose = (isDone: (connection: Connection) => boolean) => {
+				for (const [socket, connection] of served)
+					if (isDone(connection)) socket.destroy();
+			};
+			// two turns of the event loop reveal requests that have arrived by now
+			setImmediate(() =>
+				setImmediate(() => closeThose(({ isIdle }) => isIdle)),
+			);
+			const closing = setInterval(() => {
+				const isLate = performance.now() - begun > silentMilliseconds;
+				closeThose(
+					({ isSettled, isSilent }) => isSettled || (isLate && isSilent),
+				);
+				if (isLate) for (const socket of denied) socket.destroy();
+			}, closingMilliseconds);
+			server.once("close", () => clearInterval(closing));
 		},
 		destroy: () => {
 			for (const one of [held, served])

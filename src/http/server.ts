@@ -68,7 +68,10 @@ export interface AgentServer {
 	serve(): void;
 	/** Sets the certificate for new connections; open ones keep theirs. Throws if it is unusable. */
 	renew(tls: TlsOptions): void;
-	/** Stops accepting connections, closes idle ones at once and the others after the grace. */
+	/**
+	 * Stops accepting connections; a passed socket goes on listening for others. Answers requests of
+	 * the connections that are open, one each, and closes idle ones. After the grace, closes all.
+	 */
 	close(graceMilliseconds: number): Promise<void>;
 }
 
@@ -528,7 +531,7 @@ export async function startServer(parts: {
 		throw error;
 	}
 	const { address, port } = listening.address;
-	const { serve, destroy, destroyWaiting } = connections;
+	const { serve, destroy, close } = connections;
 	return {
 		address,
 		port,
@@ -541,8 +544,7 @@ export async function startServer(parts: {
 				admin && new Promise((resolve) => admin.server.close(resolve)),
 			]);
 			isClosing = true;
-			destroyWaiting();
-			tlsServer.closeIdleConnections();
+			close();
 			const cut = setTimeout(destroy, graceMilliseconds);
 			await closed;
 			clearTimeout(cut);

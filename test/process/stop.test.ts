@@ -1,45 +1,97 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { Agent } from "node:https";
 import { test } from "node:test";
 import { startWithPlugins } from "../support/command-line.ts";
 import { ownNode, startDaemon } from "../support/daemon.ts";
-import { eventually } from "../support/eventually.ts";
-import { post } from "../support/https.ts";
+import { post, send } from "../support/https.ts";
 import { testSignals } from "../support/node-cases.ts";
-import { startSleepingChecks } from "../support/sleeping-checks.ts";
-import { temporaryDirectory } from "../support/temporary.ts";
+import {
+	startSleepingChecks,
+	waitingPlugin,
+} from "../support/sleeping-checks.ts";
+import { openWire, requestText } from "../support/wire.ts";
 
 testSignals(ownNode);
 
+const waitingCheck = { plugin_name: "check_waiting" };
+const finished = { return_value: 0, message: "finished\n" };
+
 test("a plugin that is running at SIGTERM may end by itself, and its result is sent", async (t) => {
-	const directory = await temporaryDirectory(t);
-	await writeFile(
-		join(directory, "check_waiting"),
-		'#!/bin/sh\ncd "$(dirname "$0")"\n: >started\nuntil [ -e go ]; do sleep 0.05; done\necho finished\n',
-		{ mode: 0o755 },
-	);
-	const daemon = await startDaemon(t, [
-		...["--nagios-plugin-paths", directory],
-		...["--log-level", "info"],
-	]);
-	const answer = post(daemon.port, "/monitor", {
-		plugin_name: "check_waiting",
+	const plugin = await waitingPlugin(t);
+	const daemon = await startDaemon(t, plugin.flags);
+	const agent = new Agent({ keepAlive: true });
+	t.after(() => agent.destroy());
+	const answer = send({
+		...{ port: daemon.port, method: "POST", path: "/monitor", agent },
+		body: JSON.stringify(waitingCheck),
 	});
-	await eventually("the plugin runs", () =>
-		existsSync(join(directory, "started")),
-	);
+	await plugin.runs();
 	// only to the agent, like systemd with KillMode=mixed
 	daemon.process.kill("SIGTERM");
 	await daemon.printed(/SIGTERM: stopping/);
-	await writeFile(join(directory, "go"), "");
-	const { status, text } = await answer;
+	await plugin.letGo();
+	const { status, headers, text } = await answer;
 	assert.equal(status, 200, text);
-	assert.deepEqual(JSON.parse(text), {
-		return_value: 0,
-		message: "finished\n",
-	});
+	assert.deepEqual(JSON.parse(text), finished);
+	// the client must not send another request over this connection
+	assert.equal(headers.connection, "close");
+	assert.equal((await daemon.exited).code, 0);
+});
+
+test("a plugin that exceeds stop-grace-seconds is stopped", async (t) => {
+	const plugin = await waitingPlugin(t);
+	const daemon = await startDaemon(t, [
+		...plugin.flags,
+		...["--stop-grace-seconds", "0"],
+	]);
+	const answer = post(daemon.port, "/monitor", waitingCheck);
+	await plugin.runs();
+	const begun = performance.now();
+	assert.equal((await daemon.stop()).code, 0);
+	const took = performance.now() - begun;
+	assert.ok(took < 2_900, `took ${took} ms`);
+	const { status, text } = await answer;
+	assert.equal(status, 503, text);
+	assert.match(text, /the agent is stopping/);
+});
+
+test("a check is answered if its connection was open at SIGTERM, or waited for a place", async (t) => {
+	const plugin = await waitingPlugin(t);
+	const daemon = await startDaemon(t, [
+		...plugin.flags,
+		...["--max-connections", "2", "--log-level", "info"],
+	]);
+	const check = requestText("POST /monitor", JSON.stringify(waitingCheck));
+	const running = openWire(t, daemon);
+	await running.opened;
+	running.socket.write(check);
+	await plugin.runs();
+	const open = openWire(t, daemon);
+	await open.opened;
+	const waiting = openWire(t, daemon);
+	waiting.socket.write(check);
+	await daemon.printed(/2 connections are open .* more are waiting/);
+	daemon.process.kill("SIGTERM");
+	await daemon.printed(/SIGTERM: stopping/);
+	open.socket.write(check);
+	await plugin.letGo();
+	for (const wire of [running, open, waiting])
+		assert.match((await wire.ended).text, /^HTTP\/1\.1 200 .*finished/s);
+	assert.equal((await daemon.exited).code, 0);
+});
+
+test("idle connections are closed while others are still answered", async (t) => {
+	const plugin = await waitingPlugin(t);
+	const daemon = await startDaemon(t, plugin.flags);
+	const idle = openWire(t, daemon);
+	idle.socket.write(requestText("GET /"));
+	await idle.until(/OK$/);
+	const answer = post(daemon.port, "/monitor", waitingCheck);
+	await plugin.runs();
+	daemon.process.kill("SIGTERM");
+	assert.match((await idle.ended).text, /OK$/);
+	await plugin.letGo();
+	assert.equal((await answer).status, 200);
 	assert.equal((await daemon.exited).code, 0);
 });
 

@@ -1,7 +1,11 @@
 import { randomInt } from "node:crypto";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { processesWith } from "./command-line.ts";
 import { eventually } from "./eventually.ts";
 import { post } from "./https.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 /**
  * Requests checks that ignore SIGTERM and sleep for half a minute, with a number of seconds that no
@@ -37,5 +41,27 @@ export async function startSleepingChecks(
 				"nothing is left of the checks",
 				async () => (await processesWith(marker)).length === 0,
 			),
+	};
+}
+
+/** The plugin `check_waiting` in a directory of its own: it says `finished` once it is let go. */
+export async function waitingPlugin(
+	t: Parameters<typeof temporaryDirectory>[0],
+) {
+	const directory = await temporaryDirectory(t);
+	await writeFile(
+		join(directory, "check_waiting"),
+		'#!/bin/sh\ncd "$(dirname "$0")"\n: >started\nuntil [ -e go ]; do sleep 0.05; done\necho finished\n',
+		{ mode: 0o755 },
+	);
+	return {
+		directory,
+		flags: ["--nagios-plugin-paths", directory],
+		/** Resolves when it runs. */
+		runs: () =>
+			eventually("the plugin runs", () =>
+				existsSync(join(directory, "started")),
+			),
+		letGo: () => writeFile(join(directory, "go"), ""),
 	};
 }

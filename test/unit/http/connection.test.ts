@@ -155,7 +155,7 @@ test("connections that are never served do not keep the server open", async (t) 
 	const socket = connect(port, "127.0.0.1").on("error", () => {});
 	await once(accepting, "connection");
 	const closed = new Promise((resolve) => accepting.close(resolve));
-	connections.destroyWaiting();
+	connections.close();
 	await closed;
 	await once(socket, "close");
 });
