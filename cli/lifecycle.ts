@@ -17,6 +17,8 @@ export interface Watch {
 	readonly stopped: Promise<StopSignal | "failure">;
 	/** Rejects with the first uncaught error. */
 	readonly failed: Promise<never>;
+	/** Aborted when `stopped` resolves. */
+	readonly stopping: AbortSignal;
 	/** Whether there was an uncaught error. */
 	hasFailed(): boolean;
 	/** Handles a SIGHUP that arrived before the agent had started. */
@@ -57,10 +59,14 @@ export function watchProcess(
 ): Watch {
 	let errors = 0;
 	let isHangupDue = false;
+	const stopping = new AbortController();
 	let stop: (cause: StopSignal | "failure") => void = () => {};
 	let fail: (error: unknown) => void = () => {};
 	const stopped = new Promise<StopSignal | "failure">((resolve) => {
-		stop = resolve;
+		stop = (cause) => {
+			resolve(cause);
+			stopping.abort();
+		};
 	});
 	const failed = new Promise<never>((_, reject) => {
 		fail = reject;
@@ -108,6 +114,7 @@ export function watchProcess(
 	return {
 		stopped,
 		failed,
+		stopping: stopping.signal,
 		hasFailed: () => errors > 0,
 		catchUp: () => {
 			if (isHangupDue) reload();

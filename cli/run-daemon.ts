@@ -1,9 +1,19 @@
 import { maxStopMilliseconds, startAgent } from "../src/agent.ts";
 import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
 import { type LogFormat, type LogLevel, openLog } from "../src/log.ts";
+import {
+	contradictions,
+	ListenError,
+	type PassedListener,
+	passedListener,
+} from "../src/passed-socket.ts";
 import { AccessError } from "../src/protocol/access.ts";
 import { TrustError } from "../src/relay/trust.ts";
-import { resolveSettings } from "../src/setting-table.ts";
+import {
+	resolveSettings,
+	SettingsError,
+	sourceOf,
+} from "../src/setting-table.ts";
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
 import { disarmSignals, returnLargeBlocks } from "../src/spawn/native-addon.ts";
 import { systemReason } from "../src/system-error.ts";
@@ -59,6 +69,36 @@ function reason(error: unknown, settings: DaemonSettings): string {
 	return `${path ?? syscall}: ${why}`;
 }
 
+/**
+ * The socket that systemd passes; undefined if there is none.
+ * @throws SettingsError if it is no socket for this agent, or not the one of the settings
+ */
+function takeListener(
+	settings: DaemonSettings,
+	{ flags, environment }: Invocation,
+): PassedListener | undefined {
+	const given = <T>(name: keyof DaemonSettings, value: T) => {
+		const source = sourceOf(name, flags, environment);
+		return source === undefined || value === "" ? undefined : { value, source };
+	};
+	try {
+		const listener = passedListener(environment, process.pid);
+		const lines = listener
+			? contradictions(listener, {
+					port: given("port", settings.port),
+					address: given("listen-address", settings["listen-address"]),
+				})
+			: [];
+		if (lines.length > 0) throw new SettingsError(lines);
+		return listener;
+	} catch (error) {
+		// another start would not help
+		throw error instanceof ListenError
+			? new SettingsError([error.message])
+			: error;
+	}
+}
+
 /** Resolves the settings again, with the defaults of `--quick-start`. */
 function quickStartSettings(
 	directory: string,
@@ -102,6 +142,7 @@ export async function runDaemon(
 	const settings = quick
 		? quickStartSettings(directory, invocation, pluginPaths)
 		: given;
+	const listener = takeListener(settings, invocation);
 	try {
 		const made = quick && (await prepareQuickStart(settings));
 		const level = settings["log-level"] as LogLevel;
@@ -114,7 +155,8 @@ export async function runDaemon(
 			profile = startCpuProfile(settings["cpu-profile"]);
 		const starting = startAgent({
 			...{ settings, environment, log },
-			ownPlugins,
+			...{ listener, ownPlugins },
+			stopping: watch.stopping,
 		});
 		const agent = await Promise.race([starting, watch.failed]);
 		running.agent = agent;

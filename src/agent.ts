@@ -19,7 +19,7 @@ import {
 	shownCertificate,
 	shownClientTrust,
 } from "./agent/state.ts";
-import { createStore } from "./agent/store.ts";
+import { createStore, openWhenFree } from "./agent/store.ts";
 import { createSupervisor } from "./agent/supervisor.ts";
 import { AuditLogError, createAuditLog } from "./audit/audit-log.ts";
 import { systemAsking } from "./commands/lookups.ts";
@@ -32,6 +32,7 @@ import type { Replied } from "./http/reply.ts";
 import { startServer } from "./http/server.ts";
 import type { Log } from "./log.ts";
 import { createSnapshots } from "./machine-state/snapshot.ts";
+import type { PassedListener } from "./passed-socket.ts";
 import { untilAnswered } from "./polled-files.ts";
 import { parseAllowedHosts } from "./protocol/access.ts";
 import { parseDestinations } from "./protocol/destinations.ts";
@@ -81,6 +82,10 @@ export interface AgentParts {
 	settings: DaemonSettings;
 	environment: NodeJS.ProcessEnv;
 	log: Log;
+	/** A socket that listens already, in place of the settings' address and port. */
+	listener?: PassedListener | undefined;
+	/** Aborted when the agent is to stop, which ends a wait during startup. */
+	stopping?: AbortSignal;
 	/** Directory of the plugins that come with the agent. */
 	ownPlugins?: string;
 	/** Called with every reply before it is sent; throws if the reply is invalid. For tests. */
@@ -161,20 +166,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	});
 	const { engine, commands } = execution;
 	const credentials = await loadCredentials({ settings, look, log });
-	const audit = await openAuditLog(parts, look);
-	// after the requests that it records
-	opened.push(() => audit?.close());
-	authorization = await createAuthorization({
-		settings,
-		look,
-		audit,
-		log,
-	});
 	const { keyFiles, keyPair, own, trust, clients } = credentials;
-	await warnOfRisks({
-		...{ settings, keyPair, trust, log },
-		policyMode: policyMode(),
-	});
 	// durations need a monotonic clock: somebody may set the wall clock
 	const clocks = { now: Date.now, elapsed: () => performance.now() };
 	const certificates =
@@ -184,6 +176,29 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const store = createStore({ settings, ...clocks, log });
 	const { database, retention, buffer, machineStates } = store;
 	opened.push(() => database.close());
+	const openStore = async (maxMilliseconds: number) => {
+		const signal = parts.stopping;
+		await openWhenFree(database, { maxMilliseconds, signal, log });
+		// from now on it notices when the clock is set; errors of the store are reported elsewhere
+		await retention.time().catch(() => {});
+	};
+	const { checkReply, listener } = parts;
+	// a passed port is ours already, and its queue keeps connections until the agent can serve them;
+	// the lock of the store also keeps two agents from writing to one audit log
+	if (listener) await openStore(maxStopMilliseconds(settings));
+	const audit = await openAuditLog(parts, look);
+	// after the requests that it records
+	opened.push(() => audit?.close());
+	authorization = await createAuthorization({
+		settings,
+		look,
+		audit,
+		log,
+	});
+	await warnOfRisks({
+		...{ settings, keyPair, trust, log },
+		policyMode: policyMode(),
+	});
 	const memory = createMemoryStatus();
 	opened.push(() => memory.close());
 	const loopDelay = createLoopDelay();
@@ -247,7 +262,6 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		families: () => exportedFamilies({ state, figures, collected }),
 	});
 
-	const { checkReply } = parts;
 	const addon = loadNativeAddon();
 	const adminSocket = adminSocketOf({ settings, addon, log });
 	const server = await startServer({
@@ -270,7 +284,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			idleTimeoutSeconds: settings["idle-timeout-seconds"],
 		},
 		adminSocket,
-		where: {
+		where: listener?.socket ?? {
 			port: settings.port,
 			...(settings["listen-address"] && { host: settings["listen-address"] }),
 		},
@@ -311,9 +325,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		return { open, waiting };
 	};
 	// change nothing in the store before the port is ours
-	await database.open();
-	// from now on it notices when the clock is set; errors of the store are reported elsewhere
-	await retention.time().catch(() => {});
+	if (!listener) await openStore(0);
 	server.serve();
 
 	const kept = keepCredentials({

@@ -90,6 +90,16 @@ export function variableName(name: string): string {
 	return `HAPPO_AGENT_${name.replaceAll("-", "_").toUpperCase()}`;
 }
 
+/** What sets a setting: `--port`, `HAPPO_AGENT_PORT`; undefined if nothing does. */
+export function sourceOf(
+	name: string,
+	flags: Readonly<Record<string, readonly string[]>>,
+	environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+	if (flags[name]) return `--${name}`;
+	return environment[variableName(name)] ? variableName(name) : undefined;
+}
+
 /** All invalid values of the command line and the environment, one line each: `<where>: <what is wrong>`. */
 export class SettingsError extends Error {
 	readonly lines: readonly string[];
@@ -268,7 +278,7 @@ export function resolveSettings<T extends SettingTable>(
 		const flag = flags[name];
 		const texts = givenTexts(setting, flag, environment[variableName(name)]);
 		if (texts === undefined) return [name, defaults[name] ?? initial(setting)];
-		const where = flag ? `--${name}` : variableName(name);
+		const where = sourceOf(name, flags, environment);
 		try {
 			const { value, complaint } = convert(
 				setting,

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { connect, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { maxBacklog } from "./passed-socket.ts";
 import { systemReason } from "./system-error.ts";
 
 /** A program cannot listen on a socket file: one line that names it. */
@@ -47,9 +48,6 @@ export function unsuitable(
 export const descriptorOf = (socket: Socket): number =>
 	(socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;
 
-/** Connections that the system keeps until they are accepted. */
-const backlog = 4096;
-
 /** Whether somebody listens on a Unix socket. */
 const isAlive = (path: string) =>
 	new Promise<boolean>((resolve) => {
@@ -71,7 +69,8 @@ export const listening = (
 ) =>
 	new Promise<void>((resolve, reject) => {
 		server.once("error", reject);
-		server.listen({ ...where, backlog }, () => {
+		// with a descriptor, Node ignores a backlog among the options
+		server.listen(where, maxBacklog, () => {
 			server.off("error", reject);
 			resolve();
 		});

@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
+import { ListenError } from "../../src/passed-socket.ts";
 import { textType } from "../../src/protocol/exposition.ts";
 import { type Hop, hopText } from "../../src/protocol/hop.ts";
 import { systemReason } from "../../src/system-error.ts";
-import { ListenError } from "./listener.ts";
 
 /** Limit of connections; a Prometheus server opens one. */
 const maxConnections = 16;

@@ -1,6 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import type { DaemonSettings } from "../settings.ts";
-import { createDatabase } from "../store/database.ts";
+import {
+	createDatabase,
+	type Database,
+	StoreLocked,
+} from "../store/database.ts";
 import { createMachineStates } from "../store/machine-states.ts";
 import { createMetricBuffer } from "../store/metric-buffer.ts";
 import { createRetentionClock } from "../store/retention.ts";
@@ -53,4 +58,39 @@ export function createStore({
 		...parts,
 	});
 	return { database, retention, room, buffer, machineStates };
+}
+
+/** How often to try again to open a locked database. */
+const retryMilliseconds = 50;
+
+/**
+ * Opens a database. If another process has it locked, waits until that ends: an agent that hands
+ * over its socket may still answer requests.
+ * @param parts.signal ends the wait
+ * @throws StoreLocked if the database is locked after `maxMilliseconds`
+ */
+export async function openWhenFree(
+	database: Pick<Database, "open">,
+	parts: {
+		maxMilliseconds: number;
+		signal: AbortSignal | undefined;
+		log: Pick<Log, "notice">;
+	},
+): Promise<void> {
+	const { maxMilliseconds, signal, log } = parts;
+	const deadline = performance.now() + maxMilliseconds;
+	let isWaiting = false;
+	for (;;)
+		try {
+			return await database.open();
+		} catch (error) {
+			const isOver = signal?.aborted || performance.now() >= deadline;
+			if (!(error instanceof StoreLocked) || isOver) throw error;
+			if (!isWaiting)
+				log.notice(
+					`${error.message}: waiting at most ${maxMilliseconds / 1000} seconds for its end`,
+				);
+			isWaiting = true;
+			await sleep(retryMilliseconds);
+		}
 }

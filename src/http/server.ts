@@ -13,6 +13,7 @@ import type {
 	Permission,
 	PermissionRequest,
 } from "../operation.ts";
+import { maxBacklog } from "../passed-socket.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
 import { inSlices, sliceBytes } from "../slices.ts";
 import { listenAtFile } from "../socket-file.ts";
@@ -45,6 +46,9 @@ import {
 	originForm,
 	readBody,
 } from "./request.ts";
+
+/** A port, of one address or of all; or a socket that listens already. */
+type Place = { port: number; host?: string } | Socket;
 
 /** Limits of connections and requests; times in seconds. */
 export interface ServerLimits {
@@ -96,9 +100,6 @@ type Untyped = (
  * loop: with only one, a client would wait for as many turns as connections came before its own.
  */
 const maxListeners = 16;
-
-/** Limit of connections that the system keeps until they are accepted; most systems allow no more. */
-const backlog = 4_096;
 
 /** The question whether a request may run. */
 const questionOf = (
@@ -222,18 +223,19 @@ function createTlsServer(
  * @throws the system's error if the port is not available
  */
 export async function listen(
-	where: { port: number; host?: string },
+	where: Place,
 	accept: (socket: Socket) => void,
 	duplicate: (descriptor: number) => number = () => -1,
 ): Promise<{ address: AddressInfo; close(): Promise<unknown> }> {
-	const listenOn = async (place: { port: number } | { fd: number }) => {
+	const listenOn = async (place: Place | { fd: number }) => {
 		const server = createServer(
 			{ pauseOnConnect: true, noDelay: true },
 			accept,
 		);
 		await new Promise<void>((resolve, reject) => {
 			server.once("error", reject);
-			server.listen({ ...place, backlog }, resolve);
+			// with a descriptor, Node ignores a backlog among the options
+			server.listen(place, maxBacklog, resolve);
 		});
 		return server;
 	};
@@ -272,7 +274,7 @@ export async function startServer(parts: {
 	limits: ServerLimits;
 	/** Budget for the bytes of all bodies and answers in memory. */
 	memory: FairLimit;
-	where: { port: number; host?: string };
+	where: Place;
 	/**
 	 * Serves the contract over plain HTTP on a Unix socket as well, with mode 0600, or 0660 for a
 	 * group.

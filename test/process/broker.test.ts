@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { BrokerStatus } from "../../cli/broker/figures.ts";
@@ -144,6 +146,12 @@ dup2(fileno(S), 3); $ENV{LISTEN_PID} = $$; $ENV{LISTEN_FDS} = 1; shift; exec(@AR
 		);
 		const { stdout } = await ctl(t, ["broker", "status", "--broker", path]);
 		assert.match(stdout, /^clients +1 of/m);
+		// more clients wait than the 511 that Node allows by default; one too many gets EAGAIN at once
+		child.kill("SIGSTOP");
+		const clients = Array.from({ length: 600 }, () => connect(path));
+		await Promise.all(clients.map((client) => once(client, "connect")));
+		for (const client of clients) client.destroy();
+		child.kill("SIGCONT");
 		child.kill("SIGTERM");
 		assert.deepEqual(await exited, [0, null]);
 		assert.ok(existsSync(path));

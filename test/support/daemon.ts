@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import {
+	type ChildProcess,
+	type StdioOptions,
+	spawn,
+} from "node:child_process";
 import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
 import type { TestContext } from "node:test";
@@ -58,7 +63,36 @@ export interface StartOptions {
 	stdin?: string | Readable;
 	/** The program; happo-agent by default. */
 	program?: string;
+	/** A socket to pass as systemd does. */
+	passed?: PassedFd;
 }
+
+/** A descriptor that listens, and what systemd calls it. */
+export interface PassedFd {
+	fd: number;
+	name?: string;
+}
+
+/**
+ * Listens on a free port of 127.0.0.1, to pass the descriptor on. Accepts connections itself until
+ * it is closed.
+ */
+export async function listeningSocket(t: Pick<TestContext, "after">) {
+	const server = createServer();
+	t.after(() => server.close());
+	server.listen({ host: "127.0.0.1", port: 0, backlog: 4096 });
+	await once(server, "listening");
+	const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+	return {
+		fd,
+		port: (server.address() as AddressInfo).port,
+		/** Leaves it to the programs that have got it. */
+		close: () => server.close(),
+	};
+}
+
+/** Sets LISTEN_PID, which systemd does between fork and exec. */
+const asSystemd = ["/bin/sh", "-c", 'LISTEN_PID=$$ exec "$0" "$@"'];
 
 /** Starts the built program; kills it at the end of the test if it is still running. */
 export function startProgram(
@@ -68,9 +102,16 @@ export function startProgram(
 ): StartedProgram {
 	const node = options.node ?? process.env.HAPPO_TEST_NODE ?? process.execPath;
 	const file = options.program ?? program;
-	const { stdin = "" } = options;
-	const child = spawn(node, [...(options.nodeFlags ?? []), file, ...args], {
-		stdio: [stdin === "" ? "ignore" : "pipe", "pipe", "pipe"],
+	const { stdin = "", passed } = options;
+	const [command = "", ...words] = [
+		...(passed ? asSystemd : []),
+		...[node, ...(options.nodeFlags ?? []), file, ...args],
+	];
+	const child = spawn(command, words, {
+		stdio: [
+			...[stdin === "" ? "ignore" : "pipe", "pipe", "pipe"],
+			...(passed ? [passed.fd] : []),
+		] as StdioOptions,
 		cwd: options.directory,
 		env: {
 			PATH: process.env.PATH,
@@ -81,6 +122,10 @@ export function startProgram(
 			}),
 			// the default may be that of an agent of this machine
 			HAPPO_AGENT_ADMIN_SOCKET: "none",
+			...(passed && {
+				LISTEN_FDS: "1",
+				LISTEN_FDNAMES: passed.name ?? "happo-agent.socket",
+			}),
 			...options.environment,
 		},
 	});
@@ -140,7 +185,7 @@ export interface StartedDaemon extends StartedProgram {
 }
 
 /**
- * Starts the built agent on a free port of 127.0.0.1, with a key pair and a directory of its own,
+ * Starts the built agent on a free port of 127.0.0.1, or on a passed socket, with a key pair and a directory of its own,
  * logging to standard output.
  */
 export async function startDaemon(
@@ -156,9 +201,12 @@ export async function startDaemon(
 		t,
 		[
 			"daemon",
-			...["-P", "0", "-l", "-", "--log-level", "info"],
+			...["-l", "-", "--log-level", "info"],
+			...(options.passed ? [] : ["-P", "0"]),
 			...["-B", pair["public-key"], "-R", pair["private-key"]],
-			...(given("--listen-address") ? [] : ["--listen-address", "127.0.0.1"]),
+			...(options.passed || given("--listen-address")
+				? []
+				: ["--listen-address", "127.0.0.1"]),
 			...flags,
 		],
 		{ ...options, directory },

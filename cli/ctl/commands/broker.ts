@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { ListenError, passedSocket } from "../../../src/passed-socket.ts";
 import { unverifiedKey } from "../../../src/protocol/api-key.ts";
 import { badDestinations } from "../../../src/protocol/destinations.ts";
 import { type Hop, parseHop } from "../../../src/protocol/hop.ts";
@@ -6,7 +7,6 @@ import type { SettingTable } from "../../../src/setting-table.ts";
 import { type Broker, startBroker } from "../../broker/broker.ts";
 import { metricsPage } from "../../broker/figures.ts";
 import { defaultSocket } from "../../broker/frame.ts";
-import { ListenError, passedSocket } from "../../broker/listener.ts";
 import { serveMetrics } from "../../broker/metrics-server.ts";
 import { createUsers, userIds } from "../../broker/users.ts";
 import { UsageError } from "../../program/arguments.ts";

@@ -6,11 +6,8 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import {
-	ListenError,
-	listenOn,
-	passedSocket,
-} from "../../../../cli/broker/listener.ts";
+import { listenOn } from "../../../../cli/broker/listener.ts";
+import { ListenError } from "../../../../src/passed-socket.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";
 
 function aServer(t: TestContext) {
@@ -59,13 +56,4 @@ test("nobody's socket is taken, and no file is removed", async (t) => {
 	await refused(/: exists and is no socket$/, file);
 	assert.ok(existsSync(file));
 	await refused(/: no such directory$/, "/nowhere/at/all.sock");
-});
-
-test("systemd passes one socket, to this process", () => {
-	const passed = (LISTEN_PID: string, LISTEN_FDS: string) =>
-		passedSocket({ LISTEN_PID, LISTEN_FDS }, 77);
-	assert.equal(passed("77", "1"), 3);
-	assert.equal(passed("78", "1"), undefined);
-	assert.equal(passedSocket({}, 77), undefined);
-	assert.throws(() => passed("77", "2"), /systemd passes 2 sockets, not one/);
 });
