@@ -80,15 +80,18 @@ export interface Permission {
 /** Decides whether requests may run. */
 export interface Authorizer {
 	/**
-	 * Refuses a request before its body is read, if no key in the body could change that.
-	 * @throws AgentError `not-permitted`
+	 * Refuses a request before its body is read, if no key in the body could change that. Returns the
+	 * promise of an AgentError `not-permitted`; undefined, at once, if the body is to be read.
 	 */
-	admit(request: Omit<PermissionRequest, "body" | "signal">): Promise<void>;
+	refuseUnread(
+		request: Omit<PermissionRequest, "body" | "signal">,
+	): Promise<Error> | undefined;
 	/**
-	 * Decides about a request, and waits for its turn if the policy limits how often it may come.
+	 * Decides about a request, and waits for its turn if the policy limits how often it may come. Does
+	 * not return a promise if nothing has to be waited for: that would cost as much as the decision.
 	 * @throws AgentError `not-permitted`, `rate-limited`, `bad-relay`
 	 */
-	authorize(request: PermissionRequest): Promise<Permission>;
+	authorize(request: PermissionRequest): Permission | Promise<Permission>;
 }
 
 /** What a handler knows about a request besides its parameters and its body. */

@@ -77,10 +77,12 @@ function callOf(
 
 /** Names a caller in log lines. */
 const callerName = ({ who }: Decision, { caller }: PolicyCall) =>
-	who.join(", ") || caller.address || "admin";
+	who.join(", ") || caller.address || "the agent's own user";
 
 const ruleText = ({ rule }: Decision) =>
 	rule === undefined ? "" : ` (rule ${rule})`;
+
+const nothing = () => {};
 
 /** The decision about everything while there is no policy. */
 const unlimited: Decision & { allowed: true } = {
@@ -138,10 +140,8 @@ export function createAuthorizer(parts: {
 		lateMilliseconds: maxPathMilliseconds,
 	});
 
-	/** The call with the real paths of its values, for slots that ask for them. */
-	const withRealPaths = async (policy: Policy, call: PolicyCall) => {
-		const paths = pathsToResolve(policy, call);
-		if (paths.length === 0) return call;
+	/** The call with the real paths of its values. */
+	const withRealPaths = async (call: PolicyCall, paths: readonly string[]) => {
 		const realPaths = new Map<string, string>();
 		for (const path of paths)
 			try {
@@ -185,7 +185,9 @@ export function createAuthorizer(parts: {
 		const id = auditId();
 		counts.refused++;
 		await record(id, request, call, decision, "refused");
-		const isKnown = decision.who.length > 0;
+		// whoever may open the admin socket is no stranger
+		const isKnown =
+			decision.who.length > 0 || call.caller.address === undefined;
 		return new AgentError(
 			"not-permitted",
 			`not permitted${isKnown ? `: ${decision.reason}` : ` (id ${id})`}`,
@@ -248,12 +250,24 @@ export function createAuthorizer(parts: {
 		}
 	};
 
-	/** Records that a request runs; the result tells how it ended. */
-	const begin = async (
+	/** A permission, with what happens when the request has ended. */
+	const given = (
+		decision: Decision,
+		permit: Permit | undefined,
+		ended: Permission["ended"],
+	): Permission => {
+		const share = decision.who.join(",");
+		return { ...(permit && { permit }), ...(share && { share }), ended };
+	};
+
+	/** Records that a request runs, and how it ended. */
+	const recorded = async (
+		log: NonNullable<typeof audit>,
 		request: PermissionRequest,
 		call: PolicyCall,
 		decision: Decision,
-		{ permit, leave }: { permit?: Permit; leave: () => void },
+		permit: Permit | undefined,
+		leave: () => void,
 	): Promise<Permission> => {
 		const id = auditId();
 		const result = decision.allowed ? "allowed" : "would-refuse";
@@ -264,59 +278,83 @@ export function createAuthorizer(parts: {
 			leave();
 			throw error;
 		}
-		const share = decision.who.join(",");
-		return {
-			...(permit && { permit }),
-			...(share && { share }),
-			ended: (status, { exitStatus }) => {
-				leave();
-				audit?.outcome({
-					id,
-					http_status: status,
-					exit_status: exitStatus,
-					milliseconds: Math.round(performance.now() - began),
-				});
-			},
-		};
+		return given(decision, permit, (status, { exitStatus }) => {
+			leave();
+			log.outcome({
+				id,
+				http_status: status,
+				exit_status: exitStatus,
+				milliseconds: Math.round(performance.now() - began),
+			});
+		});
+	};
+
+	const begin = (
+		request: PermissionRequest,
+		call: PolicyCall,
+		decision: Decision,
+		permit?: Permit,
+		leave = nothing,
+	) =>
+		audit
+			? recorded(audit, request, call, decision, permit, leave)
+			: given(decision, permit, leave);
+
+	const decideAbout = (
+		policy: Policy,
+		request: PermissionRequest,
+		call: PolicyCall,
+	): Permission | Promise<Permission> => {
+		const decision = decide(policy, call);
+		if (policy.mode === "observe") {
+			if (decision.allowed) counts.allowed++;
+			else noteWouldRefuse(call, decision);
+			return begin(request, call, decision);
+		}
+		if (!decision.allowed) {
+			// the handler says what is wrong with the name of a next hop
+			const isUnclear = call.permission === "relay" && !call.hop;
+			if (isUnclear && mayReach(policy, call.caller, call.permission))
+				return begin(request, call, decision);
+			return refuse(policy, request, call, decision).then((error) => {
+				throw error;
+			});
+		}
+		const permit = permitOf(decision);
+		if (decision.limitKey === "") {
+			counts.allowed++;
+			return begin(request, call, decision, permit);
+		}
+		return waitForTurn(policy, call, decision, request).then((leave) => {
+			counts.allowed++;
+			return begin(request, call, decision, permit, leave);
+		});
 	};
 
 	return {
 		counts,
-		async admit(request) {
-			const policy = parts.policy();
-			const { operationId, caller } = request;
-			const permission = permissionOf[operationId];
-			// what a check would run is worth recording, and its body is small
-			if (permission === "check" || permission === "inventory") return;
-			if (!policy || policy.mode === "observe") return;
-			if (mayReach(policy, caller, permission)) return;
-			const call: PolicyCall = { caller, permission };
-			throw await refuse(policy, request, call, decide(policy, call));
-		},
-		async authorize(request) {
+		refuseUnread(request) {
 			const policy = parts.policy();
 			const permission = permissionOf[request.operationId];
-			const asked = callOf(request, permission);
-			const leave = () => {};
-			if (!policy) return begin(request, asked, unlimited, { leave });
-			const call = await withRealPaths(policy, asked);
-			const decision = decide(policy, call);
-			if (policy.mode === "observe") {
-				if (decision.allowed) counts.allowed++;
-				else noteWouldRefuse(call, decision);
-				return begin(request, call, decision, { leave });
-			}
-			if (!decision.allowed) {
-				// the handler says what is wrong with the name of a next hop
-				const isUnclear = permission === "relay" && !call.hop;
-				if (!isUnclear || !mayReach(policy, call.caller, permission))
-					throw await refuse(policy, request, call, decision);
-				return begin(request, call, decision, { leave });
-			}
-			const turn = await waitForTurn(policy, call, decision, request);
-			counts.allowed++;
-			const permit = permitOf(decision);
-			return begin(request, call, decision, { permit, leave: turn });
+			// what a check would run is worth recording, and its body is small
+			if (permission === "check" || permission === "inventory")
+				return undefined;
+			if (!policy || policy.mode === "observe") return undefined;
+			const { caller } = request;
+			if (mayReach(policy, caller, permission)) return undefined;
+			const call: PolicyCall = { caller, permission };
+			return refuse(policy, request, call, decide(policy, call));
+		},
+		authorize(request) {
+			const policy = parts.policy();
+			const call = callOf(request, permissionOf[request.operationId]);
+			if (!policy) return begin(request, call, unlimited);
+			const paths = pathsToResolve(policy, call);
+			return paths.length === 0
+				? decideAbout(policy, request, call)
+				: withRealPaths(call, paths).then((resolved) =>
+						decideAbout(policy, request, resolved),
+					);
 		},
 	};
 }

@@ -111,8 +111,13 @@ const questionOf = (
 	caller: incoming.caller,
 	body,
 	hopsPassed: incoming.hopsPassed,
-	millisecondsLeft: incoming.millisecondsLeft,
-	signal: incoming.signal,
+	// only for those that have to wait
+	get millisecondsLeft() {
+		return incoming.millisecondsLeft;
+	},
+	get signal() {
+		return incoming.signal;
+	},
 });
 
 /** Runs a handler, and tells how it ended to whoever gave the permission. */
@@ -411,10 +416,11 @@ export async function startServer(parts: {
 		if (why) return void send(reply, refuse(incoming, why));
 		// every body is read as JSON; Fastify would parse the type and reject a malformed one
 		request.raw.headers["content-type"] = undefined;
-		if (!authorizer || !operation) return done();
-		authorizer
-			.admit(questionOf(incoming, operation, undefined))
-			.then(() => done(), done);
+		const refusal =
+			operation &&
+			authorizer?.refuseUnread(questionOf(incoming, operation, undefined));
+		if (refusal) void refusal.then(done, done);
+		else done();
 	});
 
 	app.removeAllContentTypeParsers();
@@ -454,9 +460,10 @@ export async function startServer(parts: {
 					);
 				const given = operation.accept({ headers, body });
 				incoming.has(given);
-				const permission = await authorizer?.authorize(
+				const asked = authorizer?.authorize(
 					questionOf(incoming, operation, given),
 				);
+				const permission = asked instanceof Promise ? await asked : asked;
 				if (permission) incoming.permitted(permission);
 				const replied = await run(
 					() => handler(params, given, incoming),

@@ -440,8 +440,10 @@ function allow(
 /** What a caller has shown, for a sentence. */
 function shownCaller({ isAdmin, address, certificate, keyDigest }: Caller) {
 	if (isAdmin) return "the admin socket";
+	// over the admin socket, but nobody's: plugins have the agent's own user as well
+	if (address === undefined) return "only the agent's own user";
 	return joined([
-		`address ${shown(address ?? "unknown")}`,
+		`address ${shown(address)}`,
 		certificate ? "a client certificate" : "no client certificate",
 		keyDigest === undefined ? "no key" : "a key",
 	]);

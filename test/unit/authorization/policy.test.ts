@@ -557,7 +557,7 @@ test("a request whose decision cannot be recorded does not run, and takes no pla
 		},
 		log: recordingLog().log,
 	});
-	const ask = () =>
+	const ask = async () =>
 		authorizer.authorize({
 			operationId: "runCheck",
 			caller: {
