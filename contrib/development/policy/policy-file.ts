@@ -12,8 +12,10 @@ export interface CampaignCommand {
 	allows(args: readonly string[]): boolean;
 }
 
-const threshold =
-	/^@?(-?[\d.]+|~)?%?(:(-?[\d.]+)?%?)?(,@?(-?[\d.]+|~)?%?(:(-?[\d.]+)?%?)?)*$/;
+/** A range of Nagios, or a list of them; numbers may have a unit. */
+const number = "(?:-?[\\d.]+(?:%|[A-Za-z]{1,3})?)";
+const range = `@?(?:~|${number})?(?::${number}?)?`;
+const threshold = new RegExp(`^${range}(?:,${range})*$`);
 const hasControl = (text: string) =>
 	[...text].some((character) => {
 		const code = character.codePointAt(0) ?? 0;
