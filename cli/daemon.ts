@@ -1,24 +1,7 @@
-import { fileURLToPath } from "node:url";
 import { daemonSettings } from "../src/settings.ts";
+import { ownPlugins, pluginPaths } from "./daemon-defaults.ts";
 import { type Running, watchProcess } from "./lifecycle.ts";
 import { settingsCommand } from "./settings-command.ts";
-
-/** Directory of the package's own plugins: the built program is in dist, next to contrib. */
-const ownPlugins = fileURLToPath(
-	new URL("../contrib/plugins", import.meta.url),
-);
-
-/** Default search paths: the package's own plugins come last. */
-const pluginPaths = {
-	"nagios-plugin-paths": [
-		...daemonSettings["nagios-plugin-paths"].default,
-		ownPlugins,
-	],
-	"sensu-plugin-paths": [
-		...daemonSettings["sensu-plugin-paths"].default,
-		ownPlugins,
-	],
-};
 
 export const daemonCommand = settingsCommand({
 	name: "daemon",

@@ -1,22 +1,8 @@
 import { access, mkdir, readdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join, resolve } from "node:path";
 import { type Agent, version } from "../src/agent.ts";
 import type { DaemonSettings } from "../src/settings.ts";
 import { createKeyPairFiles } from "../src/tls/key-pair-files.ts";
-
-/** Defaults that keep all files of an agent in one directory. */
-export function quickStartDefaults(directory: string): Partial<DaemonSettings> {
-	const inside = (name: string) => join(resolve(directory), name);
-	return {
-		"public-key": inside("happo-agent.pub"),
-		"private-key": inside("happo-agent.key"),
-		"metric-config": inside("metrics.yaml"),
-		dbfile: inside("happo-agent.db"),
-		"admin-socket": inside("admin.sock"),
-		logfile: "-",
-	};
-}
 
 const exampleConfig =
 	() => `# Which metric plugins run every minute, and for which host.

@@ -18,13 +18,10 @@ import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
 import { disarmSignals, returnLargeBlocks } from "../src/spawn/native-addon.ts";
 import { systemReason } from "../src/system-error.ts";
 import { KeyPairError } from "../src/tls/key-pair.ts";
+import { quickStartDefaults } from "./daemon-defaults.ts";
 import { endProcess, type Running, type watchProcess } from "./lifecycle.ts";
 import { returnMemory } from "./memory-return.ts";
-import {
-	greeting,
-	prepareQuickStart,
-	quickStartDefaults,
-} from "./quick-start.ts";
+import { greeting, prepareQuickStart } from "./quick-start.ts";
 import type { Invocation } from "./settings-command.ts";
 
 /** Defaults of the settings for plugin directories. */
