@@ -127,7 +127,7 @@ export function createDirectoryLock(
 }
 
 /** A process that has a lock on a file. */
-interface Holder {
+export interface Holder {
 	pid: number;
 	/** The program's name; empty if not readable. */
 	program: string;
@@ -169,7 +169,7 @@ export function holdersIn(locks: string, file: FileNumbers): number[] {
 }
 
 /** The program's name; for Node, with the name of the script. */
-async function programOf(pid: number): Promise<string> {
+export async function programOf(pid: number): Promise<string> {
 	const read = (name: string) =>
 		readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
 	const name = (await read("comm")).trim();
@@ -194,4 +194,17 @@ async function otherHolder(file: FileNumbers): Promise<Holder | undefined> {
 	const pid = holdersIn(locks, file).find((of) => of !== process.pid);
 	if (pid === undefined) return undefined;
 	return pid > 0 ? holder(pid) : { pid, program: "" };
+}
+
+/**
+ * The process that has locked a store; undefined if none has, or none that is visible. Does not open
+ * LOCK: closing it again would drop a lock of this process.
+ */
+export async function lockHolder(
+	directory: string,
+): Promise<Holder | undefined> {
+	const numbers = await stat(join(directory, "LOCK"), { bigint: true }).catch(
+		() => undefined,
+	);
+	return numbers && otherHolder(numbers);
 }

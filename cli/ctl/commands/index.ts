@@ -5,6 +5,7 @@ import { brokerCommand } from "./broker.ts";
 import { brokerStatusCommand } from "./broker-status.ts";
 import { completionCommand, createCompleteCommand } from "./completion.ts";
 import { contextCommands } from "./context.ts";
+import { doctorCommand } from "./doctor.ts";
 import { inventoryCommand } from "./inventory.ts";
 import { machineStateCommand } from "./machine-state.ts";
 import { metricCommand } from "./metric.ts";
@@ -43,6 +44,7 @@ const visible: readonly ProgramCommand[] = [
 	policyExplainCommand,
 	policyKeyCommand,
 	auditVerifyCommand,
+	doctorCommand,
 	...contextCommands,
 	completionCommand,
 ];
@@ -62,8 +64,8 @@ export const families: NonNullable<Program["families"]> = {
 export const epilogue = `
 --host (-H), --hosts-file and --group say which agents to ask; the default is
 the agent on this machine. The exit status is 1 if an agent failed, 2 if the
-command line is invalid, otherwise 0. The exit statuses of monitor and inventory
-are different, see their help.
+command line is invalid, otherwise 0. The exit statuses of monitor, inventory and
+doctor are different, see their help.
 
 Examples:
   happo-ctl status -H web01,web02
