@@ -351,7 +351,7 @@ test("the unit and the job take their settings only from the environment file", 
 	assert.match(unit, /^ExecStart=\S*(?: happo-agent)? daemon$/m);
 	// SIGTERM only to the agent, which gives running plugins their three seconds
 	assert.match(unit, /^KillMode=mixed$/m);
-	// soft for plugins, as in README, and hard for the agent
+	// soft for plugins, as in contrib/doc/secure.md, and hard for the agent
 	assert.match(unit, /^LimitNOFILE=1024:65536$/m);
 	// systemd gives up restarts that keep failing within the interval
 	const value = (name: string) =>

@@ -6,6 +6,7 @@ import { fixtures } from "../support/agent.ts";
 import { brokerProcess, brokerStatus } from "../support/broker.ts";
 import { nativeClientMissing } from "../support/check-happo.ts";
 import { freePort, startWithPlugins } from "../support/command-line.ts";
+import { startDaemon } from "../support/daemon.ts";
 import {
 	type IcingaService,
 	missingIcinga,
@@ -13,6 +14,7 @@ import {
 } from "../support/icinga.ts";
 import { lacksPeer } from "../support/peer.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { blocksRunBy } from "../support/walkthrough.ts";
 
 /** Prints performance data on a further line, and complains. */
 const furtherLines = `#!/bin/sh
@@ -112,4 +114,27 @@ test("a real Icinga 2 sees all states through the native client and a broker", a
 test("a real Icinga 2 sees all states without a broker", async (t) => {
 	if (lacksPeer(t, missingIcinga)) return;
 	await assertSeen(t, { HAPPO_BROKER: "" });
+});
+
+test("a real Icinga 2 runs the service of icinga.md", async (t) => {
+	if (lacksPeer(t, missingIcinga)) return;
+	const [block, ...others] = blocksRunBy("test/e2e/icinga.test.ts");
+	assert.ok(block && others.length === 0);
+	const { port } = await startDaemon(t);
+	const rules = block.lines.join("\n");
+	assert.match(rules, /check_interval = 1m/);
+	const [result] = await resultsOfIcinga(
+		t,
+		[],
+		{ HAPPO_BROKER: "" },
+		{
+			address: `127.0.0.1:${port}`,
+			// the first check comes within an interval
+			rules: `${rules.replace("= 1m", "= 2s")}\n`,
+		},
+	);
+	assert.equal(result?.name, "load");
+	assert.equal(result.state, 0);
+	assert.match(result.output, /^LOAD OK - load average: /);
+	assert.match(result.performance, /^load1=/);
 });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -7,21 +6,25 @@ import { bootDebian, missingForDebian } from "../support/debian-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { indentedBlocks } from "../support/walkthrough.ts";
+import { blocksRunBy } from "../support/walkthrough.ts";
 
-const blocks = indentedBlocks(readFileSync("README.md", "utf8"))
-	.filter(({ heading }) => heading === "Run it for real")
-	.map(({ lines }) => lines.join("\n"));
+/** The commands of the documents that run in this test. */
+const blocks = blocksRunBy("test/e2e/install.test.ts");
+const commandsOf = (name: string) =>
+	blocks
+		.filter(({ document }) => document === `contrib/doc/${name}.md`)
+		.map(({ lines }) => lines.join("\n"));
 // the commands after the start of the service send it requests
-const running = blocks.findIndex((block) => block.includes("systemctl enable"));
-const installation = blocks.slice(0, running + 1);
-const questions = blocks.slice(running + 1);
+const all = commandsOf("install");
+const running = all.findIndex((block) => block.includes("systemctl enable"));
+const installation = all.slice(0, running + 1);
+const questions = all.slice(running + 1);
 
 const name = "web01.example.net";
 const certificate = "/etc/happo/happo-agent.pub";
 const thresholds = "-w 900,900,900 -c 900,900,900";
 
-test("README's installation, pasted on a fresh Debian 12", async (t) => {
+test("the commands of the documents, pasted on a fresh Debian 12", async (t) => {
 	const missing = await missingForDebian();
 	if (missing) return t.skip(missing);
 	const scope = createScope();
@@ -245,5 +248,47 @@ echo finished
 			systemctl restart happo-agent`,
 		);
 		assert.match(await monitor("127.0.0.1", "check_dummy", "0 x"), /^OK: x/);
+	});
+
+	await t.test("troubleshooting.md shows the unit and its log", async () => {
+		const [look = ""] = commandsOf("troubleshooting");
+		const output = await said(look);
+		assert.match(output, /Active: active \(running\)/);
+		assert.match(output, /happo-agent \S+ started, listening on/);
+	});
+
+	await t.test(
+		"nagios.md and icinga.md set up a monitoring server",
+		async () => {
+			// the package of either program makes the user
+			await said("useradd --system --shell /usr/sbin/nologin nagios");
+			const [link, broker, worker] = commandsOf("nagios");
+			assert.deepEqual(commandsOf("icinga"), [link]);
+			await said(link ?? "");
+			assert.match(
+				await said(
+					"/usr/lib/nagios/plugins/check_happo monitor -H 127.0.0.1 -p check_dummy -o '0 x'",
+				),
+				/^OK: x/,
+			);
+			assert.match(await said(broker ?? ""), /checks/);
+			assert.match(
+				await said(worker ?? ""),
+				/nagios\.qh: No such file or directory; trying again/i,
+			);
+		},
+	);
+
+	await t.test("metrics.md exports the store for v1", async () => {
+		const [back = ""] = commandsOf("metrics");
+		await said(back);
+		await said("test -f /var/lib/happo-agent/original.db/CURRENT");
+		// the commands of no other document are left out
+		const names = ["install", "troubleshooting", "nagios", "icinga", "metrics"];
+		assert.deepEqual(
+			new Set(blocks.map(({ document }) => document)),
+			new Set(names.map((name) => `contrib/doc/${name}.md`)),
+		);
+		assert.equal(commandsOf("nagios").length, 3);
 	});
 });

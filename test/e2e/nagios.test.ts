@@ -3,8 +3,10 @@ import { type TestContext, test } from "node:test";
 import { brokerProcess, brokerStatus } from "../support/broker.ts";
 import { nativeClientMissing } from "../support/check-happo.ts";
 import { freePort, startWithPlugins } from "../support/command-line.ts";
+import { startDaemon } from "../support/daemon.ts";
 import { missingNagios, startNagios } from "../support/nagios.ts";
 import { lacksPeer } from "../support/peer.ts";
+import { blocksRunBy } from "../support/walkthrough.ts";
 
 /** The results that a real Nagios Core sees. */
 async function assertSeen(t: TestContext, environment: Record<string, string>) {
@@ -63,4 +65,33 @@ test("a real Nagios Core sees all states through the native client and a broker"
 test("a real Nagios Core sees all states without a broker", async (t) => {
 	if (lacksPeer(t, missingNagios)) return;
 	await assertSeen(t, { HAPPO_BROKER: "" });
+});
+
+test("a real Nagios Core runs the service of nagios.md", async (t) => {
+	if (lacksPeer(t, missingNagios)) return;
+	const [block, ...others] = blocksRunBy("test/e2e/nagios.test.ts");
+	assert.ok(block && others.length === 0);
+	const { port } = await startDaemon(t);
+	const nagios = await startNagios(t, [], {
+		hosts: [{ name: "web01", address: `127.0.0.1:${port}` }],
+		environment: { HAPPO_BROKER: "" },
+		// what Debian's templates.cfg has, with seconds in place of minutes
+		definitions: `define service {
+	name generic-service
+	register 0
+	check_period always
+	check_interval 2
+	retry_interval 2
+	max_check_attempts 1
+	contacts nobody
+	notifications_enabled 0
+}
+${block.lines.join("\n")}
+`,
+	});
+	const [service] = await nagios.checked(1);
+	assert.equal(service?.description, "Load");
+	assert.equal(service.state, 0);
+	assert.match(service.output, /^LOAD OK - load average: /);
+	await nagios.stop();
 });

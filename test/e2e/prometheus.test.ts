@@ -15,6 +15,7 @@ import {
 	startPrometheus,
 } from "../support/prometheus.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { blocksRunBy } from "../support/walkthrough.ts";
 
 /** Names that a plugin may print: anything before the first tab is allowed. */
 const oddName = String.raw`disk "C:\new" {x="y"} 日本 #`;
@@ -121,5 +122,22 @@ test("a real Prometheus reads the page in both formats", async (t) => {
 			assert.equal(scrape.status, 200);
 			assert.equal(scrape.contentType, contentType);
 		}
+	assert.equal((await stop()).code, 0);
+});
+
+test("a real Prometheus scrapes with the configuration of prometheus.md", async (t) => {
+	if (lacksPeer(t, missing.prometheus)) return;
+	const [block, ...others] = blocksRunBy("test/e2e/prometheus.test.ts");
+	assert.ok(block && others.length === 0);
+	const { port, stop } = await startDaemon(t);
+	const shown = block.lines.join("\n");
+	assert.ok(shown.includes('"web01:6777"'), shown);
+	const prometheus = await startPrometheus(
+		t,
+		[{ job: "happo-agent", port, scheme: "https" }],
+		`global: { scrape_interval: 1s, scrape_timeout: 1s }\n${shown.replace("web01:6777", `127.0.0.1:${port}`)}\n`,
+	);
+	await prometheus.until("up", 1);
+	await prometheus.until("happo_agent_build_info", 1);
 	assert.equal((await stop()).code, 0);
 });

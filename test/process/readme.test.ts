@@ -16,7 +16,10 @@ import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import {
 	bashSession,
-	indentedBlocks,
+	blocksOf,
+	blocksRunBy,
+	type DocumentBlock,
+	documents,
 	likeShown,
 	type Step,
 	stepsOf,
@@ -30,15 +33,25 @@ const manifest = JSON.parse(read("package.json")) as {
 	bin: Record<string, string>;
 	scripts: Record<string, string>;
 };
-const readme = read("README.md");
-const blocks = indentedBlocks(readme);
+const self = "test/process/readme.test.ts";
 const managementServer = fileURLToPath(
 	new URL("../../contrib/management-server/main.js", import.meta.url),
 );
 
-/** The ports in the README. */
+/** The ports in the documents. */
 const agentPort = 6777;
 const managementPort = 6780;
+/** The socket in the documents. */
+const adminSocket = "/run/happo-agent/admin.sock";
+/** Hosts in the documents, if they have this port. */
+const host = `web01:${agentPort}`;
+const bastion = `bastion1:${agentPort}`;
+
+/** Documents whose blocks have a test of their own. */
+const ownTests: Readonly<Record<string, string>> = {
+	"contrib/doc/identity.md": "test/process/identity-document.test.ts",
+	"contrib/doc/policy.md": "test/process/policy-document.test.ts",
+};
 
 const missing = ["bash", "curl"].filter(
 	(name) => spawnSync(name, ["--version"]).status !== 0,
@@ -55,8 +68,10 @@ async function quickStarted(t: Test, directory: string) {
 			...(args ?? "").split(" "),
 			...["-P", "0", "--listen-address", "127.0.0.1"],
 			...["--collection-interval-seconds", "1"],
+			...["--audit-log", join(directory, "audit.log")],
 		],
-		{ directory },
+		// in the directory, as without the variable
+		{ directory, environment: { HAPPO_AGENT_ADMIN_SOCKET: "" } },
 	);
 	const [, port] = await started.printed(
 		/listens on +https:\/\/127\.0\.0\.1:(\d+)/,
@@ -89,15 +104,16 @@ async function managementStarted(t: Test, directory: string) {
 }
 
 /**
- * The programs, agent and management server that the README's reader has, on other ports.
- * `type` replaces the README's ports in commands, and puts them back into the output.
+ * The programs, agents and management server that a reader has, on other ports. `type` replaces
+ * the documents' ports and paths in commands, and puts them back into the output.
  */
 async function workplace(context: TestContext) {
 	const t = createScope();
 	context.after(t.end);
 	const directory = await temporaryDirectory(t);
-	const [agent, management] = await Promise.all([
+	const [agent, relay, management] = await Promise.all([
 		quickStarted(t, directory),
+		quickStarted(t, await temporaryDirectory(t)),
 		managementStarted(t, directory),
 	]);
 	const bin = join(directory, "bin");
@@ -119,107 +135,108 @@ async function workplace(context: TestContext) {
 		HAPPO_CTL_CONFIG: contexts,
 		HAPPO_AGENT_BASTION_ENDPOINT: `https://127.0.0.1:${agent}`,
 	};
-	const ports = [
-		[agentPort, agent],
-		[managementPort, management],
+	/** What the documents have, and what it is here. */
+	const places = [
+		[`127.0.0.1:${agentPort}`, `127.0.0.1:${agent}`],
+		[`127.0.0.1:${managementPort}`, `127.0.0.1:${management}`],
+		[adminSocket, join(directory, "data/admin.sock")],
+		[bastion, `127.0.0.1:${relay}`],
 	] as const;
 	const moved = (command: string) =>
-		ports
+		places
 			.reduce(
-				(all, [from, to]) =>
-					all.replaceAll(`127.0.0.1:${from}`, `127.0.0.1:${to}`),
-				command,
+				(all, [from, to]) => all.replaceAll(from, to),
+				command.replaceAll(host, `127.0.0.1:${agentPort}`),
 			)
 			.replace(
 				/(?<=check_happo .*)-H 127\.0\.0\.1 /,
 				`-H 127.0.0.1 -P ${agent} `,
 			);
-	const asInReadme = (output: string) =>
-		ports.reduce(
-			(all, [from, to]) =>
-				all.replaceAll(`127.0.0.1:${to}`, `127.0.0.1:${from}`),
-			output,
-		);
+	const asShown = (output: string) =>
+		places.reduce((all, [from, to]) => all.replaceAll(to, from), output);
 	const type = async (commands: readonly string[]) => {
 		const outcomes = await bashSession(t, commands.map(moved), {
 			directory,
 			environment,
 		});
 		return outcomes.map(({ output, status }) => ({
-			output: asInReadme(output),
+			output: asShown(output),
 			status,
 		}));
 	};
 	return { directory, type };
 }
 
-/** Asserts that an output matches the README's; `typed` is everything that the reader has typed so far. */
+/** Asserts that an output matches the document's; `typed` is everything that the reader has typed so far. */
 function assertShown(
-	{ line, command, shown }: Step,
+	place: string,
+	{ command, shown }: Step,
 	output: string,
 	typed: string,
 ) {
 	const ports = `${agentPort} ${managementPort}`;
-	// the README shows an output without a final newline on a line of its own
+	// a document shows an output without a final newline on a line of its own
 	const whole = output === "" || output.endsWith("\n") ? output : `${output}\n`;
 	assert.match(
 		whole,
 		likeShown(shown, `${typed} ${ports}`),
-		`README.md line ${line}: ${command}\nshown:\n${shown.join("\n")}\nprinted:\n${output}`,
+		`${place}: ${command}\nshown:\n${shown.join("\n")}\nprinted:\n${output}`,
 	);
 }
 
-test("the walk-throughs of the README print what it shows", async (t) => {
+const isWalk = ({ lines, document }: DocumentBlock) =>
+	!(document in ownTests) && lines.some((line) => line.startsWith("$ "));
+
+test("the walk-throughs of the documents print what they show", async (t) => {
 	if (missing.length > 0) return t.skip(`not installed: ${missing}`);
 	const { directory, type } = await workplace(t);
-	const walks = blocks.filter(({ lines }) =>
-		lines.some((line) => line.startsWith("$")),
-	);
-	// one for each program: renaming a heading must not drop a walk-through
-	assert.deepEqual(
-		walks.map(({ heading }) => heading.split(/[ ,]/)[0]),
-		["check_happo", "happo-ctl", "happo-agent"],
-	);
 	let commands = 0;
-	for (const block of walks)
-		await t.test(block.heading, async () => {
-			const steps = stepsOf(block, "$ ");
-			assert.ok(steps, `README.md line ${block.line}: output of no command`);
-			const outcomes = await type(steps.map(({ command }) => command));
-			for (const [index, step] of steps.entries()) {
-				const typed = steps.slice(0, index + 1).map(({ command }) => command);
-				assertShown(step, outcomes[index]?.output ?? "", typed.join("\n"));
-				commands++;
-			}
-			// Nagios uses the exit statuses: the plugin's own, and CRITICAL without an agent
-			if (block.heading.startsWith("check_happo"))
-				assert.deepEqual(
-					outcomes.map(({ status }) => status),
-					[0, 2],
-				);
-		});
-	assert.ok(commands >= 12, `only ${commands} commands were run`);
-
-	await t.test("the contexts", async () => {
-		const example = blocks.find(({ lines }) => lines.includes("contexts:"));
-		assert.ok(example, "no example of contexts");
-		const file = join(directory, "ctl.yaml");
-		await writeFile(file, `${example.lines.join("\n")}\n`);
-		const [listed] = await type([`happo-ctl --config ${file} context list`]);
-		assert.equal(listed?.status, 0, listed?.output);
-		const [, current] = /^current-context: (.*)$/m.exec(read(file)) ?? [];
-		const names = [...read(file).matchAll(/^ {2}(\w+): \{/gm)];
-		assert.ok(names.some(([, name]) => name === current));
-		for (const [, name] of names)
-			assert.match(
-				listed?.output ?? "",
-				new RegExp(`^${name === current ? "\\*" : " "} +${name} `, "m"),
-			);
-	});
-
-	const tries = blocks.flatMap((block) =>
-		block.heading === "Try it" ? (stepsOf(block, "curl ") ?? []) : [],
+	const walked = new Set<string>();
+	for (const document of documents)
+		for (const block of blocksOf(document)) {
+			const [, file] = /^file (.*)$/.exec(block.mark ?? "") ?? [];
+			if (file !== undefined)
+				await writeFile(join(directory, file), `${block.lines.join("\n")}\n`);
+			if (!isWalk(block)) continue;
+			walked.add(document);
+			const place = `${document} line ${block.line}`;
+			await t.test(`${place}: ${block.heading}`, async () => {
+				const steps = stepsOf(block, "$ ");
+				assert.ok(steps, `${place}: output of no command`);
+				const outcomes = await type(steps.map(({ command }) => command));
+				for (const [index, step] of steps.entries()) {
+					const typed = steps.slice(0, index + 1).map(({ command }) => command);
+					const { output = "" } = outcomes[index] ?? {};
+					assertShown(place, step, output, typed.join("\n"));
+					commands++;
+				}
+				// Nagios uses the exit statuses: the plugin's own, and CRITICAL without an agent
+				if (block.heading === "States and messages")
+					assert.deepEqual(
+						outcomes.map(({ status }) => status),
+						[0, 2],
+					);
+			});
+		}
+	assert.ok(commands >= 30, `only ${commands} commands were run`);
+	// a document whose commands are no longer found must not pass
+	assert.deepEqual(
+		[...walked].sort(),
+		[
+			"README.md",
+			...[
+				...["bastions", "metrics", "nagios", "operate", "programs"],
+				...["prometheus", "secure", "troubleshooting"],
+			].map((name) => `contrib/doc/${name}.md`),
+		].sort(),
 	);
+
+	// its first command is what the agents of this test were started with
+	const [start, ...requests] = blocksRunBy(self).filter(
+		({ document }) => document === "README.md",
+	);
+	assert.deepEqual(start?.lines, ["npm ci && npm start"]);
+	const tries = requests.flatMap((block) => stepsOf(block, "curl ") ?? []);
 	assert.equal(tries.length, 2);
 	for (const step of tries)
 		await t.test(step.command, async (t) => {
@@ -248,19 +265,49 @@ test("the walk-throughs of the README print what it shows", async (t) => {
 						: line,
 				);
 			assert.ok(shown.join("").includes(result), output);
-			assertShown({ ...step, shown }, output, step.command);
+			assertShown("README.md", { ...step, shown }, output, step.command);
 		});
 });
 
-test("the README names the management server's port", async (t) => {
+for (const document of documents)
+	test(`every block of ${document} is run, or said not to be`, () => {
+		const own = ownTests[document];
+		if (own !== undefined) return assert.ok(read(own).includes(document), own);
+		const blocks = blocksOf(document);
+		for (const [index, block] of blocks.entries()) {
+			const { mark, before, line } = block;
+			const place = `${document} line ${line}`;
+			if (mark?.startsWith("file ")) {
+				// a later command uses it
+				const used = blocks.slice(index).filter(isWalk);
+				const name = mark.slice("file ".length);
+				assert.ok(
+					used.some(({ lines }) =>
+						lines.some((text) => text.startsWith("$") && text.includes(name)),
+					),
+					`${place}: no command uses ${name}`,
+				);
+			} else if (mark === ".ci/run")
+				for (const command of block.lines)
+					assert.ok(read(mark).includes(command), `${place}: ${command}`);
+			else if (mark !== undefined && mark !== "output") {
+				const asks = new RegExp(`blocksRunBy\\(\\s*(?:"${mark}"|self\\b)`);
+				assert.match(read(mark), asks, place);
+			} else if (mark === undefined && !isWalk(block))
+				assert.match(before, /[Tt]he tests do not run/, place);
+		}
+	});
+
+test("the documents name the management server's port", async (t) => {
 	const { stdout } = await run(t, ["--help"], { program: managementServer });
 	assert.match(stdout, new RegExp(`--port\\b[^-]*\\b${managementPort}\\b`));
 });
 
-test("the README's programs in TypeScript compile, and its options exist", async (t) => {
-	const section = readme.split("### From a program\n")[1]?.split("\n## ")[0];
-	assert.ok(section, "no section");
-	const [example, drain, ...others] = indentedBlocks(section);
+test("the programs in TypeScript of the documents compile, and the options exist", async (t) => {
+	const section = read("contrib/doc/programs.md");
+	const [example, drain, ...others] = blocksRunBy(self).filter(
+		({ document }) => document === "contrib/doc/programs.md",
+	);
 	assert.ok(example && drain && others.length === 0);
 	const options = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(
 		([, name]) => name,
@@ -304,16 +351,32 @@ export { data, error };
 	);
 });
 
+/** The anchors that GitHub gives to the headings of a document. */
+const anchorsOf = (path: string) =>
+	new Set(
+		[...read(path).matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+			title
+				.toLowerCase()
+				.replace(/[^\w\- ]/g, "")
+				.replaceAll(" ", "-"),
+		),
+	);
+
+test("README links to every document for users", () => {
+	const readme = read("README.md");
+	for (const document of documents.slice(1))
+		assert.ok(readme.includes(`](${document})`), document);
+});
+
 const decisions = "contrib/development/decisions";
 
 for (const path of [
-	"README.md",
+	...documents,
 	"CONTRIBUTING.md",
 	"SECURITY.md",
 	"UPGRADING.md",
 	"contrib/development/README.md",
 	"contrib/development/glossary.md",
-	...readdirSync("contrib/doc").map((name) => `contrib/doc/${name}`),
 	"contrib/management-server/README.md",
 	...readdirSync(decisions).map((name) => `${decisions}/${name}`),
 ])
@@ -329,9 +392,13 @@ for (const path of [
 			assert.ok(manifest.scripts[name], `npm run ${name}: no such script`);
 
 		const beside = (name: string) => join(dirname(path), name);
-		const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#]+)/g)];
-		for (const [, link = ""] of links)
-			assert.ok(existsSync(beside(link)), `link to ${link}`);
+		const links = [...text.matchAll(/\]\((?!\w+:)([^)#]*)(?:#([^)]*))?\)/g)];
+		for (const [, link = "", anchor] of links) {
+			const target = link === "" ? path : beside(link);
+			assert.ok(existsSync(target), `link to ${link}`);
+			if (anchor !== undefined)
+				assert.ok(anchorsOf(target).has(anchor), `link to ${link}#${anchor}`);
+		}
 
 		const places =
 			/(?<![\w/.~-])(?:\.ci|build|cli|contrib|generated|src|test)\/[\w./-]*/g;

@@ -51,10 +51,19 @@ const literal = (value: IcingaService["variables"][string]): string => {
 		: String(value);
 };
 
+/** How Icinga is to run. */
+export interface IcingaOptions {
+	/** Of the host web01; 127.0.0.1 by default. */
+	address?: string;
+	/** Further configuration, which makes one more service. */
+	rules?: string;
+}
+
 /** The configuration: everything in one directory, nothing that reaches the network. */
 const configuration = (
 	directory: string,
 	services: readonly IcingaService[],
+	{ address = "127.0.0.1", rules = "" }: IcingaOptions,
 ) => `include <itl>
 library "checker"
 object CheckerComponent "checker" {
@@ -70,7 +79,8 @@ object PerfdataWriter "results" {
 }
 include ${text(shippedCommand)}
 object Host "web01" {
-	address = "127.0.0.1"
+	address = ${text(address)}
+	vars.os = "Linux"
 	check_command = "dummy"
 	enable_active_checks = false
 }
@@ -87,7 +97,7 @@ ${Object.entries(variables)
 	.join("")}}
 `,
 	)
-	.join("")}`;
+	.join("")}${rules}`;
 
 /**
  * Starts a real Icinga 2 in a directory of its own with the shipped command and the built
@@ -98,13 +108,17 @@ export async function resultsOfIcinga(
 	t: Pick<TestContext, "after">,
 	services: readonly IcingaService[],
 	environment: Readonly<Record<string, string>> = {},
+	options: IcingaOptions = {},
 ): Promise<IcingaResult[]> {
 	const { directory, owns } = await programDirectory(t);
 	const at = (name: string) => join(directory, name);
 	for (const name of ["cache", "data", "log", "plugins", "run", "spool"])
 		await mkdir(at(name));
 	await symlink(checkHappoCommand, at("plugins/check_happo"));
-	await writeFile(at("icinga2.conf"), configuration(directory, services));
+	await writeFile(
+		at("icinga2.conf"),
+		configuration(directory, services, options),
+	);
 	const { username, gid } = userInfo();
 	const group =
 		spawnSync("id", ["-gn"], { encoding: "utf8" }).stdout.trim() || `${gid}`;
@@ -162,7 +176,7 @@ export async function resultsOfIcinga(
 						});
 				}
 			}
-			return results.size === services.length;
+			return results.size === services.length + (options.rules ? 1 : 0);
 		},
 		60_000,
 	).catch((error) => assert.fail(`${error}; icinga2: ${said}`));

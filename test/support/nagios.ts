@@ -41,6 +41,8 @@ export interface NagiosOptions {
 	interval?: number;
 	/** Whether checks are spread over their interval; otherwise all begin at once. */
 	isSpread?: boolean;
+	/** Further definitions of objects. */
+	definitions?: string;
 	/** Command lines by the names of the commands. */
 	commands?: Readonly<Record<string, string>>;
 	/** Whether it writes down every result, and goes on with its schedule after a restart. */
@@ -74,6 +76,7 @@ const objects = (
 		hosts = [{ name: "web01", address: "127.0.0.1" }],
 		interval = 2,
 		commands = {},
+		definitions = "",
 	}: NagiosOptions,
 ) =>
 	[
@@ -120,6 +123,7 @@ const objects = (
 				notifications_enabled: 0,
 			}),
 		),
+		definitions,
 	].join("");
 
 /** The main file: everything in one directory, nothing that reaches the network. */
@@ -220,8 +224,11 @@ export interface Nagios {
 	/** The process that schedules the checks; its workers are its children. */
 	pid: number;
 	directory: string;
-	/** Every service, once all of them have been checked. */
-	checked(): Promise<ServiceStatus[]>;
+	/**
+	 * Every service, once all of them have been checked.
+	 * @param count how many there are; by default those given to startNagios()
+	 */
+	checked(count?: number): Promise<ServiceStatus[]>;
 	/** Stops it with SIGTERM; fails if one of its processes is left. */
 	stop(): Promise<void>;
 }
@@ -277,7 +284,7 @@ export async function startNagios(
 		},
 		directory,
 		queryHandler: at("nagios.qh"),
-		async checked() {
+		async checked(count = services.length) {
 			let found: Record<string, string>[] = [];
 			await eventually(
 				"every service has been checked",
@@ -288,7 +295,7 @@ export async function startNagios(
 					);
 					found = serviceBlocks(status);
 					return (
-						found.length === services.length &&
+						found.length === count &&
 						found.every(({ has_been_checked }) => has_been_checked === "1")
 					);
 				},

@@ -142,12 +142,16 @@ export interface Prometheus {
 	complaints(): string[];
 }
 
-/** Starts a real Prometheus that scrapes these targets every second. */
+/**
+ * Starts a real Prometheus that scrapes these targets every second.
+ * @param config its file, if the targets' own does not do
+ */
 export async function startPrometheus(
 	t: Test,
 	targets: readonly Target[],
+	config = configOf(targets),
 ): Promise<Prometheus> {
-	const { api, log } = await startProgram(t, configOf(targets));
+	const { api, log } = await startProgram(t, config);
 	const ask = async (path: string): Promise<unknown> =>
 		((await (await fetch(`${api}/${path}`)).json()) as { data: unknown }).data;
 	// it answers 503 until it is ready

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 
@@ -10,6 +11,19 @@ export interface Block {
 	line: number;
 	/** Without indentation. */
 	lines: string[];
+	/** The text between the block before, or the heading, and this one, on one line. */
+	before: string;
+}
+
+/** What the comment directly above a block says about it, and its document. */
+export interface DocumentBlock extends Block {
+	/** Path of the document. */
+	document: string;
+	/**
+	 * `test/e2e/x.test.ts`: the test that runs it. `file x.yaml`: a file for the commands that
+	 * follow. `output`: what a program prints.
+	 */
+	mark?: string;
 }
 
 /** A command of a walk-through and its documented output. */
@@ -20,27 +34,63 @@ export interface Step {
 	shown: string[];
 }
 
-/** The blocks of a document that are indented by four spaces. */
+/** The blocks of a document that are indented by four spaces, or more in a list. */
 export function indentedBlocks(markdown: string): Block[] {
 	const blocks: Block[] = [];
 	let heading = "";
+	let before: string[] = [];
 	let block: Block | undefined;
+	let isAfterBlank = true;
 	for (const [index, line] of markdown.split("\n").entries()) {
-		if (line.startsWith("    ")) {
+		// an indented line right below a paragraph continues it
+		if (line.startsWith("    ") && (block || isAfterBlank)) {
 			if (!block) {
-				block = { heading, line: index + 1, lines: [] };
+				block = {
+					...{ heading, line: index + 1, lines: [] },
+					before: before.join(" "),
+				};
 				blocks.push(block);
+				before = [];
 			}
-			block.lines.push(line.slice(4));
+			block.lines.push(line);
 		} else if (line === "") block?.lines.push("");
 		else {
 			block = undefined;
-			heading = /^#+ (.*)/.exec(line)?.[1] ?? heading;
+			const [, title] = /^#+ (.*)/.exec(line) ?? [];
+			heading = title ?? heading;
+			before = title === undefined ? [...before, line] : [];
 		}
+		isAfterBlank = line === "";
 	}
-	for (const { lines } of blocks) while (lines.at(-1) === "") lines.pop();
+	for (const found of blocks) {
+		while (found.lines.at(-1) === "") found.lines.pop();
+		const depth = Math.min(
+			...found.lines
+				.filter((line) => line !== "")
+				.map((line) => line.search(/\S/)),
+		);
+		found.lines = found.lines.map((line) => line.slice(depth));
+	}
 	return blocks;
 }
+
+/** The documents for users whose commands the tests run. */
+export const documents: readonly string[] = [
+	"README.md",
+	...readdirSync("contrib/doc").map((name) => `contrib/doc/${name}`),
+];
+
+/** The blocks of a document, with their marks. */
+export function blocksOf(document: string): DocumentBlock[] {
+	return indentedBlocks(readFileSync(document, "utf8")).map((block) => {
+		const [, mark] = /<!-- ([^>]*) -->$/.exec(block.before) ?? [];
+		return { ...block, document, ...(mark !== undefined && { mark }) };
+	});
+}
+
+/** The blocks of all documents that the comment above them leaves to a test, named by its path. */
+export const blocksRunBy = (test: string): DocumentBlock[] =>
+	documents.flatMap(blocksOf).filter(({ mark }) => mark === test);
 
 /** The commands of a block, each with its output; undefined if the block has only output. */
 export function stepsOf(
