@@ -34,12 +34,15 @@ function lineOf(
 ): CommandLine {
 	if (!rules.allowed)
 		throw new AgentError("forbidden", "/inventory: turned off (inventory)");
-	if (
-		permitted &&
-		(rules.allowShell || rules.commands.includes(permitted.argv[0]))
-	) {
+	if (permitted) {
+		// never the requested words: a command of the policy may be named like another program
 		const [file, ...args] = permitted.argv;
-		return { file, args, merged: true };
+		if (rules.allowShell || rules.commands.includes(file))
+			return { file, args, merged: true };
+		const reason = "not one of inventory-commands, and shell is off";
+		throw new AgentError("forbidden", `command: ${reason}: ${file}`, {
+			logged: `command: ${reason}`,
+		});
 	}
 	if (rules.allowShell)
 		return {

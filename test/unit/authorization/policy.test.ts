@@ -238,6 +238,29 @@ rules: [{ who: nagios, may: check, commands: args }]
 		assert.equal((await ask(path)).status, 403, path);
 });
 
+test("inventory-commands names programs: never what a policy's command is called", async (t) => {
+	const { nagios } = await startWithPolicy(
+		t,
+		`version: 1
+mode: enforce
+who: { nagios: { address: ${known} } }
+commands:
+  echo: { run: [uname, "{option}"], for: inventory, slots: { option: word } }
+rules: [{ who: nagios, may: inventory, commands: echo }]
+`,
+		{ shell: false, "inventory-commands": ["echo"] },
+	);
+	const { status, json } = await nagios("/inventory", {
+		command: "echo",
+		command_option: "ran",
+	});
+	assert.equal(status, 403);
+	assert.equal(
+		(json as { detail: string }).detail,
+		"command: not one of inventory-commands, and shell is off: uname",
+	);
+});
+
 test("a command's own time limit holds, whether it is shorter or longer than that of all", async (t) => {
 	const limited = (seconds: number) => `version: 1
 mode: enforce
