@@ -167,7 +167,8 @@ function divide(
 }
 
 /**
- * Whether a word that begins with a slot has become an option, which its template does not have.
+ * Whether an empty value has made an option that the template does not have: of a word that begins
+ * with its slot, or one that takes the next word as its value (`-p` from `-p{password}`).
  */
 function isMadeOption(
 	parts: readonly (string | WordSlot)[],
@@ -175,9 +176,9 @@ function isMadeOption(
 	valueIn: (slot: WordSlot) => SlotValue | undefined,
 ): boolean {
 	const [first] = parts;
-	return (
-		typeof first === "object" && word.startsWith("-") && valueIn(first) === ""
-	);
+	if (typeof first === "string")
+		return word === first && /^-[A-Za-z]$/.test(word);
+	return first !== undefined && word.startsWith("-") && valueIn(first) === "";
 }
 
 /**

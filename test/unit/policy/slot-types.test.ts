@@ -266,6 +266,17 @@ test("an empty text at the beginning of a word makes no option", () => {
 	);
 });
 
+test("an empty text makes no option that takes the next word as its value", () => {
+	const refusal = refusalsOf("text", '"-p{it}"');
+	assert.equal(refusal("-pa"), undefined);
+	assert.equal(
+		refusal("-p"),
+		"word 1 is -p, command check has -p{it} (rule 1)",
+	);
+	const long = refusalsOf("text", '"--password={it}"');
+	assert.equal(long("--password="), undefined);
+});
+
 test("words takes the listed options only, each with its type", () => {
 	const refusal = refusalsOf(
 		"{ is: words, options: { -w: threshold, --warning: threshold, -r: true, -p: { is: path, below: /var } }, at-most: 5 }",
