@@ -45,8 +45,10 @@ export interface Facts {
 	reason?: string;
 }
 
-/** What a policy in force permits a request to do. */
+/** What a policy permits a request to do; one that only observes restricts nothing. */
 export interface Permit {
+	/** For checks and inventory: whether a word may be a secret of the policy, for no log to have. */
+	readonly hasSecrets?: boolean;
 	/** For checks and inventory: what runs. */
 	readonly run?: PermittedRun;
 	/** For relays: whether this address of the next hop is forbidden, as it is one of this host. */
@@ -69,7 +71,7 @@ export interface PermissionRequest {
 
 /** A permission that was given. */
 export interface Permission {
-	/** undefined if no policy is in force. */
+	/** undefined without a policy. */
 	readonly permit?: Permit;
 	/** Who shares limits with whom; undefined for the address. */
 	readonly share?: string;
@@ -98,7 +100,7 @@ export interface Authorizer {
 export interface Call {
 	/** Who shares limits with whom: the caller's names in the policy, otherwise its address. */
 	client: string;
-	/** undefined if no policy is in force: the handler decides by the settings alone. */
+	/** undefined without a policy: the handler decides by the settings alone. */
 	permit: Permit | undefined;
 	/** The time limit of the command that the policy permits, in seconds, if it has one of its own. */
 	timeoutSeconds: number | undefined;

@@ -15,7 +15,12 @@ import type {
 	Permit,
 } from "../operation.ts";
 import type { Caller, Decision, PolicyCall } from "../policy/call.ts";
-import { decide, mayReach, pathsToResolve } from "../policy/decide.ts";
+import {
+	decide,
+	mayHaveSecrets,
+	mayReach,
+	pathsToResolve,
+} from "../policy/decide.ts";
 import type { Policy } from "../policy/policy.ts";
 import { createFileTurn } from "../polled-files.ts";
 import {
@@ -24,6 +29,7 @@ import {
 	type DecisionLine,
 	maskedOptions,
 	maskedSlots,
+	maskedWords,
 } from "../protocol/audit-line.ts";
 import { hopText, parseHop } from "../protocol/hop.ts";
 import { splitWords } from "../protocol/words.ts";
@@ -109,14 +115,21 @@ function proofOf(caller: Caller, policy: Policy | undefined): AuditProof {
 }
 
 /** The command of a call, for the audit log: the values of its slots, or else its masked words. */
-function askedOf({ command }: PolicyCall, decision: Decision) {
+function askedOf(
+	call: PolicyCall,
+	decision: Decision,
+	policy: Policy | undefined,
+) {
+	const { command } = call;
 	if (!command) return {};
 	const run = decision.allowed ? decision.run : undefined;
 	if (run)
 		return { command: run.command, slots: maskedSlots(run.slots, run.secrets) };
 	const [name = "", ...more] = command.name.split(/[ \t]+/);
 	const words = splitWords(command.options) ?? command.options.split(/\s+/);
-	return { command: name, options: maskedOptions([...more, ...words]) };
+	const hide =
+		policy && mayHaveSecrets(policy, call) ? maskedWords : maskedOptions;
+	return { command: name, options: hide([...more, ...words]) };
 }
 
 /**
@@ -168,7 +181,7 @@ export function createAuthorizer(parts: {
 				via: { unproved_hops: request.hopsPassed },
 			}),
 			operation: request.operationId,
-			...askedOf(call, decision),
+			...askedOf(call, decision, parts.policy()),
 			...(call.hop && { hop: hopText(call.hop) }),
 			decision: result,
 			rule: decision.rule,
@@ -214,7 +227,7 @@ export function createAuthorizer(parts: {
 	const permitOf = (decision: Decision & { allowed: true }): Permit => {
 		const { run, namesOwn } = decision;
 		return {
-			...(run && { run }),
+			...(run && { run, hasSecrets: run.secrets.length > 0 }),
 			refuseOwn: (address, port) => !namesOwn?.(address, port),
 		};
 	};
@@ -309,7 +322,8 @@ export function createAuthorizer(parts: {
 		if (policy.mode === "observe") {
 			if (decision.allowed) counts.allowed++;
 			else noteWouldRefuse(call, decision);
-			return begin(request, call, decision);
+			const hasSecrets = mayHaveSecrets(policy, call);
+			return begin(request, call, decision, hasSecrets ? { hasSecrets } : {});
 		}
 		if (!decision.allowed) {
 			// the handler says what is wrong with the name of a next hop

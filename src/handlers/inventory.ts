@@ -90,7 +90,7 @@ export function createInventory(parts: {
 		// only a plain name is logged, as other text may be a password
 		if (program !== undefined) facts.command = program;
 		const permitted = call.permit?.run;
-		if (!permitted?.secrets.length) facts.option = `${body.command} ${option}`;
+		if (!call.permit?.hasSecrets) facts.option = `${body.command} ${option}`;
 		const line = lineOf(body.command, option, parts.rules, permitted);
 		try {
 			const result = await parts.runCommand(line, call);

@@ -55,7 +55,7 @@ export function createMonitor(parts: {
 					);
 		if (permitted) facts.command = permitted.command;
 		// masked nowhere: what a policy calls a secret stays out of every log
-		if (option !== "" && !permitted?.secrets.length) facts.option = option;
+		if (option !== "" && !call.permit?.hasSecrets) facts.option = option;
 		const answerMissing = (missing: MissingPlugin) => {
 			const { exitCode: status, message } = missingAnswer(missing);
 			const reason = `${missing.missing}: ${missing.file}`;

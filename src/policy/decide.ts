@@ -115,6 +115,36 @@ export function pathsToResolve(policy: Policy, call: PolicyCall): string[] {
 	return [...wanted];
 }
 
+/**
+ * Whether words of a call may be values of secret slots, as it names a command or plugin that has
+ * some. They are secrets even if the call fits no command.
+ */
+export function mayHaveSecrets(
+	policy: Policy,
+	{ permission, command }: PolicyCall,
+): boolean {
+	if (!policy.hasSecrets || !command || !isRun(permission)) return false;
+	const name = calledName(command, permission);
+	return (
+		name === undefined ||
+		policy.commands.get(name)?.slots.some(({ type }) => type.isSecret) ||
+		(policy.commandsByProgram[permission].get(name) ?? []).some(
+			({ hasSecrets }) => hasSecrets,
+		)
+	);
+}
+
+/** The command or plugin that a call names, also if its line cannot be split; undefined if unclear. */
+function calledName(
+	{ name }: NonNullable<PolicyCall["command"]>,
+	permission: RunPermission,
+): string | undefined {
+	if (permission === "check")
+		return checkPluginName(name) ? undefined : calledPlugin(name).name;
+	const [, plain] = /^[ \t]*([\w./+-]+)(?:[ \t]|$)/.exec(name) ?? [];
+	return plain ?? splitWords(name)?.[0];
+}
+
 /** A command as a call names it. */
 interface AskedCommand {
 	name: string;
@@ -138,7 +168,11 @@ function askedCommand(
 			: { name, words: rest };
 	}
 	const fault = checkPluginName(command.name);
-	if (fault) return { refused: `plugin_name: ${shown(command.name)} ${fault}` };
+	if (fault) {
+		// options may follow the name, and be secrets
+		const [first = ""] = command.name.trim().split(/\s/, 1);
+		return { refused: `plugin_name: ${shown(first)} ${fault}` };
+	}
 	const { name, options } = calledPlugin(command.name);
 	const words = splitWords(
 		options === "" ? command.options : `${options} ${command.options}`,

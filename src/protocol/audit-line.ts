@@ -104,6 +104,15 @@ export function maskedOptions(words: readonly string[]): string[] {
 	});
 }
 
+/** The options of a command line without any values: those of secret slots may be anywhere in it. */
+export const maskedWords = (words: readonly string[]): string[] =>
+	words.map((word) => {
+		const [, option, equals] =
+			/^(-[A-Za-z]|--[a-z-]+)(?:(=).*)?$/s.exec(word) ?? [];
+		if (option === undefined) return mask;
+		return equals === undefined ? option : `${option}=${mask}`;
+	});
+
 /** The values of slots, with those of secret slots masked. */
 export const maskedSlots = (
 	slots: Readonly<Record<string, string | readonly string[]>>,

@@ -282,6 +282,50 @@ rules: [{ who: nagios, may: check, commands: sleep }]
 	assert.match(ended.text, /slept 2/);
 });
 
+for (const mode of ["enforce", "observe"])
+	test(`what a policy calls a secret is in no log line, whatever is wrong with the call: ${mode}`, async (t) => {
+		const audit = join(await temporaryDirectory(t), "audit.log");
+		const text = policyText(
+			`${allRules}  - { who: nagios, may: inventory, commands: show }`,
+			`mode: ${mode}`,
+		).replace(
+			"rules:",
+			`  token:
+    run: [check_args, --id, "{id}", "{token}"]
+    slots: { id: integer, token: { is: word, secret: true } }
+  show:
+    run: [echo, "{token}"]
+    for: inventory
+    slots: { token: { is: word, secret: true } }
+rules:`,
+		);
+		const { nagios, stranger, lines } = await startWithPolicy(t, text, {
+			"log-level": "debug",
+			"audit-log": audit,
+		});
+		for (const ask of [nagios, stranger]) {
+			await ask("/monitor", check("token", "1 hunter2"));
+			await ask("/monitor", check("token", "x hunter2"));
+			await ask("/monitor", check("check_args", "--id x hunter2"));
+			await ask("/monitor", check("check_args", "--id=hunter2"));
+			await ask("/monitor", check("./check_args --id 1", "hunter2"));
+			await ask("/monitor", check("check_args --id 1 hunter2;"));
+			await ask("/monitor", check("check_args", "--id 1 hunter2; id"));
+			await ask("/inventory", { command: "show", command_option: "hunter2" });
+			await ask("/inventory", {
+				command: "echo hunter2",
+				command_option: "hunter2; id",
+			});
+		}
+		const recorded = await readFile(audit, "utf8");
+		assert.match(
+			recorded,
+			/"command":"check_args","options":\["--id","\*\*\*"/,
+		);
+		for (const found of [lines.join("\n"), recorded])
+			assert.ok(!found.includes("hunter"), found);
+	});
+
 test("what a policy calls a secret is in no log line", async (t) => {
 	const { nagios, lines } = await startWithPolicy(t, policyText(allRules), {
 		"log-level": "debug",
