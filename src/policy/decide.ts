@@ -100,11 +100,14 @@ export function mayReach(
 
 /**
  * The paths in a call that `decide` compares by their real paths: values of slots with `real:
- * true`. Usually there are none.
+ * true`. Usually there are none, and never for a caller without a rule for the permission: nobody
+ * else has the agent look at files.
  */
 export function pathsToResolve(policy: Policy, call: PolicyCall): string[] {
 	const { permission } = call;
 	if (!policy.hasRealPaths || !isRun(permission)) return [];
+	const evidence = policy.callers.evidenceOf(call.caller);
+	if (rulesOf(policy.granting[permission], evidence).length === 0) return [];
 	const wanted = new Set<string>();
 	const asked = askedCommand(call, permission);
 	if (!("refused" in asked)) {
@@ -252,18 +255,44 @@ function decideRun(
 	});
 	if (permitted.length > 0) return allowRun(policy, caller, fits, permitted);
 
-	if (fits.length > 0) {
+	const told = policy.hasRealPaths
+		? withoutRealPaths(policy, caller, asked, permission, compared)
+		: compared;
+	const others = told.filter(({ result }) => isFit(result));
+	if (others.length > 0) {
 		const list = joined(
-			fits.map(({ command }) => command.name),
+			others.map(({ command }) => command.name),
 			"or",
 		);
-		const others = fits.flatMap(({ command }) => command.rules);
 		return refuse(
 			`command ${list}: no rule permits it to ${joined(who)}`,
-			others[0]?.number,
+			others.flatMap(({ command }) => command.rules)[0]?.number,
 		);
 	}
-	return refuseMisfit(policy, caller, asked, permission, compared);
+	return refuseMisfit(policy, caller, asked, permission, told);
+}
+
+/**
+ * Compares a refused call with the commands that the caller may not run as if no path had to be
+ * real: what is at a path of theirs is nothing that a refusal tells.
+ */
+function withoutRealPaths(
+	policy: Policy,
+	{ evidence }: RuledCaller,
+	asked: AskedCommand,
+	permission: RunPermission,
+	compared: readonly Compared<Fit | Misfit>[],
+): readonly Compared<Fit | Misfit>[] {
+	const mayRun = ({ command }: Compared<Fit | Misfit>) =>
+		command.rules.some((rule) => names(rule, evidence));
+	const paths: Paths = { real: undefined, wanted: new Set() };
+	return [
+		...compared.filter(mayRun),
+		...[
+			...fitProgram(policy, permission, asked, paths),
+			...fitName(policy, permission, asked, paths),
+		].filter((each) => !mayRun(each)),
+	];
 }
 
 /** Refuses a call that fits no command, with the sentence about the command that it fits best. */

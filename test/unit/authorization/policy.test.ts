@@ -261,6 +261,41 @@ rules: [{ who: nagios, may: inventory, commands: echo }]
 	);
 });
 
+test("a refusal tells nothing about a path to those who may not run the command", async (t) => {
+	const directory = await realpath(await temporaryDirectory(t));
+	await mkdir(join(directory, "in"));
+	await symlink("/etc/hosts", join(directory, "in/out"));
+	const { nagios, lines } = await startWithPolicy(
+		t,
+		`version: 1
+mode: enforce
+who: { nagios: { address: ${known} } }
+commands:
+  args:
+    run: [check_args, "{path}"]
+    slots: { path: { is: path, below: ["${directory}/in"], real: true } }
+  other: { run: [check_sleep] }
+rules: [{ who: nagios, may: check, commands: other }]
+`,
+	);
+	for (const name of ["check_args", "args"]) {
+		const reasons = new Set<unknown>();
+		for (const path of ["in", "in/out", "in/none"]) {
+			const { status, json } = await nagios(
+				"/monitor",
+				check(name, join(directory, path)),
+			);
+			assert.equal(status, 403);
+			reasons.add((json as { message: string }).message);
+		}
+		assert.deepEqual(
+			[...reasons],
+			["not permitted: command args: no rule permits it to nagios"],
+			lines.join("\n"),
+		);
+	}
+});
+
 test("a command's own time limit holds, whether it is shorter or longer than that of all", async (t) => {
 	const limited = (seconds: number) => `version: 1
 mode: enforce

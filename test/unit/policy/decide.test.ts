@@ -418,6 +418,12 @@ test("real paths are resolved by the caller of decide, and compared as well", ()
 		"/srv/b",
 	]);
 	assert.deepEqual(pathsToResolve(policy, run(icinga, "disk", "1 2 /etc")), []);
+	// nobody else has the agent look at files
+	for (const other of [nobody, { ...nobody, address: "198.51.100.1" }])
+		assert.deepEqual(
+			pathsToResolve(policy, run(other, "disk", "1 2 /srv/b")),
+			[],
+		);
 	const real = (path?: string) =>
 		outcome(
 			decide(policy, {
