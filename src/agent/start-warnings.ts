@@ -1,4 +1,5 @@
 import { userInfo } from "node:os";
+import { whyAllCanChange } from "../changeable-files.ts";
 import type { Log } from "../log.ts";
 import type { Trust } from "../relay/trust.ts";
 import type { DaemonSettings } from "../settings.ts";
@@ -50,6 +51,15 @@ export async function warnOfRisks(parts: {
 		{ what: "private key", file: settings["proxy-private-key"] },
 	]);
 	for (const line of exposed) log.warning(line);
+	// what says who callers are; the policy is looked at whenever it is read
+	for (const name of [
+		...(["client-ca-file", "client-crl-file", "admin-socket"] as const),
+	]) {
+		const file = settings[name];
+		const isNone = file === "" || (name === "admin-socket" && file === "none");
+		const why = isNone ? undefined : await whyAllCanChange(file);
+		if (why) log.warning(`${name} ${file}: ${why}`);
+	}
 	if (policyMode !== "enforce")
 		log.warning(reachOfClients(settings, policyMode));
 	if (trust.isUnverified)

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { whyAllCanChange } from "../changeable-files.ts";
 import { createKeptFiles, type KeptFiles } from "../kept-files.ts";
 import type { Log } from "../log.ts";
 import { type Policy, PolicyError, parsePolicy } from "../policy/policy.ts";
@@ -8,7 +9,7 @@ import { systemReason } from "../system-error.ts";
 /** A policy and where it came from. */
 export interface LoadedPolicy {
 	policy: Policy;
-	/** What `policy check` warns of. */
+	/** What `policy check` warns of, and whether everybody can change the file. */
 	warnings: readonly string[];
 	/** SHA-256 of the file, hexadecimal. */
 	digest: string;
@@ -25,7 +26,8 @@ export async function loadPolicy(file: string): Promise<LoadedPolicy> {
 	try {
 		const { policy, warnings } = parsePolicy(bytes.toString("utf8"));
 		const digest = createHash("sha256").update(bytes).digest("hex");
-		return { policy, warnings, digest };
+		const why = await whyAllCanChange(file);
+		return { policy, warnings: why ? [why, ...warnings] : warnings, digest };
 	} catch (error) {
 		if (!(error instanceof PolicyError)) throw error;
 		const [first, ...others] = error.problems;
@@ -56,7 +58,9 @@ export function createKeptPolicy({
 		files: [file],
 		subject: `policy ${file}`,
 		load: () => loadPolicy(file),
-		isSame: (one, other) => one.digest === other.digest,
+		isSame: (one, other) =>
+			one.digest === other.digest &&
+			one.warnings.join("\n") === other.warnings.join("\n"),
 		describe: ({ policy, digest }) =>
 			`${policy.commands.size} commands, ${policy.rules.length} rules, mode ${policy.mode}, SHA-256 ${digest.slice(0, 12)}`,
 		use: onNew,

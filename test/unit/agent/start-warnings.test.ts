@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -95,4 +95,41 @@ test("names a passphrase file and the key for next hops", async (t) => {
 			`warning private key ${key}: mode 0604, every user of this machine can read it (chmod 600)`,
 		],
 	);
+});
+
+test("names a file about callers that everybody can change, or replace in a directory", async (t) => {
+	const directory = await temporaryDirectory(t);
+	const open = join(directory, "open");
+	const shared = join(directory, "shared");
+	for (const [made, mode] of [
+		[open, 0o777],
+		[shared, 0o1777],
+	] as const) {
+		await mkdir(made);
+		await mkdir(join(made, "below"));
+		await chmod(made, mode);
+		await writeFile(join(made, "below/ca.pem"), "x");
+	}
+	const link = join(directory, "ca.pem");
+	await symlink(join(open, "below/ca.pem"), link);
+	const list = join(directory, "list.pem");
+	await writeFile(list, "x");
+	await chmod(list, 0o646);
+	const ofOpen = `mode 0777 of ${open}, every user of this machine can replace it (chmod o-w)`;
+	assert.deepEqual(
+		await warnings(t, {
+			...quiet,
+			"client-ca-file": link,
+			"client-crl-file": list,
+			"admin-socket": join(open, "admin.sock"),
+		}),
+		[
+			`warning client-ca-file ${link}: ${ofOpen}`,
+			`warning client-crl-file ${list}: mode 0646, every user of this machine can change it (chmod o-w)`,
+			`warning admin-socket ${join(open, "admin.sock")}: ${ofOpen}`,
+		],
+	);
+	// there, only the owner can replace a file
+	const safe = { ...quiet, "client-ca-file": join(shared, "below/ca.pem") };
+	assert.deepEqual(await warnings(t, safe), []);
 });

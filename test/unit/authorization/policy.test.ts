@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import {
+	chmod,
 	mkdir,
 	readFile,
 	realpath,
@@ -504,6 +505,23 @@ test("a changed policy holds at once for open connections; a broken one changes 
 	await agent.reload();
 	assert.equal((await ask()).status, 200);
 	assert.equal((await agent.status()).policy?.problem, null);
+});
+
+test("a policy file that everybody can change is a warning, at the start and later", async (t) => {
+	const { file, lines } = await startWithPolicy(t, policyText(allRules));
+	const warnings = () => lines.filter((line) => line.includes("(chmod o-w)"));
+	assert.deepEqual(warnings(), []);
+	await chmod(file, 0o666);
+	await eventually("a warning", () => warnings().length === 1);
+	assert.equal(
+		warnings()[0],
+		`warning policy ${file}: mode 0666, every user of this machine can change it (chmod o-w)`,
+	);
+	const from = await startTestAgent(t, {
+		policy: file,
+		"policy-check-seconds": 1,
+	});
+	assert.ok(from.lines.includes(warnings()[0] ?? ""), from.lines.join("\n"));
 });
 
 test("a policy that is missing or broken stops the start", async (t) => {
