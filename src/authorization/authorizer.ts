@@ -283,7 +283,11 @@ export function createAuthorizer(parts: {
 		leave: () => void,
 	): Promise<Permission> => {
 		const id = auditId();
-		const result = decision.allowed ? "allowed" : "would-refuse";
+		const result = decision.allowed
+			? "allowed"
+			: parts.policy()?.mode === "observe"
+				? "would-refuse"
+				: "refused";
 		const began = performance.now();
 		try {
 			await record(id, request, call, decision, result);
@@ -328,8 +332,10 @@ export function createAuthorizer(parts: {
 		if (!decision.allowed) {
 			// the handler says what is wrong with the name of a next hop
 			const isUnclear = call.permission === "relay" && !call.hop;
-			if (isUnclear && mayReach(policy, call.caller, call.permission))
+			if (isUnclear && mayReach(policy, call.caller, call.permission)) {
+				counts.refused++;
 				return begin(request, call, decision);
+			}
 			return refuse(policy, request, call, decision).then((error) => {
 				throw error;
 			});

@@ -636,6 +636,23 @@ test("the audit log has a line before and after each request, and no secret", as
 	assert.ok(!text.includes(key), text);
 });
 
+test("the audit log calls a relay refused whose next hop has no valid name", async (t) => {
+	const file = join(await temporaryDirectory(t), "audit.log");
+	const { nagios } = await startWithPolicy(
+		t,
+		policyText("  - { who: nagios, may: relay, to: 192.0.2.0/24 }"),
+		{ "audit-log": file },
+	);
+	const { status } = await nagios("/proxy", {
+		proxy_hostport: ["127.1"],
+		request_type: "monitor",
+	});
+	assert.equal(status, 400);
+	const [decision, outcome] = await auditLines(file, 2);
+	assert.equal(decision?.decision, "refused");
+	assert.equal(outcome?.http_status, 400);
+});
+
 test("an audit log without a policy records that everything is allowed", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const file = join(directory, "audit.log");
