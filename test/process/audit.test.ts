@@ -28,7 +28,8 @@ test("the agent opens its audit log, reopens it on SIGHUP, and closes it at the 
 	);
 	const { json } = await send({ port: daemon.port, path: "/status" });
 	const { audit_log } = json as { audit_log: object };
-	assert.deepEqual(audit_log, { file, written: 1, lost: 0, problem: null });
+	// the start, and the decision about this request
+	assert.deepEqual(audit_log, { file, written: 2, lost: 0, problem: null });
 	const page = await send({ port: daemon.port, path: "/metrics" });
 	assert.match(page.text, /^happo_agent_audit_lines_lost_total 0$/m);
 	await rename(file, `${file}.1`);
@@ -38,7 +39,8 @@ test("the agent opens its audit log, reopens it on SIGHUP, and closes it at the 
 	assert.equal((await daemon.stop()).code, 0);
 	const { code, stdout } = await ctl(t, ["audit", "verify", `${file}.1`, file]);
 	assert.equal(code, 0, stdout);
-	assert.match(stdout, /^2 lines, all linked: number 1 of /);
+	// the start, two lines for each request, the stop
+	assert.match(stdout, /^6 lines, all linked: number 1 of /);
 	assert.match(await readFile(file, "utf8"), /"event":"stop"/);
 });
 

@@ -18,6 +18,7 @@ describe("the options of check_happo", () => {
 			isVerbose: false,
 			caFile: undefined,
 			fingerprint: undefined,
+			keyFile: undefined,
 		}));
 
 	it("say that only the native program is a worker of Nagios", async () => {
