@@ -8,10 +8,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createAgentClient } from "../../src/client/index.ts";
 import { daemonSettings } from "../../src/settings.ts";
+import { checkHappo } from "../support/check-happo.ts";
 import { run } from "../support/command-line.ts";
 import { startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
-import { testNode } from "../support/happo-ctl.ts";
+import { ctl, testNode } from "../support/happo-ctl.ts";
 import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import {
@@ -361,6 +362,56 @@ const anchorsOf = (path: string) =>
 				.replaceAll(" ", "-"),
 		),
 	);
+
+/** Options in the documents that are not of our programs, or stand for any. */
+const otherOptions = [
+	...["name", "no-name", "option", "warn", "warning", "init", "password"],
+	"dangerously-allow-all-scripts",
+];
+
+test("the commands and options that the documents name exist", async (t) => {
+	const codes = documents
+		.flatMap((document) => [...read(document).matchAll(/`([^`\n]+)`/g)])
+		.map(([, code = ""]) => code)
+		// a message
+		.filter((code) => !code.includes("..."));
+	const programs = {
+		"happo-ctl": (args: readonly string[]) => ctl(t, args),
+		"happo-agent": (args: readonly string[]) => run(t, args),
+	};
+	const helps = new Map<string, string>();
+	for (const [program, runIt] of Object.entries(programs)) {
+		const commands = codes.flatMap((code) => {
+			const [first, ...words] = code.split(" ");
+			if (first !== program) return [];
+			const end = words.findIndex((word) => !/^[a-z_]+$/.test(word));
+			return [words.slice(0, end < 0 ? words.length : end).join(" ")];
+		});
+		for (const command of new Set(commands)) {
+			const words = command.split(" ").filter((word) => word !== "");
+			const { code, stdout } = await runIt([...words, "--help"]);
+			assert.equal(code, 0, `${program} ${command}`);
+			helps.set(`${program} ${command}`.trim(), stdout);
+		}
+	}
+	assert.ok(helps.size > 12, [...helps.keys()].join());
+	const { stdout: help } = await checkHappo("monitor", "--help");
+	const known = new Set(
+		[...helps.values(), help].flatMap((help) =>
+			[...help.matchAll(/(?<![\w-])--(?:\[no-\])?([a-z][a-z-]*)/g)].map(
+				([, name = ""]) => name,
+			),
+		),
+	);
+	for (const code of codes)
+		for (const [, name = ""] of code.matchAll(/(?:^| )--([a-z][a-z-]*)/g))
+			assert.ok(
+				known.has(name) ||
+					known.has(`no-${name}`) ||
+					otherOptions.includes(name),
+				code,
+			);
+});
 
 test("README links to every document for users", () => {
 	const readme = read("README.md");
