@@ -8,6 +8,7 @@ import {
 	toldMilliseconds,
 } from "../protocol/hop.ts";
 import { RelayError } from "../protocol/relay-error.ts";
+import { mayRunTwice } from "../protocol/repeatable.ts";
 import { openSocketFile } from "../relay/connect.ts";
 import { createHttpsFetch, type Fetched } from "../relay/https-fetch.ts";
 import { AgentUnreachable } from "./failures.ts";
@@ -16,9 +17,9 @@ import { toResponse } from "./response.ts";
 import { trustOf } from "./trust.ts";
 import { relayed, relayFailure, type Sent } from "./via.ts";
 
-/** Whether a call is idempotent. */
+/** Whether a call that failed is worth another one: a check is repeated by whoever wants it. */
 const isRepeatable = ({ method, path }: Sent) =>
-	method === "GET" || path === "/metric/peek" || path === "/metric/ack";
+	mayRunTwice(method, path) && path !== "/monitor";
 
 // codes of transient errors
 const passing: ReadonlySet<unknown> = new Set(
@@ -118,6 +119,7 @@ export function createAgentFetch(options: AgentOptions): {
 				...outer.headers,
 				"happo-milliseconds-left": String(toldMilliseconds(left)),
 			},
+			mayRunTwice: mayRunTwice(sent.method, sent.path),
 			timeoutMilliseconds: left,
 			signal,
 			isNested: false,

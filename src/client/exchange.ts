@@ -3,9 +3,10 @@ import { createHttpsFetch } from "../relay/https-fetch.ts";
 import type { Trust } from "./options.ts";
 import { trustOf } from "./trust.ts";
 
-/** A POST request for an agent, sent unchanged. */
+/** A check for an agent, sent unchanged. */
 export interface Posted {
 	to: Hop;
+	/** `/proxy` has one for the last hop. */
 	path: "/monitor" | "/proxy";
 	/** JSON. */
 	body: Uint8Array;
@@ -24,8 +25,8 @@ export interface Posted {
 /** Passes on requests of others over persistent connections. */
 export interface Exchange {
 	/**
-	 * Returns the answer with any status. Only retries a request that was not sent because a
-	 * persistent connection was dead.
+	 * Returns the answer with any status. Sends a check again only if a persistent connection was
+	 * dead, or ended before the first byte of the answer.
 	 * @throws RelayError, and AgentError `relay-busy` if no place becomes free in time
 	 */
 	post(posted: Posted): Promise<{ status: number; body: Buffer }>;
@@ -78,6 +79,7 @@ export function createExchange(parts: {
 				...posted,
 				hop: { host: to.host, port: to.port },
 				method: "POST",
+				mayRunTwice: true,
 				headers: {
 					"content-type": "application/json",
 					"happo-milliseconds-left": String(Math.ceil(toldMilliseconds)),

@@ -76,6 +76,7 @@ export function createManagementFetch(options: ManagementOptions): {
 				place,
 				open,
 				method,
+				mayRunTwice: false,
 				path: isForwarded ? url.href : `${url.pathname}${url.search}`,
 				headers: {
 					host: url.host,

@@ -9,6 +9,7 @@ import {
 	toldMilliseconds,
 } from "../protocol/hop.ts";
 import { RelayError } from "../protocol/relay-error.ts";
+import { mayRunTwice } from "../protocol/repeatable.ts";
 import type { HttpsFetch } from "../relay/https-fetch.ts";
 import { withFacts } from "./facts.ts";
 
@@ -76,10 +77,17 @@ function nextRequest(request: RelayRequest, bytes: Buffer) {
 	const request_type = request.request_type
 		.replace(/^\//, "")
 		.replace(/(?<!^get)\/$/, "");
+	const isGet = request_type.startsWith("get/");
+	const last = {
+		method: isGet ? ("GET" as const) : ("POST" as const),
+		path: isGet ? request_type.slice("get".length) : `/${request_type}`,
+	};
+	const twice = mayRunTwice(last.method, last.path);
 	if (proxy_hostport.length > 1)
 		return {
 			method: "POST" as const,
 			path: "/proxy",
+			mayRunTwice: twice,
 			// always in this order and as base64, which v1 agents expect
 			body: Buffer.from(
 				JSON.stringify({
@@ -89,13 +97,8 @@ function nextRequest(request: RelayRequest, bytes: Buffer) {
 				}),
 			),
 		};
-	return request_type.startsWith("get/")
-		? {
-				method: "GET" as const,
-				path: request_type.slice("get".length),
-				body: Buffer.alloc(0),
-			}
-		: { method: "POST" as const, path: `/${request_type}`, body: bytes };
+	const body = isGet ? Buffer.alloc(0) : bytes;
+	return { ...last, mayRunTwice: twice, body };
 }
 
 /** POST /proxy: relays a request to the next hop, and its answer back. */
@@ -145,6 +148,7 @@ export function createProxy(parts: {
 				method: next.method,
 				path: next.path,
 				body: next.body,
+				mayRunTwice: next.mayRunTwice,
 				headers,
 				timeoutMilliseconds: left && Math.max(1, left),
 				isNested: call.hopsPassed > 0,

@@ -19,7 +19,7 @@ export type Open = (
 	opened: (error: Error | undefined, connection?: Opened) => void,
 ) => () => void;
 
-/** A connection had died before anything was sent. */
+/** A kept connection had died, or died before an answer to a request that may run twice. */
 export class DeadConnection extends Error {
 	readonly code = "ECONNRESET";
 }
@@ -29,6 +29,7 @@ export class Connection {
 	readonly #opened: Opened;
 	readonly client: Client;
 	readonly #reading: Reading;
+	#bytesBefore = 0;
 	/** It has been used before, so it may have died since. */
 	isKept = false;
 	/** The address of this host that it leads to; undefined if not known yet, "" if it leads elsewhere. */
@@ -79,6 +80,12 @@ export class Connection {
 	/** Call it before each request. */
 	begin(): void {
 		this.#reading.begin();
+		this.#bytesBefore = this.#opened.socket.bytesRead;
+	}
+
+	/** A byte has come since the request began. */
+	get isAnswering(): boolean {
+		return this.#opened.socket.bytesRead > this.#bytesBefore;
 	}
 
 	reset(): void {

@@ -17,6 +17,8 @@ export interface Outgoing {
 	path: string;
 	headers: Record<string, string>;
 	body: Uint8Array;
+	/** It is sent again if a kept connection ends before the first byte of its answer. */
+	mayRunTwice: boolean;
 	/** Time limit until the answer's last byte; undefined means none. */
 	timeoutMilliseconds: number | undefined;
 	signal: Abandonment;
@@ -85,6 +87,7 @@ export function createHttpsFetch(parts: {
 				path: outgoing.path,
 				headers: { host: place, ...outgoing.headers },
 				body: outgoing.body,
+				mayRunTwice: outgoing.mayRunTwice,
 				timeoutMilliseconds: left,
 				wholeMilliseconds: timeoutMilliseconds,
 				signal: outgoing.signal,

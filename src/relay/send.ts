@@ -38,6 +38,8 @@ export interface Sending {
 	path: string;
 	headers: Record<string, string>;
 	body: Uint8Array;
+	/** Send it again if a kept connection ends before the first byte of its answer. */
+	mayRunTwice: boolean;
 	/** Time limit until the answer's last byte; undefined means none. */
 	timeoutMilliseconds: number | undefined;
 	/** The original time limit, for messages, if part of it has been used. */
@@ -61,8 +63,9 @@ const costlyChunks = 256;
 /** Sends requests over kept connections. */
 export interface Sender {
 	/**
-	 * Sends a request once; again only if a kept connection had died before a byte was sent. Rejects
-	 * with RelayError, or with the error of `reserve`.
+	 * Sends a request once. Sends it a second time, over a new connection, if a kept one had died
+	 * before a byte was sent, or, for a request that may run twice, before a byte of its answer came.
+	 * Rejects with RelayError, or with the error of `reserve`.
 	 */
 	send(sending: Sending): Promise<Fetched>;
 	/** Closes all connections. */
@@ -216,7 +219,6 @@ class Exchange implements Dispatcher.DispatchHandler, Taker {
 		if (this.#isOver) return;
 		if (!(error instanceof DeadConnection) || this.#isRepeated)
 			return this.#fail(error);
-		// nothing was sent, so nothing can run twice
 		this.#isRepeated = true;
 		this.#isDispatched = false;
 		this.#connection?.close();
@@ -318,11 +320,23 @@ class Exchange implements Dispatcher.DispatchHandler, Taker {
 		_controller: Dispatcher.DispatchController,
 		error: Error,
 	): void {
-		// an error before the request was sent is that of the kept connection
 		this.failed(
-			this.#isUnsent && !this.#isRepeated
+			this.#mayRepeat()
 				? new DeadConnection()
 				: nodeError(error, this.#sending.place, this.#body !== undefined),
+		);
+	}
+
+	/** Whether its connection ended while nothing could have run, or what ran may run again. */
+	#mayRepeat(): boolean {
+		if (this.#isRepeated) return false;
+		// an error before the request was sent is that of the kept connection
+		if (this.#isUnsent) return true;
+		const connection = this.#connection;
+		return (
+			this.#sending.mayRunTwice &&
+			connection?.isKept === true &&
+			!connection.isAnswering
 		);
 	}
 

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fixtures } from "../support/agent.ts";
+import { fixtures, startTestAgent } from "../support/agent.ts";
 import { freePort, startWithPlugins } from "../support/command-line.ts";
 import type { StartedDaemon } from "../support/daemon.ts";
 import { post, send } from "../support/https.ts";
+import { answering, json } from "../support/next-hop.ts";
 import { countingDoor, local, relay, visible } from "../support/relaying.ts";
 import { createScope } from "../support/scope.ts";
 
@@ -208,4 +209,28 @@ describe("a chain of agents", { concurrency: false }, () => {
 		const down = await relay(first, through, "monitor", request);
 		assert.match(down.text, new RegExp(`"\\[::1\\]:${six.port}: connection`));
 	});
+});
+
+describe("a kept connection that ends when a request has been sent", () => {
+	for (const [type, times] of [
+		["monitor", 3],
+		["get/status", 3],
+		["metric/append", 2],
+		["inventory", 2],
+	] as const)
+		it(`${type}: is sent ${times - 1} times`, async (t) => {
+			const { port } = await startTestAgent(t);
+			let arrived = 0;
+			const hop = await answering(t, (response) => {
+				if (++arrived === 2) response.socket?.destroy();
+				else json(response, {});
+			});
+			// the next hop relays it, too
+			const hops = [local(hop.port), "192.0.2.1"];
+			await relay(port, [local(hop.port)], "get/status");
+			const { status } = await relay(port, hops, type);
+			assert.equal(status, times === 3 ? 200 : 500);
+			assert.equal(hop.arrived.length, times);
+			assert.equal(hop.arrived.at(-1)?.path, "/proxy");
+		});
 });

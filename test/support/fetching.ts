@@ -35,6 +35,7 @@ export async function createFetching(
 			path: "/monitor",
 			headers: { "content-type": "application/json" },
 			body: Buffer.from("{}"),
+			mayRunTwice: false,
 			timeoutMilliseconds: 10_000,
 			signal: new AbortController().signal,
 			isNested: false,

@@ -109,6 +109,28 @@ describe("a call whose connection fails", () => {
 		}
 	});
 
+	for (const [path, times] of [
+		["/monitor", 3],
+		["/inventory", 2],
+		["/metric", 2],
+		["/metric/lease", 2],
+		["/metric/append", 2],
+		["/metric/config/update", 2],
+	] as const)
+		it(`POST ${path}: a persistent connection ends after it was sent; it is sent ${times - 1} times`, async (t) => {
+			let arrived = 0;
+			const server = await answering(t, (response) => {
+				if (++arrived === 2) response.socket?.destroy();
+				else json(response, { return_value: 0, message: "" });
+			});
+			const client = clientOf(t, server.port, { retries: 0 });
+			await client.GET("/status");
+			const asked = client.POST(path as "/monitor", { body });
+			if (times === 3) await asked;
+			else await unreachable(asked, /reset|hang up/, { isUnsent: false });
+			assert.equal(server.arrived.length, times);
+		});
+
 	it("an answer is never retried", async (t) => {
 		const server = await answering(t, (r) => json(r, {}, 503));
 		const { response } = await clientOf(t, server.port).GET("/status");

@@ -226,4 +226,55 @@ describe("a kept connection that has died", () => {
 			assert.equal(server.arrived.length, 2);
 			assert.equal(server.accepted(), 1);
 		});
+
+	for (const [how, close] of [
+		["ends", (response: Response) => response.socket?.end()],
+		["is reset", (response: Response) => response.socket?.destroy()],
+	] as const)
+		it(`${how} after reading a request that may run twice: it is sent again, once`, async (t) => {
+			const fetch = await createFetching(t);
+			const server = await answering(
+				t,
+				once((response) => void close(response)),
+			);
+			for (let n = 1; n <= 3; n++) {
+				const { status } = await fetch(server.port, { mayRunTwice: true });
+				assert.equal(status, 200);
+				// each but the first is sent over a kept connection, and then over a new one
+				assert.equal(server.arrived.length, 2 * n - 1);
+				assert.equal(server.accepted(), n);
+			}
+			const dying = await answering(t, (response, { path }) => {
+				if (path === "/") json(response, {});
+				else close(response);
+			});
+			await fetch(dying.port, { path: "/" });
+			await assert.rejects(
+				fetch(dying.port, { mayRunTwice: true }),
+				(error) => error instanceof RelayError && !error.isUnsent,
+			);
+			assert.equal(dying.arrived.length, 3);
+			// over a new connection, it is not sent again
+			await assert.rejects(
+				fetch(dying.port, { mayRunTwice: true }),
+				RelayError,
+			);
+			assert.equal(dying.arrived.length, 4);
+		});
+
+	it("breaks its answer off: even what may run twice is not sent again", async (t) => {
+		const fetch = await createFetching(t);
+		for (const begun of ["H", `${hello}Content-Length: 9\r\n\r\n{`]) {
+			const server = await answering(
+				t,
+				once((response) => void response.socket?.end(begun)),
+			);
+			await fetch(server.port);
+			await assert.rejects(
+				fetch(server.port, { mayRunTwice: true }),
+				RelayError,
+			);
+			assert.equal(server.arrived.length, 2);
+		}
+	});
 });

@@ -59,6 +59,20 @@ describe("a check", () => {
 		assert.deepEqual([checks.answered, places], [3, 1]);
 	});
 
+	it("is sent again if a kept connection ends before the answer, as when an agent restarts", async (t) => {
+		let arrived = 0;
+		const server = await answering(t, (response) => {
+			if (++arrived === 2) response.socket?.destroy();
+			else json(response, { return_value: 0, message: "OK\n" });
+		});
+		const { client } = await brokered(t);
+		for (const count of [1, 3]) {
+			client.check(checkWords(server.port));
+			assert.equal(textOf(await client.next()), "OK\n");
+			assert.equal(server.arrived.length, count);
+		}
+	});
+
 	it("goes to the first bastion, which is told of the others", async (t) => {
 		const bastion = await ok(t);
 		const { client } = await brokered(t);
