@@ -44,7 +44,7 @@ const keepAliveMilliseconds = 10_000;
 /** While the server closes: how often to look for idle connections. */
 const closingMilliseconds = 50;
 
-/** While the server closes, a connection without a request may stay open for this long. */
+/** While the server closes, a client may take this long to begin its handshake or its request. */
 const silentMilliseconds = 2_000;
 
 /** Times that decide whether an answer counts as delivered. */
@@ -110,6 +110,8 @@ export class Connection {
 	/** Settles whether the last answer was delivered; undefined if that is settled. */
 	#delivery: ((isDelivered: boolean) => void) | undefined;
 	#hasAsked = false;
+	/** Since when it is the client's turn. */
+	#readySince = performance.now();
 
 	constructor(
 		raw: Pick<Socket, "remoteAddress" | "remotePort">,
@@ -176,9 +178,13 @@ export class Connection {
 		return this.isIdle && this.#delivery === undefined;
 	}
 
-	/** Not a byte of a request has arrived. */
-	get isSilent(): boolean {
-		return !this.#hasAsked && !this.#socket?.bytesRead;
+	/**
+	 * For how long the client has not begun what is its turn, in milliseconds: the handshake after it
+	 * has connected, a request after the handshake; 0 if it has.
+	 */
+	silence(now: number, { bytesRead }: Pick<Socket, "bytesRead">): number {
+		const hasBegun = this.#socket ? this.#socket.bytesRead > 0 : bytesRead > 0;
+		return this.#hasAsked || hasBegun ? 0 : now - this.#readySince;
 	}
 
 	/** Queues a request; it begins when the earlier ones are over. */
@@ -284,8 +290,8 @@ export interface Connections {
 	/** Connections waiting for a place. */
 	readonly waiting: number;
 	/**
-	 * Closes idle connections, now and as they become idle, and after two seconds those without a
-	 * request. Those that wait for a place get it meanwhile; those that were never served are closed
+	 * Closes idle connections, now and as they become idle, and those whose clients are silent for two
+	 * seconds. Those that wait for a place get it meanwhile; those that were never served are closed
 	 * at once.
 	 */
 	close(): void;
@@ -559,18 +565,23 @@ export function createConnections(parts: {
 		close: () => {
 			for (const socket of held.keys()) socket.destroy();
 			const begun = performance.now();
-			const closeThose = (isDone: (connection: Connection) => boolean) => {
+			const closeThose = (
+				isDone: (connection: Connection, socket: Socket) => boolean,
+			) => {
 				for (const [socket, connection] of served)
-					if (isDone(connection)) socket.destroy();
+					if (isDone(connection, socket)) socket.destroy();
 			};
 			// two turns of the event loop reveal requests that have arrived by now
 			setImmediate(() =>
 				setImmediate(() => closeThose(({ isIdle }) => isIdle)),
 			);
 			const closing = setInterval(() => {
-				const isLate = performance.now() - begun > silentMilliseconds;
+				const now = performance.now();
+				const isLate = now - begun > silentMilliseconds;
 				closeThose(
-					({ isSettled, isSilent }) => isSettled || (isLate && isSilent),
+					(connection, socket) =>
+						connection.isSettled ||
+						(isLate && connection.silence(now, socket) > silentMilliseconds),
 				);
 				if (isLate) for (const socket of denied) socket.destroy();
 			}, closingMilliseconds);
