@@ -7,6 +7,7 @@ import {
 	type PassedListener,
 	passedListener,
 } from "../src/passed-socket.ts";
+import { PolicyError } from "../src/policy/document.ts";
 import { AccessError } from "../src/protocol/access.ts";
 import { TrustError } from "../src/relay/trust.ts";
 import {
@@ -17,6 +18,7 @@ import {
 import { type DaemonSettings, daemonSettings } from "../src/settings.ts";
 import { disarmSignals, returnLargeBlocks } from "../src/spawn/native-addon.ts";
 import { systemReason } from "../src/system-error.ts";
+import { ClientTrustError } from "../src/tls/client-trust.ts";
 import { KeyPairError } from "../src/tls/key-pair.ts";
 import { quickStartDefaults } from "./daemon-defaults.ts";
 import { endProcess, type Running, type watchProcess } from "./lifecycle.ts";
@@ -41,9 +43,14 @@ function failedStart(error: unknown): number {
 	const { code, syscall, cause } = error as NodeJS.ErrnoException & {
 		cause?: NodeJS.ErrnoException;
 	};
-	if (error instanceof KeyPairError || error instanceof TrustError)
+	if (
+		error instanceof KeyPairError ||
+		error instanceof TrustError ||
+		error instanceof ClientTrustError
+	)
 		return cause?.syscall === undefined ? configurationStatus : failureStatus;
-	if (error instanceof AccessError) return configurationStatus;
+	if (error instanceof AccessError || error instanceof PolicyError)
+		return configurationStatus;
 	// a port that only root may have
 	return syscall === "listen" && code === "EACCES"
 		? configurationStatus

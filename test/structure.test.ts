@@ -116,7 +116,7 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 		from: ["cli"],
 		to: [
 			...["generated", "src/*", "src/agent", "src/client", "src/protocol"],
-			...["src/relay", "src/spawn", "src/store", "src/tls"],
+			...["src/policy", "src/relay", "src/spawn", "src/store", "src/tls"],
 		],
 	},
 	// builds all the others

@@ -23,7 +23,8 @@ const placeholders: Record<Setting["kind"], string> = {
 	choice: "WORD",
 };
 
-function flag(name: string, setting: Setting): string {
+/** A flag as help shows it, with its short form and the name of its value: `-P, --port N`. */
+export function optionName(name: string, setting: Setting): string {
 	const short = setting.short ? `-${setting.short}, ` : "    ";
 	// a switch that is on by default can only be turned off
 	const on = setting.kind === "switch" && setting.default;
@@ -31,14 +32,18 @@ function flag(name: string, setting: Setting): string {
 	return `${short}--${on ? "no-" : ""}${name}${placeholder && ` ${placeholder}`}`;
 }
 
-/** One entry of an option list: flag, description, default. */
-function entry(name: string, setting: Setting): string {
+/** What a flag does, with its default in brackets. */
+export function optionText(setting: Setting): string {
 	const initial = shownDefault(setting);
 	const by = initial === "" || setting.kind === "switch" ? "" : ` (${initial})`;
 	const off = setting.kind === "switch" && setting.default;
-	const what = (off && setting.helpOff) || setting.help;
+	return `${(off && setting.helpOff) || setting.help}${by}`;
+}
+
+/** One entry of an option list: flag, description, default. */
+function entry(name: string, setting: Setting): string {
 	const indent = 10;
-	return `  ${flag(name, setting)}\n${" ".repeat(indent)}${wrapped(`${what}${by}`, indent)}\n`;
+	return `  ${optionName(name, setting)}\n${" ".repeat(indent)}${wrapped(optionText(setting), indent)}\n`;
 }
 
 /** Options that several commands share. */

@@ -167,8 +167,10 @@ await writeDeclarations("src/client/index.ts", join(directory, "types"));
 
 writeBillOfMaterials(directory, metafiles);
 // for the test of the bill of materials, which compares the bill with these
-await mkdir("build", { recursive: true });
-await writeFile("build/metafiles.json", JSON.stringify(metafiles));
+if (directory === "dist") {
+	await mkdir("build", { recursive: true });
+	await writeFile("build/metafiles.json", JSON.stringify(metafiles));
+}
 
 for (const name of ["happo-agent", "happo-ctl"])
 	await writeFile(

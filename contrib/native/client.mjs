@@ -35,18 +35,20 @@ export const hasClient =
 	process.platform === "linux" && sources.length > 0 && existsSync(nodeClient);
 
 /**
- * Compiles the client. Throws an error of one line.
+ * Compiles the client. Throws an error of one line. `nodeProgram` is the Node.js that runs what the
+ * client does not do itself; without it the system looks for node in PATH.
  *
  * Linked statically where the C library allows it: it starts twice as fast, and runs
  * with any C library.
  */
-export function compileClient(compiler, file) {
+export function compileClient(compiler, file, { nodeProgram } = {}) {
 	replaceFile(file, (fresh) => {
 		const compile = (...linking) =>
 			execute(compiler, [
 				...["-O2", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-s"],
 				...linking,
 				`-DCLIENT_SOURCE="${hashOf(files)}"`,
+				...(nodeProgram ? [`-DNODE_PROGRAM="${nodeProgram}"`] : []),
 				...[...sources, "-o", fresh],
 			]);
 		try {

@@ -366,7 +366,7 @@ const anchorsOf = (path: string) =>
 /** Options in the documents that are not of our programs, or stand for any. */
 const otherOptions = [
 	...["name", "no-name", "option", "warn", "warning", "init", "password"],
-	"dangerously-allow-all-scripts",
+	"allow-scripts",
 ];
 
 test("the commands and options that the documents name exist", async (t) => {

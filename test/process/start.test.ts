@@ -58,6 +58,8 @@ test("an unusable certificate or key aborts startup", async (t) => {
 		[78, { "public-key": other["public-key"] }, other["public-key"], key],
 		[78, { "proxy-ca-file": garbage }, garbage],
 		[1, { "proxy-ca-file": missing }, missing],
+		[78, { "client-ca-file": garbage }, garbage],
+		[78, { policy: garbage }, garbage],
 	] as const)
 		assertRefused(
 			await start(settings),

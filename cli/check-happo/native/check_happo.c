@@ -91,19 +91,29 @@ static _Noreturn void become_node(int seconds_left)
 	node_client(path);
 	while (arguments[count])
 		count++;
-	char **all = calloc(count + 3, sizeof *all);
+	/* a word more for NODE_PROGRAM, one for the limit, and NULL */
+	char **all = calloc(count + 4, sizeof *all);
 	if (!all)
 		finish_unknown(NODE_CLIENT, ": no memory");
+	char **words = all + 1;
 	/* an empty argv is possible */
-	memcpy(all, arguments, count * sizeof *all);
-	all[0] = path;
+	memcpy(words, arguments, count * sizeof *words);
+	words[0] = path;
 	if (seconds_left > 0) {
 		snprintf(limit, sizeof limit, "--timeout=%d", seconds_left);
-		all[count] = limit;
+		words[count] = limit;
 	}
-	execv(path, all);
+#ifdef NODE_PROGRAM
+	/* the packages bring a Node.js that is not in PATH */
+	const char *program = NODE_PROGRAM;
+	all[0] = (char *)program;
+	words = all;
+#else
+	const char *program = path;
+#endif
+	execv(program, words);
 	static char what[PATH_MAX + 2];
-	snprintf(what, sizeof what, "%s: ", path);
+	snprintf(what, sizeof what, "%s: ", program);
 	finish_unknown(what, strerror(errno));
 }
 

@@ -4,6 +4,7 @@ import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { version } from "../../../generated/version.ts";
 import { nativeClientMissing } from "../../support/check-happo.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
@@ -85,4 +86,27 @@ test("the native client compiles without a warning", async (t) => {
 		{ encoding: "utf8" },
 	);
 	assert.deepEqual([stderr, status], ["", 0]);
+});
+
+test("a client of a package starts the Node.js of the package", async (t) => {
+	if (spawnSync("cc", ["--version"]).error) return t.skip("no cc");
+	const directory = await temporaryDirectory(t);
+	const file = join(directory, "check_happo");
+	const node = join(directory, "private-node");
+	await writeFile(node, '#!/bin/sh\nprintf "%s|" "$@"\n', { mode: 0o755 });
+	const { compileClient } = (await import(
+		pathToFileURL(join(process.cwd(), "contrib/native/client.mjs")).href
+	)) as {
+		compileClient: (
+			compiler: string,
+			file: string,
+			options: { nodeProgram: string },
+		) => void;
+	};
+	compileClient("cc", file, { nodeProgram: node });
+	const { stdout } = spawnSync(file, ["monitor", "-p", "a b"], {
+		encoding: "utf8",
+		env: { HAPPO_BROKER: "" },
+	});
+	assert.equal(stdout, `${file}.cjs|monitor|-p|a b|`);
 });

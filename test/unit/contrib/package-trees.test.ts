@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+/** A file, link or folder of a package. */
+interface PackagedFile {
+	path: string;
+	content?: string | Buffer;
+	mode?: number;
+	link?: string;
+	isConfiguration?: true;
+}
+
+type Make = (parts: object) => { files: PackagedFile[] };
+
+const { agentPackage, checkPackage } = (await import(
+	pathToFileURL(join(process.cwd(), "contrib/packaging/trees.mjs")).href
+)) as { agentPackage: Make; checkPackage: Make };
+
+/** The files of a package of this build, by path. */
+function filesOf(make: Make, architecture: string) {
+	const { files } = make({
+		build: {
+			dist: "dist",
+			man: { "happo-agent.8": "", "happo-ctl.1": "", "check_happo.1": "" },
+			completion: "",
+		},
+		...{ version: "2.0.0", architecture, node: { version: "24.0.0" } },
+		...{ addon: Buffer.from("addon"), client: Buffer.from("client") },
+		plugins: "/usr/lib/nagios/plugins",
+	});
+	assert.equal(new Set(files.map(({ path }) => path)).size, files.length);
+	const texts = new Map(
+		files.map(({ path, content = "" }) => [path, content.toString()]),
+	);
+	return {
+		files,
+		text: (path: string) => texts.get(path) ?? assert.fail(path),
+	};
+}
+
+for (const architecture of ["x64", "arm64"])
+	test(`the package of the agent for ${architecture} has what the agent loads, and of one architecture`, () => {
+		const { files } = filesOf(agentPackage, architecture);
+		const native = files
+			.map(({ path }) => path)
+			.filter((path) => path.endsWith(".node"));
+		assert.equal(native.length, 2);
+		for (const path of native) assert.match(path, new RegExp(architecture));
+		// what is loaded when it is needed
+		for (const name of ["run-daemon", "original-export", "undici"])
+			assert.ok(
+				files.some(({ path }) => path.includes(`/dist/${name}-`)),
+				name,
+			);
+		assert.ok(!files.some(({ path }) => path.endsWith("/client.js")));
+	});
+
+test("nothing in the packages looks for a Node in PATH or sets a variable", () => {
+	for (const make of [agentPackage, checkPackage])
+		for (const { path, content = "" } of filesOf(make, "x64").files) {
+			const text = content.toString();
+			assert.doesNotMatch(text.slice(0, 200), /\/usr\/bin\/env/, path);
+			if (!/^#!|^\[Unit\]|^#.*\n/.test(text) || path.endsWith(".js")) continue;
+			assert.doesNotMatch(
+				text,
+				/^(export |Environment=)?(NODE_|SSL_|LD_|PATH=)/m,
+			);
+			assert.doesNotMatch(text, /^ExecStart=\/usr\/bin\/env/m, path);
+		}
+});
+
+test("the service of the package uses its settings, and the private Node directly", () => {
+	const { text, files } = filesOf(agentPackage, "x64");
+	assert.match(
+		text("/usr/lib/systemd/system/happo-agent.service"),
+		/^ExecStart=\/usr\/lib\/happo\/node \/usr\/lib\/happo\/agent\/dist\/happo-agent\.js daemon$/m,
+	);
+	const settings = text("/etc/default/happo-agent.env");
+	for (const line of [
+		"HAPPO_AGENT_POLICY=/etc/happo/policy.yaml",
+		"HAPPO_AGENT_OWN_KEY_PAIR=/var/lib/happo-agent/key-pair",
+		"#HAPPO_AGENT_ALLOWED_HOSTS=",
+	])
+		assert.ok(settings.split("\n").includes(line), line);
+	assert.deepEqual(
+		files
+			.filter(({ isConfiguration }) => isConfiguration)
+			.map(({ path }) => path)
+			.sort(),
+		[
+			"/etc/default/happo-agent.env",
+			"/etc/happo/policy.yaml",
+			"/etc/logrotate.d/happo-agent",
+		],
+	);
+});
+
+test("check_happo is where Nagios looks for it, and the broker's units start it directly", () => {
+	const { text, files } = filesOf(checkPackage, "x64");
+	const link = (path: string) => files.find((file) => file.path === path)?.link;
+	assert.equal(
+		link("/usr/lib/nagios/plugins/check_happo"),
+		"../../../bin/check_happo",
+	);
+	assert.equal(
+		link("/usr/bin/check_happo"),
+		"../lib/happo/check/dist/check_happo",
+	);
+	assert.match(
+		text("/usr/lib/systemd/system/happo-broker.service"),
+		/^ExecStart=\/usr\/lib\/happo\/node \/usr\/lib\/happo\/check\/dist\/happo-ctl\.js broker /m,
+	);
+	assert.match(
+		text("/usr/lib/systemd/system/happo-nagios-worker.service"),
+		/^ExecStart=\/usr\/bin\/check_happo --nagios-worker /m,
+	);
+});
