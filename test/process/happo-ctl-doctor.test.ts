@@ -84,9 +84,10 @@ async function createHost(t: TestContext) {
 		Object.entries(settings).map(
 			([name, value]) => `HAPPO_AGENT_${name}=${value}`,
 		);
-	const doctor = async (...args: string[]) => {
-		await write("agent.env", `# settings\n${variables().join("\n")}\n`, 0o600);
-		return ctl(
+	const configure = () =>
+		write("agent.env", `# settings\n${variables().join("\n")}\n`, 0o644);
+	const examine = (...args: string[]) =>
+		ctl(
 			t,
 			[
 				...["doctor", "--env-file", at("agent.env")],
@@ -100,9 +101,12 @@ async function createHost(t: TestContext) {
 				},
 			},
 		);
+	const doctor = async (...args: string[]) => {
+		await configure();
+		return examine(...args);
 	};
 	return {
-		...{ directory, at, write, settings, doctor },
+		...{ directory, at, write, settings, doctor, configure, examine },
 		/** The report of doctor, and its exit status. */
 		report: async (...args: string[]) => {
 			const { code, stdout, stderr } = await doctor("-o", "json", ...args);
@@ -213,12 +217,14 @@ test("files that others can read or change are named, with the remedy", async (t
 	await chmod(host.at("open"), 0o777);
 	await host.write("open/metrics.yaml", "metrics: []\n");
 	host.settings.METRIC_CONFIG = host.at("open/metrics.yaml");
+	// the passphrase in it is a secret
 	host.settings.PRIVATE_KEY_PASSPHRASE = "not used";
 	await mkdir(host.at("state/db"), { mode: 0o700 });
 	await chmod(host.at("state/db"), 0o705);
 	const report = await host.report("--no-commands");
 	assert.equal(report.code, 1);
 	assert.deepEqual(grave(report, "files"), [
+		`${host.at("agent.env")}: Every user of this machine can read the environment file: its mode is 0644.`,
 		`${host.at("host.key")}: Every user of this machine can read the private key: its mode is 0644.`,
 		`${host.at("policy.yaml")}: Every user of this machine can change the policy: its mode is 0646.`,
 		`${host.at("open")}: Others can write in this directory, in which or below which the metric configuration is: its mode is 0777.`,
@@ -229,6 +235,7 @@ test("files that others can read or change are named, with the remedy", async (t
 			.filter(({ area, level }) => area === "files" && level === "problem")
 			.map(({ remedy }) => remedy.replaceAll(host.directory, "")),
 		[
+			"chmod 600 /agent.env",
 			"chmod 600 /host.key",
 			"chmod o-w /policy.yaml",
 			"chmod go-w /open",
@@ -419,13 +426,13 @@ test("a clock that a time service calls wrong is named", async (t) => {
 	only(
 		await host.report("--no-commands"),
 		"clock",
-		/^Chrony says that the clock is not synchronised\.$/,
+		/^According to chrony, the clock is not synchronised\.$/,
 	);
 	await host.write("programs/chronyc", chronyc("Normal", "3600.5"), 0o755);
 	only(
 		await host.report("--no-commands"),
 		"clock",
-		/^Chrony says that the clock is 3600\.5 seconds slow of NTP time\.$/,
+		/^According to chrony, the clock is 3600\.5 seconds slow of NTP time\.$/,
 	);
 	await host.write("programs/chronyc", "#!/bin/sh\nexit 1\n", 0o755);
 	await host.write(
@@ -558,4 +565,42 @@ test("an agent that does not tell its status gives 3", async (t) => {
 	assert.equal(report.code, 3);
 	assert.equal(report.ok, false);
 	assert.equal(await readFile(host.at("policy.yaml"), "utf8"), policyText);
+});
+
+test("what this user may not see is unknown, and not wrong", {
+	skip: process.getuid?.() === 0 ? false : "only root becomes another user",
+}, async (t) => {
+	const host = await createHost(t);
+	await mkdir(host.at("state/db"), { mode: 0o700 });
+	await chmod(host.at("state"), 0o700);
+	await chmod(host.at("run"), 0o700);
+	await chmod(host.at("policy.yaml"), 0o600);
+	await chmod(host.directory, 0o755);
+	await host.configure();
+	process.seteuid?.(65_534);
+	let ended: Awaited<ReturnType<typeof host.examine>>;
+	try {
+		ended = await host.examine("-o", "json", "--user", "root");
+	} finally {
+		process.seteuid?.(0);
+	}
+	assert.equal(ended.stderr, "");
+	assert.equal(ended.code, 3);
+	const { findings } = JSON.parse(ended.stdout) as Report;
+	assert.deepEqual(
+		findings
+			.filter(({ level }) => level === "problem")
+			.map(({ where, what }) => `${where}: ${what}`),
+		[],
+	);
+	const unknown = findings
+		.filter(({ level }) => level === "unknown")
+		.map(({ area, where }) => `${area}: ${where.replace(host.directory, "")}`);
+	assert.deepEqual(unknown, [
+		"files: /state/db",
+		"files: user root",
+		"certificate: /host.pub",
+		"plugins: user root",
+		"policy: /policy.yaml",
+	]);
 });

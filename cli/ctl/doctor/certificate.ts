@@ -1,6 +1,5 @@
 import { X509Certificate } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { statSync } from "node:fs";
 import { hostname } from "node:os";
 import { loadTrust, TrustError } from "../../../src/relay/trust.ts";
 import {
@@ -15,6 +14,7 @@ import {
 } from "../../../src/tls/key-pair.ts";
 import { machineNames } from "../../../src/tls/machine-names.ts";
 import { createOwnKeyPair } from "../../../src/tls/own-key-pair.ts";
+import { isMissing } from "./files.ts";
 import { type Finding, finding, type Level } from "./finding.ts";
 import type { Patient } from "./patient.ts";
 import { canonical } from "./processes.ts";
@@ -29,13 +29,11 @@ function filesOf({ settings }: Patient) {
 		passphrase: settings["private-key-passphrase"],
 		passphraseFile: settings["private-key-passphrase-file"],
 	};
-	const exists = (path: string) =>
-		statSync(path, { throwIfNoEntry: false }) !== undefined;
 	const directory = settings["own-key-pair"];
 	if (
 		directory === "" ||
-		exists(given.certificateFile) ||
-		exists(given.privateKeyFile)
+		!isMissing(given.certificateFile) ||
+		!isMissing(given.privateKeyFile)
 	)
 		return { files: given, isOwn: false };
 	const own = createOwnKeyPair({ directory, log: silent, now: Date.now });

@@ -30,6 +30,26 @@ const groupRead = 0o040;
 const groupWrite = 0o020;
 const sticky = 0o1000;
 
+/** Calls a stat function; undefined if there is no file, or none that this user can see. */
+function seen(look: () => Stats): Stats | undefined {
+	try {
+		return look();
+	} catch {
+		return undefined;
+	}
+}
+
+/** Whether there is no file; false if this user cannot see whether there is one. */
+export function isMissing(path: string): boolean {
+	try {
+		statSync(path);
+		return false;
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		return code === "ENOENT" || code === "ENOTDIR";
+	}
+}
+
 const modeText = (mode: number) => (mode & 0o7777).toString(8).padStart(4, "0");
 
 /** The rules for the files of an agent. */
@@ -269,7 +289,7 @@ async function replaceable(
 /** The path itself, or the nearest directory above it that exists. */
 function nearest(path: string): string {
 	for (const one of [path, ...directoriesAbove(path)])
-		if (statSync(one, { throwIfNoEntry: false })) return one;
+		if (seen(() => statSync(one))) return one;
 	return "/";
 }
 
@@ -308,6 +328,13 @@ export async function tryAccess(
 
 const doing = { read: "read", write: "write", create: "write" } as const;
 
+/** Whether systemd makes a directory for a path that does not exist yet. */
+const isMadeLater = ({ unit }: Patient, path: string) =>
+	(unit?.madeDirectories ?? []).some(
+		(directory) =>
+			`${path}/`.startsWith(`${directory}/`) && isMissing(directory),
+	);
+
 /** Whether the agent's user can do what it must. */
 async function usable(
 	{ tools, patient }: Looked,
@@ -316,7 +343,7 @@ async function usable(
 	const needs = rules.map(({ path, needs }): Need => {
 		if (needs === "read") return { path, flags: "r" };
 		const there = nearest(path);
-		const isDirectory = statSync(there).isDirectory();
+		const isDirectory = seen(() => statSync(there))?.isDirectory() === true;
 		return { path: there, flags: isDirectory ? "wx" : "w" };
 	});
 	const can = await tryAccess(tools, patient, needs);
@@ -329,11 +356,11 @@ async function usable(
 			]),
 		];
 	return rules.flatMap(({ what, path, needs: need, level, use }, at) => {
-		if (can[at] !== false || level === "note") return [];
+		if (can[at] !== false || level === "note" || isMadeLater(patient, path))
+			return [];
 		const there = needs[at]?.path ?? path;
 		// the examination of what it is for reports a missing one
-		if (need === "read" && !statSync(path, { throwIfNoEntry: false }))
-			return [];
+		if (need === "read" && isMissing(path)) return [];
 		return [
 			finding(level ?? "problem", "files", path, [
 				`The agent's user ${patient.user.name} cannot ${doing[need]} ${there === path ? what.toLowerCase() : `in ${there}, where ${what.toLowerCase()} would be made`}.`,
@@ -386,8 +413,9 @@ function adminSocket({ patient }: Looked): Finding[] {
 			"The agent does not start.",
 			`Create the group (groupadd ${group}), or give the number of a group that is defined elsewhere.`,
 		);
-	const found = lstatSync(path, { throwIfNoEntry: false });
+	const found = seen(() => lstatSync(path));
 	if (!found) {
+		if (!isMissing(path)) return findings;
 		if (pid !== undefined)
 			add(
 				"problem",
@@ -395,7 +423,7 @@ function adminSocket({ patient }: Looked): Finding[] {
 				"happo-ctl on this host cannot administrate the agent.",
 				"Restart the agent. Its log says why there is no socket; a program that cleans /run or /tmp may have removed it.",
 			);
-		else if (!unit && !statSync(dirname(path), { throwIfNoEntry: false }))
+		else if (!unit && isMissing(dirname(path)))
 			add(
 				"note",
 				`The directory ${dirname(path)} does not exist.`,
@@ -439,9 +467,7 @@ function adminSocket({ patient }: Looked): Finding[] {
 function changeablePolicy({ patient }: Looked): Finding[] {
 	const { settings, user } = patient;
 	const found =
-		settings.policy === ""
-			? undefined
-			: statSync(settings.policy, { throwIfNoEntry: false });
+		settings.policy === "" ? undefined : seen(() => statSync(settings.policy));
 	if (!found || found.uid !== user.uid || user.uid === 0) return [];
 	return [
 		finding("note", "files", settings.policy, [
@@ -459,8 +485,7 @@ export async function examineFiles(
 ): Promise<Finding[]> {
 	const looked: Looked = { tools, patient, told: new Set() };
 	const ownPair = patient.settings["own-key-pair"];
-	const isMade = (path: string) =>
-		ownPair !== "" && !statSync(path, { throwIfNoEntry: false });
+	const isMade = (path: string) => ownPair !== "" && isMissing(path);
 	const { "public-key": certificate, "private-key": key } = patient.settings;
 	// without them, the agent makes its own pair
 	const rules = rulesOf(patient).filter(

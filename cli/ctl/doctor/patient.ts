@@ -1,4 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
 	AgentRefused,
@@ -189,7 +190,7 @@ function resolved(
 type Asked =
 	| { status: Status; before: number; after: number }
 	| { refused: string }
-	| { unreachable: string; isForbidden: boolean };
+	| { unreachable: string };
 
 /** Why an agent did not tell its status. */
 function silence(answer: Asked | undefined): string {
@@ -217,11 +218,10 @@ async function ask(
 		if (data) return { status: data, before, after: Date.now() / 1000 };
 		return { refused: `status ${response.status}` };
 	} catch (error) {
-		const { message, cause } = error as Error;
-		const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+		const { message } = error as Error;
 		return error instanceof AgentRefused
 			? { refused: message }
-			: { unreachable: message, isForbidden: code === "EACCES" };
+			: { unreachable: message };
 	} finally {
 		client.close();
 	}
@@ -244,6 +244,13 @@ const exists = (path: string) =>
 	stat(path).then(
 		() => true,
 		() => false,
+	);
+
+/** Whether this user may not use a socket, or not even see whether there is one. */
+const isForbidden = (path: string) =>
+	access(path, constants.W_OK).then(
+		() => false,
+		({ code }: NodeJS.ErrnoException) => code === "EACCES",
 	);
 
 /** The process that listens on the agent's port, if that is an agent. */
@@ -311,17 +318,18 @@ export async function findPatient(
 
 	const guess = unit?.directory ?? process.cwd();
 	const socket = options.adminSocket || before["admin-socket"];
+	const adminSocket = socket === "none" ? undefined : resolve(guess, socket);
 	const { pid, answer } = await askAgent(
 		before,
-		socket === "none" ? undefined : resolve(guess, socket),
+		adminSocket,
 		unit,
 		guess,
 		options.timeoutMilliseconds,
 	);
 	const told = answer && "status" in answer ? answer : undefined;
-	if (answer && "unreachable" in answer && answer.isForbidden)
+	if (pid === undefined && adminSocket && (await isForbidden(adminSocket)))
 		findings.push(
-			finding("unknown", "agent", socket, [
+			finding("unknown", "agent", adminSocket, [
 				"This user may not use the admin socket of the agent.",
 				"Whether the agent runs, and with which settings, can be seen only in part.",
 				"Run doctor as root.",

@@ -12,7 +12,7 @@ export function examineUnit({ unit, pid }: Patient): Finding[] {
 		return pid === undefined && hasSystemd()
 			? [
 					finding("note", "agent", "systemd", [
-						"systemd does not know the unit of the agent.",
+						"There is no unit of the agent that systemd knows.",
 						"Nothing starts the agent when this machine starts.",
 						"Install the unit, or name it with --unit.",
 					]),
@@ -21,7 +21,7 @@ export function examineUnit({ unit, pid }: Patient): Finding[] {
 	if (unit.state !== "failed") return [];
 	return [
 		finding("problem", "agent", unit.name, [
-			`systemd has given up: the unit has failed (${unit.result}).`,
+			`The unit has failed (${unit.result}), and systemd has given up.`,
 			"The agent does not run, and systemd does not start it again.",
 			`Read why (journalctl -u ${unit.name} -n 50), mend what doctor names, then: systemctl reset-failed ${unit.name} && systemctl start ${unit.name}`,
 		]),
@@ -199,7 +199,7 @@ async function chrony(tools: Tools): Promise<Finding[] | undefined> {
 	if (/not synchroni[sz]ed/i.test(value("Leap status")))
 		return [
 			finding("problem", "clock", "chrony", [
-				"chrony says that the clock is not synchronised.",
+				"According to chrony, the clock is not synchronised.",
 				...clockMatters,
 				"chronyc sources -v shows which servers it reaches.",
 			]),
@@ -207,7 +207,7 @@ async function chrony(tools: Tools): Promise<Finding[] | undefined> {
 	return off > maxSkewSeconds
 		? [
 				finding("problem", "clock", "chrony", [
-					`chrony says that the clock is ${value("System time")}.`,
+					`According to chrony, the clock is ${value("System time")}.`,
 					...clockMatters,
 					"chronyc makestep sets it at once.",
 				]),
@@ -232,7 +232,7 @@ async function timedatectl(tools: Tools): Promise<Finding[] | undefined> {
 	const isOff = /^NTP=no$/m.test(shown.stdout);
 	return [
 		finding("problem", "clock", "timedatectl", [
-			`systemd says that the clock is not synchronised${isOff ? ", and that no time service is on" : ""}.`,
+			`According to systemd, the clock is not synchronised${isOff ? ", and that no time service is on" : ""}.`,
 			...clockMatters,
 			isOff
 				? "timedatectl set-ntp true, if this machine does not get its time from somewhere else."

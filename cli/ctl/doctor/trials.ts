@@ -19,12 +19,15 @@ interface Place {
 	restrictions: readonly Assignment[];
 }
 
+/** By this line, the shell below tells that it runs. */
+const begun = "happo-ctl doctor: begun";
+
 /**
  * Has a shell run the command: like the agent, it is a program between the one that sets the
  * restrictions and the plugin. Without one in between, a plugin with file capabilities may work here
  * and fail in the unit. The first argument is the working directory.
  */
-const script = 'cd "$1" 2>/dev/null || cd /; shift; "$@"; exit $?';
+const script = `echo '${begun}' >&2; cd "$1" 2>/dev/null || cd /; shift; "$@"; exit $?`;
 
 const shellWords = (directory: string, { file, args }: Runnable) => [
 	...["/bin/sh", "-c", script, "sh", directory, file, ...args],
@@ -82,25 +85,31 @@ const firstLine = (text: string) =>
 /** The most seconds beyond the time limit that systemd takes to start and end a unit. */
 const graceSeconds = 15;
 
+/**
+ * Tries a command at a place. Returns why that is impossible if the command was not even reached,
+ * except if the restrictions themselves are to blame.
+ */
 async function tryAt(
 	tools: Tools,
 	place: Place,
 	runnable: Runnable,
 	parts: Parameters<typeof lineAt>[2],
-): Promise<TrialResult | undefined> {
+): Promise<TrialResult | { reason: string }> {
 	const line = lineAt(place, runnable, parts);
-	if (!line) return undefined;
+	if (!line) return { reason: "only root may do that" };
 	const isOutside = place.name === "outside";
 	const ended = await tools.run(line, {
 		seconds: parts.seconds + (isOutside ? 0 : graceSeconds),
 		...(isOutside && { environment: parts.environment }),
 	});
-	if (!ended) return undefined;
-	return {
-		status: ended.status ?? null,
-		timed_out: ended.isTimedOut,
-		text: firstLine(ended.stdout) || firstLine(ended.stderr),
-	};
+	if (!ended) return { reason: `${line[0]} cannot be started` };
+	const { status, isTimedOut, stdout } = ended;
+	const stderr = ended.stderr.replace(`${begun}\n`, "");
+	const text = firstLine(stdout) || firstLine(stderr);
+	const hasBegun = stderr !== ended.stderr;
+	if (!hasBegun && !isTimedOut && (status ?? 0) < systemdStatuses)
+		return { reason: text || `${line[0]} gave status ${status}` };
+	return { status: status ?? null, timed_out: isTimedOut, text };
 }
 
 /** The status from which on a shell reports a start that failed, or a signal. */
@@ -176,6 +185,12 @@ async function causeOf(
 	result: TrialResult,
 	user: SystemUser,
 ): Promise<{ why: string; remedy: string }> {
+	if ((result.status ?? 0) >= systemdStatuses)
+		return {
+			why: "It did not even begin: systemd could not set up the restrictions, or not start a shell under them (systemd.exec(5) lists the statuses).",
+			remedy:
+				"journalctl -n 20 has systemd's message. The agent itself cannot start in such a unit either.",
+		};
 	const bounding = boundingSet(restrictions);
 	const locked = noNewPrivileges(restrictions, user);
 	const capabilities = await capabilitiesOf(tools, file);
@@ -208,11 +223,6 @@ async function causeOf(
 			why: "It made a system call that SystemCallFilter= or SystemCallArchitectures= forbids.",
 			remedy:
 				"journalctl -k has the call (SECCOMP); allow it in a drop-in with SystemCallFilter=.",
-		};
-	if ((result.status ?? 0) >= systemdStatuses)
-		return {
-			why: "systemd could not set up the restrictions, or not start a shell under them (systemd.exec(5) lists the statuses).",
-			remedy: "journalctl -n 20 has its message.",
 		};
 	if (/not permitted|could not interpret output from ping/i.test(result.text))
 		return {
@@ -280,50 +290,56 @@ const differs = (outside: TrialResult, inside: TrialResult) =>
 /** How many commands run at the same time. */
 const parallel = 4;
 
+/** What trying one command has shown. */
+interface Tried {
+	trial?: Trial;
+	findings: Finding[];
+	/** Places where it could not be tried, and why. */
+	untried: string[];
+}
+
 async function tryOne(
 	tools: Tools,
 	runnable: Runnable,
 	places: readonly Place[],
 	parts: Parameters<typeof lineAt>[2],
-): Promise<{ trial?: Trial; findings: Finding[]; isUntried: boolean }> {
+): Promise<Tried> {
 	const { command, file } = runnable;
 	const [first, ...others] = places as [Place, ...Place[]];
-	let outside = await tryAt(tools, first, runnable, parts);
-	if (!outside) return { findings: [], isUntried: true };
+	const findings: Finding[] = [];
+	const untried: string[] = [];
+	const at = async (place: Place) => {
+		const result = await tryAt(tools, place, runnable, parts);
+		if (!("reason" in result)) return result;
+		untried.push(`${command.name} ${place.title} (${result.reason})`);
+		return undefined;
+	};
+	let outside = await at(first);
+	if (!outside) return { findings, untried };
 	const trial: Trial = { command: command.name, file, outside };
 	if (hasFailed(outside))
 		return {
 			trial,
 			findings: [failure(runnable, outside, parts.user)],
-			isUntried: false,
+			untried,
 		};
-	const findings: Finding[] = [];
-	let isUntried = false;
 	for (const place of others) {
-		let inside = await tryAt(tools, place, runnable, parts);
-		if (!inside) {
-			isUntried = true;
-			continue;
-		}
-		if (differs(outside, inside)) {
+		let inside = await at(place);
+		if (inside && differs(outside, inside)) {
 			// the machine may just have changed
-			outside = (await tryAt(tools, first, runnable, parts)) ?? outside;
-			inside = (await tryAt(tools, place, runnable, parts)) ?? inside;
-			if (differs(outside, inside))
+			outside = (await at(first)) ?? outside;
+			inside = (await at(place)) ?? inside;
+			if (differs(outside, inside)) {
+				const both = [outside, inside] as const;
 				findings.push(
-					await difference(
-						tools,
-						place,
-						runnable,
-						[outside, inside],
-						parts.user,
-					),
+					await difference(tools, place, runnable, both, parts.user),
 				);
+			}
 		}
 		trial.outside = outside;
-		if (place.name !== "outside") trial[place.name] = inside;
+		if (inside && place.name !== "outside") trial[place.name] = inside;
 	}
-	return { trial, findings, isUntried };
+	return { trial, findings, untried };
 }
 
 /** The time limit of a command in seconds, as the agent has it. */
@@ -390,7 +406,7 @@ export async function tryCommands(
 		passed: settings["plugin-environment"],
 		locale: settings["plugin-locale"],
 	});
-	const results: Awaited<ReturnType<typeof tryOne>>[] = [];
+	const results: Tried[] = [];
 	let next = 0;
 	const worker = async () => {
 		for (let at = next++; at < runnable.length; at = next++) {
@@ -402,15 +418,13 @@ export async function tryCommands(
 		}
 	};
 	await Promise.all(Array.from({ length: parallel }, worker));
-	const untried = results.flatMap(({ isUntried }, at) =>
-		isUntried ? [runnable[at]?.command.name ?? ""] : [],
-	);
+	const untried = results.flatMap((one) => one.untried);
 	if (untried.length > 0)
 		findings.push(
 			finding("unknown", "commands", settings.policy, [
-				`Could not be tried as the user ${user.name}${places.length > 1 ? ", or not in the unit" : ""}: ${untried.join(", ")}.`,
-				"Whether these commands work for the agent is not known.",
-				"Run doctor as root. It needs setpriv (util-linux) and systemd-run.",
+				`Could not be tried as the user ${user.name}: ${untried.join(", ")}.`,
+				"Whether these commands work for the agent there is not known.",
+				"Run doctor as root. It needs setpriv (util-linux) and systemd-run, which must know what the unit sets.",
 			]),
 		);
 	return {

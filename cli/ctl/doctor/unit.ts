@@ -28,6 +28,8 @@ export interface Unit {
 	/** Variables of `Environment=`. */
 	variables: Readonly<Record<string, string>>;
 	environmentFiles: readonly string[];
+	/** Directories that systemd makes for the user when the unit starts. */
+	madeDirectories: readonly string[];
 	/** What restricts its processes, in order. */
 	restrictions: readonly Assignment[];
 }
@@ -49,10 +51,29 @@ const restricting = [
 	...["LimitNPROC", "LimitAS", "LimitFSIZE", "LimitMEMLOCK"],
 ];
 
+/** Where systemd makes the directories that a unit names, by setting. */
+const directoryRoots = {
+	StateDirectory: "/var/lib",
+	LogsDirectory: "/var/log",
+	CacheDirectory: "/var/cache",
+	RuntimeDirectory: "/run",
+} as const;
+
+/** @param valuesOf returns the values of a setting */
+const madeDirectories = (
+	valuesOf: (setting: string) => readonly string[],
+): string[] =>
+	Object.entries(directoryRoots).flatMap(([setting, root]) =>
+		valuesOf(setting)
+			.flatMap((value) => value.split(/\s+/))
+			.filter((name) => name !== "")
+			.map((name) => join(root, name)),
+	);
+
 const asked = [
 	...["LoadState", "ActiveState", "Result", "MainPID", "User", "ExecStart"],
 	...["WorkingDirectory", "Environment", "EnvironmentFiles", "FragmentPath"],
-	...["DropInPaths", ...restricting],
+	...["DropInPaths", ...Object.keys(directoryRoots), ...restricting],
 ];
 
 /** Parses lines `Name=value`; continued lines, comments and sections are as in unit files. */
@@ -71,8 +92,15 @@ export function parseAssignments(text: string, section?: string): Assignment[] {
 		});
 }
 
+/** Error numbers of Linux are smaller; systemctl shows a larger one if there is none. */
+const noErrorNumber = 4096;
+
 const onlyRestrictions = (lines: readonly Assignment[]) =>
-	lines.filter(([name]) => restricting.includes(name));
+	lines.filter(
+		([name, value]) =>
+			restricting.includes(name) &&
+			!(name === "SystemCallErrorNumber" && Number(value) >= noErrorNumber),
+	);
 
 /** What a drop-in for the unit would restrict. Throws the system's error. */
 export const dropInRestrictions = async (file: string): Promise<Assignment[]> =>
@@ -116,6 +144,7 @@ async function loadedUnit(
 		environmentFiles: lines
 			.filter(([name]) => name === "EnvironmentFiles")
 			.map(([, text]) => text.replace(/ \(ignore_errors=\w+\)$/, "")),
+		madeDirectories: madeDirectories((setting) => [value(setting)]),
 		restrictions: onlyRestrictions(lines),
 	};
 }
@@ -166,6 +195,7 @@ async function unitInFiles(
 		environmentFiles: values("EnvironmentFile").map((path) =>
 			path.replace(/^-/, ""),
 		),
+		madeDirectories: madeDirectories(values),
 		restrictions: onlyRestrictions(lines),
 	};
 }

@@ -28,6 +28,8 @@ while [ "$1" != -- ]; do
 		CapabilityBoundingSet=~*) ;;
 		CapabilityBoundingSet=*) bounding=-all ;;
 		NoNewPrivileges=yes) nnp=--no-new-privs ;;
+		UMask=unknown) echo "Failed to parse UMask: unknown" >&2; exit 1 ;;
+		PrivateNetwork=yes) exit 225 ;;
 		esac ;;
 	--setenv=*) export "\${1#--setenv=}" ;;
 	esac
@@ -93,6 +95,7 @@ async function trying(
 			program: [],
 			variables: {},
 			environmentFiles: [],
+			madeDirectories: [],
 			restrictions: parts.inUnit,
 		},
 	};
@@ -202,4 +205,27 @@ test("a drop-in is tried before it is used, and what would break is a note", {
 			'/check_sudo would answer differently with the drop-in hardening.conf: it gave status 1 (sudo: The "no new privileges" flag is set) there, and gave status 0 (fine) outside. The plugin uses sudo, which does not work because of NoNewPrivileges=yes.',
 		],
 	]);
+});
+
+test("restrictions that systemd-run does not take are unknown, those that cannot be set up break", {
+	skip: lacking ?? false,
+}, async (t) => {
+	const plugins = { check_fine: "#!/bin/sh\necho fine\n" };
+	const refused = await trying(t, plugins, { inUnit: [["UMask", "unknown"]] });
+	assert.deepEqual(refused.trials[0]?.unit, undefined);
+	assert.deepEqual(refused.findings, [
+		[
+			"unknown",
+			"",
+			"Could not be tried as the user 65534: check_fine in happo-agent.service (Failed to parse UMask: unknown).",
+		],
+	]);
+	const broken = await trying(t, plugins, {
+		inUnit: [["PrivateNetwork", "yes"]],
+	});
+	assert.equal(broken.findings.length, 1);
+	assert.match(
+		broken.findings[0]?.[2] ?? "",
+		/breaks in happo-agent\.service: it gave status 225 there, and gave status 0 \(fine\) outside\. It did not even begin/,
+	);
 });
