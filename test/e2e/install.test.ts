@@ -202,7 +202,7 @@ echo finished
 		// a process that left the plugin's process group ends with the service
 		assert.equal(
 			await said(
-				"grep --text --files-with-matches 'sleep.1234' /proc/[0-9]*/cmdline || true",
+				"grep --no-messages --text --files-with-matches 'sleep.1234' /proc/[0-9]*/cmdline || true",
 			),
 			"",
 		);
@@ -283,8 +283,21 @@ echo finished
 		const [back = ""] = commandsOf("metrics");
 		await said(back);
 		await said("test -f /var/lib/happo-agent/original.db/CURRENT");
+	});
+
+	await t.test("operate.md has systemd keep the socket", async () => {
+		const [socket = ""] = commandsOf("operate");
+		await said(socket);
+		assert.match(await monitor("127.0.0.1", "check_dummy", "0 x"), /^OK: x/);
+		// the connection waits, or starts the agent
+		await said("systemctl stop happo-agent.service 2>/dev/null");
+		assert.match(await monitor("127.0.0.1", "check_dummy", "0 y"), /^OK: y/);
+		assert.equal(await shown("ActiveState"), "active");
 		// the commands of no other document are left out
-		const names = ["install", "troubleshooting", "nagios", "icinga", "metrics"];
+		const names = [
+			...["install", "troubleshooting", "nagios", "icinga", "metrics"],
+			"operate",
+		];
 		assert.deepEqual(
 			new Set(blocks.map(({ document }) => document)),
 			new Set(names.map((name) => `contrib/doc/${name}.md`)),
