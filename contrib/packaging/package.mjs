@@ -32,7 +32,7 @@ const { values: given } = parseArgs({
 const output = resolve(given.output);
 const names = given.only.split(",");
 const formats = given.format.split(",");
-const preset = given.quick ? 2 : 6;
+const preset = given.quick ? 1 : 6;
 
 const run = (file, args, options = {}) =>
 	execFileSync(file, args, {
