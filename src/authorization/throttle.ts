@@ -102,7 +102,8 @@ export function createThrottle(
 		new Promise<void>((resolve, reject) => {
 			const full = () =>
 				new Throttled(`the limit of ${limit} calls at once`, 1);
-			if (line.running < limit && line.waiting.size === 0) {
+			// whoever still waits could not run: its limit is smaller, by another rule or an older policy
+			if (line.running < limit) {
 				line.running++;
 				return resolve();
 			}

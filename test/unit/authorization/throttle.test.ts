@@ -88,6 +88,18 @@ test("calls in progress wait for a place, in the order of arrival", async () => 
 	assert.deepEqual(order, ["third", "fourth"]);
 });
 
+test("a call that waits for a smaller limit holds up nobody with a greater one", async () => {
+	const throttle = createThrottle();
+	const leave = await throttle.enter("a", atOnce(1), patience(0));
+	const waiting = throttle.enter("a", atOnce(1), patience(60_000));
+	// the policy permits more by now
+	const leaveToo = await throttle.enter("a", atOnce(2), patience(0));
+	await assert.rejects(throttle.enter("a", atOnce(2), patience(0)), Throttled);
+	leave();
+	leaveToo();
+	(await waiting)();
+});
+
 test("callers that leave while they wait take no place", async () => {
 	const throttle = createThrottle();
 	let running = 0;
