@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { whyAllCanChange } from "../changeable-files.ts";
 import { createKeptFiles, type KeptFiles } from "../kept-files.ts";
 import type { Log } from "../log.ts";
@@ -20,7 +20,14 @@ export interface LoadedPolicy {
  * @throws PolicyError, which names the file and everything that is wrong with it
  */
 export async function loadPolicy(file: string): Promise<LoadedPolicy> {
-	const bytes = await readFile(file).catch((error) => {
+	const read = async () => {
+		const found = await stat(file);
+		// reading a FIFO or a device might never end
+		if (!found.isFile() && !found.isDirectory())
+			throw new Error("not a regular file");
+		return readFile(file);
+	};
+	const bytes = await read().catch((error) => {
 		throw new PolicyError([`policy ${file}: ${systemReason(error)}`]);
 	});
 	try {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, constants, openSync } from "node:fs";
 import {
 	chmod,
 	mkdir,
@@ -16,6 +18,7 @@ import type { components } from "../../../generated/schema.ts";
 import { Abandoning } from "../../../src/abandonment.ts";
 import { AgentError } from "../../../src/agent-error.ts";
 import { createAuthorizer } from "../../../src/authorization/authorizer.ts";
+import { loadPolicy } from "../../../src/authorization/kept-policy.ts";
 import { keyDigest } from "../../../src/policy/key.ts";
 import { parsePolicy } from "../../../src/policy/policy.ts";
 import type { DaemonSettings } from "../../../src/settings.ts";
@@ -522,6 +525,22 @@ test("a policy file that everybody can change is a warning, at the start and lat
 		"policy-check-seconds": 1,
 	});
 	assert.ok(from.lines.includes(warnings()[0] ?? ""), from.lines.join("\n"));
+});
+
+test("a FIFO in place of a policy stops the start", async (t) => {
+	const file = join(await temporaryDirectory(t), "policy.yaml");
+	execFileSync("mkfifo", [file]);
+	// ends the reading, should there be one
+	const late = setTimeout(
+		() => closeSync(openSync(file, constants.O_RDWR | constants.O_NONBLOCK)),
+		5_000,
+	);
+	await assert
+		.rejects(loadPolicy(file), {
+			name: "PolicyError",
+			message: `policy ${file}: not a regular file`,
+		})
+		.finally(() => clearTimeout(late));
 });
 
 test("a policy that is missing or broken stops the start", async (t) => {
