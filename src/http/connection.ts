@@ -584,7 +584,7 @@ export function createConnections(parts: {
 						(isLate && connection.silence(now, socket) > silentMilliseconds),
 				);
 				if (isLate) for (const socket of denied) socket.destroy();
-			}, closingMilliseconds);
+			}, closingMilliseconds).unref();
 			server.once("close", () => clearInterval(closing));
 		},
 		destroy: () => {
