@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createKeptFiles, type KeptFiles } from "../kept-files.ts";
 import { systemReason } from "../system-error.ts";
 import {
@@ -38,6 +38,10 @@ const maxFileBytes = 8 * 1024 * 1024;
 async function read(setting: string, file: string): Promise<string> {
 	const name = `${setting} ${file}`;
 	try {
+		const found = await stat(file);
+		// reading a FIFO or a device might never end
+		if (!found.isFile() && !found.isDirectory())
+			throw new ClientTrustError(`${name}: not a regular file`);
 		const content = await readFile(file);
 		if (content.length > maxFileBytes)
 			throw new ClientTrustError(`${name}: over ${maxFileBytes} bytes`);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
+import { closeSync, constants, openSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -346,4 +347,20 @@ describe("bytes that are not DER", () => {
 			{ numRuns: 2_000 },
 		);
 	});
+});
+
+it("a FIFO is refused, which might be read without end", async (t) => {
+	const caFile = join(await temporaryDirectory(t), "ca.pem");
+	execFileSync("mkfifo", [caFile]);
+	// ends the reading, should there be one
+	const late = setTimeout(
+		() => closeSync(openSync(caFile, constants.O_RDWR | constants.O_NONBLOCK)),
+		5_000,
+	);
+	await assert
+		.rejects(loadClientTrust({ caFile, crlFile: "" }), {
+			name: "ClientTrustError",
+			message: `client-ca-file ${caFile}: not a regular file`,
+		})
+		.finally(() => clearTimeout(late));
 });
