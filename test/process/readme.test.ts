@@ -58,7 +58,10 @@ const missing = ["bash", "curl"].filter(
 	(name) => spawnSync(name, ["--version"]).status !== 0,
 );
 
-/** Starts the agent like `npm start`, but on a free port. Waits until it has stored metrics. Returns the port. */
+/**
+ * Starts the agent like `npm start`, but on a free port. Waits until it has stored metrics. `filled`
+ * waits for that again: a document before may have taken them.
+ */
 async function quickStarted(t: Test, directory: string) {
 	const [, args] =
 		/ dist\/happo-agent\.js (daemon .*)$/.exec(manifest.scripts.start ?? "") ??
@@ -82,14 +85,16 @@ async function quickStarted(t: Test, directory: string) {
 		trust: "unverified",
 	});
 	t.after(() => client.close());
-	await eventually("the first metrics are stored", async () => {
-		const { data } = await client.GET("/status");
-		return (
-			data?.collection?.last_pass !== undefined &&
-			data.metric_buffer_status.oldest_timestamp > 0
-		);
-	});
-	return Number(port);
+	const filled = () =>
+		eventually("metrics are stored", async () => {
+			const { data } = await client.GET("/status");
+			return (
+				data?.collection?.last_pass !== undefined &&
+				data.metric_buffer_status.oldest_timestamp > 0
+			);
+		});
+	await filled();
+	return { port: Number(port), filled };
 }
 
 async function managementStarted(t: Test, directory: string) {
@@ -112,11 +117,12 @@ async function workplace(context: TestContext) {
 	const t = createScope();
 	context.after(t.end);
 	const directory = await temporaryDirectory(t);
-	const [agent, relay, management] = await Promise.all([
-		quickStarted(t, directory),
-		quickStarted(t, await temporaryDirectory(t)),
-		managementStarted(t, directory),
-	]);
+	const [{ port: agent, filled }, { port: relay }, management] =
+		await Promise.all([
+			quickStarted(t, directory),
+			quickStarted(t, await temporaryDirectory(t)),
+			managementStarted(t, directory),
+		]);
 	const bin = join(directory, "bin");
 	await mkdir(bin);
 	for (const [name, path] of Object.entries(manifest.bin))
@@ -165,7 +171,7 @@ async function workplace(context: TestContext) {
 			status,
 		}));
 	};
-	return { directory, type };
+	return { directory, type, filled };
 }
 
 /** Asserts that an output matches the document's; `typed` is everything that the reader has typed so far. */
@@ -190,7 +196,7 @@ const isWalk = ({ lines, document }: DocumentBlock) =>
 
 test("the walk-throughs of the documents print what they show", async (t) => {
 	if (missing.length > 0) return t.skip(`not installed: ${missing}`);
-	const { directory, type } = await workplace(t);
+	const { directory, type, filled } = await workplace(t);
 	let commands = 0;
 	const walked = new Set<string>();
 	for (const document of documents)
@@ -204,6 +210,7 @@ test("the walk-throughs of the documents print what they show", async (t) => {
 			await t.test(`${place}: ${block.heading}`, async () => {
 				const steps = stepsOf(block, "$ ");
 				assert.ok(steps, `${place}: output of no command`);
+				await filled();
 				const outcomes = await type(steps.map(({ command }) => command));
 				for (const [index, step] of steps.entries()) {
 					const typed = steps.slice(0, index + 1).map(({ command }) => command);
