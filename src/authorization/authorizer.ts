@@ -100,6 +100,40 @@ const unlimited: Decision & { allowed: true } = {
 	limitKey: "",
 };
 
+/** An allowed call and what its handler gets. */
+interface Permitted {
+	decision: Decision & { allowed: true };
+	permit: Permit;
+}
+
+interface Refused {
+	decision: Decision & { allowed: false };
+}
+
+/** Limits of remembered permits, and of the characters that a call may have to be remembered. */
+const maxKnown = 1_000;
+const maxKnownCharacters = 1_000;
+
+/**
+ * Everything that a decision depends on besides the policy; undefined for a call that is not
+ * remembered: a long one, or one that depends on the file system.
+ */
+function keyOf({
+	caller: { isAdmin, address, certificate, keyDigest },
+	permission,
+	command,
+	hop,
+	realPaths,
+}: PolicyCall): string | undefined {
+	if (realPaths) return undefined;
+	const key = JSON.stringify([
+		...[isAdmin, address, certificate?.fingerprint256, keyDigest, permission],
+		...(command ? [command.name, command.options] : []),
+		...(hop ? [hop.host, hop.port] : []),
+	]);
+	return key.length > maxKnownCharacters ? undefined : key;
+}
+
 /** What the caller has shown, for the audit log. */
 function proofOf(caller: Caller, policy: Policy | undefined): AuditProof {
 	const { isAdmin, address, certificate, keyDigest } = caller;
@@ -317,19 +351,46 @@ export function createAuthorizer(parts: {
 			? recorded(audit, request, call, decision, permit, leave)
 			: given(decision, permit, leave);
 
+	/** Permits by what decides about them, under the policy that gave them. */
+	const known = new Map<string, Permitted>();
+	let knownUnder: Policy | undefined;
+
+	/** Decides, or remembers: a monitoring server asks the same again and again. */
+	const decidedBefore = (
+		policy: Policy,
+		call: PolicyCall,
+	): Permitted | Refused => {
+		if (policy !== knownUnder) {
+			known.clear();
+			knownUnder = policy;
+		}
+		const key = keyOf(call);
+		const before = key === undefined ? undefined : known.get(key);
+		if (before) return before;
+		const decision = decide(policy, call);
+		if (!decision.allowed) return { decision };
+		const permitted = { decision, permit: permitOf(decision) };
+		if (key !== undefined) {
+			if (known.size >= maxKnown) known.clear();
+			known.set(key, permitted);
+		}
+		return permitted;
+	};
+
 	const decideAbout = (
 		policy: Policy,
 		request: PermissionRequest,
 		call: PolicyCall,
 	): Permission | Promise<Permission> => {
-		const decision = decide(policy, call);
+		const decided = decidedBefore(policy, call);
+		const { decision } = decided;
 		if (policy.mode === "observe") {
 			if (decision.allowed) counts.allowed++;
 			else noteWouldRefuse(call, decision);
 			const hasSecrets = mayHaveSecrets(policy, call);
 			return begin(request, call, decision, hasSecrets ? { hasSecrets } : {});
 		}
-		if (!decision.allowed) {
+		if (!("permit" in decided)) {
 			// the handler says what is wrong with the name of a next hop
 			const isUnclear = call.permission === "relay" && !call.hop;
 			if (isUnclear && mayReach(policy, call.caller, call.permission)) {
@@ -340,15 +401,17 @@ export function createAuthorizer(parts: {
 				throw error;
 			});
 		}
-		const permit = permitOf(decision);
-		if (decision.limitKey === "") {
+		const { permit } = decided;
+		if (decided.decision.limitKey === "") {
 			counts.allowed++;
 			return begin(request, call, decision, permit);
 		}
-		return waitForTurn(policy, call, decision, request).then((leave) => {
-			counts.allowed++;
-			return begin(request, call, decision, permit, leave);
-		});
+		return waitForTurn(policy, call, decided.decision, request).then(
+			(leave) => {
+				counts.allowed++;
+				return begin(request, call, decision, permit, leave);
+			},
+		);
 	};
 
 	return {

@@ -101,24 +101,38 @@ type Untyped = (
  */
 const maxListeners = 16;
 
-/** The question whether a request may run. */
-const questionOf = (
-	incoming: IncomingRequest,
-	{ operationId }: BoundOperation,
-	body: unknown,
-): PermissionRequest => ({
-	operationId: operationId as PermissionRequest["operationId"],
-	caller: incoming.caller,
-	body,
-	hopsPassed: incoming.hopsPassed,
-	// only for those that have to wait
+/** The question whether a request may run. What it costs to find out is read only when needed. */
+class Question implements PermissionRequest {
+	readonly #incoming: IncomingRequest;
+	readonly operationId: PermissionRequest["operationId"];
+	readonly body: unknown;
+
+	constructor(
+		incoming: IncomingRequest,
+		{ operationId }: BoundOperation,
+		body?: unknown,
+	) {
+		this.#incoming = incoming;
+		this.operationId = operationId as PermissionRequest["operationId"];
+		this.body = body;
+	}
+
+	get caller() {
+		return this.#incoming.caller;
+	}
+
+	get hopsPassed() {
+		return this.#incoming.hopsPassed;
+	}
+
 	get millisecondsLeft() {
-		return incoming.millisecondsLeft;
-	},
+		return this.#incoming.millisecondsLeft;
+	}
+
 	get signal() {
-		return incoming.signal;
-	},
-});
+		return this.#incoming.signal;
+	}
+}
 
 /** Runs a handler, and tells how it ended to whoever gave the permission. */
 async function run(
@@ -417,8 +431,7 @@ export async function startServer(parts: {
 		// every body is read as JSON; Fastify would parse the type and reject a malformed one
 		request.raw.headers["content-type"] = undefined;
 		const refusal =
-			operation &&
-			authorizer?.refuseUnread(questionOf(incoming, operation, undefined));
+			operation && authorizer?.refuseUnread(new Question(incoming, operation));
 		if (refusal) void refusal.then(done, done);
 		else done();
 	});
@@ -461,7 +474,7 @@ export async function startServer(parts: {
 				const given = operation.accept({ headers, body });
 				incoming.has(given);
 				const asked = authorizer?.authorize(
-					questionOf(incoming, operation, given),
+					new Question(incoming, operation, given),
 				);
 				const permission = asked instanceof Promise ? await asked : asked;
 				if (permission) incoming.permitted(permission);

@@ -365,6 +365,26 @@ rules:`,
 			assert.ok(!found.includes("hunter"), found);
 	});
 
+test("a permit that is remembered is that of the same caller, call and policy", async (t) => {
+	const agent = await startWithPolicy(t, policyText(allRules));
+	const asked = check("args", "1 /var");
+	for (let times = 0; times < 2; times++) {
+		assert.equal((await agent.nagios("/monitor", asked)).status, 200);
+		assert.equal((await agent.stranger("/monitor", asked)).status, 403);
+		const other = check("args", "1 /etc");
+		assert.equal((await agent.nagios("/monitor", other)).status, 403);
+		const more = check("args", "2 /var");
+		assert.match(argsOf(await agent.nagios("/monitor", more)), /\[2\]/);
+		// a name and options that only together are the same
+		const shifted = check("args 1", "/var");
+		assert.equal((await agent.nagios("/monitor", shifted)).status, 200);
+	}
+	assert.equal((await agent.status()).policy?.decisions.refused, 4);
+	await writeFile(agent.file, policyText("  - { who: holder, may: ping }"));
+	await agent.reload();
+	assert.equal((await agent.nagios("/monitor", asked)).status, 403);
+});
+
 test("what a policy calls a secret is in no log line", async (t) => {
 	const { nagios, lines } = await startWithPolicy(t, policyText(allRules), {
 		"log-level": "debug",
