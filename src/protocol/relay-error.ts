@@ -51,7 +51,7 @@ function reasonOf(message: string): string {
 }
 
 /** The error of one attempt, with whether nothing had been sent. */
-export type AttemptError = NodeJS.ErrnoException & { isUnsent?: boolean };
+export type AttemptError = Error & { code?: string; isUnsent?: boolean };
 
 /** Converts any failure of a hop to a RelayError. */
 export function relayError(
