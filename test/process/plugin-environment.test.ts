@@ -134,9 +134,14 @@ test("secrets are wiped while happo-ctl waits for an agent", async (t) => {
 		HAPPO_CTL_PRIVATE_KEY_PASSPHRASE: "hush-phrase",
 		HTTPS_PROXY: "shop:hush-proxy@192.0.2.1:3128",
 	};
+	const { port } = silent.address() as AddressInfo;
 	const { process: child, stderr } = startProgram(
 		t,
-		["status", "-H", `127.0.0.1:${(silent.address() as AddressInfo).port}`],
+		// without a pin it would not send its key, and end at once
+		[
+			...["status", "-H", `127.0.0.1:${port}`],
+			...["--fingerprint", "ab".repeat(32)],
+		],
 		{ program: ctlProgram, environment },
 	);
 	await wiped(child.pid, Object.keys(environment));
