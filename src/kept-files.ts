@@ -35,8 +35,9 @@ type Occasion = "asked" | "changed" | "again";
  * @param parts.initial what was read from the files a moment ago
  * @param parts.load reads the files; rejects with an Error that says which file is unusable and why
  * @param parts.use puts it to use; if it throws, what was used before must still be in use
- * @param parts.warningsOf called after usable files were read; returns what to warn of
- * @param parts.onTick called after every poll
+ * @param parts.expiry what to warn of when a value comes into use, and then once a day, as the first
+ * warning has long been forgotten
+ * @param parts.warningsOf called after usable files were read; returns what else to warn of
  */
 export function createKeptFiles<T>({
 	files,
@@ -48,8 +49,8 @@ export function createKeptFiles<T>({
 	isSame,
 	describe,
 	use,
+	expiry,
 	warningsOf,
-	onTick,
 	log,
 	intervalMilliseconds,
 	timers = systemTimers,
@@ -63,8 +64,12 @@ export function createKeptFiles<T>({
 	isSame: (one: T, other: T) => boolean;
 	describe: (value: T) => string;
 	use: (value: T) => void;
-	warningsOf?: (isNew: boolean) => Promise<readonly string[]>;
-	onTick?: () => void;
+	expiry?: {
+		/** Wall clock in milliseconds. */
+		now: () => number;
+		warnings: (value: T, now: number) => readonly string[];
+	};
+	warningsOf?: () => Promise<readonly string[]>;
 	log: Pick<Log, "info" | "warning" | "error">;
 	intervalMilliseconds: number;
 	timers?: Timers | undefined;
@@ -76,6 +81,14 @@ export function createKeptFiles<T>({
 	let read: string | undefined;
 	let isSettled = false;
 	let isStopped = false;
+	const today = () => dayOf(expiry?.now() ?? 0);
+	let warnedOn = today();
+
+	const warnOfExpiry = () => {
+		if (!expiry) return;
+		warnedOn = today();
+		for (const line of expiry.warnings(value, expiry.now())) log.warning(line);
+	};
 
 	const attemptToLoad = async (irregular: string | undefined) => {
 		if (irregular) return new Error(`${irregular}: not a regular file`);
@@ -118,7 +131,8 @@ export function createKeptFiles<T>({
 		const isUsed = accept(found, occasion);
 		const isNew = isUsed && value !== before && !isSame(before, found);
 		if (!isNew && occasion === "again") return;
-		const warnings = (await warningsOf?.(isNew)) ?? [];
+		if (isNew) warnOfExpiry();
+		const warnings = (await warningsOf?.()) ?? [];
 		if (!isStopped) for (const line of warnings) log.warning(line);
 	};
 
@@ -159,7 +173,7 @@ export function createKeptFiles<T>({
 	const ticker = createTicker({
 		tick: async () => {
 			await attempt("again", look);
-			if (!isStopped) onTick?.();
+			if (!isStopped && today() !== warnedOn) warnOfExpiry();
 		},
 		intervalMilliseconds,
 		timers,
@@ -194,4 +208,9 @@ async function lookAt(paths: readonly string[]) {
 			versions.push(systemReason(error));
 		}
 	return { version: versions.join(", "), irregular };
+}
+
+/** Days since 1970 in UTC. */
+function dayOf(milliseconds: number) {
+	return Math.floor(milliseconds / 86_400_000);
 }

@@ -1,4 +1,5 @@
 import type { BigIntStats } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import type { Log } from "./log.ts";
 import { inTurn } from "./turn.ts";
 
@@ -6,6 +7,18 @@ import { inTurn } from "./turn.ts";
 export function fileVersion(found: BigIntStats): string {
 	const { dev, ino, size, mtimeNs, ctimeNs } = found;
 	return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+}
+
+/**
+ * Reads a file, but not a FIFO or a device, which might never end.
+ * @throws the system's error, or an Error "not a regular file"
+ */
+export async function readRegularFile(file: string): Promise<Buffer> {
+	const found = await stat(file);
+	// the system's own words say more of a directory
+	if (!found.isFile() && !found.isDirectory())
+		throw new Error("not a regular file");
+	return readFile(file);
 }
 
 /** A busy disk answers a stat within a second, and writes a small file within a few. */

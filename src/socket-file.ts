@@ -45,7 +45,7 @@ export function unsuitable(
 }
 
 /** The descriptor of a socket, to which Node has no public way; negative if it has none any more. */
-export const descriptorOf = (socket: Socket): number =>
+export const descriptorOf = (socket: Socket | Server): number =>
 	(socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;
 
 /** Whether somebody listens on a Unix socket. */

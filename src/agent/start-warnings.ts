@@ -52,9 +52,8 @@ export async function warnOfRisks(parts: {
 	]);
 	for (const line of exposed) log.warning(line);
 	// what says who callers are; the policy is looked at whenever it is read
-	for (const name of [
-		...(["client-ca-file", "client-crl-file", "admin-socket"] as const),
-	]) {
+	const names = ["client-ca-file", "client-crl-file", "admin-socket"] as const;
+	for (const name of names) {
 		const file = settings[name];
 		const isNone = file === "" || (name === "admin-socket" && file === "none");
 		const why = isNone ? undefined : await whyAllCanChange(file);

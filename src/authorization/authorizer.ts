@@ -267,7 +267,7 @@ export function createAuthorizer(parts: {
 	};
 
 	const waitForTurn = async (
-		policy: Policy | undefined,
+		policy: Policy,
 		call: PolicyCall,
 		decision: Decision & { allowed: true },
 		request: PermissionRequest,
@@ -292,7 +292,7 @@ export function createAuthorizer(parts: {
 			throw new AgentError("rate-limited", reason, {
 				id,
 				retryAfterSeconds: error.retryAfterSeconds,
-				isCheckResult: policy?.goClients === "status-3",
+				isCheckResult: policy.goClients === "status-3",
 			});
 		}
 	};
@@ -388,7 +388,7 @@ export function createAuthorizer(parts: {
 			if (decision.allowed) counts.allowed++;
 			else noteWouldRefuse(call, decision);
 			const hasSecrets = mayHaveSecrets(policy, call);
-			return begin(request, call, decision, hasSecrets ? { hasSecrets } : {});
+			return begin(request, call, decision, { hasSecrets });
 		}
 		if (!("permit" in decided)) {
 			// the handler says what is wrong with the name of a next hop

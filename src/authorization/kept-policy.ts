@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { whyAllCanChange } from "../changeable-files.ts";
 import { createKeptFiles, type KeptFiles } from "../kept-files.ts";
 import type { Log } from "../log.ts";
 import { type Policy, PolicyError, parsePolicy } from "../policy/policy.ts";
+import { readRegularFile } from "../polled-files.ts";
 import { systemReason } from "../system-error.ts";
 
 /** A policy and where it came from. */
@@ -20,14 +20,7 @@ export interface LoadedPolicy {
  * @throws PolicyError, which names the file and everything that is wrong with it
  */
 export async function loadPolicy(file: string): Promise<LoadedPolicy> {
-	const read = async () => {
-		const found = await stat(file);
-		// reading a FIFO or a device might never end
-		if (!found.isFile() && !found.isDirectory())
-			throw new Error("not a regular file");
-		return readFile(file);
-	};
-	const bytes = await read().catch((error) => {
+	const bytes = await readRegularFile(file).catch((error) => {
 		throw new PolicyError([`policy ${file}: ${systemReason(error)}`]);
 	});
 	try {

@@ -4,14 +4,12 @@ import type { Limits } from "../policy/call.ts";
 /** A call has not got its turn in time. */
 export class Throttled extends Error {
 	override name = "Throttled";
-	/** The limit, for people. */
-	readonly limit: string;
 	/** When a call could get its turn, in whole seconds from now. */
 	readonly retryAfterSeconds: number;
 
+	/** @param limit in words */
 	constructor(limit: string, retryAfterSeconds: number) {
 		super(`over ${limit}`);
-		this.limit = limit;
 		this.retryAfterSeconds = retryAfterSeconds;
 	}
 }

@@ -34,28 +34,22 @@ function lineOf(
 ): CommandLine {
 	if (!rules.allowed)
 		throw new AgentError("forbidden", "/inventory: turned off (inventory)");
-	if (permitted) {
-		// never the requested words: a command of the policy may be named like another program
-		const [file, ...args] = permitted.argv;
-		if (rules.allowShell || rules.commands.includes(file))
-			return { file, args, merged: true };
-		const reason = "not one of inventory-commands, and shell is off";
-		throw new AgentError("forbidden", `command: ${reason}: ${file}`, {
-			logged: `command: ${reason}`,
-		});
-	}
-	if (rules.allowShell)
+	if (rules.allowShell && !permitted)
 		return {
 			file: "/bin/sh",
 			args: ["-c", `${command} ${option}`],
 			merged: true,
 		};
-	if (!rules.commands.includes(command))
-		throw new AgentError(
-			"forbidden",
-			`command: not one of inventory-commands, and shell is off: ${command}`,
-			{ logged: "command: not one of inventory-commands, and shell is off" },
-		);
+	const program = permitted?.argv[0] ?? command;
+	if (!rules.allowShell && !rules.commands.includes(program)) {
+		const reason = "not one of inventory-commands, and shell is off";
+		throw new AgentError("forbidden", `command: ${reason}: ${program}`, {
+			logged: `command: ${reason}`,
+		});
+	}
+	// never the requested words: a command of the policy may be named like another program
+	if (permitted)
+		return { file: program, args: permitted.argv.slice(1), merged: true };
 	const args = splitWords(option);
 	if (!args)
 		throw new AgentError(

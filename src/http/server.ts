@@ -16,7 +16,7 @@ import type {
 import { maxBacklog } from "../passed-socket.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
 import { inSlices, sliceBytes } from "../slices.ts";
-import { listenAtFile } from "../socket-file.ts";
+import { descriptorOf, listenAtFile } from "../socket-file.ts";
 import type { Bound, BoundOperation } from "./bind.ts";
 import {
 	type Connections,
@@ -260,8 +260,7 @@ export async function listen(
 	};
 	const first = await listenOn(where);
 	const servers = [first];
-	// Node has no public way to the descriptor of a socket
-	const own = (first as { _handle?: { fd?: number } })._handle?.fd ?? -1;
+	const own = descriptorOf(first);
 	while (own >= 0 && servers.length < maxListeners) {
 		const fd = duplicate(own);
 		if (fd < 0) break;

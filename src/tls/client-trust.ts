@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { createKeptFiles, type KeptFiles } from "../kept-files.ts";
+import { readRegularFile } from "../polled-files.ts";
 import { systemReason } from "../system-error.ts";
 import {
 	type Certificate,
@@ -38,11 +38,7 @@ const maxFileBytes = 8 * 1024 * 1024;
 async function read(setting: string, file: string): Promise<string> {
 	const name = `${setting} ${file}`;
 	try {
-		const found = await stat(file);
-		// reading a FIFO or a device might never end
-		if (!found.isFile() && !found.isDirectory())
-			throw new ClientTrustError(`${name}: not a regular file`);
-		const content = await readFile(file);
+		const content = await readRegularFile(file);
 		if (content.length > maxFileBytes)
 			throw new ClientTrustError(`${name}: over ${maxFileBytes} bytes`);
 		return content.toString("latin1");
@@ -214,15 +210,9 @@ export function createClientTrustKeeper(
 		"look" | "lateMilliseconds" | "log" | "intervalMilliseconds" | "timers"
 	>,
 ): KeptFiles<ClientTrust> {
-	const { files, now, log } = parts;
+	const { files, now } = parts;
 	const { caFile, crlFile } = files;
-	const today = () => Math.floor(now() / dayMilliseconds);
-	let warnedOn = today();
-	const warnings = () => {
-		warnedOn = today();
-		return clientTrustWarnings(kept.current(), now());
-	};
-	const kept: KeptFiles<ClientTrust> = createKeptFiles({
+	return createKeptFiles({
 		...parts,
 		files: [caFile, ...(crlFile === "" ? [] : [crlFile])],
 		subject: `client-ca-file ${caFile}`,
@@ -230,12 +220,6 @@ export function createClientTrustKeeper(
 		isSame: isSameTrust,
 		describe: ({ authorities, lists = [] }) =>
 			`${counted(authorities.length, "certificate")}, ${counted(lists.length, "revocation list")}`,
-		warningsOf: async (isNew) => (isNew ? warnings() : []),
-		onTick: () => {
-			// repeated daily, as the warning at startup has long been forgotten
-			if (today() !== warnedOn)
-				for (const line of warnings()) log.warning(line);
-		},
+		expiry: { now, warnings: clientTrustWarnings },
 	});
-	return kept;
 }

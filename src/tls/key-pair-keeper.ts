@@ -26,17 +26,9 @@ export function createKeyPairKeeper(parts: {
 	intervalMilliseconds: number;
 	timers?: Timers;
 }): KeptFiles<KeyPair> {
-	const { files, log, now } = parts;
+	const { files, now } = parts;
 	const { certificateFile, privateKeyFile, passphraseFile = "" } = files;
-	let warnedOn = dayOf(now());
-
-	const warn = () => {
-		warnedOn = dayOf(now());
-		const warning = validityWarning(kept.current(), new Date(now()));
-		if (warning) log.warning(warning);
-	};
-
-	const kept: KeptFiles<KeyPair> = createKeptFiles({
+	return createKeptFiles({
 		...parts,
 		files: [
 			certificateFile,
@@ -50,22 +42,17 @@ export function createKeyPairKeeper(parts: {
 			one.privateKey.equals(other.privateKey),
 		describe: ({ subject, validTo, fingerprint256 }) =>
 			`${subject}, expires on ${validTo.toISOString()}, SHA-256 ${fingerprint256}`,
-		warningsOf: (isNew) => {
-			if (isNew) warn();
-			return exposedFiles([
+		expiry: {
+			now,
+			warnings: (pair, at) => {
+				const warning = validityWarning(pair, new Date(at));
+				return warning ? [warning] : [];
+			},
+		},
+		warningsOf: () =>
+			exposedFiles([
 				{ what: "private key", file: privateKeyFile },
 				{ what: "passphrase file", file: passphraseFile },
-			]);
-		},
-		onTick: () => {
-			// repeated daily, as the warning at startup has long been forgotten
-			if (dayOf(now()) !== warnedOn) warn();
-		},
+			]),
 	});
-	return kept;
-}
-
-/** Days since 1970 in UTC. */
-function dayOf(milliseconds: number) {
-	return Math.floor(milliseconds / 86_400_000);
 }
