@@ -1,15 +1,42 @@
-import { createServer, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { version } from "../../generated/version.ts";
 import type { Exchange } from "../../src/client/exchange.ts";
 import { createFairLimit } from "../../src/fair-limit.ts";
+import { ListenError } from "../../src/passed-socket.ts";
 import { parseDestinations } from "../../src/protocol/destinations.ts";
 import type { Hop } from "../../src/protocol/hop.ts";
+import {
+	listenAtFile,
+	listening,
+	SocketFileError,
+} from "../../src/socket-file.ts";
+import { systemReason } from "../../src/system-error.ts";
 import { createChecks } from "./check.ts";
 import { type ClientConnection, serveClient } from "./connection.ts";
 import { type BrokerStatus, createFigures } from "./figures.ts";
 import { frameBytes, kinds, resultBody } from "./frame.ts";
-import { listenOn } from "./listener.ts";
 import type { Users } from "./users.ts";
+
+/**
+ * Listens on a descriptor, or on a socket file, which is created with mode 0660.
+ * Replaces a socket file on which no program listens.
+ * @throws ListenError
+ */
+export async function listenOn(
+	server: Server,
+	{ path, fd }: { path: string; fd: number | undefined },
+): Promise<void> {
+	try {
+		if (fd === undefined) await listenAtFile(server, path, { mode: 0o660 });
+		else await listening(server, { fd });
+	} catch (error) {
+		throw new ListenError(
+			error instanceof SocketFileError
+				? error.message
+				: `the socket of systemd: ${systemReason(error)}`,
+		);
+	}
+}
 
 /** A running broker. */
 export interface Broker {

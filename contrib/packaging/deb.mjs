@@ -79,7 +79,7 @@ const changelog = ({ name, version, revision }, seconds) =>
  -- ${maintainer}  ${new Date(seconds * 1000).toUTCString().replace("GMT", "+0000")}
 `;
 
-/** What lintian is told, with the reason. */
+/** Tags of lintian that each package overrides; a comment before them says why. */
 const overrides = {
 	"happo-node": [
 		"# Node.js brings its libraries, as on nodejs.org",

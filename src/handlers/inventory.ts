@@ -41,12 +41,12 @@ function lineOf(
 			merged: true,
 		};
 	const program = permitted?.argv[0] ?? command;
-	if (!rules.allowShell && !rules.commands.includes(program)) {
-		const reason = "not one of inventory-commands, and shell is off";
-		throw new AgentError("forbidden", `command: ${reason}: ${program}`, {
-			logged: `command: ${reason}`,
-		});
-	}
+	if (!rules.allowShell && !rules.commands.includes(program))
+		throw new AgentError(
+			"forbidden",
+			`command: not one of inventory-commands, and shell is off: ${program}`,
+			{ logged: "command: not one of inventory-commands, and shell is off" },
+		);
 	// never the requested words: a command of the policy may be named like another program
 	if (permitted)
 		return { file: program, args: permitted.argv.slice(1), merged: true };

@@ -1,23 +1,15 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { chmod, copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startDaemon } from "../support/daemon.ts";
 import { post } from "../support/https.ts";
-import { lacksPeer } from "../support/peer.ts";
+import { lacksPeer, missingForCapabilities } from "../support/peer.ts";
 import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-const isThere = (program: string) =>
-	spawnSync(program, ["--version"]).error === undefined;
-
-const lacking =
-	process.getuid?.() !== 0
-		? "only root gives files capabilities"
-		: ["setcap", "setpriv"]
-				.filter((program) => !isThere(program))
-				.map((program) => `${program} is not installed`)[0];
+const lacking = missingForCapabilities();
 
 test("a plugin with a capability that the unit removes gives 126, with the likely cause", async (t) => {
 	if (lacksPeer(t, lacking)) return;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
 
 /**
@@ -14,4 +15,13 @@ export function lacksPeer(
 	if (process.env.CI === "true") assert.fail(reason);
 	t.skip(reason);
 	return true;
+}
+
+/** Why files cannot get capabilities here, undefined if they can. */
+export function missingForCapabilities(): string | undefined {
+	if (process.getuid?.() !== 0) return "only root gives files capabilities";
+	const missing = ["setcap", "setpriv"].find(
+		(program) => spawnSync(program, ["--version"]).error,
+	);
+	return missing && `${missing} is not installed`;
 }

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -12,6 +10,7 @@ import {
 	SocketFileError,
 	unsuitable,
 } from "../../src/socket-file.ts";
+import { leaveDeadSocket } from "../support/dead-socket.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const aServer = (t: TestContext) => {
@@ -55,12 +54,7 @@ test("a group gets the file with mode 0660, by name or id", async (t) => {
 
 test("a file that a dead agent left is replaced; one in use, and other files, are not", async (t) => {
 	const path = await place(t);
-	const child = spawn(process.execPath, [
-		"-e",
-		`require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`,
-	]);
-	await once(child, "exit");
-	assert.ok(existsSync(path));
+	await leaveDeadSocket(path);
 	const server = aServer(t);
 	await listenAtFile(server, path, { mode: 0o600 });
 	const refused = (at: string, message: RegExp) =>

@@ -219,21 +219,25 @@ test("a body that no key could make welcome is not read", async (t) => {
 	assert.equal(status, 403);
 });
 
+/** A policy whose command `args` takes real paths below a directory; its rule permits a command. */
+const realPathPolicy = (below: string, permitted: string) => `version: 1
+mode: enforce
+who: { nagios: { address: ${known} } }
+commands:
+  args:
+    run: [check_args, "{path}"]
+    slots: { path: { is: path, below: ["${below}"], real: true } }
+  other: { run: [check_sleep] }
+rules: [{ who: nagios, may: check, commands: ${permitted} }]
+`;
+
 test("a path that must be real is compared after its links are followed", async (t) => {
 	const directory = await realpath(await temporaryDirectory(t));
 	await mkdir(join(directory, "inside"));
 	await symlink("/etc", join(directory, "inside/out"));
 	const { nagios } = await startWithPolicy(
 		t,
-		`version: 1
-mode: enforce
-who: { nagios: { address: ${known} } }
-commands:
-  args:
-    run: [check_args, "{path}"]
-    slots: { path: { is: path, below: ["${directory}/inside"], real: true } }
-rules: [{ who: nagios, may: check, commands: args }]
-`,
+		realPathPolicy(join(directory, "inside"), "args"),
 	);
 	const ask = (path: string) =>
 		nagios("/monitor", check("check_args", join(directory, path)));
@@ -271,16 +275,7 @@ test("a refusal tells nothing about a path to those who may not run the command"
 	await symlink("/etc/hosts", join(directory, "in/out"));
 	const { nagios, lines } = await startWithPolicy(
 		t,
-		`version: 1
-mode: enforce
-who: { nagios: { address: ${known} } }
-commands:
-  args:
-    run: [check_args, "{path}"]
-    slots: { path: { is: path, below: ["${directory}/in"], real: true } }
-  other: { run: [check_sleep] }
-rules: [{ who: nagios, may: check, commands: other }]
-`,
+		realPathPolicy(join(directory, "in"), "other"),
 	);
 	for (const name of ["check_args", "args"]) {
 		const reasons = new Set<unknown>();

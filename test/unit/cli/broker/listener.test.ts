@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { listenOn } from "../../../../cli/broker/listener.ts";
+import { listenOn } from "../../../../cli/broker/broker.ts";
 import { ListenError } from "../../../../src/passed-socket.ts";
+import { leaveDeadSocket } from "../../../support/dead-socket.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";
 
 function aServer(t: TestContext) {
@@ -29,12 +28,7 @@ test("a socket file is made for its owner and its group", async (t) => {
 
 test("a socket file that a dead broker left is replaced", async (t) => {
 	const path = await place(t);
-	const child = spawn(process.execPath, [
-		"-e",
-		`require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`,
-	]);
-	await once(child, "exit");
-	assert.ok(existsSync(path));
+	await leaveDeadSocket(path);
 	await listenOn(aServer(t), { path, fd: undefined });
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { chmod, copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -10,6 +10,7 @@ import type { Assignment } from "../../../../../cli/ctl/doctor/unit.ts";
 import { parsePolicy } from "../../../../../src/policy/policy.ts";
 import { resolveSettings } from "../../../../../src/setting-table.ts";
 import { daemonSettings } from "../../../../../src/settings.ts";
+import { missingForCapabilities } from "../../../../support/peer.ts";
 import { temporaryDirectory } from "../../../../support/temporary.ts";
 
 /**
@@ -39,15 +40,7 @@ shift
 exec setpriv --reuid="$user" --clear-groups --bounding-set="$bounding" $nnp -- "$@"
 `;
 
-const isThere = (program: string) =>
-	spawnSync(program, ["--version"]).error === undefined;
-
-const lacking =
-	process.getuid?.() !== 0
-		? "only root gives files capabilities"
-		: ["setcap", "setpriv"]
-				.filter((program) => !isThere(program))
-				.map((program) => `${program} is not installed`)[0];
+const lacking = missingForCapabilities();
 
 async function trying(
 	t: TestContext,
