@@ -1,19 +1,11 @@
 import { realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-
-/** Write permission for others. */
-const othersWrite = 0o002;
-
-/** In a directory with this bit, only its owner can replace a file. */
-const sticky = 0o1000;
-
-const shownMode = (mode: number) =>
-	(mode & 0o7777).toString(8).padStart(4, "0");
+import { modeText, permission } from "./file-mode.ts";
 
 /** All directories above a path, the nearest first. */
-function directoriesOf(path: string): string[] {
+export function directoriesAbove(path: string): string[] {
 	const directory = dirname(path);
-	return directory === path ? [] : [directory, ...directoriesOf(directory)];
+	return directory === path ? [] : [directory, ...directoriesAbove(directory)];
 }
 
 /**
@@ -31,16 +23,19 @@ export async function whyAllCanChange(
 		return found?.mode ?? 0;
 	};
 	const mode = await modeOf(real);
-	if ((mode & othersWrite) !== 0)
-		return `mode ${shownMode(mode)}, every user of this machine can change it (chmod o-w)`;
+	if ((mode & permission.othersWrite) !== 0)
+		return `mode ${modeText(mode)}, every user of this machine can change it (chmod o-w)`;
 	const directories = new Set([
-		...directoriesOf(given),
-		...directoriesOf(real),
+		...directoriesAbove(given),
+		...directoriesAbove(real),
 	]);
 	for (const directory of directories) {
 		const mode = await modeOf(directory);
-		if ((mode & othersWrite) !== 0 && (mode & sticky) === 0)
-			return `mode ${shownMode(mode)} of ${directory}, every user of this machine can replace it (chmod o-w)`;
+		if (
+			(mode & permission.othersWrite) !== 0 &&
+			(mode & permission.sticky) === 0
+		)
+			return `mode ${modeText(mode)} of ${directory}, every user of this machine can replace it (chmod o-w)`;
 	}
 	return undefined;
 }

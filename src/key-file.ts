@@ -1,9 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
+import { modeText, permission } from "./file-mode.ts";
 import { badKey } from "./protocol/api-key.ts";
 import { systemReason } from "./system-error.ts";
-
-/** Permission of others to read. */
-const othersRead = 0o004;
 
 /**
  * Reads a client's key from the first line of a file. Not asynchronous, as check_happo starts for
@@ -30,8 +28,8 @@ export function readKeyFile(
 	return {
 		key,
 		warning:
-			(mode & othersRead) === 0
+			(mode & permission.othersRead) === 0
 				? undefined
-				: `${name}: mode ${(mode & 0o7777).toString(8).padStart(4, "0")}, every user of this machine can read it (chmod 600)`,
+				: `${name}: mode ${modeText(mode)}, every user of this machine can read it (chmod 600)`,
 	};
 }

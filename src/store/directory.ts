@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { modeText } from "../file-mode.ts";
 import type { Log } from "../log.ts";
 
 /** What a directory contains, before LevelDB touches it. */
@@ -25,7 +26,7 @@ async function closeToOthers(
 ): Promise<void> {
 	const { mode, uid } = await stat(directory);
 	if ((mode & 0o077) === 0) return;
-	const was = (mode & 0o7777).toString(8).padStart(4, "0");
+	const was = modeText(mode);
 	if (!ours || uid !== process.geteuid?.())
 		return log.warning(
 			`the store's directory is open to other users, and left so because it is not only ours: ${directory} has mode ${was}`,

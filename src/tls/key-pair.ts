@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type TlsOptions } from "node:tls";
+import { modeText, permission } from "../file-mode.ts";
 import { systemReason } from "../system-error.ts";
 
 /** A certificate and its private key, as read from files and checked to belong together. */
@@ -233,8 +234,7 @@ interface PrivateFile {
 	file: string;
 }
 
-/** Read and write permissions for others. */
-const othersReadOrWrite = 0o006;
+const othersReadOrWrite = permission.othersRead | permission.othersWrite;
 
 /**
  * Returns a line for each file that every user of this machine can read or change. Skips files that
@@ -247,9 +247,9 @@ export async function exposedFiles(
 		const found =
 			file === "" ? undefined : await stat(file).catch(() => undefined);
 		if (!found?.isFile() || (found.mode & othersReadOrWrite) === 0) return [];
-		const mode = (found.mode & 0o7777).toString(8).padStart(4, "0");
+		const { mode } = found;
 		return [
-			`${what} ${file}: mode ${mode}, every user of this machine can ${(found.mode & 0o004) !== 0 ? "read" : "change"} it (chmod 600)`,
+			`${what} ${file}: mode ${modeText(mode)}, every user of this machine can ${(mode & permission.othersRead) !== 0 ? "read" : "change"} it (chmod 600)`,
 		];
 	});
 	return (await Promise.all(lines)).flat();

@@ -1,6 +1,8 @@
 import { lstatSync, type Stats, statSync } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { directoriesAbove } from "../../../src/changeable-files.ts";
+import { modeText, permission } from "../../../src/file-mode.ts";
 import { groupId } from "../../../src/socket-file.ts";
 import { systemReason } from "../../../src/system-error.ts";
 import { type Finding, finding, type Level } from "./finding.ts";
@@ -24,11 +26,7 @@ interface Rule {
 	use: string;
 }
 
-const othersRead = 0o004;
-const othersWrite = 0o002;
-const groupRead = 0o040;
-const groupWrite = 0o020;
-const sticky = 0o1000;
+const { othersRead, othersWrite, groupRead, groupWrite, sticky } = permission;
 
 /** Calls a stat function; undefined if there is no file, or none that this user can see. */
 function seen(look: () => Stats): Stats | undefined {
@@ -49,8 +47,6 @@ export function isMissing(path: string): boolean {
 		return code === "ENOENT" || code === "ENOTDIR";
 	}
 }
-
-const modeText = (mode: number) => (mode & 0o7777).toString(8).padStart(4, "0");
 
 /** The rules for the files of an agent. */
 function rulesOf({ settings, environmentFile }: Patient): Rule[] {
@@ -244,12 +240,6 @@ async function ownership(
 			`chmod ${safe} ${path}`,
 		);
 	return findings;
-}
-
-/** The directories above a path, from the nearest on. */
-function directoriesAbove(path: string): string[] {
-	const above = dirname(path);
-	return above === path ? [] : [above, ...directoriesAbove(above)];
 }
 
 /** What is wrong with directories above a file: whoever can write there can replace it. */
