@@ -14,8 +14,14 @@ import type {
 	PermissionRequest,
 	Permit,
 } from "../operation.ts";
-import type { Caller, Decision, PolicyCall } from "../policy/call.ts";
+import type {
+	Caller,
+	Decision,
+	PermittedRun,
+	PolicyCall,
+} from "../policy/call.ts";
 import {
+	askedCommand,
 	decide,
 	mayHaveSecrets,
 	mayReach,
@@ -27,6 +33,7 @@ import {
 	type AuditProof,
 	auditId,
 	type DecisionLine,
+	mask,
 	maskedOptions,
 	maskedSlots,
 	maskedWords,
@@ -134,6 +141,22 @@ function keyOf({
 	return key.length > maxKnownCharacters ? undefined : key;
 }
 
+const certificateProof = ({
+	fingerprint256,
+	uris,
+	dns,
+	emails,
+	commonName,
+}: NonNullable<Caller["certificate"]>): NonNullable<
+	AuditProof["certificate"]
+> => ({
+	fingerprint: fingerprint256,
+	...(uris.length > 0 && { uri: uris }),
+	...(dns.length > 0 && { dns }),
+	...(emails.length > 0 && { email: emails }),
+	...(commonName !== undefined && { cn: commonName }),
+});
+
 /** What the caller has shown, for the audit log. */
 function proofOf(caller: Caller, policy: Policy | undefined): AuditProof {
 	const { isAdmin, address, certificate, keyDigest } = caller;
@@ -141,29 +164,69 @@ function proofOf(caller: Caller, policy: Policy | undefined): AuditProof {
 	return {
 		...(isAdmin && { admin: true }),
 		...(address !== undefined && { address }),
-		...(certificate && {
-			certificate: { fingerprint: certificate.fingerprint256 },
-		}),
+		...(certificate && { certificate: certificateProof(certificate) }),
 		...(key !== undefined && { key }),
 	};
 }
 
-/** The command of a call, for the audit log: the values of its slots, or else its masked words. */
+/**
+ * The words of an allowed call, for the audit log. Values of secret slots are masked; other slots
+ * are no secrets, whatever the option before them.
+ */
+function permittedWords(
+	words: readonly string[],
+	{ argv: [program], slots, secrets }: PermittedRun,
+): string[] {
+	const hidden: string[] = [];
+	const open = new Set<string>();
+	for (const [name, value] of Object.entries(slots))
+		for (const text of typeof value === "string" ? [value] : value)
+			if (!secrets.includes(name)) open.add(text);
+			else if (text !== "") hidden.push(text);
+	const masked = maskedOptions(words, program);
+	return words.map((word, at) => {
+		const [option = ""] = /^(?:--?[A-Za-z][\w.-]*=|-[A-Za-z])/.exec(word) ?? [];
+		if (hidden.some((text) => word.includes(text)))
+			return hidden.some((text) => option.includes(text))
+				? mask
+				: `${option}${mask}`;
+		return open.has(word) || open.has(word.slice(option.length))
+			? word
+			: (masked[at] ?? mask);
+	});
+}
+
+/** The command of a call, for the audit log: what was called, and the values of its slots. */
 function askedOf(
 	call: PolicyCall,
 	decision: Decision,
 	policy: Policy | undefined,
 ) {
-	const { command } = call;
-	if (!command) return {};
+	const { command, permission } = call;
+	if (!command || (permission !== "check" && permission !== "inventory"))
+		return {};
+	const asked = askedCommand(call, permission);
 	const run = decision.allowed ? decision.run : undefined;
-	if (run)
-		return { command: run.command, slots: maskedSlots(run.slots, run.secrets) };
+	if (run && !("refused" in asked))
+		return {
+			command: run.command,
+			...(asked.name !== run.command && { called: asked.name }),
+			options: permittedWords(asked.words, run),
+			slots: maskedSlots(run.slots, run.secrets),
+		};
+	const hide = (name: string, words: readonly string[]) =>
+		policy && mayHaveSecrets(policy, call)
+			? maskedWords(words)
+			: maskedOptions(words, name);
+	if (!("refused" in asked))
+		return { command: asked.name, options: hide(asked.name, asked.words) };
 	const [name = "", ...more] = command.name.split(/[ \t]+/);
 	const words = splitWords(command.options) ?? command.options.split(/\s+/);
-	const hide =
-		policy && mayHaveSecrets(policy, call) ? maskedWords : maskedOptions;
-	return { command: name, options: hide([...more, ...words]) };
+	return {
+		command: name,
+		options: hide(name, [...more, ...words]),
+		unsplit: true as const,
+	};
 }
 
 /**

@@ -149,13 +149,16 @@ function calledName(
 }
 
 /** A command as a call names it. */
-interface AskedCommand {
+export interface AskedCommand {
 	name: string;
 	words: readonly string[];
 }
 
-/** Splits the requested line, as an agent without a policy does where it needs no shell. */
-function askedCommand(
+/**
+ * Splits the requested line, as an agent without a policy does where it needs no shell; or says why
+ * that is impossible.
+ */
+export function askedCommand(
 	{ command }: PolicyCall,
 	permission: RunPermission,
 ): AskedCommand | { refused: string } {

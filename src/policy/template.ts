@@ -69,12 +69,13 @@ function writtenWord(word: TemplateWord): string {
 
 /** A request's word in a sentence. */
 function shownWord(
-	{ hasSecrets }: Template,
+	{ hasSecrets, program }: Template,
 	words: readonly string[],
 	at: number,
 ): string {
 	// without secret slots, what is masked in the audit log
-	if (!hasSecrets) return `is ${shown(maskedOptions(words)[at] ?? "")}`;
+	if (!hasSecrets)
+		return `is ${shown(maskedOptions(words, program)[at] ?? "")}`;
 	const [, option] =
 		/^(-[A-Za-z]|--[a-z-]+)(?:=|$)/.exec(words[at] ?? "") ?? [];
 	return option === undefined ? "is different" : `is ${option}`;

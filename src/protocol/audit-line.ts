@@ -9,8 +9,11 @@ export interface AuditProof {
 	readonly certificate?: {
 		/** SHA-256 of the certificate. */
 		readonly fingerprint: string;
-		/** The name in it that matched a `who` of the policy. */
-		readonly name?: string;
+		/** Its names, by the conditions of a policy that compare them. */
+		readonly uri?: readonly string[];
+		readonly dns?: readonly string[];
+		readonly email?: readonly string[];
+		readonly cn?: string;
 	};
 	/** Name of the key, as in the policy. */
 	readonly key?: string;
@@ -29,8 +32,15 @@ export interface DecisionLine {
 	readonly operation: string;
 	/** Name of the command in the policy, or the requested plugin or program if no command matched. */
 	readonly command?: string;
-	/** Words of the request where no template matched: see `maskedOptions`. */
+	/** The plugin or program that the request names, if it is not `command`. */
+	readonly called?: string;
+	/** Words of the request, of which those that may be secrets are masked: see `maskedOptions`. */
 	readonly options?: readonly string[];
+	/**
+	 * The request could not be split into words as a policy does it, because of its name or as it
+	 * needs a shell: `options` are its pieces between blanks.
+	 */
+	readonly unsplit?: true;
 	/** Values of the command's slots: see `maskedSlots`. */
 	readonly slots?: Readonly<Record<string, string | readonly string[]>>;
 	/** The next hop of a relayed request. */
@@ -74,33 +84,95 @@ export const mask = "***";
 /** Options of the usual plugins whose next word may be a password, a community or credentials. */
 const secretOptions = new Set(["-p", "--password", "-a", "-C"]);
 
-const attachedSecret = /^(-[paC])(?!-)(.+)$/s;
+/** Options that only these plugins use for a password, a passphrase or credentials. */
+const secretOptionsOf = new Map<string, readonly string[]>(
+	Object.entries({
+		check_curl: ["-b"],
+		check_http: ["-b"],
+		check_ldap: ["-P"],
+		check_ldaps: ["-P"],
+		check_nt: ["-s"],
+		check_smtp: ["-P"],
+		check_snmp: ["-A", "-X"],
+	}),
+);
+
+const isPort = /^\d{1,5}$/;
+
+/** Values of such options that are no secrets, for plugins that use the option for something else. */
+const openValues = new Map<string, Readonly<Record<string, RegExp>>>(
+	Object.entries({
+		...Object.fromEntries(
+			[
+				...["clamd", "ftp", "game", "imap", "jabber", "ldap", "ldaps", "nntp"],
+				...[
+					"nntps",
+					"nrpe",
+					"nt",
+					"ntp",
+					"ntp_peer",
+					"ntp_time",
+					"pop",
+					"simap",
+				],
+				...[
+					"smtp",
+					"snmp",
+					"spop",
+					"ssh",
+					"ssmtp",
+					"tcp",
+					"time",
+					"udp",
+					"ups",
+				],
+				"by_ssh",
+			].map((name) => [`check_${name}`, { "-p": isPort }]),
+		),
+		check_curl: { "-p": isPort, "-C": /^\d{1,4}(?:,\d{1,4})?$/ },
+		check_http: { "-p": isPort, "-C": /^\d{1,4}(?:,\d{1,4})?$/ },
+		// -C takes no value
+		check_disk: { "-p": /^\//, "-C": /^/ },
+		check_procs: { "-p": /^\d+$/, "-a": /^/, "-C": /^/ },
+	}),
+);
+
+const attachedSecret = /^(-[A-Za-z])(?!-)(.+)$/s;
 const secretLong =
 	/^(--[\w-]*(?:pass|secret|token|communit|auth)[\w-]*)(=.*)?$/is;
+const userInfo = /(:\/\/)[^/?#@\s]*:[^/?#@\s]*@/g;
 
 /**
  * Masks what may be a secret in a command line that no template describes: the words after `-p`,
  * `--password`, `-a` and `-C`, and after long options that are named like secrets; also in one word
- * (`-psecret`, `--password=secret`).
+ * (`-psecret`, `--password=secret`), and the user and password in a URL.
+ * @param plugin its name, as some use these options for something else, and other ones for secrets
  */
-export function maskedOptions(words: readonly string[]): string[] {
-	let isSecret = false;
+export function maskedOptions(words: readonly string[], plugin = ""): string[] {
+	const own = secretOptionsOf.get(plugin) ?? [];
+	const open = openValues.get(plugin) ?? {};
+	const isSecretOption = (option: string) =>
+		secretOptions.has(option) || own.includes(option);
+	let option: string | undefined;
 	return words.map((word) => {
-		if (isSecret) {
-			isSecret = false;
-			return mask;
+		if (option !== undefined) {
+			const isOpen = open[option]?.test(word);
+			option = undefined;
+			if (!isOpen) return mask;
 		}
 		const [, long, value] = secretLong.exec(word) ?? [];
 		if (long !== undefined) {
-			isSecret = value === undefined;
+			if (value === undefined) option = long;
 			return value === undefined ? word : `${long}=${mask}`;
 		}
-		if (secretOptions.has(word)) {
-			isSecret = true;
+		if (isSecretOption(word)) {
+			option = word;
 			return word;
 		}
-		const [, short] = attachedSecret.exec(word) ?? [];
-		return short === undefined ? word : `${short}${mask}`;
+		const [, short = "", rest = ""] = attachedSecret.exec(word) ?? [];
+		return isSecretOption(short) && !open[short]?.test(rest)
+			? `${short}${mask}`
+			: word.replace(userInfo, `$1${mask}@`);
 	});
 }
 

@@ -634,6 +634,7 @@ test("the audit log has a line before and after each request, and no secret", as
 		via: { unproved_hops: 2 },
 		operation: "runCheck",
 		command: "login",
+		options: ["***"],
 		slots: { password: "***" },
 		decision: "allowed",
 		rule: 1,
@@ -668,6 +669,45 @@ test("the audit log has a line before and after each request, and no secret", as
 	const text = await readFile(file, "utf8");
 	assert.ok(!text.includes("hunter"), text);
 	assert.ok(!text.includes(key), text);
+});
+
+test("the audit log has the words of allowed calls, without secrets", async (t) => {
+	const file = join(await temporaryDirectory(t), "audit.log");
+	const text = policyText(allRules).replace(
+		"rules:",
+		`  fixed: { run: [check_args, -p, hunter1, "{id}"], slots: { id: integer } }
+  made:
+    run: [check_args, "--url={url}", "-x{token}"]
+    slots: { url: word, token: { is: word, secret: true } }
+rules:`,
+	);
+	const agent = await startWithPolicy(t, text, { "audit-log": file });
+	for (const [name, options] of [
+		["./check_args -w 5%", "-p '/var/a b'"],
+		["args", "5% /var"],
+		["check_args", "-p hunter1 7"],
+		["fixed", "7"],
+		["check_args", "--url=http://a/ -xhunter2"],
+		["made", "http://hunter3/ hunter3"],
+	]) {
+		const asked = check(name ?? "", options);
+		assert.equal((await agent.nagios("/monitor", asked)).status, 200, name);
+	}
+	const lines = (await auditLines(file, 12)).filter(
+		({ event }) => event === "decision",
+	);
+	assert.deepEqual(
+		lines.map(({ command, called, options }) => [command, called, options]),
+		[
+			["args", "check_args", ["-w", "5%", "-p", "/var/a b"]],
+			["args", undefined, ["5%", "/var"]],
+			["fixed", "check_args", ["-p", "***", "7"]],
+			["fixed", undefined, ["7"]],
+			["made", "check_args", ["--url=http://a/", "-x***"]],
+			["made", undefined, ["***", "***"]],
+		],
+	);
+	assert.ok(!(await readFile(file, "utf8")).includes("hunter"));
 });
 
 test("the audit log calls a relay refused whose next hop has no valid name", async (t) => {
@@ -707,6 +747,7 @@ test("an audit log without a policy records that everything is allowed", async (
 		operation: "runCheck",
 		command: "check_args",
 		options: ["-a", "***", "$(echo", "b)"],
+		unsplit: true,
 		decision: "allowed",
 		reason: "no policy",
 	});

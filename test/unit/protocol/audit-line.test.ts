@@ -46,6 +46,37 @@ test("words after -p, --password, -a and -C are masked, also in one word", () =>
 	);
 });
 
+test("what plugins use these options for is masked or shown by the plugin", () => {
+	const masked = (line: string) => {
+		const [plugin = "", ...words] = line.split(" ");
+		return [plugin, ...maskedOptions(words, plugin)].join(" ");
+	};
+	for (const line of [
+		"check_disk -w 20% -c 10% -p /var -p/srv -C -p /home",
+		"check_tcp -H db1 -p 5432",
+		"check_http -H www -p 8080 -C 30,14",
+		"check_procs -C cron -a --daemon -p 1",
+		"constructor -w 5",
+		"__proto__ -w 5",
+	])
+		assert.equal(masked(line), line);
+	for (const [line, expected] of [
+		["check_disk -p secret", "check_disk -p ***"],
+		["check_tcp -p 5432a", "check_tcp -p ***"],
+		["check_tcp -pa5432", "check_tcp -p***"],
+		["check_http -a u:p -b u:p", "check_http -a *** -b ***"],
+		["check_snmp -C public -A x -X y", "check_snmp -C *** -A *** -X ***"],
+		["check_smtp -U u -P pw -p 25", "check_smtp -U u -P *** -p 25"],
+		["check_mysql -p 3306", "check_mysql -p ***"],
+		["constructor -p x", "constructor -p ***"],
+		[
+			"x -u https://u:p@h/ --url=http://a:b@c",
+			"x -u https://***@h/ --url=http://***@c",
+		],
+	])
+		assert.equal(masked(line ?? ""), expected);
+});
+
 test("values of secret slots are masked, lists as well", () => {
 	assert.deepEqual(
 		maskedSlots({ path: "/var", key: "x", words: ["a", "b"] }, [
