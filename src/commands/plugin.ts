@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import {
 	type CalledPlugin,
 	calledPlugin,
@@ -77,8 +77,8 @@ export interface Plugins {
 		| { refused: "plugin_name" | "plugin_option"; reason: string }
 	>;
 	/**
-	 * Finds the plugin that a policy names, and builds its command line from the words that follow it.
-	 * A shell never runs it.
+	 * Finds the plugin that a policy names, or the file at its absolute path, and builds its command
+	 * line from the words that follow it. A shell never runs it.
 	 */
 	find(
 		argv: readonly [string, ...string[]],
@@ -128,17 +128,19 @@ export function createPlugins({
 		}
 	};
 
-	const locate: Plugins["locate"] = async (
-		name,
+	/** Looks a name up in directories; `expected` is the file named if none of them has it. */
+	const search = async (
+		searched: () => readonly string[],
+		name: string,
+		expected: () => string,
 		milliseconds = timeoutMilliseconds,
-	) => {
+	): Promise<Awaited<ReturnType<Plugins["locate"]>>> => {
 		const deadline =
 			performance.now() + Math.min(milliseconds, timeoutMilliseconds);
 		for (;;) {
 			const notThere: string[] = [];
 			let hanging: string | undefined;
-			for (const directory of paths) {
-				if (!isInUse(directory)) continue;
+			for (const directory of searched()) {
 				const file = join(directory, name);
 				const found = await lookups.look(directory, name);
 				if (found === "nothing") notThere.push(file);
@@ -156,12 +158,31 @@ export function createPlugins({
 				}
 			}
 			if (hanging === undefined)
-				return { missing: "not found", file: join(named(), name) };
+				return { missing: "not found", file: expected() };
 			const left = deadline - performance.now();
 			if (left <= 0) return { hanging, file: join(hanging, name) };
 			await lookups.settled(hanging, left);
 		}
 	};
+
+	const locate: Plugins["locate"] = (name, milliseconds) =>
+		search(
+			() => paths.filter((path) => isInUse(path)),
+			name,
+			() => join(named(), name),
+			milliseconds,
+		);
+
+	/** Locates a plugin by its name, or a file by its absolute path, also outside the directories. */
+	const locateProgram = (program: string, milliseconds: number | undefined) =>
+		isAbsolute(program)
+			? search(
+					() => [dirname(program)],
+					basename(program),
+					() => program,
+					milliseconds,
+				)
+			: locate(program, milliseconds);
 
 	/**
 	 * Locates the whole name as a file; failing that, its first word, with the rest as options, as a
@@ -184,8 +205,8 @@ export function createPlugins({
 
 	return {
 		locate,
-		async find([name, ...args], milliseconds) {
-			const found = await locate(name, milliseconds);
+		async find([program, ...args], milliseconds) {
+			const found = await locateProgram(program, milliseconds);
 			const option = args.join(" ");
 			if ("missing" in found) return found;
 			if ("hanging" in found) return { ...found, option };

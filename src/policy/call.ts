@@ -48,7 +48,7 @@ export type SlotValue = string | readonly string[];
 export interface PermittedRun {
 	/** Name of the command in the policy; the most literal one if several match. */
 	readonly command: string;
-	/** Plugin (for `check`) or program (for `inventory`), then its arguments. */
+	/** Plugin or absolute path (for `check`) or program (for `inventory`), then its arguments. */
 	readonly argv: readonly [string, ...string[]];
 	/** Values by slot. */
 	readonly slots: Readonly<Record<string, SlotValue>>;

@@ -78,7 +78,10 @@ export interface Policy {
 	readonly rules: readonly Rule[];
 	readonly granting: Readonly<Record<Permission, GrantingRules>>;
 	readonly commands: ReadonlyMap<string, Command>;
-	/** By permission and program, in the order of their names. */
+	/**
+	 * By permission and program, in the order of their names; without checks that run a file by its
+	 * absolute path, which a call can only find by their names.
+	 */
 	readonly commandsByProgram: Readonly<
 		Record<RunPermission, ReadonlyMap<string, readonly Command[]>>
 	>;
@@ -272,6 +275,13 @@ function readCommand(
 				: readRunWord(text, entry, at, reader, slots, used, named);
 		return word ? [word] : [];
 	});
+	const shellSlot = isAbsolute(program) ? slotOfShell(program, words) : -1;
+	if (shellSlot >= 0)
+		reader.refuse(
+			rest[shellSlot] ?? run.value,
+			`${place}.run[${shellSlot + 1}]`,
+			`lets a request write what a shell runs; write "$1" there, and the slot as a word after it: [/bin/sh, -c, 'echo "$1"', sh, "{slot}"]`,
+		);
 	for (const [slotName] of slots)
 		if (!named.has(slotName))
 			reader.refuse(
@@ -301,6 +311,22 @@ function readCommand(
 	};
 }
 
+const shells = new Set(["sh", "ash", "bash", "busybox", "dash", "ksh", "zsh"]);
+
+/**
+ * Position of a slot in what a shell is to run: its text after `-c`, its script, or an option in
+ * front of them. -1 without one.
+ */
+function slotOfShell(program: string, words: readonly TemplateWord[]): number {
+	if (!shells.has(program.slice(program.lastIndexOf("/") + 1))) return -1;
+	const is = (word: TemplateWord, pattern: RegExp) =>
+		word.kind === "fixed" && pattern.test(word.text);
+	const text = words.findIndex((word) => is(word, /^-[A-Za-z]*c$/)) + 1;
+	const script = words.findIndex((word) => !is(word, /^[-+]/));
+	const fixed = Math.max(text, script);
+	return words.findIndex(({ kind }, at) => at <= fixed && kind !== "fixed");
+}
+
 /** Why `run` cannot begin with this. */
 function programFault(
 	program: string,
@@ -315,13 +341,22 @@ function programFault(
 			? "is not a program"
 			: undefined;
 	}
-	const fault = checkPluginName(program);
+	const isFile = isAbsolute(program);
+	const name = program.replace(/^\/+/, "");
+	const fault = checkPluginName(name);
 	if (fault)
-		return `${shown(program)} ${fault}; name the plugin as in its directory`;
-	return calledPlugin(program).name === program
+		return `${shown(program)} ${fault}; name ${isFile ? "the file by its absolute path" : "the plugin as in its directory"}`;
+	const shortest = `${isFile ? "/" : ""}${calledPlugin(name).name}`;
+	return shortest === program
 		? undefined
-		: `is not the shortest way to write ${calledPlugin(program).name}`;
+		: `is not the shortest way to write ${shortest}`;
 }
+
+/**
+ * Whether a command runs exactly this file, instead of a plugin of the plugin directories. Only a
+ * policy can name it: a call finds the command by its name alone.
+ */
+const isAbsolute = (program: string) => program.startsWith("/");
 
 /** Parses `20/s`, `100/m` or `1000/h`. */
 function rateOf(tree: YamlTree, place: string, reader: DocumentReader) {
@@ -551,7 +586,10 @@ function read(text: string): { policy: Policy; warnings: string[] } {
 	const byProgram = (permission: RunPermission) => {
 		const found = new Map<string, UnruledCommand[]>();
 		for (const command of inOrder)
-			if (command.permission === permission)
+			if (
+				command.permission === permission &&
+				!(permission === "check" && isAbsolute(command.program))
+			)
 				found.set(command.program, [
 					...(found.get(command.program) ?? []),
 					command,

@@ -18,7 +18,7 @@ export type TemplateWord =
 
 /** The command line of a command. */
 export interface Template {
-	/** Plugin, or program of an inventory command. */
+	/** Plugin or absolute path of a check, or program of an inventory command. */
 	readonly program: string;
 	readonly words: readonly TemplateWord[];
 	/** Slots in the order in which a call by the command's name gives their values. */

@@ -369,12 +369,18 @@ test("metrics.yaml and the policy are read as the agent does, and missing plugin
 		"  - { who: monitoring, may: relay, to: 192.0.2.0/24 }\n",
 	);
 	await rm(host.at("plugins/check_greeting"));
+	const policy = await readFile(host.at("policy.yaml"), "utf8");
+	await host.write(
+		"policy.yaml",
+		policy.replace("  names:", "  absent: { run: [/opt/none/check_it] }\n$&"),
+	);
 	const report = await host.report();
 	assert.equal(report.code, 1);
 	assert.deepEqual(grave(report, "plugins"), [
 		`${host.at("metrics.yaml")}: metrics_none: The plugin metrics_none does not exist in any of the plugin directories: ${host.at("plugins/metrics_none")}.`,
 		`command greeting: The plugin check_greeting does not exist in any of the plugin directories: ${host.at("plugins/check_greeting")}.`,
 		`command disk: The plugin check_greeting does not exist in any of the plugin directories: ${host.at("plugins/check_greeting")}.`,
+		"command absent: The program /opt/none/check_it does not exist.",
 	]);
 	assert.deepEqual(grave(report, "metrics"), [
 		`${host.at("metrics.yaml")}: ${host.at("metrics.yaml")} line 6: entry of plugins: has no plugin_name, left out.`,

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { createPlugins, type Plugins } from "../../../src/commands/plugin.ts";
 import {
 	type Command,
@@ -42,15 +42,18 @@ const missingWords: Readonly<Record<string, string>> = {
 	empty: "is an empty file",
 };
 
-/** Finds a plugin; returns its file, or what is wrong. */
+/** Finds a plugin, or a file by its absolute path; returns its file, or what is wrong. */
 async function locate(
 	plugins: Plugins,
 	name: string,
 ): Promise<{ file: string } | { fault: string }> {
-	const found = await plugins.locate(name);
+	const found = await plugins.find([name]);
 	if ("missing" in found)
 		return {
-			fault: `${missingWords[found.missing] ?? found.missing}: ${found.file}`,
+			fault:
+				found.missing === "not found" && isAbsolute(name)
+					? "does not exist"
+					: `${missingWords[found.missing] ?? found.missing}: ${found.file}`,
 		};
 	if ("hanging" in found)
 		return {
@@ -319,12 +322,15 @@ export async function examinePolicy(
 		const { name, program, permission } = command;
 		const where = `command ${name}`;
 		const isCheck = permission === "check";
+		const isFile = isAbsolute(program);
 		const wanted: Wanted = {
 			where,
-			title: `The ${isCheck ? "plugin" : "program"} ${program}`,
-			remedy: isCheck
-				? pluginRemedy("nagios-plugin-paths", patient)
-				: `Install the program, or write its whole path in the policy; the agent's PATH is ${environment.PATH}.`,
+			title: `The ${isCheck && !isFile ? "plugin" : "program"} ${program}`,
+			remedy: isFile
+				? "Install the program, or correct its path in the policy."
+				: isCheck
+					? pluginRemedy("nagios-plugin-paths", patient)
+					: `Install the program, or write its whole path in the policy; the agent's PATH is ${environment.PATH}.`,
 			why: `Calls of the command ${name} fail.`,
 		};
 		let located: { file: string } | { fault: string };

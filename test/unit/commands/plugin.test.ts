@@ -181,6 +181,35 @@ test("refuses plugins and options before running them", async (t) => {
 	});
 });
 
+test("a policy's absolute path is exactly that file, wherever it is", async (t) => {
+	const root = await temporaryDirectory(t);
+	const file = join(root, "elsewhere/check");
+	const directory = join(root, "plugins");
+	await plugin(file);
+	await plugin(join(directory, file));
+	await plugin(join(directory, "check"));
+	const { find, prepare } = createPlugins({
+		directories: [directory],
+		isInUse: () => false,
+		allowShell: true,
+	});
+	assert.deepEqual(await find([file, "a b", "$x"]), {
+		kind: "direct",
+		...{ file, option: "a b $x", line: { file, args: ["a b", "$x"] } },
+	});
+	await chmod(file, 0o644);
+	assert.deepEqual(await find([file]), { missing: "not executable", file });
+	const absent = join(root, "elsewhere/absent");
+	assert.deepEqual(await find([absent]), {
+		missing: "not found",
+		file: absent,
+	});
+	assert.deepEqual(await prepare(file, ""), {
+		refused: "plugin_name",
+		reason: "is an absolute path",
+	});
+});
+
 test("blanks, ./ and options in a name work as they did with v1's shell", async (t) => {
 	const directory = await temporaryDirectory(t);
 	for (const name of ["check", "my check"])

@@ -85,6 +85,41 @@ function decides(text: string, rows: readonly Row[]) {
 	}
 }
 
+test("a command that runs a file by its absolute path is found by its name only", () => {
+	const text = `
+version: 1
+who: { me: { address: 203.0.113.1 } }
+commands:
+  raid: { run: [/usr/bin/sudo, /usr/sbin/raid, -d, "{device}"], slots: { device: path } }
+  shell: { run: [/bin/sh, -c, 'echo "$1"', sh, "{text}"], slots: { text: text } }
+rules: [{ who: me, may: check, commands: "*" }]
+`;
+	const absolute = "is an absolute path";
+	decides(text, [
+		[
+			run(nobody, "raid", "/dev/md0"),
+			"/usr/bin/sudo /usr/sbin/raid -d /dev/md0",
+			1,
+		],
+		[run(nobody, "shell", "';id'"), '/bin/sh -c echo "$1" sh ;id', 1],
+		[
+			run(nobody, "/usr/bin/sudo", "/usr/sbin/raid -d /dev/md0"),
+			`plugin_name: /usr/bin/sudo ${absolute}`,
+			1,
+		],
+		[
+			run(nobody, "usr/bin/sudo", "/usr/sbin/raid -d /dev/md0"),
+			"no command for check is called usr/bin/sudo or runs it",
+			1,
+		],
+		[
+			run(nobody, "sudo", "/usr/sbin/raid -d /dev/md0"),
+			"no command for check is called sudo or runs it",
+			1,
+		],
+	]);
+});
+
 test("a call by a command's name gives the values in order, and the last ones have defaults", () => {
 	decides(
 		example

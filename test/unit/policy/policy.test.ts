@@ -129,9 +129,51 @@ const rows: [changed: Partial<typeof parts>, problem: string][] = [
 	[command("[]"), "commands.it.run: is an empty list"],
 	[command("check_it"), "commands.it.run: expected a list, got text"],
 	[
-		command("[/bin/sh]"),
-		"commands.it.run[0]: /bin/sh is an absolute path; name the plugin as in its directory",
+		command("[bin/../sh]"),
+		"commands.it.run[0]: bin/../sh has the path segment ..; name the plugin as in its directory",
 	],
+	[
+		command("[/opt/../bin/sh]"),
+		"commands.it.run[0]: /opt/../bin/sh has the path segment ..; name the file by its absolute path",
+	],
+	[
+		command("[//bin/./sh]"),
+		"commands.it.run[0]: is not the shortest way to write /bin/sh",
+	],
+	[
+		command("[/bin/./sh]"),
+		"commands.it.run[0]: is not the shortest way to write /bin/sh",
+	],
+	[
+		command("[/bin/]"),
+		"commands.it.run[0]: is not the shortest way to write /bin",
+	],
+	[
+		command("[/]"),
+		"commands.it.run[0]: / is empty; name the file by its absolute path",
+	],
+	[
+		command('["/bin/{it}", "{it}"]', "{ it: word }"),
+		"commands.it.run[0]: the program cannot come from a slot",
+	],
+	...(
+		[
+			['[/bin/sh, -c, "echo {it}"]', "{ it: word }", 2],
+			['[/bin/bash, -o, pipefail, -ec, "{it}"]', "{ it: integer }", 4],
+			['[/bin/dash, "{it}"]', "{ it: path }", 1],
+			[
+				'[/opt/x/busybox, sh, -c, "{it...}"]',
+				"{ it: { is: words, others: word } }",
+				3,
+			],
+			['[/bin/sh, "-{it}", x]', "{ it: word }", undefined],
+		] as const
+	).map(([run, slots, at]): [Partial<typeof parts>, string] => [
+		command(run, slots),
+		at === undefined
+			? "commands.it.run[1]: -{it} lets a request complete the name of an option; write = before the slot"
+			: `commands.it.run[${at}]: lets a request write what a shell runs; write "$1" there, and the slot as a word after it: [/bin/sh, -c, 'echo "$1"', sh, "{slot}"]`,
+	]),
 	[
 		command("[./check_it]"),
 		"commands.it.run[0]: is not the shortest way to write check_it",
@@ -378,6 +420,16 @@ test("commands that one option line may fit must not have different run options"
 	assert.deepEqual(two('-w, "{x}"', "-w, '5', -r"), []);
 	assert.deepEqual(two('"--warn={x}"', "--warn=5"), [problem]);
 	assert.deepEqual(two('"--warn={x}"', "--crit=5"), []);
+	// calls find those by their names only
+	assert.deepEqual(
+		problemsOf(
+			policyText({
+				commands:
+					"commands: { a: { run: [/bin/x, y], timeout: 5s }, b: { run: [/bin/x, y] } }",
+			}),
+		),
+		[],
+	);
 });
 
 test("what may be a mistake is a warning", () => {
