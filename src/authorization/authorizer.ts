@@ -61,9 +61,11 @@ function callOf(
 		operationId,
 		caller,
 		body,
-	}: Pick<PermissionRequest, "operationId" | "caller" | "body">,
+		nrpe,
+	}: Pick<PermissionRequest, "operationId" | "caller" | "body" | "nrpe">,
 	permission: Right,
 ): PolicyCall {
+	if (nrpe) return { caller, permission, command: nrpe };
 	switch (operationId) {
 		case "runCheck": {
 			const { plugin_name, plugin_option } = body as Body<"runCheck">;
@@ -135,7 +137,7 @@ function keyOf({
 	if (realPaths) return undefined;
 	const key = JSON.stringify([
 		...[isAdmin, address, certificate?.fingerprint256, keyDigest, permission],
-		...(command ? [command.name, command.options] : []),
+		...(command ? Object.values(command) : []),
 		...(hop ? [hop.host, hop.port] : []),
 	]);
 	return key.length > maxKnownCharacters ? undefined : key;
@@ -176,6 +178,7 @@ function proofOf(caller: Caller, policy: Policy | undefined): AuditProof {
 function permittedWords(
 	words: readonly string[],
 	{ argv: [program], slots, secrets }: PermittedRun,
+	isNrpe = false,
 ): string[] {
 	const hidden: string[] = [];
 	const open = new Set<string>();
@@ -183,6 +186,9 @@ function permittedWords(
 		for (const text of typeof value === "string" ? [value] : value)
 			if (!secrets.includes(name)) open.add(text);
 			else if (text !== "") hidden.push(text);
+	// quotes in an argument of several words may hide a secret
+	if (isNrpe && secrets.length > 0)
+		return words.map((word) => (open.has(word) ? word : mask));
 	const masked = maskedOptions(words, program);
 	return words.map((word, at) => {
 		const [option = ""] = /^(?:--?[A-Za-z][\w.-]*=|-[A-Za-z])/.exec(word) ?? [];
@@ -211,7 +217,7 @@ function askedOf(
 		return {
 			command: run.command,
 			...(asked.name !== run.command && { called: asked.name }),
-			options: permittedWords(asked.words, run),
+			options: permittedWords(asked.words, run, asked.isNrpe),
 			slots: maskedSlots(run.slots, run.secrets),
 		};
 	const hide = (name: string, words: readonly string[]) =>
@@ -221,7 +227,8 @@ function askedOf(
 	if (!("refused" in asked))
 		return { command: asked.name, options: hide(asked.name, asked.words) };
 	const [name = "", ...more] = command.name.split(/[ \t]+/);
-	const words = splitWords(command.options) ?? command.options.split(/\s+/);
+	const line = "options" in command ? command.options : "";
+	const words = splitWords(line) ?? line.split(/\s+/);
 	return {
 		command: name,
 		options: hide(name, [...more, ...words]),
@@ -264,7 +271,7 @@ export function createAuthorizer(parts: {
 
 	const record = (
 		id: string,
-		request: Pick<PermissionRequest, "operationId" | "hopsPassed">,
+		request: Pick<PermissionRequest, "operationId" | "hopsPassed" | "nrpe">,
 		call: PolicyCall,
 		decision: Decision,
 		result: DecisionLine["decision"],
@@ -277,6 +284,7 @@ export function createAuthorizer(parts: {
 			...(request.hopsPassed > 0 && {
 				via: { unproved_hops: request.hopsPassed },
 			}),
+			...(request.nrpe && { protocol: "nrpe" }),
 			operation: request.operationId,
 			...askedOf(call, decision, parts.policy()),
 			...(call.hop && { hop: hopText(call.hop) }),
@@ -288,7 +296,7 @@ export function createAuthorizer(parts: {
 	/** Records a refusal and returns its error; strangers learn nothing but the id. */
 	const refuse = async (
 		policy: Policy,
-		request: Pick<PermissionRequest, "operationId" | "hopsPassed">,
+		request: Pick<PermissionRequest, "operationId" | "hopsPassed" | "nrpe">,
 		call: PolicyCall,
 		decision: Decision,
 	) => {
@@ -298,9 +306,13 @@ export function createAuthorizer(parts: {
 		// whoever may open the admin socket is no stranger
 		const isKnown =
 			decision.who.length > 0 || call.caller.address === undefined;
+		const told =
+			!decision.allowed && decision.isUndefined
+				? decision.reason
+				: `not permitted: ${decision.reason}`;
 		return new AgentError(
 			"not-permitted",
-			`not permitted${isKnown ? `: ${decision.reason}` : ` (id ${id})`}`,
+			isKnown ? told : `not permitted (id ${id})`,
 			{
 				// without the reason, which may quote an option: options may be passwords
 				logged: `not permitted to ${callerName(decision, call)}: ${call.permission}${ruleText(decision)} (id ${id})`,
@@ -447,7 +459,8 @@ export function createAuthorizer(parts: {
 	): Permission | Promise<Permission> => {
 		const decided = decidedBefore(policy, call);
 		const { decision } = decided;
-		if (policy.mode === "observe") {
+		// without a policy's command, an NRPE request has nothing to run
+		if (policy.mode === "observe" && !request.nrpe) {
 			if (decision.allowed) counts.allowed++;
 			else noteWouldRefuse(call, decision);
 			const hasSecrets = mayHaveSecrets(policy, call);

@@ -26,12 +26,26 @@ export interface Caller {
 	readonly keyDigest: string | undefined;
 }
 
+/** The command that a request names, and its option line; over NRPE, the values of its arguments. */
+export type CalledCommand =
+	| { readonly name: string; readonly options: string }
+	| { readonly name: string; readonly values: readonly string[] };
+
+/**
+ * The command of an NRPE request: a name, and arguments that follow it after `!`. Like NRPE, it takes
+ * several `!` in a row as one.
+ */
+export function nrpeCommand(text: string): CalledCommand {
+	const [name = "", ...values] = text.split("!").filter((part) => part !== "");
+	return { name, values };
+}
+
 /** A request, as far as a policy has to know it. */
 export interface PolicyCall {
 	readonly caller: Caller;
 	readonly permission: Permission;
-	/** For `check` and `inventory`: the requested name and its option line. */
-	readonly command?: { readonly name: string; readonly options: string };
+	/** For `check` and `inventory`. */
+	readonly command?: CalledCommand;
 	/** For `relay`: the next hop. */
 	readonly hop?: { readonly host: string; readonly port: number };
 	/**
@@ -94,5 +108,7 @@ export type Decision = {
 			readonly rule: number | undefined;
 			/** One sentence for a known caller: what was asked, what is missing, which command and rule. */
 			readonly reason: string;
+			/** Whether the reason is that the policy has no command of the name in an NRPE request. */
+			readonly isUndefined?: true;
 	  }
 );

@@ -2,6 +2,7 @@ import type { Permission } from "../../generated/permissions.ts";
 import { calledPlugin, checkPluginName } from "../protocol/plugin-name.ts";
 import { splitWords } from "../protocol/words.ts";
 import type {
+	CalledCommand,
 	Caller,
 	Decision,
 	Limits,
@@ -9,17 +10,19 @@ import type {
 	PolicyCall,
 } from "./call.ts";
 import { askedHop, namesAddress, permitsHop } from "./next-hops.ts";
-import type {
-	Command,
-	GrantingRules,
-	Policy,
-	Rule,
-	RunPermission,
+import {
+	type Command,
+	type GrantingRules,
+	isPolicyName,
+	type Policy,
+	type Rule,
+	type RunPermission,
 } from "./policy.ts";
 import { joined, shown } from "./shown.ts";
 import type { Paths } from "./slot-types.ts";
 import {
 	type Fit,
+	fitArguments,
 	fitValues,
 	fitWords,
 	hasFixedWords,
@@ -139,9 +142,10 @@ export function mayHaveSecrets(
 
 /** The command or plugin that a call names, also if its line cannot be split; undefined if unclear. */
 function calledName(
-	{ name }: NonNullable<PolicyCall["command"]>,
+	{ name, ...more }: CalledCommand,
 	permission: RunPermission,
 ): string | undefined {
+	if ("values" in more) return name;
 	if (permission === "check")
 		return checkPluginName(name) ? undefined : calledPlugin(name).name;
 	const [, plain] = /^[ \t]*([\w./+-]+)(?:[ \t]|$)/.exec(name) ?? [];
@@ -152,6 +156,8 @@ function calledName(
 export interface AskedCommand {
 	name: string;
 	words: readonly string[];
+	/** The words are arguments of NRPE, which names commands of the policy and never a plugin. */
+	isNrpe?: true;
 }
 
 /**
@@ -163,6 +169,8 @@ export function askedCommand(
 	permission: RunPermission,
 ): AskedCommand | { refused: string } {
 	if (!command) return { refused: `${permission}: names no command` };
+	if ("values" in command)
+		return { name: command.name, words: command.values, isNrpe: true };
 	const shell =
 		"the option line needs a shell, and a policy's commands run without one";
 	if (permission === "inventory") {
@@ -195,13 +203,13 @@ interface Compared<T> {
 function fitName(
 	policy: Policy,
 	permission: RunPermission,
-	{ name, words }: AskedCommand,
+	{ name, words, isNrpe }: AskedCommand,
 	paths: Paths,
 ): Compared<Fit | Misfit>[] {
 	const command = policy.commands.get(name);
-	return command?.permission === permission
-		? [{ command, result: fitValues(command, words, paths) }]
-		: [];
+	if (command?.permission !== permission) return [];
+	const fit = isNrpe ? fitArguments : fitValues;
+	return [{ command, result: fit(command, words, paths) }];
 }
 
 /**
@@ -211,9 +219,10 @@ function fitName(
 function fitProgram(
 	policy: Policy,
 	permission: RunPermission,
-	{ name, words }: AskedCommand,
+	{ name, words, isNrpe }: AskedCommand,
 	paths: Paths,
 ): Compared<Fit | Misfit>[] {
+	if (isNrpe) return [];
 	const all = policy.commandsByProgram[permission].get(name) ?? [];
 	const likely = all.filter((command) => hasFixedWords(command, words));
 	return (likely.length > 0 ? likely : all).map((command) => ({
@@ -302,7 +311,7 @@ function withoutRealPaths(
 function refuseMisfit(
 	policy: Policy,
 	{ who, evidence, own }: RuledCaller,
-	{ name }: AskedCommand,
+	{ name, isNrpe }: AskedCommand,
 	permission: RunPermission,
 	compared: readonly Compared<Fit | Misfit>[],
 ): Refused {
@@ -325,8 +334,15 @@ function refuseMisfit(
 			reason: best.misfit.why(best.command.name, best.rule?.number),
 		};
 	const other = policy.commands.get(name);
+	const refused = { who, allowed: false, rule: own[0]?.number } as const;
+	if (isNrpe && !other)
+		return {
+			...refused,
+			reason: `Command '${isPolicyName(name) ? name : shown(name)}' not defined`,
+			isUndefined: true,
+		};
 	return {
-		...{ who, allowed: false, rule: own[0]?.number },
+		...refused,
 		reason:
 			other && other.permission !== permission
 				? `command ${name} is for ${other.permission}, not for ${permission}`

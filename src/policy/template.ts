@@ -1,4 +1,5 @@
 import { maskedOptions } from "../protocol/audit-line.ts";
+import { splitWords } from "../protocol/words.ts";
 import type { SlotValue } from "./call.ts";
 import { shown } from "./shown.ts";
 import { type Paths, type Slot, wordsFault } from "./slot-types.ts";
@@ -269,46 +270,105 @@ export function fitValues(
 	given: readonly string[],
 	paths: Paths,
 ): Fit | Misfit {
-	const values = new Map<string, SlotValue>();
-	const several = template.slots.some(({ kind }) => kind === "words");
-	const spare = Math.max(0, given.length - template.slots.length + 1);
+	const { slots } = template;
+	const several = slots.some(({ kind }) => kind === "words");
+	const spare = Math.max(0, given.length - slots.length + 1);
 	let next = 0;
-	for (const slot of template.slots) {
-		const at = next;
+	const values = valuesFor(slots, paths, ({ kind }) => {
+		if (kind === "word") return given[next++];
+		const words = given.slice(next, next + spare);
+		next += words.length;
+		return words.length === 0 ? undefined : words;
+	});
+	if (!(values instanceof Map)) return values;
+	if (!several && given.length > slots.length) return tooMany(slots, given);
+	return fillTemplate(template, values);
+}
+
+const tooMany = (slots: readonly Slot[], given: readonly string[]): Misfit => ({
+	fitted: slots.length,
+	why: (command, rule) =>
+		`${given.length} values are too many, command ${command} takes ${slots.length || "none"}${byRule(rule)}`,
+});
+
+/** A slot for an argument of NRPE, `$ARG1$`. */
+const argumentSlot = /^arg([1-9]\d?)$/;
+
+/**
+ * Gives the arguments of an NRPE request to the slots of a template. If some slots are called `arg1`,
+ * `arg2` and so on, these take the arguments of their numbers, and the others are left out, as NRPE
+ * leaves out what no `$ARGn$` names. Otherwise the slots take the arguments in their order. A slot
+ * for several words takes the words of its one argument; each other value is the argument as it is.
+ */
+export function fitArguments(
+	template: Template,
+	given: readonly string[],
+	paths: Paths,
+): Fit | Misfit {
+	const { slots } = template;
+	const numbers = slots.map(({ name }) => Number(argumentSlot.exec(name)?.[1]));
+	const isNumbered = numbers.some((number) => number > 0);
+	let unsplit: Slot | undefined;
+	const values = valuesFor(slots, paths, (slot, index) => {
+		const number = isNumbered ? (numbers[index] ?? 0) : index + 1;
+		const text = given[number - 1];
+		if (text === undefined || slot.kind === "word") return text;
+		const words = splitWords(text);
+		if (!words) unsplit ??= slot;
+		return words;
+	});
+	if (unsplit) {
+		const { name } = unsplit;
+		return {
+			fitted: slots.indexOf(unsplit),
+			why: (command, rule) =>
+				`${name}: needs a shell to be split into words${of(command, rule)}`,
+		};
+	}
+	if (!(values instanceof Map)) return values;
+	if (!isNumbered && given.length > slots.length) return tooMany(slots, given);
+	return fillTemplate(template, values);
+}
+
+/**
+ * The values of slots; a misfit if one has none or refuses its value.
+ * @param givenFor what a call gives for a slot; undefined for its default
+ */
+function valuesFor(
+	slots: readonly Slot[],
+	paths: Paths,
+	givenFor: (slot: Slot, index: number) => SlotValue | undefined,
+): Map<string, SlotValue> | Misfit {
+	const values = new Map<string, SlotValue>();
+	for (const [index, slot] of slots.entries()) {
+		const given = givenFor(slot, index);
 		if (slot.kind === "words") {
-			const words = given.slice(next, next + spare);
-			next += words.length;
-			const value = words.length === 0 ? (slot.initial ?? []) : words;
-			const reason = wordsFault(slot.type, value, paths);
+			const words = (given as readonly string[]) ?? slot.initial ?? [];
+			const reason = wordsFault(slot.type, words, paths);
 			if (reason)
 				return {
-					fitted: at,
+					fitted: index,
 					why: (command, rule) => `${slot.name}: ${reason}${of(command, rule)}`,
 				};
-			values.set(slot.name, value);
+			values.set(slot.name, words);
 			continue;
 		}
-		const value = given[next++] ?? slot.initial;
+		const value = (given as string | undefined) ?? slot.initial;
 		if (value === undefined)
 			return {
-				fitted: at,
+				fitted: index,
 				why: (command, rule) =>
 					`${slot.name}: has no value${of(command, rule)}`,
 			};
 		const reason = slot.type.refuse(value, paths);
-		if (reason)
-			return {
-				fitted: at,
-				why: slotFault(slot, value, reason),
-			};
+		if (reason) return { fitted: index, why: slotFault(slot, value, reason) };
 		values.set(slot.name, value);
 	}
-	if (!several && given.length > template.slots.length)
-		return {
-			fitted: template.slots.length,
-			why: (command, rule) =>
-				`${given.length} values are too many, command ${command} takes ${template.slots.length || "none"}${byRule(rule)}`,
-		};
+	return values;
+}
+
+/** Puts values that fit their slots into a template; each slot needs one. */
+function fillTemplate(template: Template, values: Fit["values"]): Fit | Misfit {
 	const words: string[] = [];
 	for (const word of template.words) {
 		if (word.kind === "fixed") words.push(word.text);

@@ -28,7 +28,9 @@ export interface DecisionLine {
 	readonly proof: AuditProof;
 	/** What the headers of the request say about its way. Any client can write them: this is no proof. */
 	readonly via?: { readonly unproved_hops: number };
-	/** Operation of the contract. */
+	/** Absent for HTTPS. */
+	readonly protocol?: "nrpe";
+	/** Operation of the contract; for NRPE, the one that does the same. */
 	readonly operation: string;
 	/** Name of the command in the policy, or the requested plugin or program if no command matched. */
 	readonly command?: string;

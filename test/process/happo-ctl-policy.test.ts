@@ -135,6 +135,14 @@ test("policy explain says what is decided, and why", async (t) => {
 			"refused: relay: 10.1.2.3:22 is not in to of rule 2\n",
 		],
 		[["--as", "admin", "drain"], "allowed: rule 3 permits drain\n"],
+		[
+			["--as", "nagios", "--nrpe", "check", "disk", "20%", "/var"],
+			"allowed: rule 1 permits command disk\n",
+		],
+		[
+			["--as", "nagios", "--nrpe", "check", "check_disk"],
+			"refused: Command 'check_disk' not defined\n",
+		],
 	] as const) {
 		const { stdout } = await explain(...args);
 		assert.equal(stdout.slice(0, start.length), start);
@@ -226,6 +234,7 @@ test("policy test compares decisions with expected ones", async (t) => {
   - { certificate: { dns: a.example.net }, may: ping, expect: allowed }
   - { address: 198.51.100.1, may: relay, to: "10.0.0.1:6777", expect: allowed }
   - { address: 203.0.113.1, may: read-metrics, expect: refused }
+  - { as: nagios, may: check, nrpe: disk!20%!/var, expect: allowed, runs: [check_disk, -w, 20%, -p, /var] }
 `);
 	const directory = await files(t, {
 		"policy.yaml": policyText,
@@ -241,7 +250,7 @@ test("policy test compares decisions with expected ones", async (t) => {
 	const run = (...names: string[]) =>
 		ctl(t, ["policy", "test", ...names.map(file)]);
 	const passed = await run("sound.yaml");
-	assert.equal(passed.stdout, `${file("sound.yaml")}: 6 cases, 0 failed\n`);
+	assert.equal(passed.stdout, `${file("sound.yaml")}: 7 cases, 0 failed\n`);
 	assert.equal(passed.code, 0);
 	const failed = await run("sound.yaml", "failing.yaml");
 	assert.equal(failed.code, 1);
@@ -249,11 +258,11 @@ test("policy test compares decisions with expected ones", async (t) => {
 	assert.equal(
 		failed.stdout,
 		[
-			`${file("sound.yaml")}: 6 cases, 0 failed`,
+			`${file("sound.yaml")}: 7 cases, 0 failed`,
 			`${at} 3: nagios check check_disk -w 20% -p /var: expected command load, got disk`,
 			`${at} 5: nagios check disk 20% /var/a: expected a reason like *is really /usr*, got: path: /var/a is really /etc, which is not below /var, /srv (command disk, rule 1)`,
 			`${at} 6: dns=a.example.net drain: expected allowed, got refused: drain: no rule permits it to icinga`,
-			`${file("failing.yaml")}: 6 cases, 3 failed`,
+			`${file("failing.yaml")}: 7 cases, 3 failed`,
 			"",
 		].join("\n"),
 	);

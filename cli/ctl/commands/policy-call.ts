@@ -3,7 +3,11 @@ import {
 	type Permission,
 	permissions,
 } from "../../../generated/permissions.ts";
-import type { Caller, PolicyCall } from "../../../src/policy/call.ts";
+import {
+	type Caller,
+	nrpeCommand,
+	type PolicyCall,
+} from "../../../src/policy/call.ts";
 import { pathsToResolve } from "../../../src/policy/decide.ts";
 import type { Policy } from "../../../src/policy/policy.ts";
 import { parseFingerprint, parseHop } from "../../../src/protocol/hop.ts";
@@ -27,6 +31,8 @@ export interface DescribedCall {
 	/** Plugin, program or command of the policy. */
 	command: string;
 	options: string;
+	/** In place of both: what check_nrpe sends, `NAME!ARGUMENT!...`. */
+	nrpe: string;
 	/** The next hop of a relayed request. */
 	to: string;
 }
@@ -96,15 +102,17 @@ const isPermission = (text: string): text is Permission =>
 export async function callOf(
 	policy: Policy,
 	caller: Caller,
-	{ operation, command, options, to }: DescribedCall,
+	{ operation, command, options, nrpe, to }: DescribedCall,
 	realPathOf: (path: string) => Promise<string | undefined>,
 ): Promise<PolicyCall> {
 	if (!isPermission(operation))
 		throw new UsageError(
 			`no operation '${operation}'${didYouMean(operation, permissions)}; there are ${permissions.join(", ")}`,
 		);
+	if (nrpe !== "" && (operation !== "check" || command !== ""))
+		throw new UsageError(`nrpe: is for check, in place of a command: ${nrpe}`);
 	const isRun = operation === "check" || operation === "inventory";
-	if (isRun !== (command !== ""))
+	if (nrpe === "" && isRun !== (command !== ""))
 		throw new UsageError(
 			isRun
 				? `${operation}: needs a plugin, program or command`
@@ -121,7 +129,9 @@ export async function callOf(
 		throw new UsageError(`relay: not a host with an optional port: ${to}`);
 	const call: PolicyCall = {
 		...{ caller, permission: operation },
-		...(isRun && { command: { name: command, options } }),
+		...(isRun && {
+			command: nrpe === "" ? { name: command, options } : nrpeCommand(nrpe),
+		}),
 		...(hop && { hop }),
 	};
 	const paths = await Promise.all(

@@ -55,6 +55,11 @@ const explainSettings = {
 		placeholder: "NAME",
 		help: "name in keys of the policy, not the key itself",
 	},
+	nrpe: {
+		kind: "switch",
+		default: false,
+		help: "the call comes from check_nrpe: COMMAND is a command of the policy, and each word an argument",
+	},
 	id: {
 		kind: "text",
 		default: "",
@@ -205,6 +210,7 @@ export const policyExplainCommand = createCommand({
 		examples: [
 			"policy explain --policy policy.yaml --as nagios check check_disk -w 20% -c 10% -p /var",
 			"policy explain --address 192.0.2.10 --key nagios check disk 20% 10% /var",
+			"policy explain --as nagios --nrpe check disk 20% 10% /var",
 			"policy explain --certificate dns=bastion1.example.net relay 10.0.0.7:6777",
 			"policy explain --id 3q2uJYk9ZC1x",
 		],
@@ -235,8 +241,13 @@ export const policyExplainCommand = createCommand({
 				callerOf(policy, settings),
 				{
 					operation,
-					command: isRelay ? "" : asked.command,
-					options: asked.option,
+					...(settings.nrpe
+						? { command: "", options: "", nrpe: [command, ...words].join("!") }
+						: {
+								command: isRelay ? "" : asked.command,
+								options: asked.option,
+								nrpe: "",
+							}),
 					to: isRelay ? command : "",
 				},
 				realPathHere,

@@ -43,7 +43,7 @@ interface Case {
 
 const caseKeys = [
 	...["as", "address", "certificate", "key"],
-	...["may", "command", "options", "to", "real"],
+	...["may", "command", "options", "nrpe", "to", "real"],
 	...["expect", "reason", "recorded", "runs"],
 ];
 
@@ -83,7 +83,7 @@ function readCase(
 		},
 		call: {
 			...{ operation: text("may"), command: text("command") },
-			...{ options: text("options"), to: text("to") },
+			...{ options: text("options"), nrpe: text("nrpe"), to: text("to") },
 		},
 		real,
 		expect:
@@ -146,7 +146,7 @@ function difference(
 const caseText = ({ caller, call }: Case) =>
 	[
 		caller.as || caller.address || caller.certificate.join() || "somebody",
-		...[call.operation, call.command, call.options, call.to],
+		...[call.operation, call.command, call.options, call.nrpe, call.to],
 	]
 		.filter((text) => text !== "")
 		.join(" ");
@@ -203,7 +203,7 @@ export const policyTestCommand = createCommand({
 		usage: "policy test [OPTION...] FILE...",
 		summary: "compare the decisions of a policy with expected ones",
 		details:
-			"Each FILE (YAML, - is standard input) names a policy, by a path from the file's directory, and cases. A case has the caller (as: a name in who; or address, certificate, key: a name in keys), what it asks (may: a permission; command and options, or to for relay) and what is expected (expect: allowed or refused; reason: a pattern with *; recorded: the command; runs: the words of its command line). Paths of slots with real: true are their own real paths, unless real says otherwise: { /var/a: /etc }.\nPrints the cases that fail. The exit status is 0 if there are none, 1 if there are some, 2 if a file cannot be used.",
+			"Each FILE (YAML, - is standard input) names a policy, by a path from the file's directory, and cases. A case has the caller (as: a name in who; or address, certificate, key: a name in keys), what it asks (may: a permission; command and options, or nrpe: what check_nrpe sends, such as disk!5%!2%; or to for relay) and what is expected (expect: allowed or refused; reason: a pattern with *; recorded: the command; runs: the words of its command line). Paths of slots with real: true are their own real paths, unless real says otherwise: { /var/a: /etc }.\nPrints the cases that fail. The exit status is 0 if there are none, 1 if there are some, 2 if a file cannot be used.",
 		examples: ["policy test policy.test.yaml"],
 		settings: testSettings,
 	},

@@ -19,8 +19,10 @@ import { Abandoning } from "../../../src/abandonment.ts";
 import { AgentError } from "../../../src/agent-error.ts";
 import { createAuthorizer } from "../../../src/authorization/authorizer.ts";
 import { loadPolicy } from "../../../src/authorization/kept-policy.ts";
+import { nrpeCommand } from "../../../src/policy/call.ts";
 import { keyDigest } from "../../../src/policy/key.ts";
 import { parsePolicy } from "../../../src/policy/policy.ts";
+import type { DecisionLine } from "../../../src/protocol/audit-line.ts";
 import type { DaemonSettings } from "../../../src/settings.ts";
 import { recordingLog, startTestAgent } from "../../support/agent.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -787,4 +789,68 @@ test("a request whose decision cannot be recorded does not run, and takes no pla
 	await assert.rejects(ask(), { code: "rate-limited" });
 	ended(200, {});
 	await ask();
+});
+
+test("an NRPE request is decided in any mode, and the audit log has its arguments and its protocol", async () => {
+	const lines: DecisionLine[] = [];
+	let mode = "enforce";
+	const authorizer = createAuthorizer({
+		policy: () => parsePolicy(policyText(allRules, `mode: ${mode}`)).policy,
+		patienceMilliseconds: 0,
+		audit: {
+			decision: async (line) => void lines.push(line),
+			outcome: () => {},
+		},
+		log: recordingLog().log,
+	});
+	const ask = async (text: string, address = known) =>
+		authorizer.authorize({
+			operationId: "runCheck",
+			caller: {
+				...{ isAdmin: false, address },
+				...{ certificate: undefined, keyDigest: undefined },
+			},
+			body: undefined,
+			nrpe: nrpeCommand(text),
+			...{ hopsPassed: 0, millisecondsLeft: undefined },
+			signal: new Abandoning(),
+		});
+	for (mode of ["enforce", "observe"]) {
+		const { permit } = await ask("args!1!/var");
+		assert.deepEqual(permit?.run?.argv, [
+			"check_args",
+			"-w",
+			"1",
+			"-p",
+			"/var",
+		]);
+		await assert.rejects(ask("args!1!/etc"), {
+			message: /^not permitted: path: \/etc is not below/,
+		});
+		await assert.rejects(ask("arg"), { message: "Command 'arg' not defined" });
+		// whether there is such a command is nothing for strangers
+		for (const name of ["arg", "args"])
+			await assert.rejects(ask(name, strangerAddress), {
+				message: /^not permitted \(id [\w-]{12}\)$/,
+			});
+		await assert.rejects(ask("login!secret words!more"));
+		await ask("login!secret words");
+	}
+	assert.deepEqual(
+		lines
+			.slice(0, 7)
+			.map(({ decision, protocol, operation, ...line }) => [
+				...[decision, protocol, operation, line.command],
+				...[line.options, line.slots],
+			]),
+		[
+			["allowed", "args", ["1", "/var"], { warning: "1", path: "/var" }],
+			["refused", "args", ["1", "/etc"], undefined],
+			["refused", "arg", [], undefined],
+			["refused", "arg", [], undefined],
+			["refused", "args", [], undefined],
+			["refused", "login", ["***", "***"], undefined],
+			["allowed", "login", ["***"], { password: "***" }],
+		].map(([decision, ...more]) => [decision, "nrpe", "runCheck", ...more]),
+	);
 });

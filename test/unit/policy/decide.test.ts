@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Permission } from "../../../generated/permissions.ts";
-import type { Caller, Decision, PolicyCall } from "../../../src/policy/call.ts";
+import {
+	type Caller,
+	type Decision,
+	nrpeCommand,
+	type PolicyCall,
+} from "../../../src/policy/call.ts";
 import {
 	decide,
 	mayReach,
@@ -161,6 +166,74 @@ test("a call by a command's name gives the values in order, and the last ones ha
 			],
 		],
 	);
+});
+
+test("an NRPE request calls a command of the policy, never a plugin, and gives a value with each argument", () => {
+	const nrpe = (text: string, caller = icinga): PolicyCall => ({
+		...{ caller, permission: "check", command: nrpeCommand(text) },
+	});
+	decides(example, [
+		[nrpe("disk!5%!2%!/srv/a"), "check_disk -w 5% -c 2% -p /srv/a", 1],
+		// strtok() of NRPE
+		[nrpe("!disk!!5%!2%!/srv/a!"), "check_disk -w 5% -c 2% -p /srv/a", 1],
+		[nrpe("load!-r  -w '5,4,3'"), "check_load -r -w 5,4,3", 1],
+		[nrpe("load"), "check_load", 1],
+		[
+			nrpe("load!-w 5!-r"),
+			"2 values are too many, command load takes 1 (rule 1)",
+			1,
+		],
+		[
+			nrpe("load!-w $(id)"),
+			"options: needs a shell to be split into words (command load, rule 1)",
+			1,
+		],
+		// the value of a single slot is never split
+		[
+			nrpe("disk!5%!2%!/srv/a /srv/b"),
+			"check_disk -w 5% -c 2% -p /srv/a /srv/b",
+			1,
+		],
+		[
+			nrpe("disk!5%!2%!/srv!x"),
+			"4 values are too many, command disk takes 3 (rule 1)",
+			1,
+		],
+		[nrpe("disk!5%"), "path: has no value (command disk, rule 1)", 1],
+		[nrpe("check_disk!-w!5%"), "Command 'check_disk' not defined", 1],
+		[nrpe("a\nb"), "Command '\"a\\nb\"' not defined", 1],
+		[nrpe("!"), "Command '\"\"' not defined", 1],
+		[nrpe("uname"), "command uname is for inventory, not for check", 1],
+		[
+			nrpe("disk!5%!2%!/srv", nobody),
+			"check: nobody in who has address 203.0.113.1, no client certificate and no key",
+			1,
+		],
+	]);
+});
+
+test("slots called arg1, arg2 take the arguments of NRPE by number, and the others are left out", () => {
+	const policy = policyOf(`
+version: 1
+mode: enforce
+who: { nrpe: { address: 192.0.2.10 } }
+commands:
+  one: { run: [check_x, -w, "{arg2}", -o, "{arg1...}", "{more}"], slots: { arg2: threshold, arg1: { is: words, options: { -a: true }, others: word }, more: { is: word, default: m } } }
+rules: [ { who: nrpe, may: check, commands: "*" } ]
+`);
+	const caller = { ...nobody, address: "192.0.2.10" };
+	const asked = (text: string): PolicyCall => ({
+		...{ caller, permission: "check", command: nrpeCommand(text) },
+	});
+	const outcomes = ["one!-a  b!5", "one!-a!5!6!7", "one!-a", "one!-a!x"].map(
+		(text) => outcome(decide(policy, asked(text))),
+	);
+	assert.deepEqual(outcomes, [
+		"check_x -w 5 -o -a b m",
+		"check_x -w 5 -o -a m",
+		"arg2: has no value (command one, rule 1)",
+		"arg2: x is not a threshold or a list of thresholds (command one, rule 1)",
+	]);
 });
 
 test("a call by a plugin's name has to have the words of a template, in order", () => {
