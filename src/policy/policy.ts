@@ -216,6 +216,10 @@ type UnruledCommand = Omit<Command, "rules" | "hasSecrets"> & {
 	line: number;
 };
 
+const commandKeys = ["run", "slots", "for", "timeout", "at-most"];
+
+const valueBytes = { minimum: 1, maximum: 1_000_000, isWhole: true };
+
 function readCommand(
 	name: string,
 	tree: YamlTree,
@@ -225,7 +229,7 @@ function readCommand(
 ): UnruledCommand | undefined {
 	const place = `commands.${name}`;
 	if (!namePattern.test(name)) reader.refuse({ line }, place, "is not a name");
-	const pairs = reader.mapping(tree, place, ["run", "slots", "for", "timeout"]);
+	const pairs = reader.mapping(tree, place, commandKeys);
 	if (!pairs) return undefined;
 	const slots = new Map<string, Slot | undefined>();
 	const slotsPair = pairs.get("slots");
@@ -253,6 +257,9 @@ function readCommand(
 		`${place}.timeout`,
 		reader,
 	);
+	const atMost = pairs.get("at-most");
+	const maxValueBytes =
+		atMost && reader.number(atMost.value, `${place}.at-most`, valueBytes);
 	const run = pairs.get("run");
 	if (!run) {
 		reader.refuse({ line }, place, "has no run: the plugin and its arguments");
@@ -303,6 +310,7 @@ function readCommand(
 	return {
 		...{ name, line, permission, program, words, timeoutSeconds, rules: [] },
 		slots: used,
+		maxValueBytes,
 		hasSecrets: used.some(({ type }) => type.isSecret),
 		literalness: [
 			words.filter(({ kind }) => kind === "fixed").length,

@@ -31,6 +31,8 @@ interface WordsType {
 	readonly options: ReadonlyMap<string, WordType | true> | undefined;
 	/** What words that are no options must be; undefined if there must be none. */
 	readonly others: WordType | undefined;
+	/** Characters that no word may have. */
+	readonly without: string;
 	readonly maximum: number;
 }
 
@@ -49,6 +51,18 @@ function faultOf(value: string): string | undefined {
 	if (value.length > maxLength) return `is longer than ${maxLength} characters`;
 	return controls.test(value) ? "has a control character" : undefined;
 }
+
+/** Why a value is refused for a character of `without`; undefined if it has none of them. */
+function excludedFault(value: string, without: string): string | undefined {
+	for (const character of without)
+		if (value.includes(character)) return `has ${shown(character)}`;
+	return undefined;
+}
+
+const withoutOf = (pairs: Pairs, place: string, reader: DocumentReader) => {
+	const pair = pairs.get("without");
+	return pair ? (reader.text(pair.value, `${place}.without`) ?? "") : "";
+};
 
 type Refuse = WordType["refuse"];
 
@@ -400,7 +414,7 @@ function readWordType(
 ): WordType | undefined {
 	const type = wordTypes[name];
 	if (!type) return undefined;
-	const keys = ["is", ...type.keys, ...moreKeys];
+	const keys = ["is", ...type.keys, "without", ...moreKeys];
 	reader.mapping({ line: tree.line, kind: "mapping", pairs }, place, keys);
 	if (type.needs && !pairs.has(type.needs)) {
 		reader.refuse(tree, place, `${name} needs ${type.needs}`);
@@ -409,13 +423,16 @@ function readWordType(
 	const refuse = type.read(pairs, place, reader, tree);
 	if (!refuse) return undefined;
 	const mayBeEmpty = name === "text";
+	const without = withoutOf(pairs, place, reader);
 	return {
 		isSecret: isSecretOf(pairs, place, reader),
 		hasRealPaths: pairs.has("real"),
 		refuse: (value, paths) =>
 			value === "" && !mayBeEmpty
 				? "is empty"
-				: (faultOf(value) ?? refuse(value, paths)),
+				: (faultOf(value) ??
+					excludedFault(value, without) ??
+					refuse(value, paths)),
 	};
 }
 
@@ -465,7 +482,7 @@ function readWordsType(
 	const isLoose = name === "loose-words";
 	const own = isLoose ? [] : ["options", "others"];
 	reader.mapping({ line: tree.line, kind: "mapping", pairs }, place, [
-		...["is", ...own, "at-most", "default", "secret"],
+		...["is", ...own, "at-most", "without", "default", "secret"],
 	]);
 	const atMost = pairs.get("at-most");
 	const limits = { minimum: 1, maximum: maxLength, isWhole: true };
@@ -491,6 +508,7 @@ function readWordsType(
 		hasRealPaths: types.some(({ hasRealPaths }) => hasRealPaths),
 		options: isLoose ? undefined : read,
 		others: other,
+		without: withoutOf(pairs, place, reader),
 		maximum,
 	};
 }
@@ -555,7 +573,7 @@ export function readSlot(
 
 /** Why words do not fit a slot that takes several, as a sentence about one of them. */
 export function wordsFault(
-	{ options, others, maximum, isSecret }: WordsType,
+	{ options, others, without, maximum, isSecret }: WordsType,
 	words: readonly string[],
 	paths: Paths,
 ): string | undefined {
@@ -563,7 +581,7 @@ export function wordsFault(
 	const named = (word: string) => (isSecret ? "a word" : shown(word));
 	for (let at = 0; at < words.length; at++) {
 		const word = words[at] ?? "";
-		const fault = faultOf(word);
+		const fault = faultOf(word) ?? excludedFault(word, without);
 		if (fault) return `${named(word)} ${fault}`;
 		if (options === undefined) continue;
 		const equals = word.startsWith("--") ? word.indexOf("=") : -1;

@@ -24,6 +24,8 @@ export interface Template {
 	readonly words: readonly TemplateWord[];
 	/** Slots in the order in which a call by the command's name gives their values. */
 	readonly slots: readonly Slot[];
+	/** Limit of the UTF-8 bytes of all values of a call; several words count with blanks between. */
+	readonly maxValueBytes: number | undefined;
 	/**
 	 * Whether a slot of it, or of another command of this program, is secret: other words may then
 	 * be one by mistake, and are not shown.
@@ -203,6 +205,27 @@ export function hasFixedWords(
 	return true;
 }
 
+/** Refuses values that have too many bytes together. */
+export function valuesFault(
+	{ maxValueBytes }: Template,
+	values: Iterable<SlotValue>,
+	fitted: number,
+): Misfit | undefined {
+	if (maxValueBytes === undefined) return undefined;
+	let bytes = 0;
+	for (const value of values)
+		bytes += Buffer.byteLength(
+			typeof value === "string" ? value : value.join(" "),
+		);
+	return bytes <= maxValueBytes
+		? undefined
+		: {
+				fitted,
+				why: (command, rule) =>
+					`the values have more than ${maxValueBytes} bytes${of(command, rule)}`,
+			};
+}
+
 /** Compares the words of an option line with a template, word by word and in order. */
 export function fitWords(
 	template: Template,
@@ -261,7 +284,7 @@ export function fitWords(
 			why: (command, rule) =>
 				`word ${end + 1} ${shownWord(template, words, end)}, command ${command} ends before it${byRule(rule)}`,
 		};
-	return { words, values };
+	return valuesFault(template, values.values(), end) ?? { words, values };
 }
 
 /** Gives values to the slots of a template, in their order. */
@@ -389,7 +412,12 @@ function fillTemplate(template: Template, values: Fit["values"]): Fit | Misfit {
 			words.push(text);
 		}
 	}
-	return { words, values };
+	return (
+		valuesFault(template, values.values(), template.slots.length) ?? {
+			words,
+			values,
+		}
+	);
 }
 
 const noPaths: Paths = { real: undefined, wanted: new Set() };

@@ -1,5 +1,5 @@
 /** The meaning of a character to a shell, outside quotes. */
-type Meaning = "blank" | "quote" | "comment" | "shell" | "control";
+type Meaning = "blank" | "quote" | "comment" | "tilde" | "shell" | "control";
 
 /** By character code; undefined for literal characters, and for those beyond ASCII. */
 const meanings: readonly (Meaning | undefined)[] = Array.from(
@@ -9,8 +9,9 @@ const meanings: readonly (Meaning | undefined)[] = Array.from(
 		if (" \t".includes(character)) return "blank";
 		if ("'\"\\".includes(character)) return "quote";
 		if (character === "#") return "comment";
+		if (character === "~") return "tilde";
 		// POSIX operators and expansions, and the brace expansion of other shells
-		if ("|&;<>()$`*?[]{}~".includes(character)) return "shell";
+		if ("|&;<>()$`*?[]{}".includes(character)) return "shell";
 		return isControl(code) ? "control" : undefined;
 	},
 );
@@ -73,6 +74,17 @@ class WordCollector {
 		return this.#start !== undefined;
 	}
 
+	/**
+	 * Whether a tilde at this position may stand for a directory: at the beginning of a word, and for
+	 * some shells after = or : in one that looks like an assignment.
+	 */
+	mayExpandTilde(at: number): boolean {
+		if (this.#start === undefined) return true;
+		return (
+			this.#line[this.#start] !== "-" && "=:".includes(this.#line[at - 1] ?? "")
+		);
+	}
+
 	/** Adds the literal character at this position. */
 	addPlain(at: number): void {
 		this.#start ??= at;
@@ -120,7 +132,7 @@ class WordCollector {
  * recognition). Blanks are space and tab: IFS only matters for expansions.
  *
  * @returns the words, or undefined if the line needs a shell: operators, expansions, globs, braces,
- * tildes, a comment, an open quote, a trailing backslash, an unquoted newline. Also undefined in
+ * a tilde that may be expanded, a comment, an open quote, a trailing backslash, an unquoted newline. Also undefined in
  * doubtful cases, where starting a shell is always safe: control characters, which some shells use
  * internally, and more than 4096 words.
  */
@@ -137,6 +149,10 @@ export function splitWords(line: string): string[] | undefined {
 				break;
 			case "comment":
 				if (!collector.isInWord) return undefined;
+				collector.addPlain(at);
+				break;
+			case "tilde":
+				if (collector.mayExpandTilde(at)) return undefined;
 				collector.addPlain(at);
 				break;
 			case "quote": {

@@ -90,6 +90,24 @@ function decides(text: string, rows: readonly Row[]) {
 	}
 }
 
+test("a command may limit the bytes of all values of a call together", () => {
+	const tooMany = "the values have more than 6 bytes (command it, rule 1)";
+	decides(
+		`
+version: 1
+who: { me: { address: 203.0.113.1 } }
+commands: { it: { run: [check_it, "{a}", "{b...}"], slots: { a: text, b: loose-words }, at-most: 6 } }
+rules: [{ who: me, may: check, commands: "*" }]
+`,
+		[
+			[run(nobody, "it", "é a bc"), "check_it é a bc", 1],
+			[run(nobody, "check_it", "é a bc"), "check_it é a bc", 1],
+			[run(nobody, "it", "é aé bc"), tooMany, 1],
+			[run(nobody, "check_it", "é a bcd"), tooMany, 1],
+		],
+	);
+});
+
 test("a command that runs a file by its absolute path is found by its name only", () => {
 	const text = `
 version: 1

@@ -234,7 +234,15 @@ const rows: [changed: Partial<typeof parts>, problem: string][] = [
 		command("[check_it]", "{}", ", timeout: 0s"),
 		"commands.it.timeout: expected a time such as 30s or 5m, of at most a day, got 0s",
 	],
+	[
+		command("[check_it]", "{}", ", at-most: 0"),
+		"commands.it.at-most: expected at least 1, got 0",
+	],
 	// slots
+	[
+		slot("{ is: word, without: [a] }"),
+		"commands.it.slots.it.without: expected text, got a list",
+	],
 	[
 		slot("float"),
 		"commands.it.slots.it: unknown type float; there are integer, number, percent, threshold, duration, word, text, one-of, path, host, port, url, match, words, loose-words",
@@ -242,7 +250,7 @@ const rows: [changed: Partial<typeof parts>, problem: string][] = [
 	[slot("{ min: 1 }"), "commands.it.slots.it: has no type: write is: integer"],
 	[
 		slot("{ is: word, min: 1 }"),
-		"commands.it.slots.it: unknown key min; it may have is, default, secret",
+		"commands.it.slots.it: unknown key min; it may have is, without, default, secret",
 	],
 	[
 		slot("{ is: integer, min: 2, max: 1 }"),

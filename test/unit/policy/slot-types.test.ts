@@ -124,6 +124,23 @@ const rows: [type: string, fits: string[], refused: [string, string][]][] = [
 		],
 	],
 	[
+		'{ is: text, without: "\'?é" }',
+		["a b", '"', "", "*"],
+		[
+			["it's", 'has "\'"'],
+			["a?", 'has "?"'],
+			["é", "has é"],
+		],
+	],
+	[
+		'{ is: path, without: " *" }',
+		["/var/a"],
+		[
+			["/var/a b", 'has " "'],
+			["/var/*", "has *"],
+		],
+	],
+	[
 		"{ is: text, at-most: 10 }",
 		["a b", "$(x);*'\"", "é😀", ""],
 		[
@@ -327,6 +344,9 @@ test("loose-words takes any words without control characters", () => {
 	const refusal = refusalsOf("loose-words", '"{it...}"');
 	assert.equal(refusal("-C", "rm -rf", "$(x)"), undefined);
 	assert.equal(refusal("a\nb"), 'it: "a\\nb" has a control character');
+	const some = refusalsOf('{ is: loose-words, without: "|&" }', '"{it...}"');
+	assert.equal(some("-x", "a;b"), undefined);
+	assert.equal(some("-x", "a&b"), 'it: "a&b" has "&"');
 });
 
 test("a pattern decides as JavaScript's own expression does", () => {

@@ -54,6 +54,7 @@ const lines = fc
 			{ weight: 4, arbitrary: inDoubleQuotes },
 			{ weight: 4, arbitrary: escaped },
 			{ weight: 1, arbitrary: fc.constantFrom("''", '""', "a#", "#") },
+			{ weight: 1, arbitrary: fc.constantFrom("~", "=~", ":~", "~:5") },
 			{ weight: 1, arbitrary: wild },
 		),
 		{ maxLength: 12 },
@@ -78,6 +79,7 @@ const split: [line: string, words: string[]][] = [
 	["--x=é字😀", ["--x=é字😀"]],
 	["a\u00a0b", ["a\u00a0b"]],
 	["1! ^x %d @y", ["1!", "^x", "%d", "@y"]],
+	["5,~:10 @~:10 a~ ''~ --w=~:10", ["5,~:10", "@~:10", "a~", "~", "--w=~:10"]],
 ];
 
 const shellOnly = [
@@ -101,6 +103,8 @@ const shellOnly = [
 	"a\0b",
 	"'a\0b'",
 	"a\rb",
+	// bash makes a directory of the first
+	...["~:10", "-w ~", "a=~", "a:~", "'a'=~"],
 ];
 
 test("splits plain words, quotes and backslashes", () => {
