@@ -22,7 +22,7 @@ import { ClientTrustError } from "../src/tls/client-trust.ts";
 import { KeyPairError } from "../src/tls/key-pair.ts";
 import { quickStartDefaults } from "./daemon-defaults.ts";
 import { endProcess, type Running, type watchProcess } from "./lifecycle.ts";
-import { returnMemory } from "./memory-return.ts";
+import { limitHeapGrowth, returnMemory } from "./memory-return.ts";
 import { greeting, prepareQuickStart } from "./quick-start.ts";
 import type { Invocation } from "./settings-command.ts";
 
@@ -147,6 +147,7 @@ export async function runDaemon(
 		? quickStartSettings(directory, invocation, pluginPaths)
 		: given;
 	const listener = takeListener(settings, invocation);
+	limitHeapGrowth();
 	try {
 		const made = quick && (await prepareQuickStart(settings));
 		const level = settings["log-level"] as LogLevel;

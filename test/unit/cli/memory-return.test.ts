@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { getHeapStatistics } from "node:v8";
-import { processHeap, returnMemory } from "../../../cli/memory-return.ts";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import {
+	limitHeapGrowth,
+	processHeap,
+	returnMemory,
+} from "../../../cli/memory-return.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const mebibyte = 1024 * 1024;
@@ -147,4 +152,30 @@ test("Node's own event loop is busy while it is blocked, and quiet while it wait
 		await pause(50);
 		return busyShare() < 0.1;
 	});
+});
+
+test("garbage collects when the heap has about doubled, even if much is alive", async () => {
+	limitHeapGrowth();
+	setFlagsFromString("--expose-gc");
+	const collect: () => void = runInNewContext("gc");
+	const numbers = (from: number) =>
+		Array.from({ length: 12_800 }, (_, index) => from * index + 0.5);
+	const alive = Array.from({ length: 300 }, (_, from) => numbers(from));
+	collect();
+	const { heapUsed: before } = process.memoryUsage();
+	let peak = 0;
+	let garbage: unknown[] = [];
+	for (let n = 0; n < 1200; n++) {
+		garbage.push(numbers(n));
+		// lives long enough to leave the young generation
+		if (garbage.length > 50) garbage = [];
+		if (n % 10 !== 0) continue;
+		peak = Math.max(peak, process.memoryUsage().heapUsed);
+		await new Promise(setImmediate);
+	}
+	assert.equal(alive.length, 300);
+	assert.ok(
+		peak < before * 3,
+		`${Math.round(peak / mebibyte)} MiB, of which ${Math.round(before / mebibyte)} are alive`,
+	);
 });
