@@ -118,14 +118,21 @@ export interface Taker {
 	failed(error: Error): void;
 }
 
+/** The connection that a request waits for. */
+interface Wish {
+	open: Open;
+	/** A kept one would not do. */
+	isNew: boolean;
+}
+
 /** The connections to one hop. */
 interface Place {
 	idle: Connection[];
 	all: Set<Connection>;
 	/** Connections being opened, by request. */
 	opening: Map<Taker, () => void>;
-	/** Requests waiting for a connection, in order, and how to open one for them. */
-	waiting: Map<Taker, Open>;
+	/** Requests waiting for a connection, in order. */
+	waiting: Map<Taker, Wish>;
 }
 
 /** Kept connections to any number of hops. */
@@ -183,7 +190,7 @@ export function createConnections(maxConnections: number): Connections {
 	const gone = (key: string, place: Place) => {
 		const [next] = place.waiting;
 		if (next && hasRoom(place)) {
-			const [taker, open] = next;
+			const [taker, { open }] = next;
 			place.waiting.delete(taker);
 			openFor(key, place, open, taker);
 		}
@@ -249,7 +256,7 @@ export function createConnections(maxConnections: number): Connections {
 			const kept = isNew ? undefined : place.idle.pop();
 			if (kept) return taker.connected(kept);
 			if (hasRoom(place)) return openFor(key, place, open, taker);
-			place.waiting.set(taker, open);
+			place.waiting.set(taker, { open, isNew });
 		},
 		leave(key, taker) {
 			const place = places.get(key);
@@ -264,10 +271,12 @@ export function createConnections(maxConnections: number): Connections {
 			const place = places.get(key);
 			if (!place?.all.has(connection)) return;
 			connection.isKept = true;
-			const [next] = place.waiting.keys();
-			if (next) {
-				place.waiting.delete(next);
-				next.connected(connection);
+			const [next] = place.waiting;
+			// its end makes room for a new one
+			if (next?.[1].isNew) connection.close();
+			else if (next) {
+				place.waiting.delete(next[0]);
+				next[0].connected(connection);
 			} else if (place.idle.length < maxIdle) place.idle.push(connection);
 			else connection.close();
 		},
