@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Socket } from "node:net";
 import type { FairLimit } from "../../src/fair-limit.ts";
 import { ownError } from "../check-happo/result.ts";
@@ -49,6 +50,8 @@ export function serveClient(
 ): ClientConnection {
 	const reader = createFrameReader(maxRequestBytes);
 	const gone = new AbortController();
+	// each request listens to it; Node would take more than ten for a leak
+	setMaxListeners(0, gone.signal);
 	let inFlight = 0;
 	let isStopping = false;
 	let isWorker = false;

@@ -388,6 +388,10 @@ describe("a hostile client", () => {
 	});
 
 	it("has 256 checks in flight, and waits with the next", async (t) => {
+		const warnings: Error[] = [];
+		const warn = (warning: Error) => warnings.push(warning);
+		process.on("warning", warn);
+		t.after(() => process.off("warning", warn));
 		const server = await silent(t);
 		const { client, broker } = await brokered(t);
 		// 32 of them are what is read at once
@@ -399,6 +403,7 @@ describe("a hostile client", () => {
 		);
 		for (let n = 0; n < 20; n++) await new Promise(setImmediate);
 		assert.ok(broker.status().checks_in_flight <= 256 + 32);
+		assert.deepEqual(warnings, []);
 		await stillServes(t, broker);
 	});
 
