@@ -35,7 +35,11 @@ export class Connection {
 	/** The address of this host that it leads to; undefined if not known yet, "" if it leads elsewhere. */
 	#ownAddress: string | undefined;
 
-	constructor(opened: Opened, UndiciClient: typeof Client) {
+	constructor(
+		opened: Opened,
+		UndiciClient: typeof Client,
+		idleMilliseconds: number,
+	) {
 		this.#opened = opened;
 		this.#reading = hideContinue(opened.socket);
 		let isTaken = false;
@@ -102,11 +106,16 @@ export class Connection {
 	}
 }
 
-/** Idle connections are closed after this time. */
-const idleMilliseconds = 60_000;
-
 /** Limit of idle connections to one hop. */
 const maxIdle = 64;
+
+/** Limits of kept connections. */
+export interface KeptLimits {
+	/** Idle connections are closed after this time; 60,000 by default. */
+	idleMilliseconds?: number;
+	/** Limit of idle connections to all hops together; none by default. */
+	maxIdleOfAll?: number;
+}
 
 /** A request that needs a connection. */
 export interface Taker {
@@ -152,6 +161,8 @@ export interface Connections {
 	leave(key: string, taker: Taker): void;
 	/** Gives back a connection after a whole answer. */
 	give(key: string, connection: Connection): void;
+	/** Closes all connections to a hop: it has to be verified in another way now. */
+	forget(key: string): void;
 	/** Closes all connections. */
 	close(): void;
 }
@@ -160,7 +171,14 @@ export interface Connections {
  * Creates the pool.
  * @param maxConnections to one hop; further requests wait for one
  */
-export function createConnections(maxConnections: number): Connections {
+export function createConnections(
+	maxConnections: number,
+	{
+		idleMilliseconds = 60_000,
+		maxIdleOfAll = Number.POSITIVE_INFINITY,
+	}: KeptLimits = {},
+): Connections {
+	let idleOfAll = 0;
 	const places = new Map<string, Place>();
 	let client: Promise<typeof Client> | undefined;
 	/** undici is loaded with the first connection: most agents are no bastions. */
@@ -203,7 +221,10 @@ export function createConnections(maxConnections: number): Connections {
 		connection.onClose(() => {
 			place.all.delete(connection);
 			const at = place.idle.indexOf(connection);
-			if (at !== -1) place.idle.splice(at, 1);
+			if (at !== -1) {
+				place.idle.splice(at, 1);
+				idleOfAll--;
+			}
 			gone(key, place);
 		});
 	};
@@ -233,7 +254,11 @@ export function createConnections(maxConnections: number): Connections {
 				(UndiciClient) => {
 					const taker = opened();
 					if (!taker) return made.reset();
-					const connection = new Connection(made, UndiciClient);
+					const connection = new Connection(
+						made,
+						UndiciClient,
+						idleMilliseconds,
+					);
 					if (connection.isDead) {
 						gone(key, place);
 						return taker.failed(new DeadConnection());
@@ -254,7 +279,10 @@ export function createConnections(maxConnections: number): Connections {
 		take(key, open, taker, { isNew } = { isNew: false }) {
 			const place = placeOf(key);
 			const kept = isNew ? undefined : place.idle.pop();
-			if (kept) return taker.connected(kept);
+			if (kept) {
+				idleOfAll--;
+				return taker.connected(kept);
+			}
 			if (hasRoom(place)) return openFor(key, place, open, taker);
 			place.waiting.set(taker, { open, isNew });
 		},
@@ -277,8 +305,23 @@ export function createConnections(maxConnections: number): Connections {
 			else if (next) {
 				place.waiting.delete(next[0]);
 				next[0].connected(connection);
-			} else if (place.idle.length < maxIdle) place.idle.push(connection);
-			else connection.close();
+			} else if (place.idle.length < maxIdle && idleOfAll < maxIdleOfAll) {
+				// over the limit the newcomer is closed, and not the one used longest ago: if a program asks
+				// more hops in a circle than it may keep, that one would be needed next, every time
+				place.idle.push(connection);
+				idleOfAll++;
+			} else connection.close();
+		},
+		forget(key) {
+			const place = places.get(key);
+			if (!place) return;
+			for (const connection of place.all) connection.close();
+			for (const [taker, abandon] of [...place.opening]) {
+				place.opening.delete(taker);
+				abandon();
+				// the sender tries again
+				taker.failed(new DeadConnection());
+			}
 		},
 		close() {
 			for (const { all, opening, waiting } of places.values()) {

@@ -2,7 +2,7 @@ import type { Abandonment } from "../abandonment.ts";
 import { type Hop, hopText } from "../protocol/hop.ts";
 import { RelayError } from "../protocol/relay-error.ts";
 import { createConnector } from "./connect.ts";
-import type { Open } from "./connections.ts";
+import type { KeptLimits, Open } from "./connections.ts";
 import type { RefuseOwn } from "./own-addresses.ts";
 import { createRelayPlaces, type RelayLimits } from "./relay-places.ts";
 import { createSender, type Fetched } from "./send.ts";
@@ -51,14 +51,20 @@ export function createHttpsFetch(parts: {
 	/** Opens the connections, instead of TLS with `trust`. */
 	openTo?: ((hop: Hop, refuseOwn?: RefuseOwn) => Open) | undefined;
 	/** Limits of concurrent requests; without them, requests only wait for a connection. */
-	limits?: RelayLimits;
-}): { fetch: HttpsFetch; close(): void } {
+	limits?: RelayLimits | undefined;
+	/** Limit of connections to one hop; by default that of `limits`, otherwise 64. */
+	maxConnections?: number | undefined;
+	/** Limits of the connections that are kept. */
+	kept?: KeptLimits | undefined;
+}): { fetch: HttpsFetch; forget(hop: Hop): void; close(): void } {
 	const openTo = parts.openTo ?? createConnector(parts.trust);
 	const places = parts.limits && createRelayPlaces(parts.limits);
-	const { send, close } = createSender({
+	const { send, forget, close } = createSender({
 		maxBodyBytes: parts.maxBodyBytes,
 		maxBodySetting: parts.maxBodySetting ?? "proxy-max-answer-bytes",
-		maxConnections: parts.limits?.each ?? defaultConnections,
+		maxConnections:
+			parts.maxConnections ?? parts.limits?.each ?? defaultConnections,
+		kept: parts.kept,
 	});
 
 	const fetch: HttpsFetch = async (outgoing) => {
@@ -103,5 +109,5 @@ export function createHttpsFetch(parts: {
 			throw error;
 		}
 	};
-	return { fetch, close };
+	return { fetch, forget: (hop) => forget(hopText(hop)), close };
 }

@@ -13,6 +13,7 @@ import {
 	type Connections,
 	createConnections,
 	DeadConnection,
+	type KeptLimits,
 	type Open,
 	type Taker,
 } from "./connections.ts";
@@ -68,6 +69,8 @@ export interface Sender {
 	 * Rejects with RelayError, or with the error of `reserve`.
 	 */
 	send(sending: Sending): Promise<Fetched>;
+	/** Closes the connections to one place. */
+	forget(place: string): void;
 	/** Closes all connections. */
 	close(): void;
 }
@@ -373,14 +376,15 @@ class Exchange implements Dispatcher.DispatchHandler, Taker {
  * @param limits.maxConnections to one hop; further requests wait for one
  */
 export function createSender(
-	limits: Limits & { maxConnections: number },
+	limits: Limits & { maxConnections: number; kept?: KeptLimits | undefined },
 ): Sender {
-	const connections = createConnections(limits.maxConnections);
+	const connections = createConnections(limits.maxConnections, limits.kept);
 	return {
 		send: (sending) =>
 			new Promise((resolve, reject) => {
 				new Exchange(sending, connections, limits, resolve, reject).begin();
 			}),
+		forget: (place) => connections.forget(place),
 		close: () => connections.close(),
 	};
 }

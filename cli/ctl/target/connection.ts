@@ -70,23 +70,31 @@ export const connectTo = (
 		}),
 	);
 
-/** Limit for the answer to a check, the same as in check_happo. */
+/** Limit for an answer, the same as in check_happo. */
 const maxAnswerBytes = 64 * 1024 * 1024;
 
 /**
  * Creates persistent connections to all agents: one pool for each way to verify an agent.
  * @param fingerprint returns the fingerprint of a hop whose certificate is known
- * @param maxRequests maximum number of requests at a time
+ * @param maxRequests maximum number of requests at a time; undefined: the program limits them
  * @throws UsageError for invalid certificates and keys
  */
 export function exchanges(
 	trust: (target: Target) => Trust,
 	fingerprint: (hop: Hop) => string | undefined,
-	maxRequests: number,
+	maxRequests: number | undefined,
+	limits: Partial<
+		Pick<
+			Parameters<typeof createExchange>[0],
+			"maxAnswerBytes" | "maxConnections" | "kept"
+		>
+	> = {},
 ): {
 	to(hop: Hop): Exchange;
 	/** Whether the certificate of a hop is verified or pinned. */
 	isVerified(hop: Hop): boolean;
+	/** Closes the connections to a hop, because it has to be verified in another way now. */
+	forget(hop: Hop): void;
 	close(): void;
 } {
 	const pools = new Map<Trust, Exchange>();
@@ -99,7 +107,7 @@ export function exchanges(
 			usable(() =>
 				createExchange({
 					trust: verified,
-					...{ fingerprint, maxAnswerBytes, maxRequests },
+					...{ fingerprint, maxAnswerBytes, maxRequests, ...limits },
 				}),
 			);
 		pools.set(verified, pool);
@@ -111,6 +119,7 @@ export function exchanges(
 		to,
 		isVerified: (hop) =>
 			fingerprint(hop) !== undefined || trustOf(hop) !== "unverified",
+		forget: (hop) => to(hop).forget(hop),
 		close: () => {
 			for (const pool of pools.values()) pool.close();
 		},
@@ -123,7 +132,7 @@ const codeOf = ({ cause }: AgentUnreachable) =>
 
 // codes of OpenSSL and Node for a certificate that fails verification, but not the alerts of the
 // other end (ERR_SSL_...): with those, the other end rejects our certificate
-const untrustedCode =
+export const untrustedCode =
 	/^(?!ERR_SSL_).*(CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME)|^FINGERPRINT$/;
 
 /** Why a certificate is not trusted, its fingerprint and what to do, in one line. */
