@@ -33,8 +33,6 @@ export interface CommandDefinition extends Omit<ProgramCommand, "command"> {
 	run(call: Call): Promise<number>;
 }
 
-const programName = "happo-ctl";
-
 /** Writes a text and waits until the stream has passed it on. */
 const writeTo = (stream: Writable, text: string) =>
 	new Promise<void>((resolve, reject) => {
@@ -49,11 +47,14 @@ export function valuesOf<T extends SettingTable>(
 	return resolveSettings(table, flags, {});
 }
 
-/** Defines a command of happo-ctl. Its options are those in its help. */
-export function createCommand({
-	run,
-	...declared
-}: CommandDefinition): ProgramCommand {
+/**
+ * Defines a command of happo-ctl, or of another program. Its options are those in its help.
+ * @param programName comes before its messages
+ */
+export function createCommand(
+	{ run, ...declared }: CommandDefinition,
+	programName = "happo-ctl",
+): ProgramCommand {
 	return defineCommand(declared, async ({ flags, operands, context }) => {
 		const { stdin, stdout, stderr } = context;
 		const { environment, warning } = takeEnvironment(context.env);

@@ -1,13 +1,13 @@
 import { once } from "node:events";
+import { listenPlace, servePages } from "../../../src/page-server.ts";
 import { ListenError, passedSocket } from "../../../src/passed-socket.ts";
 import { unverifiedKey } from "../../../src/protocol/api-key.ts";
 import { badDestinations } from "../../../src/protocol/destinations.ts";
-import { type Hop, parseHop } from "../../../src/protocol/hop.ts";
+import { textType } from "../../../src/protocol/exposition.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { type Broker, startBroker } from "../../broker/broker.ts";
 import { metricsPage } from "../../broker/figures.ts";
 import { defaultSocket } from "../../broker/frame.ts";
-import { serveMetrics } from "../../broker/metrics-server.ts";
 import { createUsers, userIds } from "../../broker/users.ts";
 import { UsageError } from "../../program/arguments.ts";
 import { createCommand, valuesOf } from "../command.ts";
@@ -16,15 +16,6 @@ import { readKeyFlag } from "../input-file.ts";
 import { exchanges } from "../target/connection.ts";
 import { readKnownHosts } from "../target/known-hosts.ts";
 import { loadTrust } from "../target/trust.ts";
-
-/** Parses ADDRESS:PORT; port 0 means a free port. Undefined if the text is invalid. */
-function listenPlace(text: string): Hop | undefined {
-	const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-	const hop = parseHop(host);
-	return hop && Number(port) <= 65_535
-		? { ...hop, port: Number(port) }
-		: undefined;
-}
 
 const settings = {
 	listen: {
@@ -144,9 +135,12 @@ export const brokerCommand = createCommand({
 			);
 			const place = listenPlace(own["metrics-listen"]);
 			if (place)
-				metrics = await serveMetrics(place, () =>
-					broker ? metricsPage(broker.status()) : "",
-				);
+				metrics = await servePages("--metrics-listen", place, {
+					"/metrics": {
+						type: textType,
+						text: () => (broker ? metricsPage(broker.status()) : ""),
+					},
+				});
 			broker = await startBroker({
 				listen: { path: own.listen, fd },
 				exchangeTo: pools.to,
