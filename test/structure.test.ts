@@ -80,6 +80,14 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 			...["src/*", "src/client", "src/protocol", "src/spawn"],
 		],
 	},
+	// polls agents as happo-ctl reaches them; knows them only by their protocol
+	{
+		from: ["cli/collector"],
+		to: [
+			...["cli/*", "cli/ctl/*", "cli/ctl/output", "cli/ctl/target"],
+			...["cli/program", "generated", "src/*", "src/client", "src/protocol"],
+		],
+	},
 	// shared by all programs
 	{ from: ["cli/program"], to: ["cli/ctl/output", "src/*"] },
 	// the format of texts, for all commands
