@@ -1,5 +1,5 @@
 /** An "info" is a gauge of value 1 that carries information in its labels. */
-export type MetricType = "counter" | "gauge" | "summary" | "info";
+export type MetricType = "counter" | "gauge" | "summary" | "histogram" | "info";
 
 /** One value of a family. */
 export interface Series {
@@ -7,8 +7,11 @@ export interface Series {
 	labels?: Readonly<Record<string, string>>;
 	/** A counter's value must not be negative; an info's value must be 1. */
 	value: number;
-	/** For a summary: which of its two values this is. The two must be adjacent. */
-	part?: "sum" | "count";
+	/**
+	 * For a summary: which of its two values this is. For a histogram, too, whose buckets come before
+	 * them and have the label `le`. All of one summary or histogram must be adjacent.
+	 */
+	part?: "bucket" | "sum" | "count";
 }
 
 /** A metric family: all series with one name. */
@@ -38,6 +41,7 @@ const suffixes: Record<MetricType, string> = {
 	counter: "_total",
 	gauge: "",
 	summary: "",
+	histogram: "",
 	info: "_info",
 };
 

@@ -108,6 +108,8 @@ export interface Target {
 	 * TargetClosed, or with the reason of an aborted signal.
 	 */
 	room(signal?: AbortSignal): Promise<void>;
+	/** Whether room() would resolve at once: no pass of a host waits for a target. */
+	readonly hasRoom: boolean;
 	/** Forgets a host that is not in the list any more. */
 	forget(host: string): void;
 	figures(): TargetFigures;
