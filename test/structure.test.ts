@@ -287,6 +287,10 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	"node:https": ["contrib/management-server/server.ts", "src/http/server.ts"],
 	undici: ["src/relay/connections.ts"],
 	level: ["contrib/management-server/hosts.ts", "src/store/level.ts"],
+	snappyjs: [
+		"cli/collector/write/sent-series.ts",
+		"cli/collector/write/write-request.ts",
+	],
 	yaml: ["cli/ctl/output/formats.ts", "src/protocol/yaml.ts"],
 	"happo-agent/client": sources("contrib/examples"),
 };

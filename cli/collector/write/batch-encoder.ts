@@ -1,0 +1,198 @@
+import type { components } from "../../../generated/schema.ts";
+import type { LabelSet } from "./label-sets.ts";
+import type { Quarantined, QuarantineKind } from "./quarantine-file.ts";
+import { type SeriesName, SeriesNames } from "./series-names.ts";
+import type { WriteRequest } from "./write-request.ts";
+
+type StoredSample = components["schemas"]["StoredSample"];
+
+/** Where the encoded series of a batch go. */
+export interface EncoderSink {
+	/** The request to add the next series to. */
+	request(): WriteRequest;
+	/** Called after each series: the request may be full. */
+	added(): void;
+}
+
+/** A sample for the quarantine. */
+type Refusal = Omit<Quarantined, "host">;
+
+/** Gives a sample to quarantine. */
+type Refuse = (bad: Refusal) => void;
+
+/**
+ * Encodes the samples of batches. It uses the same arrays for all of them, so that a sample leaves no
+ * garbage behind.
+ */
+export class BatchEncoder {
+	readonly #names = new SeriesNames();
+	/** The samples of one name are a list through the arrays; `heads` has the names of the first ones. */
+	#values = new Float64Array(1_024);
+	#times = new Float64Array(1_024);
+	#next = new Int32Array(1_024);
+	#heads: (SeriesName | undefined)[] = [];
+	#count = 0;
+	#batch = 0;
+	/** Which of the names that become one are written, by that one. */
+	readonly #chosen = new Map<string, SeriesName>();
+
+	/** Call it before each batch. */
+	begin(): void {
+		this.#names.tidy();
+	}
+
+	/**
+	 * Encodes samples of one set of labels. Of several values of a name with one time, the last one
+	 * is written.
+	 * @param samples in order of time
+	 * @param all the samples of these labels in the whole batch
+	 */
+	encode(
+		set: LabelSet,
+		samples: readonly StoredSample[],
+		all: readonly StoredSample[],
+		sink: EncoderSink,
+		refuse: Refuse,
+	): void {
+		set.begin(this.#names.era);
+		const { clashes } = this.#names;
+		let refused = this.#fill(set, samples, all);
+		// the first one of two names was not known to be one of two
+		if (clashes !== this.#names.clashes)
+			refused = this.#fill(set, samples, all);
+		for (const one of refused) refuse(one);
+		for (let index = 0; index < this.#count; index++) {
+			const entry = this.#heads[index];
+			if (!entry) continue;
+			set.use(entry);
+			sink
+				.request()
+				.add(
+					...([entry.label, set.bytes, index] as const),
+					...([this.#next, this.#values, this.#times] as const),
+				);
+			sink.added();
+		}
+	}
+
+	/** Puts samples into the arrays. Returns those that cannot be written. */
+	#fill(
+		set: LabelSet,
+		samples: readonly StoredSample[],
+		all: readonly StoredSample[],
+	): Refusal[] {
+		this.#batch++;
+		this.#count = 0;
+		this.#heads.length = 0;
+		this.#chosen.clear();
+		const refused: Refusal[] = [];
+		const refuse = (one: Refusal) => refused.push(one);
+		const isHere = ({ sensu }: SeriesName) =>
+			all.some(({ metrics }) => Object.hasOwn(metrics ?? {}, sensu));
+		for (const { timestamp, metrics } of samples) {
+			const time = timestamp * 1_000;
+			for (const sensu in metrics) {
+				const value = metrics[sensu] as number;
+				const entry = this.#names.of(sensu);
+				const complaint =
+					typeof entry === "string"
+						? entry
+						: this.#complaintOf(set, entry, isHere);
+				if (complaint !== undefined || typeof entry === "string")
+					refuse(bad("name", complaint ?? "", set, sensu, value, time));
+				// a client that does not check answers passes on anything
+				else if (!Number.isFinite(value))
+					refuse(bad("value", "not a number", set, sensu, value, time));
+				else this.#put(set, entry, value, time, refuse);
+			}
+			if (timestamp > set.newest) set.newest = timestamp;
+		}
+		return refused;
+	}
+
+	#put(
+		set: LabelSet,
+		entry: SeriesName,
+		value: number,
+		time: number,
+		refuse: Refuse,
+	): void {
+		const isFirst = entry.batch !== this.#batch;
+		if (!isFirst && this.#times[entry.last] === time) {
+			const earlier = this.#values[entry.last] as number;
+			this.#values[entry.last] = value;
+			if (earlier !== value)
+				refuse(
+					bad(
+						...(["twice", "another value came for the same time"] as const),
+						...([set, entry.sensu, earlier, time] as const),
+					),
+				);
+			return;
+		}
+		if (this.#count === this.#values.length) this.#grow();
+		const index = this.#count++;
+		this.#values[index] = value;
+		this.#times[index] = time;
+		this.#next[index] = -1;
+		this.#heads[index] = isFirst ? entry : undefined;
+		if (isFirst) entry.batch = this.#batch;
+		else this.#next[entry.last] = index;
+		entry.last = index;
+	}
+
+	/** Why a name must not be written: another one becomes the same, and these labels have that. */
+	#complaintOf(
+		set: LabelSet,
+		entry: SeriesName,
+		isHere: (name: SeriesName) => boolean,
+	): string | undefined {
+		const { rivals, valid } = entry;
+		if (!rivals) return undefined;
+		let owner = this.#chosen.get(valid) ?? set.ownerOf(entry);
+		// for all of them at once: an agent may send any number
+		owner ??= rivals.filter(isHere).reduce(better, entry);
+		this.#chosen.set(valid, owner);
+		return owner === entry
+			? undefined
+			: `becomes ${valid}, as ${JSON.stringify(owner.sensu)} does`;
+	}
+
+	#grow(): void {
+		const length = 2 * this.#count;
+		const [values, times] = [
+			new Float64Array(length),
+			new Float64Array(length),
+		];
+		const next = new Int32Array(length);
+		values.set(this.#values);
+		times.set(this.#times);
+		next.set(this.#next);
+		this.#values = values;
+		this.#times = times;
+		this.#next = next;
+	}
+}
+
+/**
+ * Which of two names that become one is written, if neither was before: the one that is valid by
+ * itself, or else the first one in order.
+ */
+function better(one: SeriesName, other: SeriesName): SeriesName {
+	if ((one.sensu === one.valid) !== (other.sensu === other.valid))
+		return one.sensu === one.valid ? one : other;
+	return one.sensu < other.sensu ? one : other;
+}
+
+/** A sample that is not written. */
+export const bad = (
+	kind: QuarantineKind,
+	reason: string,
+	{ labels }: Pick<LabelSet, "labels">,
+	sensu: string,
+	value: number,
+	time: number,
+): Refusal => ({
+	...{ kind, reason, value, time },
+	labels: { __name__: sensu, ...Object.fromEntries(labels) },
+});

@@ -1,0 +1,499 @@
+import assert from "node:assert/strict";
+import { chmod, readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { TargetClosed } from "../../../../../cli/collector/write/target.ts";
+import { eventually } from "../../../../support/eventually.ts";
+import {
+	batchOf,
+	nowSeconds,
+	type StubSample,
+	startStubStore,
+	targetOf,
+	victoriaPage,
+} from "../../../../support/stub-store.ts";
+
+/** `name{label=value} value`, for comparisons. */
+const texts = (samples: readonly StubSample[]) =>
+	samples
+		.map(({ labels: { __name__, instance, hostname }, value }) =>
+			[__name__, instance, hostname, value].join(" "),
+		)
+		.sort();
+
+interface Line {
+	metric: Record<string, string>;
+	values: (number | null)[];
+	timestamps: number[];
+	kind: string;
+	reason: string;
+	host: string;
+	consumer: string;
+}
+
+const linesOf = async (file: string): Promise<Line[]> =>
+	(await readFile(file, "utf8"))
+		.trim()
+		.split("\n")
+		.map((line) => JSON.parse(line));
+
+test("batches of many hosts become one request, with names and labels that stores take", async (t) => {
+	const store = await startStubStore(t);
+	const { target } = await targetOf(t, store.url);
+	await target.room();
+	const written = await Promise.all([
+		target.write(
+			batchOf(
+				"web1:6777",
+				{ "cpu.user%": 1.5, "9lives": 2 },
+				{ dc: "a", alpha: "b" },
+			),
+		),
+		target.write(
+			batchOf("web2:6777", { "cpu.user%": -3e-9 }, { instance: "web-two" }),
+		),
+	]);
+	assert.deepEqual(
+		written.map(({ accepted, quarantined }) => [accepted, quarantined]),
+		[
+			[2, 0],
+			[1, 0],
+		],
+	);
+	const [{ samples, headers } = assert.fail(), ...others] = store.requests;
+	assert.deepEqual(others, []);
+	assert.deepEqual(texts(samples), [
+		"_9lives web1:6777 web1:6777 2",
+		"cpu_user_ web-two web2:6777 -3e-9",
+		"cpu_user_ web1:6777 web1:6777 1.5",
+	]);
+	// those first that tell hosts apart
+	assert.deepEqual(Object.keys(samples[0]?.labels ?? {}), [
+		...["__name__", "instance", "hostname", "alpha", "dc"],
+	]);
+	assert.equal(headers["content-encoding"], "snappy");
+	assert.equal(headers["content-type"], "application/x-protobuf");
+	assert.equal(headers["x-prometheus-remote-write-version"], "0.1.0");
+	await Promise.all(written.map(({ durable }) => durable));
+	const figures = target.figures();
+	assert.deepEqual(
+		[figures.accepted, figures.durable, figures.waiting],
+		[3, 3, 0],
+	);
+	assert.equal(figures.heldBytes, 0);
+});
+
+test("two names that become one are never merged: the valid one is written, the other quarantined", async (t) => {
+	const store = await startStubStore(t);
+	const { target, file, log } = await targetOf(t, store.url);
+	const first = await target.write(
+		batchOf("h", { "a.b": 1, a_b: 2, "a-b": 3, "c.d": 4 }),
+	);
+	assert.deepEqual([first.accepted, first.quarantined], [2, 2]);
+	assert.deepEqual(texts(store.stored), ["a_b h h 2", "c_d h h 4"]);
+	// c.d was written, so the valid name comes too late, for this host alone
+	const second = await target.write(batchOf("h", { c_d: 5 }));
+	const other = await target.write(batchOf("i", { c_d: 6 }));
+	assert.deepEqual([second.accepted, other.accepted], [0, 1]);
+	const lines = await linesOf(file);
+	assert.deepEqual(
+		lines.map(({ metric, values, kind, host, consumer }) => [
+			metric.__name__,
+			values[0],
+			kind,
+			host,
+			consumer,
+		]),
+		[
+			["a.b", 1, "name", "h", "fleet"],
+			["a-b", 3, "name", "h", "fleet"],
+			["c_d", 5, "name", "h", "fleet"],
+		],
+	);
+	assert.equal(lines[0]?.reason, 'becomes a_b, as "a_b" does');
+	assert.match(
+		log.join("\n"),
+		/^error: \S+: samples are written to \S+ instead, such as a\.b of h: becomes a_b, as "a_b" does$/m,
+	);
+});
+
+test("more than 30 labels, unusable values and times that the store drops are quarantined", async (t) => {
+	const store = await startStubStore(t);
+	store.page = victoriaPage(1_790_000_000);
+	const { target, file } = await targetOf(t, store.url, { ackAfterSeconds: 0 });
+	const many = Object.fromEntries(
+		Array.from({ length: 28 }, (_, n) => [`l${n}`, "x"]),
+	);
+	const now = nowSeconds();
+	const at = (timestamp: number, metrics: Record<string, number>) => ({
+		hostname: "h",
+		timestamp,
+		metrics,
+	});
+	const odd = JSON.parse('{"x": {"toString": 1}, "y": 1e999, "__proto__": 7}');
+	const all = await Promise.all([
+		target.write(batchOf("28", { a: 1 }, { ...many, l27: "" })),
+		target.write(batchOf("31", { b: 1 }, many)),
+		target.write(batchOf("odd", odd)),
+		target.write(
+			batchOf("times", [
+				at(now - 32 * 86_400, { c: 1 }),
+				at(now + 3 * 86_400, { c: 2 }),
+				at(-5, { c: 3 }),
+				at(now - 29 * 86_400, { c: 4 }),
+			]),
+		),
+		target.write(
+			batchOf("name", [
+				{ hostname: "\ud800", timestamp: now, metrics: { d: 1 } },
+			]),
+		),
+	]);
+	assert.deepEqual(
+		all.map(({ accepted, quarantined }) => [accepted, quarantined]),
+		[
+			[1, 0],
+			[0, 1],
+			[1, 2],
+			[1, 3],
+			[0, 1],
+		],
+	);
+	assert.deepEqual(texts(store.stored), [
+		"__proto__ odd odd 7",
+		"a 28 28 1",
+		"c times h 4",
+	]);
+	const lines = await linesOf(file);
+	assert.deepEqual(
+		lines
+			.map(({ metric, kind, values }) => `${metric.__name__} ${kind} ${values}`)
+			.sort(),
+		[
+			"b labels 1",
+			"c time 1",
+			"c time 2",
+			"c time 3",
+			"d labels 1",
+			"x value ",
+			"y value ",
+		],
+	);
+});
+
+test("a series is in order of time, with one value for a time; late samples come in requests of their own", async (t) => {
+	const store = await startStubStore(t);
+	const { target, file } = await targetOf(t, store.url);
+	const now = nowSeconds();
+	const at = (age: number, metrics: Record<string, number>) => ({
+		hostname: "h",
+		timestamp: now - age,
+		metrics,
+	});
+	await Promise.all([
+		target.write(
+			batchOf("h", [
+				at(10, { a: 3 }),
+				at(30, { a: 1, b: 9 }),
+				at(20, { a: 2 }),
+				at(10, { a: 3 }),
+				at(20, { a: 2.5 }),
+				at(4_000, { a: 0 }),
+			]),
+		),
+		target.write(batchOf("fresh", { a: 1 })),
+	]);
+	const [fresh, late] = store.requests.map(({ samples }) =>
+		samples.map(({ value }) => value),
+	);
+	assert.equal(store.requests.length, 3);
+	const sent = store.requests.map(({ samples }) =>
+		samples.map(({ value, time }) => [value, Math.round(time / 1_000 - now)]),
+	);
+	assert.deepEqual(
+		sent.find((one) => one.length === 1 && one[0]?.[1] === -4_000),
+		[[0, -4_000]],
+	);
+	assert.deepEqual(
+		sent.find((one) => one.length === 4),
+		[
+			[1, -30],
+			[2.5, -20],
+			[3, -10],
+			[9, -30],
+		],
+	);
+	assert.ok(fresh && late);
+	assert.deepEqual(
+		(await linesOf(file)).map(({ kind, values }) => [kind, values[0]]),
+		[["twice", 2]],
+	);
+	// older than what was sent before: late, however young
+	await Promise.all([
+		target.write(batchOf("h", [at(15, { a: 4 })])),
+		target.write(batchOf("fresh", { a: 1 })),
+	]);
+	assert.deepEqual(
+		store.requests.slice(3).map(({ samples }) => samples.length),
+		[1, 1],
+	);
+});
+
+test("a refused request is halved until the refused samples are alone, and the rest is written", async (t) => {
+	const store = await startStubStore(t);
+	store.answer = (samples) =>
+		samples.some(({ labels }) => labels.__name__?.startsWith("bad"))
+			? { status: 400, text: "no\nbad ones" }
+			: { status: 204 };
+	const { target, file } = await targetOf(t, store.url);
+	const metrics = Object.fromEntries(
+		Array.from({ length: 500 }, (_, n) => [
+			n % 250 === 7 ? `bad${n}` : `m${n}`,
+			n,
+		]),
+	);
+	const [one, two] = await Promise.all([
+		target.write(batchOf("h", metrics)),
+		target.write(batchOf("i", { bad: 1, good: 2 })),
+	]);
+	assert.deepEqual(
+		[one?.accepted, one?.quarantined, two?.accepted, two?.quarantined],
+		[498, 2, 1, 1],
+	);
+	assert.equal(store.stored.length, 499);
+	assert.ok(store.requests.length < 70, `${store.requests.length} requests`);
+	assert.deepEqual(
+		(await linesOf(file)).map(({ metric, host, reason, kind }) => [
+			metric.__name__,
+			host,
+			reason,
+			kind,
+		]),
+		[
+			["bad7", "h", "no bad ones", "refused"],
+			["bad257", "h", "no bad ones", "refused"],
+			["bad", "i", "no bad ones", "refused"],
+		],
+	);
+	assert.equal(target.figures().quarantined.refused, 3);
+});
+
+test("out of bounds once, and older samples are not asked about one by one", async (t) => {
+	const store = await startStubStore(t);
+	const now = nowSeconds();
+	store.answer = (samples) =>
+		samples.some(({ time }) => time < (now - 7_200) * 1_000)
+			? { status: 400, text: "out of bounds" }
+			: { status: 204 };
+	const { target } = await targetOf(t, store.url);
+	const names = Array.from({ length: 100 }, (_, n) => [`m${n}`, n] as const);
+	const samples = Array.from({ length: 20 }, (_, n) => ({
+		hostname: "h",
+		timestamp: now - 600 * (20 - n),
+		metrics: Object.fromEntries(names),
+	}));
+	const { accepted, quarantined } = await target.write(batchOf("h", samples));
+	assert.deepEqual([accepted, quarantined], [1_200, 800]);
+	assert.ok(store.requests.length < 80, `${store.requests.length} requests`);
+});
+
+test("a request that is answered 500 three times while others pass is halved", async (t) => {
+	const store = await startStubStore(t);
+	store.answer = (samples) =>
+		samples.some(({ labels }) => labels.__name__ === "poison")
+			? { status: 500, text: "label name is not unique" }
+			: { status: 204 };
+	const { target, file } = await targetOf(t, store.url);
+	// alone: parts of the request itself are the others
+	const { accepted, quarantined } = await target.write(
+		batchOf("h", { a: 1, b: 2, poison: 3, d: 4 }),
+	);
+	assert.deepEqual([accepted, quarantined], [3, 1]);
+	assert.deepEqual(
+		(await linesOf(file)).map(({ metric }) => metric.__name__),
+		["poison"],
+	);
+	assert.equal(new Set(texts(store.stored)).size, 3);
+});
+
+test("a store that answers nothing but 500 gets everything once it recovers", async (t) => {
+	const store = await startStubStore(t);
+	let isBroken = true;
+	store.answer = () => ({ status: isBroken ? 500 : 204 });
+	const { target } = await targetOf(t, store.url);
+	const writing = target.write(batchOf("h", { a: 1, b: 2, c: 3 }));
+	await eventually("many attempts", () => store.requests.length > 6, 30_000);
+	isBroken = false;
+	const { accepted, quarantined } = await writing;
+	assert.deepEqual([accepted, quarantined], [3, 0]);
+	await assert.doesNotReject(target.room());
+});
+
+test("429 and 503 are repeated after the time that the store asks for; there is no room meanwhile", async (t) => {
+	const store = await startStubStore(t);
+	store.answer = () =>
+		store.requests.length === 1
+			? { status: 429, headers: { "retry-after": "2" } }
+			: { status: 204 };
+	const { target, log } = await targetOf(t, store.url);
+	const writing = target.write(batchOf("h", { a: 1 }));
+	await eventually("an attempt", () => target.figures().requests["429"] === 1);
+	let hasRoom = false;
+	const room = target.room().then(() => {
+		hasRoom = true;
+	});
+	await eventually("another one", () => store.requests.length === 2);
+	const [first, second] = store.requests.map(({ at }) => at);
+	assert.ok((second ?? 0) - (first ?? 0) >= 1_990);
+	await writing;
+	await room;
+	assert.ok(hasRoom);
+	assert.match(
+		log.join("\n"),
+		/warning: \S+: the store answers 429: status 429/,
+	);
+	assert.match(log.join("\n"), /: works again after 1 failure$/m);
+});
+
+test("samples are durable only if the store has run on; a restart has them written again", async (t) => {
+	const store = await startStubStore(t);
+	store.page = victoriaPage(1_790_000_000);
+	const { target, log } = await targetOf(t, store.url, { ackAfterSeconds: 1 });
+	const { durable } = await target.write(batchOf("h", { a: 1 }));
+	const acceptedAt = performance.now();
+	assert.equal(target.figures().promise, "restart-checked");
+	assert.equal(target.figures().held, 1);
+	store.page = victoriaPage(1_790_000_100);
+	await durable;
+	// accepted, noticed a second later, settled, accepted again, and a second more
+	assert.ok(performance.now() - acceptedAt >= 2_000);
+	assert.equal(store.stored.length, 2);
+	const { again, restarts, accepted, held } = target.figures();
+	assert.deepEqual([again, restarts, accepted, held], [1, 1, 1, 0]);
+	const begun = performance.now();
+	await (await target.write(batchOf("h", { a: 2 }))).durable;
+	assert.ok(performance.now() - begun >= 1_000);
+	assert.equal(store.stored.length, 3);
+	// a start time of before: these are two processes
+	store.page = victoriaPage(1_790_000_000);
+	await (await target.write(batchOf("h", { a: 3 }))).durable;
+	assert.equal(target.figures().promise, "accepted");
+	assert.match(log.join("\n"), /^error: \S+: several processes answer/m);
+});
+
+test("where nobody tells, accepted is acknowledged, and that is said", async (t) => {
+	const store = await startStubStore(t);
+	store.page = undefined;
+	const { target, log } = await targetOf(t, store.url);
+	await (await target.write(batchOf("h", { a: 1 }))).durable;
+	assert.equal(target.figures().promise, "accepted");
+	assert.match(
+		log.join("\n"),
+		/^warning: \S+: not a store that says when it was started/m,
+	);
+});
+
+test("two hosts with the same labels are not merged", async (t) => {
+	const store = await startStubStore(t);
+	const { target } = await targetOf(t, store.url);
+	const labels = { instance: "db", dc: "a" };
+	await target.write(batchOf("h", { a: 1 }, labels));
+	await assert.rejects(
+		target.write(batchOf("i", { a: 2 }, { ...labels, hostname: "i" })),
+		/^Error: i: has the labels of h: /,
+	);
+	target.forget("h");
+	await target.write(batchOf("i", { a: 2 }, labels));
+	await assert.rejects(
+		target.write(batchOf("j", { a: 1 }, { "os-name": "x" })),
+		/j: not the name of a label: os-name/,
+	);
+});
+
+test("memory is bounded: there is no room until the store has taken something", async (t) => {
+	const store = await startStubStore(t);
+	let release = () => {};
+	store.answer = () =>
+		new Promise((resolve) => {
+			release = () => resolve({ status: 204 });
+		});
+	const { target } = await targetOf(t, store.url, { maxHeldBytes: 100_000 });
+	let rooms = 0;
+	const asking = Array.from({ length: 10 }, () =>
+		target.room().then(() => rooms++),
+	);
+	await eventually("some room", () => rooms > 0);
+	assert.ok(rooms < 5, `${rooms}`);
+	const metrics = Object.fromEntries(
+		Array.from({ length: 3_000 }, (_, n) => [`m${n}`, Math.random()]),
+	);
+	const writing = target.write(batchOf("h", metrics));
+	const giveUp = new AbortController();
+	await eventually("a request", () => store.requests.length === 1);
+	const aborted = target.room(giveUp.signal);
+	giveUp.abort(new Error("enough"));
+	await assert.rejects(aborted, /enough/);
+	release();
+	await writing;
+	await eventually(
+		"room for all",
+		() => {
+			release();
+			return rooms === 10;
+		},
+		30_000,
+	);
+	await Promise.all(asking);
+});
+
+test("a quarantine file that cannot be written keeps the batch with the agent", async (t) => {
+	const store = await startStubStore(t);
+	const { target } = await targetOf(t, store.url, {
+		quarantineFile: "/nonexistent/q",
+	});
+	await assert.rejects(
+		target.write(batchOf("h", { "a.b": 1, a_b: 1 })),
+		/\/nonexistent\/q: no such file or directory/,
+	);
+	const small = await targetOf(t, store.url, { maxQuarantineBytes: 10 });
+	await assert.rejects(
+		small.target.write(batchOf("h", { "a.b": 1, a_b: 1 })),
+		/has reached its limit of 10 bytes/,
+	);
+	await small.target.write(batchOf("i", { c: 1 }));
+	await chmod(small.file, 0o640);
+});
+
+test("closing sends what is there; what is not durable is not acknowledged", async (t) => {
+	const store = await startStubStore(t);
+	store.page = victoriaPage(1_790_000_000);
+	const { target } = await targetOf(t, store.url, { ackAfterSeconds: 60 });
+	await target.room();
+	const writing = target.write(batchOf("h", { a: 1 }));
+	await new Promise(setImmediate);
+	await target.close(5_000);
+	const { durable } = await writing;
+	assert.equal(store.stored.length, 1);
+	await assert.rejects(durable, TargetClosed);
+	await assert.rejects(target.write(batchOf("h", { a: 1 })), TargetClosed);
+	await assert.rejects(target.room(), TargetClosed);
+});
+
+test("what an agent sends in place of samples is refused", async (t) => {
+	const store = await startStubStore(t);
+	const { target } = await targetOf(t, store.url);
+	for (const data of [
+		[null],
+		[{ hostname: 1, timestamp: 1, metrics: {} }],
+		[{ hostname: "", timestamp: 1.5, metrics: {} }],
+		[{ hostname: "", timestamp: 1, metrics: "abc" }],
+	])
+		await assert.rejects(
+			target.write(batchOf("h", data as never)),
+			/h: leased what are no samples/,
+		);
+	const { accepted } = await target.write(
+		batchOf("h", [{ hostname: "", timestamp: nowSeconds(), metrics: null }]),
+	);
+	assert.equal(accepted, 0);
+	assert.equal(store.requests.length, 0);
+});
