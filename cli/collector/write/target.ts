@@ -260,6 +260,10 @@ class StoreTarget implements Target {
 		this.#known().catch(() => {});
 	}
 
+	get hasRoom(): boolean {
+		return !this.#isClosed && this.#waiters.length === 0 && this.#hasPlace;
+	}
+
 	async write(batch: HostBatch): Promise<Written> {
 		this.#assertOpen();
 		this.#reservations.shift();
@@ -353,18 +357,22 @@ class StoreTarget implements Target {
 		return this.#options.maxHeldBytes ?? 67_108_864;
 	}
 
-	/** Admits as many as there is room for. */
-	#offer(): void {
+	/** Whether there is room for one more, and a store to take it. */
+	get #hasPlace(): boolean {
 		const now = performance.now();
 		while ((this.#reservations[0] ?? now) < now) this.#reservations.shift();
-		while (
-			this.#waiters.length > 0 &&
-			this.#watch.page &&
+		const reserved = this.#reservations.length * this.#usualBytes;
+		return (
+			this.#watch.page !== undefined &&
 			this.#gate.isOpen &&
-			this.#heldBytes + this.#reservations.length * this.#usualBytes <
-				this.#maxBytes
-		) {
-			this.#reservations.push(now + reservationMilliseconds);
+			this.#heldBytes + reserved < this.#maxBytes
+		);
+	}
+
+	/** Admits as many as there is room for. */
+	#offer(): void {
+		while (this.#waiters.length > 0 && this.#hasPlace) {
+			this.#reservations.push(performance.now() + reservationMilliseconds);
 			this.#waiters.shift()?.admit();
 		}
 		if (this.#waiters.length === 0 || this.#offering || this.#isClosed) return;

@@ -337,7 +337,8 @@ test("429 and 503 are repeated after the time that the store asks for; there is 
 	const { target, log } = await targetOf(t, store.url);
 	const writing = target.write(batchOf("h", { a: 1 }));
 	await eventually("an attempt", () => target.figures().requests["429"] === 1);
-	let hasRoom = false;
+	let hasRoom = target.hasRoom;
+	assert.equal(hasRoom, false);
 	const room = target.room().then(() => {
 		hasRoom = true;
 	});
@@ -346,7 +347,7 @@ test("429 and 503 are repeated after the time that the store asks for; there is 
 	assert.ok((second ?? 0) - (first ?? 0) >= 1_990);
 	await writing;
 	await room;
-	assert.ok(hasRoom);
+	assert.ok(hasRoom && target.hasRoom);
 	assert.match(
 		log.join("\n"),
 		/warning: \S+: the store answers 429: status 429/,
@@ -423,6 +424,7 @@ test("memory is bounded: there is no room until the store has taken something", 
 	);
 	await eventually("some room", () => rooms > 0);
 	assert.ok(rooms < 5, `${rooms}`);
+	assert.equal(target.hasRoom, false);
 	const metrics = Object.fromEntries(
 		Array.from({ length: 3_000 }, (_, n) => [`m${n}`, Math.random()]),
 	);
@@ -443,6 +445,8 @@ test("memory is bounded: there is no room until the store has taken something", 
 		30_000,
 	);
 	await Promise.all(asking);
+	await target.close(0);
+	assert.equal(target.hasRoom, false);
 });
 
 test("a quarantine file that cannot be written keeps the batch with the agent", async (t) => {
