@@ -80,6 +80,11 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 			...["src/*", "src/client", "src/protocol", "src/spawn"],
 		],
 	},
+	// writes to stores, over connections like those to agents
+	{
+		from: ["cli/collector/write"],
+		to: [...["generated", "src/*", "src/client", "src/protocol", "src/relay"]],
+	},
 	// polls agents as happo-ctl reaches them; knows them only by their protocol
 	{
 		from: ["cli/collector"],
