@@ -1,7 +1,8 @@
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { createGunzip } from "node:zlib";
 import { readKeyFile } from "../../src/key-file.ts";
 import { systemReason } from "../../src/system-error.ts";
 import { UsageError } from "../program/arguments.ts";
@@ -55,8 +56,29 @@ export function readKeyFlag(file: string, say: (line: string) => void): string {
 /** Longer lines are taken in pieces. */
 const maxLineBytes = 8 * 1024 * 1024;
 
+/** The bytes of a file, unpacked if it was packed by gzip. */
+async function* unpacked(file: string): AsyncIterable<Buffer> {
+	const chunks = (createReadStream(file) as AsyncIterable<Buffer>)[
+		Symbol.asyncIterator
+	]();
+	const { value: first, done } = await chunks.next();
+	if (done) return;
+	const all = async function* () {
+		yield first;
+		yield* { [Symbol.asyncIterator]: () => chunks };
+	};
+	if (first[0] !== 0x1f || first[1] !== 0x8b) {
+		yield* all();
+		return;
+	}
+	const unpacking = createGunzip();
+	// the reader of `unpacking` gets the error
+	pipeline(Readable.from(all()), unpacking, () => {});
+	yield* unpacking;
+}
+
 /**
- * Reads a file of any size line by line.
+ * Reads a file of any size line by line; one that was packed by gzip, too.
  * @param take gets each line without its end, and whether it has one
  * @throws UsageError if it cannot be read
  */
@@ -67,7 +89,7 @@ export async function eachLine(
 	let rest: Buffer[] = [];
 	let restBytes = 0;
 	try {
-		for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+		for await (const chunk of unpacked(file)) {
 			let from = 0;
 			for (;;) {
 				const end = chunk.indexOf(10, from);

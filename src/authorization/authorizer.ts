@@ -171,9 +171,18 @@ function proofOf(caller: Caller, policy: Policy | undefined): AuditProof {
 	};
 }
 
+/** An argument of NRPE, which may be several words. */
+const maskedArgument = (text: string, plugin: string) => {
+	const words = text.split(/[ \t]+/);
+	const masked = maskedOptions(words, plugin);
+	return masked.every((word, at) => word === words[at])
+		? text
+		: masked.join(" ");
+};
+
 /**
  * The words of an allowed call, for the audit log. Values of secret slots are masked; other slots
- * are no secrets, whatever the option before them.
+ * for one word are no secrets, whatever the option before them.
  */
 function permittedWords(
 	words: readonly string[],
@@ -183,12 +192,16 @@ function permittedWords(
 	const hidden: string[] = [];
 	const open = new Set<string>();
 	for (const [name, value] of Object.entries(slots))
-		for (const text of typeof value === "string" ? [value] : value)
-			if (!secrets.includes(name)) open.add(text);
-			else if (text !== "") hidden.push(text);
+		if (secrets.includes(name))
+			hidden.push(...[value].flat().filter((text) => text !== ""));
+		else if (typeof value === "string") open.add(value);
 	// quotes in an argument of several words may hide a secret
 	if (isNrpe && secrets.length > 0)
 		return words.map((word) => (open.has(word) ? word : mask));
+	if (isNrpe)
+		return words.map((word) =>
+			open.has(word) ? word : maskedArgument(word, program),
+		);
 	const masked = maskedOptions(words, program);
 	return words.map((word, at) => {
 		const [option = ""] = /^(?:--?[A-Za-z][\w.-]*=|-[A-Za-z])/.exec(word) ?? [];
@@ -218,7 +231,7 @@ function askedOf(
 			command: run.command,
 			...(asked.name !== run.command && { called: asked.name }),
 			options: permittedWords(asked.words, run, asked.isNrpe),
-			slots: maskedSlots(run.slots, run.secrets),
+			slots: maskedSlots(run.slots, run.secrets, run.argv[0]),
 		};
 	const hide = (name: string, words: readonly string[]) =>
 		policy && mayHaveSecrets(policy, call)

@@ -148,11 +148,12 @@ const userInfo = /(:\/\/)[^/?#@\s]*:[^/?#@\s]*@/g;
  * Masks what may be a secret in a command line that no template describes: the words after `-p`,
  * `--password`, `-a` and `-C`, and after long options that are named like secrets; also in one word
  * (`-psecret`, `--password=secret`), and the user and password in a URL.
- * @param plugin its name, as some use these options for something else, and other ones for secrets
+ * @param plugin its name or path, as some use these options for something else, and other ones for secrets
  */
 export function maskedOptions(words: readonly string[], plugin = ""): string[] {
-	const own = secretOptionsOf.get(plugin) ?? [];
-	const open = openValues.get(plugin) ?? {};
+	const name = plugin.slice(plugin.lastIndexOf("/") + 1);
+	const own = secretOptionsOf.get(name) ?? [];
+	const open = openValues.get(name) ?? {};
 	const isSecretOption = (option: string) =>
 		secretOptions.has(option) || own.includes(option);
 	let option: string | undefined;
@@ -187,15 +188,23 @@ export const maskedWords = (words: readonly string[]): string[] =>
 		return equals === undefined ? option : `${option}=${mask}`;
 	});
 
-/** The values of slots, with those of secret slots masked. */
+/**
+ * The values of slots, with those of secret slots masked, and what may be secrets in several words.
+ * @param plugin see `maskedOptions`
+ */
 export const maskedSlots = (
 	slots: Readonly<Record<string, string | readonly string[]>>,
 	secrets: readonly string[],
+	plugin?: string,
 ): Record<string, string | readonly string[]> =>
 	Object.fromEntries(
 		Object.entries(slots).map(([name, value]) => [
 			name,
-			secrets.includes(name) ? mask : value,
+			secrets.includes(name)
+				? mask
+				: typeof value === "string"
+					? value
+					: maskedOptions(value, plugin),
 		]),
 	);
 
@@ -215,6 +224,12 @@ const bounded = (_name: string, value: unknown): unknown => {
 		return [...value.slice(0, maxWords), `... (${value.length} words)`];
 	return value;
 };
+
+/** Whether a text or list of a line that was read is not all of what there was. */
+export const isCut = (value: unknown): boolean =>
+	typeof value === "string"
+		? value.length > maxCharacters
+		: Array.isArray(value) && value.length > maxWords;
 
 /** What `prev` is in the first line of a chain. */
 export const noLine = "0".repeat(64);

@@ -57,7 +57,7 @@ export const auditVerifyCommand = createCommand({
 		usage: "audit verify [OPTION...] FILE...",
 		summary: "find lines of an audit log that were changed or removed",
 		details:
-			"Each line of the agent's audit log holds the hash of the line before it, also across files. Give the files in the order in which they were written, the oldest first; unpack compressed ones before. Prints lines that were changed, are missing or are not in their place, and what else is worth knowing. The exit status is 0 if everything is in order, 1 if not, 2 if a file cannot be read.",
+			"Each line of the agent's audit log holds the hash of the line before it, also across files. Give the files in the order in which they were written, the oldest first; those that gzip has packed are read, too. Prints lines that were changed, are missing or are not in their place, and what else is worth knowing. The exit status is 0 if everything is in order, 1 if not, 2 if a file cannot be read.",
 		examples: [
 			"audit verify /var/log/happo-agent/audit.log.1 /var/log/happo-agent/audit.log",
 		],

@@ -18,7 +18,9 @@ import {
 import { metricLeasesCommand } from "./metric-leases.ts";
 import { monitorCommand } from "./monitor.ts";
 import { policyCheckCommand, policyKeyCommand } from "./policy.ts";
+import { policyDiffCommand } from "./policy-diff.ts";
 import { policyExplainCommand } from "./policy-explain.ts";
+import { policyLearnCommand } from "./policy-learn.ts";
 import { policyTestCommand } from "./policy-test.ts";
 import { statusCommand } from "./status.ts";
 import { statusMemoryCommand } from "./status-memory.ts";
@@ -43,6 +45,8 @@ const visible: readonly ProgramCommand[] = [
 	policyTestCommand,
 	policyExplainCommand,
 	policyKeyCommand,
+	policyLearnCommand,
+	policyDiffCommand,
 	auditVerifyCommand,
 	doctorCommand,
 	...contextCommands,
@@ -57,15 +61,15 @@ export const commands: readonly ProgramCommand[] = [
 
 export const families: NonNullable<Program["families"]> = {
 	"metric config": "show, check or replace the metric configuration of agents",
-	policy: "check, test and explain policies, make keys for callers",
+	policy: "check, test, explain, learn and compare policies, make keys",
 	context: "list, show or choose contexts of the configuration file",
 };
 
 export const epilogue = `
 --host (-H), --hosts-file and --group say which agents to ask; the default is
 the agent on this machine. The exit status is 1 if an agent failed, 2 if the
-command line is invalid, otherwise 0. The exit statuses of monitor, inventory and
-doctor are different, see their help.
+command line is invalid, otherwise 0. The exit statuses of monitor, inventory,
+policy diff and doctor are different, see their help.
 
 Examples:
   happo-ctl status -H web01,web02

@@ -104,7 +104,7 @@ function masked(decision: Decision): Decision {
 		run: {
 			...run,
 			argv: [program, ...words.map(hidden)],
-			slots: maskedSlots(run.slots, run.secrets),
+			slots: maskedSlots(run.slots, run.secrets, program),
 		},
 	};
 }

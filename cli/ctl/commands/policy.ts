@@ -15,16 +15,16 @@ import { jsonText } from "../output/formats.ts";
 import { safeLine } from "../output/terminal.ts";
 
 /**
- * Reads a policy as an agent does.
+ * Reads a policy as an agent does. Returns its text as well.
  * @throws UsageError if the file cannot be read, or with all problems if it is no policy
  */
-export async function readPolicy(
+export async function readPolicyText(
 	file: string,
 	stdin: Readable,
-): Promise<Policy> {
+): Promise<{ policy: Policy; text: string }> {
 	const { name, text } = await readInput(file, stdin);
 	try {
-		return parsePolicy(text).policy;
+		return { policy: parsePolicy(text).policy, text };
 	} catch (error) {
 		if (!(error instanceof PolicyError)) throw error;
 		throw new UsageError(
@@ -32,6 +32,15 @@ export async function readPolicy(
 		);
 	}
 }
+
+/**
+ * Reads a policy as an agent does.
+ * @throws UsageError if the file cannot be read, or with all problems if it is no policy
+ */
+export const readPolicy = async (
+	file: string,
+	stdin: Readable,
+): Promise<Policy> => (await readPolicyText(file, stdin)).policy;
 
 const checkSettings = {
 	...outputSettings(["table", "json"]),

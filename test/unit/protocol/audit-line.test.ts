@@ -85,6 +85,13 @@ test("values of secret slots are masked, lists as well", () => {
 		]),
 		{ path: "/var", key: "***", words: "***" },
 	);
+	assert.deepEqual(
+		maskedSlots({ more: ["-p", "x", "-w", "5"], path: ["-p", "/var"] }, []),
+		{ more: ["-p", "***", "-w", "5"], path: ["-p", "***"] },
+	);
+	assert.deepEqual(maskedSlots({ a: ["-p", "/var"] }, [], "check_disk"), {
+		a: ["-p", "/var"],
+	});
 });
 
 test("ids are short, different, and never look like an option", () => {

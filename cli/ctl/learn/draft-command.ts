@@ -1,0 +1,126 @@
+import { parsePolicy } from "../../../src/policy/policy.ts";
+import { shown } from "../../../src/policy/shown.ts";
+import { type PolicyValue, policyText } from "../output/policy-text.ts";
+import type { SeenCall } from "./tally.ts";
+import { type SeenValues, valuesText } from "./values.ts";
+
+/** A slot of a draft's command. */
+export interface DraftSlot {
+	readonly name: string;
+	readonly type: PolicyValue;
+	readonly values: SeenValues;
+	/** Why it permits more than what was seen. */
+	readonly look?: string | undefined;
+}
+
+/** A command of a draft. */
+export interface DraftCommand {
+	readonly name: string;
+	readonly permission: "check" | "inventory";
+	/** As in a policy. */
+	readonly run: readonly string[];
+	readonly slots: readonly DraftSlot[];
+	/** Further keys, such as `timeout`. */
+	readonly more: Readonly<Record<string, PolicyValue>>;
+	readonly calls: readonly SeenCall[];
+	/** Whether it was seen too seldom. */
+	readonly isRare: boolean;
+	/** What somebody has to look at. */
+	readonly looks: readonly string[];
+}
+
+/** How many calls there were. */
+export const countOf = (calls: readonly SeenCall[]): number =>
+	calls.reduce((sum, { count }) => sum + count, 0);
+
+/** `1 call`, `2 calls` */
+export const callsText = (count: number): string =>
+	`${count} call${count === 1 ? "" : "s"}`;
+
+const timeText = (time: number) =>
+	new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
+
+/** `288 calls, 2026-11-29T10:00:00Z to 2026-11-30T09:55:00Z, from 192.0.2.10` */
+export function evidenceText(calls: readonly SeenCall[]): string {
+	const first = Math.min(...calls.map(({ first }) => first.time));
+	const last = Math.max(...calls.map(({ last }) => last.time));
+	const count = countOf(calls);
+	const addresses = new Set(
+		calls.flatMap(({ first, last }) =>
+			[first, last].map(({ proof }) =>
+				proof.admin ? "the admin socket" : (proof.address ?? "no address"),
+			),
+		),
+	);
+	const some = [...addresses].slice(0, 3).map(shown);
+	const more = addresses.size - some.length;
+	const when =
+		count === 1 ? timeText(first) : `${timeText(first)} to ${timeText(last)}`;
+	const id = count === 1 ? `, id ${shown(calls[0]?.first.id ?? "")}` : "";
+	return `${callsText(count)}, ${when}, from ${some.join(", ")}${more > 0 ? ` and ${more} more` : ""}${id}`;
+}
+
+/** A name for a command after its plugin or program, which no other one has. */
+export function nameFor(
+	program: string,
+	isRare: boolean,
+	taken: Set<string>,
+): string {
+	const base =
+		(program.split("/").at(-1) ?? "")
+			.replace(/^check_/, "")
+			.replace(/\.(?:pl|py|rb|sh)$/, "")
+			.replace(/[^A-Za-z0-9_.:-]/g, "")
+			.replace(/^[^A-Za-z0-9_]+/, "")
+			.slice(0, 60) || "command";
+	const stem = isRare ? `once-${base}` : base;
+	let name = stem;
+	for (let number = 2; taken.has(name); number++) name = `${stem}-${number}`;
+	taken.add(name);
+	return name;
+}
+
+/** What somebody has to look at, one sentence each. */
+export function looksOf(command: DraftCommand): string[] {
+	return [
+		...(command.isRare
+			? ["seen too seldom to be sure that it belongs here"]
+			: []),
+		...command.looks,
+		...command.slots.flatMap(({ name, look }) =>
+			look === undefined ? [] : [`slot ${name} ${look}`],
+		),
+	];
+}
+
+/** The entry of a command, as lines of YAML with their evidence. */
+export function commandText(command: DraftCommand): string {
+	const { name, run, slots, more, permission, calls } = command;
+	const lines = [
+		`# ${evidenceText(calls)}`,
+		...looksOf(command).map((look) => `# look: ${look}`),
+		`run: ${policyText(run)}`,
+		...(permission === "inventory" ? ["for: inventory"] : []),
+		...Object.entries(more).map(
+			([key, value]) => `${key}: ${policyText(value)}`,
+		),
+		...(slots.length > 0 ? ["slots:"] : []),
+		...slots.flatMap(({ name, type, values }) => [
+			...(values.size > 0 ? [`  # ${valuesText(values)}`] : []),
+			`  ${policyText(name)}: ${policyText(type)}`,
+		]),
+	];
+	return `  ${policyText(name)}:\n${lines.map((line) => `    ${line}\n`).join("")}`;
+}
+
+/** Why commands are no part of a policy; undefined if they are. */
+export function commandsFault(
+	commands: readonly DraftCommand[],
+): string | undefined {
+	try {
+		parsePolicy(`version: 1\ncommands:\n${commands.map(commandText).join("")}`);
+		return undefined;
+	} catch (error) {
+		return (error as Error).message;
+	}
+}

@@ -1,0 +1,477 @@
+import type { Permission } from "../../../generated/permissions.ts";
+import type { Caller, PolicyCall } from "../../../src/policy/call.ts";
+import { decide } from "../../../src/policy/decide.ts";
+import { type Policy, parsePolicy } from "../../../src/policy/policy.ts";
+import { shown } from "../../../src/policy/shown.ts";
+import { parseHop } from "../../../src/protocol/hop.ts";
+import { openYaml, type YamlTree } from "../../../src/protocol/yaml.ts";
+import { type PolicyValue, policyText } from "../output/policy-text.ts";
+import { unsafe } from "../output/terminal.ts";
+import { type AuditedCall, isMasked } from "./audited-calls.ts";
+import {
+	callsText,
+	commandsFault,
+	commandText,
+	countOf,
+	type DraftCommand,
+	evidenceText,
+	looksOf,
+} from "./draft-command.ts";
+import { learnKnown, valueAt, writtenValue } from "./known-commands.ts";
+import { learnLines } from "./lines.ts";
+import type { SeenCall } from "./tally.ts";
+
+/** A rule or command that somebody has to look at. */
+export interface Look {
+	/** `command disk`, `rule 2` */
+	readonly at: string;
+	readonly why: string;
+}
+
+/** A policy made from calls, for somebody to read. */
+export interface Draft {
+	readonly text: string;
+	readonly commands: readonly DraftCommand[];
+	/** Calls that it was made from. */
+	readonly calls: number;
+	readonly looks: readonly Look[];
+	/** Successful calls that it does not permit, by the reason. */
+	readonly leftOut: ReadonlyMap<string, number>;
+}
+
+/** Limits of the commands of calls, and of those of calls that were seen too seldom. */
+const maxUsual = 2_000;
+const maxRare = 200;
+
+/** What may stand in place of masked values where a call is tried: values of any type. */
+export const placeholders: readonly string[] = ["masked", "1", "/masked"];
+
+const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+
+/**
+ * An audited call as a policy decides about it.
+ * @param instead what stands in place of masked values
+ */
+export function policyCallOf(
+	{
+		permission,
+		command,
+		hop,
+	}: Pick<AuditedCall, "permission" | "command" | "hop">,
+	caller: Caller,
+	instead: string,
+): PolicyCall {
+	const words = command?.words.map((word) => word.replaceAll("***", instead));
+	const next = hop === undefined ? undefined : parseHop(hop);
+	return {
+		...{ caller, permission },
+		...(command &&
+			words && {
+				command: command.isNrpe
+					? { name: command.called, values: words }
+					: {
+							name: command.called,
+							// a lone $ needs a shell, like the line that it stands for
+							options: command.isUnsplit ? "$" : words.map(quoted).join(" "),
+						},
+			}),
+		...(next && { hop: next }),
+	};
+}
+
+/** Commands that are part of a sound policy, and the calls of the others. */
+function soundCommands(
+	known: readonly DraftCommand[],
+	learned: readonly DraftCommand[],
+	timeouts: (program: string) => readonly string[],
+): { sound: DraftCommand[]; left: DraftCommand[] } {
+	const sound: DraftCommand[] = [];
+	const left: DraftCommand[] = [];
+	for (const command of known)
+		(commandsFault([command]) === undefined ? sound : left).push(command);
+	for (const command of learned) {
+		const [program = ""] = command.run;
+		const others = sound.filter(({ run }) => run[0] === program);
+		const fitting = [undefined, ...timeouts(program)]
+			.map((timeout) =>
+				timeout === undefined
+					? command
+					: { ...command, more: { ...command.more, timeout } },
+			)
+			.find((each) => {
+				// one line may not have two time limits
+				const withTimeout = others.filter(
+					({ more }) => more.timeout !== each.more.timeout,
+				);
+				return commandsFault([...withTimeout, each]) === undefined;
+			});
+		if (fitting) sound.push(fitting);
+		else left.push(command);
+	}
+	return { sound, left };
+}
+
+/** The limits of a caller's rules, of which the most generous count; none if one has none. */
+function limitsFor(
+	policy: Policy,
+	name: string,
+	permission: Permission,
+): Record<string, PolicyValue> {
+	const entry = policy.callers.names.indexOf(name);
+	const rules = policy.granting[permission].byCaller.get(entry) ?? [];
+	if (rules.length === 0) return {};
+	const greatest = (limits: readonly (number | undefined)[]) =>
+		limits.includes(undefined)
+			? undefined
+			: Math.max(...limits.map((limit) => limit ?? 0));
+	const rate = greatest(rules.map(({ rate }) => rate));
+	const atOnce = greatest(rules.map(({ atOnce }) => atOnce));
+	const [count, unit] =
+		rate === undefined
+			? []
+			: Number.isInteger(rate)
+				? [rate, "s"]
+				: Number.isInteger(Number((rate * 60).toFixed(6)))
+					? [Math.round(rate * 60), "m"]
+					: [Math.max(1, Math.round(rate * 3_600)), "h"];
+	return {
+		...(count !== undefined && { rate: `${count}/${unit}` }),
+		...(atOnce !== undefined && { "at-once": atOnce }),
+	};
+}
+
+interface DraftRule {
+	readonly evidence: string;
+	readonly looks: readonly string[];
+	readonly pairs: Readonly<Record<string, PolicyValue>>;
+}
+
+const runPermissions = ["check", "inventory"] as const;
+
+/** Rules for the commands that a caller has called. */
+function commandRules(
+	policy: Policy,
+	name: string,
+	commands: readonly DraftCommand[],
+): DraftRule[] {
+	const own = commands.flatMap((command) => {
+		const calls = command.calls.filter(({ counts }) => counts.has(name));
+		return calls.length > 0 ? [{ command, calls }] : [];
+	});
+	return runPermissions.flatMap((permission) =>
+		[false, true].flatMap((isRare) => {
+			const some = own.filter(
+				({ command }) =>
+					command.permission === permission && command.isRare === isRare,
+			);
+			if (some.length === 0) return [];
+			const calls = some.flatMap(({ calls }) => calls);
+			return [
+				{
+					evidence: evidenceText(calls),
+					looks: isRare
+						? ["what was seen too seldom: delete what you do not know"]
+						: [],
+					pairs: {
+						who: name,
+						may: permission,
+						commands: some.map(({ command }) => command.name),
+						...limitsFor(policy, name, permission),
+					},
+				},
+			];
+		}),
+	);
+}
+
+const ownAddress = /^(?:127\.|\[::1\]|localhost[.:]|0\.0\.0\.0:|\[::\])/;
+
+/** Rules for everything that runs no command. */
+function otherRules(
+	policy: Policy,
+	name: string,
+	calls: readonly SeenCall[],
+	atLeast: number,
+): DraftRule[] {
+	const own = calls.filter(
+		({ command, counts }) => !command && counts.has(name),
+	);
+	const relays = own.filter(
+		({ permission, hop }) =>
+			permission === "relay" && hop !== undefined && parseHop(hop),
+	);
+	const others = own.filter(({ permission }) => permission !== "relay");
+	const rareHops = relays.filter(({ count }) => count < atLeast);
+	const local = relays.filter(({ hop }) => ownAddress.test(hop ?? ""));
+	const shownHops = (some: readonly SeenCall[]) =>
+		some
+			.slice(0, 5)
+			.map(({ hop }) => shown(hop ?? ""))
+			.join(", ");
+	return [
+		...(relays.length === 0
+			? []
+			: [
+					{
+						evidence: evidenceText(relays),
+						looks: [
+							...(rareHops.length > 0
+								? [
+										`${rareHops.length} hops were seen too seldom to be sure: ${shownHops(rareHops)}`,
+									]
+								: []),
+							...(local.length > 0
+								? [`leads to this host itself: ${shownHops(local)}`]
+								: []),
+						],
+						pairs: {
+							who: name,
+							may: "relay",
+							to: relays.map(({ hop }) => hop ?? ""),
+							...limitsFor(policy, name, "relay"),
+						},
+					},
+				]),
+		...others.map((call) => ({
+			evidence: evidenceText([call]),
+			looks: [
+				...(call.count < atLeast
+					? ["seen too seldom to be sure that it belongs here"]
+					: []),
+				...(call.permission === "configure"
+					? ["permits to run any metric plugin with any options"]
+					: []),
+			],
+			pairs: {
+				who: name,
+				may: call.permission,
+				...limitsFor(policy, name, call.permission),
+			},
+		})),
+	];
+}
+
+const ruleText = ({ evidence, looks, pairs }: DraftRule) =>
+	[
+		`# ${evidence}`,
+		...looks.map((look) => `# look: ${look}`),
+		...Object.entries(pairs).map(
+			([key, value], index) =>
+				`${index === 0 ? "- " : "  "}${key}: ${policyText(value)}`,
+		),
+	]
+		.map((line) => `  ${line}\n`)
+		.join("");
+
+/** The callers of a policy that a draft has, with the keys that they need. */
+function callersText(tree: YamlTree, names: readonly string[]): string {
+	const who = valueAt(tree, "who");
+	const keys = valueAt(tree, "keys");
+	const needed = new Set<string>();
+	const lines = names.flatMap((name) => {
+		const entry = valueAt(who, name);
+		if (!entry) return [];
+		const key = valueAt(entry, "key");
+		if (key?.kind === "text") needed.add(key.text);
+		if (key?.kind === "list")
+			for (const each of key.list)
+				if (each.kind === "text") needed.add(each.text);
+		return [`  ${policyText(name)}: ${policyText(writtenValue(entry))}\n`];
+	});
+	const digests = [...needed].flatMap((name) => {
+		const entry = valueAt(keys, name);
+		return entry
+			? [`  ${policyText(name)}: ${policyText(writtenValue(entry))}\n`]
+			: [];
+	});
+	return [
+		...(lines.length > 0 ? ["who:\n", ...lines] : []),
+		...(digests.length > 0 ? ["keys:\n", ...digests] : []),
+	].join("");
+}
+
+/** The keys of a policy that a draft takes over as they are. */
+const settingsText = (tree: YamlTree) =>
+	["mode", "ping", "go-clients"]
+		.flatMap((key) => {
+			const value = valueAt(tree, key);
+			return value ? [`${key}: ${policyText(writtenValue(value))}\n`] : [];
+		})
+		.join("");
+
+// every text that has one is in double quotes or a comment
+const withoutControls = (text: string) =>
+	text.replace(unsafe, (character) =>
+		character === "\n"
+			? character
+			: `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+	);
+
+/**
+ * Makes a policy from calls: commands, and rules for the callers who called them. It permits every
+ * call that it was made from, and nothing to anybody else.
+ * @param parts.policyText the policy that the agent has: its callers, keys and commands are taken
+ * over
+ * @param parts.names callers, who are all in the policy
+ * @param parts.atLeast how often a call has to be seen so that its values become types of slots
+ */
+export function makeDraft(parts: {
+	policyText: string;
+	names: readonly string[];
+	calls: readonly SeenCall[];
+	atLeast: number;
+}): Draft {
+	const { names, atLeast } = parts;
+	const leftOut = new Map<string, number>();
+	const leftOutCalls: SeenCall[] = [];
+	const leave = (reason: string, calls: readonly SeenCall[]) => {
+		leftOutCalls.push(...calls);
+		if (calls.length > 0)
+			leftOut.set(reason, (leftOut.get(reason) ?? 0) + countOf(calls));
+	};
+	const { policy } = parsePolicy(parts.policyText);
+	const tree = openYaml(parts.policyText).tree();
+	const isKnown = ({ command, permission }: SeenCall) => {
+		const known = policy.commands.get(command?.fitted ?? "");
+		return (
+			known?.permission === permission &&
+			known.slots.length === command?.slots.size &&
+			known.slots.every(({ name }) => command?.slots.has(name))
+		);
+	};
+	const runs = parts.calls.filter(({ command }) => command !== undefined);
+	const known = learnKnown(
+		runs.filter(isKnown),
+		valueAt(tree, "commands"),
+		atLeast,
+	);
+	const unknown = runs.filter((call) => !isKnown(call));
+	const isByPlugin = ({ command }: SeenCall) =>
+		command?.fitted === undefined ||
+		(command.fitted !== command.called && !command.isNrpe);
+	const byPlugin = unknown.filter(isByPlugin);
+	// without its template, nobody knows what ran
+	leave(
+		"of a command that the policy does not have any longer, or with other slots",
+		unknown.filter((call) => !isByPlugin(call)),
+	);
+	const taken = new Set([
+		...policy.commands.keys(),
+		...runs.map(({ command }) => command?.called ?? ""),
+	]);
+	const learned = learnLines(byPlugin, atLeast, taken);
+	const rare = learned.filter(({ isRare }) => isRare);
+	const usual = learned.filter(({ isRare }) => !isRare);
+	const timeouts = (program: string) => [
+		...new Set(
+			[...policy.commands.values()].flatMap((command) =>
+				command.program === program && command.timeoutSeconds !== undefined
+					? [`${command.timeoutSeconds}s`]
+					: [],
+			),
+		),
+	];
+	const { sound, left } = soundCommands(
+		known,
+		[...usual.slice(0, maxUsual), ...rare.slice(0, maxRare)],
+		timeouts,
+	);
+	for (const { calls } of left)
+		leave("no command of a policy can be like it", calls);
+	for (const { calls } of usual.slice(maxUsual))
+		leave(`more than ${maxUsual} different commands`, calls);
+	for (const { calls } of rare.slice(maxRare))
+		leave(`seen too seldom, and more than ${maxRare} different ones`, calls);
+	const textOf = (commands: readonly DraftCommand[]) => {
+		const rules = names.flatMap((name) => [
+			...commandRules(policy, name, commands),
+			...otherRules(policy, name, parts.calls, atLeast),
+		]);
+		return {
+			rules,
+			body: [
+				settingsText(tree),
+				callersText(tree, names),
+				commands.length > 0
+					? `commands:\n${commands.map(commandText).join("")}`
+					: "",
+				rules.length > 0 ? `rules:\n${rules.map(ruleText).join("")}` : "",
+			].join(""),
+		};
+	};
+	const first = textOf(sound);
+	const refused = refusedCalls(`version: 1\n${first.body}`, names, parts.calls);
+	// a rare call that other commands permit needs none of its own
+	const commands = withoutNeedless(sound, refused, (commands) =>
+		refusedCalls(`version: 1\n${textOf(commands).body}`, names, parts.calls),
+	);
+	const { rules, body } = textOf(commands);
+	const covered = new Set(leftOutCalls);
+	leave(
+		"the draft would not permit it",
+		[...refused].filter((call) => !covered.has(call)),
+	);
+	const usedCalls = parts.calls.filter((call) => !refused.has(call));
+	const calls = countOf(usedCalls);
+	const head = [
+		`# A draft by happo-ctl policy learn, from ${callsText(calls)} of ${names.join(", ")}.`,
+		"# Nothing loads it. Read it first, and above all the lines with look:.",
+	];
+	return {
+		text: withoutControls(`${head.join("\n")}\nversion: 1\n${body}`),
+		...{ commands, calls, leftOut },
+		looks: [
+			...commands.flatMap((command) =>
+				looksOf(command).map((why) => ({ at: `command ${command.name}`, why })),
+			),
+			...rules.flatMap(({ looks }, index) =>
+				looks.map((why) => ({ at: `rule ${index + 1}`, why })),
+			),
+		],
+	};
+}
+
+/** The calls that a draft would refuse to a caller who was seen with them. */
+function refusedCalls(
+	text: string,
+	names: readonly string[],
+	calls: readonly SeenCall[],
+): Set<SeenCall> {
+	const { policy } = parsePolicy(text);
+	const refused = new Set<SeenCall>();
+	for (const name of names) {
+		const caller = policy.callers.exampleOf(name);
+		for (const call of calls)
+			if (caller && call.counts.has(name) && !isPermitted(policy, call, caller))
+				refused.add(call);
+	}
+	return refused;
+}
+
+/** Leaves out commands of rare calls that the draft permits without them. */
+function withoutNeedless(
+	commands: readonly DraftCommand[],
+	refused: ReadonlySet<SeenCall>,
+	refusedBy: (commands: readonly DraftCommand[]) => ReadonlySet<SeenCall>,
+): DraftCommand[] {
+	const usual = commands.filter(({ isRare }) => !isRare);
+	const without = usual.length > 0 ? refusedBy(usual) : undefined;
+	return commands.filter(
+		({ isRare, calls }) =>
+			!isRare ||
+			without === undefined ||
+			calls.some((call) => without.has(call) && !refused.has(call)),
+	);
+}
+
+function isPermitted(policy: Policy, call: SeenCall, caller: Caller): boolean {
+	const words = call.command?.words ?? [];
+	return placeholders.slice(0, words.some(isMasked) ? undefined : 1).some(
+		(instead) =>
+			decide(policy, {
+				...policyCallOf(call, caller, instead),
+				// what is real is so on the agent's host
+				realPaths: new Map(words.map((word) => [word, word])),
+			}).allowed,
+	);
+}
