@@ -13,23 +13,44 @@ export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
 
 /**
  * Shares the event loop among streams that always have data. A stream asks before it reads on, and
- * is called back in order, at most `perLoop` streams in each turn of the event loop. Timers,
- * requests and exits are handled in between.
+ * is called back, at most `perLoop` streams in each turn of the event loop: clients take turns, and
+ * the streams of one client come in order. Timers, requests and exits are handled in between.
  */
-export function createLoopTurns(perLoop: number): (readOn: () => void) => void {
-	const waiting: (() => void)[] = [];
+export function createLoopTurns(
+	perLoop: number,
+): (readOn: () => void, client?: string) => void {
+	const waiting = new Map<string, (() => void)[]>();
 	let isPlanned = false;
+	const next = () => {
+		const [entry] = waiting;
+		if (!entry) return undefined;
+		const [client, own] = entry;
+		waiting.delete(client);
+		const first = own.shift();
+		// behind the other clients
+		if (own.length > 0) waiting.set(client, own);
+		return first;
+	};
 	const plan = () => {
-		if (isPlanned || waiting.length === 0) return;
+		if (isPlanned || waiting.size === 0) return;
 		isPlanned = true;
 		setImmediate(() => {
 			isPlanned = false;
-			for (const readOn of waiting.splice(0, perLoop)) readOn();
+			const now: (() => void)[] = [];
+			while (now.length < perLoop) {
+				const readOn = next();
+				if (!readOn) break;
+				now.push(readOn);
+			}
+			// streams that ask again meanwhile wait for the next turn
+			for (const readOn of now) readOn();
 			plan();
 		});
 	};
-	return (readOn) => {
-		waiting.push(readOn);
+	return (readOn, client = "") => {
+		const own = waiting.get(client);
+		if (own) own.push(readOn);
+		else waiting.set(client, [readOn]);
 		plan();
 	};
 }

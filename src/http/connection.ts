@@ -414,7 +414,7 @@ export function createConnections(parts: {
 		turns(() => {
 			socket.off("error", ignore);
 			if (!socket.destroyed) server.emit("connection", socket);
-		});
+		}, connection.client);
 	};
 
 	const admit = (socket: Socket, connection: Connection) => {
