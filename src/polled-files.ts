@@ -1,4 +1,4 @@
-import type { BigIntStats } from "node:fs";
+import type { BigIntStats, PathLike } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import type { Log } from "./log.ts";
 import { inTurn } from "./turn.ts";
@@ -13,7 +13,7 @@ export function fileVersion(found: BigIntStats): string {
  * Reads a file, but not a FIFO or a device, which might never end.
  * @throws the system's error, or an Error "not a regular file"
  */
-export async function readRegularFile(file: string): Promise<Buffer> {
+export async function readRegularFile(file: PathLike): Promise<Buffer> {
 	const found = await stat(file);
 	// the system's own words say more of a directory
 	if (!found.isFile() && !found.isDirectory())

@@ -1,5 +1,9 @@
 import { isIP } from "node:net";
 import { badVariableNames } from "./commands/environment.ts";
+import {
+	nagiosPluginDirectories,
+	sharedDirectory,
+} from "./plugin-directories.ts";
 import { badNetworks } from "./protocol/access.ts";
 import { badDestinations } from "./protocol/destinations.ts";
 import { badPins } from "./relay/trust.ts";
@@ -203,20 +207,14 @@ export const daemonSettings = {
 	"nagios-plugin-paths": {
 		inV1: true,
 		kind: "list",
-		default: [
-			"/usr/local/hb-agent/bin",
-			"/usr/lib64/nagios/plugins",
-			"/usr/lib/nagios/plugins",
-			"/usr/local/nagios/libexec",
-			"/usr/local/bin",
-		],
+		default: nagiosPluginDirectories,
 		check: someDirectory,
 		help: "directories of Nagios plugins, searched in order; by default the agent's own plugins come last, and /usr/local/bin is left out while a policy is in force",
 	},
 	"sensu-plugin-paths": {
 		inV1: true,
 		kind: "list",
-		default: ["/usr/local/hb-agent/bin", "/usr/local/bin"],
+		default: ["/usr/local/hb-agent/bin", sharedDirectory],
 		check: someDirectory,
 		help: "directories of metric plugins, searched in order; by default the agent's own plugins come last, and /usr/local/bin is left out while a policy is in force",
 	},

@@ -6,18 +6,13 @@ import { createPlugins, type Plugins } from "../commands/plugin.ts";
 import { createRunner, type RunCommand } from "../commands/runner.ts";
 import { createFairLimit, type FairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
+import { sharedDirectory } from "../plugin-directories.ts";
 import { type DaemonSettings, daemonSettings } from "../settings.ts";
 import { chooseEngine, type WantedEngine } from "../spawn/engine.ts";
 import { startingOpenFiles } from "../spawn/open-files.ts";
 import type { Engine } from "../spawn/started.ts";
 
 type PluginPaths = "nagios-plugin-paths" | "sensu-plugin-paths";
-
-/**
- * Where people install programs of all kinds (docker, node). v1 searches it by default; where a
- * policy decides, none of them is a plugin unless the setting names the directory.
- */
-const sharedDirectory = "/usr/local/bin";
 
 /** What runs plugins and commands. */
 export interface Execution {

@@ -332,10 +332,13 @@ export function fitArguments(
 	const numbers = slots.map(({ name }) => Number(argumentSlot.exec(name)?.[1]));
 	const isNumbered = numbers.some((number) => number > 0);
 	let unsplit: Slot | undefined;
+	const taken: string[] = [];
 	const values = valuesFor(slots, paths, (slot, index) => {
 		const number = isNumbered ? (numbers[index] ?? 0) : index + 1;
 		const text = given[number - 1];
-		if (text === undefined || slot.kind === "word") return text;
+		if (text === undefined) return undefined;
+		taken.push(text);
+		if (slot.kind === "word") return text;
 		const words = splitWords(text);
 		if (!words) unsplit ??= slot;
 		return words;
@@ -350,7 +353,10 @@ export function fitArguments(
 	}
 	if (!(values instanceof Map)) return values;
 	if (!isNumbered && given.length > slots.length) return tooMany(slots, given);
-	return fillTemplate(template, values);
+	return (
+		// the text of several words may be longer than they are
+		valuesFault(template, taken, slots.length) ?? fillTemplate(template, values)
+	);
 }
 
 /**

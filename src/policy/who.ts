@@ -22,6 +22,7 @@ const conditions = {
 	fingerprint: 32,
 	key: 64,
 	admin: 128,
+	anyCertificate: 256,
 } as const;
 
 type CertificateCondition = "uri" | "dns" | "email" | "cn" | "fingerprint";
@@ -81,6 +82,8 @@ export class Callers {
 		// what follows *. in a condition
 		parent: new Map(),
 	};
+	/** Entries that any verified client certificate fulfils. */
+	readonly #anyCertificate: readonly number[];
 	/** All digests, one after the other, and for each the entries that have its key. */
 	readonly #digests: Int32Array;
 	readonly #keyEntries: (readonly number[])[] = [];
@@ -115,6 +118,9 @@ export class Callers {
 			}
 			for (const key of keys) append(byKey, key, entry);
 		}
+		this.#anyCertificate = this.names.flatMap((_, entry) =>
+			(this.#needed[entry] ?? 0) & conditions.anyCertificate ? [entry] : [],
+		);
 		const words: number[] = [];
 		for (const [key, digests] of keys)
 			for (const digest of digests) {
@@ -134,7 +140,9 @@ export class Callers {
 				.filter(([given]) => given === condition)
 				.slice(0, 1)
 				.map(([, value]) => value.replace(/^\*/, "any"));
-		const hasCertificate = (entry?.certificate.length ?? 0) > 0;
+		const hasCertificate =
+			(entry?.certificate.length ?? 0) > 0 ||
+			((entry?.needed ?? 0) & conditions.anyCertificate) > 0;
 		return {
 			isAdmin,
 			address: entry?.address,
@@ -165,7 +173,7 @@ export class Callers {
 
 	/** Finds out which conditions of each name a caller fulfils. */
 	evidenceOf(caller: Caller): Evidences {
-		const found = new Uint8Array(this.names.length);
+		const found = new Uint16Array(this.names.length);
 		const note = (
 			entries: readonly number[] | undefined,
 			condition: number,
@@ -181,6 +189,7 @@ export class Callers {
 			});
 		const { certificate, keyDigest } = caller;
 		if (certificate) {
+			note(this.#anyCertificate, conditions.anyCertificate);
 			const index = this.#certificates;
 			for (const uri of certificate.uris)
 				note(index.uri.get(uri), conditions.uri);
@@ -220,14 +229,14 @@ function append<K>(map: Map<K, number[]>, key: K, entry: number) {
 export class Evidences {
 	readonly #names: readonly string[];
 	readonly #needed: readonly number[];
-	readonly #found: Uint8Array;
+	readonly #found: Uint16Array;
 	/** The numbers of the names that the caller has, which is alphabetical. */
 	readonly entries: readonly number[];
 
 	constructor(
 		names: readonly string[],
 		needed: readonly number[],
-		found: Uint8Array,
+		found: Uint16Array,
 	) {
 		this.#names = names;
 		this.#needed = needed;
@@ -334,9 +343,12 @@ function readEntry(
 		);
 		return [];
 	});
-	const names = certificate
-		? readCertificate(certificate.value, `${place}.certificate`, reader)
-		: [];
+	const isAny =
+		certificate?.value.kind === "text" && certificate.value.text === "any";
+	const names =
+		certificate && !isAny
+			? readCertificate(certificate.value, `${place}.certificate`, reader)
+			: [];
 	const keys = key ? reader.texts(key.value, `${place}.key`) : [];
 	for (const { text, line } of keys)
 		if (!keyNames.has(text))
@@ -348,6 +360,7 @@ function readEntry(
 	let needed = 0;
 	if (address) needed |= conditions.address;
 	if (key) needed |= conditions.key;
+	if (isAny) needed |= conditions.anyCertificate;
 	for (const [condition] of names) needed |= conditions[condition];
 	return {
 		...{ needed, networks, certificate: names },

@@ -20,6 +20,7 @@ import { monitorCommand } from "./monitor.ts";
 import { policyCheckCommand, policyKeyCommand } from "./policy.ts";
 import { policyDiffCommand } from "./policy-diff.ts";
 import { policyExplainCommand } from "./policy-explain.ts";
+import { policyImportNrpeCommand } from "./policy-import.ts";
 import { policyLearnCommand } from "./policy-learn.ts";
 import { policyTestCommand } from "./policy-test.ts";
 import { statusCommand } from "./status.ts";
@@ -47,6 +48,7 @@ const visible: readonly ProgramCommand[] = [
 	policyKeyCommand,
 	policyLearnCommand,
 	policyDiffCommand,
+	policyImportNrpeCommand,
 	auditVerifyCommand,
 	doctorCommand,
 	...contextCommands,
@@ -61,7 +63,7 @@ export const commands: readonly ProgramCommand[] = [
 
 export const families: NonNullable<Program["families"]> = {
 	"metric config": "show, check or replace the metric configuration of agents",
-	policy: "check, test, explain, learn and compare policies, make keys",
+	policy: "check, test, learn, compare and import policies, make keys",
 	context: "list, show or choose contexts of the configuration file",
 };
 

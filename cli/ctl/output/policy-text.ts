@@ -18,7 +18,7 @@ const notText = /^(?:true|false|yes|no|on|off|null|y|n|\.(?:inf|nan)|\.\d.*)$/i;
 export function policyText(value: PolicyValue): string {
 	if (typeof value === "string")
 		return (plain.test(value) && !notText.test(value)) ||
-			/^--?[A-Za-z][\w-]*$/.test(value)
+			/^(?:--?[A-Za-z][\w-]*|\d+[smh])$/.test(value)
 			? value
 			: quoted(value);
 	if (typeof value !== "object") return String(value);

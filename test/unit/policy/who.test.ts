@@ -35,6 +35,18 @@ function whoOf(entries: string, keys = "{}") {
 			.who;
 }
 
+test("any verified certificate will do where its names do not matter", () => {
+	const who = whoOf(`{
+		any: { certificate: any },
+		here: { address: 192.0.2.1, certificate: any },
+		named: { address: 192.0.2.1, certificate: { cn: ops } },
+	}`);
+	const address = "192.0.2.1";
+	assert.deepEqual(who({ address }), []);
+	assert.deepEqual(who({ certificate }), ["any"]);
+	assert.deepEqual(who({ address, certificate }), ["any", "here"]);
+});
+
 test("a certificate is compared by each kind of name", () => {
 	const who = whoOf(`{
 		uri: { certificate: { uri: "spiffe://example.net/a" } },
