@@ -1,4 +1,4 @@
-import type { Abandonment } from "../abandonment.ts";
+import { Abandoning, type Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
 import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
 
@@ -52,6 +52,8 @@ interface HopPlaces {
 	usual: FairLimit;
 	slow: FairLimit;
 	isSlow: boolean;
+	/** Those that wait for one of the slow places, until the hop answers again. */
+	recovering: Set<Abandoning>;
 	/** Requests that are waiting for a place or have one. */
 	users: number;
 }
@@ -79,6 +81,7 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 			usual: createFairLimit({ limit: limits.each }),
 			slow: createFairLimit({ limit: limits.eachSlow }),
 			isSlow: false,
+			recovering: new Set<Abandoning>(),
 			users: 0,
 		};
 		hops.set(place, known);
@@ -100,6 +103,25 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 		return limit
 			.acquire({ client, timeoutMilliseconds, signal })
 			.catch(() => undefined);
+	};
+
+	/** Waits for one of the slow places of a hop, but no longer than until the hop answers again. */
+	const waitWhileSlow = async (
+		hop: HopPlaces,
+		departure: Departure,
+		deadline: number,
+	): Promise<Taken | undefined> => {
+		const { signal } = departure;
+		const ended = new Abandoning();
+		const end = () => ended.abort();
+		signal.addEventListener("abort", end);
+		hop.recovering.add(ended);
+		try {
+			return await waitFor(hop.slow, { ...departure, signal: ended }, deadline);
+		} finally {
+			hop.recovering.delete(ended);
+			signal.removeEventListener("abort", end);
+		}
 	};
 
 	/** Begins a journey that has both places. */
@@ -129,6 +151,7 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 				isOver = true;
 				clearTimeout(slowness);
 				if (outcome !== "failed") hop.isSlow = outcome === "late";
+				if (!hop.isSlow) for (const one of hop.recovering) one.abort();
 				own.release();
 				shared?.release();
 				hop.users--;
@@ -145,17 +168,19 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 		taken: Taken | undefined,
 	): Promise<Journey> => {
 		const { place, timeoutMilliseconds, signal } = departure;
-		const here = wasSlow ? hop.slow : hop.usual;
-		const pool = wasSlow ? allSlow : all;
 		// limited to what a timer can hold
 		const patience = Math.min(timeoutMilliseconds ?? 2 ** 31 - 1, 2 ** 31 - 1);
 		const deadline = performance.now() + patience;
-		const own = taken ?? (await waitFor(here, departure, deadline));
+		let own = taken;
+		if (!own && wasSlow) own = await waitWhileSlow(hop, departure, deadline);
+		const isSlow = wasSlow && (own !== undefined || hop.isSlow);
+		if (!own && !isSlow) own = await waitFor(hop.usual, departure, deadline);
+		const pool = isSlow ? allSlow : all;
 		const shared =
 			own &&
 			(pool.tryAcquire(departure) ??
 				(await waitFor(pool, departure, deadline)));
-		if (own && shared) return begin(departure, hop, wasSlow, own, shared);
+		if (own && shared) return begin(departure, hop, isSlow, own, shared);
 		own?.release();
 		hop.users--;
 		forget(place, hop);
@@ -164,7 +189,7 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 			"relay-busy",
 			own
 				? `${pool.taken} relayed requests are in progress`
-				: `${place}: ${here.taken} requests to it are in progress`,
+				: `${place}: ${(isSlow ? hop.slow : hop.usual).taken} requests to it are in progress`,
 		);
 	};
 

@@ -87,6 +87,29 @@ it("a hop gets all its places back when it answers again", async (t) => {
 	assert.ok(many.every(({ status }) => status === 200));
 });
 
+it("requests that wait for a hop get all its places when it answers again", async (t) => {
+	const fetch = await createFetching(t, {
+		limits: { ...usual, each: 20, eachSlow: 1 },
+	});
+	const held: Parameters<Parameters<typeof answering>[1]>[0][] = [];
+	let isSilent = true;
+	const server = await answering(t, (response) => {
+		if (!isSilent) held.push(response);
+	});
+	await assert.rejects(fetch(server.port, { timeoutMilliseconds: 50 }), isLate);
+	isSilent = false;
+	const gone = new AbortController();
+	const many = Array.from({ length: 12 }, () => fetch(server.port));
+	const left = fetch(server.port, { signal: gone.signal });
+	await eventually("one has the place", () => held.length === 1);
+	gone.abort();
+	await assert.rejects(left);
+	json(held[0] as (typeof held)[0], {});
+	await eventually("all others are sent", () => held.length === 12);
+	for (const response of held.slice(1)) json(response, {});
+	for (const { status } of await Promise.all(many)) assert.equal(status, 200);
+});
+
 it("a nested request does not wait for a place, as another request may be waiting for it", async (t) => {
 	const fetch = await createFetching(t, { limits: { ...usual, each: 2 } });
 	const silent = await answering(t, () => {});
