@@ -26,6 +26,11 @@ export interface HostBatch {
 	 * one. Batches of one host are written one after the other.
 	 */
 	host: string;
+	/**
+	 * What tells agents with one name apart, behind different bastions; by default the name. Two such
+	 * agents need labels that differ.
+	 */
+	key?: string | undefined;
 	/** Labels from the list of hosts, without those that begin with `__`. */
 	labels: Readonly<Record<string, string>>;
 	/** The answer to `/metric/lease`. */
@@ -127,8 +132,11 @@ export interface Target {
 	room(signal?: AbortSignal): Promise<void>;
 	/** Whether room() would resolve at once: no pass of a host waits for a target. */
 	readonly hasRoom: boolean;
-	/** Forgets a host that is not in the list any more. */
-	forget(host: string): void;
+	/**
+	 * Forgets a host that is not in the list any more.
+	 * @param key the `key` of its batches
+	 */
+	forget(key: string): void;
 	figures(): TargetFigures;
 	/**
 	 * Sends what is waiting and takes no more. Resolves when the store has it, or after the time.
@@ -206,7 +214,7 @@ class StoreTarget implements Target {
 	readonly #quarantine: QuarantineFile;
 	readonly #encoder = new BatchEncoder();
 	readonly #hosts = new Map<string, Host>();
-	/** The host of each identity. */
+	/** The key of the host with each identity. */
 	readonly #identities = new Map<string, string>();
 	readonly #open: Readonly<Record<"fresh" | "late", Open>> = {
 		fresh: emptyRequest(false),
@@ -294,10 +302,10 @@ class StoreTarget implements Target {
 		});
 	}
 
-	forget(host: string): void {
-		const known = this.#hosts.get(host);
+	forget(key: string): void {
+		const known = this.#hosts.get(key);
 		if (!known) return;
-		this.#hosts.delete(host);
+		this.#hosts.delete(key);
 		this.#identities.delete(known.own.identity);
 	}
 
@@ -382,8 +390,8 @@ class StoreTarget implements Target {
 		}, 1_000);
 	}
 
-	#hostOf({ host, labels }: HostBatch): Host {
-		const known = this.#hosts.get(host);
+	#hostOf({ host, key = host, labels }: HostBatch): Host {
+		const known = this.#hosts.get(key);
 		if (known?.labels === labels) return known;
 		const complaint = badLabels(labels);
 		if (complaint) throw new Error(`${host}: ${complaint}`);
@@ -396,14 +404,14 @@ class StoreTarget implements Target {
 			return known;
 		}
 		const other = this.#identities.get(own.identity);
-		if (other !== undefined && other !== host)
+		if (other !== undefined && other !== key)
 			throw new Error(
 				`${host}: has the labels of ${other}: give one of them an instance of its own`,
 			);
 		if (known) this.#identities.delete(known.own.identity);
-		this.#identities.set(own.identity, host);
+		this.#identities.set(own.identity, key);
 		const added = { labels, own, turn: known?.turn ?? Promise.resolve() };
-		this.#hosts.set(host, added);
+		this.#hosts.set(key, added);
 		return added;
 	}
 

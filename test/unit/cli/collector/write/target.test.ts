@@ -402,6 +402,10 @@ test("two hosts with the same labels are not merged", async (t) => {
 		target.write(batchOf("i", { a: 2 }, { ...labels, hostname: "i" })),
 		/^Error: i: has the labels of h: /,
 	);
+	const twin = { ...batchOf("h", { a: 1 }), key: "bastion,h" };
+	await target.write(batchOf("h", { a: 1 }));
+	await assert.rejects(target.write(twin), /^Error: h: has the labels of h: /);
+	await target.write({ ...twin, labels: { instance: "h behind a bastion" } });
 	target.forget("h");
 	await target.write(batchOf("i", { a: 2 }, labels));
 	await assert.rejects(
