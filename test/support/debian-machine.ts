@@ -1,7 +1,14 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, statfsSync } from "node:fs";
-import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { constants, existsSync, statfsSync } from "node:fs";
+import {
+	access,
+	mkdir,
+	readdir,
+	readFile,
+	rmdir,
+	writeFile,
+} from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -39,13 +46,22 @@ export interface DebianMachine {
 /** Why such a machine cannot be created here; undefined if it can. */
 export async function missingForDebian(): Promise<string | undefined> {
 	if (process.getuid?.() !== 0) return "not root";
-	for (const program of ["debootstrap", "unshare", "nsenter", "ip", "tar"])
+	for (const program of [
+		...["debootstrap", "systemd-nspawn", "unshare"],
+		...["nsenter", "ip", "tar"],
+	])
 		try {
 			await execute("sh", ["-c", `command -v ${program}`]);
 		} catch {
 			return `not installed: ${program}`;
 		}
-	return controlGroups() === undefined ? "no control groups (v2)" : undefined;
+	const groups = controlGroups();
+	if (groups === undefined) return "no control groups (v2)";
+	// as in a container without --privileged
+	return access(groups, constants.W_OK).then(
+		() => undefined,
+		() => `${groups} is read-only`,
+	);
 }
 
 /** Magic number of a cgroup2 file system. */
@@ -58,13 +74,17 @@ const controlGroups = () =>
 	);
 
 /**
- * Installs Debian into memory, prints "booting", and becomes systemd. Everything disappears with
- * the process. Arguments: the control group, an empty directory, the mirror, the host name, and the
- * addresses.
+ * Installs Debian into memory, prints "booting", and has systemd-nspawn boot it. Everything
+ * disappears with the process. Arguments: the control group, an empty directory, the mirror, and
+ * the host name.
+ *
+ * systemd-nspawn needs no systemd here: without --register it asks for no scope, and with
+ * --keep-unit it stays in our control group. If both versions of control groups are mounted, the
+ * machine gets only version 2. Its own directory is hidden, as it would leave files there. As the
+ * first process of a PID namespace it takes the machine with it, however it ends.
  */
 const install = `
 group=$1 root=$2 mirror=$3 name=$4
-shift 4
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$root"
 debootstrap --variant=minbase --include=systemd-sysv,dbus,ca-certificates bookworm "$root" "$mirror"
@@ -72,40 +92,13 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 # as Debian's installer does
 echo "\${name%%.*}" >"$root/etc/hostname"
 printf '127.0.0.1 localhost\\n127.0.1.1 %s %s\\n::1 localhost\\n' "$name" "\${name%%.*}" >"$root/etc/hosts"
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs tmpfs /run/systemd/nspawn
 echo 0 >"$group/cgroup.procs"
-exec unshare --cgroup --mount --pid --uts --ipc --net --fork --kill-child sh -ec "$boot" boot "$root" "\${name%%.*}" "$@"`;
-
-const boot = `
-root=$1 name=$2
-shift 2
-cd "$root"
-mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
-mount -t tmpfs tmpfs run
-mount -t tmpfs -o mode=755 tmpfs dev
-for device in null zero full random urandom tty; do
-	touch "dev/$device"
-	mount --bind "/dev/$device" "dev/$device"
-done
-mkdir dev/pts dev/shm
-mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
-mount -t tmpfs tmpfs dev/shm
-ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
-ln -s /proc/self/fd/0 dev/stdin
-ln -s /proc/self/fd/1 dev/stdout
-ln -s /proc/self/fd/2 dev/stderr
-hostname "$name"
-ip link set lo up
-for address; do ip address add "$address" dev lo; done
-mkdir host
-pivot_root . host
-umount -l /host
-rmdir /host
 echo booting
-exec env -i container=other PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
-	/lib/systemd/systemd`;
+export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
+exec unshare --pid --fork --kill-child --mount-proc systemd-nspawn --quiet --boot --register=no --keep-unit \\
+	--private-network --resolv-conf=off --timezone=off --link-journal=no --hostname="\${name%%.*}" --directory="$root"`;
 
 /** The package mirror of this host. */
 async function mirror() {
@@ -165,6 +158,12 @@ async function removeGroup(path: string): Promise<void> {
 	await rmdir(path);
 }
 
+/** The process ids of a process's children; none if it has gone. */
+const childrenOf = async (pid: number | string | undefined) =>
+	(await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => ""))
+		.split(" ")
+		.filter((child) => child !== "");
+
 /** Installs and boots a machine, which disappears when the test ends. Takes a minute. */
 export async function bootDebian(
 	t: Test,
@@ -190,11 +189,11 @@ export async function bootDebian(
 		"unshare",
 		[
 			...["--mount", "sh", "-ec", install, "install"],
-			...[group, directory, await mirror(), name, ...addresses],
+			...[group, directory, await mirror(), name],
 		],
 		{
 			stdio: ["ignore", "pipe", "pipe"],
-			env: { ...process.env, boot, LC_ALL: "C" },
+			env: { ...process.env, LC_ALL: "C" },
 			// a group of its own, so that an installation can be stopped
 			detached: true,
 		},
@@ -218,8 +217,15 @@ export async function bootDebian(
 		},
 		600_000,
 	);
-	const children = `/proc/${child.pid}/task/${child.pid}/children`;
-	const init = (await readFile(children, "utf8")).trim();
+	let init = "";
+	await eventually("systemd starts", async () => {
+		if (child.exitCode !== null) throw new Error(said);
+		const [nspawn] = await childrenOf(child.pid);
+		for (const pid of await childrenOf(nspawn))
+			if ((await readFile(`/proc/${pid}/comm`, "utf8")) === "systemd\n")
+				init = pid;
+		return init !== "";
+	});
 	const enter = ["-t", init, "-m", "-p", "-u", "-i", "-C"];
 	const environment = [
 		"HOME=/root",
@@ -258,6 +264,12 @@ export async function bootDebian(
 			if (status !== 0) throw new Error(output);
 		},
 	};
+	for (const address of addresses) {
+		const { output, status } = await machine.client("ip", [
+			...["address", "add", address, "dev", "lo"],
+		]);
+		if (status !== 0) throw new Error(output);
+	}
 	await eventually(
 		"systemd has started everything",
 		async () =>
