@@ -830,6 +830,7 @@ export interface components {
         /** @description The shape of metrics.yaml. */
         MetricConfig: {
             metrics: {
+                /** @description The host that the metrics belong to. `$HOSTNAME` means the machine of the agent, by its name; v1 does not replace it. */
                 hostname: string;
                 plugins: {
                     plugin_name: string;

@@ -1,3 +1,4 @@
+import { hostname as machineName } from "node:os";
 import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { Log } from "../log.ts";
@@ -48,6 +49,9 @@ export interface Collector {
 	/** Milliseconds since that pass started, by the monotonic clock. */
 	age(): number | undefined;
 }
+
+/** As a host name in the configuration, the name of this machine: copies of it have other ones. */
+const ownName = "$HOSTNAME";
 
 /**
  * The log subject of a pass as a whole. Subjects of plugins are JSON arrays, so it cannot clash.
@@ -161,11 +165,12 @@ export function createCollector(parts: {
 		} catch (error) {
 			log.error(`metric-config: ${error}`);
 		}
-		return config
-			.current()
-			.metrics.flatMap(({ hostname, plugins }) =>
-				plugins.map((plugin) => ({ hostname, ...plugin })),
-			);
+		return config.current().metrics.flatMap(({ hostname, plugins }) =>
+			plugins.map((plugin) => ({
+				hostname: hostname === ownName ? machineName() : hostname,
+				...plugin,
+			})),
+		);
 	};
 
 	const pass = () => {

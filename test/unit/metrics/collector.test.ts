@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createCommands } from "../../../src/commands/command.ts";
@@ -124,6 +125,15 @@ function fakeTimers() {
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("$HOSTNAME is the name of this machine", async (t) => {
+	const { collector, stored } = collect(t, { $HOSTNAME: ["metrics_ok"] });
+	const { plugins } = await collector.pass();
+	assert.deepEqual(
+		[plugins[0]?.hostname, stored[0]?.[0]?.hostname],
+		[hostname(), hostname()],
+	);
+});
 
 test("plugins of all kinds run side by side without affecting each other", async (t) => {
 	const { collector, stored, logged } = collect(t, {
