@@ -1,4 +1,5 @@
-import { maxStopMilliseconds, startAgent } from "../src/agent.ts";
+import { maxStopMilliseconds } from "../src/agent/stop-times.ts";
+import { startAgent } from "../src/agent.ts";
 import { type CpuProfile, startCpuProfile } from "../src/cpu-profile.ts";
 import { type LogFormat, type LogLevel, openLog } from "../src/log.ts";
 import {

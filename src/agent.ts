@@ -19,6 +19,13 @@ import {
 	shownCertificate,
 	shownClientTrust,
 } from "./agent/state.ts";
+import {
+	answerMilliseconds,
+	commandGraceMilliseconds,
+	graceMilliseconds,
+	maxStopMilliseconds,
+	stopping,
+} from "./agent/stop-times.ts";
 import { createStore, openWhenFree } from "./agent/store.ts";
 import { createSupervisor } from "./agent/supervisor.ts";
 import { AuditLogError, createAuditLog } from "./audit/audit-log.ts";
@@ -99,19 +106,6 @@ export interface AgentParts {
  * message if its sender has ended before systemd reads it. Repeating it does no harm.
  */
 const readyAgainAfter = [2_000, 15_000];
-
-/**
- * When the agent stops, commands first get `stop-grace-seconds` to end by themselves, then SIGTERM,
- * and SIGKILL after this time.
- */
-const commandGraceMilliseconds = 1_000;
-
-/** How long connections stay open after `stop-grace-seconds`, for the answers of these commands. */
-const answerMilliseconds = 2_500;
-
-/** Longer than an orderly stop takes: its grace and all other steps together, in milliseconds. */
-export const maxStopMilliseconds = (settings: DaemonSettings): number =>
-	settings["stop-grace-seconds"] * 1000 + 17_000;
 
 /**
  * Builds the agent from its settings and starts it. This is the only place that knows the order of
@@ -303,7 +297,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const supervisor = createSupervisor({ engine, environment, log });
 	const tell = inTurn();
 	opened.push(async () => {
-		const grace = settings["stop-grace-seconds"] * 1000;
+		const grace = graceMilliseconds(settings);
 		const begun = performance.now();
 		const closed = server.close(grace + answerMilliseconds);
 		// connections that are open may still bring requests, whose commands must run
@@ -381,7 +375,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	);
 	opened.push(() => {
 		for (const reminder of reminders) clearTimeout(reminder);
-		void tell(() => supervisor("STOPPING=1"));
+		void tell(() => supervisor(...stopping(settings)));
 	});
 	return {
 		address,

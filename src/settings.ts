@@ -514,10 +514,10 @@ export const daemonSettings = {
 	},
 	"stop-grace-seconds": {
 		kind: "integer",
-		minimum: 0,
+		minimum: -1,
 		maximum: 3600,
 		default: 3,
-		help: "seconds that plugins and commands have to end by themselves, and to be answered, when the agent stops",
+		help: "seconds that plugins and commands have to end by themselves, and to be answered, when the agent stops; -1 means command-timeout",
 	},
 	"quick-start": {
 		kind: "text",

@@ -76,8 +76,7 @@ async function buildPrograms() {
 	run(process.execPath, ["contrib/development/build.mjs", dist]);
 	const pages = join(work, "man");
 	mkdirSync(pages);
-	await bundle({
-		entryPoints: ["contrib/packaging/man.ts"],
+	const shared = {
 		bundle: true,
 		platform: "node",
 		format: "esm",
@@ -85,14 +84,30 @@ async function buildPrograms() {
 		banner: {
 			js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
 		},
-		outfile: join(work, "man.mjs"),
 		logLevel: "warning",
+	};
+	await bundle({
+		...shared,
+		entryPoints: ["contrib/packaging/man.ts"],
+		outfile: join(work, "man.mjs"),
+	});
+	const { outputFiles } = await bundle({
+		...shared,
+		stdin: {
+			contents: 'import { main } from "./socket-drop-in.ts"; await main();',
+			resolveDir: "contrib/packaging",
+		},
+		minifyWhitespace: true,
+		minifySyntax: true,
+		legalComments: "none",
+		write: false,
 	});
 	run(process.execPath, [join(work, "man.mjs"), pages], {
 		env: { ...process.env, SOURCE_DATE_EPOCH: String(seconds) },
 	});
 	return {
 		dist,
+		socketDropIn: outputFiles[0].contents,
 		man: Object.fromEntries(
 			["happo-agent.8", "happo-ctl.1", "check_happo.1"].map((name) => [
 				name,

@@ -178,6 +178,12 @@ ${text(join(build.dist, "THIRD-PARTY-LICENSES"))}`,
 const environmentFile = () =>
 	Object.entries({
 		"#HAPPO_AGENT_POLICY=": "HAPPO_AGENT_POLICY=/etc/happo/policy.yaml",
+		// another one must be in the socket's unit
+		"#HAPPO_AGENT_PORT=6777": `# the packages have it in happo-agent.socket; one that differs aborts startup:
+# systemctl cat happo-agent.socket says how to change it
+#HAPPO_AGENT_PORT=6777`,
+		// checks that run at a restart are answered
+		"#HAPPO_AGENT_STOP_GRACE_SECONDS=3": "HAPPO_AGENT_STOP_GRACE_SECONDS=-1",
 		"#HAPPO_AGENT_OWN_KEY_PAIR=":
 			"HAPPO_AGENT_OWN_KEY_PAIR=/var/lib/happo-agent/key-pair",
 	}).reduce(
@@ -280,6 +286,11 @@ and the policy say otherwise.`,
 			{ path: `${at}/package.json`, content: manifest(), mode: 0o644 },
 			...bundle(build.dist, "happo-agent.js", `${at}/dist`),
 			{
+				path: `${at}/dist/socket-drop-in.js`,
+				content: build.socketDropIn,
+				mode: 0o644,
+			},
+			{
 				path: `${at}/dist/native/linux-${architecture}/spawn.node`,
 				content: addon,
 				mode: 0o644,
@@ -315,7 +326,15 @@ and the policy say otherwise.`,
 			// without a shell, which would add variables to the environment of plugins
 			systemd(
 				"happo-agent.service",
-				unit("happo-agent.service", "happo-agent", `${nodeProgram} ${program}`),
+				replaced(
+					unit(
+						"happo-agent.service",
+						"happo-agent",
+						`${nodeProgram} ${program}`,
+					),
+					/^WantedBy=.*\n/m,
+					"$&# as packages start the agent with its socket\nAlso=happo-agent.socket\n",
+				),
 			),
 			{
 				path: "/usr/lib/sysusers.d/happo-agent.conf",

@@ -167,12 +167,31 @@ async function dropIns(directories: readonly string[]): Promise<string[]> {
 	return [...files.keys()].sort().map((name) => files.get(name) ?? "");
 }
 
+/** The files of a unit on the disk: its own and its drop-ins; none if there is no such unit. */
+async function filesOf(unit: string): Promise<string[]> {
+	const file = unitDirectories
+		.map((directory) => join(directory, unit))
+		.find(existsSync);
+	if (file === undefined) return [];
+	const directories = unitDirectories.map((directory) =>
+		join(directory, `${unit}.d`),
+	);
+	return [file, ...(await dropIns(directories))];
+}
+
+/** The lines of a section of a unit, from its files on the disk. */
+export async function unitLines(
+	unit: string,
+	section: string,
+): Promise<Assignment[]> {
+	const texts = await Promise.all((await filesOf(unit)).map(textOf));
+	return texts.flatMap((text) => parseAssignments(text ?? "", section));
+}
+
 async function unitInFiles(
 	name: string,
-	file: string,
-	directories: readonly string[],
+	files: readonly string[],
 ): Promise<Unit> {
-	const files = [file, ...(await dropIns(directories))];
 	const texts = await Promise.all(files.map(textOf));
 	const lines = texts.flatMap((text) =>
 		parseAssignments(text ?? "", "Service"),
@@ -216,20 +235,14 @@ export async function readUnit(
 		await readFile(name).catch((error) => {
 			throw new UsageError(`--unit ${name}: ${systemReason(error)}`);
 		});
-		return unitInFiles(basename(name), name, [`${name}.d`]);
+		return unitInFiles(basename(name), [
+			...[name, ...(await dropIns([`${name}.d`]))],
+		]);
 	}
 	const full = name.includes(".") ? name : `${name}.service`;
 	if (hasSystemd()) return loadedUnit(tools, full);
-	const file = unitDirectories
-		.map((directory) => join(directory, full))
-		.find(existsSync);
-	return file === undefined
-		? undefined
-		: unitInFiles(
-				full,
-				file,
-				unitDirectories.map((directory) => join(directory, `${full}.d`)),
-			);
+	const files = await filesOf(full);
+	return files.length === 0 ? undefined : unitInFiles(full, files);
 }
 
 /** A restriction as it applies in the end; undefined if it is not set. */

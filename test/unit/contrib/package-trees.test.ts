@@ -25,6 +25,7 @@ function filesOf(make: Make, architecture: string) {
 			dist: "dist",
 			man: { "happo-agent.8": "", "happo-ctl.1": "", "check_happo.1": "" },
 			completion: "",
+			socketDropIn: "",
 		},
 		...{ version: "2.0.0", architecture, node: { version: "24.0.0" } },
 		...{ addon: Buffer.from("addon"), client: Buffer.from("client") },
@@ -77,11 +78,17 @@ test("the service of the package uses its settings, and the private Node directl
 		text("/usr/lib/systemd/system/happo-agent.service"),
 		/^ExecStart=\/usr\/lib\/happo\/node \/usr\/lib\/happo\/agent\/dist\/happo-agent\.js daemon$/m,
 	);
+	assert.match(
+		text("/usr/lib/systemd/system/happo-agent.service"),
+		/^\[Install\]\nWantedBy=multi-user\.target\n#.*\nAlso=happo-agent\.socket$/m,
+	);
 	const settings = text("/etc/default/happo-agent.env");
 	for (const line of [
 		"HAPPO_AGENT_POLICY=/etc/happo/policy.yaml",
 		"HAPPO_AGENT_OWN_KEY_PAIR=/var/lib/happo-agent/key-pair",
+		"HAPPO_AGENT_STOP_GRACE_SECONDS=-1",
 		"#HAPPO_AGENT_ALLOWED_HOSTS=",
+		"#HAPPO_AGENT_PORT=6777",
 	])
 		assert.ok(settings.split("\n").includes(line), line);
 	assert.deepEqual(
