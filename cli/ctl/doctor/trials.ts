@@ -196,15 +196,17 @@ async function causeOf(
 	const capabilities = await capabilitiesOf(tools, file);
 	const lost = capabilities.filter((name) => !bounding.has(name));
 	const names = (some: readonly string[]) => some.join(", ").toUpperCase();
+	const value = capabilities.join(" ").toUpperCase();
 	if (lost.length > 0)
 		return {
 			why: `The file has the capability ${names(lost)}, which CapabilityBoundingSet= takes away; the kernel then refuses to start it.`,
-			remedy: `Leave the unit the capability, in a drop-in: CapabilityBoundingSet=${names(capabilities)}${locked === undefined ? "" : ", and NoNewPrivileges=no"}.`,
+			// other settings imply NoNewPrivileges=, so that =no would not help
+			remedy: `Leave the unit the capability, in a drop-in whose name sorts after the others: CapabilityBoundingSet=${value}${locked === undefined ? "" : ` and AmbientCapabilities=${value}, which all plugins then have`}.`,
 		};
 	if (locked !== undefined && capabilities.length > 0)
 		return {
 			why: `The file has the capability ${names(capabilities)}, which it does not get because of ${locked}.`,
-			remedy: `Turn that off in a drop-in, or give the unit AmbientCapabilities=${names(capabilities)}, which all plugins then have.`,
+			remedy: `Turn that off in a drop-in, or give the unit AmbientCapabilities=${value}, which all plugins then have.`,
 		};
 	const found = await stat(file).catch(() => undefined);
 	if (locked !== undefined && found && (found.mode & setUserId) !== 0)
