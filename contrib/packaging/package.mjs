@@ -1,12 +1,19 @@
 // Builds the packages of a commit: .deb and .rpm of happo-node, happo-agent and happo-check.
 //   npm run package -- [--output DIRECTORY] [--architecture x64,arm64] [--only NAME,...]
 //                      [--format deb,rpm] [--quick]
-// --quick compresses little, for tests. README.md in this folder says what it needs.
+// --quick, or HAPPO_PACKAGE_QUICK=1, compresses little, for tests. README.md in this folder says
+// what it needs.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build as bundle } from "esbuild";
 import { compile } from "../native/addon.mjs";
@@ -26,7 +33,10 @@ const { values: given } = parseArgs({
 		architecture: { type: "string", default: "x64,arm64" },
 		only: { type: "string", default: "happo-node,happo-agent,happo-check" },
 		format: { type: "string", default: "deb,rpm" },
-		quick: { type: "boolean", default: false },
+		quick: {
+			type: "boolean",
+			default: process.env.HAPPO_PACKAGE_QUICK === "1",
+		},
 	},
 });
 const output = resolve(given.output);
@@ -43,9 +53,18 @@ const run = (file, args, options = {}) =>
 const git = (...args) => run("git", args).trim();
 
 /** The time of the commit, in seconds: all files have it. */
-const seconds = Number(
-	process.env.SOURCE_DATE_EPOCH ?? git("log", "-1", "--format=%ct"),
-);
+const seconds = Number(process.env.SOURCE_DATE_EPOCH ?? timeOfCommit());
+
+function timeOfCommit() {
+	try {
+		return git("log", "-1", "--format=%ct");
+	} catch {
+		process.stderr.write(
+			"This is no clone of the repository: set SOURCE_DATE_EPOCH and HAPPO_PACKAGE_VERSION.\n",
+		);
+		process.exit(1);
+	}
+}
 
 /**
  * The version of a tagged commit is package.json's. Every other is before that release, and after
@@ -69,6 +88,18 @@ const tool = (architecture, name) =>
 		: `${machine[architecture]}-linux-gnu-${name}`;
 
 const work = mkdtempSync(join(tmpdir(), "happo-packages-"));
+
+/**
+ * Removes packages of earlier builds with the same name and architecture, so that a pattern finds one.
+ */
+function removeEarlier(file) {
+	const pattern =
+		/^(happo-[a-z]+)[_-]\d.*([_.](?:amd64|arm64|x86_64|aarch64)\.\w+)$/;
+	const key = (name) => pattern.exec(name)?.slice(1).join();
+	for (const other of readdirSync(output))
+		if (other !== basename(file) && key(other) === key(basename(file)))
+			rmSync(join(output, other));
+}
 
 /** Bundles, man pages and completion, which are the same for all architectures. */
 async function buildPrograms() {
@@ -175,6 +206,7 @@ try {
 			const at = { work, output, seconds, preset };
 			for (const format of formats) {
 				const file = (format === "deb" ? makeDeb : makeRpm)(parts(format), at);
+				removeEarlier(file);
 				process.stdout.write(`${file}\n`);
 			}
 		};
