@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
+import type { CheckLoad } from "../support/check-load.ts";
 import { startProgram } from "../support/daemon.ts";
 import {
 	bootDebian,
@@ -16,6 +17,7 @@ import { post, send } from "../support/https.ts";
 import { lacksPeer } from "../support/peer.ts";
 import { createScope } from "../support/scope.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { blocksRunBy } from "../support/walkthrough.ts";
 
 const execute = promisify(execFile);
 const root = process.cwd();
@@ -56,22 +58,66 @@ async function missingForPackages() {
 async function build(
 	output: string,
 	args: readonly string[],
-	{ cwd = root, environment = {} } = {},
+	{ cwd = root } = {},
 ) {
 	const told = await said(
 		process.execPath,
 		["contrib/packaging/package.mjs", "--quick", "--output", output, ...args],
-		{ cwd, env: { ...process.env, ...environment } },
+		{ cwd },
 	);
 	return told.split("\n");
 }
 
+/** The commands of the documents that run here: on this host, then in the machine. */
+const blocks = blocksRunBy("test/e2e/system-packages.test.ts");
+const [[buildLine = "", installLine = ""] = [], ...afterwards] = blocks
+	.filter(({ document }) => document === "contrib/doc/install.md")
+	.map(({ lines }) => lines);
+
+/** Scripts, units and metrics.yaml of the first package, which left the socket disabled. */
+const beforeSocket = "test/fixtures/packages/before-socket";
+
+/**
+ * A package of this build with what the first package had in place of what it has: for an upgrade,
+ * the difference is in its scripts, its units and its files.
+ * @returns its file, with an older version
+ */
+async function withoutSocket(directory: string, file: string) {
+	const tree = join(directory, "before-socket");
+	await said("dpkg-deb", ["--raw-extract", file, tree]);
+	const target = {
+		postinst: "DEBIAN",
+		prerm: "DEBIAN",
+		postrm: "DEBIAN",
+		"happo-agent.service": "usr/lib/systemd/system",
+		"happo-agent.socket": "usr/lib/systemd/system",
+		"metrics.yaml": "usr/share/happo-agent",
+	};
+	for (const [name, folder] of Object.entries(target))
+		await writeFile(
+			join(tree, folder, name),
+			await readFile(join(beforeSocket, name)),
+		);
+	await rm(join(tree, "usr/lib/happo/agent/dist/socket-drop-in.js"));
+	const control = join(tree, "DEBIAN/control");
+	const text = await readFile(control, "utf8");
+	await writeFile(
+		control,
+		text.replace(/^Version: .*$/m, "Version: 2.0.0~git2020"),
+	);
+	const made = join(directory, "before-socket.deb");
+	await said("dpkg-deb", [
+		...["--root-owner-group", "-Zxz", "-z1", "--build", tree, made],
+	]);
+	return made;
+}
+
 /**
  * happo-agent as an earlier commit packages it: one of the last 20 that changed the packages, the
- * oldest that can be built with the packages of npm that are installed here. In a clone without
- * history it is this commit's, with an older version.
+ * oldest that can be built with the packages of npm that are installed here. Undefined in a clone
+ * without history, such as that of a CI job.
  */
-async function buildEarlier(directory: string): Promise<string> {
+async function buildEarlier(directory: string): Promise<string | undefined> {
 	const only = ["--only", "happo-agent", "--format", "deb"];
 	const args = [...only, "--architecture", "x64"];
 	const commits = await said("git", [
@@ -79,25 +125,30 @@ async function buildEarlier(directory: string): Promise<string> {
 		"contrib/packaging",
 	]).catch(() => "");
 	const oldest = commits.split("\n").filter((commit) => commit !== "");
+	if (oldest.length === 0) return undefined;
 	const clone = join(directory, "clone");
-	if (oldest.length > 0) {
-		await said("git", ["clone", "--quiet", "--no-checkout", root, clone]);
-		// esbuild would follow a link, and find packages that are not in the lock file
-		const copy = ["--archive", join(root, "node_modules"), `${clone}/`];
-		await said("cp", ["--link", ...copy]).catch(() => said("cp", copy));
-	}
+	await said("git", ["clone", "--quiet", "--no-checkout", root, clone]);
+	// esbuild would follow a link, and find packages that are not in the lock file
+	const copy = ["--archive", join(root, "node_modules"), `${clone}/`];
+	await said("cp", ["--link", ...copy]).catch(() => said("cp", copy));
 	for (const commit of oldest.reverse().slice(0, 3))
 		try {
 			await said("git", ["checkout", "--quiet", commit], { cwd: clone });
-			const [file = ""] = await build(directory, args, { cwd: clone });
+			const [file] = await build(directory, args, { cwd: clone });
 			return file;
 		} catch {
 			// it needs other packages of npm, or was not complete
 		}
-	const environment = { HAPPO_PACKAGE_VERSION: "2.0.0~git2020" };
-	const [file = ""] = await build(directory, args, { environment });
-	return file;
+	return undefined;
 }
+
+/** How secure.md hardens the unit. */
+const hardening = blocks.find(
+	({ document }) => document === "contrib/doc/secure.md",
+);
+
+/** Where the command of the documents puts the packages. */
+const packages = join(root, "build/packages");
 
 const hash = async (file: string) =>
 	createHash("sha256")
@@ -113,7 +164,9 @@ describe("packages of the system", { concurrency: false }, async () => {
 		});
 	let directory = "";
 	let files: string[] = [];
+	/** Packages of the agent: of an earlier commit if the clone has one, and one without the socket. */
 	let earlier = "";
+	let first = "";
 	let machine: DebianMachine;
 	/** What there was before the first installation. */
 	let installedBefore: string[] = [];
@@ -134,7 +187,7 @@ describe("packages of the system", { concurrency: false }, async () => {
 	const everything = async () =>
 		(
 			await inside(
-				`find /etc /opt /root /srv /usr /var -xdev \\( -path /var/cache -o -path /var/log -o -path /var/lib/apt \\
+				`find /etc /opt /root /srv /usr /var -xdev \\( -path /var/backups -o -path /var/cache -o -path /var/log -o -path /var/lib/apt \\
 					-o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /root/packages \\) -prune -o -print | sort
 				grep -H . /etc/passwd /etc/group /etc/shadow | cut -d: -f1,2
 				ls /var/log | grep happo || true
@@ -146,15 +199,17 @@ describe("packages of the system", { concurrency: false }, async () => {
 		if (missing) return;
 		directory = await temporaryDirectory(scope);
 		const at = (name: string) => join(directory, name);
-		for (const name of ["first", "second", "earlier"]) await mkdir(at(name));
+		for (const name of ["second", "earlier"]) await mkdir(at(name));
 		const building = async () => {
-			files = [
-				...(await build(at("first"), ["--architecture", "x64"])),
-				...(await build(at("first"), [
-					...["--architecture", "arm64", "--format", "deb"],
-				])),
-			];
-			earlier = await buildEarlier(at("earlier"));
+			await said("bash", ["-ec", buildLine], {
+				env: { ...process.env, HAPPO_PACKAGE_QUICK: "1" },
+			});
+			files = (await readdir(packages)).map((name) => join(packages, name));
+			first = await withoutSocket(
+				at("earlier"),
+				file("happo-agent", "_amd64.deb"),
+			);
+			earlier = (await buildEarlier(at("earlier"))) ?? first;
 		};
 		[machine] = await Promise.all([
 			bootDebian(scope, { name: "web01.example.net" }),
@@ -182,7 +237,7 @@ describe("packages of the system", { concurrency: false }, async () => {
 		for (const path of again)
 			assert.equal(
 				await hash(path),
-				await hash(join(directory, "first", basename(path))),
+				await hash(join(packages, basename(path))),
 				basename(path),
 			);
 	});
@@ -224,20 +279,19 @@ describe("packages of the system", { concurrency: false }, async () => {
 		async () => {
 			await inside(
 				`apt-get update -qq
-			apt-get install -y -qq --no-install-recommends libstdc++6 monitoring-plugins-basic bash-completion logrotate man-db iproute2 rpm`,
+			apt-get install -y -qq --no-install-recommends libstdc++6 monitoring-plugins-basic bash-completion libcap2-bin logrotate man-db iproute2 rpm`,
 				{ online: true },
 			);
 			await inside("mkdir /root/packages");
-			for (const path of [
-				...["happo-node", "happo-agent", "happo-check"].map((name) =>
-					file(name, "_amd64.deb"),
-				),
-				earlier,
-			])
-				await machine.write(
-					`/root/packages/${path === earlier ? "earlier.deb" : basename(path)}`,
-					await readFile(path),
-				);
+			for (const [name, path] of [
+				...["happo-node", "happo-agent", "happo-check"].map((name) => {
+					const path = file(name, "_amd64.deb");
+					return [basename(path), path] as const;
+				}),
+				["earlier.deb", earlier],
+				["first.deb", first],
+			] as const)
+				await machine.write(`/root/packages/${name}`, await readFile(path));
 			installedBefore = await everything();
 			await inside(
 				"cd /root/packages && apt-get install -y -qq ./happo-node*.deb ./earlier.deb",
@@ -275,10 +329,16 @@ describe("packages of the system", { concurrency: false }, async () => {
 			cp /var/lib/happo-agent/key-pair/happo-agent.key /root/packages/key`,
 			);
 			await inside(
-				"cd /root/packages && apt-get install -y -qq ./happo-agent_*.deb ./happo-check_*.deb",
+				"cd /root/packages && apt-get install -y -qq -o Dpkg::Options::=--force-confold ./happo-agent_*.deb ./happo-check_*.deb",
 			);
 			assert.notEqual(await shown("MainPID"), pid);
 			assert.equal(await shown("ActiveState"), "active");
+			assert.equal(
+				await inside(
+					"systemctl is-enabled happo-agent.service happo-agent.socket; systemctl is-active happo-agent.socket",
+				),
+				"enabled\nenabled\nactive",
+			);
 			assert.equal(
 				await inside(
 					`grep -c ^HAPPO_AGENT_LOG_LEVEL=info /etc/default/happo-agent.env
@@ -395,15 +455,42 @@ describe("packages of the system", { concurrency: false }, async () => {
 			),
 			/HAPPO-AGENT\(8\)[\s\S]*HAPPO-CTL\(1\)[\s\S]*CHECK_HAPPO\(1\)/,
 		);
-		assert.match(
+		// as bash asks for the words after "happo-ctl policy ch"
+		assert.equal(
 			await inside(
 				`. /usr/share/bash-completion/bash_completion
 				_completion_loader happo-ctl || true
-				complete -p happo-ctl`,
+				complete -p happo-ctl | grep -o _happo_ctl
+				COMP_LINE='happo-ctl policy ch' COMP_POINT=19
+				COMP_WORDS=(happo-ctl policy ch) COMP_CWORD=2
+				_happo_ctl happo-ctl ch policy
+				echo "\${COMPREPLY[*]}"`,
 			),
-			/_happo_ctl/,
+			"_happo_ctl\ncheck",
 		);
-		await inside("logrotate --debug /etc/logrotate.d/happo-agent");
+		assert.equal(
+			await inside(
+				`sed -i 's/^HAPPO_AGENT_LOGFILE=.*/HAPPO_AGENT_LOGFILE=\\/var\\/log\\/happo-agent\\/happo-agent.log/' /etc/default/happo-agent.env
+				systemctl restart happo-agent
+				logrotate --force --state /root/rotated /etc/logrotate.d/happo-agent
+				sed -i 's/^HAPPO_AGENT_LOGFILE=.*/HAPPO_AGENT_LOGFILE=-/' /etc/default/happo-agent.env
+				# a line for the new file
+				systemctl restart happo-agent
+				grep -c 'happo-agent .* stopped: SIGTERM' /var/log/happo-agent/happo-agent.log
+				grep -c 'happo-agent .* started' /var/log/happo-agent/happo-agent.log.1
+				stat --format '%a %U %G' /var/log/happo-agent/happo-agent.log
+				rm -r /var/log/happo-agent /root/rotated
+				systemd-tmpfiles --create happo-agent.conf
+				stat --format '%a %U %G' /var/log/happo-agent
+				systemd-sysusers happo-agent.conf happo-check.conf
+				getent passwd happo-agent | cut -d: -f5-`,
+			),
+			`1
+1
+640 happo-agent happo-agent
+750 happo-agent happo-agent
+happo-agent, monitoring agent:/var/lib/happo-agent:/usr/sbin/nologin`,
+		);
 		// the broker needs options first
 		assert.equal(
 			await inside(
@@ -413,69 +500,220 @@ describe("packages of the system", { concurrency: false }, async () => {
 		);
 	});
 
-	packageIt("the hardened unit still answers checks", async () => {
+	/** Adds commands to the policy, and a plugin, until the function has ended. */
+	const withCommands = async (
+		commands: string,
+		use: () => Promise<void>,
+	): Promise<void> => {
 		await inside(
-			`mkdir -p /etc/systemd/system/happo-agent.service.d
-			ln -s /usr/share/happo-agent/hardening.conf /etc/systemd/system/happo-agent.service.d/
-			systemctl daemon-reload
-			systemctl restart happo-agent
-			check_happo monitor -H 127.0.0.1 -p check_load_average -o '-w 900 -c 900'
-			check_happo monitor -H 127.0.0.1 -p check_disk -o '-w 1 -c 1 -p /'`,
+			`cp --preserve /etc/happo/policy.yaml /root/policy.yaml
+			sed -i 's/^commands:$/commands:\\n${commands}/' /etc/happo/policy.yaml
+			systemctl reload happo-agent`,
 		);
-		assert.equal(
-			await inside(
-				`grep NoNewPrivs: /proc/$(systemctl show --property MainPID --value happo-agent)/status
-				rm -r /etc/systemd/system/happo-agent.service.d
-				systemctl daemon-reload
-				systemctl restart happo-agent`,
-			),
-			"NoNewPrivs:\t1",
+		await use();
+		await inside(
+			`cp --preserve /root/policy.yaml /etc/happo/policy.yaml
+			rm /root/policy.yaml
+			systemctl reload happo-agent`,
+		);
+	};
+
+	packageIt(
+		"restarts while checks run: none is refused, and none is lost",
+		async () => {
+			const plugins = "/usr/lib/nagios/plugins";
+			await machine.write(`${plugins}/check_slow`, "#!/bin/sh\nsleep 4\n");
+			await machine.write(`${plugins}/check_fast`, "#!/bin/sh\n");
+			await inside(`chmod 755 ${plugins}/check_slow ${plugins}/check_fast`);
+			assert.equal(await shown("TimeoutStopUSec"), "30s");
+			assert.equal(await shown("KillMode"), "mixed");
+			const names = ["check_slow", "check_fast", "check_fast", "check_fast"];
+			let restarts = 0;
+			await withCommands(
+				"  slow: { run: [check_slow] }\\n  fast: { run: [check_fast] }",
+				async () => {
+					let isOver = false;
+					const asking = machine
+						.client(process.execPath, [
+							join(root, "build/test/support/check-load.js"),
+							...["6777", "200", "100", ...names],
+						])
+						.finally(() => {
+							isOver = true;
+						});
+					const pids = new Set<string>();
+					for (; !isOver; restarts++) {
+						// more in two minutes than systemd counts as sound
+						await inside(
+							"systemctl reset-failed happo-agent\nsystemctl restart happo-agent",
+						);
+						pids.add(await shown("MainPID"));
+					}
+					const { output } = await asking;
+					const { answered, failures } = JSON.parse(output) as CheckLoad;
+					assert.deepEqual(
+						{ answered, failures },
+						{ answered: 200, failures: [] },
+					);
+					assert.equal(pids.size, restarts);
+				},
+			);
+			assert.ok(restarts >= 3, `${restarts} restarts`);
+			await inside(`rm ${plugins}/check_slow ${plugins}/check_fast`);
+		},
+	);
+
+	packageIt(
+		"doctor finds what the hardened unit breaks, and how to mend it",
+		async () => {
+			const dropIns = "/etc/systemd/system/happo-agent.service.d";
+			const examined = async () => {
+				const { output } = await machine.bash("happo-ctl doctor --output json");
+				const { trials, findings } = JSON.parse(output);
+				type Entry = Record<string, string>;
+				return {
+					statuses: trials.find(({ command }: Entry) => command === "icmp"),
+					broken: findings.filter(({ area }: Entry) => area === "commands"),
+				};
+			};
+			const restarted =
+				"systemctl daemon-reload\nsystemctl restart happo-agent";
+			const monitor = async (words: string) =>
+				(await machine.bash(`check_happo monitor -H 127.0.0.1 ${words}`))
+					.output;
+			await inside("setcap cap_net_raw+ep /usr/lib/nagios/plugins/check_icmp");
+			await withCommands(
+				"  icmp: { run: [check_icmp, -H, 127.0.0.1] }",
+				async () => {
+					const now = await examined();
+					assert.equal(now.statuses.outside.status, 0, JSON.stringify(now));
+					assert.equal(now.statuses.unit.status, 0);
+					assert.equal(now.statuses.drop_in.status, 126);
+					// every other command of the policy works there, too
+					assert.deepEqual(
+						now.broken.map(({ where, level }: Record<string, string>) => [
+							where,
+							level,
+						]),
+						[["command icmp", "note"]],
+					);
+					assert.match(
+						now.broken[0].what,
+						/the capability CAP_NET_RAW, which CapabilityBoundingSet= takes away/,
+					);
+					assert.match(await monitor("-p icmp"), /^OK/);
+					const [, ...harden] = hardening?.lines ?? [];
+					await inside(
+						`${harden.join("\n")}
+						check_happo monitor -H 127.0.0.1 -p check_load_average -o '-w 900 -c 900'
+						check_happo monitor -H 127.0.0.1 -p check_disk -o '-w 1 -c 1 -p /'
+						grep -x 'NoNewPrivs:	1' /proc/$(systemctl show --property MainPID --value happo-agent)/status`,
+					);
+					assert.match(await monitor("-p icmp"), /Operation not permitted/);
+					const hardened = await examined();
+					assert.equal(hardened.statuses.unit.status, 126);
+					assert.equal(hardened.broken[0].level, "problem");
+					const [, lines = ""] =
+						/others: (.*), which all plugins/.exec(hardened.broken[0].remedy) ??
+						[];
+					const settings = lines.split(" and ");
+					assert.equal(settings.length, 2, hardened.broken[0].remedy);
+					await machine.write(
+						`${dropIns}/icmp.conf`,
+						`[Service]\n${settings.join("\n")}\n`,
+					);
+					await inside(restarted);
+					assert.match(await monitor("-p icmp"), /^OK/);
+					assert.deepEqual((await examined()).broken, []);
+					await inside(`rm -r ${dropIns}\n${restarted}`);
+				},
+			);
+		},
+	);
+
+	packageIt("a new address means a new certificate", async () => {
+		const key = "/var/lib/happo-agent/key-pair/happo-agent.key";
+		const sums = async () =>
+			(await inside(`sha256sum ${key} ${key.replace(".key", ".pub")}`)).split(
+				"\n",
+			);
+		const before = await sums();
+		await inside("ip address add 192.0.2.77 dev lo");
+		await eventually(
+			"the certificate is renewed",
+			async () => (await sums())[1] !== before[1],
+			30_000,
+		);
+		assert.equal((await sums())[0], before[0], "the key stays");
+		assert.match(
+			await inside("journalctl --unit happo-agent --output cat"),
+			/renewed with the same key, as this machine is now also 192\.0\.2\.77/,
 		);
 	});
 
 	packageIt(
-		"a copy of the machine gets a key pair of its own, a new address a new certificate",
+		"a copy of the machine has a key pair and a name of its own",
 		async () => {
-			const key = "/var/lib/happo-agent/key-pair/happo-agent.key";
-			const pub = async () =>
-				inside(`sha256sum ${key.replace(".key", ".pub")} ${key}`);
-			const before = await pub();
-			await inside("ip address add 192.0.2.77 dev lo");
-			await eventually(
-				"the certificate is renewed",
-				async () => (await pub()) !== before,
-				30_000,
+			const pair = "/var/lib/happo-agent/key-pair/happo-agent";
+			const key = await inside(`sha256sum ${pair}.key`);
+			// as of an image whose agent has run, and as the package ships metrics.yaml
+			await inside(
+				`systemctl stop happo-agent.service happo-agent.socket
+				cp --preserve /etc/happo/metrics.yaml /root/metrics.yaml
+				cat /usr/share/happo-agent/metrics.yaml >/etc/happo/metrics.yaml
+				cat /etc/machine-id >/root/machine-id
+				tr 0-9a-f 1-9a-f0 </root/machine-id >/etc/machine-id
+				hostname web02
+				sed -i 's/web01/web02/g' /etc/hosts
+				systemctl start happo-agent`,
 			);
-			const renewed = await pub();
-			assert.equal(
-				renewed.split("\n")[1],
-				before.split("\n")[1],
-				"the key stays",
-			);
+			assert.notEqual(await inside(`sha256sum ${pair}.key`), key);
 			assert.match(
-				await inside("journalctl --unit happo-agent --output cat"),
-				/renewed with the same key, as this machine is now also 192\.0\.2\.77/,
+				// the journal of the former machine is another one
+				await inside("journalctl --merge --unit happo-agent --output cat"),
+				/as the one before was made on another machine/,
 			);
 			await inside(
-				`tr 0-9a-f 1-9a-f0 </etc/machine-id >/root/id && cat /root/id >/etc/machine-id && rm /root/id
-			systemctl restart happo-agent`,
+				`happo-ctl -H web02.example.net --ca-file ${pair}.pub monitor check_load -w 900,900,900 -c 900,900,900`,
 			);
-			const copied = await pub();
-			assert.notEqual(copied.split("\n")[1], renewed.split("\n")[1]);
+			const { status } = await machine.bash(
+				`echo 127.0.0.1 web01.example.net >>/etc/hosts
+				happo-ctl -H web01.example.net --ca-file ${pair}.pub status`,
+			);
+			assert.notEqual(status, 0, "the certificate has the former name, too");
+			await eventually(
+				"metrics come under the new name",
+				async () =>
+					(await machine.bash("happo-ctl metric -o graphite")).output.includes(
+						"web02.linux.loadavg.load1 ",
+					),
+				90_000,
+			);
 			// one of an administrator wins, and ours stays as it is
+			const ours = await inside(`sha256sum ${pair}.key ${pair}.pub`);
 			await inside(
-				`cp /var/lib/happo-agent/key-pair/happo-agent.* /etc/happo/
-			rm /etc/happo/happo-agent.json
+				`cp ${pair}.key ${pair}.pub /etc/happo/
 			chown root:happo-agent /etc/happo/happo-agent.key
 			chmod 640 /etc/happo/happo-agent.key
 			systemctl restart happo-agent`,
 			);
-			const status = JSON.parse(await inside("happo-ctl status --output json"));
+			const shownStatus = JSON.parse(
+				await inside("happo-ctl status --output json"),
+			);
 			assert.equal(
-				status[0].data.certificate.file,
+				shownStatus[0].data.certificate.file,
 				"/etc/happo/happo-agent.pub",
 			);
-			await inside("rm /etc/happo/happo-agent.pub /etc/happo/happo-agent.key");
+			assert.equal(await inside(`sha256sum ${pair}.key ${pair}.pub`), ours);
+			await inside(
+				`rm /etc/happo/happo-agent.pub /etc/happo/happo-agent.key
+				cp --preserve /root/metrics.yaml /etc/happo/
+				cat /root/machine-id >/etc/machine-id
+				rm /root/metrics.yaml /root/machine-id
+				hostname web01
+				sed -i 's/web02/web01/g; /^127.0.0.1 web01/d' /etc/hosts
+				systemctl restart happo-agent`,
+			);
 		},
 	);
 
@@ -491,20 +729,48 @@ describe("packages of the system", { concurrency: false }, async () => {
 			assert.equal(await shown("ActiveState"), "failed");
 			assert.equal(await shown("ExecMainStatus"), "78");
 			assert.equal(await shown("NRestarts"), "0");
+			// no connection waits for it, or starts it again
+			const { output } = await machine.bash(
+				"for i in 1 2 3; do check_happo monitor -H 127.0.0.1 -p check_load; done",
+			);
+			assert.match(output, /^(?:.*connection refused.*\n){3}$/i);
+			assert.equal(
+				await inside("systemctl is-active happo-agent.socket || true"),
+				"inactive",
+			);
+			// nor does one that has waited while the agent was stopped
+			await inside(
+				`mv /etc/happo/happo-agent.key /etc/happo/happo-agent.pub /root
+				systemctl start happo-agent
+				systemctl stop happo-agent.service
+				mv /root/happo-agent.key /root/happo-agent.pub /etc/happo`,
+			);
+			await machine.bash("check_happo monitor -H 127.0.0.1 -p check_load");
+			await eventually(
+				"the agent has failed",
+				async () => (await shown("ActiveState")) === "failed",
+			);
+			assert.equal(await shown("NRestarts"), "0");
+			assert.equal(
+				await inside(
+					"journalctl --unit happo-agent --output cat | grep -c 'Scheduled restart' || true",
+				),
+				"0",
+			);
 			await inside(
 				`rm /etc/happo/happo-agent.key /etc/happo/happo-agent.pub
-			systemctl restart happo-agent`,
+				systemctl start happo-agent
+				systemctl is-active happo-agent.socket
+				check_happo monitor -H 127.0.0.1 -p check_load_average -o '-w 900 -c 900'`,
 			);
 		},
 	);
 
-	packageIt("removed and purged, nothing is left", async () => {
-		await inside("apt-get remove -y -qq happo-agent happo-check happo-node");
-		assert.match(
-			await inside("ls /etc/default/happo-agent.env /var/lib/happo-agent"),
-			/happo-agent\.env/,
+	/** Purges the packages; nothing is left of them. */
+	const purge = async () => {
+		await inside(
+			`apt-get purge -y -qq $(dpkg-query --show --showformat '\${Package} ' 'happo-*')`,
 		);
-		await inside("apt-get purge -y -qq happo-agent happo-check happo-node");
 		const left = await everything();
 		assert.deepEqual(
 			left.filter((line) => !installedBefore.includes(line)),
@@ -514,6 +780,120 @@ describe("packages of the system", { concurrency: false }, async () => {
 			installedBefore.filter((line) => !left.includes(line)),
 			[],
 		);
+	};
+	packageIt("removed and purged, nothing is left", async () => {
+		await inside("apt-get remove -y -qq happo-agent happo-check happo-node");
+		assert.match(
+			await inside("ls /etc/default/happo-agent.env /var/lib/happo-agent"),
+			/happo-agent\.env/,
+		);
+		await purge();
+	});
+
+	packageIt(
+		"an upgrade from a package without the socket keeps port and address, and says so",
+		async () => {
+			const check = async (port: number) =>
+				(
+					await machine.bash(
+						`check_happo monitor -H 127.0.0.1 -P ${port} -p check_load_average -o '-w 900 -c 900'`,
+					)
+				).output;
+			await inside(
+				`cd /root/packages
+				apt-get install -y -qq ./happo-node*.deb ./first.deb
+				sed -i 's/^#HAPPO_AGENT_PORT=.*/HAPPO_AGENT_PORT=7000/; s/^#HAPPO_AGENT_LISTEN_ADDRESS=.*/HAPPO_AGENT_LISTEN_ADDRESS=127.0.0.1/' /etc/default/happo-agent.env
+				systemctl restart happo-agent`,
+			);
+			assert.equal(
+				await inside("systemctl is-enabled happo-agent.socket || true"),
+				"disabled",
+			);
+			const told = await inside(
+				"cd /root/packages && apt-get install -y -qq -o Dpkg::Options::=--force-confold ./happo-agent_*.deb ./happo-check_*.deb",
+			);
+			assert.match(
+				told,
+				/^happo-agent: HAPPO_AGENT_PORT is 7000, HAPPO_AGENT_LISTEN_ADDRESS is 127\.0\.0\.1: \/etc\/systemd\/system\/happo-agent\.socket\.d\/port\.conf has happo-agent\.socket listen there$/m,
+			);
+			assert.equal(
+				await inside(
+					"systemctl is-active happo-agent.service happo-agent.socket; ss --no-header -Hltn | awk '{ print $4 }'",
+				),
+				"active\nactive\n127.0.0.1:7000",
+			);
+			assert.match(await check(7000), /^LOAD OK/);
+			// what the administrator has made of it stays at the next upgrade
+			const drop = "/etc/systemd/system/happo-agent.socket.d/port.conf";
+			await inside(
+				`sed -i 's/127.0.0.1:7000/127.0.0.1:7001/' ${drop}
+				sed -i 's/^HAPPO_AGENT_PORT=.*/HAPPO_AGENT_PORT=7001/' /etc/default/happo-agent.env
+				systemctl daemon-reload
+				systemctl stop happo-agent.service happo-agent.socket
+				systemctl start happo-agent.service
+				cd /root/packages && apt-get install -y -qq --reinstall -o Dpkg::Options::=--force-confold ./happo-agent_*.deb
+				grep 127.0.0.1:7001 ${drop}`,
+			);
+			assert.match(await check(7001), /^LOAD OK/);
+			// and a socket that was disabled stays disabled
+			await inside(
+				`systemctl disable --now happo-agent.socket
+				cd /root/packages && apt-get install -y -qq --reinstall -o Dpkg::Options::=--force-confold ./happo-agent_*.deb
+				! systemctl is-active happo-agent.socket`,
+			);
+			assert.match(await check(7001), /^LOAD OK/);
+			await purge();
+		},
+	);
+
+	packageIt("the commands of the documents install it", async () => {
+		assert.deepEqual(
+			blocks
+				.filter(({ document }) => document === "README.md")
+				.map(({ lines }) => lines),
+			[[`${buildLine} && ${installLine}`]],
+		);
+		assert.equal(buildLine, "npm run package");
+		const [questions, access] = afterwards.map((lines) => lines.join("\n"));
+		assert.ok(questions && access && afterwards.length === 2);
+		await inside(
+			`mkdir -p /root/clone/build
+			ln -s /root/packages /root/clone/build/packages
+			rm /root/packages/{earlier,first}.deb
+			cd /root/clone
+			${installLine}
+			cd /
+			rm -r /root/clone`,
+		);
+		// doctor finds that nobody synchronises the clock
+		const { output } = await machine.bash(questions);
+		assert.match(output, /^HOST[^\n]*\nlocalhost +2\./);
+		assert.match(output, /^LOAD OK/m);
+		assert.match(
+			output,
+			/PROBLEM timedatectl[\s\S]*\n6 commands of the policy ran, 0 did not/,
+		);
+		assert.match(output, /\n1 problem, 0 unknown, 0 notes/);
+		const other = "192.0.2.10";
+		const ask = async () =>
+			(
+				await machine.bash(
+					`happo-ctl -H ${other} --ca-file /var/lib/happo-agent/key-pair/happo-agent.pub monitor check_load -w 500,400,300 -c 600,500,400`,
+				)
+			).output;
+		await inside(`ip address add ${other} dev lo`);
+		// the certificate gets the new address, and the agent loads it
+		const isAnswered = (pattern: RegExp) =>
+			eventually(
+				String(pattern),
+				async () => pattern.test(await ask()),
+				40_000,
+			);
+		await isAnswered(/Access Denied|403/);
+		await inside(access);
+		await isAnswered(/^LOAD OK/);
+		await inside(`ip address delete ${other}/32 dev lo`);
+		await purge();
 	});
 
 	packageIt(
