@@ -2190,6 +2190,7 @@ export const contract = {
 					"urn:happo:problem:bad-body",
 					"urn:happo:problem:bad-request",
 					"urn:happo:problem:bad-relay",
+					"urn:happo:problem:unknown-consumer",
 					"urn:happo:problem:forbidden",
 					"urn:happo:problem:not-permitted",
 					"urn:happo:problem:destination-forbidden",

@@ -616,6 +616,7 @@ export interface components {
          *     | `bad-body` | 400 | the body is not a JSON object, too deep, too complex or incomplete |
          *     | `bad-request` | 400 | this document or the agent's settings do not allow a field's value |
          *     | `bad-relay` | 400 | a field of `/proxy` is invalid |
+         *     | `unknown-consumer` | 400 | the agent's setting `metric-consumers` does not name the consumer |
          *     | `forbidden` | 403 | a setting of the agent forbids it |
          *     | `not-permitted` | 403 | the agent's policy does not permit it |
          *     | `destination-forbidden` | 403 | `proxy-destinations` forbids the next hop, or it is an address of this host |
@@ -638,7 +639,7 @@ export interface components {
          *     | `store-unavailable` | 503 | the store cannot be used now |
          * @enum {string}
          */
-        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:forbidden" | "urn:happo:problem:not-permitted" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:misrelayed-get" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:rate-limited" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:audit-failed" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
+        ProblemType: "urn:happo:problem:bad-http" | "urn:happo:problem:bad-body" | "urn:happo:problem:bad-request" | "urn:happo:problem:bad-relay" | "urn:happo:problem:unknown-consumer" | "urn:happo:problem:forbidden" | "urn:happo:problem:not-permitted" | "urn:happo:problem:destination-forbidden" | "urn:happo:problem:web-page" | "urn:happo:problem:no-such-path" | "urn:happo:problem:misrelayed-get" | "urn:happo:problem:turned-off" | "urn:happo:problem:no-such-method" | "urn:happo:problem:request-timeout" | "urn:happo:problem:body-too-large" | "urn:happo:problem:rate-limited" | "urn:happo:problem:headers-too-large" | "urn:happo:problem:internal" | "urn:happo:problem:not-started" | "urn:happo:problem:audit-failed" | "urn:happo:problem:busy" | "urn:happo:problem:relay-busy" | "urn:happo:problem:stopping" | "urn:happo:problem:store-full" | "urn:happo:problem:store-unavailable";
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
             type: components["schemas"]["ProblemType"];

@@ -1,6 +1,6 @@
 import type { components } from "../../generated/schema.ts";
 import type { Abandonment } from "../../src/abandonment.ts";
-import { answerOffence } from "../../src/client/answer-check.ts";
+import { answerOffence, problemType } from "../../src/client/answer-check.ts";
 import type { Exchange } from "../../src/client/exchange.ts";
 import { toResponse } from "../../src/client/response.ts";
 import { relayed, relayFailure } from "../../src/client/via.ts";
@@ -72,9 +72,6 @@ export const maxAnswerBytes = 16 * 1024 * 1024;
 
 /** Memory for answers that are being received, all together. */
 const maxAnswersBytes = 128 * 1024 * 1024;
-
-/** How an agent names its consumers' setting when it refuses one. */
-const noConsumer = /^consumer: not one of metric-consumers\b/;
 
 const isV1 = (failure: HostFailure["failure"]) =>
 	failure.reason === "unsupported";
@@ -152,8 +149,16 @@ export function createAgentCalls(parts: {
 				rest.length > 0 ? relayFailure(answer, sent, first) : undefined;
 			if (failure) throw failure;
 			const { status, body } = answer;
-			if (status !== 200)
-				throw refusal(toResponse(answer, name), bodyOf(body), path);
+			if (status !== 200) {
+				const told = bodyOf(body);
+				const refused = refusal(toResponse(answer, name), told, path);
+				throw problemType(told) === "urn:happo:problem:unknown-consumer"
+					? new CallFailure(
+							"consumer",
+							`${refused.message}: add it to the agent's setting metric-consumers`,
+						)
+					: refused;
+			}
 			const value: unknown = JSON.parse(body.toString("utf8"));
 			const offence = answerOffence(`POST ${path}`, value);
 			if (offence !== undefined)
@@ -212,12 +217,6 @@ function callFailure(error: unknown, name: string): unknown {
 			return new CallFailure(
 				"v1",
 				"it has no leases: it is v1 (Go), or no agent; see --v1-drain",
-				error,
-			);
-		if (noConsumer.test(failure.message))
-			return new CallFailure(
-				"consumer",
-				`${failure.message}: add it to the agent's setting metric-consumers`,
 				error,
 			);
 		return new CallFailure(

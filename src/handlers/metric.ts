@@ -101,12 +101,12 @@ export function createMetric(parts: {
 }): MetricHandlers {
 	const { buffer, consumers, maxLeaseSeconds } = parts;
 
-	/** Checks that a consumer is configured. Throws AgentError `bad-request` otherwise. */
+	/** Checks that a consumer is configured. Throws AgentError `unknown-consumer` otherwise. */
 	const known = (name: string | null | undefined): string => {
 		const consumer = name ?? plainConsumer;
 		if (consumers.includes(consumer)) return consumer;
 		throw new AgentError(
-			"bad-request",
+			"unknown-consumer",
 			`consumer: not one of metric-consumers: ${consumer}`,
 		);
 	};

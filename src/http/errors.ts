@@ -14,6 +14,7 @@ const forms: Readonly<
 	"bad-body": { status: 400 },
 	"bad-request": { status: 400 },
 	"bad-relay": { status: 400 },
+	"unknown-consumer": { status: 400 },
 	forbidden: { status: 403 },
 	"not-permitted": { status: 403 },
 	"destination-forbidden": { status: 403 },
