@@ -91,6 +91,8 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 		to: [
 			...["cli/*", "cli/ctl/*", "cli/ctl/output", "cli/ctl/target"],
 			...["cli/program", "generated", "src/*", "src/client", "src/protocol"],
+			// stores are asked over connections of our own, as other hops are
+			"src/relay",
 		],
 	},
 	// shared by all programs
@@ -290,6 +292,8 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	clipanion: ["cli/program/command.ts", "cli/program/program.ts"],
 	"node:child_process": ["src/spawn/child-process-engine.ts"],
 	"node:https": ["contrib/management-server/server.ts", "src/http/server.ts"],
+	"@nats-io/jetstream": ["cli/collector/due-queue.ts"],
+	"@nats-io/transport-node": ["cli/collector/due-queue.ts"],
 	undici: ["src/relay/connections.ts"],
 	level: ["contrib/management-server/hosts.ts", "src/store/level.ts"],
 	snappyjs: [

@@ -19,8 +19,9 @@ import {
 import type { ListedHost } from "./host-list.ts";
 import { HopLane, type LaneLimits, Lanes } from "./lanes.ts";
 import { HeldBatch, PolledHost } from "./polled-host.ts";
+import type { DueQueue } from "./queue.ts";
 import { Schedule } from "./schedule.ts";
-import { type Target, TargetClosed } from "./write/target.ts";
+import { type HostBatch, type Target, TargetClosed } from "./write/target.ts";
 
 /** A target, and the name under which agents know who takes their metrics for it. */
 export interface NamedTarget {
@@ -41,8 +42,8 @@ export interface CollectorOptions {
 	drainsV1: boolean;
 	limits: LaneLimits;
 	log: Pick<Log, "info" | "warning" | "error">;
-	/** Which hosts are asked at which time; by default each host is asked at its time. */
-	due?: (host: string) => void;
+	/** Shares the hosts that are due with other collectors; without it each host is asked here. */
+	queue?: DueQueue | undefined;
 }
 
 /** Leases of one pass for one target, for hosts that have more than a batch. */
@@ -59,6 +60,9 @@ const drainsBetweenTrials = 30;
 
 /** How often the schedule is asked, in milliseconds. */
 const tickMilliseconds = 100;
+
+/** The schedule follows the system's clock when it differs by more than this. */
+const maxAheadMilliseconds = 1_000;
 
 /** Hosts named in the status. */
 const maxNamed = 100;
@@ -83,7 +87,7 @@ export class Collector {
 	readonly #targetCounts: readonly TargetCounts[];
 	readonly #started = performance.now();
 	/** The schedule's clock: hosts keep their times over a restart. */
-	readonly #origin = Date.now() - performance.now();
+	#origin = Date.now() - performance.now();
 	#hosts = new Map<string, PolledHost>();
 	/** Hosts that are not in the list any more, and hold batches. */
 	#leaving = new Map<string, PolledHost>();
@@ -110,21 +114,55 @@ export class Collector {
 	/** Begins to poll. */
 	start(): void {
 		this.#ticking = setInterval(() => this.#tick(), tickMilliseconds);
+		this.#options.queue?.start({
+			take: (key) => this.#taken(key),
+			isFull: () => this.#lanes.isFull,
+		});
 	}
 
 	#tick(): void {
-		this.#schedule.visitDue(this.#scheduleNow(), (host) => this.#due(host));
+		const ahead = Date.now() - this.#scheduleNow();
+		if (Math.abs(ahead) > maxAheadMilliseconds) {
+			this.#origin += ahead;
+			this.#schedule.restart(this.#scheduleNow());
+		}
+		const now = this.#scheduleNow();
+		this.#schedule.visitDue(now, (host) => this.#due(host, now));
 		this.#lanes.review();
 	}
 
-	#due(host: PolledHost): void {
+	#due(host: PolledHost, now: number): void {
+		const { queue } = this.#options;
 		if (host.leavesAt !== undefined) {
 			if (host.holds) this.#add(host);
-			return;
-		}
+		} else if (queue) {
+			queue.publish(host.key, this.#schedule.numberOf(host, now));
+			// what could not be acknowledged at once
+			if (host.holdsDurable) this.#add(host);
+		} else this.#ask(host);
+	}
+
+	/** Has a host asked for its metrics. */
+	#ask(host: PolledHost): void {
 		this.#counts.due++;
 		if (host.isBusy) this.#counts.late++;
-		else this.#add(host);
+		host.isDue = true;
+		this.#add(host);
+	}
+
+	/** The queue says that a host is due. Resolves when it was asked, or cannot be. */
+	#taken(key: string): Promise<void> {
+		const host = this.#hosts.get(key);
+		// the list here may be older or newer than that of another collector
+		if (!host || this.#isStopping) return Promise.resolve();
+		this.#ask(host);
+		return new Promise((resolve) => {
+			const before = host.ended;
+			host.ended = () => {
+				before?.();
+				resolve();
+			};
+		});
 	}
 
 	#add(host: PolledHost): void {
@@ -173,7 +211,7 @@ export class Collector {
 			if (host.isBusy || (host.holds && now < (host.leavesAt ?? now))) continue;
 			this.#leaving.delete(host.key);
 			if (host.isShort) this.#counts.short--;
-			for (const { target } of targets) target.forget(host.name);
+			for (const { target } of targets) target.forget(host.key);
 		}
 		this.#schedule.set([...this.#hosts.values(), ...this.#leaving.values()]);
 	}
@@ -187,6 +225,8 @@ export class Collector {
 	async #pass(host: PolledHost): Promise<void> {
 		let failure: CallFailure | undefined;
 		let calls = 0;
+		const { isDue } = host;
+		host.isDue = false;
 		try {
 			for (const at of this.#options.targets.keys())
 				try {
@@ -194,7 +234,7 @@ export class Collector {
 				} catch (error) {
 					failure ??= onlyConsumer(error);
 				}
-			if (host.leavesAt === undefined && !this.#isStopping)
+			if (isDue && host.leavesAt === undefined && !this.#isStopping)
 				calls += await this.#take(host, (error) => {
 					failure ??= onlyConsumer(error);
 				});
@@ -210,7 +250,16 @@ export class Collector {
 		host.isBusy = false;
 		const took = performance.now() - host.begunAt;
 		host.isSlow = failure !== undefined || took > 1_000 * Math.max(1, calls);
-		this.#passed(host, failure);
+		if (isDue || failure) this.#passed(host, failure);
+		const { ended } = host;
+		host.ended = undefined;
+		ended?.();
+		if (!failure) this.#acknowledgeSoon(host);
+	}
+
+	/** With a queue, the next pass is perhaps another collector's: what is durable must not wait. */
+	#acknowledgeSoon(host: PolledHost): void {
+		if (this.#options.queue && host.holdsDurable) this.#add(host);
 	}
 
 	/** Counts a pass, and logs it if the host's state has changed. */
@@ -339,8 +388,9 @@ export class Collector {
 		}
 		const times = samples.map(({ timestamp }) => timestamp);
 		target
-			.write({ host: host.name, labels: host.labels, metrics: answer })
+			.write(batchOf(host, answer))
 			.then(({ durable }) => {
+				host.isUnwritten = false;
 				const now = Date.now();
 				for (const time of times)
 					counts.lag.observe(Math.max(0, now / 1000 - time));
@@ -349,6 +399,7 @@ export class Collector {
 			.then(
 				() => {
 					batch.isDurable = true;
+					this.#acknowledgeSoon(host);
 				},
 				(error) => {
 					// its lease runs out, and then it comes again
@@ -360,7 +411,10 @@ export class Collector {
 			);
 	}
 
+	/** Says once that batches of a host cannot be written. */
 	#unwritten(host: PolledHost, at: number, error: unknown): void {
+		if (host.isUnwritten) return;
+		host.isUnwritten = true;
 		const { consumer } = this.#options.targets[at] as NamedTarget;
 		this.#options.log.error(
 			`consumer ${consumer}: a batch of ${host.name} could not be written: ${(error as Error).message}`,
@@ -383,7 +437,7 @@ export class Collector {
 		};
 		for (const [at, { target }] of targets.entries())
 			target
-				.write({ host: host.name, labels: host.labels, metrics: answer })
+				.write(batchOf(host, answer))
 				.then(({ durable }) => durable)
 				.catch((error) => {
 					this.#counts.lost += metric_data.length;
@@ -475,6 +529,7 @@ export class Collector {
 					message,
 					seconds: Math.round((now - since) / 1000),
 				})),
+			queue: this.#options.queue?.figures() ?? null,
 			v1_samples_lost: this.#counts.lost,
 			short_leases: this.#counts.short,
 			internal_errors: this.#counts.internal,
@@ -491,6 +546,7 @@ export class Collector {
 		const left = () => Math.max(0, deadline - performance.now());
 		this.#isStopping = true;
 		clearInterval(this.#ticking);
+		this.#options.queue?.stop();
 		const idle = new AbortController();
 		const timeUp = pause(left() / 3, undefined, { signal: idle.signal });
 		await Promise.race([this.#lanes.stop(), timeUp.catch(() => {})]);
@@ -528,6 +584,12 @@ function onlyConsumer(error: unknown): CallFailure {
 		return error;
 	throw error;
 }
+
+/** What a target gets. */
+const batchOf = (
+	{ name, key, labels }: PolledHost,
+	metrics: HostBatch["metrics"],
+): HostBatch => ({ host: name, key, labels, metrics });
 
 function sameLabels(
 	some: Readonly<Record<string, string>>,

@@ -1,6 +1,7 @@
 import { expose, type Family } from "../../src/protocol/exposition.ts";
 import { type FailureReason, failureReasons } from "./agent-calls.ts";
 import { Histogram } from "./histogram.ts";
+import type { QueueFigures } from "./queue.ts";
 import type { StorePromise, TargetFigures } from "./write/target.ts";
 
 /** Seconds from a sample's time to its acceptance by the store. */
@@ -95,6 +96,8 @@ export interface CollectorStatus {
 		message: string;
 		seconds: number;
 	}[];
+	/** Null without --queue. */
+	queue: QueueFigures | null;
 	v1_samples_lost: number;
 	short_leases: number;
 	internal_errors: number;
@@ -323,6 +326,10 @@ export function metricsPage(
 					counts.lag.series({ consumer: targets[at]?.consumer ?? "" }),
 				),
 			),
+			...queueFamilies(status.queue).map((each) => ({
+				...each,
+				name: `happo_collector_queue_${each.name}`,
+			})),
 			one(
 				"v1_samples_lost",
 				"counter",
@@ -348,4 +355,53 @@ export function metricsPage(
 		),
 		"text",
 	);
+}
+
+/** The families of --queue. */
+function queueFamilies(queue: QueueFigures | null): Family[] {
+	if (!queue) return [];
+	const one = (
+		name: string,
+		type: "counter" | "gauge",
+		help: string,
+		value: number,
+	): Family => ({ name, type, help, series: [{ value }] });
+	return [
+		one(
+			"connected",
+			"gauge",
+			"1 if there is a connection to the queue, otherwise 0.",
+			queue.isConnected ? 1 : 0,
+		),
+		one(
+			"published",
+			"counter",
+			"Hosts that this collector was the first to put into the queue.",
+			queue.published,
+		),
+		one(
+			"duplicates",
+			"counter",
+			"Hosts that another collector had put into the queue before.",
+			queue.duplicates,
+		),
+		one(
+			"failed",
+			"counter",
+			"Hosts that could not be put into the queue.",
+			queue.failed,
+		),
+		one(
+			"taken",
+			"counter",
+			"Hosts that were taken from the queue.",
+			queue.taken,
+		),
+		one(
+			"taken_again",
+			"counter",
+			"Hosts that were taken again, because another collector died or was too slow.",
+			queue.again,
+		),
+	];
 }

@@ -103,6 +103,11 @@ export class Lanes<T extends Job> {
 		return this.#running.size;
 	}
 
+	/** Whether a job that is not slow, and may begin, waits for a place. */
+	get isFull(): boolean {
+		return this.#ready[usual].length > 0;
+	}
+
 	isRunning(job: T): boolean {
 		return this.#running.has(job);
 	}

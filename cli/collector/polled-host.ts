@@ -31,6 +31,10 @@ export class PolledHost implements Job, Scheduled, Called {
 	isSlow = false;
 	/** A pass waits or runs. */
 	isBusy = false;
+	/** The next pass leases, and does not only acknowledge. */
+	isDue = false;
+	/** Called when the pass that waits or runs has ended. */
+	ended: (() => void) | undefined;
 	/** It is not in the list any more, and is only asked to acknowledge, until this time. */
 	leavesAt: number | undefined;
 	/** Why its last pass failed; undefined if it did not, or there was none. */
@@ -44,6 +48,8 @@ export class PolledHost implements Job, Scheduled, Called {
 	drainsLeft = 0;
 	/** It grants leases that are shorter than asked for, which has been said. */
 	isShort = false;
+	/** A batch of it could not be written, which has been said. */
+	isUnwritten = false;
 	/** Batches that are leased, by target; usually one each. */
 	readonly held: HeldBatch[][];
 
@@ -63,6 +69,13 @@ export class PolledHost implements Job, Scheduled, Called {
 		this.labels = labels;
 		this.since = now;
 		this.held = Array.from({ length: targets }, () => []);
+	}
+
+	/** Whether there is something to acknowledge. */
+	get holdsDurable(): boolean {
+		return this.held.some((batches) =>
+			batches.some(({ isDurable }) => isDurable),
+		);
 	}
 
 	get holds(): boolean {

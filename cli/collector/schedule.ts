@@ -23,6 +23,16 @@ export class Schedule<T extends Scheduled> {
 		this.#until = now;
 	}
 
+	/** Goes on from here, whatever was due before: the clock was set. */
+	restart(now: number): void {
+		this.#until = now;
+	}
+
+	/** Which of its times one is due at now, the same in every process with the same clock. */
+	numberOf({ phase }: T, now: number): number {
+		return Math.round(now / this.#interval - phase);
+	}
+
 	/** Replaces all of them. */
 	set(all: readonly T[]): void {
 		this.#sorted = all.toSorted((a, b) => a.phase - b.phase);

@@ -126,6 +126,7 @@ await build({
 	entryPoints: {
 		"happo-agent-program": "cli/happo-agent.ts",
 		"happo-ctl-program": "cli/happo-ctl.ts",
+		"happo-collector-program": "cli/happo-collector.ts",
 	},
 	outdir: directory,
 	splitting: true,
@@ -172,7 +173,7 @@ if (directory === "dist") {
 	await writeFile("build/metafiles.json", JSON.stringify(metafiles));
 }
 
-for (const name of ["happo-agent", "happo-ctl"])
+for (const name of ["happo-agent", "happo-ctl", "happo-collector"])
 	await writeFile(
 		join(directory, `${name}.js`),
 		guarded(name, `${name}-program.js`),
@@ -182,6 +183,7 @@ for (const name of ["happo-agent", "happo-ctl"])
 await writeFile(join(directory, "check_happo"), nodeCommand);
 
 for (const program of [
-	...["happo-agent.js", "happo-ctl.js", "check_happo.cjs", "check_happo"],
+	...["happo-agent.js", "happo-ctl.js", "happo-collector.js"],
+	...["check_happo.cjs", "check_happo"],
 ])
 	await chmod(join(directory, program), 0o755);

@@ -9,7 +9,8 @@ import { promisify } from "node:util";
 import { createAgentClient } from "../../src/client/index.ts";
 import { daemonSettings } from "../../src/settings.ts";
 import { checkHappo } from "../support/check-happo.ts";
-import { run } from "../support/command-line.ts";
+import { collectorProgram } from "../support/collector.ts";
+import { run, runProcess } from "../support/command-line.ts";
 import { startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { ctl, testNode } from "../support/happo-ctl.ts";
@@ -374,6 +375,8 @@ const anchorsOf = (path: string) =>
 const otherOptions = [
 	...["name", "no-name", "option", "warn", "warning", "init", "password"],
 	"allow-scripts",
+	// --web.enable-remote-write-receiver, of Prometheus
+	"web",
 ];
 
 test("the commands and options that the documents name exist", async (t) => {
@@ -385,6 +388,8 @@ test("the commands and options that the documents name exist", async (t) => {
 	const programs = {
 		"happo-ctl": (args: readonly string[]) => ctl(t, args),
 		"happo-agent": (args: readonly string[]) => run(t, args),
+		"happo-collector": (args: readonly string[]) =>
+			runProcess(t, args, { program: collectorProgram }),
 	};
 	const helps = new Map<string, string>();
 	for (const [program, runIt] of Object.entries(programs)) {
@@ -410,7 +415,7 @@ test("the commands and options that the documents name exist", async (t) => {
 			),
 		),
 	);
-	const ours = /^(?:-|(?:happo-ctl|happo-agent|check_happo) )/;
+	const ours = /^(?:-|(?:happo-ctl|happo-agent|happo-collector|check_happo) )/;
 	for (const code of codes.filter((code) => ours.test(code)))
 		for (const [, name = ""] of code.matchAll(/(?:^| )--([a-z][a-z-]*)/g))
 			assert.ok(

@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createAgentCalls } from "../../cli/collector/agent-calls.ts";
 import {
 	Collector,
 	type CollectorOptions,
 } from "../../cli/collector/collector.ts";
+import type { CollectorStatus } from "../../cli/collector/figures.ts";
 import { parseHostList } from "../../cli/collector/host-list.ts";
 import {
 	type HostBatch,
@@ -15,6 +17,8 @@ import {
 import { Abandoning } from "../../src/abandonment.ts";
 import { createExchange } from "../../src/client/exchange.ts";
 import { recordingLog } from "./agent.ts";
+import { type StartOptions, startProgram } from "./daemon.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 type Test = Pick<TestContext, "after">;
 
@@ -109,7 +113,7 @@ export function startCollector(
 			isVerified: () => options.key !== undefined,
 			key: options.key ?? "",
 			leaseSeconds,
-			timeoutMilliseconds: options.timeoutMilliseconds ?? 10_000,
+			timeoutMilliseconds: options.timeoutMilliseconds ?? 60_000,
 			signal: new Abandoning(),
 		}),
 		intervalSeconds: 0.2,
@@ -133,7 +137,7 @@ export function startCollector(
 	collector.start();
 	let stopped: Promise<void> | undefined;
 	const stop = () => {
-		stopped ??= collector.stop(5_000);
+		stopped ??= collector.stop(10_000);
 		return stopped;
 	};
 	t.after(async () => {
@@ -141,4 +145,37 @@ export function startCollector(
 		exchange.close();
 	});
 	return { collector, targets, lines, setHosts, stop };
+}
+
+/** The built program. */
+export const collectorProgram = join(process.cwd(), "dist/happo-collector.js");
+
+/** A collector in a process of its own, which serves its pages on a free port of 127.0.0.1. */
+export async function collectorProcess(
+	t: Test,
+	flags: readonly string[],
+	options: Pick<StartOptions, "directory" | "environment"> = {},
+) {
+	const directory = options.directory ?? (await temporaryDirectory(t));
+	const started = startProgram(
+		t,
+		["run", "--listen", "127.0.0.1:0", ...flags],
+		{ ...options, directory, program: collectorProgram },
+	);
+	const [, port] = await started.printed(/\/metrics is on port (\d+)/);
+	const status = async () => {
+		const answer = await fetch(`http://127.0.0.1:${port}/status`);
+		return (await answer.json()) as CollectorStatus;
+	};
+	return {
+		...started,
+		port: Number(port),
+		directory,
+		status,
+		/** Stops it with SIGTERM and resolves with its end. */
+		stop: () => {
+			started.process.kill("SIGTERM");
+			return started.exited;
+		},
+	};
 }

@@ -10,9 +10,13 @@ import {
 	type TestTarget,
 	timesIn,
 } from "../../../support/collector.ts";
-import { eventually } from "../../../support/eventually.ts";
+import { eventually as within } from "../../../support/eventually.ts";
 import { answering, json, listening } from "../../../support/next-hop.ts";
 import { local } from "../../../support/relaying.ts";
+
+/** Waits for a condition, also on a machine that has much to do. */
+const eventually = (what: string, holds: () => boolean | Promise<boolean>) =>
+	within(what, holds, 60_000);
 
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -203,47 +207,33 @@ describe("the collector", { concurrency: true }, () => {
 			silent.push(local((await listening(t, () => {})).port));
 		const { targets, collector, lines } = startCollector(
 			t,
-			[{ targets: [place, local(dead.port), ...silent] }],
+			[{ targets: [...silent, local(dead.port), place] }],
 			{
-				timeoutMilliseconds: 3_000,
+				// longer than the test
+				timeoutMilliseconds: 100_000,
 				limits: { all: 2, each: 2, allSlow: 2, eachSlow: 1 },
 			},
 		);
-		// the first passes of all of them, two at a time, take 18 seconds
-		for (const at of [1, 2, 3]) {
+		for (const at of [1, 2, 3, 4]) {
 			const before = target(targets).batches.length;
 			await store(client, now());
 			await eventually(
 				`sample ${at}`,
 				() => target(targets).batches.length > before,
-				9_000,
 			);
 		}
-		await eventually(
-			"timeouts",
-			() => {
-				const { timeout, unreachable } = collector.status().hosts.failing;
-				return timeout === silent.length && unreachable === 1;
-			},
-			20_000,
+		await eventually("the dead one has failed, and others are late", () => {
+			const { failed, late } = collector.status().passes;
+			return failed.unreachable >= 1 && late > 0;
+		});
+		assert.deepEqual(
+			lines.map((line) => line.replace(/127\S+ /, "")),
+			["warning host connection refused reason=unreachable"],
 		);
-		assert.ok(
-			lines.some((line) =>
-				line.startsWith(`warning host ${local(dead.port)}: connection refused`),
-			),
-		);
-		// now they wait for each other
-		const { late } = collector.status().passes;
-		for (const at of [4, 5, 6]) {
-			const before = target(targets).batches.length;
-			await store(client, now());
-			await eventually(
-				`sample ${at}`,
-				() => target(targets).batches.length > before,
-				2_500,
-			);
-		}
-		assert.ok(collector.status().passes.late > late);
+		// each of the silent ones holds its own place and nobody else's
+		const { passes, hosts } = collector.status();
+		assert.equal(hosts.answering, 1);
+		assert.ok(passes.running + passes.waiting >= silent.length, `${passes}`);
 	});
 
 	it("logs a host's change of state, once for each", async (t) => {

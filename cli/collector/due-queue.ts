@@ -1,0 +1,277 @@
+import {
+	AckPolicy,
+	type ConsumerMessages,
+	DiscardPolicy,
+	type JetStreamClient,
+	type JsMsg,
+	jetstream,
+	jetstreamManager,
+	RetentionPolicy,
+	StorageType,
+} from "@nats-io/jetstream";
+import {
+	connect,
+	credsAuthenticator,
+	type NatsConnection,
+} from "@nats-io/transport-node";
+import type { Log } from "../../src/log.ts";
+import { type DueQueue, QueueError, type QueueFigures } from "./queue.ts";
+
+export interface QueueOptions {
+	/** Servers, such as `nats://127.0.0.1:4222`, without user and password. */
+	servers: readonly string[];
+	/** The queue's name: collectors with the same name share the work. */
+	name: string;
+	user?: string | undefined;
+	password?: string | undefined;
+	/** Contents of a file with credentials (JWT and seed). */
+	credentials?: Uint8Array | undefined;
+	/** With TLS; `ca` is PEM. */
+	tls?: { ca?: string | undefined } | undefined;
+	intervalSeconds: number;
+	/** The longest time of a pass, in seconds. */
+	passSeconds: number;
+	log: Pick<Log, "info" | "warning" | "error">;
+}
+
+const toNanoseconds = (seconds: number) => Math.round(seconds * 1e9);
+
+/** Hosts taken at a time. */
+const takenAtOnce = 32;
+
+/** How long a request for hosts waits, in milliseconds: at least a second. */
+const waitMilliseconds = 1_000;
+
+/** Time before the next trial, in milliseconds. */
+const pauseMilliseconds = 1_000;
+/** Time before it is asked again whether there is a place, in milliseconds. */
+const fullMilliseconds = 25;
+
+const pause = (milliseconds: number) =>
+	new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+
+/** The reason of a failure. Without a stream, the server's own words mislead. */
+const reasonOf = (error: unknown) => {
+	const { message } = error as Error;
+	return /jetstream is not enabled|no responders/i.test(message)
+		? "the server has no JetStream, or no stream for the queue"
+		: message;
+};
+
+const queueError = (error: unknown) =>
+	new QueueError(`--queue: ${reasonOf(error)}`, { cause: error });
+
+/**
+ * Connects to NATS and creates the stream and its consumer, unless another collector has. A stream
+ * is all that collectors share: whoever dies leaves hosts to the others, and a stream that is lost
+ * costs an interval, as agents keep what nobody asks for.
+ * @throws QueueError if the servers do not answer, or refuse
+ */
+export async function openDueQueue(options: QueueOptions): Promise<DueQueue> {
+	const { name, log } = options;
+	const connection = await connect({
+		servers: [...options.servers],
+		name: "happo-collector",
+		...(options.user !== undefined && {
+			user: options.user,
+			pass: options.password ?? "",
+		}),
+		...(options.credentials && {
+			authenticator: credsAuthenticator(options.credentials),
+		}),
+		...(options.tls && {
+			tls: {
+				handshakeFirst: false,
+				...(options.tls.ca !== undefined && { ca: options.tls.ca }),
+			},
+		}),
+		// for ever
+		maxReconnectAttempts: -1,
+		reconnectTimeWait: 1_000,
+		timeout: 10_000,
+	}).catch((error) => {
+		throw queueError(error);
+	});
+	const queue = new NatsQueue(connection, options);
+	try {
+		await queue.prepare();
+	} catch (error) {
+		await connection.close();
+		throw queueError(error);
+	}
+	log.info(`queue ${name}: connected to ${connection.getServer()}`);
+	void queue.watch();
+	return queue;
+}
+
+class NatsQueue implements DueQueue {
+	readonly #connection: NatsConnection;
+	readonly #options: QueueOptions;
+	readonly #jetstream: JetStreamClient;
+	readonly #stream: string;
+	readonly #subject: string;
+	readonly #figures: QueueFigures = {
+		...{ isConnected: true, published: 0, duplicates: 0, failed: 0 },
+		...{ taken: 0, again: 0 },
+	};
+	#isStopped = false;
+	/** Why publishing or taking fails; undefined if it does not. */
+	#problem: string | undefined;
+	#fetching: ConsumerMessages | undefined;
+
+	constructor(connection: NatsConnection, options: QueueOptions) {
+		this.#connection = connection;
+		this.#options = options;
+		this.#jetstream = jetstream(connection, { timeout: 5_000 });
+		this.#stream = `${options.name}-due`;
+		this.#subject = `${options.name}.due`;
+	}
+
+	/** Creates stream and consumer, or changes them to what they have to be now. */
+	async prepare(): Promise<void> {
+		const { intervalSeconds, passSeconds } = this.#options;
+		const manager = await jetstreamManager(this.#connection, {
+			timeout: 5_000,
+		});
+		const stream = {
+			subjects: [this.#subject],
+			// a host that nobody has taken is due again after an interval
+			max_age: toNanoseconds(2 * intervalSeconds),
+			duplicate_window: toNanoseconds(2 * intervalSeconds),
+			max_msgs: 1_000_000,
+			discard: DiscardPolicy.Old,
+		};
+		const consumer = {
+			ack_wait: toNanoseconds(passSeconds),
+			max_deliver: 3,
+			max_ack_pending: 100_000,
+		};
+		try {
+			await manager.streams.add({
+				name: this.#stream,
+				retention: RetentionPolicy.Workqueue,
+				// a server that dies loses them, which costs an interval
+				storage: StorageType.Memory,
+				...stream,
+			});
+		} catch (error) {
+			if (!/already in use/i.test((error as Error).message)) throw error;
+			await manager.streams.update(this.#stream, stream);
+		}
+		try {
+			await manager.consumers.add(this.#stream, {
+				durable_name: "collectors",
+				ack_policy: AckPolicy.Explicit,
+				...consumer,
+			});
+		} catch (error) {
+			if (!/already/i.test((error as Error).message)) throw error;
+			await manager.consumers.update(this.#stream, "collectors", consumer);
+		}
+	}
+
+	/** Follows the state of the connection. */
+	async watch(): Promise<void> {
+		const { log, name } = this.#options;
+		for await (const { type } of this.#connection.status()) {
+			if (type === "disconnect" && this.#figures.isConnected) {
+				this.#figures.isConnected = false;
+				if (!this.#isStopped)
+					log.error(`queue ${name}: not connected, trying again`);
+			}
+			if (type === "reconnect") {
+				this.#figures.isConnected = true;
+				log.info(`queue ${name}: connected again`);
+			}
+		}
+	}
+
+	/** Logs a problem when it begins and when it ends. */
+	#said(problem: string | undefined): void {
+		if (problem === this.#problem || this.#isStopped) return;
+		this.#problem = problem;
+		const { log, name } = this.#options;
+		if (problem === undefined) log.info(`queue ${name}: works again`);
+		else log.error(`queue ${name}: no hosts from it: ${problem}`);
+	}
+
+	publish(key: string, number: number): void {
+		if (this.#isStopped) return;
+		if (!this.#figures.isConnected) {
+			this.#figures.failed++;
+			return;
+		}
+		this.#jetstream
+			.publish(this.#subject, key, { msgID: `${number} ${key}` })
+			.then(
+				({ duplicate }) => {
+					if (duplicate) this.#figures.duplicates++;
+					else this.#figures.published++;
+				},
+				() => {
+					this.#figures.failed++;
+				},
+			);
+	}
+
+	start(worker: Parameters<DueQueue["start"]>[0]): void {
+		void this.#take(worker);
+	}
+
+	async #take({
+		take,
+		isFull,
+	}: Parameters<DueQueue["start"]>[0]): Promise<void> {
+		while (!this.#isStopped)
+			try {
+				const consumer = await this.#jetstream.consumers.get(
+					this.#stream,
+					"collectors",
+				);
+				while (!this.#isStopped) {
+					if (isFull()) {
+						await pause(fullMilliseconds);
+						continue;
+					}
+					this.#fetching = await consumer.fetch({
+						max_messages: takenAtOnce,
+						expires: waitMilliseconds,
+					});
+					for await (const message of this.#fetching)
+						this.#taken(message, take);
+					this.#said(undefined);
+				}
+			} catch (error) {
+				this.#said(reasonOf(error));
+				if (this.#isStopped) return;
+				await pause(pauseMilliseconds);
+				// a server that has lost its memory has lost the stream, too
+				await this.prepare().catch(() => {});
+			}
+	}
+
+	#taken(message: JsMsg, take: (key: string) => Promise<void>): void {
+		this.#figures.taken++;
+		if (message.redelivered) this.#figures.again++;
+		// one that stops leaves it to the others at once
+		if (this.#isStopped) message.nak();
+		else void take(message.string()).finally(() => message.ack());
+	}
+
+	stop(): void {
+		this.#isStopped = true;
+		this.#fetching?.stop();
+	}
+
+	async close(): Promise<void> {
+		this.stop();
+		await Promise.race([this.#connection.drain(), pause(2_000)]).catch(
+			() => {},
+		);
+		await this.#connection.close();
+	}
+
+	figures(): QueueFigures {
+		return { ...this.#figures };
+	}
+}

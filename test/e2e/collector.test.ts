@@ -1,0 +1,316 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { AgentClient } from "../../src/client/index.ts";
+import { startTestAgent } from "../support/agent.ts";
+import { clientOf } from "../support/client.ts";
+import { collectorProcess, collectorProgram } from "../support/collector.ts";
+import { runProcess } from "../support/command-line.ts";
+import { eventually as within } from "../support/eventually.ts";
+import { checkedByPromtool } from "../support/prometheus.ts";
+import { local } from "../support/relaying.ts";
+import { freePort, missingStore, startStore } from "../support/stores.ts";
+import { startStubStore } from "../support/stub-store.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { blocksRunBy } from "../support/walkthrough.ts";
+
+const eventually = (what: string, holds: () => boolean | Promise<boolean>) =>
+	within(what, holds, 90_000);
+
+/** Why a test cannot run; with CI=true everything is installed. */
+const skipped = (...programs: Parameters<typeof missingStore>[0][]) => {
+	const missing = programs.flatMap((program) => missingStore(program) ?? []);
+	return missing.length > 0 && process.env.CI !== "true"
+		? missing.join(", ")
+		: false;
+};
+
+/** Agents of this process with the consumer `fleet`, and what each was given. */
+async function fleetOf(t: TestContext, count: number) {
+	const agents = await Promise.all(
+		Array.from({ length: count }, async () => {
+			const agent = await startTestAgent(t, { "metric-consumers": ["fleet"] });
+			const client: AgentClient = clientOf(t, agent.port);
+			return { place: local(agent.port), client, given: new Map() };
+		}),
+	);
+	let value = 0;
+	let last = 0;
+	return {
+		agents,
+		/** Gives each agent a sample with a value of its own, in a second of its own. */
+		async give() {
+			await eventually(
+				"the next second",
+				() => Math.floor(Date.now() / 1000) > last,
+			);
+			last = Math.floor(Date.now() / 1000);
+			for (const { client, given } of agents) {
+				value++;
+				const { response } = await client.POST("/metric/append", {
+					body: {
+						metric_data: [
+							{ hostname: "web", timestamp: last, metrics: { v: value } },
+						],
+					},
+				});
+				assert.equal(response.status, 200);
+				given.set(last * 1000, value);
+			}
+		},
+		/** Waits until all agents have nothing left. */
+		isEmpty: () =>
+			eventually("everything is acknowledged", async () => {
+				const left = await Promise.all(
+					agents.map(
+						async ({ client }) =>
+							(
+								await client.POST("/metric/peek", {
+									body: { consumer: "fleet" },
+								})
+							).data?.metric_data?.length ?? 0,
+					),
+				);
+				return left.every((length) => length === 0);
+			}),
+		/** Asserts that a store has exactly what the agents were given. */
+		async assertStored(store: Awaited<ReturnType<typeof startStore>>) {
+			const found = await store.stored('{__name__="v"}');
+			for (const { place, given } of agents)
+				assert.deepEqual(
+					new Map([...(found.get(`v{${place},web}`) ?? [])].sort()),
+					new Map([...given].sort()),
+					place,
+				);
+			assert.equal(found.size, agents.length);
+		},
+	};
+}
+
+/** Arguments of a collector, and its list of hosts; the second half of them is behind the first. */
+async function collectorFlags(
+	t: TestContext,
+	places: readonly string[],
+	store: URL,
+) {
+	const directory = await temporaryDirectory(t);
+	const half = Math.ceil(places.length / 2);
+	await writeFile(
+		join(directory, "hosts.json"),
+		JSON.stringify([
+			{ targets: places.slice(0, half) },
+			{ targets: places.slice(half), labels: { __via__: places[0] } },
+		]),
+	);
+	return [
+		...["--hosts", join(directory, "hosts.json"), "--insecure"],
+		...["--write", store.href, "--interval", "2", "--ack-after", "3"],
+	];
+}
+
+test("nothing is lost or doubled when collectors are killed", {
+	skip: skipped("victoria-metrics"),
+}, async (t) => {
+	const store = await startStore(t, "victoria-metrics");
+	const fleet = await fleetOf(t, 4);
+	const flags = await collectorFlags(
+		t,
+		fleet.agents.map(({ place }) => place),
+		store.url,
+	);
+	for (let round = 0; round < 3; round++) {
+		const collector = await collectorProcess(t, flags);
+		await fleet.give();
+		await eventually(
+			"something is leased",
+			async () =>
+				((await collector.status()).targets[0]?.batches_leased ?? 0) > 0,
+		);
+		await fleet.give();
+		collector.process.kill("SIGKILL");
+		await collector.exited;
+	}
+	const last = await collectorProcess(t, flags);
+	await fleet.isEmpty();
+	assert.equal((await last.stop()).code, 0);
+	await fleet.assertStored(store);
+});
+
+/** A NATS server with JetStream, on a port of its own. */
+async function startNats(t: TestContext) {
+	const directory = await temporaryDirectory(t);
+	const port = await freePort();
+	let child: ChildProcess | undefined;
+	const kill = async () => {
+		if (!child || child.exitCode !== null || child.signalCode !== null) return;
+		const ended = once(child, "exit");
+		child.kill("SIGKILL");
+		await ended;
+	};
+	const start = async () => {
+		child = spawn(
+			"nats-server",
+			["-js", "-sd", directory, "-a", "127.0.0.1", "-p", String(port)],
+			{ stdio: ["ignore", "ignore", "pipe"] },
+		);
+		let log = "";
+		child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+			log += text;
+		});
+		await eventually("nats-server is ready", () => /Server is ready/.test(log));
+	};
+	t.after(kill);
+	await start();
+	return { url: `nats://127.0.0.1:${port}`, kill, start };
+}
+
+test("collectors share the hosts over NATS; they and NATS may die", {
+	skip: skipped("victoria-metrics", "nats-server"),
+}, async (t) => {
+	const store = await startStore(t, "victoria-metrics");
+	const nats = await startNats(t);
+	const fleet = await fleetOf(t, 6);
+	const flags = [
+		...(await collectorFlags(
+			t,
+			fleet.agents.map(({ place }) => place),
+			store.url,
+		)),
+		...["--queue", nats.url],
+	];
+	const workers = await Promise.all(
+		[1, 2, 3].map(() => collectorProcess(t, flags)),
+	);
+	const counts = async () =>
+		Promise.all(
+			workers.map(async (worker) => (await worker.status()).passes.due),
+		);
+	await fleet.give();
+	await eventually("each worker has had hosts", async () =>
+		(await counts()).every((count) => count >= 2),
+	);
+	// each host once in an interval, and not once for each collector
+	const [first, begun] = [await counts(), performance.now()];
+	await eventually("some intervals", () => performance.now() - begun > 10_000);
+	const sum = (all: readonly number[]) => all.reduce((a, b) => a + b, 0);
+	const passes = sum(await counts()) - sum(first);
+	const intervals = (performance.now() - begun) / 2_000;
+	assert.ok(
+		passes <= 6 * (intervals + 2),
+		`${passes} passes in ${intervals} intervals`,
+	);
+
+	const [dying, ...staying] = workers;
+	dying?.process.kill("SIGKILL");
+	await dying?.exited;
+	await fleet.give();
+	await fleet.isEmpty();
+
+	await nats.kill();
+	await fleet.give();
+	await eventually("they notice", async () =>
+		(await Promise.all(staying.map((worker) => worker.status()))).every(
+			({ queue }) => queue?.isConnected === false,
+		),
+	);
+	await nats.start();
+	await fleet.give();
+	await fleet.isEmpty();
+	for (const worker of staying) {
+		const { code, stdout } = await worker.stop();
+		assert.equal(code, 0);
+		assert.match(stdout, /queue happo: connected again/);
+	}
+	await fleet.assertStored(store);
+});
+
+test("the document's commands", {
+	skip: skipped("victoria-metrics"),
+}, async (t) => {
+	const [list, run, status, ...others] = blocksRunBy(
+		"test/e2e/collector.test.ts",
+	).filter(({ document }) => document === "contrib/doc/collector.md");
+	assert.ok(list && run && status && others.length === 0);
+	const store = await startStore(t, "victoria-metrics");
+	const fleet = await fleetOf(t, 3);
+	const bastion = await startTestAgent(t);
+	const directory = await temporaryDirectory(t);
+	const file = join(directory, "hosts.json");
+	const [web01 = "", web02 = "", db01 = ""] = fleet.agents.map(
+		({ place }) => place,
+	);
+	await writeFile(
+		file,
+		list.lines
+			.join("\n")
+			.replace('"web01"', `"${web01}"`)
+			.replace("web02:6777", web02)
+			.replace('"db01"', `"${db01}"`)
+			.replace('"bastion1"', `"${local(bastion.port)}"`),
+	);
+	const [program, ...words] = (run.lines[0] ?? "").split(" ");
+	assert.equal(program, "happo-collector");
+	const given = words.slice(1).map((word) =>
+		word
+			.replace("/etc/happo/hosts.json", file)
+			.replace("127.0.0.1:8428", `127.0.0.1:${store.port}`)
+			// agents of this test have no common CA
+			.replace("--ca-file", "--interval")
+			.replace("/etc/happo/ca.pem", "2"),
+	);
+	const collector = await collectorProcess(t, [...given, "--insecure"]);
+	await fleet.give();
+	await eventually("written", async () => {
+		const { targets } = await collector.status();
+		return targets[0]?.samples_written === 3;
+	});
+	const [name, ...rest] = (status.lines[0] ?? "").split(" ");
+	assert.equal(name, "happo-collector");
+	const { stdout } = await runProcess(
+		t,
+		[...rest, "--listen", `127.0.0.1:${collector.port}`],
+		{ program: collectorProgram },
+	);
+	assert.match(stdout, /^hosts answering +3$/m);
+	assert.match(stdout, /^fleet .* restart-checked +3 /m);
+	const found = await store.stored('{__name__="v",env="prod"}');
+	assert.equal(found.size, 3);
+});
+
+test("promtool takes the page and the alerts", {
+	skip: skipped("prometheus"),
+}, async (t) => {
+	const store = await startStubStore(t);
+	const directory = await temporaryDirectory(t);
+	await writeFile(join(directory, "hosts.json"), "[]");
+	const collector = await collectorProcess(
+		t,
+		["--hosts", "hosts.json", "--write", store.url.href],
+		{ directory },
+	);
+	const answer = await fetch(`http://127.0.0.1:${collector.port}/metrics`);
+	const page = await answer.text();
+	assert.equal(checkedByPromtool(page), "");
+	const rules = "contrib/prometheus/happo-collector.rules.yml";
+	const { status, stdout, stderr } = spawnSync(
+		"promtool",
+		["check", "rules", rules],
+		{ encoding: "utf8" },
+	);
+	assert.equal(status, 0, stdout + stderr);
+	// each alert asks for metrics that the page has
+	const names = new Set(
+		[...page.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name, type]) =>
+			type === "histogram" ? [`${name}_bucket`] : [name],
+		),
+	);
+	const asked = [
+		...readFileSync(rules, "utf8").matchAll(/\bhappo_collector_\w+/g),
+	].map(([name]) => name);
+	assert.ok(asked.length > 10);
+	for (const name of asked) assert.ok(names.has(name), name);
+});
