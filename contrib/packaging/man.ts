@@ -6,6 +6,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { appendMetricCommand } from "../../cli/append-metric/command.ts";
 import { help as checkHappoHelp } from "../../cli/check-happo/arguments.ts";
+import { runCommand } from "../../cli/collector/run-command.ts";
+import { statusCommand } from "../../cli/collector/status-command.ts";
 import { commands as ctlCommands } from "../../cli/ctl/commands/index.ts";
 import { daemonCommand } from "../../cli/daemon.ts";
 import { exportOriginalCommand } from "../../cli/export-original.ts";
@@ -147,6 +149,27 @@ const ctlPage = () =>
 		seeAlso("happo-agent(8), check_happo(1)"),
 	);
 
+const collectorPage = () =>
+	programPage(
+		"happo-collector",
+		8,
+		"writes the metrics of happo-agents to time series stores",
+		[runCommand, statusCommand],
+		`${heading("files")}${[
+			["/etc/default/happo-collector.env", "options of the service"],
+			[
+				"/var/lib/happo-collector/quarantine.ndjson",
+				"samples that the store cannot take, with the reasons",
+			],
+			[
+				"/usr/share/happo-collector/happo-collector.rules.yml",
+				"alerts for Prometheus and vmalert",
+			],
+		]
+			.map(([name = "", what = ""]) => term(name, what))
+			.join("")}${seeAlso("happo-agent(8), happo-ctl(1)")}`,
+	);
+
 /** The page of check_happo, whose help is one text. */
 function checkHappoPage(): string {
 	const [, synopsis = "", options = "", rest = ""] =
@@ -186,5 +209,6 @@ for (const [name, content] of Object.entries({
 	"happo-agent.8": agentPage(),
 	"happo-ctl.1": ctlPage(),
 	"check_happo.1": checkHappoPage(),
+	"happo-collector.8": collectorPage(),
 }))
 	writeFileSync(join(directory, name), content);

@@ -1,4 +1,5 @@
-// Builds the packages of a commit: .deb and .rpm of happo-node, happo-agent and happo-check.
+// Builds the packages of a commit: .deb and .rpm of happo-node, happo-agent, happo-check
+// and happo-collector.
 //   npm run package -- [--output DIRECTORY] [--architecture x64,arm64] [--only NAME,...]
 //                      [--format deb,rpm] [--quick]
 // --quick, or HAPPO_PACKAGE_QUICK=1, compresses little, for tests. README.md in this folder says
@@ -23,6 +24,7 @@ import { makeRpm } from "./rpm.mjs";
 import {
 	agentPackage,
 	checkPackage,
+	collectorPackage,
 	nodePackage,
 	nodeProgram,
 } from "./trees.mjs";
@@ -31,7 +33,10 @@ const { values: given } = parseArgs({
 	options: {
 		output: { type: "string", default: "build/packages" },
 		architecture: { type: "string", default: "x64,arm64" },
-		only: { type: "string", default: "happo-node,happo-agent,happo-check" },
+		only: {
+			type: "string",
+			default: "happo-node,happo-agent,happo-check,happo-collector",
+		},
 		format: { type: "string", default: "deb,rpm" },
 		quick: {
 			type: "boolean",
@@ -140,10 +145,7 @@ async function buildPrograms() {
 		dist,
 		socketDropIn: outputFiles[0].contents,
 		man: Object.fromEntries(
-			["happo-agent.8", "happo-ctl.1", "check_happo.1"].map((name) => [
-				name,
-				readFileSync(join(pages, name)),
-			]),
+			readdirSync(pages).map((name) => [name, readFileSync(join(pages, name))]),
 		),
 		completion: run(process.execPath, [
 			...[join(dist, "happo-ctl.js"), "completion", "bash"],
@@ -218,6 +220,7 @@ try {
 		const native = compileNative(architecture);
 		const parts = { build, version, architecture, node: manifest, ...native };
 		if (names.includes("happo-agent")) make(() => agentPackage(parts));
+		if (names.includes("happo-collector")) make(() => collectorPackage(parts));
 		if (names.includes("happo-check"))
 			make((format) =>
 				checkPackage({

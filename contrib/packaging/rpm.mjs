@@ -40,7 +40,7 @@ const folders = (files) =>
 		...new Set(
 			files.flatMap(({ path }) => {
 				const [found] =
-					/^\/(?:usr\/lib\/happo|usr\/share\/happo-agent|usr\/share\/doc\/happo-[a-z]+)(?=\/)/.exec(
+					/^\/(?:usr\/lib\/happo|usr\/share\/happo-(?:agent|collector)|usr\/share\/doc\/happo-[a-z]+)(?=\/)/.exec(
 						path,
 					) ?? [];
 				if (!found) return [];

@@ -444,6 +444,72 @@ the Nagios worker.`,
 	};
 }
 
+/** happo-collector, for the machine that writes to time series stores. */
+export function collectorPackage({
+	build,
+	version,
+	architecture,
+	addon,
+	node,
+}) {
+	const at = "/usr/lib/happo/collector";
+	const program = `${at}/dist/happo-collector.js`;
+	return {
+		name: "happo-collector",
+		version,
+		architecture,
+		summary: "writes the metrics of happo-agents to time series stores",
+		description: `Polls happo-agents, also through bastions, and writes what they have stored
+to VictoriaMetrics, Prometheus and other stores with remote write. Agents
+delete nothing before the store has kept it. The installation starts
+nothing: give it a list of hosts and a store first.`,
+		depends: [{ name: "happo-node", from: node.version }],
+		files: unique([
+			{
+				path: "/usr/bin/happo-collector",
+				content: launcher(program),
+				mode: 0o755,
+			},
+			{ path: `${at}/package.json`, content: manifest(), mode: 0o644 },
+			...bundle(build.dist, "happo-collector.js", `${at}/dist`),
+			{
+				path: `${at}/dist/native/linux-${architecture}/spawn.node`,
+				content: addon,
+				mode: 0o644,
+			},
+			configurationFolder,
+			configuration(
+				"/etc/default/happo-collector.env",
+				text("contrib/etc/default/happo-collector.env"),
+				0o640,
+			),
+			{
+				path: "/usr/share/happo-collector/happo-collector.rules.yml",
+				content: text("contrib/prometheus/happo-collector.rules.yml"),
+				mode: 0o644,
+			},
+			systemd(
+				"happo-collector.service",
+				unit(
+					...["happo-collector.service", "happo-collector"],
+					`${nodeProgram} ${program}`,
+				),
+			),
+			{
+				path: "/usr/lib/sysusers.d/happo-collector.conf",
+				content: text(own("happo-collector.sysusers")),
+				mode: 0o644,
+			},
+			{
+				path: "/usr/share/man/man8/happo-collector.8.gz",
+				content: zipped(build.man["happo-collector.8"]),
+				mode: 0o644,
+			},
+			...components("happo-collector", build),
+		]),
+	};
+}
+
 /** Writes the files below a folder, all with one time, in seconds since 1970. */
 export function writeTree(files, at, seconds) {
 	rmSync(at, { recursive: true, force: true });

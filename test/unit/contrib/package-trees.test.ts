@@ -14,16 +14,19 @@ interface PackagedFile {
 
 type Make = (parts: object) => { files: PackagedFile[] };
 
-const { agentPackage, checkPackage } = (await import(
+const { agentPackage, checkPackage, collectorPackage } = (await import(
 	pathToFileURL(join(process.cwd(), "contrib/packaging/trees.mjs")).href
-)) as { agentPackage: Make; checkPackage: Make };
+)) as Record<"agentPackage" | "checkPackage" | "collectorPackage", Make>;
 
 /** The files of a package of this build, by path. */
 function filesOf(make: Make, architecture: string) {
 	const { files } = make({
 		build: {
 			dist: "dist",
-			man: { "happo-agent.8": "", "happo-ctl.1": "", "check_happo.1": "" },
+			man: {
+				...{ "happo-agent.8": "", "happo-ctl.1": "", "check_happo.1": "" },
+				"happo-collector.8": "",
+			},
 			completion: "",
 			socketDropIn: "",
 		},
@@ -59,7 +62,7 @@ for (const architecture of ["x64", "arm64"])
 	});
 
 test("nothing in the packages looks for a Node in PATH or sets a variable", () => {
-	for (const make of [agentPackage, checkPackage])
+	for (const make of [agentPackage, checkPackage, collectorPackage])
 		for (const { path, content = "" } of filesOf(make, "x64").files) {
 			const text = content.toString();
 			assert.doesNotMatch(text.slice(0, 200), /\/usr\/bin\/env/, path);
@@ -122,5 +125,26 @@ test("check_happo is where Nagios looks for it, and the broker's units start it 
 	assert.match(
 		text("/usr/lib/systemd/system/happo-nagios-worker.service"),
 		/^ExecStart=\/usr\/bin\/check_happo --nagios-worker /m,
+	);
+});
+
+test("the package of the collector has what it loads later, and its unit starts it directly", () => {
+	const { text, files } = filesOf(collectorPackage, "x64");
+	assert.match(
+		text("/usr/lib/systemd/system/happo-collector.service"),
+		/^ExecStart=\/usr\/lib\/happo\/node \/usr\/lib\/happo\/collector\/dist\/happo-collector\.js run \$HAPPO_COLLECTOR_OPTIONS$/m,
+	);
+	for (const name of ["due-queue", "undici"])
+		assert.ok(
+			files.some(({ path }) => path.includes(`/dist/${name}-`)),
+			name,
+		);
+	// neither the agent nor a store comes with it
+	assert.ok(!files.some(({ path }) => /run-daemon|classic-level/.test(path)));
+	assert.deepEqual(
+		files
+			.filter(({ isConfiguration }) => isConfiguration)
+			.map(({ path }) => path),
+		["/etc/default/happo-collector.env"],
 	);
 });
