@@ -66,11 +66,12 @@ function reason(error: unknown, settings: DaemonSettings): string {
 			? `${error.message} (--quick-start DIRECTORY makes a key pair)`
 			: error.message;
 	}
-	const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+	const { code, syscall, path, port, message } =
+		error as NodeJS.ErrnoException & { port?: number };
 	if (code === undefined || syscall === undefined) return message;
 	const why = systemReason(error);
 	if (syscall === "listen" || syscall === "bind")
-		return `port ${settings.port}${settings["listen-address"] && ` of ${settings["listen-address"]}`}: ${why}`;
+		return `port ${port ?? settings.port}${settings["listen-address"] && ` of ${settings["listen-address"]}`}: ${why}`;
 	return `${path ?? syscall}: ${why}`;
 }
 
@@ -147,6 +148,11 @@ export async function runDaemon(
 	const settings = quick
 		? quickStartSettings(directory, invocation, pluginPaths)
 		: given;
+	const { port, "nrpe-port": nrpePort } = settings;
+	if (nrpePort !== 0 && nrpePort === port)
+		throw new SettingsError([
+			`nrpe-port: ${nrpePort} is the port of HTTPS, too (port)`,
+		]);
 	const listener = takeListener(settings, invocation);
 	limitHeapGrowth();
 	try {

@@ -1714,6 +1714,32 @@ export const contract = {
 							}
 						}
 					},
+					"nrpe": {
+						"type": [
+							"object",
+							"null"
+						],
+						"required": [
+							"address",
+							"port",
+							"plain_text"
+						],
+						"properties": {
+							"address": {
+								"type": "string"
+							},
+							"port": {
+								"type": "integer"
+							},
+							"plain_text": {
+								"type": "string",
+								"enum": [
+									"no",
+									"loopback"
+								]
+							}
+						}
+					},
 					"event_loop": {
 						"type": "object",
 						"required": [

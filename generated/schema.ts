@@ -905,6 +905,17 @@ export interface components {
                 /** @description Connections waiting for a place (`max-connections`). */
                 waiting: number;
             };
+            /** @description The port for check_nrpe (`nrpe-port`), whose connections are among those above; `null` without one. */
+            nrpe?: {
+                /** @description `::` is every address. */
+                address: string;
+                port: number;
+                /**
+                 * @description Who may do without TLS (`nrpe-plain-text`).
+                 * @enum {string}
+                 */
+                plain_text: "no" | "loopback";
+            } | null;
             /**
              * @description How late a timer fires that is due twice a second, over the last minute. Requests are delayed by
              *     the same amount. 0 in the first second.

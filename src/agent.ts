@@ -12,6 +12,7 @@ import {
 	loadCredentials,
 	serverTls,
 } from "./agent/credentials.ts";
+import { shownNrpe, startNrpe, wantsNrpe } from "./agent/nrpe.ts";
 import { createOpened, type Opened } from "./agent/opened.ts";
 import { warnOfRisks } from "./agent/start-warnings.ts";
 import {
@@ -32,13 +33,15 @@ import { AuditLogError, createAuditLog } from "./audit/audit-log.ts";
 import { systemAsking } from "./commands/lookups.ts";
 import { createFairLimit } from "./fair-limit.ts";
 import { createHandlers } from "./handlers/index.ts";
+import { createCheck } from "./handlers/monitor.ts";
 import { createAccessLog } from "./http/access-log.ts";
 import { bindContract } from "./http/bind.ts";
 import type { DeliveryTimes } from "./http/connection.ts";
-import type { Replied } from "./http/reply.ts";
+import type { Answered, Replied } from "./http/reply.ts";
 import { startServer } from "./http/server.ts";
 import type { Log } from "./log.ts";
 import { createSnapshots } from "./machine-state/snapshot.ts";
+import type { NrpePort } from "./nrpe/server.ts";
 import type { PassedListener } from "./passed-socket.ts";
 import { untilAnswered } from "./polled-files.ts";
 import { parseAllowedHosts } from "./protocol/access.ts";
@@ -189,6 +192,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		audit,
 		log,
 	});
+	const answersNrpe = wantsNrpe(settings, policyMode());
 	await warnOfRisks({
 		...{ settings, keyPair, trust, log },
 		policyMode: policyMode(),
@@ -232,9 +236,14 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		? createRequestCounts({ now: clocks.elapsed })
 		: undefined;
 	const accessLog = createAccessLog(log);
-	const handlers = createHandlers({
+	const runCommand = execution.runnerOf(settings["max-commands"]);
+	const runCheck = createCheck({
 		plugins: execution.pluginsIn("nagios-plugin-paths"),
-		runCommand: execution.runnerOf(settings["max-commands"]),
+		runCommand,
+	});
+	const handlers = createHandlers({
+		runCheck,
+		runCommand,
 		inventoryRules: {
 			allowed: settings.inventory,
 			allowShell: settings.shell,
@@ -257,6 +266,19 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	});
 
 	const addon = loadNativeAddon();
+	const duplicate = "reason" in addon ? undefined : addon.duplicate;
+	const buffered = createFairLimit({
+		limit: settings["max-buffered-bytes"],
+		keptFor: 2,
+	});
+	const onAnswered = (answered: Answered) => {
+		accessLog(answered);
+		figures.count(answered);
+		// NRPE has no paths
+		if (answered.status !== undefined && answered.operationId !== "nrpe")
+			requestCounts?.count(answered.path, answered.status);
+	};
+	const tls = serverTls(keyPair, clients?.trust);
 	const adminSocket = adminSocketOf({ settings, addon, log });
 	const server = await startServer({
 		bound: await bindContract(document),
@@ -265,8 +287,8 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		access,
 		authorizer: authorization?.authorizer,
 		deliveryTimes: parts.deliveryTimes,
-		duplicate: "reason" in addon ? undefined : addon.duplicate,
-		tls: serverTls(keyPair, clients?.trust),
+		duplicate,
+		tls,
 		certificates,
 		limits: {
 			maxConnections: settings["max-connections"],
@@ -282,24 +304,17 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			port: settings.port,
 			...(settings["listen-address"] && { host: settings["listen-address"] }),
 		},
-		memory: createFairLimit({
-			limit: settings["max-buffered-bytes"],
-			keptFor: 2,
-		}),
-		onAnswered: (answered) => {
-			accessLog(answered);
-			figures.count(answered);
-			if (answered.status !== undefined)
-				requestCounts?.count(answered.path, answered.status);
-		},
+		memory: buffered,
+		onAnswered,
 		log,
 	});
+	let nrpe: NrpePort | undefined;
 	const supervisor = createSupervisor({ engine, environment, log });
 	const tell = inTurn();
 	opened.push(async () => {
 		const grace = graceMilliseconds(settings);
 		const begun = performance.now();
-		const closed = server.close(grace + answerMilliseconds);
+		const closed = server.close(grace + answerMilliseconds, nrpe?.close());
 		// connections that are open may still bring requests, whose commands must run
 		const late = new AbortController();
 		await Promise.race([closed, sleep(grace, undefined, late).catch(() => {})]);
@@ -314,6 +329,15 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			}),
 		]);
 	});
+	if (answersNrpe && authorization) {
+		const port = await startNrpe({
+			...{ settings, server, authorizer: authorization.authorizer, tls },
+			...{ version, memory: buffered, onAnswered, duplicate, log },
+			...{ runCheck, onFailure: snapshots.take },
+		});
+		nrpe = port;
+		state.nrpe = () => shownNrpe(port, settings);
+	}
 	state.connections = () => {
 		const { open, waiting } = server.connections;
 		return { open, waiting };
@@ -324,7 +348,10 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 
 	const kept = keepCredentials({
 		...{ credentials, certificates, look, log, now: clocks.now },
-		renew: server.renew,
+		renew: (tls) => {
+			server.renew(tls);
+			nrpe?.renew(tls);
+		},
 		intervalMilliseconds: settings["certificate-check-seconds"] * 1000,
 	});
 	const { keyPair: keyPairs, clientTrust } = kept;
@@ -367,6 +394,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	log.notice(
 		`happo-agent ${version} started, listening on ${address} port ${port}, pid ${process.pid}, Node.js ${process.versions.node}`,
 	);
+	if (nrpe) log.notice(`NRPE: listening on ${nrpe.address} port ${nrpe.port}`);
 	const isReady = (...states: string[]) =>
 		tell(() => supervisor("READY=1", ...states));
 	void isReady(`STATUS=listening on ${address} port ${port}`);

@@ -1,7 +1,7 @@
 import type { permissionOf } from "../generated/permissions.ts";
 import type { operations } from "../generated/schema.ts";
 import type { Abandonment } from "./abandonment.ts";
-import type { CalledCommand, Caller, PermittedRun } from "./policy/call.ts";
+import type { Caller, NrpeCommand, PermittedRun } from "./policy/call.ts";
 
 type Content<T> = T extends { content: infer C } ? C : never;
 
@@ -62,7 +62,7 @@ export interface PermissionRequest {
 	/** The parsed body, as the contract has accepted it. */
 	readonly body: unknown;
 	/** What an NRPE request asks, in place of a body; a policy decides about it in any mode. */
-	readonly nrpe?: CalledCommand | undefined;
+	readonly nrpe?: NrpeCommand | undefined;
 	/** Number of agents that have relayed the request, as the last one says. */
 	readonly hopsPassed: number;
 	/** How long the client will still wait, in milliseconds; undefined if unknown. */

@@ -320,6 +320,19 @@ export const daemonSettings = {
 		placeholder: "ADDRESS",
 		help: "address to listen on; empty means all, IPv4 and IPv6",
 	},
+	"nrpe-port": {
+		kind: "integer",
+		minimum: 0,
+		maximum: 65_535,
+		default: 0,
+		help: "port that answers check_nrpe, usually 5666; needs a policy in force; 0 means none",
+	},
+	"nrpe-plain-text": {
+		kind: "choice",
+		choices: { no: "no", loopback: "loopback" },
+		default: "no",
+		help: "whether clients of nrpe-port may do without TLS (check_nrpe -n): no, or loopback for those of this host",
+	},
 	"admin-socket": {
 		kind: "text",
 		default: defaultAdminSocket,

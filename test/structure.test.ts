@@ -141,6 +141,11 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 		from: ["src/http"],
 		to: ["generated", "src/*", "src/policy", "src/protocol"],
 	},
+	// another protocol for checks, with the connections of HTTPS
+	{
+		from: ["src/nrpe"],
+		to: ["generated", "src/*", "src/http", "src/policy", "src/protocol"],
+	},
 	{
 		from: ["src/handlers"],
 		to: [

@@ -132,6 +132,7 @@ export function createState(parts: {
 			left_behind_stopped_total: commands.leftBehindStoppedTotal,
 		}),
 		connections: () => ({ open: 0, waiting: 0 }),
+		nrpe: () => null,
 		eventLoop: parts.loopDelay.read,
 		collection: () => {
 			const { error, warnings } = parts.metricConfigFile.status();

@@ -1,5 +1,4 @@
 import type { Handlers } from "../../generated/handlers.ts";
-import type { Plugins } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
 import type { MachineStates } from "../store/machine-states.ts";
@@ -7,13 +6,13 @@ import type { MetricBuffer } from "../store/metric-buffer.ts";
 import { createInventory, type InventoryRules } from "./inventory.ts";
 import { createMetric } from "./metric.ts";
 import { createMetricConfig } from "./metric-config.ts";
-import { createMonitor } from "./monitor.ts";
+import { createMonitor, type RunCheck } from "./monitor.ts";
 import { createProxy } from "./proxy.ts";
 import { checkAvailability, createMetrics, createStatus } from "./status.ts";
 
 /** Creates the handlers of all operations. */
 export function createHandlers(parts: {
-	plugins: Pick<Plugins, "find" | "prepare">;
+	runCheck: RunCheck;
 	runCommand: RunCommand;
 	onFailure: () => void;
 	inventoryRules: InventoryRules;

@@ -1,14 +1,14 @@
-import type { Server } from "node:https";
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import type { Writable } from "node:stream";
+import { type Server, TLSSocket } from "node:tls";
 import { createFairLimit, type FairLimit, type Taken } from "../fair-limit.ts";
+import type { Screen } from "../first-bytes.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { CertificateNames } from "../policy/call.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
 import { createLoopTurns } from "../turn.ts";
 import { refusePlainHttp } from "./refusal.ts";
-import type { IncomingRequest } from "./request.ts";
 
 /** Denied peers may read the reason: at most this many at a time, and only briefly. */
 const maxDenied = 16;
@@ -78,6 +78,22 @@ export interface PeerCertificates {
 	): (() => CertificateNames | undefined) | undefined;
 }
 
+/** A request of a connection, whatever its protocol. */
+export interface ConnectionRequest {
+	/** Its answer as it goes out; `close` says that this is over. */
+	readonly response: Pick<Writable, "writableEnded" | "writableFinished"> & {
+		once(event: "close", listener: () => void): unknown;
+	};
+	/** Called once with whether the answer was delivered; set by answers that need to know. */
+	readonly deliver: ((isDelivered: boolean) => void) | undefined;
+	/** An answer that the client has not read yet: since when, and its size. */
+	readonly unread: { since: number; bytes: number } | undefined;
+	/** Runs it: the earlier requests of its connection are over. */
+	begin(): void;
+	/** Called when the answer has been sent or never will be. */
+	over(): void;
+}
+
 /**
  * A connection from its accept to its end. Its peer is allowed or denied once. Its requests run one
  * after the other, even if several arrive at once.
@@ -101,7 +117,7 @@ export class Connection {
 	#certificate: (() => CertificateNames | undefined) | undefined;
 	#socket: Socket | undefined;
 	/** Requests that are not fully answered, in order; the first one runs. */
-	readonly #requests: IncomingRequest[] = [];
+	readonly #requests: ConnectionRequest[] = [];
 	/**
 	 * The client closed its side when the system had the whole answer, but Node had not reported that
 	 * yet: it does so a turn of the event loop later.
@@ -131,11 +147,8 @@ export class Connection {
 	/** Called when the handshake is done, or when there is none. */
 	secured(socket: Socket, certificates?: PeerCertificates): void {
 		this.#socket = socket;
-		if (!this.isDenied && !this.isLocal)
-			this.#certificate = certificates?.present(
-				socket as TLSSocket,
-				this.client,
-			);
+		if (!this.isDenied && socket instanceof TLSSocket)
+			this.#certificate = certificates?.present(socket, this.client);
 		this.shaking?.release();
 		// only now may the client close its side; during the handshake that ends the connection. On the
 		// admin socket, a client that has gone only seems to close its side
@@ -164,7 +177,7 @@ export class Connection {
 	}
 
 	/** The request that is being read or answered. */
-	get current(): IncomingRequest | undefined {
+	get current(): ConnectionRequest | undefined {
 		return this.#requests[0];
 	}
 
@@ -188,7 +201,7 @@ export class Connection {
 	}
 
 	/** Queues a request; it begins when the earlier ones are over. */
-	arrive(request: IncomingRequest): void {
+	arrive(request: ConnectionRequest): void {
 		// a client that sends another request has read the previous answer
 		this.#delivery?.(true);
 		this.#hasAsked = true;
@@ -198,7 +211,7 @@ export class Connection {
 		else if (this.#requests.length > maxPipelined) this.#socket?.destroy();
 	}
 
-	#leave(request: IncomingRequest) {
+	#leave(request: ConnectionRequest) {
 		const index = this.#requests.indexOf(request);
 		if (index === -1) return;
 		this.#requests.splice(index, 1);
@@ -227,7 +240,7 @@ export class Connection {
 	 * The answer is delivered when the client sends its next request, ends the connection in order,
 	 * or does not reset it for a time.
 	 */
-	#watchDelivery({ deliver, response }: IncomingRequest) {
+	#watchDelivery({ deliver, response }: ConnectionRequest) {
 		const socket = this.#socket;
 		if (!deliver || !socket) return;
 		const settle = (isDelivered: boolean) => {
@@ -275,13 +288,22 @@ const isReset = (socket: Socket): boolean => {
 	return error !== undefined && error !== 0;
 };
 
-/** The connections of a server. */
+/** A port, whose connections share places and limits with those of the other ports. */
+export interface Port {
+	/** Gets the connections to serve, as "secureConnection"; it does not listen itself. */
+	readonly server: Server;
+	readonly screen: Screen;
+}
+
+/** The connections of all ports. */
 export interface Connections {
-	/** Takes an accepted connection from which nothing has been read. */
+	/** Takes an accepted connection of the first port, from which nothing has been read. */
 	accept(socket: Socket): void;
+	/** Adds a port. Returns what takes its connections. */
+	addPort(port: Port): (socket: Socket) => void;
 	/** The same for one of the admin socket: plain HTTP, and allowed whoever its peer is. */
 	acceptLocal(socket: Socket, peer: LocalPeer): void;
-	/** Returns the connection of a request's socket. */
+	/** Returns the connection of a socket that is served. */
 	of(socket: Socket): Connection | undefined;
 	/** Starts serving: the connections held so far, and later ones at once. */
 	serve(): void;
@@ -297,6 +319,12 @@ export interface Connections {
 	close(): void;
 	/** Closes all connections. */
 	destroy(): void;
+}
+
+/** Where a connection has arrived, and who it is on the admin socket. */
+interface Arrival {
+	port: Port;
+	local?: LocalPeer | undefined;
 }
 
 /** Whether two sockets are one TCP connection: the TLS socket shares the accepted one's addresses. */
@@ -346,9 +374,9 @@ class Handshakes {
 
 /**
  * Decides when an accepted connection is served. Above the limit, connections wait unread, as with
- * v1 (Go); Node would reset them. Clients share the places. Denied peers have a few places of their
+ * v1 (Go); Node would reset them. Clients share the places, of all ports. Denied peers have a few places of their
  * own, only for as long as it takes to read the reason.
- * @param parts.server gets the connections to serve; it does not listen itself
+ * @param parts.server gets the connections of the first port; it does not listen itself
  */
 export function createConnections(parts: {
 	server: Server;
@@ -373,8 +401,9 @@ export function createConnections(parts: {
 	});
 	const turns = createLoopTurns(maxHandshakesPerTurn);
 	const trouble = createLogRepeats({ log, everyMilliseconds: 60_000 });
-	/** Connections before the agent serves, and who they are if they came over the admin socket. */
-	const held = new Map<Socket, LocalPeer | undefined>();
+	const first: Port = { server, screen: refusePlainHttp };
+	/** Connections before the agent serves. */
+	const held = new Map<Socket, Arrival>();
 	const waiting = new Set<Socket>();
 	const served = new Map<Socket, Connection>();
 	const denied = new Set<Socket>();
@@ -408,7 +437,12 @@ export function createConnections(parts: {
 	};
 
 	/** Begins the handshake in this turn of the event loop, or in a later one. */
-	const shakeHands = (socket: Socket, connection: Connection, place: Taken) => {
+	const shakeHands = (
+		socket: Socket,
+		connection: Connection,
+		{ server }: Port,
+		place: Taken,
+	) => {
 		connection.shaking = place;
 		socket.on("error", ignore).once("close", () => place.release());
 		turns(() => {
@@ -417,32 +451,40 @@ export function createConnections(parts: {
 		}, connection.client);
 	};
 
-	const admit = (socket: Socket, connection: Connection) => {
+	const admit = (socket: Socket, connection: Connection, port: Port) => {
 		shaking.add(connection, socket);
 		socket.once("close", () => shaking.delete(connection));
-		refusePlainHttp(socket, {
+		port.screen(socket, {
 			waitMilliseconds: parts.handshakeMilliseconds,
 			serve: async () => {
 				const wait = parts.handshakeMilliseconds;
 				const place =
 					handshakes.tryAcquire(connection) ??
 					(await waitFor(handshakes, wait, socket, connection));
-				if (place) shakeHands(socket, connection, place);
+				if (place) shakeHands(socket, connection, port, place);
+			},
+			servePlain: () => {
+				shaking.delete(connection);
+				admitPlain(socket, connection, port);
 			},
 			onRefused: (reason) =>
 				log.info(`TLS handshake with ${connection.client}: ${reason}`),
 		});
 	};
-	server.prependListener("secureConnection", (socket) => {
+	const secure = (socket: Socket) => {
 		const connection = secured.get(socket) ?? shaking.take(socket);
 		// after a reset, a socket no longer has an address
 		if (!connection) return socket.destroy();
 		connection.secured(socket, parts.certificates);
 		secured.set(socket, connection);
-	});
+	};
 
-	/** Serves a connection of the admin socket, which has no handshake. */
-	const admitPlain = (socket: Socket, connection: Connection) => {
+	/** Serves a connection without a handshake, such as one of the admin socket. */
+	const admitPlain = (
+		socket: Socket,
+		connection: Connection,
+		{ server }: Port,
+	) => {
 		secured.set(socket, connection);
 		// Node's HTTP server takes any stream here
 		server.emit("secureConnection", socket);
@@ -450,14 +492,19 @@ export function createConnections(parts: {
 		socket.resume();
 	};
 
-	const serveOne = (socket: Socket, connection: Connection, place: Taken) => {
+	const serveOne = (
+		socket: Socket,
+		connection: Connection,
+		{ port }: Arrival,
+		place: Taken,
+	) => {
 		served.set(socket, connection);
 		socket.once("close", () => {
 			served.delete(socket);
 			place.release();
 		});
-		if (connection.isLocal) admitPlain(socket, connection);
-		else admit(socket, connection);
+		if (connection.isLocal) admitPlain(socket, connection, port);
+		else admit(socket, connection, port);
 	};
 
 	/** Closes the oldest idle connection of the client that has most, if it has more than this one. */
@@ -476,7 +523,11 @@ export function createConnections(parts: {
 		victim?.destroy();
 	};
 
-	const wait = async (socket: Socket, connection: Connection) => {
+	const wait = async (
+		socket: Socket,
+		connection: Connection,
+		arrival: Arrival,
+	) => {
 		trouble.wrong("max-connections", {
 			kind: "waiting",
 			level: "warning",
@@ -489,10 +540,10 @@ export function createConnections(parts: {
 		const { waitMilliseconds } = parts;
 		const place = await waitFor(places, waitMilliseconds, socket, connection);
 		waiting.delete(socket);
-		if (place) serveOne(socket, connection, place);
+		if (place) serveOne(socket, connection, arrival, place);
 	};
 
-	const deny = (socket: Socket, connection: Connection) => {
+	const deny = (socket: Socket, connection: Connection, port: Port) => {
 		const { client } = connection;
 		// after a reset, a socket no longer has an address
 		if (socket.remoteAddress !== undefined)
@@ -517,21 +568,22 @@ export function createConnections(parts: {
 			denied.delete(socket);
 			clearTimeout(end);
 		});
-		admit(socket, connection);
+		admit(socket, connection, port);
 	};
 
-	const decide = (socket: Socket, local?: LocalPeer) => {
+	const decide = (socket: Socket, arrival: Arrival) => {
+		const { local, port } = arrival;
 		const isDenied = !local && !access.allows(socket.remoteAddress);
 		const connection = new Connection(socket, isDenied, times, local);
-		if (isDenied) return deny(socket, connection);
+		if (isDenied) return deny(socket, connection, port);
 		const place = places.tryAcquire(connection);
-		if (place) serveOne(socket, connection, place);
-		else void wait(socket, connection);
+		if (place) serveOne(socket, connection, arrival, place);
+		else void wait(socket, connection, arrival);
 	};
 
-	const hold = (socket: Socket, local?: LocalPeer) => {
+	const hold = (socket: Socket, arrival: Arrival) => {
 		if (held.size >= maxWaiting) return socket.destroy();
-		held.set(socket, local);
+		held.set(socket, arrival);
 		socket.once("error", ignore).once("close", () => held.delete(socket));
 	};
 
@@ -543,17 +595,23 @@ export function createConnections(parts: {
 	}, sweepMilliseconds).unref();
 	server.once("close", () => clearInterval(sweeping));
 
-	const accept = (socket: Socket, local?: LocalPeer) =>
-		isServing ? decide(socket, local) : hold(socket, local);
+	const accept = (socket: Socket, arrival: Arrival) =>
+		isServing ? decide(socket, arrival) : hold(socket, arrival);
+
+	const addPort = (port: Port) => {
+		port.server.prependListener("secureConnection", secure);
+		return (socket: Socket) => accept(socket, { port });
+	};
 
 	return {
-		accept: (socket) => accept(socket),
-		acceptLocal: accept,
+		accept: addPort(first),
+		addPort,
+		acceptLocal: (socket, local) => accept(socket, { port: first, local }),
 		of: (socket) => secured.get(socket),
 		serve: () => {
 			isServing = true;
-			for (const [socket, local] of held)
-				if (!socket.destroyed) decide(socket, local);
+			for (const [socket, arrival] of held)
+				if (!socket.destroyed) decide(socket, arrival);
 			held.clear();
 		},
 		get open() {

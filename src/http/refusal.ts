@@ -2,6 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { AgentError } from "../agent-error.ts";
+import { inspectStart, type Screen } from "../first-bytes.ts";
 import { type Objection, objectionAnswer } from "./errors.ts";
 import type { Answer } from "./reply.ts";
 import type { IncomingRequest } from "./request.ts";
@@ -122,49 +123,19 @@ function refuse(socket: Socket) {
 
 /**
  * Inspects the first bytes of a connection that nothing was read from. An HTTP request without TLS
- * is answered with 400; everything else, TLS included, goes to `serve`, with its bytes unread
- * again. A client that sends too little within `waitMilliseconds` is disconnected. `onRefused` gets
- * the reason why a connection does not reach `serve`.
+ * is answered with 400; everything else, TLS included, goes to `serve`.
  */
-export function refusePlainHttp(
-	socket: Socket,
-	parts: {
-		waitMilliseconds: number;
-		serve: () => void;
-		onRefused: (reason: string) => void;
-	},
-): void {
-	let head: Buffer | undefined;
-	const over = () => {
-		clearTimeout(limit);
-		socket.off("readable", look).off("close", gone).off("error", ignore);
-	};
-	const gone = () => {
-		over();
-		parts.onRefused("closed before it began");
-	};
-	// a "close" event follows every error
-	const ignore = () => {};
-	const look = () => {
-		const chunk: Buffer | null = socket.read();
-		// the client has closed its side
-		if (!chunk) return socket.destroy();
-		head = head ? Buffer.concat([head, chunk]) : chunk;
-		const kind = kindOf(head);
-		if (kind === "unclear") return;
-		over();
-		if (kind === "HTTP") {
-			parts.onRefused("plain HTTP, answered with 400");
-			socket.on("error", ignore);
-			return refuse(socket);
-		}
-		socket.unshift(head);
-		parts.serve();
-	};
-	const limit = setTimeout(() => {
-		over();
-		parts.onRefused("timeout");
-		socket.destroy();
-	}, parts.waitMilliseconds);
-	socket.on("readable", look).on("close", gone).on("error", ignore);
-}
+export const refusePlainHttp: Screen = (socket, parts) =>
+	inspectStart(socket, {
+		...parts,
+		judge: (head) => {
+			const kind = kindOf(head);
+			if (kind === "unclear") return undefined;
+			if (kind === "other") return parts.serve;
+			return () => {
+				parts.onRefused("plain HTTP, answered with 400");
+				socket.on("error", () => {});
+				refuse(socket);
+			};
+		},
+	});

@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Abandoning, type Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
+import { BufferedBytes } from "../buffered-bytes.ts";
 import { collect, declaredLength, discard } from "../collect.ts";
-import { type FairLimit, LimitReached, type Taken } from "../fair-limit.ts";
+import type { FairLimit } from "../fair-limit.ts";
 import type { Call, Facts, Permission, Permit } from "../operation.ts";
 import type { Caller } from "../policy/call.ts";
 import { keyDigest } from "../policy/key.ts";
 import { bearerKey, maxKeyCharacters } from "../protocol/api-key.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, ConnectionRequest } from "./connection.ts";
 import { type Objection, objectionRecord } from "./errors.ts";
 import type { Answer, Answered } from "./reply.ts";
 
@@ -24,11 +25,10 @@ const countIn = (header: string | string[] | undefined) =>
  * A request from arrival to end: queued behind earlier requests of its connection, read, run,
  * answered, over. Handlers get it as their `Call`.
  */
-export class IncomingRequest implements Call {
+export class IncomingRequest implements Call, ConnectionRequest {
 	readonly connection: Connection;
 	readonly raw: IncomingMessage;
 	readonly response: ServerResponse;
-	/** Called once with whether the answer was delivered; set by answers that need to know. */
 	deliver: ((isDelivered: boolean) => void) | undefined;
 	/** Whether its body is still being read. */
 	isReading = false;
@@ -42,14 +42,7 @@ export class IncomingRequest implements Call {
 	#status: number | undefined;
 	#answeredAt = 0;
 	#bytes: number | undefined;
-	readonly #memory: FairLimit;
-	readonly #waitMilliseconds: number;
-	readonly #reserved: Taken[] = [];
-	/**
-	 * Of the reserved bytes, those for the answer: it may count for at most a quarter of the budget; a
-	 * body counts in full.
-	 */
-	#answerBytes = 0;
+	readonly #buffered: BufferedBytes;
 	#gone: Abandoning | undefined;
 	#isRunning = false;
 	#isOver = false;
@@ -78,13 +71,16 @@ export class IncomingRequest implements Call {
 		this.connection = parts.connection;
 		this.raw = parts.raw;
 		this.response = parts.response;
-		this.#memory = parts.memory;
-		this.#waitMilliseconds = parts.waitMilliseconds;
+		const { memory, waitMilliseconds } = parts;
+		this.#buffered = new BufferedBytes({
+			memory,
+			waitMilliseconds,
+			call: this,
+		});
 		this.#run = parts.run;
 		this.#tell = parts.tell;
 	}
 
-	/** Runs it: the earlier requests are over. */
 	begin(): void {
 		this.#isRunning = true;
 		this.#run();
@@ -123,7 +119,7 @@ export class IncomingRequest implements Call {
 		if (!this.raw.complete) discard(this.raw);
 		this.#answeredAt = performance.now();
 		this.#bytes = this.raw.method === "HEAD" ? 0 : Buffer.byteLength(payload);
-		this.#keepReserved(this.#bytes);
+		this.#buffered.keep(this.#bytes);
 		this.deliver = delivered;
 		if (delivered) this.connection.linger();
 	}
@@ -134,64 +130,18 @@ export class IncomingRequest implements Call {
 		this.#status = objectionRecord(why).status;
 	}
 
-	/** An answer that the client has not read yet: since when, and its size. */
 	get unread(): { since: number; bytes: number } | undefined {
 		if (this.#answeredAt === 0) return undefined;
 		return { since: this.#answeredAt, bytes: this.#bytes ?? 0 };
 	}
 
-	reserve(bytes: number, what = "answer"): Promise<void> | undefined {
-		const { client } = this;
-		const amount =
-			what === "answer"
-				? Math.min(bytes, this.#memory.limit / 4 - this.#answerBytes)
-				: bytes;
-		if (amount <= 0) return undefined;
-		if (what === "answer") this.#answerBytes += amount;
-		const taken = this.#memory.tryAcquire({ client, amount });
-		if (!taken)
-			return this.#waitForMemory(amount, what).then((later) =>
-				this.#hold(later),
-			);
-		this.#hold(taken);
-		return undefined;
-	}
-
-	#hold(taken: Taken) {
-		if (this.#isOver) taken.release();
-		else this.#reserved.push(taken);
-	}
-
-	#waitForMemory(amount: number, what: string): Promise<Taken> {
-		const { client, signal } = this;
-		const timeoutMilliseconds = Math.min(
-			this.#waitMilliseconds,
-			this.millisecondsLeft ?? Number.POSITIVE_INFINITY,
-		);
-		const wanted = { client, amount, timeoutMilliseconds, signal };
-		return this.#memory.acquire(wanted).catch((cause) => {
-			throw new AgentError(
-				"busy",
-				cause instanceof LimitReached
-					? `${what}: ${this.#memory.taken} bytes of requests and answers are in memory (max-buffered-bytes)`
-					: "the client has disconnected",
-				{ cause },
-			);
-		});
-	}
-
-	/** Gives back all but this many of the reserved bytes. */
-	#keepReserved(bytes: number) {
-		let left = bytes;
-		for (const taken of this.#reserved) {
-			taken.shrink(left);
-			left -= taken.amount;
-		}
+	reserve(bytes: number, what?: string): Promise<void> | undefined {
+		return this.#buffered.reserve(bytes, what);
 	}
 
 	/** Bytes reserved for this request. */
 	get reserved(): number {
-		return this.#reserved.reduce((sum, { amount }) => sum + amount, 0);
+		return this.#buffered.bytes;
 	}
 
 	get client(): string {
@@ -255,12 +205,11 @@ export class IncomingRequest implements Call {
 		return acceptedTypes(this.raw.headers.accept);
 	}
 
-	/** Its connection calls this once, when the answer has been sent or never will be. */
 	over(): void {
 		if (this.#isOver) return;
 		this.#isOver = true;
 		if (!this.response.writableFinished) this.#gone?.abort();
-		this.#keepReserved(0);
+		this.#buffered.release();
 		// if its handler still runs, report when that ends, with its facts
 		if (!this.#isRunning) this.#report();
 	}

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createHttps, type Server } from "node:https";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Handlers } from "../../generated/handlers.ts";
 import { AgentError } from "../agent-error.ts";
 import type { FairLimit } from "../fair-limit.ts";
+import { listen, type Place } from "../listen.ts";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type {
@@ -13,10 +14,9 @@ import type {
 	Permission,
 	PermissionRequest,
 } from "../operation.ts";
-import { maxBacklog } from "../passed-socket.ts";
 import { type Access, plainAddress } from "../protocol/access.ts";
 import { inSlices, sliceBytes } from "../slices.ts";
-import { descriptorOf, listenAtFile } from "../socket-file.ts";
+import { listenAtFile } from "../socket-file.ts";
 import type { Bound, BoundOperation } from "./bind.ts";
 import {
 	type Connections,
@@ -47,9 +47,6 @@ import {
 	readBody,
 } from "./request.ts";
 
-/** A port, of one address or of all; or a socket that listens already. */
-type Place = { port: number; host?: string } | Socket;
-
 /** Limits of connections and requests; times in seconds. */
 export interface ServerLimits {
 	maxConnections: number;
@@ -67,16 +64,19 @@ export interface AgentServer {
 	/** `::` means all addresses, IPv4 and IPv6. */
 	readonly address: string;
 	readonly port: number;
-	readonly connections: Pick<Connections, "open" | "waiting">;
+	/** Those of all ports. */
+	readonly connections: Connections;
 	/** Starts serving; until then, connections are accepted but not read. */
 	serve(): void;
 	/** Sets the certificate for new connections; open ones keep theirs. Throws if it is unusable. */
 	renew(tls: TlsOptions): void;
 	/**
 	 * Stops accepting connections; a passed socket goes on listening for others. Answers requests of
-	 * the connections that are open, one each, and closes idle ones. After the grace, closes all.
+	 * the connections that are open, one each, and closes idle ones, of all ports. After the grace,
+	 * closes all.
+	 * @param otherPorts resolves when the connections of the other ports have ended
 	 */
-	close(graceMilliseconds: number): Promise<void>;
+	close(graceMilliseconds: number, otherPorts?: Promise<void>): Promise<void>;
 }
 
 declare module "fastify" {
@@ -94,12 +94,6 @@ type Untyped = (
 	body: unknown,
 	call: IncomingRequest,
 ) => Replied | Promise<Replied>;
-
-/**
- * Descriptors of the listening socket. libuv accepts one connection from each in a turn of the event
- * loop: with only one, a client would wait for as many turns as connections came before its own.
- */
-const maxListeners = 16;
 
 /** The question whether a request may run. What it costs to find out is read only when needed. */
 class Question implements PermissionRequest {
@@ -237,47 +231,6 @@ function createTlsServer(
 }
 
 /**
- * Listens with several descriptors of one socket, if they can be made.
- * @param duplicate makes another descriptor; negative if it cannot
- * @throws the system's error if the port is not available
- */
-export async function listen(
-	where: Place,
-	accept: (socket: Socket) => void,
-	duplicate: (descriptor: number) => number = () => -1,
-): Promise<{ address: AddressInfo; close(): Promise<unknown> }> {
-	const listenOn = async (place: Place | { fd: number }) => {
-		const server = createServer(
-			{ pauseOnConnect: true, noDelay: true },
-			accept,
-		);
-		await new Promise<void>((resolve, reject) => {
-			server.once("error", reject);
-			// with a descriptor, Node ignores a backlog among the options
-			server.listen(place, maxBacklog, resolve);
-		});
-		return server;
-	};
-	const first = await listenOn(where);
-	const servers = [first];
-	const own = descriptorOf(first);
-	while (own >= 0 && servers.length < maxListeners) {
-		const fd = duplicate(own);
-		if (fd < 0) break;
-		servers.push(await listenOn({ fd }));
-	}
-	return {
-		address: first.address() as AddressInfo,
-		close: () =>
-			Promise.all(
-				servers.map(
-					(server) => new Promise((resolve) => server.close(resolve)),
-				),
-			),
-	};
-}
-
-/**
  * Serves the contract over HTTPS, once its `serve` is called. The only user of Fastify: one route
  * for each operation, and hooks for what they have in common.
  * @throws the system's error if the port is not available, SocketFileError for the admin socket
@@ -361,7 +314,11 @@ export async function startServer(parts: {
 		clientErrorHandler: (error, socket) => {
 			const connection = connectionOf(socket);
 			if (!connection) return socket.destroy();
-			const { current, isDenied } = connection;
+			const { isDenied } = connection;
+			const current =
+				connection.current instanceof IncomingRequest
+					? connection.current
+					: undefined;
 			const why = refuseConnection(error, socket, current, isDenied);
 			if (!why) return;
 			if (current) current.answersOnSocket(why);
@@ -413,7 +370,8 @@ export async function startServer(parts: {
 	/** One request of a connection runs at a time. */
 	const incomingOf = (raw: IncomingMessage): IncomingRequest => {
 		const incoming = connectionOf(raw.socket)?.current;
-		if (!incoming) throw new Error("a request without a connection");
+		if (!(incoming instanceof IncomingRequest))
+			throw new Error("a request without a connection");
 		return incoming;
 	};
 
@@ -559,9 +517,10 @@ export async function startServer(parts: {
 		connections,
 		serve,
 		renew: (options) => tlsServer.setSecureContext(options),
-		close: async (graceMilliseconds) => {
+		close: async (graceMilliseconds, otherPorts) => {
 			const closed = Promise.all([
 				listening.close(),
+				otherPorts,
 				admin && new Promise((resolve) => admin.server.close(resolve)),
 			]);
 			isClosing = true;

@@ -26,16 +26,22 @@ export interface Caller {
 	readonly keyDigest: string | undefined;
 }
 
-/** The command that a request names, and its option line; over NRPE, the values of its arguments. */
+/** The command that an NRPE request names, and its arguments. */
+export interface NrpeCommand {
+	readonly name: string;
+	readonly values: readonly string[];
+}
+
+/** The command that a request names, and its option line, or else its arguments. */
 export type CalledCommand =
 	| { readonly name: string; readonly options: string }
-	| { readonly name: string; readonly values: readonly string[] };
+	| NrpeCommand;
 
 /**
  * The command of an NRPE request: a name, and arguments that follow it after `!`. Like NRPE, it takes
  * several `!` in a row as one.
  */
-export function nrpeCommand(text: string): CalledCommand {
+export function nrpeCommand(text: string): NrpeCommand {
 	const [name = "", ...values] = text.split("!").filter((part) => part !== "");
 	return { name, values };
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
@@ -156,6 +157,8 @@ export function createNativePipe(
 export interface Captured {
 	/** Decoded as UTF-8; invalid bytes become U+FFFD. */
 	text: string;
+	/** The bytes as they came, if they are not valid UTF-8. */
+	raw?: Buffer;
 	/** Bytes written in total. */
 	bytes: number;
 	/** Bytes kept in `text`. */
@@ -255,7 +258,8 @@ export function captureOutput(
 				? new StringDecoder("utf8").write(whole)
 				: whole.toString("utf8");
 			chunks.length = 0;
-			return { text, bytes, kept, cut };
+			const isLossy = text.includes("\ufffd") && !isUtf8(whole);
+			return { text, bytes, kept, cut, ...(isLossy && { raw: whole }) };
 		},
 		destroy() {
 			pipe.destroy();

@@ -88,7 +88,7 @@ export async function exportedFamilies(parts: {
 		agent(
 			"requests",
 			"counter",
-			"Requests by operation and status of the answer; none: unknown operation, or the client left before the answer.",
+			"Requests by operation and status of the answer, for nrpe that of the check; none: unknown operation, or the client left before the answer.",
 			figures.requests(),
 		),
 		agent(

@@ -109,6 +109,7 @@ export async function reportStatus(state: State): Promise<Status> {
 		},
 		certificate: state.certificate(),
 		audit_log: shownAudit(state.audit()),
+		nrpe: state.nrpe(),
 		client_certificates: state.clientCertificates(),
 		policy: state.policy(),
 		settings: shownSettings(table, settings),

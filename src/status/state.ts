@@ -30,6 +30,7 @@ export interface State {
 		left_behind_stopped_total: number;
 	};
 	connections(): { open: number; waiting: number };
+	nrpe(): Status["nrpe"];
 	eventLoop(): { mean_delay_ms: number; max_delay_ms: number };
 	collection(): Status["collection"];
 	buffer: { span(): Promise<{ oldest: number; newest: number }> };

@@ -23,10 +23,14 @@ export const missingNrpe = [server, checkNrpe].every((file) => existsSync(file))
 /** NRPE does not run as root. */
 const nobody = 65_534;
 
-/** Starts NRPE on a free port of 127.0.0.1, with commands by their names. */
+/**
+ * Starts NRPE on a free port of 127.0.0.1, with commands by their names.
+ * @param more lines of its configuration
+ */
 export async function startNrpe(
 	t: Pick<TestContext, "after">,
 	commands: Readonly<Record<string, string>>,
+	more: readonly string[] = [],
 ): Promise<number> {
 	const port = await freePort();
 	const { directory, owns } = await programDirectory(t);
@@ -48,6 +52,7 @@ export async function startNrpe(
 			"ssl_version=TLSv1.2+",
 			`ssl_cert_file=${at("certificate.pem")}`,
 			`ssl_privatekey_file=${at("key.pem")}`,
+			...more,
 			...Object.entries(commands).map(
 				([name, line]) => `command[${name}]=${line}`,
 			),
