@@ -7,6 +7,7 @@ import { createScope } from "../../test/support/scope.ts";
 import { temporaryDirectory } from "../../test/support/temporary.ts";
 import { benchBuilds } from "./bench/builds.ts";
 import { benchChecks } from "./bench/checks.ts";
+import { benchCollector } from "./bench/collector.ts";
 import { compileTools } from "./bench/compile.ts";
 import { benchLatency } from "./bench/latency.ts";
 import { machineLines, watchMachine } from "./bench/machine.ts";
@@ -35,6 +36,7 @@ const benchmarks = {
 	policy: benchPolicy,
 	"monitoring-server": benchMonitoringServer,
 	"policy-checks": benchPolicyChecks,
+	collector: benchCollector,
 	builds: benchBuilds,
 };
 type Name = keyof typeof benchmarks;

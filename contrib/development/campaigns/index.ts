@@ -1,6 +1,7 @@
 import { abuse } from "./abuse.ts";
 import type { Campaign } from "./campaign.ts";
 import { crash } from "./crash.ts";
+import { fleet } from "./fleet.ts";
 import { policy } from "./policy.ts";
 import { soak } from "./soak.ts";
 
@@ -8,6 +9,7 @@ import { soak } from "./soak.ts";
 const campaigns: Readonly<Record<string, Campaign>> = {
 	abuse,
 	crash,
+	fleet,
 	policy,
 	soak,
 };
