@@ -79,6 +79,14 @@ const changelog = ({ name, version, revision }, seconds) =>
  -- ${maintainer}  ${new Date(seconds * 1000).toUTCString().replace("GMT", "+0000")}
 `;
 
+/** For the packages with our programs. */
+const programs = [
+	"# the licences of what they bring, as they are",
+	"copyright-file-contains-full-apache-2-license",
+	"# it takes the C library that Node.js has loaded, whichever that is",
+	"shared-library-lacks-prerequisites",
+];
+
 /** Tags of lintian that each package overrides; a comment before them says why. */
 const overrides = {
 	"happo-node": [
@@ -97,15 +105,19 @@ const overrides = {
 		"non-standard-file-perm 0640 != 0644 [etc/default/happo-agent.env]",
 		"# says who may do what",
 		"non-standard-file-perm 0640 != 0644 [etc/happo/policy.yaml]",
-		"# it takes the C library that Node.js has loaded, whichever that is",
-		"shared-library-lacks-prerequisites",
+		...programs,
+	],
+	"happo-collector": [
+		"# may hold passwords of stores",
+		"non-standard-file-perm 0640 != 0644 [etc/default/happo-collector.env]",
+		...programs,
 	],
 	"happo-check": [
 		"# check_happo starts for each check: linked statically it takes half the time",
 		"statically-linked-binary",
 		"# as in happo-agent",
 		"non-standard-file-perm 0640 != 0644 [etc/default/happo-broker.env]",
-		"shared-library-lacks-prerequisites",
+		...programs,
 	],
 };
 

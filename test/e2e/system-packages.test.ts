@@ -147,6 +147,9 @@ const hardening = blocks.find(
 	({ document }) => document === "contrib/doc/secure.md",
 );
 
+/** All packages. */
+const names = ["happo-node", "happo-agent", "happo-check", "happo-collector"];
+
 /** Where the command of the documents puts the packages. */
 const packages = join(root, "build/packages");
 
@@ -233,7 +236,7 @@ describe("packages of the system", { concurrency: false }, async () => {
 		const again = await build(join(directory, "second"), [
 			...["--architecture", "x64"],
 		]);
-		assert.equal(again.length, 6);
+		assert.equal(again.length, 2 * names.length);
 		for (const path of again)
 			assert.equal(
 				await hash(path),
@@ -243,9 +246,11 @@ describe("packages of the system", { concurrency: false }, async () => {
 	});
 
 	packageIt("lintian finds no error", async () => {
-		const checked = ["happo-agent", "happo-check"].flatMap((name) =>
-			["_amd64.deb", "_arm64.deb"].map((end) => file(name, end)),
-		);
+		const checked = names
+			.slice(1)
+			.flatMap((name) =>
+				["_amd64.deb", "_arm64.deb"].map((end) => file(name, end)),
+			);
 		const { stdout } = await execute(
 			"lintian",
 			["--allow-root", ...checked, file("happo-node", "_amd64.deb")],
@@ -258,7 +263,7 @@ describe("packages of the system", { concurrency: false }, async () => {
 		const depends = async (name: string, end: string) =>
 			said("dpkg-deb", ["--field", file(name, end), "Depends"]);
 		for (const end of ["_amd64.deb", "_arm64.deb"])
-			for (const name of ["happo-node", "happo-agent", "happo-check"]) {
+			for (const name of names) {
 				const text = await depends(name, end);
 				const [, version = "0"] = /libc6 \(>= 2\.(\d+)\)/.exec(text) ?? [];
 				assert.ok(Number(version) <= 28, `${name}${end}: ${text}`);
@@ -284,7 +289,7 @@ describe("packages of the system", { concurrency: false }, async () => {
 			);
 			await inside("mkdir /root/packages");
 			for (const [name, path] of [
-				...["happo-node", "happo-agent", "happo-check"].map((name) => {
+				...names.map((name) => {
 					const path = file(name, "_amd64.deb");
 					return [basename(path), path] as const;
 				}),
@@ -329,7 +334,7 @@ describe("packages of the system", { concurrency: false }, async () => {
 			cp /var/lib/happo-agent/key-pair/happo-agent.key /root/packages/key`,
 			);
 			await inside(
-				"cd /root/packages && apt-get install -y -qq -o Dpkg::Options::=--force-confold ./happo-agent_*.deb ./happo-check_*.deb",
+				"cd /root/packages && apt-get install -y -qq -o Dpkg::Options::=--force-confold ./happo-agent_*.deb ./happo-check_*.deb ./happo-collector_*.deb",
 			);
 			assert.notEqual(await shown("MainPID"), pid);
 			assert.equal(await shown("ActiveState"), "active");
@@ -494,9 +499,9 @@ happo-agent, monitoring agent:/var/lib/happo-agent:/usr/sbin/nologin`,
 		// the broker needs options first
 		assert.equal(
 			await inside(
-				"systemctl is-enabled happo-agent happo-broker.socket happo-nagios-worker || true",
+				"systemctl is-enabled happo-agent happo-broker.socket happo-nagios-worker happo-collector || true",
 			),
-			"enabled\ndisabled\ndisabled",
+			"enabled\ndisabled\ndisabled\ndisabled",
 		);
 	});
 
@@ -782,7 +787,7 @@ happo-agent, monitoring agent:/var/lib/happo-agent:/usr/sbin/nologin`,
 		);
 	};
 	packageIt("removed and purged, nothing is left", async () => {
-		await inside("apt-get remove -y -qq happo-agent happo-check happo-node");
+		await inside(`apt-get remove -y -qq ${names.join(" ")}`);
 		assert.match(
 			await inside("ls /etc/default/happo-agent.env /var/lib/happo-agent"),
 			/happo-agent\.env/,
@@ -899,9 +904,7 @@ happo-agent, monitoring agent:/var/lib/happo-agent:/usr/sbin/nologin`,
 	packageIt(
 		"the rpm installs, upgrades and leaves as rpm expects it",
 		async () => {
-			const packages = ["happo-node", "happo-agent", "happo-check"].map(
-				(name) => file(name, ".rpm"),
-			);
+			const packages = names.map((name) => file(name, ".rpm"));
 			await said("rpm", ["--checksig", ...packages]);
 			await inside("mkdir /root/rpm");
 			for (const path of packages)
@@ -912,10 +915,7 @@ happo-agent, monitoring agent:/var/lib/happo-agent:/usr/sbin/nologin`,
 			// rpm knows nothing of Debian's packages, and its scripts run here as elsewhere
 			const rpm = "rpm --nodeps --force-debian";
 			await inside(`${rpm} --install /root/rpm/*.rpm`);
-			assert.equal(
-				await inside(`${rpm} --verify happo-node happo-agent happo-check`),
-				"",
-			);
+			assert.equal(await inside(`${rpm} --verify ${names.join(" ")}`), "");
 			await inside(
 				`systemctl enable --now happo-agent
 			/usr/lib64/nagios/plugins/check_happo monitor -H 127.0.0.1 -p check_load_average -o '-w 900 -c 900'
@@ -929,7 +929,7 @@ happo-agent, monitoring agent:/var/lib/happo-agent:/usr/sbin/nologin`,
 			);
 			assert.notEqual(await shown("MainPID"), pid);
 			assert.equal(await shown("ActiveState"), "active");
-			await inside(`${rpm} --erase happo-agent happo-check happo-node`);
+			await inside(`${rpm} --erase ${names.toReversed().join(" ")}`);
 			assert.equal(
 				await inside(
 					`systemctl show --property LoadState --value happo-agent
@@ -942,7 +942,7 @@ happo-agent, monitoring agent:/var/lib/happo-agent:/usr/sbin/nologin`,
 
 	packageIt("the agent for arm64 answers a check", async () => {
 		const at = join(directory, "arm64");
-		for (const name of ["happo-node", "happo-agent", "happo-check"])
+		for (const name of names)
 			await said("dpkg-deb", ["--extract", file(name, "_arm64.deb"), at]);
 		const sysroot = "/usr/aarch64-linux-gnu";
 		const daemon = startProgram(
