@@ -30,7 +30,7 @@ export function processHeap() {
 /**
  * Has V8 collect garbage when the heap has doubled since the last collection. By default V8 of
  * Node.js 20 and 22 waits until it has quadrupled: if much happened to be alive at one collection,
- * garbage filled hundreds of megabytes before the next (decision 75).
+ * garbage filled hundreds of megabytes before the next (decision 74).
  */
 export function limitHeapGrowth(): void {
 	setFlagsFromString("--heap-growing-percent=100");
