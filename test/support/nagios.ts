@@ -167,7 +167,7 @@ const mainFile = (
 			service_perfdata_file: at("results.tsv"),
 			service_perfdata_file_mode: "a",
 			service_perfdata_file_template:
-				"$TIMET$\\t$SERVICEDESC$\\t$SERVICESTATE$\\t$SERVICEOUTPUT$",
+				"$TIMET$\\t$SERVICEDESC$\\t$SERVICESTATE$\\t$SERVICEOUTPUT$\\t$SERVICEPERFDATA$\\t$LONGSERVICEOUTPUT$",
 		}),
 		...settings,
 	})
@@ -208,7 +208,12 @@ export interface NagiosResult {
 	description: string;
 	/** OK, WARNING, CRITICAL, UNKNOWN. */
 	state: string;
+	/** The first line that the check printed, without performance data. */
 	output: string;
+	/** Performance data of all lines. */
+	perfdata: string;
+	/** Further lines, with `\\n` between them. */
+	longOutput: string;
 }
 
 export interface Nagios {
@@ -219,6 +224,8 @@ export interface Nagios {
 	log(): Promise<string>;
 	/** Has it read its configuration again, with SIGHUP. */
 	reload(): void;
+	/** Gives it other services, of the same hosts, and has it read them. */
+	configure(services: readonly NagiosService[]): Promise<void>;
 	/** Stops it with SIGTERM and starts it again. */
 	restart(): Promise<void>;
 	/** The process that schedules the checks; its workers are its children. */
@@ -313,13 +320,21 @@ export async function startNagios(
 				.split("\n")
 				.slice(0, -1)
 				.map((line) => {
-					const [time, description = "", state = "", output = ""] =
+					const [time, description = "", state = "", ...texts] =
 						line.split("\t");
-					return { time: Number(time), description, state, output };
+					const [output = "", perfdata = "", longOutput = ""] = texts;
+					return {
+						...{ time: Number(time), description, state },
+						...{ output, perfdata, longOutput },
+					};
 				});
 		},
 		log: () => readFile(at("nagios.log"), "utf8"),
 		reload: () => started.child.kill("SIGHUP"),
+		async configure(services) {
+			await writeFile(at("objects.cfg"), objects(services, options));
+			started.child.kill("SIGHUP");
+		},
 		async restart() {
 			await end();
 			started = start();

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
@@ -23,6 +24,15 @@ export const missingNrpe = [server, checkNrpe].every((file) => existsSync(file))
 /** NRPE does not run as root. */
 const nobody = 65_534;
 
+/** A running NRPE. */
+export interface Nrpe {
+	port: number;
+	/** Its configuration. */
+	file: string;
+	/** Stops it; its port is free then. */
+	stop(): Promise<void>;
+}
+
 /**
  * Starts NRPE on a free port of 127.0.0.1, with commands by their names.
  * @param more lines of its configuration
@@ -32,7 +42,26 @@ export async function startNrpe(
 	commands: Readonly<Record<string, string>>,
 	more: readonly string[] = [],
 ): Promise<number> {
-	const port = await freePort();
+	const { port } = await startNrpeWith(t, [
+		...more,
+		...Object.entries(commands).map(
+			([name, line]) => `command[${name}]=${line}`,
+		),
+	]);
+	return port;
+}
+
+/**
+ * Starts NRPE with further lines of nrpe.cfg.
+ * @param where a free port of 127.0.0.1 by default
+ */
+export async function startNrpeWith(
+	t: Pick<TestContext, "after">,
+	lines: readonly string[],
+	where: { address?: string; port?: number } = {},
+): Promise<Nrpe> {
+	const { address = "127.0.0.1" } = where;
+	const port = where.port ?? (await freePort());
 	const { directory, owns } = await programDirectory(t);
 	const { certificate, privateKey } = createPair();
 	const at = (name: string) => join(directory, name);
@@ -44,7 +73,7 @@ export async function startNrpe(
 	await writeFile(
 		at("nrpe.cfg"),
 		[
-			"server_address=127.0.0.1",
+			`server_address=${address}`,
 			`server_port=${port}`,
 			`nrpe_user=${ids[0]}`,
 			`nrpe_group=${ids[1]}`,
@@ -52,10 +81,7 @@ export async function startNrpe(
 			"ssl_version=TLSv1.2+",
 			`ssl_cert_file=${at("certificate.pem")}`,
 			`ssl_privatekey_file=${at("key.pem")}`,
-			...more,
-			...Object.entries(commands).map(
-				([name, line]) => `command[${name}]=${line}`,
-			),
+			...lines,
 			"",
 		].join("\n"),
 	);
@@ -64,11 +90,19 @@ export async function startNrpe(
 	});
 	owns(child);
 	await eventually("NRPE listens", async () => {
-		const socket = connect(port, "127.0.0.1");
+		const socket = connect(port, address);
 		return new Promise<boolean>((resolve) => {
 			socket.once("connect", () => resolve(true));
 			socket.once("error", () => resolve(false));
 		}).finally(() => socket.destroy());
 	});
-	return port;
+	return {
+		port,
+		file: at("nrpe.cfg"),
+		stop: async () => {
+			const closed = once(child, "close");
+			child.kill("SIGTERM");
+			await closed;
+		},
+	};
 }
