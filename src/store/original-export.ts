@@ -23,8 +23,11 @@ export interface Exported {
 	unreadable: number;
 }
 
-/** Copies a database that no process has open; opening the database itself would change it. */
-async function copyUnused(source: string, copy: string): Promise<void> {
+/**
+ * Copies a database that no process has open; opening the database itself would change it.
+ * @throws StoreLocked, or the system's error
+ */
+export async function copyUnused(source: string, copy: string): Promise<void> {
 	// taking the lock would create the file
 	const isLockable = existsSync(join(source, "LOCK"));
 	const lock = createDirectoryLock(source, nativeLockFile());

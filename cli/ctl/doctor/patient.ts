@@ -64,14 +64,15 @@ export interface PatientOptions {
 	timeoutMilliseconds: number;
 }
 
-const usualFile = "/etc/default/happo-agent.env";
+/** The environment file of an installed agent. */
+export const usualFile = "/etc/default/happo-agent.env";
 
 /** The variables of service managers for programs without any. */
 const servicePath =
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Settings that are paths; an empty one means none. */
-const pathSettings = [
+export const pathSettings = [
 	...(["public-key", "private-key", "metric-config", "dbfile"] as const),
 	...(["proxy-ca-file", "proxy-certificate", "proxy-private-key"] as const),
 	...(["private-key-passphrase-file", "own-key-pair", "audit-log"] as const),
@@ -81,7 +82,8 @@ const pathSettings = [
 /** Settings that are paths unless they have another meaning. */
 const mostlyPaths = { logfile: "-", "admin-socket": "none" } as const;
 
-function withPaths(settings: DaemonSettings, directory: string) {
+/** Settings with absolute paths. */
+export function withPaths(settings: DaemonSettings, directory: string) {
 	const fixed = { ...settings };
 	for (const name of pathSettings)
 		if (fixed[name] !== "") fixed[name] = resolve(directory, fixed[name]);
@@ -394,7 +396,7 @@ export async function findPatient(
 }
 
 /** An address to connect to, for one to listen on. */
-function localAddress(listen: string): string {
+export function localAddress(listen: string): string {
 	if (listen === "" || listen === "0.0.0.0") return "127.0.0.1";
 	if (listen === "::") return "[::1]";
 	return listen.includes(":") ? `[${listen}]` : listen;

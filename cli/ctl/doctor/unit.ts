@@ -22,6 +22,8 @@ export interface Unit {
 	result: string;
 	pid: number | undefined;
 	user: string;
+	/** Empty for the group of the user. */
+	group: string;
 	directory: string;
 	/** The program with its arguments. */
 	program: readonly string[];
@@ -71,7 +73,8 @@ const madeDirectories = (
 	);
 
 const asked = [
-	...["LoadState", "ActiveState", "Result", "MainPID", "User", "ExecStart"],
+	...["LoadState", "ActiveState", "Result", "MainPID", "User", "Group"],
+	"ExecStart",
 	...["WorkingDirectory", "Environment", "EnvironmentFiles", "FragmentPath"],
 	...["DropInPaths", ...Object.keys(directoryRoots), ...restricting],
 ];
@@ -136,6 +139,7 @@ async function loadedUnit(
 		result: value("Result"),
 		pid: pid > 0 ? pid : undefined,
 		user: value("User"),
+		group: value("Group"),
 		directory: value("WorkingDirectory").replace(/^!/, "") || "/",
 		program: shownProgram(value("ExecStart")),
 		variables: parseVariables(
@@ -150,7 +154,7 @@ async function loadedUnit(
 }
 
 /** Where unit files are; earlier directories win. */
-const unitDirectories = [
+export const unitDirectories = [
 	...["/etc/systemd/system", "/run/systemd/system"],
 	...["/usr/local/lib/systemd/system", "/usr/lib/systemd/system"],
 	"/lib/systemd/system",
@@ -168,23 +172,30 @@ async function dropIns(directories: readonly string[]): Promise<string[]> {
 }
 
 /** The files of a unit on the disk: its own and its drop-ins; none if there is no such unit. */
-async function filesOf(unit: string): Promise<string[]> {
-	const file = unitDirectories
+async function filesOf(unit: string, root: string): Promise<string[]> {
+	const directories = unitDirectories.map((directory) => root + directory);
+	const file = directories
 		.map((directory) => join(directory, unit))
 		.find(existsSync);
 	if (file === undefined) return [];
-	const directories = unitDirectories.map((directory) =>
-		join(directory, `${unit}.d`),
-	);
-	return [file, ...(await dropIns(directories))];
+	return [
+		file,
+		...(await dropIns(
+			directories.map((directory) => join(directory, `${unit}.d`)),
+		)),
+	];
 }
 
-/** The lines of a section of a unit, from its files on the disk. */
+/**
+ * The lines of a section of a unit, from its files on the disk.
+ * @param root directory with the files of another machine
+ */
 export async function unitLines(
 	unit: string,
 	section: string,
+	root = "",
 ): Promise<Assignment[]> {
-	const texts = await Promise.all((await filesOf(unit)).map(textOf));
+	const texts = await Promise.all((await filesOf(unit, root)).map(textOf));
 	return texts.flatMap((text) => parseAssignments(text ?? "", section));
 }
 
@@ -206,6 +217,7 @@ async function unitInFiles(
 		...{ name, isLoaded: false, files, state: "", result: "" },
 		pid: undefined,
 		user: values("User").at(-1) ?? "",
+		group: values("Group").at(-1) ?? "",
 		directory: values("WorkingDirectory").at(-1) ?? "/",
 		program: splitAssignments(program.replace(/^[-@:+!|]+/, "")),
 		variables: parseVariables(
@@ -225,11 +237,13 @@ export const hasSystemd = (): boolean => existsSync("/run/systemd/system");
 /**
  * The agent's unit: as systemd has loaded it, or as its files have it if systemd does not run.
  * @param name a unit, or the path of a unit file
+ * @param root directory with the files of another machine, in which systemd does not run
  * @throws UsageError if `name` is the path of a file that cannot be read
  */
 export async function readUnit(
 	tools: Tools,
 	name: string,
+	root = "",
 ): Promise<Unit | undefined> {
 	if (name.includes("/")) {
 		await readFile(name).catch((error) => {
@@ -240,8 +254,8 @@ export async function readUnit(
 		]);
 	}
 	const full = name.includes(".") ? name : `${name}.service`;
-	if (hasSystemd()) return loadedUnit(tools, full);
-	const files = await filesOf(full);
+	if (root === "" && hasSystemd()) return loadedUnit(tools, full);
+	const files = await filesOf(full, root);
 	return files.length === 0 ? undefined : unitInFiles(full, files);
 }
 

@@ -79,6 +79,7 @@ async function trying(
 		unit: {
 			name: "happo-agent.service",
 			isLoaded: true,
+			group: "",
 			files: [],
 			state: "active",
 			result: "success",
