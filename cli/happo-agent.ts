@@ -6,6 +6,7 @@ import { daemonCommand } from "./daemon.ts";
 import { exportOriginalCommand } from "./export-original.ts";
 import { addCommand, isAddedCommand, removeCommand } from "./management.ts";
 import { main } from "./program/program.ts";
+import { setupCommand } from "./setup/command.ts";
 
 await main({
 	name: "happo-agent",
@@ -17,5 +18,6 @@ await main({
 		removeCommand,
 		appendMetricCommand,
 		exportOriginalCommand,
+		setupCommand,
 	],
 });

@@ -119,6 +119,15 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 			...["src/protocol", "src/relay", "src/spawn", "src/store", "src/tls"],
 		],
 	},
+	// changes the machine of an agent, and checks with the agent's own code what it finds there
+	{
+		from: ["cli/setup"],
+		to: [
+			...["cli/*", "cli/ctl/doctor", "cli/ctl/nrpe", "cli/ctl/output"],
+			...["cli/program", "src/*", "src/client", "src/metrics", "src/nrpe"],
+			...["src/policy", "src/protocol", "src/store", "src/tls"],
+		],
+	},
 	// may run on another machine, and knows agents only by their protocol
 	{
 		from: ["cli/ctl"],

@@ -23,6 +23,7 @@ import {
 	optionText,
 	shownDefault,
 } from "../../cli/program/help.ts";
+import { setupCommand } from "../../cli/setup/command.ts";
 import { version } from "../../generated/version.ts";
 import { type SettingTable, variableName } from "../../src/setting-table.ts";
 import { daemonSettings } from "../../src/settings.ts";
@@ -120,7 +121,7 @@ const agentPage = () =>
 		"monitoring agent that runs Nagios plugins and collects metrics",
 		[
 			...[daemonCommand, addCommand, isAddedCommand, removeCommand],
-			...[appendMetricCommand, exportOriginalCommand],
+			...[appendMetricCommand, exportOriginalCommand, setupCommand],
 		],
 		`${heading("environment")}${paragraph("The settings of the daemon with their defaults:")}${variables}${heading("files")}${[
 			["/etc/default/happo-agent.env", "settings of the service"],

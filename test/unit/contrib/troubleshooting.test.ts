@@ -20,7 +20,7 @@ const sources = ["src", "cli"].flatMap((directory) =>
 
 /** Errors and log lines that an operator reads. Errors about a command line name the option. */
 const errors = new RegExp(
-	`^(?:${["Agent", "Relay", "HttpAnswer", "KeyPair", "Trust", "ClientTrust", "AuditLog", "Access", "SocketFile", "Listen", "Export"].join("|")})Error$`,
+	`^(?:${["Agent", "Relay", "HttpAnswer", "KeyPair", "Trust", "ClientTrust", "AuditLog", "Access", "SocketFile", "Listen", "Export", "Setup"].join("|")})Error$`,
 );
 const loggers = /(?:^|[.])log\??\.(?:notice|warning|error)$/;
 

@@ -1,0 +1,4 @@
+/** Why setup cannot go on, in one line for people. */
+export class SetupError extends Error {
+	override name = "SetupError";
+}
