@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { AgentClient } from "../../src/client/index.ts";
@@ -16,7 +16,7 @@ import { local } from "../support/relaying.ts";
 import { freePort, missingStore, startStore } from "../support/stores.ts";
 import { startStubStore } from "../support/stub-store.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { blocksRunBy } from "../support/walkthrough.ts";
+import { blocksOf, blocksRunBy } from "../support/walkthrough.ts";
 
 const eventually = (what: string, holds: () => boolean | Promise<boolean>) =>
 	within(what, holds, 90_000);
@@ -313,4 +313,49 @@ test("promtool takes the page and the alerts", {
 	].map(([name]) => name);
 	assert.ok(asked.length > 10);
 	for (const name of asked) assert.ok(names.has(name), name);
+});
+
+test("the two commands of the example show a curve", {
+	skip: skipped("victoria-metrics"),
+}, async (t) => {
+	const [block] = blocksOf("contrib/examples/fleet/README.md");
+	const [start, curve] = (block?.lines ?? []).map((line) => line.split(" "));
+	assert.deepEqual([start?.[0], curve?.[0]], ["sh", "node"]);
+	const directory = await temporaryDirectory(t);
+	const bin = join(directory, "bin");
+	await mkdir(bin);
+	for (const name of ["happo-agent", "happo-collector"])
+		await symlink(join(process.cwd(), `dist/${name}.js`), join(bin, name));
+	await symlink(process.execPath, join(bin, "node"));
+	const environment = {
+		PATH: `${bin}:${process.env.PATH}`,
+		HOME: directory,
+		PORT: String((await freePort()) - 4),
+	};
+	const options = { cwd: directory, env: environment } as const;
+	const fleet = spawn("sh", [join(process.cwd(), start?.[1] ?? "")], {
+		...options,
+		stdio: "ignore",
+		// to end all of it if the test fails
+		detached: true,
+	});
+	const ended = once(fleet, "exit");
+	t.after(() => {
+		if (fleet.exitCode === null && fleet.pid)
+			process.kill(-fleet.pid, "SIGKILL");
+	});
+	let shown = "";
+	await eventually("a curve for each agent", () => {
+		const { stdout } = spawnSync(
+			process.execPath,
+			[join(process.cwd(), curve?.[1] ?? "")],
+			{ ...options, encoding: "utf8" },
+		);
+		shown = stdout;
+		return [...shown.matchAll(/^ {2}[▁▂▃▄▅▆▇█]+$/gm)].length === 3;
+	});
+	assert.match(shown, /^127\.0\.0\.1:\d+ \(site b\) linux_loadavg_load1 /m);
+	fleet.kill("SIGTERM");
+	const [code] = await ended;
+	assert.equal(code, 0);
 });

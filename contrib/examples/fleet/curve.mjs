@@ -1,0 +1,24 @@
+// Shows a curve of the last ten minutes for each agent, from the store of start.sh.
+//   node curve.mjs [QUERY]
+const [, , query = "linux_loadavg_load1"] = process.argv;
+const store = `http://127.0.0.1:${Number(process.env.PORT ?? 17_000) + 4}`;
+const end = Math.floor(Date.now() / 1000);
+const asked = new URLSearchParams({ query, start: end - 600, end, step: 10 });
+
+const answer = await fetch(`${store}/api/v1/query_range?${asked}`);
+if (!answer.ok) throw new Error(`${store}: status ${answer.status}`);
+const { data } = await answer.json();
+if (data.result.length === 0) {
+	console.log("nothing yet: the first samples come after some ten seconds");
+	process.exit(1);
+}
+const bars = "▁▂▃▄▅▆▇█";
+for (const { metric, values } of data.result) {
+	const numbers = values.map(([, value]) => Number(value));
+	const low = Math.min(...numbers);
+	const range = Math.max(...numbers) - low || 1;
+	const curve = numbers.map((n) => bars[Math.floor(((n - low) / range) * 7)]);
+	const { __name__: name = query, instance, site } = metric;
+	console.log(`${instance} (site ${site}) ${name} ${numbers.at(-1)}`);
+	console.log(`  ${curve.join("")}`);
+}
