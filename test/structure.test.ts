@@ -310,10 +310,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 	"@nats-io/transport-node": ["cli/collector/due-queue.ts"],
 	undici: ["src/relay/connections.ts"],
 	level: ["contrib/management-server/hosts.ts", "src/store/level.ts"],
-	snappyjs: [
-		"cli/collector/write/sent-series.ts",
-		"cli/collector/write/write-request.ts",
-	],
+	snappyjs: ["cli/collector/write/sent-series.ts"],
 	yaml: ["cli/ctl/output/formats.ts", "src/protocol/yaml.ts"],
 	"happo-agent/client": sources("contrib/examples"),
 };

@@ -33,6 +33,8 @@ export class BatchEncoder {
 	#heads: (SeriesName | undefined)[] = [];
 	#count = 0;
 	#batch = 0;
+	/** Values of the samples, written or not. */
+	#seen = 0;
 	/** Which of the names that become one are written, by that one. */
 	readonly #chosen = new Map<string, SeriesName>();
 
@@ -46,6 +48,7 @@ export class BatchEncoder {
 	 * is written.
 	 * @param samples in order of time
 	 * @param all the samples of these labels in the whole batch
+	 * @returns the number of their values
 	 */
 	encode(
 		set: LabelSet,
@@ -53,7 +56,7 @@ export class BatchEncoder {
 		all: readonly StoredSample[],
 		sink: EncoderSink,
 		refuse: Refuse,
-	): void {
+	): number {
 		set.begin(this.#names.era);
 		const { clashes } = this.#names;
 		let refused = this.#fill(set, samples, all);
@@ -61,18 +64,17 @@ export class BatchEncoder {
 		if (clashes !== this.#names.clashes)
 			refused = this.#fill(set, samples, all);
 		for (const one of refused) refuse(one);
-		for (let index = 0; index < this.#count; index++) {
-			const entry = this.#heads[index];
+		const [heads, next] = [this.#heads, this.#next];
+		const [values, times] = [this.#values, this.#times];
+		const count = this.#count;
+		for (let index = 0; index < count; index++) {
+			const entry = heads[index];
 			if (!entry) continue;
 			set.use(entry);
-			sink
-				.request()
-				.add(
-					...([entry.label, set.bytes, index] as const),
-					...([this.#next, this.#values, this.#times] as const),
-				);
+			sink.request().add(entry, set.bytes, index, next, values, times);
 			sink.added();
 		}
+		return this.#seen;
 	}
 
 	/** Puts samples into the arrays. Returns those that cannot be written. */
@@ -83,6 +85,7 @@ export class BatchEncoder {
 	): Refusal[] {
 		this.#batch++;
 		this.#count = 0;
+		this.#seen = 0;
 		this.#heads.length = 0;
 		this.#chosen.clear();
 		const refused: Refusal[] = [];
@@ -93,6 +96,7 @@ export class BatchEncoder {
 			const time = timestamp * 1_000;
 			for (const sensu in metrics) {
 				const value = metrics[sensu] as number;
+				this.#seen++;
 				const entry = this.#names.of(sensu);
 				const complaint =
 					typeof entry === "string"

@@ -81,6 +81,9 @@ export function requestOf(samples: readonly SentSample[]): Uint8Array {
 	const request = new WriteRequest();
 	for (const [index, { series, labels }] of ordered.entries())
 		if (ordered[index - 1]?.series !== series)
-			request.add(labels, nothing, index, next, values, times);
+			request.add(
+				{ label: labels, request: 0, at: 0 },
+				...([nothing, index, next, values, times] as const),
+			);
 	return request.take();
 }

@@ -1,13 +1,12 @@
 import { badLabelValue, labelField } from "./label.ts";
+import type { RepeatedLabel } from "./write-request.ts";
 
 /** A metric's name as plugins print it, and what the store gets for it. */
-export interface SeriesName {
+export interface SeriesName extends RepeatedLabel {
 	/** Counted from 0 since the names began anew. */
 	id: number;
 	sensu: string;
 	valid: string;
-	/** The label `__name__`, encoded. */
-	label: Uint8Array;
 	/** All names that become the same valid one, this one included; undefined as long as it is alone. */
 	rivals: SeriesName[] | undefined;
 	/** Scratch of the batch that is being encoded: its number, and the name's last sample in it. */
@@ -71,7 +70,7 @@ export class SeriesNames {
 		const added: SeriesName = {
 			...{ id: this.#bySensu.size, sensu, valid },
 			label: labelField("__name__", valid),
-			...{ rivals: undefined, batch: 0, last: 0 },
+			...{ rivals: undefined, batch: 0, last: 0, request: 0, at: 0 },
 		};
 		this.#bySensu.set(sensu, added);
 		const first = this.#byValid.get(valid);

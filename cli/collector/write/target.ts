@@ -228,7 +228,7 @@ class StoreTarget implements Target {
 	#reservations: number[] = [];
 	#offering: NodeJS.Timeout | undefined;
 	/** Bytes of a batch, on average. */
-	#usualBytes = 32_768;
+	#usualBytes = 8_192;
 	#isClosed = false;
 	#bytes = 0;
 	#waiting = 0;
@@ -358,7 +358,7 @@ class StoreTarget implements Target {
 
 	get #heldBytes(): number {
 		const { fresh, late } = this.#open;
-		return this.#bytes + fresh.request.length + late.request.length;
+		return this.#bytes + fresh.request.size + late.request.size;
 	}
 
 	get #maxBytes(): number {
@@ -467,7 +467,6 @@ class StoreTarget implements Target {
 				: data;
 		for (const sample of ordered) {
 			const { hostname, timestamp } = sample;
-			for (const _ in sample.metrics) progress.samples++;
 			const set = own.of(hostname);
 			const complaint = set.complaint(page?.maxLabels ?? 0);
 			const isInTime = timestamp >= oldest && timestamp <= newest;
@@ -475,11 +474,11 @@ class StoreTarget implements Target {
 				const kind = complaint === undefined ? "time" : "labels";
 				const reason =
 					complaint ?? "the store would drop it for its time without a word";
-				for (const [name, value] of Object.entries(sample.metrics ?? {}))
-					refused.push({
-						host,
-						...bad(kind, reason, set, name, value, timestamp * 1_000),
-					});
+				for (const [name, value] of Object.entries(sample.metrics ?? {})) {
+					const one = bad(kind, reason, set, name, value, timestamp * 1_000);
+					refused.push({ host, ...one });
+					progress.samples++;
+				}
 				continue;
 			}
 			const isLate = timestamp < set.newest || timestamp < now - lateSeconds;
@@ -518,19 +517,20 @@ class StoreTarget implements Target {
 				return request;
 			},
 			added: () => {
-				const { samples, length } = open.request;
+				const { samples, length, size } = open.request;
 				if (samples < samplesOfRequest && length < bytesOfRequest) return;
-				bytes += length;
+				bytes += size;
 				this.#flush(open);
 				part = undefined;
 			},
 		};
-		const before = open.request.length;
+		const before = open.request.size;
 		for (const [set, group] of groups)
-			this.#encoder.encode(set, group[age], group.all, sink, (one) =>
-				refused.push({ host, ...one }),
+			progress.samples += this.#encoder.encode(
+				...([set, group[age], group.all, sink] as const),
+				(one) => refused.push({ host, ...one }),
 			);
-		bytes += open.request.length - before;
+		bytes += open.request.size - before;
 		this.#usualBytes += (Math.max(0, bytes) - this.#usualBytes) / 64;
 		if (open.request.series > 0)
 			open.timer ??= setTimeout(() => this.#flush(open), requestMilliseconds);

@@ -421,7 +421,7 @@ test("memory is bounded: there is no room until the store has taken something", 
 		new Promise((resolve) => {
 			release = () => resolve({ status: 204 });
 		});
-	const { target } = await targetOf(t, store.url, { maxHeldBytes: 100_000 });
+	const { target } = await targetOf(t, store.url, { maxHeldBytes: 30_000 });
 	let rooms = 0;
 	const asking = Array.from({ length: 10 }, () =>
 		target.room().then(() => rooms++),
