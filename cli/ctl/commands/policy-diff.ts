@@ -224,7 +224,9 @@ export const policyDiffCommand = createCommand({
 				skip(compared.why, calls);
 				continue;
 			}
-			const change = changeOf(compared, before.mode === "observe");
+			// without a command of the policy, a request of NRPE has nothing to run
+			const ranAnyway = before.mode === "observe" && !call.command?.isNrpe;
+			const change = changeOf(compared, ranAnyway);
 			if (change === undefined) continue;
 			const isRun = change === "runs";
 			changed.push({

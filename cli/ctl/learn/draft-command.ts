@@ -1,5 +1,5 @@
 import { parsePolicy } from "../../../src/policy/policy.ts";
-import { shown } from "../../../src/policy/shown.ts";
+import { joined, shown } from "../../../src/policy/shown.ts";
 import { type PolicyValue, policyText } from "../output/policy-text.ts";
 import type { SeenCall } from "./tally.ts";
 import { type SeenValues, valuesText } from "./values.ts";
@@ -25,6 +25,8 @@ export interface DraftCommand {
 	readonly calls: readonly SeenCall[];
 	/** Whether it was seen too seldom. */
 	readonly isRare: boolean;
+	/** Whether it is one of the agent's policy. */
+	readonly isKnown: boolean;
 	/** What somebody has to look at. */
 	readonly looks: readonly string[];
 }
@@ -45,13 +47,7 @@ export function evidenceText(calls: readonly SeenCall[]): string {
 	const first = Math.min(...calls.map(({ first }) => first.time));
 	const last = Math.max(...calls.map(({ last }) => last.time));
 	const count = countOf(calls);
-	const addresses = new Set(
-		calls.flatMap(({ first, last }) =>
-			[first, last].map(({ proof }) =>
-				proof.admin ? "the admin socket" : (proof.address ?? "no address"),
-			),
-		),
-	);
+	const addresses = new Set(calls.flatMap(({ origins }) => [...origins]));
 	const some = [...addresses].slice(0, 3).map(shown);
 	const more = addresses.size - some.length;
 	const when =
@@ -80,11 +76,28 @@ export function nameFor(
 	return name;
 }
 
+/** Programs that run others, or code. */
+const runners =
+	/^(?:(?:ba|da|k|z|a)?sh|busybox|env|sudo|su|doas|nice|nohup|setsid|timeout|xargs|find|negate|check_by_ssh|ssh|[gm]?awk|(?:perl|php|python|ruby|lua|node)[\d.]*)$/;
+
+/** The programs that run others, among the words of a command. */
+const runnersIn = (run: readonly string[]) => [
+	...new Set(
+		run
+			.map((word) => word.slice(word.lastIndexOf("/") + 1))
+			.filter((word) => runners.test(word)),
+	),
+];
+
 /** What somebody has to look at, one sentence each. */
 export function looksOf(command: DraftCommand): string[] {
+	const others = command.isKnown ? [] : runnersIn(command.run);
 	return [
 		...(command.isRare
 			? ["seen too seldom to be sure that it belongs here"]
+			: []),
+		...(others.length > 0
+			? [`has ${joined(others)}, which may run any program`]
 			: []),
 		...command.looks,
 		...command.slots.flatMap(({ name, look }) =>

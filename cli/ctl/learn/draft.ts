@@ -200,7 +200,10 @@ function otherRules(
 		({ permission, hop }) =>
 			permission === "relay" && hop !== undefined && parseHop(hop),
 	);
-	const others = own.filter(({ permission }) => permission !== "relay");
+	const others = own.filter(
+		({ permission }) =>
+			permission !== "relay" && (permission !== "ping" || policy.isPingByRules),
+	);
 	const rareHops = relays.filter(({ count }) => count < atLeast);
 	const local = relays.filter(({ hop }) => ownAddress.test(hop ?? ""));
 	const shownHops = (some: readonly SeenCall[]) =>

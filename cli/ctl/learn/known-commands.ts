@@ -267,7 +267,7 @@ export function learnKnown(
 		}
 		return [
 			{
-				...{ name, calls, looks: [] },
+				...{ name, calls, looks: [], isKnown: true },
 				permission:
 					textAt(entry, "for") === "inventory"
 						? ("inventory" as const)

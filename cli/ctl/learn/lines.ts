@@ -162,7 +162,7 @@ function commandOf(
 	});
 	return {
 		name: nameFor(program, isRare, taken),
-		...{ permission, isRare, slots },
+		...{ permission, isRare, slots, isKnown: false },
 		run: [fixedWord(program), ...run],
 		calls: lines.flatMap(({ calls }) => calls),
 		more: {},

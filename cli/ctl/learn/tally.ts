@@ -17,7 +17,16 @@ export interface SeenCall {
 	/** The first and the last one. */
 	readonly first: AuditedCall;
 	last: AuditedCall;
+	/** Where they came from, as far as there are few places. */
+	readonly origins: Set<string>;
 }
+
+/** Limit of the places that are remembered of a call. */
+const maxOrigins = 20;
+
+/** Where a request came from. */
+const originOf = ({ proof }: AuditedCall) =>
+	proof.admin ? "the admin socket" : (proof.address ?? "no address");
 
 /** Limits of what is kept of a log. */
 const maxPending = 200_000;
@@ -121,11 +130,13 @@ export class Tally {
 			seen = {
 				...{ permission, command, hop, first: call, last: call, count: 0 },
 				counts: new Map(),
+				origins: new Set(),
 			};
 			this.#calls.set(key, seen);
 		}
 		seen.count++;
 		seen.last = call;
+		if (seen.origins.size < maxOrigins) seen.origins.add(originOf(call));
 		for (const name of call.who)
 			if (this.#names.includes(name))
 				seen.counts.set(name, (seen.counts.get(name) ?? 0) + 1);

@@ -152,9 +152,32 @@ test("what was seen once is a constant in a rule of its own, and marked", async 
 	);
 	assert.deepEqual(
 		draft.looks.map(({ at }) => at),
-		["command once-disk", "command once-negate", "rule 2"],
+		[
+			"command once-disk",
+			"command once-negate",
+			"command once-negate",
+			"rule 2",
+		],
+	);
+	assert.match(
+		draft.text,
+		/# look: has negate and sh, which may run any program/,
 	);
 	assert.match(draft.text, /# 1 call, \S+, from 192.0.2.10, id \S{12}\n/);
+});
+
+test("the evidence names every place that calls came from", async (t) => {
+	const from = (address: string, times: number) =>
+		auditedCheck(address, "check_x", "-w 5", { times });
+	const draft = await learned(
+		t,
+		[from("192.0.2.10", 5), from("192.0.2.66", 1), from("192.0.2.10", 5)],
+		{ policy: observing.replace(`${nagios} }`, "192.0.2.0/24 }") },
+	);
+	assert.match(
+		draft.text,
+		/# 11 calls, .*, from 192\.0\.2\.10, 192\.0\.2\.66\n/,
+	);
 });
 
 test("only successful calls of the callers that are named count", async (t) => {
@@ -269,8 +292,8 @@ rules:
 		],
 	});
 	assert.match(draft.text, /^mode: enforce$/m);
-	assert.match(draft.text, /^ {4}timeout: "30s"\n {4}at-most: 100$/m);
-	assert.match(draft.text, /^ {4}rate: "2000\/s"\n {4}at-once: 8$/m);
+	assert.match(draft.text, /^ {4}timeout: "?30s"?\n {4}at-most: 100$/m);
+	assert.match(draft.text, /^ {4}rate: "?2000\/s"?\n {4}at-once: 8$/m);
 	assert.deepEqual(parsePolicy(draft.text).warnings, []);
 	assert.deepEqual(Object.fromEntries(draft.leftOut), {});
 	assert.ok(!draft.text.includes("other"), draft.text);
@@ -315,7 +338,9 @@ test("other requests become permissions; hops are named one by one", async (t) =
 		relay("WEB.example.net", 1),
 		relay("127.0.0.1:22"),
 		relay("not a hop"),
-		...(["drainMetrics", "updateMetricConfig"] as const).map((operationId) => ({
+		...(
+			["drainMetrics", "updateMetricConfig", "checkAvailability"] as const
+		).map((operationId) => ({
 			caller: callerAt(nagios),
 			operationId,
 			body: { apikey: "" },
