@@ -316,6 +316,55 @@ test("policy key makes a key that the policy's entry fits", async (t) => {
 	assert.equal(wrong.code, 2);
 });
 
+test("policy import nrpe prints a policy, and says of each line what became of it", async (t) => {
+	const directory = await files(t, {
+		"nrpe.cfg": `allowed_hosts=192.0.2.10\ndont_blame_nrpe=1\ncommand[users]=/usr/lib/nagios/plugins/check_users -w $ARG1$ -c 10\n`,
+		"odd.cfg": "allowed_hosts=192.0.2.10/8\ncommand[x]=/opt/x\n",
+		"nrpe-binary": "but argument option is not enabled",
+	});
+	const file = (name: string) => join(directory, name);
+	const importNrpe = (...args: string[]) =>
+		ctl(t, [
+			...["policy", "import", "nrpe", "--daemon", file("nrpe-binary")],
+			...args,
+		]);
+	const made = await importNrpe(file("nrpe.cfg"));
+	assert.equal(made.code, 0, made.stderr);
+	assert.match(
+		made.stdout,
+		/^ {2}users:\n {4}run: \[check_users, -w, "\{arg1\}", -c, "10"\]$/m,
+	);
+	assert.match(
+		made.stderr,
+		new RegExp(
+			`^tightened: ${file("nrpe.cfg")}:3: command\\[users\\]\n  It runs `,
+			"m",
+		),
+	);
+	assert.match(made.stderr, /^2 imported, 1 tightened, 0 need you$/m);
+	await writeFile(file("policy.yaml"), made.stdout);
+	const checked = await ctl(t, ["policy", "check", file("policy.yaml")]);
+	assert.equal(
+		checked.stdout,
+		`${file("policy.yaml")}: valid, 1 rule, 1 command\n`,
+	);
+	const odd = await importNrpe("-o", "json", file("odd.cfg"));
+	assert.equal(odd.code, 1);
+	const { policy, settings, report, files: read } = JSON.parse(odd.stdout);
+	assert.match(policy, /^rules: \[\]$/m);
+	assert.deepEqual(settings.allowedHosts.value.ignored, ["192.0.2.10/8"]);
+	assert.equal(report[0].outcome, "needs you");
+	assert.match(report[0].proposal, /192\.0\.0\.0\/8/);
+	assert.deepEqual(read, [file("odd.cfg")]);
+	const none = await importNrpe(file("none.cfg"));
+	assert.equal(none.code, 2);
+	assert.match(none.stderr, /none\.cfg: .*no such file or directory/);
+	const without = await importNrpe("--arguments", "no", file("nrpe.cfg"));
+	assert.match(without.stdout, /run: \[check_users, -w, -c, "10"\]/);
+	const elsewhere = await importNrpe("--plugin-paths", "/opt", file("odd.cfg"));
+	assert.match(elsewhere.stdout, /run: \[x\]/);
+});
+
 test("completion knows the operations of policy explain", async (t) => {
 	const complete = (...words: string[]) => ctl(t, ["complete", "--", ...words]);
 	const { stdout } = await complete("policy", "explain", "--as", "me", "rel");

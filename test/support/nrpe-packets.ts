@@ -104,3 +104,30 @@ export async function askNrpe(
 	socket.write(requestPacket(version, text));
 	return readAnswer(await answer);
 }
+
+/**
+ * Asks without TLS, and takes any answer.
+ * @param text `command!argument!argument`; may be other bytes than UTF-8
+ * @returns undefined if the connection ends without an answer, as NRPE ends it for a request that it
+ * refuses
+ */
+export async function askPlainly(
+	port: number,
+	text: string | Buffer,
+	host = "127.0.0.1",
+): Promise<{ status: number; text: string } | undefined> {
+	const socket = connectPlain({ port, host });
+	const chunks: Buffer[] = [];
+	socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+	// NRPE closes at once what it does not let in
+	socket.on("error", () => {});
+	socket.write(requestPacket(4, text, { isCompact: true }));
+	await new Promise<void>((resolve) => socket.once("close", () => resolve()));
+	const answer = Buffer.concat(chunks);
+	if (answer.length < 16) return undefined;
+	const end = answer.indexOf(0, 16);
+	return {
+		status: answer.readInt16BE(8),
+		text: answer.toString("utf8", 16, end < 0 ? undefined : end),
+	};
+}

@@ -44,7 +44,7 @@ const maxDirectories = 1000;
 const maxDepth = 100;
 
 /** What C calls white space. */
-const blanksAround = /^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g;
+const blanks = " \t\n\v\f\r";
 
 const pathOf = (bytes: string) => Buffer.from(bytes, "latin1");
 
@@ -55,22 +55,49 @@ interface Line {
 	isCut: boolean;
 }
 
+const isBlankAt = (text: string, at: number) =>
+	blanks.includes(text[at] ?? "x");
+
+/** Where a line ends, without the blanks at its end. A pattern would take quadratic time. */
+function endOfText(text: string, from: number, end: number): number {
+	let last = end;
+	while (last > from && isBlankAt(text, last - 1)) last--;
+	return last;
+}
+
+/** A text without the blanks around it. */
+function trimmed(text: string): string {
+	let from = 0;
+	while (isBlankAt(text, from)) from++;
+	return text.slice(from, endOfText(text, from, text.length));
+}
+
 /** Lines as fgets gives them, without line ends and surrounding blanks. */
 function linesOf(text: string): Line[] {
 	const lines: Line[] = [];
-	let number = 1;
-	for (let from = 0; from < text.length; ) {
-		const end = text.indexOf("\n", from) + 1 || text.length;
-		const to = Math.min(end, from + maxLineBytes);
-		// C's text ends at a NUL
-		const [piece = ""] = text.slice(from, to).split("\0", 1);
-		const isCut = text.slice(to, end).trim() !== "";
-		lines.push({ text: piece.replace(blanksAround, ""), number, isCut });
-		if (to === end) number++;
-		from = to;
+	let number = 0;
+	for (let start = 0; start < text.length; ) {
+		number++;
+		const end = text.indexOf("\n", start) + 1 || text.length;
+		const last = endOfText(text, start, end);
+		for (let from = start; from < end; from += maxLineBytes) {
+			const to = Math.min(end, from + maxLineBytes);
+			// C's text ends at a NUL
+			const [piece = ""] = text.slice(from, to).split("\0", 1);
+			lines.push({
+				text: trimmed(piece),
+				number,
+				isCut: to < last,
+			});
+		}
+		start = end;
 	}
 	return lines;
 }
+
+/** What is shown of a line that is none: the file may be another one, and have secrets. */
+const shownStart = (line: string) =>
+	/^[\w[\].-]{1,60}/.exec(line)?.[0] ?? "line";
 
 /** The name and value of a line, as strtok cuts it; undefined if it has none. */
 function assignment(line: string): { name: string; value: string } | undefined {
@@ -128,7 +155,7 @@ class ConfigReader {
 			return this.#fault(
 				at,
 				subject,
-				"The file includes itself; NRPE does so until it can open no more files.",
+				"The file includes itself; NRPE reads it again and again, until it can open no more files or crashes.",
 				"Take the line out.",
 			);
 		if (!file.startsWith("/"))
@@ -167,7 +194,7 @@ class ConfigReader {
 			if (isCut)
 				this.#fault(
 					at,
-					text,
+					shownStart(text),
 					`The line is longer than ${maxLineBytes} bytes; NRPE takes the rest for another line.`,
 					"Move the command into a script, and import again.",
 				);
@@ -176,7 +203,7 @@ class ConfigReader {
 			if (!found)
 				return this.#fault(
 					at,
-					text,
+					shownStart(text),
 					`The line has no name or no value. ${ends}`,
 					"Correct the line, or take it out, and import again.",
 				);
