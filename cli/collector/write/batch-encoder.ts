@@ -1,7 +1,11 @@
 import type { components } from "../../../generated/schema.ts";
 import type { LabelSet } from "./label-sets.ts";
 import type { Quarantined, QuarantineKind } from "./quarantine-file.ts";
-import { type SeriesName, SeriesNames } from "./series-names.ts";
+import {
+	type SeriesName,
+	SeriesNames,
+	type ValidName,
+} from "./series-names.ts";
 import type { WriteRequest } from "./write-request.ts";
 
 type StoredSample = components["schemas"]["StoredSample"];
@@ -35,8 +39,10 @@ export class BatchEncoder {
 	#batch = 0;
 	/** Values of the samples, written or not. */
 	#seen = 0;
-	/** Which of the names that become one are written, by that one. */
-	readonly #chosen = new Map<string, SeriesName>();
+	/** Some of the names become the same as others. */
+	#hasRivals = false;
+	/** Which of the names that become one are written, if none was before, by that one. */
+	readonly #chosen = new Map<ValidName, string>();
 
 	/** Call it before each batch. */
 	begin(): void {
@@ -59,10 +65,13 @@ export class BatchEncoder {
 	): number {
 		set.begin(this.#names.era);
 		const { clashes } = this.#names;
-		let refused = this.#fill(set, samples, all);
-		// the first one of two names was not known to be one of two
-		if (clashes !== this.#names.clashes)
-			refused = this.#fill(set, samples, all);
+		this.#chosen.clear();
+		let refused = this.#fill(set, samples);
+		// names that become one: only now all of them are known
+		if (this.#hasRivals || clashes !== this.#names.clashes) {
+			this.#choose(set, all);
+			refused = this.#fill(set, samples);
+		}
 		for (const one of refused) refuse(one);
 		const [heads, next] = [this.#heads, this.#next];
 		const [values, times] = [this.#values, this.#times];
@@ -71,27 +80,36 @@ export class BatchEncoder {
 			const entry = heads[index];
 			if (!entry) continue;
 			set.use(entry);
-			sink.request().add(entry, set.bytes, index, next, values, times);
+			sink.request().add(entry.valid, set.bytes, index, next, values, times);
 			sink.added();
 		}
 		return this.#seen;
 	}
 
+	/** Chooses among names that become one: all of a batch, as its late samples are encoded first. */
+	#choose(set: LabelSet, all: readonly StoredSample[]): void {
+		for (const { metrics } of all)
+			for (const sensu in metrics) {
+				const entry = this.#names.of(sensu);
+				if (typeof entry === "string" || !entry.valid.hasRivals) continue;
+				const { valid } = entry;
+				const before = this.#chosen.get(valid) ?? sensu;
+				this.#chosen.set(
+					valid,
+					set.ownerOf(valid) ?? better(valid.text, before, sensu),
+				);
+			}
+	}
+
 	/** Puts samples into the arrays. Returns those that cannot be written. */
-	#fill(
-		set: LabelSet,
-		samples: readonly StoredSample[],
-		all: readonly StoredSample[],
-	): Refusal[] {
+	#fill(set: LabelSet, samples: readonly StoredSample[]): Refusal[] {
 		this.#batch++;
 		this.#count = 0;
 		this.#seen = 0;
+		this.#hasRivals = false;
 		this.#heads.length = 0;
-		this.#chosen.clear();
 		const refused: Refusal[] = [];
 		const refuse = (one: Refusal) => refused.push(one);
-		const isHere = ({ sensu }: SeriesName) =>
-			all.some(({ metrics }) => Object.hasOwn(metrics ?? {}, sensu));
 		for (const { timestamp, metrics } of samples) {
 			const time = timestamp * 1_000;
 			for (const sensu in metrics) {
@@ -99,9 +117,7 @@ export class BatchEncoder {
 				this.#seen++;
 				const entry = this.#names.of(sensu);
 				const complaint =
-					typeof entry === "string"
-						? entry
-						: this.#complaintOf(set, entry, isHere);
+					typeof entry === "string" ? entry : this.#complaintOf(entry);
 				if (complaint !== undefined || typeof entry === "string")
 					refuse(bad("name", complaint ?? "", set, sensu, value, time));
 				// a client that does not check answers passes on anything
@@ -145,21 +161,14 @@ export class BatchEncoder {
 		entry.last = index;
 	}
 
-	/** Why a name must not be written: another one becomes the same, and these labels have that. */
-	#complaintOf(
-		set: LabelSet,
-		entry: SeriesName,
-		isHere: (name: SeriesName) => boolean,
-	): string | undefined {
-		const { rivals, valid } = entry;
-		if (!rivals) return undefined;
-		let owner = this.#chosen.get(valid) ?? set.ownerOf(entry);
-		// for all of them at once: an agent may send any number
-		owner ??= rivals.filter(isHere).reduce(better, entry);
-		this.#chosen.set(valid, owner);
-		return owner === entry
+	/** Why a name must not be written: another one becomes the same. */
+	#complaintOf({ sensu, valid }: SeriesName): string | undefined {
+		if (!valid.hasRivals) return undefined;
+		this.#hasRivals = true;
+		const chosen = this.#chosen.get(valid);
+		return chosen === undefined || chosen === sensu
 			? undefined
-			: `becomes ${valid}, as ${JSON.stringify(owner.sensu)} does`;
+			: `becomes ${valid.text}, as ${JSON.stringify(chosen)} does`;
 	}
 
 	#grow(): void {
@@ -182,10 +191,9 @@ export class BatchEncoder {
  * Which of two names that become one is written, if neither was before: the one that is valid by
  * itself, or else the first one in order.
  */
-function better(one: SeriesName, other: SeriesName): SeriesName {
-	if ((one.sensu === one.valid) !== (other.sensu === other.valid))
-		return one.sensu === one.valid ? one : other;
-	return one.sensu < other.sensu ? one : other;
+function better(valid: string, one: string, other: string): string {
+	if ((one === valid) !== (other === valid)) return one === valid ? one : other;
+	return one < other ? one : other;
 }
 
 /** A sample that is not written. */

@@ -1,5 +1,5 @@
 import { badLabelValue, isLabelName, labelField } from "./label.ts";
-import type { SeriesName } from "./series-names.ts";
+import type { SeriesName, ValidName } from "./series-names.ts";
 
 /** The labels of one agent's samples about one host: those of all its series, but for the name. */
 export class LabelSet {
@@ -9,12 +9,12 @@ export class LabelSet {
 	readonly bytes: Uint8Array;
 	/** Time of the newest sample that was sent, in seconds. */
 	newest = Number.NEGATIVE_INFINITY;
-	/** A bit for each name that has been written. */
+	/** A bit for each valid name that was written for the first name that became it. */
 	#used = new Uint32Array(8);
+	/** The name that was written for a valid one, if it was another than the first. */
+	readonly #others = new Map<string, string>();
 	#era = 0;
 	#complaint: string | undefined;
-	/** Which of the names that become one may be written. */
-	readonly #owners = new Map<string, SeriesName>();
 
 	constructor(labels: LabelSet["labels"]) {
 		this.labels = labels;
@@ -38,10 +38,15 @@ export class LabelSet {
 		if (era === this.#era) return;
 		this.#era = era;
 		this.#used = new Uint32Array(8);
-		this.#owners.clear();
+		this.#others.clear();
 	}
 
-	use({ id }: SeriesName): void {
+	/** A name is written. */
+	use({ sensu, valid: { id, text, first } }: SeriesName): void {
+		if (sensu !== first) {
+			this.#others.set(text, sensu);
+			return;
+		}
 		const word = id >>> 5;
 		if (word >= this.#used.length) {
 			const longer = new Uint32Array(Math.max(word + 1, 2 * this.#used.length));
@@ -51,17 +56,10 @@ export class LabelSet {
 		(this.#used[word] as number) |= 1 << (id & 31);
 	}
 
-	#isUsed({ id }: SeriesName): boolean {
-		return ((this.#used[id >>> 5] ?? 0) & (1 << (id & 31))) !== 0;
-	}
-
-	/** Which of the names that become the same valid one these labels have had before. */
-	ownerOf({ valid, rivals = [] }: SeriesName): SeriesName | undefined {
-		const known = this.#owners.get(valid);
-		if (known) return known;
-		const owner = rivals.find((rival) => this.#isUsed(rival));
-		if (owner) this.#owners.set(valid, owner);
-		return owner;
+	/** The name that was written for a valid one; undefined if none was. */
+	ownerOf({ id, text, first }: ValidName): string | undefined {
+		const isFirst = ((this.#used[id >>> 5] ?? 0) & (1 << (id & 31))) !== 0;
+		return isFirst ? first : this.#others.get(text);
 	}
 }
 

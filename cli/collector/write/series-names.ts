@@ -1,14 +1,21 @@
 import { badLabelValue, labelField } from "./label.ts";
 import type { RepeatedLabel } from "./write-request.ts";
 
-/** A metric's name as plugins print it, and what the store gets for it. */
-export interface SeriesName extends RepeatedLabel {
+/** A metric's name in the store. */
+export interface ValidName extends RepeatedLabel {
 	/** Counted from 0 since the names began anew. */
-	id: number;
-	sensu: string;
-	valid: string;
-	/** All names that become the same valid one, this one included; undefined as long as it is alone. */
-	rivals: SeriesName[] | undefined;
+	readonly id: number;
+	readonly text: string;
+	/** The first printed name that became this one. */
+	readonly first: string;
+	/** Whether there are others. */
+	hasRivals: boolean;
+}
+
+/** A metric's name as plugins print it. */
+export interface SeriesName {
+	readonly sensu: string;
+	readonly valid: ValidName;
 	/** Scratch of the batch that is being encoded: its number, and the name's last sample in it. */
 	batch: number;
 	last: number;
@@ -31,10 +38,10 @@ const maxNameLetters = 8_388_608;
 export class SeriesNames {
 	readonly #max: number;
 	#bySensu = new Map<string, SeriesName>();
-	#byValid = new Map<string, SeriesName>();
+	#byValid = new Map<string, ValidName>();
 	#era = 0;
 	#letters = 0;
-	/** How often a name became the same as another one. */
+	/** Valid names that a second name has become. */
 	clashes = 0;
 
 	constructor(max = maxNames) {
@@ -63,23 +70,23 @@ export class SeriesNames {
 
 	#add(sensu: string): SeriesName | string {
 		if (sensu === "") return "the name is empty";
-		const valid = validName(sensu);
+		const text = validName(sensu);
 		const complaint = badLabelValue(sensu);
 		if (complaint) return `the name is ${complaint}`;
 		this.#letters += sensu.length;
-		const added: SeriesName = {
-			...{ id: this.#bySensu.size, sensu, valid },
-			label: labelField("__name__", valid),
-			...{ rivals: undefined, batch: 0, last: 0, request: 0, at: 0 },
-		};
+		let valid = this.#byValid.get(text);
+		if (valid) {
+			if (!valid.hasRivals) this.clashes++;
+			valid.hasRivals = true;
+		} else {
+			valid = {
+				...{ id: this.#byValid.size, text, first: sensu, hasRivals: false },
+				...{ label: labelField("__name__", text), request: 0, at: 0 },
+			};
+			this.#byValid.set(text, valid);
+		}
+		const added = { sensu, valid, batch: 0, last: 0 };
 		this.#bySensu.set(sensu, added);
-		const first = this.#byValid.get(valid);
-		if (first) {
-			first.rivals ??= [first];
-			first.rivals.push(added);
-			this.clashes++;
-			added.rivals = first.rivals;
-		} else this.#byValid.set(valid, added);
 		return added;
 	}
 }

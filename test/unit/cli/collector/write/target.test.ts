@@ -116,6 +116,27 @@ test("two names that become one are never merged: the valid one is written, the 
 	);
 });
 
+test("an agent that prints any number of names for one costs others nothing", async (t) => {
+	const store = await startStubStore(t);
+	const { target } = await targetOf(t, store.url);
+	await target.write(batchOf("good", { "a.b": 1 }));
+	const odd = Object.fromEntries(
+		Array.from({ length: 30_000 }, (_, n) => [
+			`a${String.fromCodePoint(0x4e00 + (n % 20_000))}b`.repeat(1 + n / 20_000),
+			n,
+		]),
+	);
+	const begun = performance.now();
+	const { accepted, quarantined } = await target.write(batchOf("bad", odd));
+	assert.deepEqual([accepted, quarantined], [2, 29_998]);
+	// each pass begins with all those names known
+	for (let pass = 0; pass < 20; pass++)
+		await target.write(batchOf(`good${pass}`, { "a.b": pass }));
+	assert.ok(performance.now() - begun < 40_000);
+	const values = texts(store.stored).filter((text) => text.includes(" good"));
+	assert.equal(values.length, 21);
+});
+
 test("more than 30 labels, unusable values and times that the store drops are quarantined", async (t) => {
 	const store = await startStubStore(t);
 	store.page = victoriaPage(1_790_000_000);
