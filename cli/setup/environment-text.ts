@@ -1,8 +1,27 @@
+import { isUtf8 } from "node:buffer";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { hasPassword, looksSecret } from "../../src/secret-variable.ts";
 import { variableName } from "../../src/setting-table.ts";
 import { daemonSettings } from "../../src/settings.ts";
 import { parseVariables } from "../ctl/doctor/environment-file.ts";
+import { at, type Machine } from "./machine.ts";
 import { SetupError } from "./setup-error.ts";
+
+/**
+ * The text of an environment file; empty if there is none.
+ * @throws SetupError if it is not UTF-8: writing it again would change it
+ */
+export async function environmentText(
+	machine: Pick<Machine, "root">,
+	path: string,
+): Promise<string> {
+	const file = at(machine, path);
+	if (!existsSync(file)) return "";
+	const bytes = await readFile(file);
+	if (!isUtf8(bytes)) throw new SetupError(`${path}: not UTF-8`);
+	return bytes.toString();
+}
 
 /** A value as a line of an environment file has it, for systemd and for a shell. */
 function quoted(value: string): string {

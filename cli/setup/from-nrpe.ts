@@ -17,7 +17,7 @@ import { importNrpe, NrpeConfigError } from "../ctl/nrpe/import.ts";
 import type { NrpeImport, ReportLine } from "../ctl/nrpe/imported.ts";
 import { pluginPaths } from "../daemon-defaults.ts";
 import { counted } from "../message-text.ts";
-import { withVariables } from "./environment-text.ts";
+import { environmentText, withVariables } from "./environment-text.ts";
 import { at, groupOf, type Machine, textAt, userOf } from "./machine.ts";
 import { askNrpe, type NrpeResult } from "./nrpe-query.ts";
 import {
@@ -325,6 +325,10 @@ async function examine(draft: Draft): Promise<void> {
 	const { settings } = nrpe.made;
 	if (!nrpe.user)
 		obstacles.push(`${nrpe.userName}: no such user, but NRPE runs as it`);
+	if (nrpe.user && !nrpe.group)
+		obstacles.push(
+			`${settings.group?.value || nrpe.unit?.group || nrpe.user.gid}: no such group, but NRPE runs in it`,
+		);
 	if (nrpe.words.includes("-n") || nrpe.words.includes("--no-ssl"))
 		losses.push(
 			"NRPE runs without TLS (-n), and the agent answers such clients only on this machine (nrpe-plain-text): have the monitoring server call check_nrpe without -n",
@@ -476,7 +480,7 @@ export async function planFromNrpe(
 	options: NrpeOptions,
 ): Promise<Plan> {
 	const nrpe = await findNrpe(machine, options);
-	const environment = (await textAt(machine, usualFile)) ?? "";
+	const environment = await environmentText(machine, usualFile);
 	const obstacles: string[] = [];
 	let present = resolveSettings(daemonSettings, {}, {}, pluginPaths);
 	try {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, stat, statfs } from "node:fs/promises";
+import { readdir, realpath, stat, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Status } from "../../src/client/index.ts";
@@ -25,7 +25,7 @@ import { pluginPaths } from "../daemon-defaults.ts";
 import { counted } from "../message-text.ts";
 import { normaliseArguments, UsageError } from "../program/arguments.ts";
 import { optionsOf } from "../program/help.ts";
-import { withVariables } from "./environment-text.ts";
+import { environmentText, withVariables } from "./environment-text.ts";
 import { at, groupOf, type Machine, textAt, userOf } from "./machine.ts";
 import {
 	administratorsUnit,
@@ -133,7 +133,7 @@ function variablesFor(
 	const values: Record<string, string | undefined> = {};
 	// of the unit, and other variables of the same file
 	for (const [name, value] of Object.entries(agent.variables))
-		if (name !== "PATH" && present[name] !== value) values[name] = value;
+		if (present[name] !== value) values[name] = value;
 	const paths: readonly string[] = [...pathSettings, "logfile"];
 	for (const [name, value] of Object.entries(settings)) {
 		const variable = variableName(name);
@@ -164,7 +164,7 @@ async function environmentChange(
 	machine: Machine,
 	found: Found,
 ): Promise<FileChange | undefined> {
-	const text = (await textAt(machine, usualFile)) ?? "";
+	const text = await environmentText(machine, usualFile);
 	const values = variablesFor(found, parseVariables(text));
 	if (Object.keys(values).length === 0) return undefined;
 	const [from = found.agent.starter] = found.agent.environmentFiles;
@@ -295,6 +295,11 @@ async function examineDatabase(
 		notes.push(`${dbfile}: there is no database yet`);
 		return `${dbfile}, not there`;
 	}
+	const [own, above] = await Promise.all([stat(path), stat(join(path, ".."))]);
+	if (own.dev !== above.dev)
+		obstacles.push(
+			`${dbfile}: a mount point, and going back could not move the store aside`,
+		);
 	const holder = await lockHolder(path);
 	if (holder && agent.pid !== undefined && holder.pid !== agent.pid)
 		obstacles.push(
@@ -323,6 +328,13 @@ async function examineDatabase(
 		return dbfile;
 	}
 }
+
+/** The directory itself, which going back renames, if the path of the setting is a link. */
+const realDatabase = (machine: Machine, path: string) =>
+	realpath(at(machine, path)).then(
+		(found) => ownPath(machine, found),
+		() => path,
+	);
 
 async function examinePort(
 	machine: Machine,
@@ -517,7 +529,7 @@ export async function planFromV1(
 				`start happo-agent: ${machine.program.join(" ")} daemon, with the variables of ${usualFile}`,
 			],
 		},
-		database: settings.dbfile,
+		database: await realDatabase(machine, settings.dbfile),
 		remember: async () => {},
 		verify: (signal, survey) => verify(machine, found, signal, survey),
 	};

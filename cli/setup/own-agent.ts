@@ -88,7 +88,7 @@ export const userDropIn = (parts: {
 [Service]
 User=${parts.user}
 Group=${parts.group}
-${parts.groups.length > 0 ? `SupplementaryGroups=${parts.groups.join(" ")}\n` : ""}${parts.directory === undefined ? "" : `WorkingDirectory=${parts.directory}\n`}`,
+${parts.groups.length > 0 ? `SupplementaryGroups=${parts.groups.join(" ")}\n` : ""}${parts.directory === undefined ? "" : `WorkingDirectory=${parts.directory.replaceAll("%", "%%")}\n`}`,
 	shown: "text",
 	owner: rootFile,
 });

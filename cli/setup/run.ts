@@ -1,4 +1,5 @@
 import { realpathSync } from "node:fs";
+import { systemReason } from "../../src/system-error.ts";
 import { createTools } from "../ctl/doctor/tools.ts";
 import { counted } from "../message-text.ts";
 import { type NrpeOptions, planFromNrpe } from "./from-nrpe.ts";
@@ -28,8 +29,13 @@ export interface SetupOptions extends V1Options, NrpeOptions {
 	isMeant: boolean;
 }
 
-/** A reason in one line; only ours are meant for people. */
-const reasonOf = (error: unknown) => (error as Error).message;
+/** A reason in one line. */
+function reasonOf(error: unknown): string {
+	const { message, path, code } = error as NodeJS.ErrnoException;
+	return path !== undefined && code !== undefined
+		? `${path}: ${systemReason(error)}`
+		: message;
+}
 
 const isPending = ({ state }: Journal) =>
 	state === "applying" || state === "returning";
@@ -177,10 +183,11 @@ const refusal = (
 	from: Source | null,
 	error: unknown,
 ): Report => {
-	if (!(error instanceof SetupError)) throw error;
+	const isSystems = (error as NodeJS.ErrnoException).path !== undefined;
+	if (!(error instanceof SetupError || isSystems)) throw error;
 	return {
 		...emptyReport(from, machine.services.name),
-		...{ result: "refused", error: error.message },
+		...{ result: "refused", error: reasonOf(error) },
 	};
 };
 
@@ -207,12 +214,19 @@ export async function setUp(
 					`a setup from ${pending.from} on ${day(pending)} was interrupted after ${counted(pending.stepsBegun, "step")} of ${pending.steps.length}; --yes undoes them and begins again, --back only undoes them`,
 				],
 			};
-		if (pending) {
-			notes.push(
-				`a setup from ${pending.from} on ${day(pending)} had been interrupted, and was undone first`,
-				...(await goBack(machine, pending, false)),
-			);
-		}
+		if (pending)
+			try {
+				notes.push(
+					`a setup from ${pending.from} on ${day(pending)} had been interrupted, and was undone first`,
+					...(await goBack(machine, pending, false)),
+				);
+			} catch (error) {
+				return {
+					...emptyReport(from, machine.services.name),
+					...{ result: "in between", error: reasonOf(error) },
+					kept_in: pending.folder,
+				};
+			}
 		const applied = journals.findLast(
 			(journal) => journal.state === "applied" && journal.from === from,
 		);

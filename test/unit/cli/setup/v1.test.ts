@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+	chmod,
+	mkdir,
+	readdir,
+	readFile,
+	rename,
+	rm,
+	symlink,
+	writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -10,6 +19,7 @@ import {
 	samplesIn,
 	serviceStates,
 	stateOf,
+	v1Unit,
 } from "../../../support/setup-machine.ts";
 import {
 	backIn,
@@ -191,6 +201,50 @@ test("a database that cannot be read stops it before anything is replaced", {
 		enabled: true,
 		active: true,
 	});
+});
+
+test("variables of the unit go into the file, and one that is not UTF-8 stays", {
+	skip,
+}, async (t) => {
+	const root = await machineWithV1(t, {
+		unit: v1Unit.replace(
+			"[Install]",
+			'Environment=PATH=/opt/v1/bin:/usr/bin "NOTE=two words"\n\n[Install]',
+		),
+	});
+	await setUpIn(root);
+	const environment = await environmentIn(root);
+	assert.match(environment, /^PATH=\/opt\/v1\/bin:\/usr\/bin$/m);
+	assert.match(environment, /^NOTE="two words"$/m);
+	await backIn(root);
+	const file = join(root, "etc/default/happo-agent.env");
+	await writeFile(
+		file,
+		Buffer.concat([await readFile(file), Buffer.from("# \xe4\n", "latin1")]),
+	);
+	const before = await stateOf(root);
+	const report = await setUpIn(root);
+	assert.equal(report.error, "/etc/default/happo-agent.env: not UTF-8");
+	assert.deepEqual(await stateOf(root), before);
+});
+
+test("the database behind a link is the one that is moved", {
+	skip,
+}, async (t) => {
+	const root = await machineWithV1(t);
+	const real = join(root, "srv/v1.db");
+	await mkdir(join(root, "srv"));
+	await rename(databaseOf(root), real);
+	await symlink("../../../srv/v1.db", databaseOf(root));
+	const before = await stateOf(root);
+	assert.equal((await setUpIn(root)).result, "done");
+	assert.equal((await samplesIn(t, real)).hosts.length, 16);
+	const report = await backIn(root);
+	assert.equal(report.result, "returned", report.error ?? "");
+	assert.deepEqual(await stateOf(root), before);
+	const { hosts, isForV1 } = await samplesIn(t, real);
+	assert.ok(isForV1);
+	assert.equal(hosts.length, 16);
 });
 
 // test/e2e/setup-killed.test.ts kills at each step
