@@ -77,8 +77,9 @@ export function systemd(tools: Tools): ServiceManager {
 			}
 			if (now.enabled && !wanted.enabled)
 				await call("disable", "--quiet", service);
-			if (!wanted.active) {
-				// otherwise the next connection starts the service again
+			const stops = !wanted.active || (restart && now.active);
+			if (stops) {
+				// the next connection would start the service again, or it would keep its old port
 				const socket = service.replace(/\.service$/, ".socket");
 				const listening = socket === service ? undefined : await state(socket);
 				if (listening?.active) await call("stop", socket);

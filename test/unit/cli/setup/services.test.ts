@@ -63,11 +63,11 @@ test("a service is brought to a state with what is missing only", async () => {
 		await made.services.bring("a.service", wanted);
 		assert.deepEqual(made.calls, calls);
 	}
-	const restarted = systemctl({ "a.service": on() });
+	const restarted = systemctl({ "a.service": on(), "a.socket": on() });
 	await restarted.services.bring("a.service", on(), { restart: true });
 	assert.deepEqual(restarted.calls, [
-		"reset-failed a.service",
-		"restart a.service",
+		...["stop a.socket", "stop a.service"],
+		...["reset-failed a.service", "restart a.service"],
 	]);
 });
 
