@@ -2,6 +2,7 @@ import { abuse } from "./abuse.ts";
 import type { Campaign } from "./campaign.ts";
 import { crash } from "./crash.ts";
 import { fleet } from "./fleet.ts";
+import { nrpe } from "./nrpe.ts";
 import { policy } from "./policy.ts";
 import { soak } from "./soak.ts";
 
@@ -10,6 +11,7 @@ const campaigns: Readonly<Record<string, Campaign>> = {
 	abuse,
 	crash,
 	fleet,
+	nrpe,
 	policy,
 	soak,
 };
