@@ -13,6 +13,7 @@ import { benchLatency } from "./bench/latency.ts";
 import { machineLines, watchMachine } from "./bench/machine.ts";
 import { benchMemory } from "./bench/memory.ts";
 import { benchMonitoringServer } from "./bench/monitoring-server.ts";
+import { benchNrpePort } from "./bench/nrpe-port.ts";
 import { full, quick } from "./bench/plan.ts";
 import { benchPolicy } from "./bench/policy.ts";
 import { benchPolicyChecks } from "./bench/policy-checks.ts";
@@ -26,6 +27,7 @@ import { benchStatus } from "./bench/status.ts";
 
 const benchmarks = {
 	checks: benchChecks,
+	"nrpe-port": benchNrpePort,
 	relay: benchRelay,
 	requests: benchRequests,
 	latency: benchLatency,

@@ -14,6 +14,8 @@ export interface AgentVariant {
 	addresses?: "127.0.0.1" | "0.0.0.0";
 	/** Its policy file; none by default. */
 	policy?: string;
+	/** More flags. */
+	flags?: readonly string[];
 }
 
 /** The command that runs the built daemon, or another build, on a port, with all its files in a directory. */
@@ -21,7 +23,12 @@ export function agentCommand(
 	scene: Scene,
 	port: number,
 	directory: string,
-	{ file = program, addresses = "127.0.0.1", policy }: AgentVariant = {},
+	{
+		file = program,
+		addresses = "127.0.0.1",
+		policy,
+		flags = [],
+	}: AgentVariant = {},
 ): string[] {
 	return [
 		process.execPath,
@@ -34,6 +41,7 @@ export function agentCommand(
 		...["--nagios-plugin-paths", pluginPaths(scene)],
 		...["--command-engine", scene.engine],
 		...(policy === undefined ? [] : ["--policy", policy]),
+		...flags,
 	];
 }
 

@@ -110,7 +110,7 @@ export interface Measured extends Loaded {
 }
 
 /** Wait this long before measuring CPU, so that processes that end after their answer count too. */
-const settleMilliseconds = 100;
+export const settleMilliseconds = 100;
 
 /** Puts load on a server and measures both. */
 export async function measure(

@@ -192,7 +192,9 @@ export async function benchMonitoringServer(scene: Scene): Promise<Section> {
 		agent: await startAgent(scene, "agent-checked-by-nagios", {
 			addresses: everywhere,
 		}),
-		nrpe: await startNrpe(scene, checkDummy, "nrpe-by-nagios", everywhere),
+		nrpe: await startNrpe(scene, checkDummy, {
+			...{ name: "nrpe-by-nagios", addresses: everywhere },
+		}),
 		broker: await startBroker(scene, "broker"),
 	};
 	const hand = await inRounds(

@@ -16,8 +16,16 @@ const nobody = 65534;
 export async function startNrpe(
 	scene: Scene,
 	plugin: BenchPlugin,
-	name = "nrpe",
-	addresses: AgentVariant["addresses"] = "127.0.0.1",
+	{
+		name = "nrpe",
+		addresses = "127.0.0.1",
+		clientAuthority,
+	}: {
+		name?: string;
+		addresses?: AgentVariant["addresses"];
+		/** File with the CA of clients that are asked for certificates. */
+		clientAuthority?: string;
+	} = {},
 ): Promise<Server> {
 	const port = await freePort();
 	const directory = join(scene.directory, name);
@@ -43,7 +51,8 @@ log_file=${join(directory, "log")}
 command_timeout=60
 connection_timeout=60
 ssl_version=TLSv1.2+
-ssl_client_certs=0
+ssl_client_certs=${clientAuthority === undefined ? 0 : 1}
+${clientAuthority === undefined ? "" : `ssl_cacert_file=${clientAuthority}`}
 ssl_cert_file=${scene.keyPair["public-key"]}
 ssl_privatekey_file=${key}
 command[${nrpeCommand}]=${plugin.file} ${plugin.option}
