@@ -27,39 +27,57 @@ const isKind = (kind: string, is: string) =>
 
 const article = (word: string) => (/^[aio]/.test(word) ? "an" : "a");
 
-/** Where and how a value does not fit its shape: `store.reason: a number, not a string`. */
-function offence(
-	shape: Shape,
-	value: unknown,
-	place: string,
-): string | undefined {
+/** What does not fit, and where it is below the value. */
+interface Offence {
+	/** `.reason`, `[3].metrics`; empty for the value itself. */
+	place: string;
+	/** `a number, not a string`. */
+	found: string;
+}
+
+/** Puts the place of a value in front. */
+const below = (place: string, offence: Offence): Offence => ({
+	place: place + offence.place,
+	found: offence.found,
+});
+
+/**
+ * How a value does not fit its shape. Texts are made only if it does not: a collector checks
+ * hundreds of values of each agent.
+ */
+function offence(shape: Shape, value: unknown): Offence | undefined {
 	const { is, orNull, each, fields } = shape;
 	if (orNull && value === null) return undefined;
+	if (is === "number" && typeof value === "number") return undefined;
 	const kind = kindOf(value);
 	if (!isKind(kind, is)) {
 		const found =
 			kind === "null" || kind === "undefined"
 				? "missing"
 				: `${article(kind)} ${kind}, not ${article(is)} ${is}`;
-		return `${place || "the body"}: ${found}`;
+		return { place: "", found };
 	}
-	const inside = (name: string) => (place ? `${place}.${name}` : name);
-	for (const [key, field] of Object.entries(fields ?? {})) {
-		const name = key.replace(/\?$/, "");
-		const given = (value as Record<string, unknown>)[name];
-		if (given === undefined && name !== key) continue;
-		const found = offence(field, given, inside(name));
-		if (found) return found;
-	}
+	if (fields)
+		for (const key of Object.keys(fields)) {
+			const isOptional = key.endsWith("?");
+			const name = isOptional ? key.slice(0, -1) : key;
+			const given = (value as Record<string, unknown>)[name];
+			if (given === undefined && isOptional) continue;
+			const found = offence(fields[key] as Shape, given);
+			if (found) return below(`.${name}`, found);
+		}
 	if (!each) return undefined;
-	for (const [key, entry] of Object.entries(value as object)) {
+	if (Array.isArray(value)) {
+		for (const [index, entry] of value.entries()) {
+			const found = offence(each, entry);
+			if (found) return below(`[${index}]`, found);
+		}
+		return undefined;
+	}
+	for (const key in value as object) {
 		if (fields && (key in fields || `${key}?` in fields)) continue;
-		const found = offence(
-			each,
-			entry,
-			is === "array" ? `${place}[${key}]` : inside(key),
-		);
-		if (found) return found;
+		const found = offence(each, (value as Record<string, unknown>)[key]);
+		if (found) return below(`.${key}`, found);
 	}
 	return undefined;
 }
@@ -75,5 +93,8 @@ export function answerOffence(
 	body: unknown,
 ): string | undefined {
 	const shape = answerShapes[operation];
-	return shape && offence(shape, body, "");
+	const found = shape && offence(shape, body);
+	if (!found) return undefined;
+	const place = found.place.replace(/^\./, "") || "the body";
+	return `${place}: ${found.found}`;
 }
