@@ -121,6 +121,7 @@ export function createAgentCalls(parts: {
 				? relayed(sent, rest, apikey === "" ? undefined : apikey)
 				: sent;
 		const taken: Taken[] = [];
+		let isOver = false;
 		try {
 			const answer = await exchangeTo(first).post({
 				to: first,
@@ -141,7 +142,9 @@ export function createAgentCalls(parts: {
 					return memory
 						.acquire({ ...wanted, timeoutMilliseconds })
 						.then((part) => {
-							taken.push(part);
+							// the call may have failed while it waited
+							if (isOver) part.release();
+							else taken.push(part);
 						});
 				},
 			});
@@ -170,6 +173,7 @@ export function createAgentCalls(parts: {
 		} catch (error) {
 			throw callFailure(error, name);
 		} finally {
+			isOver = true;
 			for (const part of taken) part.release();
 		}
 	};

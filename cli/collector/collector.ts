@@ -17,7 +17,7 @@ import {
 	type TargetState,
 } from "./figures.ts";
 import type { ListedHost } from "./host-list.ts";
-import { HopLane, type LaneLimits, Lanes } from "./lanes.ts";
+import { HopLane, type LaneLimits, Lanes, slowMilliseconds } from "./lanes.ts";
 import { HeldBatch, PolledHost } from "./polled-host.ts";
 import type { DueQueue } from "./queue.ts";
 import { Schedule } from "./schedule.ts";
@@ -157,11 +157,8 @@ export class Collector {
 		if (!host || this.#isStopping) return Promise.resolve();
 		this.#ask(host);
 		return new Promise((resolve) => {
-			const before = host.ended;
-			host.ended = () => {
-				before?.();
-				resolve();
-			};
+			host.ended ??= [];
+			host.ended.push(resolve);
 		});
 	}
 
@@ -224,18 +221,17 @@ export class Collector {
 	/** One pass: acknowledges what may be, then leases what there is. Never rejects. */
 	async #pass(host: PolledHost): Promise<void> {
 		let failure: CallFailure | undefined;
-		let calls = 0;
 		const { isDue } = host;
 		host.isDue = false;
 		try {
 			for (const at of this.#options.targets.keys())
 				try {
-					calls += await this.#acknowledge(host, at);
+					await this.#acknowledge(host, at);
 				} catch (error) {
 					failure ??= onlyConsumer(error);
 				}
 			if (isDue && host.leavesAt === undefined && !this.#isStopping)
-				calls += await this.#take(host, (error) => {
+				await this.#take(host, (error) => {
 					failure ??= onlyConsumer(error);
 				});
 		} catch (error) {
@@ -248,12 +244,14 @@ export class Collector {
 			}
 		}
 		host.isBusy = false;
-		const took = performance.now() - host.begunAt;
-		host.isSlow = failure !== undefined || took > 1_000 * Math.max(1, calls);
+		// one that answers slowly needs no place of its own: it loses the usual one after a second
+		host.isSlow =
+			failure !== undefined &&
+			performance.now() - host.begunAt > slowMilliseconds;
 		if (isDue || failure) this.#passed(host, failure);
 		const { ended } = host;
 		host.ended = undefined;
-		ended?.();
+		for (const tell of ended ?? []) tell();
 		if (!failure) this.#acknowledgeSoon(host);
 	}
 
@@ -285,34 +283,30 @@ export class Collector {
 		host.since = now;
 	}
 
-	/** Acknowledges what is durable. Returns the number of calls. */
-	async #acknowledge(host: PolledHost, at: number): Promise<number> {
+	/** Acknowledges what is durable. */
+	async #acknowledge(host: PolledHost, at: number): Promise<void> {
 		const held = host.held[at] as HeldBatch[];
 		const { consumer } = this.#options.targets[at] as NamedTarget;
-		let calls = 0;
 		// more may become durable meanwhile; they have the next pass
 		for (const batch of held.filter(({ isDurable }) => isDurable)) {
-			calls++;
 			await this.#options.calls.acknowledge(host, consumer, batch.id);
 			remove(held, batch);
 			(this.#targetCounts[at] as TargetCounts).acknowledged++;
 		}
-		return calls;
 	}
 
-	/** Leases for each target, or drains v1 (Go). Returns the number of calls. */
+	/** Leases for each target, or drains v1 (Go). */
 	async #take(
 		host: PolledHost,
 		refused: (error: unknown) => void,
-	): Promise<number> {
+	): Promise<void> {
 		if (host.drainsLeft > 0) {
 			host.drainsLeft--;
 			return this.#drain(host);
 		}
-		let calls = 0;
 		for (const at of this.#options.targets.keys())
 			try {
-				calls += await this.#lease(host, at);
+				await this.#lease(host, at);
 			} catch (error) {
 				if (
 					this.#options.drainsV1 &&
@@ -320,15 +314,14 @@ export class Collector {
 					error.reason === "v1"
 				) {
 					host.drainsLeft = drainsBetweenTrials;
-					return calls + 1 + (await this.#drain(host));
+					return this.#drain(host);
 				}
 				refused(error);
 			}
-		return calls;
 	}
 
-	/** Leases what a host has for a target. Returns the number of calls. */
-	async #lease(host: PolledHost, at: number): Promise<number> {
+	/** Leases what a host has for a target. */
+	async #lease(host: PolledHost, at: number): Promise<void> {
 		const { calls, leaseSeconds } = this.#options;
 		const { consumer, target } = this.#options.targets[at] as NamedTarget;
 		const counts = this.#targetCounts[at] as TargetCounts;
@@ -341,15 +334,15 @@ export class Collector {
 				round === maxRounds ||
 				this.#isStopping
 			)
-				return round;
+				return;
 			const leased = await calls.lease(host, consumer);
 			const { batch_id: id, seconds } = leased.answer;
-			if (id === null) return round + 1;
+			if (id === null) return;
 			if (seconds !== null) this.#granted(host, seconds, leaseSeconds);
 			const known = held.find((batch) => batch.id === id);
 			if (known) counts.again++;
 			else this.#write(host, at, id, leased);
-			if (!known && !this.#hasMore(leased)) return round + 1;
+			if (!known && !this.#hasMore(leased)) return;
 		}
 	}
 
@@ -421,16 +414,16 @@ export class Collector {
 		);
 	}
 
-	/** Takes what v1 (Go) has, which deletes it at once. Returns the number of calls. */
-	async #drain(host: PolledHost): Promise<number> {
+	/** Takes what v1 (Go) has, which deletes it at once. */
+	async #drain(host: PolledHost): Promise<void> {
 		const { targets, calls } = this.#options;
 		// what cannot be written now stays there
 		if (!targets.every(({ target }) => target.hasRoom)) {
 			for (const counts of this.#targetCounts) counts.full++;
-			return 0;
+			return;
 		}
 		const { metric_data } = await calls.drain(host);
-		if (metric_data === null || metric_data.length === 0) return 1;
+		if (metric_data === null || metric_data.length === 0) return;
 		const answer = {
 			...{ batch_id: null, expires_at: null, seconds: null },
 			...{ metric_data, message: "" },
@@ -443,7 +436,6 @@ export class Collector {
 					this.#counts.lost += metric_data.length;
 					this.#unwritten(host, at, error);
 				});
-		return 1;
 	}
 
 	/** What each target counts. */

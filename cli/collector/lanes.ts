@@ -41,7 +41,7 @@ export class HopLane<T> {
 export interface Job {
 	/** The hop that it is sent to. */
 	readonly lane: HopLane<this>;
-	/** It failed or was slow the last time. */
+	/** It did not answer in time the last time. */
 	readonly isSlow: boolean;
 	/** Where it runs: set by the lanes. */
 	kind: 0 | 1;
@@ -58,7 +58,7 @@ export interface LaneLimits {
 	all: number;
 	/** Behind one hop. */
 	each: number;
-	/** Of those that failed or were slow, and those of them behind one hop. */
+	/** Of those that are slow, and those of them behind one hop. */
 	allSlow: number;
 	eachSlow: number;
 	/** More than this that began as usual may not count as slow; 1,024 by default. */
@@ -66,12 +66,12 @@ export interface LaneLimits {
 }
 
 /** A job that takes longer counts as slow, and leaves its place to another one. */
-const slowMilliseconds = 1_000;
+export const slowMilliseconds = 1_000;
 
 /**
  * Decides which jobs run. Jobs behind one hop wait in a line of their own, and the hops take turns,
- * so that a bastion with many hosts delays no others. Hosts that failed or were slow the last time
- * have places of their own: dead hosts delay only dead hosts.
+ * so that a bastion with many hosts delays no others. Hosts that did not answer in time the last
+ * time have places of their own: dead hosts delay only dead hosts.
  */
 export class Lanes<T extends Job> {
 	readonly #limits: LaneLimits;

@@ -33,8 +33,8 @@ export class PolledHost implements Job, Scheduled, Called {
 	isBusy = false;
 	/** The next pass leases, and does not only acknowledge. */
 	isDue = false;
-	/** Called when the pass that waits or runs has ended. */
-	ended: (() => void) | undefined;
+	/** Called when the pass that waits or runs has ended; undefined if nobody waits for that. */
+	ended: (() => void)[] | undefined;
 	/** It is not in the list any more, and is only asked to acknowledge, until this time. */
 	leavesAt: number | undefined;
 	/** Why its last pass failed; undefined if it did not, or there was none. */

@@ -160,7 +160,7 @@ const settings = {
 		minimum: 1,
 		maximum: 4_096,
 		placeholder: "COUNT",
-		help: "maximum number of hosts that are asked at a time, of these at most a quarter behind one bastion; half as many more that failed or were slow the last time",
+		help: "maximum number of hosts that are asked at a time, of these at most a quarter behind one bastion; half as many more that did not answer in time the last time",
 	},
 	"max-connections": {
 		kind: "integer",

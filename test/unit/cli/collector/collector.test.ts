@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import type { DueQueue } from "../../../../cli/collector/queue.ts";
 import { TargetClosed } from "../../../../cli/collector/write/target.ts";
 import type { AgentClient } from "../../../../src/client/index.ts";
 import { startTestAgent } from "../../../support/agent.ts";
@@ -101,7 +102,6 @@ describe("the collector", { concurrency: true }, () => {
 			return data;
 		};
 		const one = await lease();
-		assert.equal((await lease())?.batch_id, null);
 		await store(client, first + 1);
 		let again: typeof one;
 		await eventually("the lease has ended", async () => {
@@ -395,6 +395,55 @@ describe("the collector", { concurrency: true }, () => {
 		setHosts([]);
 		assert.equal(collector.status().hosts.leaving, 0);
 		assert.deepEqual(target(targets).forgotten, [place]);
+	});
+
+	it("with a queue it asks whom the queue names, and acknowledges without waiting for the next pass", async (t) => {
+		const { place, left, client } = await agentWith(t, [now()]);
+		const other = await agentWith(t, [now()]);
+		const published: string[] = [];
+		let take: (key: string) => Promise<void> = async () => {};
+		const queue: DueQueue = {
+			start: (worker) => {
+				take = worker.take;
+			},
+			publish: (key, number) => published.push(`${number} ${key}`),
+			stop: () => {},
+			close: async () => {},
+			figures: () => ({
+				...{ isConnected: true, published: 0, duplicates: 0, failed: 0 },
+				...{ taken: 0, again: 0 },
+			}),
+		};
+		const { collector, targets } = startCollector(
+			t,
+			[{ targets: [place, other.place] }],
+			{ queue },
+		);
+		await eventually("each is published", () => published.length >= 6);
+		// each with the number of its interval, in order
+		const numbers = published
+			.filter((line) => line.endsWith(place))
+			.map((line) => Number(line.split(" ")[0]));
+		assert.deepEqual(
+			numbers,
+			numbers.toSorted((a, b) => a - b),
+		);
+		assert.equal(new Set(numbers).size, numbers.length);
+		assert.equal(collector.status().passes.due, 0);
+		assert.equal((await left()).length, 1);
+
+		// more often than there is a pass: each is told when the pass ends
+		await Promise.all(
+			Array.from({ length: 20_000 }, () => take(place)).concat(
+				take("nowhere:6777"),
+			),
+		);
+		await eventually("acknowledged", async () => (await left()).length === 0);
+		assert.equal((await other.left()).length, 1);
+		assert.equal(timesIn(target(targets), place).length, 1);
+		await store(client, now());
+		await take(place);
+		await eventually("again", async () => (await left()).length === 0);
 	});
 
 	it("stops: acknowledges what is durable and leaves the rest leased", async (t) => {
