@@ -42,6 +42,8 @@ export interface StubStore {
 	}[];
 	/** Samples of the requests that were accepted. */
 	stored: StubSample[];
+	/** It answers 503 to everything. */
+	isDown: boolean;
 	/** Its page of metrics; undefined: it answers 404. */
 	page: string | undefined;
 	/** Decides about a request; 204 by default. */
@@ -66,6 +68,10 @@ export async function startStubStore(t: Test): Promise<StubStore> {
 	const server = createServer(async (request, response) => {
 		const parts: Buffer[] = [];
 		for await (const part of request) parts.push(part);
+		if (store.isDown) {
+			response.writeHead(503).end();
+			return;
+		}
 		if (request.url === "/metrics") {
 			const { page } = store;
 			response.writeHead(page === undefined ? 404 : 200).end(page);
@@ -96,6 +102,7 @@ export async function startStubStore(t: Test): Promise<StubStore> {
 		url: new URL(`http://127.0.0.1:${port}/api/v1/write`),
 		requests: [],
 		stored: [],
+		isDown: false,
 		page: prometheusPage,
 		answer: () => ({ status: 204 }),
 	};

@@ -353,6 +353,8 @@ class StoreTarget implements Target {
 	async #known(): Promise<void> {
 		if (this.#watch.page) return;
 		await this.#deliveries.ready();
+		// it may have been away until now, and only those who have room write
+		this.#gate.alive();
 		this.#offer();
 	}
 

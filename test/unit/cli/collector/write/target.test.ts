@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { chmod, readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { TargetClosed } from "../../../../../cli/collector/write/target.ts";
 import { eventually } from "../../../../support/eventually.ts";
 import {
@@ -374,6 +375,19 @@ test("429 and 503 are repeated after the time that the store asks for; there is 
 		/warning: \S+: the store answers 429: status 429/,
 	);
 	assert.match(log.join("\n"), /: works again after 1 failure$/m);
+});
+
+test("a store that was away at the start gets everything later", async (t) => {
+	const store = await startStubStore(t);
+	store.isDown = true;
+	const { target } = await targetOf(t, store.url);
+	await pause(1_500);
+	assert.equal(target.hasRoom, false);
+	store.isDown = false;
+	// nobody writes before there is room
+	await eventually("room", () => target.hasRoom);
+	await target.room();
+	assert.equal((await target.write(batchOf("h", { a: 1 }))).accepted, 1);
 });
 
 test("samples are durable only if the store has run on; a restart has them written again", async (t) => {
