@@ -49,7 +49,7 @@ const setupSettings = {
 		placeholder: "UNIT",
 		help: "systemd unit of what this machine has now; by default setup looks for it",
 	},
-	// not env-file: Node.js 20 takes that for its own option, wherever it stands
+	// not env-file: Node.js reads NODE_OPTIONS of that file itself, wherever the option stands
 	"environment-file": {
 		kind: "text",
 		default: "",

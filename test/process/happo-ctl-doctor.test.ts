@@ -90,7 +90,7 @@ async function createHost(t: TestContext) {
 		ctl(
 			t,
 			[
-				...["doctor", "--env-file", at("agent.env")],
+				...["doctor", "--environment-file", at("agent.env")],
 				// no unit of this machine
 				...["--unit", "happo-agent-of-the-test", ...args],
 			],
@@ -198,7 +198,7 @@ test("settings that are invalid or do not exist are named", async (t) => {
 		`${host.at("agent.env")}: HAPPO_AGENT_MAX_COMMANDS: The value is invalid: not a whole number: many.`,
 	]);
 	for (const [args, reason] of [
-		[["--env-file", host.at("none")], /--env-file \S+none: no such file/],
+		[["--environment-file", host.at("none")], /--environment-file \S+none: no such file/],
 		[["--unit", host.at("none")], /--unit \S+none: no such file/],
 		[["--drop-in", host.at("none")], /--drop-in \S+none: no such file/],
 		[["--user", "nobody-has-this"], /--user nobody-has-this: no such user/],

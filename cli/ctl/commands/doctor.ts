@@ -4,7 +4,7 @@ import { outputSettings } from "../flags.ts";
 import { createProgress } from "../output/progress.ts";
 
 const doctorSettings = {
-	"env-file": {
+	"environment-file": {
 		kind: "text",
 		default: "",
 		placeholder: "FILE",
@@ -78,7 +78,7 @@ export const doctorCommand = createCommand({
 		const { isTTY = false } = stderr as { isTTY?: boolean };
 		const report = await examine(
 			{
-				environmentFile: settings["env-file"],
+				environmentFile: settings["environment-file"],
 				adminSocket:
 					settings["admin-socket"] ||
 					(environment.HAPPO_CTL_ADMIN_SOCKET ?? ""),

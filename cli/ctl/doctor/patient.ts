@@ -106,7 +106,9 @@ async function readVariables(
 		return { file, variables: parseVariables(await readFile(file, "utf8")) };
 	} catch (error) {
 		if (given !== "")
-			throw new UsageError(`--env-file ${file}: ${systemReason(error)}`);
+			throw new UsageError(
+				`--environment-file ${file}: ${systemReason(error)}`,
+			);
 		if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
 		return finding("unknown", "settings", file, [
 			`The file cannot be read: ${systemReason(error)}.`,
