@@ -151,8 +151,8 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	const { look } = asking;
 	let authorization: Authorization | undefined;
 	// the policy may change while the agent runs
-	const policyMode = () =>
-		authorization?.policy?.current().policy.mode ?? "none";
+	const policy = () => authorization?.policy?.current().policy;
+	const policyMode = () => policy()?.mode ?? "none";
 	const execution = createExecution({
 		settings,
 		environment,
@@ -196,6 +196,9 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 	await warnOfRisks({
 		...{ settings, keyPair, trust, log },
 		policyMode: policyMode(),
+		isBastion:
+			policyMode() !== "enforce" ||
+			policy()?.rules.some(({ to }) => to.length > 0) === true,
 	});
 	const memory = createMemoryStatus();
 	opened.push(() => memory.close());

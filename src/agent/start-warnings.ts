@@ -40,9 +40,11 @@ export async function warnOfRisks(parts: {
 	keyPair: KeyPair;
 	trust: Trust;
 	policyMode: PolicyMode;
+	/** Whether somebody may relay requests. */
+	isBastion: boolean;
 	log: Pick<Log, "warning">;
 }): Promise<void> {
-	const { settings, keyPair, trust, policyMode, log } = parts;
+	const { settings, keyPair, trust, policyMode, isBastion, log } = parts;
 	const validity = validityWarning(keyPair, new Date());
 	if (validity) log.warning(validity);
 	const exposed = await exposedFiles([
@@ -61,7 +63,7 @@ export async function warnOfRisks(parts: {
 	}
 	if (policyMode !== "enforce")
 		log.warning(reachOfClients(settings, policyMode));
-	if (trust.isUnverified)
+	if (trust.isUnverified && isBastion)
 		log.warning(
 			"certificates of next hops are not verified (proxy-ca-file, proxy-fingerprints)",
 		);

@@ -19,6 +19,7 @@ async function warnings(
 	given: Partial<DaemonSettings>,
 	keyMode = 0o600,
 	policyMode: PolicyMode = "enforce",
+	{ isBastion = false, isUnverified = false } = {},
 ) {
 	const directory = await temporaryDirectory(t);
 	const pair = await writeTestKeyPair(directory);
@@ -30,8 +31,9 @@ async function warnings(
 			certificateFile: pair["public-key"],
 			privateKeyFile: pair["private-key"],
 		}),
-		trust: { tls: {}, fingerprint: () => undefined, isUnverified: false },
+		trust: { tls: {}, fingerprint: () => undefined, isUnverified },
 		policyMode,
+		isBastion,
 		log,
 	});
 	return lines.map((line) =>
@@ -132,4 +134,14 @@ test("names a file about callers that everybody can change, or replace in a dire
 	// there, only the owner can replace a file
 	const safe = { ...quiet, "client-ca-file": join(shared, "below/ca.pem") };
 	assert.deepEqual(await warnings(t, safe), []);
+});
+
+test("warns of unverified next hops where somebody may relay requests", async (t) => {
+	const isUnverified = true;
+	const given = (isBastion: boolean) =>
+		warnings(t, {}, 0o600, "enforce", { isBastion, isUnverified });
+	assert.deepEqual(await given(true), [
+		"warning certificates of next hops are not verified (proxy-ca-file, proxy-fingerprints)",
+	]);
+	assert.deepEqual(await given(false), []);
 });
