@@ -356,6 +356,21 @@ test("a port that another program has is named, with the program", async (t) => 
 	// another address of the same port is free
 	host.settings.LISTEN_ADDRESS = "127.0.0.2";
 	assert.equal((await host.report("--no-commands")).code, 0);
+	// so it is with the port for check_nrpe, which needs a policy in force as well
+	host.settings.LISTEN_ADDRESS = "127.0.0.1";
+	host.settings.PORT = "0";
+	host.settings.NRPE_PORT = String(port);
+	const nrpe = await host.report("--no-commands");
+	const taken = only(nrpe, "port", /^The port is taken: process /);
+	assert.match(taken.remedy, /\(setting nrpe-port\)/);
+	host.settings.LISTEN_ADDRESS = "127.0.0.2";
+	await appendFile(host.at("policy.yaml"), "mode: observe\n");
+	const observing = await host.report("--no-commands");
+	only(observing, "policy", /^The policy only observes .* nrpe-port needs/);
+	assert.equal(observing.code, 1);
+	host.settings.POLICY = "";
+	const without = await host.report("--no-commands");
+	only(without, "policy", /^The agent has no policy, and nrpe-port needs/);
 });
 
 test("metrics.yaml and the policy are read as the agent does, and missing plugins named", async (t) => {

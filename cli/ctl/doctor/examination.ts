@@ -11,7 +11,7 @@ import {
 	examineClock,
 	examineCollection,
 	examineNode,
-	examinePort,
+	examinePorts,
 	examineStore,
 	examineUnit,
 } from "./service.ts";
@@ -80,7 +80,7 @@ export async function examine(
 		const more: Finding[][] = [
 			examineUnit(patient),
 			await examineNode(tools, patient),
-			await examinePort(tools, patient),
+			await examinePorts(tools, patient),
 			await examineClock(tools, patient),
 			await examineFiles(tools, patient),
 			await examineCertificate(patient),

@@ -217,6 +217,18 @@ async function readPolicy(
 		why: string,
 		remedy: string,
 	) => findings.push(finding(level, "policy", file, [what, why, remedy]));
+	/** check_nrpe only names a command, and the policy says what it runs. */
+	const needsForce = settings["nrpe-port"] !== 0;
+	if (file === "" && needsForce) {
+		findings.push(
+			finding("problem", "policy", "nrpe-port", [
+				"The agent has no policy, and nrpe-port needs one in force.",
+				"The agent cannot start.",
+				"Name a policy with the setting policy (happo-ctl policy import nrpe makes one), or set nrpe-port to 0.",
+			]),
+		);
+		return undefined;
+	}
 	if (file === "") {
 		findings.push(
 			finding("note", "policy", "policy", [
@@ -236,7 +248,14 @@ async function readPolicy(
 				"The policy may not do what its author meant.",
 				policyCheck(file),
 			);
-		if (policy.mode === "observe")
+		if (policy.mode === "observe" && needsForce)
+			add(
+				"problem",
+				"The policy only observes (mode: observe), and nrpe-port needs one in force.",
+				"The agent does not start with it.",
+				"Set mode: enforce in the policy, or nrpe-port to 0.",
+			);
+		else if (policy.mode === "observe")
 			add(
 				"note",
 				"The policy only observes: it refuses nothing (mode: observe).",

@@ -79,13 +79,25 @@ async function listenerText(
 	return `a process of the user ${user} on ${address}`;
 }
 
-/** Whether the agent has its port, or can get it. */
-export async function examinePort(
+/** Whether the agent has its ports, or can get them. */
+export async function examinePorts(
+	tools: Tools,
+	patient: Patient,
+): Promise<Finding[]> {
+	return [
+		...(await examinePort(tools, patient, "port")),
+		...(await examinePort(tools, patient, "nrpe-port")),
+	];
+}
+
+/** Who listens on the port of a setting. */
+async function examinePort(
 	tools: Tools,
 	{ settings, pid, user }: Patient,
+	setting: "port" | "nrpe-port",
 ): Promise<Finding[]> {
-	const { port, "listen-address": address } = settings;
-	// a free one is always free
+	const { [setting]: port, "listen-address": address } = settings;
+	// a free one is always free, and without one nothing can be wrong with it
 	if (port === 0) return [];
 	const where = `port ${port}${address === "" ? "" : ` of ${address}`}`;
 	const listeners = await listenersOn(port, address);
@@ -116,8 +128,10 @@ export async function examinePort(
 					? "The agent cannot start."
 					: "Clients may reach this program instead of the agent.",
 				isOther
-					? `Find out who started it (systemctl status ${first.pid}) and stop one of the two, or give this agent another port (setting port).`
-					: `Stop the program${first ? ` (systemctl status ${first.pid} shows its unit)` : ""}, or give the agent another port (setting port), which its clients must then use.`,
+					? `Find out who started it (systemctl status ${first.pid}) and stop one of the two, or give this agent another port (setting ${setting}).`
+					: /^nrpe\b/.test(first?.program ?? "")
+						? "Stop NRPE, whose place the agent takes: systemctl disable --now nagios-nrpe-server (nrpe on other systems than Debian)."
+						: `Stop the program${first ? ` (systemctl status ${first.pid} shows its unit)` : ""}, or give the agent another port (setting ${setting}), which its clients must then use.`,
 			]),
 		);
 	}
