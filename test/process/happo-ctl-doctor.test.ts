@@ -198,7 +198,10 @@ test("settings that are invalid or do not exist are named", async (t) => {
 		`${host.at("agent.env")}: HAPPO_AGENT_MAX_COMMANDS: The value is invalid: not a whole number: many.`,
 	]);
 	for (const [args, reason] of [
-		[["--environment-file", host.at("none")], /--environment-file \S+none: no such file/],
+		[
+			["--environment-file", host.at("none")],
+			/--environment-file \S+none: no such file/,
+		],
 		[["--unit", host.at("none")], /--unit \S+none: no such file/],
 		[["--drop-in", host.at("none")], /--drop-in \S+none: no such file/],
 		[["--user", "nobody-has-this"], /--user nobody-has-this: no such user/],
