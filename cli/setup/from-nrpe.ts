@@ -20,12 +20,7 @@ import { counted } from "../message-text.ts";
 import { environmentText, withVariables } from "./environment-text.ts";
 import { at, groupOf, type Machine, textAt, userOf } from "./machine.ts";
 import { askNrpe, type NrpeResult } from "./nrpe-query.ts";
-import {
-	ownService,
-	unitToWrite,
-	userDropIn,
-	waitForStatus,
-} from "./own-agent.ts";
+import { ownService, ownUnit, waitForStatus } from "./own-agent.ts";
 import type { FileChange, Plan } from "./plan.ts";
 import { SetupError } from "./setup-error.ts";
 
@@ -45,6 +40,8 @@ const usualConfigs = [
 const usualPort = 5666;
 const ownUser = "happo-agent";
 const usualPolicy = "/etc/happo/policy.yaml";
+/** Where packages have the agent make its own key pair. */
+const usualKeyPair = "/var/lib/happo-agent/key-pair";
 
 /** NRPE as this machine has it. */
 interface Nrpe {
@@ -216,6 +213,15 @@ async function certificateValues(
 const isLoopback = (network: string) =>
 	network === "127.0.0.1" || network === "::1";
 
+/** Whether the agent has a key pair, or makes one. */
+function hasKeyPair({ machine, present }: Draft): boolean {
+	const files = [present["public-key"], present["private-key"]];
+	return (
+		present["own-key-pair"] !== "" ||
+		files.some((file) => existsSync(at(machine, file)))
+	);
+}
+
 /** The environment file with what the agent needs to answer check_nrpe. */
 async function environmentChange(draft: Draft): Promise<FileChange> {
 	const { nrpe, environment, present, obstacles } = draft;
@@ -228,6 +234,7 @@ async function environmentChange(draft: Draft): Promise<FileChange> {
 		"nrpe-port": String(nrpe.port),
 		policy: present.policy || usualPolicy,
 		...(allowed.size > 0 && { "allowed-hosts": [...allowed].join(",") }),
+		...(!hasKeyPair(draft) && { "own-key-pair": usualKeyPair }),
 		...(await certificateValues(draft)),
 	};
 	const content = withVariables(
@@ -504,15 +511,13 @@ export async function planFromNrpe(
 	const own = await groupOf(machine, ownUser);
 	const user = nrpe.user?.name ?? nrpe.userName;
 	const group = nrpe.group?.name ?? user;
-	const unit = await unitToWrite(machine, undefined);
 	const changes = [
 		await environmentChange(draft),
 		await policyChange(draft),
-		...(unit ? [unit] : []),
-		userDropIn({
+		...(await ownUnit(machine, undefined, {
 			...{ from: "nrpe", user, group },
 			groups: own && own.name !== group ? [own.name] : [],
-		}),
+		})),
 	];
 	const metricConfig = present["metric-config"];
 	const owned = await lstat(at(machine, metricConfig)).catch(() => undefined);

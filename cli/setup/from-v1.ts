@@ -32,10 +32,9 @@ import {
 	answerSeconds,
 	figuresOf,
 	ownService,
+	ownUnit,
 	rootFile,
 	socketDropIn,
-	unitToWrite,
-	userDropIn,
 	waitForStatus,
 } from "./own-agent.ts";
 import type { FileChange, Plan } from "./plan.ts";
@@ -209,20 +208,18 @@ async function unitChanges(
 ): Promise<FileChange[]> {
 	const [fragment] = agent.unit?.files ?? [];
 	const isSameName = agent.unit?.name === ownService;
-	const unit = await unitToWrite(
-		machine,
-		isSameName && fragment ? ownPath(machine, fragment) : undefined,
-	);
 	const user = await userOf(machine, agent.user);
 	const group = await groupOf(machine, agent.group || String(user?.gid ?? 0));
-	const dropIn = userDropIn({
-		from: "v1",
-		user: user?.name ?? agent.user,
-		group: group?.name ?? "root",
-		groups: [],
-		directory: agent.directory,
-	});
-	const ours = [...(unit ? [unit] : []), dropIn];
+	const ours = await ownUnit(
+		machine,
+		isSameName && fragment ? ownPath(machine, fragment) : undefined,
+		{
+			from: "v1",
+			user: user?.name ?? agent.user,
+			group: group?.name ?? "root",
+			...{ groups: [], directory: agent.directory },
+		},
+	);
 	const removed = (await removals(machine, agent)).filter(
 		({ path }) => !ours.some((change) => change.path === path),
 	);

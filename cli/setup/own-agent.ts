@@ -41,7 +41,7 @@ export const administratorsUnit = `/etc/systemd/system/${ownService}`;
  * @param foreign path of a unit file that is not ours
  * @throws SetupError if this installation has no unit
  */
-export async function unitToWrite(
+async function unitToWrite(
 	machine: Machine,
 	foreign: string | undefined,
 ): Promise<FileChange | undefined> {
@@ -74,24 +74,52 @@ export async function unitToWrite(
 	};
 }
 
-/** A drop-in that has the agent run as a user. */
-export const userDropIn = (parts: {
+/** As whom the agent is to run. */
+interface RunsAs {
 	from: string;
 	user: string;
 	group: string;
 	/** Other groups that the user gets for the agent. */
 	groups: readonly string[];
 	directory?: string;
-}): FileChange => ({
+}
+
+/** A drop-in that has the agent run as a user. */
+const userDropIn = (parts: RunsAs): FileChange => ({
 	path: dropInFile(ownService),
-	content: `# happo-agent setup --from ${parts.from} has written this file, --back removes it.
-[Service]
-User=${parts.user}
-Group=${parts.group}
-${parts.groups.length > 0 ? `SupplementaryGroups=${parts.groups.join(" ")}\n` : ""}${parts.directory === undefined ? "" : `WorkingDirectory=${parts.directory.replaceAll("%", "%%")}\n`}`,
+	content: [
+		`# happo-agent setup --from ${parts.from} has written this file, --back removes it.`,
+		"[Service]",
+		`User=${parts.user}`,
+		`Group=${parts.group}`,
+		...(parts.groups.length > 0
+			? [`SupplementaryGroups=${parts.groups.join(" ")}`]
+			: []),
+		// a percent sign begins a specifier
+		...(parts.directory === undefined
+			? []
+			: [`WorkingDirectory=${parts.directory.replaceAll("%", "%%")}`]),
+		"",
+	].join("\n"),
 	shown: "text",
 	owner: rootFile,
 });
+
+/**
+ * The files that have systemd run this agent as a user; none on a machine without systemd.
+ * @param foreign path of a unit file that is not ours
+ * @throws SetupError if this installation has no unit
+ */
+export async function ownUnit(
+	machine: Machine,
+	foreign: string | undefined,
+	runsAs: RunsAs,
+): Promise<FileChange[]> {
+	// the service manager of an image is not known here
+	if (!machine.services.works && machine.root === "") return [];
+	const unit = await unitToWrite(machine, foreign);
+	return [...(unit ? [unit] : []), userDropIn(runsAs)];
+}
 
 /** The values of ListenStream= of the agent's socket; none if there is no socket. */
 async function socketStreams({ root }: Machine): Promise<string[]> {

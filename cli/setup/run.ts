@@ -276,7 +276,9 @@ export async function goBackToBefore(
 	};
 	try {
 		checkRights(machine);
-		return await alone(machine, work);
+		// without a folder there is nothing to lock either
+		const isKnown = (await readJournals(machine)).length > 0;
+		return await (isKnown ? alone(machine, work) : work());
 	} catch (error) {
 		return refusal(machine, null, error);
 	}
