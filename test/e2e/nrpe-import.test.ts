@@ -163,6 +163,7 @@ async function startAgent(t: TestContext) {
 			await eventually(
 				"the agent has read the policy",
 				() => (agent.stdout().match(line)?.length ?? 0) >= version - 1,
+				60_000,
 			);
 		},
 	};
@@ -575,7 +576,7 @@ test("generated commands and calls run what NRPE ran, or nothing", async (t) => 
 			arbitrary: fc.constantFrom(
 				...[elsewhere, `${plugins}//record`, `"${plugin("record")}"`],
 				...[`/usr/bin/env ${plugin("record")}`, `A=b ${plugin("record")}`],
-				...[`exec ${plugin("record")}`, "$ARG1$", "printf", "env $ARG1$"],
+				...[`exec ${plugin("record")}`, "$ARG1$", "printf", "timeout $ARG1$"],
 			),
 		},
 	);
@@ -645,8 +646,8 @@ test("generated commands and calls run what NRPE ran, or nothing", async (t) => 
 		});
 	}
 	t.diagnostic(`seed ${seed}: ${JSON.stringify(counts)}`);
-	assert.ok(counts.accepted > 200, JSON.stringify(counts));
-	assert.ok(counts.refused > 200, JSON.stringify(counts));
+	assert.ok(counts.accepted > 100, JSON.stringify(counts));
+	assert.ok(counts.refused > 100, JSON.stringify(counts));
 });
 
 /** Whether an argument that a line does not use has what NRPE refuses. */

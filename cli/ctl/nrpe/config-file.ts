@@ -40,6 +40,8 @@ const maxLineBytes = 2046;
 const maxPathBytes = 254;
 /** No configuration comes near these; more of them would be a mistake or an attack. */
 const maxFileBytes = 16 * 1024 * 1024;
+const maxAllBytes = 4 * maxFileBytes;
+const maxFiles = 1000;
 const maxDirectories = 1000;
 const maxDepth = 100;
 
@@ -112,16 +114,16 @@ const tlsVersions = ["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"].flatMap(
 );
 
 /** Names whose value may end the reading of the file, and what NRPE demands. */
-const demands: Readonly<Record<string, (value: string) => boolean>> = {
-	server_port: (value) => atoi(value) >= 1024,
-	command_timeout: (value) => atoi(value) >= 1,
-	connection_timeout: (value) => atoi(value) >= 1,
-	ssl_shutdown_timeout: (value) => atoi(value) >= 1,
-	listen_queue_size: (value) => atoi(value) !== 0,
-	ssl_version: (value) => tlsVersions.includes(value),
-	ssl_use_adh: (value) => atoi(value) >= 0 && atoi(value) <= 2,
-	ssl_client_certs: (value) => atoi(value) >= 0 && atoi(value) <= 2,
-};
+const demands = new Map<string, (value: string) => boolean>([
+	["server_port", (value) => atoi(value) >= 1024],
+	["command_timeout", (value) => atoi(value) >= 1],
+	["connection_timeout", (value) => atoi(value) >= 1],
+	["ssl_shutdown_timeout", (value) => atoi(value) >= 1],
+	["listen_queue_size", (value) => atoi(value) !== 0],
+	["ssl_version", (value) => tlsVersions.includes(value)],
+	["ssl_use_adh", (value) => atoi(value) >= 0 && atoi(value) <= 2],
+	["ssl_client_certs", (value) => atoi(value) >= 0 && atoi(value) <= 2],
+]);
 
 /**
  * The name in `command[name]`, as NRPE cuts it out of what is in front of `=`; undefined if that is
@@ -139,6 +141,7 @@ class ConfigReader {
 	/** Files that are being read, outermost first. */
 	readonly #open: string[] = [];
 	#directories = 0;
+	#bytes = 0;
 
 	#fault(
 		at: { file: string; line: number },
@@ -168,7 +171,13 @@ class ConfigReader {
 		let text: string;
 		try {
 			const found = await stat(pathOf(file));
-			if (found.size > maxFileBytes) throw new Error("too large");
+			this.#bytes += found.size;
+			if (
+				found.size > maxFileBytes ||
+				this.#bytes > maxAllBytes ||
+				this.files.length >= maxFiles
+			)
+				throw new Error("too large, or there are too many files");
 			text = (await readRegularFile(pathOf(file))).toString("latin1");
 		} catch (error) {
 			return this.#fault(
@@ -208,7 +217,7 @@ class ConfigReader {
 					"Correct the line, or take it out, and import again.",
 				);
 			const { name, value } = found;
-			if (commandName(name) === "" || demands[name]?.(value) === false)
+			if (commandName(name) === "" || demands.get(name)?.(value) === false)
 				return this.#fault(
 					at,
 					text,

@@ -350,7 +350,7 @@ function sayValue(source: Import, entry: Value, daemon: DaemonFacts) {
 			"imported",
 			`Nothing to do: ${written(later.file)}:${later.line} sets it again, and the last line counts.`,
 		);
-	const note = notes[name];
+	const note = Object.hasOwn(notes, name) ? notes[name] : undefined;
 	if (note) return say(...note);
 	if (withoutCounterpart.has(name))
 		return say(
@@ -461,9 +461,10 @@ function sayCommand(
 	made: MadeCommand | Unmade,
 	timeout: string,
 	{
+		line,
 		hasLostArguments,
 		nastyCharacters,
-	}: { hasLostArguments: boolean; nastyCharacters: string },
+	}: { line: string; hasLostArguments: boolean; nastyCharacters: string },
 ): readonly string[] {
 	const subject = `command[${name}]`;
 	const where = `${entry.file}:${entry.line}: `;
@@ -509,7 +510,7 @@ function sayCommand(
 				"NRPE ran it without arguments, so its $ARGn$ are left out; --arguments yes makes slots of them.",
 			]
 		: [];
-	const dollars = hasLoneDollar(entry.value)
+	const dollars = hasLoneDollar(line)
 		? [
 				"The line has an odd number of $, and NRPE adds one at its end; so does this command.",
 			]
@@ -639,6 +640,7 @@ export async function importNrpe(
 				!takesArguments &&
 				piecesOf(line).some((piece) => typeof piece === "object");
 			const lines = sayCommand(source, name, entry, made, `${seconds}s`, {
+				line,
 				hasLostArguments,
 				nastyCharacters: nrpe.nastyCharacters,
 			});
