@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { type ConnectionOptions, checkServerIdentity } from "node:tls";
 import {
 	AckPolicy,
 	type ConsumerMessages,
@@ -13,6 +15,7 @@ import {
 	connect,
 	credsAuthenticator,
 	type NatsConnection,
+	type TlsOptions,
 } from "@nats-io/transport-node";
 import type { Log } from "../../src/log.ts";
 import { type DueQueue, QueueError, type QueueFigures } from "./queue.ts";
@@ -58,6 +61,30 @@ const reasonOf = (error: unknown) => {
 		: message;
 };
 
+/**
+ * How to verify the servers. The client has no name of a server that is an address, and Node would
+ * verify "localhost" then, which any server of the CA may be.
+ */
+function tlsOf(servers: readonly string[], ca: string | undefined): TlsOptions {
+	const hosts = servers.map((server) =>
+		server.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"),
+	);
+	const addresses = hosts.filter((host) => isIP(host) !== 0);
+	const options: TlsOptions & Pick<ConnectionOptions, "checkServerIdentity"> = {
+		...(ca !== undefined && { ca }),
+		checkServerIdentity: (name, certificate) => {
+			if (hosts.includes(name)) return checkServerIdentity(name, certificate);
+			const failures = addresses.map((address) =>
+				checkServerIdentity(address, certificate),
+			);
+			return failures.includes(undefined)
+				? undefined
+				: (failures[0] ?? checkServerIdentity(name, certificate));
+		},
+	};
+	return options;
+}
+
 const queueError = (error: unknown) =>
 	new QueueError(`--queue: ${reasonOf(error)}`, { cause: error });
 
@@ -79,12 +106,9 @@ export async function openDueQueue(options: QueueOptions): Promise<DueQueue> {
 		...(options.credentials && {
 			authenticator: credsAuthenticator(options.credentials),
 		}),
-		...(options.tls && {
-			tls: {
-				handshakeFirst: false,
-				...(options.tls.ca !== undefined && { ca: options.tls.ca }),
-			},
-		}),
+		...(options.tls && { tls: tlsOf(options.servers, options.tls.ca) }),
+		// others than those that the user has named are not asked
+		ignoreClusterUpdates: true,
 		// for ever
 		maxReconnectAttempts: -1,
 		reconnectTimeWait: 1_000,

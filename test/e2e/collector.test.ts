@@ -11,6 +11,7 @@ import { clientOf } from "../support/client.ts";
 import { collectorProcess, collectorProgram } from "../support/collector.ts";
 import { runProcess } from "../support/command-line.ts";
 import { eventually as within } from "../support/eventually.ts";
+import { createPair } from "../support/next-hop.ts";
 import { checkedByPromtool } from "../support/prometheus.ts";
 import { local } from "../support/relaying.ts";
 import { freePort, missingStore, startStore } from "../support/stores.ts";
@@ -141,7 +142,7 @@ test("nothing is lost or doubled when collectors are killed", {
 });
 
 /** A NATS server with JetStream, on a port of its own. */
-async function startNats(t: TestContext) {
+async function startNats(t: TestContext, flags: readonly string[] = []) {
 	const directory = await temporaryDirectory(t);
 	const port = await freePort();
 	let child: ChildProcess | undefined;
@@ -154,7 +155,10 @@ async function startNats(t: TestContext) {
 	const start = async () => {
 		child = spawn(
 			"nats-server",
-			["-js", "-sd", directory, "-a", "127.0.0.1", "-p", String(port)],
+			[
+				...["-js", "-sd", directory, "-a", "127.0.0.1", "-p", String(port)],
+				...flags,
+			],
 			{ stdio: ["ignore", "ignore", "pipe"] },
 		);
 		let log = "";
@@ -165,7 +169,7 @@ async function startNats(t: TestContext) {
 	};
 	t.after(kill);
 	await start();
-	return { url: `nats://127.0.0.1:${port}`, kill, start };
+	return { url: `nats://127.0.0.1:${port}`, port, kill, start };
 }
 
 test("collectors share the hosts over NATS; they and NATS may die", {
@@ -226,6 +230,73 @@ test("collectors share the hosts over NATS; they and NATS may die", {
 		assert.match(stdout, /queue happo: connected again/);
 	}
 	await fleet.assertStored(store);
+});
+
+test("the queue with TLS, users and passwords", {
+	skip: skipped("nats-server"),
+}, async (t) => {
+	const store = await startStubStore(t);
+	const fleet = await fleetOf(t, 2);
+	const directory = await temporaryDirectory(t);
+	const pair = createPair();
+	const [cert, key, other] = ["cert.pem", "key.pem", "other.pem"].map((name) =>
+		join(directory, name),
+	) as [string, string, string];
+	await writeFile(cert, pair.certificate);
+	await writeFile(key, pair.privateKey);
+	await writeFile(other, createPair().certificate);
+	const nats = await startNats(t, [
+		...["--tls", "--tlscert", cert, "--tlskey", key],
+		...["--user", "fleet", "--pass", "se:cret"],
+	]);
+	const flags = await collectorFlags(
+		t,
+		fleet.agents.map(({ place }) => place),
+		store.url,
+	);
+	const url = (user: string) => `tls://${user}@127.0.0.1:${nats.port}`;
+	for (const [user, ca, reason] of [
+		["fleet:wrong", cert, /--queue: .*[Aa]uthorization/],
+		["fleet:se%3Acret", other, /--queue: .*(self[- ]signed|certificate)/],
+	] as const) {
+		const { stderr, code } = await runProcess(
+			t,
+			[
+				...["run", "--listen", "127.0.0.1:0", ...flags],
+				...["--queue", url(user), "--queue-ca-file", ca],
+			],
+			{ program: collectorProgram, milliseconds: 60_000 },
+		);
+		assert.match(stderr, reason);
+		assert.doesNotMatch(stderr, /cret|wrong/);
+		assert.equal(code, 1);
+	}
+	// a server of the same CA that is not the one asked for
+	const elsewhere = createPair(["localhost"]);
+	await writeFile(other, elsewhere.certificate);
+	await writeFile(key, elsewhere.privateKey);
+	const wrong = await startNats(t, [
+		...["--tls", "--tlscert", other, "--tlskey", key],
+	]);
+	const { stderr } = await runProcess(
+		t,
+		[
+			...["run", "--listen", "127.0.0.1:0", ...flags],
+			...["--queue", `tls://127.0.0.1:${wrong.port}`],
+			...["--queue-ca-file", other],
+		],
+		{ program: collectorProgram, milliseconds: 60_000 },
+	);
+	assert.match(stderr, /--queue: .*altnames: IP: 127\.0\.0\.1 /);
+
+	const collector = await collectorProcess(t, [
+		...[...flags, "--queue", url("fleet:se%3Acret")],
+		...["--queue-ca-file", cert],
+	]);
+	await fleet.give();
+	await fleet.isEmpty();
+	assert.doesNotMatch(collector.stdout(), /cret/);
+	assert.equal((await collector.stop()).code, 0);
 });
 
 test("the document's commands", {
