@@ -63,7 +63,8 @@ const shellCharacters = " !\"#$&'()*;<>?[\\]`{|}~";
 /** What a value must not have at its place, besides control characters. */
 const specialIn: Readonly<Record<Quotes, string>> = {
 	plain: shellCharacters,
-	single: "'",
+	// NRPE refuses $( in any argument
+	single: "'$",
 	double: '"$`\\',
 };
 
