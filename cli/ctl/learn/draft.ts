@@ -39,10 +39,6 @@ export interface Draft {
 	readonly leftOut: ReadonlyMap<string, number>;
 }
 
-/** Limits of the commands of calls, and of those of calls that were seen too seldom. */
-const maxUsual = 2_000;
-const maxRare = 200;
-
 /** What may stand in place of masked values where a call is tried: values of any type. */
 export const placeholders: readonly string[] = ["masked", "1", "/masked"];
 
@@ -326,9 +322,9 @@ export function makeDraft(parts: {
 }): Draft {
 	const { names, atLeast } = parts;
 	const leftOut = new Map<string, number>();
-	const leftOutCalls: SeenCall[] = [];
+	const leftOutCalls = new Set<SeenCall>();
 	const leave = (reason: string, calls: readonly SeenCall[]) => {
-		leftOutCalls.push(...calls);
+		for (const call of calls) leftOutCalls.add(call);
 		if (calls.length > 0)
 			leftOut.set(reason, (leftOut.get(reason) ?? 0) + countOf(calls));
 	};
@@ -362,9 +358,7 @@ export function makeDraft(parts: {
 		...policy.commands.keys(),
 		...runs.map(({ command }) => command?.called ?? ""),
 	]);
-	const learned = learnLines(byPlugin, atLeast, taken);
-	const rare = learned.filter(({ isRare }) => isRare);
-	const usual = learned.filter(({ isRare }) => !isRare);
+	const learned = learnLines(byPlugin, { atLeast, taken, leave });
 	const timeouts = (program: string) => [
 		...new Set(
 			[...policy.commands.values()].flatMap((command) =>
@@ -374,17 +368,9 @@ export function makeDraft(parts: {
 			),
 		),
 	];
-	const { sound, left } = soundCommands(
-		known,
-		[...usual.slice(0, maxUsual), ...rare.slice(0, maxRare)],
-		timeouts,
-	);
+	const { sound, left } = soundCommands(known, learned, timeouts);
 	for (const { calls } of left)
 		leave("no command of a policy can be like it", calls);
-	for (const { calls } of usual.slice(maxUsual))
-		leave(`more than ${maxUsual} different commands`, calls);
-	for (const { calls } of rare.slice(maxRare))
-		leave(`seen too seldom, and more than ${maxRare} different ones`, calls);
 	const textOf = (commands: readonly DraftCommand[]) => {
 		const rules = names.flatMap((name) => [
 			...commandRules(policy, name, commands),
@@ -402,20 +388,15 @@ export function makeDraft(parts: {
 			].join(""),
 		};
 	};
-	const first = textOf(sound);
-	const refused = refusedCalls(`version: 1\n${first.body}`, names, parts.calls);
+	const tried = parts.calls.filter((call) => !leftOutCalls.has(call));
+	const refusedBy = (commands: readonly DraftCommand[]) =>
+		refusedCalls(`version: 1\n${textOf(commands).body}`, names, tried);
+	const refused = refusedBy(sound);
+	leave("the draft would not permit it", [...refused]);
 	// a rare call that other commands permit needs none of its own
-	const commands = withoutNeedless(sound, refused, (commands) =>
-		refusedCalls(`version: 1\n${textOf(commands).body}`, names, parts.calls),
-	);
+	const commands = withoutNeedless(sound, refused, refusedBy);
 	const { rules, body } = textOf(commands);
-	const covered = new Set(leftOutCalls);
-	leave(
-		"the draft would not permit it",
-		[...refused].filter((call) => !covered.has(call)),
-	);
-	const usedCalls = parts.calls.filter((call) => !refused.has(call));
-	const calls = countOf(usedCalls);
+	const calls = countOf(tried.filter((call) => !refused.has(call)));
 	const head = [
 		`# A draft by happo-ctl policy learn, from ${callsText(calls)} of ${names.join(", ")}.`,
 		"# Nothing loads it. Read it first, and above all the lines with look:.",

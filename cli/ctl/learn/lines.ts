@@ -170,29 +170,55 @@ function commandOf(
 	};
 }
 
+/** Limits of the commands of calls, and of those of calls that were seen too seldom. */
+const maxUsual = 2_000;
+const maxRare = 200;
+
 /**
  * Makes commands from calls of plugins and programs. Calls of the same shape become one, in which
  * values that vary are slots. A call that was seen less often than `atLeast` varies nothing: it
  * becomes a command of its own.
- * @param taken names that the commands cannot have
+ * @param parts.taken names that the commands cannot have
+ * @param parts.leave gets calls for which there are too many commands
  */
 export function learnLines(
 	calls: readonly SeenCall[],
-	atLeast: number,
-	taken: Set<string>,
+	parts: {
+		atLeast: number;
+		taken: Set<string>;
+		leave: (reason: string, calls: readonly SeenCall[]) => void;
+	},
 ): DraftCommand[] {
+	const { atLeast, taken, leave } = parts;
 	const lines = linesOf(calls);
-	const usual = lines.filter(({ count }) => count >= atLeast);
+	const usual = groupedBy(
+		lines.filter(({ count }) => count >= atLeast),
+		shapeOf,
+	).flatMap((same) => {
+		const { groups, look } = splitLines(same);
+		return groups.map((group) => ({ group, look }));
+	});
 	const rare = lines.filter(({ count }) => count < atLeast);
+	leave(
+		`more than ${maxUsual} different commands`,
+		usual
+			.slice(maxUsual)
+			.flatMap(({ group }) => group.flatMap(({ calls }) => calls)),
+	);
+	leave(
+		`seen too seldom, and more than ${maxRare} different ones`,
+		rare.slice(maxRare).flatMap(({ calls }) => calls),
+	);
 	return [
-		...groupedBy(usual, shapeOf).flatMap((same) => {
-			const { groups, look } = splitLines(same);
-			return groups.map((group) =>
+		...usual
+			.slice(0, maxUsual)
+			.map(({ group, look }) =>
 				commandOf(group, { isRare: false, look }, taken),
-			);
-		}),
-		...rare.map((line) =>
-			commandOf([line], { isRare: true, look: undefined }, taken),
-		),
+			),
+		...rare
+			.slice(0, maxRare)
+			.map((line) =>
+				commandOf([line], { isRare: true, look: undefined }, taken),
+			),
 	];
 }

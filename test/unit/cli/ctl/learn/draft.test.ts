@@ -385,6 +385,18 @@ test("other requests become permissions; hops are named one by one", async (t) =
 	});
 });
 
+test("many different calls that were seen once take little time", async (t) => {
+	const began = process.cpuUsage();
+	const draft = await learned(
+		t,
+		Array.from({ length: 5_000 }, (_, at) => check(`odd${at}`, 1, "check_odd")),
+	);
+	const { user, system } = process.cpuUsage(began);
+	assert.equal(draft.calls, 200);
+	// most of it writes the log
+	assert.ok(user + system < 20_000_000, `${user + system}`);
+});
+
 test("a hostile caller cannot write lines of the draft, nor fill it", async (t) => {
 	const draft = await learned(t, [
 		check("-x 'a: b # c' \"d\" '\u202e\u2028' '- e'", 3),
