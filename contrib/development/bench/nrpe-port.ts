@@ -85,6 +85,8 @@ export async function benchNrpePort(scene: Scene): Promise<Section> {
 		flags: [
 			...["--nrpe-port", String(port)],
 			...["--client-ca-file", files.authority],
+			// as NRPE here: on a busy machine, 64 checks at once may take longer than usual
+			...["--command-timeout", "60"],
 		],
 	});
 	const servers = {
