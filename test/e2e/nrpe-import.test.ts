@@ -564,7 +564,8 @@ a `),
 
 test("generated commands and calls run what NRPE ran, or nothing", async (t) => {
 	if (lacksPeer(t, missing)) return;
-	const seed = Number(process.env.HAPPO_TEST_SEED ?? Date.now() % 2 ** 31);
+	// another one looks for more
+	const seed = Number(process.env.HAPPO_TEST_SEED ?? 20261130);
 	const plugin = (name: string) => join(plugins, name);
 	const elsewhere = join(directory, "elsewhere/recorder");
 	const names = ["record", "check_disk", "check_http", "check_mysql"];
