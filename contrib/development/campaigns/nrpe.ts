@@ -179,7 +179,8 @@ export const nrpe: Campaign = {
 			...["-A", "127.0.0.0/8", "--policy", policyPath],
 			...["--nrpe-port", String(port), "--nrpe-plain-text", "loopback"],
 			...["--nagios-plugin-paths", directory, "--log-level", "error"],
-			...["--headers-timeout-seconds", "2", "--disable-collect-metrics"],
+			// nothing here is about time, and the machine may be busy
+			...["--handshake-timeout-seconds", "60", "--disable-collect-metrics"],
 		]);
 		const pid = started.process.pid ?? 0;
 		const faults: string[] = [];
