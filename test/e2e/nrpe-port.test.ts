@@ -12,6 +12,7 @@ import { checkNrpe, missingNrpe, startNrpe } from "../support/nrpe.ts";
 import { lacksPeer } from "../support/peer.ts";
 import { makeCertificate } from "../support/small-ca.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { blocksRunBy } from "../support/walkthrough.ts";
 
 /** Plugins without arguments, and what they do. */
 const plugins: Readonly<Record<string, string>> = {
@@ -268,4 +269,30 @@ test("a stop answers the check that runs, and without a policy the start says wh
 		none,
 		/\(78\).*nrpe-port \d+: needs a policy, which defines the commands/s,
 	);
+});
+
+test("the document's policy and commands", async (t) => {
+	if (lacksPeer(t, missingNrpe)) return;
+	const [policy, commands, ...others] = blocksRunBy(
+		"test/e2e/nrpe-port.test.ts",
+	);
+	assert.deepEqual(others, []);
+	const file = join(await temporaryDirectory(t), "policy.yaml");
+	const lines = policy?.lines.join("\n").replace("192.0.2.10", "127.0.0.1");
+	await writeFile(file, `${lines}\n`);
+	const port = await freePort();
+	await startDaemon(t, [
+		...["--nrpe-port", String(port), "--policy", file],
+		...["--nagios-plugin-paths", "/usr/lib/nagios/plugins"],
+	]);
+	const texts = [];
+	for (const line of commands?.lines ?? []) {
+		const [, ...words] = line.replace("-H 192.0.2.1 ", "").split(" ");
+		const { status, text } = await ask(port, words);
+		assert.ok(status >= 0 && status <= 2, `${line}: ${status} ${text}`);
+		texts.push(text);
+	}
+	assert.match(texts[0] ?? "", /load average/i);
+	assert.match(texts[1] ?? "", /DISK/);
+	assert.equal(texts.length, 2);
 });
