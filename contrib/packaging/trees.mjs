@@ -51,6 +51,21 @@ function unit(name, from, to) {
 	);
 }
 
+/**
+ * The agent's unit as packages ship it: it comes with its socket, and checks that run at a restart
+ * are answered.
+ */
+const agentUnit = (program) =>
+	Object.entries({
+		"^WantedBy=.*\\n":
+			"$&# as packages start the agent with its socket\nAlso=happo-agent.socket\n",
+		"^EnvironmentFile=":
+			"# as long as a check may take; the file can say otherwise\nEnvironment=HAPPO_AGENT_STOP_GRACE_SECONDS=-1\n$&",
+	}).reduce(
+		(content, [from, to]) => replaced(content, new RegExp(from, "m"), to),
+		unit("happo-agent.service", "happo-agent", `${nodeProgram} ${program}`),
+	);
+
 /** Files of a folder, below a folder of the package. */
 const folder = (from, to, mode = 0o644) =>
 	readdirSync(from, { withFileTypes: true, recursive: true })
@@ -182,8 +197,9 @@ const environmentFile = () =>
 		"#HAPPO_AGENT_PORT=6777": `# the packages have it in happo-agent.socket; one that differs aborts startup:
 # systemctl cat happo-agent.socket says how to change it
 #HAPPO_AGENT_PORT=6777`,
-		// checks that run at a restart are answered
-		"#HAPPO_AGENT_STOP_GRACE_SECONDS=3": "HAPPO_AGENT_STOP_GRACE_SECONDS=-1",
+		// from the unit, as a file that an upgrade keeps lacks it
+		"#HAPPO_AGENT_STOP_GRACE_SECONDS=3":
+			"# the packages set -1 in happo-agent.service\n#HAPPO_AGENT_STOP_GRACE_SECONDS=-1",
 		"#HAPPO_AGENT_OWN_KEY_PAIR=":
 			"HAPPO_AGENT_OWN_KEY_PAIR=/var/lib/happo-agent/key-pair",
 	}).reduce(
@@ -325,18 +341,7 @@ and the policy say otherwise.`,
 			},
 			systemd("happo-agent.socket", text(join(units, "happo-agent.socket"))),
 			// without a shell, which would add variables to the environment of plugins
-			systemd(
-				"happo-agent.service",
-				replaced(
-					unit(
-						"happo-agent.service",
-						"happo-agent",
-						`${nodeProgram} ${program}`,
-					),
-					/^WantedBy=.*\n/m,
-					"$&# as packages start the agent with its socket\nAlso=happo-agent.socket\n",
-				),
-			),
+			systemd("happo-agent.service", agentUnit(program)),
 			{
 				path: "/usr/lib/sysusers.d/happo-agent.conf",
 				content: text(own("happo-agent.sysusers")),

@@ -85,11 +85,16 @@ test("the service of the package uses its settings, and the private Node directl
 		text("/usr/lib/systemd/system/happo-agent.service"),
 		/^\[Install\]\nWantedBy=multi-user\.target\n#.*\nAlso=happo-agent\.socket$/m,
 	);
+	// not in the file, which an upgrade may keep
+	assert.match(
+		text("/usr/lib/systemd/system/happo-agent.service"),
+		/^Environment=HAPPO_AGENT_STOP_GRACE_SECONDS=-1\nEnvironmentFile=-\/etc\/default\/happo-agent\.env$/m,
+	);
 	const settings = text("/etc/default/happo-agent.env");
 	for (const line of [
 		"HAPPO_AGENT_POLICY=/etc/happo/policy.yaml",
 		"HAPPO_AGENT_OWN_KEY_PAIR=/var/lib/happo-agent/key-pair",
-		"HAPPO_AGENT_STOP_GRACE_SECONDS=-1",
+		"#HAPPO_AGENT_STOP_GRACE_SECONDS=-1",
 		"#HAPPO_AGENT_ALLOWED_HOSTS=",
 		"#HAPPO_AGENT_PORT=6777",
 	])
