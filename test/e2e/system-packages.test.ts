@@ -274,7 +274,7 @@ describe("packages of the system", { concurrency: false }, async () => {
 		);
 		const requires = await said("rpm", [
 			...["--query", "--requires", "--package"],
-			file("happo-node", ".rpm"),
+			file("happo-node", ".x86_64.rpm"),
 		]);
 		assert.match(requires, /^libc\.so\.6\(GLIBC_2\.28\)\(64bit\)$/m);
 	});
@@ -904,7 +904,7 @@ happo-agent, monitoring agent:/var/lib/happo-agent:/usr/sbin/nologin`,
 	packageIt(
 		"the rpm installs, upgrades and leaves as rpm expects it",
 		async () => {
-			const packages = names.map((name) => file(name, ".rpm"));
+			const packages = names.map((name) => file(name, ".x86_64.rpm"));
 			await said("rpm", ["--checksig", ...packages]);
 			await inside("mkdir /root/rpm");
 			for (const path of packages)

@@ -2,12 +2,14 @@ import { Readable, Writable } from "node:stream";
 import { appendMetricCommand } from "../../cli/append-metric/command.ts";
 import { commands, epilogue, families } from "../../cli/ctl/commands/index.ts";
 import { daemonCommand } from "../../cli/daemon.ts";
+import { exportOriginalCommand } from "../../cli/export-original.ts";
 import {
 	addCommand,
 	isAddedCommand,
 	removeCommand,
 } from "../../cli/management.ts";
 import { type Program, runProgram } from "../../cli/program/program.ts";
+import { setupCommand } from "../../cli/setup/command.ts";
 import { version } from "../../generated/version.ts";
 import type { Exited } from "./daemon.ts";
 
@@ -21,6 +23,8 @@ export const happoAgent: Program = {
 		isAddedCommand,
 		removeCommand,
 		appendMetricCommand,
+		exportOriginalCommand,
+		setupCommand,
 	],
 };
 
