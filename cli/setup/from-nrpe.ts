@@ -523,7 +523,7 @@ export async function planFromNrpe(
 	const owned = await lstat(at(machine, metricConfig)).catch(() => undefined);
 	const before = await userOf(machine, ownUser);
 	draft.notes.push(
-		`the agent runs as ${user}, as NRPE did, so that sudoers lines, groups and state files fit; whatever runs as ${user} may administer the agent`,
+		`the agent runs as ${user}, as NRPE did, so that sudoers lines, groups and state files fit; other programs of ${user} can then stop the agent and change its data`,
 	);
 	const { settings, files } = nrpe.made;
 	let results: Results | undefined;
