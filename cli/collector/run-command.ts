@@ -11,7 +11,7 @@ import { textType } from "../../src/protocol/exposition.ts";
 import { type Hop, hopText } from "../../src/protocol/hop.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
 import { createCommand, valuesOf } from "../ctl/command.ts";
-import { trustSettings } from "../ctl/flags.ts";
+import { manyHostsTrustSettings } from "../ctl/flags.ts";
 import { readFlagFile, readKeyFlag } from "../ctl/input-file.ts";
 import { exchanges } from "../ctl/target/connection.ts";
 import { readKnownHosts } from "../ctl/target/known-hosts.ts";
@@ -196,16 +196,10 @@ const settings = {
 } as const satisfies SettingTable;
 
 const collectorTrustSettings = {
-	...trustSettings,
+	...manyHostsTrustSettings,
 	"private-key": {
-		...trustSettings["private-key"],
+		...manyHostsTrustSettings["private-key"],
 		help: "key of --certificate (PEM); its passphrase comes from HAPPO_COLLECTOR_PRIVATE_KEY_PASSPHRASE",
-	},
-	"known-hosts": {
-		kind: "text",
-		default: "",
-		placeholder: "FILE",
-		help: "file with fingerprints of hosts, one a line: HOST[:PORT] SHA256; for these hosts it replaces the CA",
 	},
 } as const satisfies SettingTable;
 

@@ -120,6 +120,17 @@ export const trustSettings = {
 	},
 } as const satisfies SettingTable;
 
+/** The same for programs that ask many hosts. */
+export const manyHostsTrustSettings = {
+	...trustSettings,
+	"known-hosts": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: "file with fingerprints of hosts, one a line: HOST[:PORT] SHA256; for these hosts it replaces the CA",
+	},
+} as const satisfies SettingTable;
+
 /** Options that name the configuration file and a context in it. */
 export const configSettings = {
 	config: {

@@ -8,7 +8,7 @@ import {
 import {
 	bringDebs,
 	buildDebs,
-	missingForDebs,
+	missingToPackage,
 } from "../support/debian-packages.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacksPeer } from "../support/peer.ts";
@@ -18,7 +18,8 @@ import { startV1 } from "../support/v1-stand-in.ts";
 
 describe("setup on a Debian of its own", { concurrency: false }, async () => {
 	const scope = createScope();
-	const missing = (await missingForDebian()) ?? (await missingForDebs());
+	const missing =
+		(await missingForDebian()) ?? (await missingToPackage(["dpkg-deb", "cc"]));
 	const setupIt = (name: string, check: () => Promise<void>) =>
 		it(name, async (t) => {
 			if (!lacksPeer(t, missing)) await check();

@@ -12,6 +12,7 @@ import {
 	type DebianMachine,
 	missingForDebian,
 } from "../support/debian-machine.ts";
+import { missingToPackage } from "../support/debian-packages.ts";
 import { eventually } from "../support/eventually.ts";
 import { post, send } from "../support/https.ts";
 import { lacksPeer } from "../support/peer.ts";
@@ -35,24 +36,10 @@ const said = async (
 	return stdout.trim();
 };
 
-/** Why the packages cannot be built here; undefined if they can. */
-async function missingForPackages() {
-	for (const program of [
-		...["dpkg-deb", "rpmbuild", "rpm", "lintian", "readelf", "cc"],
-		...["aarch64-linux-gnu-gcc", "qemu-aarch64-static"],
-	])
-		try {
-			await execute("sh", ["-c", `command -v ${program}`]);
-		} catch {
-			return `not installed: ${program}`;
-		}
-	try {
-		await execute("npm", ["ping", "--fetch-retries=0"], { timeout: 15_000 });
-	} catch {
-		return "no npm registry";
-	}
-	return undefined;
-}
+const builders = [
+	...["dpkg-deb", "rpmbuild", "rpm", "lintian", "readelf", "cc"],
+	...["aarch64-linux-gnu-gcc", "qemu-aarch64-static"],
+];
 
 /** Builds packages in a clone; returns their files. */
 async function build(
@@ -160,7 +147,8 @@ const hash = async (file: string) =>
 
 describe("packages of the system", { concurrency: false }, async () => {
 	const scope = createScope();
-	const missing = (await missingForDebian()) ?? (await missingForPackages());
+	const missing =
+		(await missingForDebian()) ?? (await missingToPackage(builders));
 	const packageIt = (name: string, check: () => Promise<void>) =>
 		it(name, async (t) => {
 			if (!lacksPeer(t, missing)) await check();

@@ -6,9 +6,11 @@ import type { DebianMachine } from "./debian-machine.ts";
 
 const execute = promisify(execFile);
 
-/** Why the packages cannot be built here; undefined if they can. */
-export async function missingForDebs(): Promise<string | undefined> {
-	for (const program of ["dpkg-deb", "cc"])
+/** Why packages cannot be built here with these programs; undefined if they can. */
+export async function missingToPackage(
+	programs: readonly string[],
+): Promise<string | undefined> {
+	for (const program of programs)
 		try {
 			await execute("sh", ["-c", `command -v ${program}`]);
 		} catch {

@@ -11,7 +11,7 @@ import { defaultSocket } from "../../broker/frame.ts";
 import { createUsers, userIds } from "../../broker/users.ts";
 import { UsageError } from "../../program/arguments.ts";
 import { createCommand, valuesOf } from "../command.ts";
-import { trustSettings } from "../flags.ts";
+import { manyHostsTrustSettings } from "../flags.ts";
 import { readKeyFlag } from "../input-file.ts";
 import { exchanges } from "../target/connection.ts";
 import { readKnownHosts } from "../target/known-hosts.ts";
@@ -77,16 +77,6 @@ const settings = {
 	},
 } as const satisfies SettingTable;
 
-const brokerTrustSettings = {
-	...trustSettings,
-	"known-hosts": {
-		kind: "text",
-		default: "",
-		placeholder: "FILE",
-		help: "file with fingerprints of hosts, one a line: HOST[:PORT] SHA256; for these hosts it replaces the CA",
-	},
-} as const satisfies SettingTable;
-
 /** Milliseconds for the checks in flight; less than systemd's 30 seconds. */
 const stopMilliseconds = 20_000;
 
@@ -103,12 +93,12 @@ export const brokerCommand = createCommand({
 		],
 		settings,
 		shared: [
-			{ title: "How to verify certificates", settings: brokerTrustSettings },
+			{ title: "How to verify certificates", settings: manyHostsTrustSettings },
 		],
 	},
 	async run({ flags, environment, say }) {
 		const own = valuesOf(settings, flags);
-		const verification = valuesOf(brokerTrustSettings, flags);
+		const verification = valuesOf(manyHostsTrustSettings, flags);
 		const fingerprint = await readKnownHosts(verification["known-hosts"]);
 		const trust = await loadTrust(
 			verification,
