@@ -173,7 +173,7 @@ function proofOf(caller: Caller, policy: Policy | undefined): AuditProof {
 
 /** An argument of NRPE, which may be several words. */
 const maskedArgument = (text: string, plugin: string) => {
-	const words = text.split(/[ \t]+/);
+	const words = splitWords(text) ?? text.split(/[ \t]+/);
 	const masked = maskedOptions(words, plugin);
 	return masked.every((word, at) => word === words[at])
 		? text
@@ -233,12 +233,16 @@ function askedOf(
 			options: permittedWords(asked.words, run, asked.isNrpe),
 			slots: maskedSlots(run.slots, run.secrets, run.argv[0]),
 		};
-	const hide = (name: string, words: readonly string[]) =>
-		policy && mayHaveSecrets(policy, call)
-			? maskedWords(words)
+	const hide = (name: string, words: readonly string[], isNrpe = false) => {
+		if (policy && mayHaveSecrets(policy, call)) return maskedWords(words);
+		return isNrpe
+			? words.map((word) => maskedArgument(word, name))
 			: maskedOptions(words, name);
-	if (!("refused" in asked))
-		return { command: asked.name, options: hide(asked.name, asked.words) };
+	};
+	if (!("refused" in asked)) {
+		const { name, words, isNrpe } = asked;
+		return { command: name, options: hide(name, words, isNrpe) };
+	}
 	const [name = "", ...more] = command.name.split(/[ \t]+/);
 	const line = "options" in command ? command.options : "";
 	const words = splitWords(line) ?? line.split(/\s+/);

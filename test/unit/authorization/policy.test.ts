@@ -854,3 +854,53 @@ test("an NRPE request is decided in any mode, and the audit log has its argument
 		].map(([decision, ...more]) => [decision, "nrpe", "runCheck", ...more]),
 	);
 });
+
+test("the audit log masks secrets within the arguments of NRPE", async () => {
+	const lines: DecisionLine[] = [];
+	const { policy } = parsePolicy(
+		policyText(allRules).replace(
+			"rules:",
+			`  several: { run: [check_args, "{arg1...}"], slots: { arg1: loose-words } }
+rules:`,
+		),
+	);
+	const authorizer = createAuthorizer({
+		policy: () => policy,
+		patienceMilliseconds: 0,
+		audit: {
+			decision: async (line) => void lines.push(line),
+			outcome: () => {},
+		},
+		log: recordingLog().log,
+	});
+	const optionsOf = async (text: string) => {
+		const asking = async () =>
+			authorizer.authorize({
+				operationId: "runCheck",
+				caller: {
+					...{ isAdmin: false, address: known },
+					...{ certificate: undefined, keyDigest: undefined },
+				},
+				body: undefined,
+				nrpe: nrpeCommand(text),
+				...{ hopsPassed: 0, millisecondsLeft: undefined },
+				signal: new Abandoning(),
+			});
+		await asking().catch(() => {});
+		const { decision, options } = lines.pop() as DecisionLine;
+		return [decision, options];
+	};
+	assert.deepEqual(await optionsOf("no_such!-H a -p hunter1!-w 5"), [
+		"refused",
+		["-H a -p ***", "-w 5"],
+	]);
+	assert.deepEqual(await optionsOf("several!-H a -p 'hunter 1' -w 5"), [
+		"allowed",
+		["-H a -p *** -w 5"],
+	]);
+	// a left-out argument
+	assert.deepEqual(await optionsOf("several!a!-p 'hunter 1'"), [
+		"allowed",
+		["a", "-p ***"],
+	]);
+});
