@@ -114,6 +114,7 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 		const { signal } = departure;
 		const ended = new Abandoning();
 		const end = () => ended.abort();
+		if (signal.aborted) end();
 		signal.addEventListener("abort", end);
 		hop.recovering.add(ended);
 		try {

@@ -110,6 +110,25 @@ it("requests that wait for a hop get all its places when it answers again", asyn
 	for (const { status } of await Promise.all(many)) assert.equal(status, 200);
 });
 
+it("a request whose client has left before does not wait for a slow hop", async (t) => {
+	const fetch = await createFetching(t, {
+		limits: { ...usual, each: 20, eachSlow: 1 },
+	});
+	const held: Parameters<Parameters<typeof answering>[1]>[0][] = [];
+	const server = await answering(t, (response) => held.push(response));
+	await assert.rejects(fetch(server.port, { timeoutMilliseconds: 50 }), isLate);
+	const first = fetch(server.port);
+	await eventually("the slow place is taken", () => held.length === 2);
+	let isOver = false;
+	const left = fetch(server.port, { signal: AbortSignal.abort() });
+	left.catch(() => {
+		isOver = true;
+	});
+	await eventually("it has ended", () => isOver);
+	json(held[1] as (typeof held)[0], {});
+	assert.equal((await first).status, 200);
+});
+
 it("a nested request does not wait for a place, as another request may be waiting for it", async (t) => {
 	const fetch = await createFetching(t, { limits: { ...usual, each: 2 } });
 	const silent = await answering(t, () => {});
