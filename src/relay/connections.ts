@@ -319,6 +319,7 @@ export function createConnections(
 			for (const [taker, abandon] of [...place.opening]) {
 				place.opening.delete(taker);
 				abandon();
+				gone(key, place);
 				// the sender tries again
 				taker.failed(new DeadConnection());
 			}

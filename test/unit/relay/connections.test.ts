@@ -25,7 +25,11 @@ async function poolOfOne(t: TestContext) {
 				{ isNew },
 			);
 		});
-	return { take, give: (one: Connection) => pool.give("hop", one) };
+	return {
+		take,
+		give: (one: Connection) => pool.give("hop", one),
+		forget: () => pool.forget("hop"),
+	};
 }
 
 test("a request that waits gets the connection that is given back", async (t) => {
@@ -102,4 +106,13 @@ test("connections to a hop that is verified in another way now are closed", asyn
 	assert.equal(other.open(), 1);
 	await post(one.port);
 	assert.equal(one.accepted(), 2);
+});
+
+test("a request that waits is served if the connection being opened is forgotten", async (t) => {
+	const { take, forget } = await poolOfOne(t);
+	const opening = take(false);
+	const next = take(false);
+	forget();
+	await assert.rejects(opening, { code: "ECONNRESET" });
+	assert.equal((await next).isKept, false);
 });
