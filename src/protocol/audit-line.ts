@@ -86,16 +86,21 @@ export const mask = "***";
 /** Options of the usual plugins whose next word may be a password, a community or credentials. */
 const secretOptions = new Set(["-p", "--password", "-a", "-C"]);
 
-/** Options that only these plugins use for a password, a passphrase or credentials. */
+/** Options that these plugins use for a password, a passphrase, a community or credentials. */
 const secretOptionsOf = new Map<string, readonly string[]>(
 	Object.entries({
-		check_curl: ["-b"],
-		check_http: ["-b"],
+		check_curl: ["-a", "-b"],
+		check_disk_smb: ["-p"],
+		check_http: ["-a", "-b"],
 		check_ldap: ["-P"],
 		check_ldaps: ["-P"],
+		check_mysql: ["-p"],
+		check_mysql_query: ["-p"],
 		check_nt: ["-s"],
+		check_pgsql: ["-p"],
+		check_radius: ["-p"],
 		check_smtp: ["-P"],
-		check_snmp: ["-A", "-X"],
+		check_snmp: ["-A", "-C", "-X"],
 	}),
 );
 
@@ -142,6 +147,16 @@ const openValues = new Map<string, Readonly<Record<string, RegExp>>>(
 const attachedSecret = /^(-[A-Za-z])(?!-)(.+)$/s;
 const secretLong =
 	/^(--[\w-]*(?:pass|secret|token|communit|auth)[\w-]*)(=.*)?$/is;
+
+/**
+ * Whether an option has a secret for its value: by its long name, or as this plugin uses it. Short
+ * options of other plugins are no secrets here, whereas `maskedOptions` masks some to be safe.
+ * @param plugin its name
+ */
+export const takesSecret = (option: string, plugin: string): boolean =>
+	secretLong.test(option) ||
+	(secretOptionsOf.get(plugin)?.includes(option) ?? false);
+
 const userInfo = /(:\/\/)[^/?#@\s]*:[^/?#@\s]*@/g;
 
 /**

@@ -161,6 +161,37 @@ test("a shell that makes directories of ~:10 gets no such value", async (t) => {
 	assert.match(policy, /arg2: \{ is: threshold, negative: true \}/);
 });
 
+test("arguments that plugins take for secrets are kept out of the audit log", async (t) => {
+	const rows = [
+		["check_snmp -H a -C $ARG1$", true],
+		["check_snmp -H a -X $ARG1$ -o x", true],
+		["check_http -H a -a $ARG1$", true],
+		["check_ldap -H a -P$ARG1$", true],
+		["check_x --authpassword=$ARG1$", true],
+		["check_pgsql -p $ARG1$", true],
+		["check_x --community $ARG1$", true],
+		["check_http -H a -C $ARG1$", false],
+		["check_smtp -H a -C $ARG1$", false],
+		["check_tcp -H a -p $ARG1$", false],
+		["check_procs -a $ARG1$ -w 5", false],
+	] as const;
+	const { policy } = await imported(
+		t,
+		[
+			"dont_blame_nrpe=1",
+			...rows.map(([line], at) => `command[c${at}]=${plugins}/${line}`),
+		].join("\n"),
+	);
+	const { commands } = parsePolicy(policy).policy;
+	assert.deepEqual(
+		rows.map(([line], at) => [
+			line,
+			commands.get(`c${at}`)?.slots[0]?.type.isSecret,
+		]),
+		rows,
+	);
+});
+
 test("a plugin keeps its path where the agent would find another one of its name", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const [first, second] = [join(directory, "first"), join(directory, "second")];
