@@ -178,29 +178,34 @@ function madeFixed(
 	};
 }
 
-/** How each argument is quoted; "escaped" after a backslash. */
-function quotesOf(text: string): Map<number, Set<Quotes | "escaped">> {
-	const found = new Map<number, Set<Quotes | "escaped">>();
-	const note = (mark: string, quotes: Quotes | "escaped") => {
-		const argument = argumentOf(mark);
-		const known = found.get(argument);
-		if (known) known.add(quotes);
-		else found.set(argument, new Set([quotes]));
-	};
+/** The characters of a line as a shell reads them, a backslash together with the one behind it. */
+function* readAsShell(
+	text: string,
+): Generator<{ characters: string; quotes: Quotes }> {
 	let quotes: Quotes = "plain";
 	for (let at = 0; at < text.length; at++) {
 		const character = text[at] ?? "";
-		if (anyMark.test(character)) note(character, quotes);
-		else if (quotes === "single") {
-			if (character === "'") quotes = "plain";
-		} else if (character === "\\") {
-			const next = text[at + 1] ?? "";
-			// in double quotes it escapes some characters only, such as the quote behind no value
-			if (anyMark.test(next)) note(next, "escaped");
-			if (quotes === "plain" || '"$`\\'.includes(next)) at++;
-		} else if (character === '"')
+		if (character === "\\" && quotes !== "single") {
+			yield { characters: character + (text[++at] ?? ""), quotes };
+			continue;
+		}
+		yield { characters: character, quotes };
+		if (character === '"' && quotes !== "single")
 			quotes = quotes === "double" ? "plain" : "double";
-		else if (character === "'" && quotes === "plain") quotes = "single";
+		else if (character === "'" && quotes !== "double")
+			quotes = quotes === "single" ? "plain" : "single";
+	}
+}
+
+/** How each argument is quoted; "escaped" after a backslash. */
+function quotesOf(text: string): Map<number, Set<Quotes | "escaped">> {
+	const found = new Map<number, Set<Quotes | "escaped">>();
+	for (const { characters, quotes } of readAsShell(text)) {
+		const mark = characters.at(-1) ?? "";
+		if (!anyMark.test(mark)) continue;
+		const argument = argumentOf(mark);
+		const known = found.get(argument) ?? new Set();
+		found.set(argument, known.add(mark === characters ? quotes : "escaped"));
 	}
 	return found;
 }
@@ -348,31 +353,26 @@ function wordsSlot(argument: number, { nastyCharacters }: Daemon) {
 	};
 }
 
-/** A proposal for a line with arguments that needs a shell: the arguments as words behind the text. */
+/**
+ * A proposal for a line with arguments that needs a shell: the arguments as words behind the text.
+ * None of them stands behind a backslash.
+ */
 function shellProposal(text: string): string {
 	const used = [...new Set([...text].filter((each) => anyMark.test(each)))];
-	let quotes: Quotes = "plain";
 	let script = "";
-	for (let at = 0; at < text.length; at++) {
-		const character = text[at] ?? "";
-		if (anyMark.test(character)) {
-			const number = used.indexOf(character) + 1;
-			const value = number > 9 ? `\${${number}}` : `$${number}`;
-			script +=
-				quotes === "double"
-					? value
-					: quotes === "single"
-						? `'"${value}"'`
-						: `"${value}"`;
+	for (const { characters, quotes } of readAsShell(text)) {
+		if (!anyMark.test(characters)) {
+			script += characters;
 			continue;
 		}
-		script += character;
-		if (quotes === "single") {
-			if (character === "'") quotes = "plain";
-		} else if (character === "\\") script += text[++at] ?? "";
-		else if (character === '"')
-			quotes = quotes === "double" ? "plain" : "double";
-		else if (character === "'" && quotes === "plain") quotes = "single";
+		const number = used.indexOf(characters) + 1;
+		const value = number > 9 ? `\${${number}}` : `$${number}`;
+		script +=
+			quotes === "double"
+				? value
+				: quotes === "single"
+					? `'"${value}"'`
+					: `"${value}"`;
 	}
 	const names = used.map((mark) => `arg${argumentOf(mark)}`);
 	const slots = names.map((name) => `${name}: word`).join(", ");
@@ -387,6 +387,12 @@ function madeWithSlots(
 	parts: Parts,
 ): MadeCommand | Unmade {
 	const { daemon, machine, user } = parts;
+	const quotes = quotesOf(text);
+	if ([...quotes.values()].some((each) => each.has("escaped")))
+		return {
+			reason: "A backslash stands in front of an argument.",
+			proposal: "Take the backslash out, and import again.",
+		};
 	const words = splitWords(text);
 	if (!words || /[\ue001-\ue010]~/.test(text))
 		return {
@@ -395,18 +401,12 @@ function madeWithSlots(
 			proposal: shellProposal(text),
 		};
 	const [first = "", ...rest] = words;
-	const quotes = quotesOf(text);
 	const script =
 		"Write a script that takes the arguments, and a command that runs it.";
 	if (anyMark.test(first))
 		return {
 			reason: "The program comes from an argument.",
 			proposal: "Write a command for each program.",
-		};
-	if ([...quotes.values()].some((each) => each.has("escaped")))
-		return {
-			reason: "A backslash stands in front of an argument.",
-			proposal: "Take the backslash out, and import again.",
 		};
 	const direct = directProgram(first, machine);
 	if (!direct)

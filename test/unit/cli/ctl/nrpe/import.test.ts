@@ -241,6 +241,28 @@ test("each proposal for a line that needs a shell is a command of a policy", asy
 	assert.match(proposals[1] ?? "", /\\"\$\{\{10\}\}\\"/);
 });
 
+test("a backslash in front of an argument is told before anything is proposed", async (t) => {
+	const { report } = await imported(
+		t,
+		[
+			"dont_blame_nrpe=1",
+			`command[a]=${plugins}/check_x "\\$ARG1$" | cat`,
+			`command[b]=${plugins}/check_x \\$ARG1$; exit 0`,
+			`command[c]=${plugins}/check_x '\\$ARG1$' | cat`,
+			`command[d]=${plugins}/check_x "\\\\$ARG1$" | cat`,
+		].join("\n"),
+	);
+	const backslash = "A backslash stands in front of an argument.";
+	const shell =
+		"The line needs a shell, and a value of a request would be a part of the shell's program.";
+	assert.deepEqual(
+		report
+			.filter(({ subject }) => subject.startsWith("command["))
+			.map(({ text }) => text),
+		[backslash, backslash, shell, shell],
+	);
+});
+
 test("a file that cannot be read is an error, and so is a FIFO", async (t) => {
 	const directory = await temporaryDirectory(t);
 	const pipe = join(directory, "pipe");
