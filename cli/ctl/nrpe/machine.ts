@@ -130,13 +130,13 @@ export async function examineDaemon(
 	};
 }
 
-/** The lines of hosts.allow and hosts.deny that are about NRPE. */
+/** The lines of hosts.allow and hosts.deny that are about NRPE, with one character for each byte. */
 export async function tcpWrapperLines(
 	files: readonly string[],
 ): Promise<{ file: string; line: number; text: string }[]> {
 	const found: { file: string; line: number; text: string }[] = [];
 	for (const file of files) {
-		const text = (await bytesOf(file))?.toString("utf8") ?? "";
+		const text = (await bytesOf(file))?.toString("latin1") ?? "";
 		text.split("\n").forEach((line, index) => {
 			const [daemons = ""] = line.split(":", 1);
 			if (

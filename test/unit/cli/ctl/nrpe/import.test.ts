@@ -218,6 +218,12 @@ test("lines of TCP wrappers about NRPE are told", async (t) => {
 		lines.map(({ line }) => line),
 		[3, 4, 5],
 	);
+	await writeFile(file, "nrpe: 192.0.2.10 # Überwachung\n");
+	const { report } = await imported(t, "allowed_hosts=127.0.0.1\n", {
+		daemon: { takesArguments: true, evidence: "it is", asksTcpWrappers: true },
+		tcpWrapperFiles: [file],
+	});
+	assert.equal(report.at(-1)?.subject, "nrpe: 192.0.2.10 # Überwachung");
 });
 
 test("each proposal for a line that needs a shell is a command of a policy", async (t) => {
