@@ -66,7 +66,7 @@ export function networkOf(entry: string): Network | undefined {
 }
 
 /** The word of 32 bits with only the leading bits of a prefix left; `at` is the word's number. */
-function masked(word: number, prefix: number, at: number): number {
+export function leadingBits(word: number, prefix: number, at: number): number {
 	const bits = prefix - 32 * at;
 	if (bits >= 32) return word;
 	return bits <= 0 ? 0 : word & (-1 << (32 - bits));
@@ -80,7 +80,7 @@ export function isInNetwork(
 	if (family !== network.family) return false;
 	for (let at = 0; at < words.length; at++)
 		if (
-			masked(
+			leadingBits(
 				(words[at] ?? 0) ^ (network.words[at] ?? 0),
 				network.prefix,
 				at,
@@ -120,6 +120,6 @@ export class NetworkIndex<T> {
 
 function keyOf({ family, words }: AddressBits, prefix: number) {
 	return family === 4
-		? masked(words[0] ?? 0, prefix, 0)
-		: words.map((word, at) => masked(word, prefix, at)).join();
+		? leadingBits(words[0] ?? 0, prefix, 0)
+		: words.map((word, at) => leadingBits(word, prefix, at)).join();
 }

@@ -88,7 +88,8 @@ export interface Policy {
 }
 
 const maxRules = 10_000;
-const maxTimeoutSeconds = 86_400;
+/** The longest `timeout` of a command. */
+export const maxTimeoutSeconds = 86_400;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const controls = /[\x00-\x08\x0b-\x1f\x7f\p{Surrogate}]/u;

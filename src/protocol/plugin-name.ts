@@ -35,6 +35,13 @@ const cleaned = (path: string) =>
 		.filter((segment) => segment !== "" && segment !== ".")
 		.join("/");
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const controls = /[\x00-\x08\x0a-\x1f\x7f]/;
+
+/** Whether a text has a control character other than a tab. */
+export const hasControlCharacter = (text: string): boolean =>
+	controls.test(text);
+
 /**
  * Returns why a plugin name is refused, or undefined. It must stay inside the plugin directories
  * and mean nothing to a shell. Blanks around it and options after it are allowed.
@@ -43,8 +50,7 @@ export function checkPluginName(given: string): string | undefined {
 	const name = trimmed(given);
 	if (name === "") return "is empty";
 	if (name.startsWith("/")) return "is an absolute path";
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-	if (/[\x00-\x08\x0a-\x1f\x7f]/.test(name)) return "has a control character";
+	if (hasControlCharacter(name)) return "has a control character";
 	if (/[^\S \t]/.test(name)) return "has a blank that is neither space nor tab";
 	const special = /[|&;<>()$`\\"'*?[\]#~{}!]/.exec(name);
 	if (special) return `has the shell character ${special[0]}`;

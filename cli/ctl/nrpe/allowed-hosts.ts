@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { addressBits, leadingBits } from "../../../src/policy/networks.ts";
 import { mappedAddress } from "../../../src/protocol/access.ts";
 import { atoi } from "./c-text.ts";
 
@@ -22,28 +23,11 @@ const ignored = (reason: string, proposal: string): AllowedEntry => ({
 	...{ kind: "ignored", reason, proposal },
 });
 
-/** The groups of an IPv6 address, 16 bits each. */
-function groupsOf(address: string): number[] {
-	// URL has one canonical spelling, without a dotted end
-	const { hostname } = new URL(`http://[${address}]/`);
-	const [before = "", after] = hostname.slice(1, -1).split("::");
-	const groups = (text: string) => (text === "" ? [] : text.split(":"));
-	const first = groups(before);
-	const last = groups(after ?? "");
-	const zeros = Array.from(
-		{ length: 8 - first.length - last.length },
-		() => "0",
-	);
-	return [...first, ...zeros, ...last].map((group) =>
-		Number.parseInt(group, 16),
-	);
-}
-
 /** An IPv6 network without host bits. */
 function network6(address: string, prefix: number): string {
-	const groups = groupsOf(address).map((group, at) => {
-		const bits = Math.min(16, Math.max(0, prefix - 16 * at));
-		return group & ((0xffff << (16 - bits)) & 0xffff);
+	const groups = (addressBits(address)?.words ?? []).flatMap((word, at) => {
+		const left = leadingBits(word, prefix, at);
+		return [left >>> 16, left & 0xffff];
 	});
 	const { hostname } = new URL(
 		`http://[${groups.map((group) => group.toString(16)).join(":")}]/`,

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import {
 	calledPlugin,
 	checkPluginName,
+	hasControlCharacter,
 } from "../../../src/protocol/plugin-name.ts";
 import { splitWords } from "../../../src/protocol/words.ts";
 import { fixedWord, type PolicyValue } from "../output/policy-text.ts";
@@ -92,9 +93,6 @@ export function decoded(bytes: string): string | undefined {
 		return undefined;
 	}
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const controls = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 /** Whether a word is run by a shell as a variable's value: `LANG=C`. */
 const isAssignment = (word: string) => /^[A-Za-z_]\w*\+?=/.test(word);
@@ -519,7 +517,7 @@ export function makeCommand(line: string, parts: Parts): MadeCommand | Unmade {
 			proposal: "Move it into a script.",
 		};
 	const fixed = text.replaceAll("\0", "");
-	if (controls.test(fixed) || (!takesArguments && text.includes("\0")))
+	if (hasControlCharacter(fixed) || (!takesArguments && text.includes("\0")))
 		return {
 			reason: "The line has a control character.",
 			proposal: "Take it out, or move the line into a script.",

@@ -1,7 +1,11 @@
 import { lookup } from "node:dns/promises";
 import { enforcedPluginDirectories } from "../../../src/plugin-directories.ts";
-import { PolicyError, parsePolicy } from "../../../src/policy/policy.ts";
-
+import {
+	isPolicyName,
+	maxTimeoutSeconds,
+	PolicyError,
+	parsePolicy,
+} from "../../../src/policy/policy.ts";
 import { type PolicyValue, policyText } from "../output/policy-text.ts";
 import { safeLine } from "../output/terminal.ts";
 import { allowedEntries, allowedEntry } from "./allowed-hosts.ts";
@@ -56,12 +60,8 @@ export class NrpeConfigError extends Error {
 
 /** NRPE's own values for what a configuration does not set. */
 const initial = { commandTimeoutSeconds: 60, nasty: "|`&><'\\[]{};\r\n" };
-const maxTimeoutSeconds = 86_400;
 /** NRPE answers it itself. */
 const helloCommand = "_NRPE_CHECK";
-
-const isPolicyName = (name: string) =>
-	/^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/.test(name);
 
 const escapes: Readonly<Record<string, string>> = {
 	...{ a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" },
