@@ -170,6 +170,13 @@ export function splitWords(line: string): string[] | undefined {
 	return collector.words;
 }
 
+/** Words that need no quotes in any shell. */
+const plainWord = /^[\w@%+=:,./-]+$/;
+
+/** A word as it has to be written so that a shell, and `splitWords`, read it as it is. */
+export const quotedWord = (word: string): string =>
+	plainWord.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
 /** Reads the quoted text that begins here; returns the position of its last character. */
 function readQuoted(
 	line: string,

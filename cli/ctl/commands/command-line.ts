@@ -1,8 +1,4 @@
-/** Words that need no quotes in any shell. */
-const plain = /^[\w@%+=:,./-]+$/;
-
-const quoted = (word: string) =>
-	plain.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+import { quotedWord } from "../../../src/protocol/words.ts";
 
 /**
  * Turns words of the command line into a command and its option line for the agent. Several words
@@ -16,7 +12,7 @@ export function commandLine(words: readonly string[]): {
 } {
 	const [first = "", ...rest] = words;
 	if (rest.length > 1)
-		return { command: first, option: rest.map(quoted).join(" ") };
+		return { command: first, option: rest.map(quotedWord).join(" ") };
 	if (rest.length === 1) return { command: first, option: rest[0] ?? "" };
 	const [, command = "", option = ""] =
 		/^\s*(\S*)\s*([\s\S]*)$/.exec(first) ?? [];

@@ -11,6 +11,7 @@ import {
 import { pathsToResolve } from "../../../src/policy/decide.ts";
 import type { Policy } from "../../../src/policy/policy.ts";
 import { parseFingerprint, parseHop } from "../../../src/protocol/hop.ts";
+import { quotedWord } from "../../../src/protocol/words.ts";
 import { UsageError } from "../../program/arguments.ts";
 import { didYouMean } from "../../program/suggestion.ts";
 
@@ -36,6 +37,10 @@ export interface DescribedCall {
 	/** The next hop of a relayed request. */
 	to: string;
 }
+
+/** A word of a call for people: the * of what is masked needs no quotes. */
+export const shownWord = (word: string): string =>
+	/^[\w@%+=:,./*-]+$/.test(word) ? word : quotedWord(word);
 
 const noNames = {
 	...{ uris: [], dns: [], emails: [] },

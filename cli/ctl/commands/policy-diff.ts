@@ -17,7 +17,7 @@ import { callsText } from "../learn/draft-command.ts";
 import { jsonText } from "../output/formats.ts";
 import { safeLine } from "../output/terminal.ts";
 import { readPolicy } from "./policy.ts";
-import { realPathHere } from "./policy-call.ts";
+import { realPathHere, shownWord } from "./policy-call.ts";
 
 /** What becomes of a call. */
 type Change = "refused" | "allowed" | "runs";
@@ -152,9 +152,6 @@ const asked = ({ who, proof, permission, command, hop }: AuditedCall) => ({
 	options: command?.words,
 	hop,
 });
-
-const shownWord = (word: string) =>
-	/^[\w@%+=:,./*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 function callText(call: AuditedCall): string {
 	const { who, proof, permission, command, hop } = call;

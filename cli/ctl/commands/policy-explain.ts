@@ -20,7 +20,7 @@ import { jsonText } from "../output/formats.ts";
 import { safeLine, safeLines } from "../output/terminal.ts";
 import { commandLine } from "./command-line.ts";
 import { readPolicy } from "./policy.ts";
-import { callerOf, callOf, realPathHere } from "./policy-call.ts";
+import { callerOf, callOf, realPathHere, shownWord } from "./policy-call.ts";
 
 const explainSettings = {
 	policy: {
@@ -85,9 +85,6 @@ const lines = (rows: readonly (readonly [string, string | undefined])[]) =>
 			([name, value]) => `  ${`${name}:`.padEnd(9)} ${safeLine(value ?? "")}\n`,
 		)
 		.join("");
-
-const shownWord = (word: string) =>
-	/^[\w@%+=:,./*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** A decision in which the values of secret slots are masked. */
 function masked(decision: Decision): Decision {

@@ -3,7 +3,9 @@ import type { Caller, PolicyCall } from "../../../src/policy/call.ts";
 import { decide } from "../../../src/policy/decide.ts";
 import { type Policy, parsePolicy } from "../../../src/policy/policy.ts";
 import { shown } from "../../../src/policy/shown.ts";
+import { mask } from "../../../src/protocol/audit-line.ts";
 import { parseHop } from "../../../src/protocol/hop.ts";
+import { quotedWord } from "../../../src/protocol/words.ts";
 import { openYaml, type YamlTree } from "../../../src/protocol/yaml.ts";
 import { type PolicyValue, policyText } from "../output/policy-text.ts";
 import { unsafe } from "../output/terminal.ts";
@@ -42,8 +44,6 @@ export interface Draft {
 /** What may stand in place of masked values where a call is tried: values of any type. */
 export const placeholders: readonly string[] = ["masked", "1", "/masked"];
 
-const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
-
 /**
  * An audited call as a policy decides about it.
  * @param instead what stands in place of masked values
@@ -57,7 +57,7 @@ export function policyCallOf(
 	caller: Caller,
 	instead: string,
 ): PolicyCall {
-	const words = command?.words.map((word) => word.replaceAll("***", instead));
+	const words = command?.words.map((word) => word.replaceAll(mask, instead));
 	const next = hop === undefined ? undefined : parseHop(hop);
 	return {
 		...{ caller, permission },
@@ -68,7 +68,9 @@ export function policyCallOf(
 					: {
 							name: command.called,
 							// a lone $ needs a shell, like the line that it stands for
-							options: command.isUnsplit ? "$" : words.map(quoted).join(" "),
+							options: command.isUnsplit
+								? "$"
+								: words.map(quotedWord).join(" "),
 						},
 			}),
 		...(next && { hop: next }),
