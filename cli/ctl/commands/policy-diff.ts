@@ -181,7 +181,7 @@ export const policyDiffCommand = createCommand({
 		usage: "policy diff [OPTION...] OLD NEW",
 		summary: "find the calls of an audit log that another policy changes",
 		details:
-			"Has both policies decide about each call of the log (- is standard input) and prints the calls with another decision, or that would run something else, with the number of times and the reason. NEW is taken as if it enforced; so is OLD, unless it is in mode observe: then everything ran. Limits of rules are not compared. Real paths are those of this machine. The exit status is 0 if no call changes, 1 if one does, 3 if none does, but some could not be compared.",
+			"Has both policies decide about each call of the log and prints the calls with another decision, or that would run something else, with the number of times and the reason. NEW is taken as if it enforced; so is OLD, unless it is in mode observe: then everything ran. Limits of rules are not compared. Real paths are those of this machine. One of OLD and NEW may be -, which is standard input. The exit status is 0 if no call changes, 1 if one does, 3 if none does, but some could not be compared.",
 		examples: [
 			"policy diff /etc/happo/policy.yaml draft.yaml --audit /var/log/happo-agent/audit.log",
 		],
