@@ -1,4 +1,7 @@
 import { writeFile } from "node:fs/promises";
+import { readAuditedCalls } from "../../cli/ctl/learn/audited-calls.ts";
+import { type Draft, makeDraft } from "../../cli/ctl/learn/draft.ts";
+import { Tally } from "../../cli/ctl/learn/tally.ts";
 import { Abandoning } from "../../src/abandonment.ts";
 import { createAuthorizer } from "../../src/authorization/authorizer.ts";
 import type { PermissionRequest } from "../../src/operation.ts";
@@ -93,4 +96,30 @@ export async function writeAuditLog(
 			}
 		}
 	await writeFile(file, lines.map((line) => `${line}\n`).join(""));
+}
+
+/**
+ * Has an agent with a policy log requests, and learns from the log.
+ * @param parts.file the log, which is written
+ * @returns the draft, and what was left out before there was one
+ */
+export async function learnFrom(parts: {
+	file: string;
+	policyText: string;
+	requests: readonly AuditedRequest[];
+	names: readonly string[];
+	atLeast: number;
+}): Promise<Draft & { tallied: ReadonlyMap<string, number> }> {
+	const { file, policyText, requests, names, atLeast } = parts;
+	await writeAuditLog(file, policyText, requests);
+	const tally = new Tally(names);
+	await readAuditedCalls({
+		files: [file],
+		since: 0,
+		take: (call) => tally.take(call),
+		end: (id, outcome) => tally.end(id, outcome),
+	});
+	const draft = makeDraft({ policyText, names, atLeast, calls: tally.calls() });
+	parsePolicy(draft.text);
+	return { ...draft, tallied: tally.leftOut() };
 }

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { readAuditedCalls } from "../../../../../cli/ctl/learn/audited-calls.ts";
-import { type Draft, makeDraft } from "../../../../../cli/ctl/learn/draft.ts";
-import { Tally } from "../../../../../cli/ctl/learn/tally.ts";
+import type { Draft } from "../../../../../cli/ctl/learn/draft.ts";
 import { parsePolicy } from "../../../../../src/policy/policy.ts";
 import {
 	type AuditedRequest,
 	auditedCheck,
 	callerAt,
-	writeAuditLog,
+	learnFrom,
 } from "../../../../support/audited-calls.ts";
 import { temporaryDirectory } from "../../../../support/temporary.ts";
 
@@ -28,22 +26,9 @@ async function learned(
 	t: TestContext,
 	requests: readonly AuditedRequest[],
 	{ policy = observing, names = ["nagios"], atLeast = 2 } = {},
-): Promise<Draft & { tallied: ReadonlyMap<string, number> }> {
+) {
 	const file = join(await temporaryDirectory(t), "audit.log");
-	await writeAuditLog(file, policy, requests);
-	const tally = new Tally(names);
-	await readAuditedCalls({
-		files: [file],
-		since: 0,
-		take: (call) => tally.take(call),
-		end: (id, outcome) => tally.end(id, outcome),
-	});
-	const draft = makeDraft({
-		...{ policyText: policy, names, atLeast },
-		calls: tally.calls(),
-	});
-	parsePolicy(draft.text);
-	return { ...draft, tallied: tally.leftOut() };
+	return learnFrom({ file, policyText: policy, requests, names, atLeast });
 }
 
 /** The commands of a draft: `run` and the types of the slots. */

@@ -2,16 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { readAuditedCalls } from "../../../../../cli/ctl/learn/audited-calls.ts";
-import { makeDraft } from "../../../../../cli/ctl/learn/draft.ts";
-import { Tally } from "../../../../../cli/ctl/learn/tally.ts";
 import type { PolicyCall } from "../../../../../src/policy/call.ts";
 import { decide } from "../../../../../src/policy/decide.ts";
 import { parsePolicy } from "../../../../../src/policy/policy.ts";
 import {
 	auditedCheck,
 	callerAt,
-	writeAuditLog,
+	learnFrom,
 } from "../../../../support/audited-calls.ts";
 import { temporaryDirectory } from "../../../../support/temporary.ts";
 
@@ -107,10 +104,9 @@ test("a draft permits every call that it was made from, and none of anybody else
 			fc.constantFrom(...policies),
 			fc.constantFrom(1, 2, 3),
 			async (calls, policyText, atLeast) => {
-				await writeAuditLog(
-					file,
-					policyText,
-					calls.map(({ plugin, words, times, isOther, exitStatus }) =>
+				const draft = await learnFrom({
+					...{ file, policyText, names: ["nagios"], atLeast },
+					requests: calls.map(({ plugin, words, times, isOther, exitStatus }) =>
 						auditedCheck(
 							isOther ? other : nagios,
 							plugin,
@@ -118,22 +114,11 @@ test("a draft permits every call that it was made from, and none of anybody else
 							{ times, exitStatus },
 						),
 					),
-				);
-				const tally = new Tally(["nagios"]);
-				await readAuditedCalls({
-					files: [file],
-					since: 0,
-					take: (call) => tally.take(call),
-					end: (id, outcome) => tally.end(id, outcome),
-				});
-				const draft = makeDraft({
-					...{ policyText, names: ["nagios"], atLeast },
-					calls: tally.calls(),
 				});
 				const { policy } = parsePolicy(draft.text);
 				const leftOut = [
 					...draft.leftOut,
-					...[...tally.leftOut()].filter(
+					...[...draft.tallied].filter(
 						([reason]) =>
 							!["by other callers", "not successful"].includes(reason),
 					),
@@ -184,23 +169,11 @@ test("a value that nobody has seen passes only if a slot says so", async (t) => 
 		fc.asyncProperty(calls, word, fc.nat(5), async (calls, odd, at) => {
 			const [policyText = ""] = policies;
 			const mine = calls.map((call) => ({ ...call, exitStatus: 0 }));
-			await writeAuditLog(
-				file,
-				policyText,
-				mine.map(({ plugin, words, times }) =>
+			const draft = await learnFrom({
+				...{ file, policyText, names: ["nagios"], atLeast: 2 },
+				requests: mine.map(({ plugin, words, times }) =>
 					auditedCheck(nagios, plugin, words.map(quoted).join(" "), { times }),
 				),
-			);
-			const tally = new Tally(["nagios"]);
-			await readAuditedCalls({
-				files: [file],
-				since: 0,
-				take: (call) => tally.take(call),
-				end: (id, outcome) => tally.end(id, outcome),
-			});
-			const draft = makeDraft({
-				...{ policyText, names: ["nagios"], atLeast: 2 },
-				calls: tally.calls(),
 			});
 			const { policy } = parsePolicy(draft.text);
 			for (const call of mine) {
