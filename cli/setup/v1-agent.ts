@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { splitAssignments } from "../ctl/doctor/environment-file.ts";
 import {
 	directoryOf,
@@ -41,6 +41,8 @@ export interface V1Agent {
 
 const searchPath =
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const programName = "happo-agent";
 
 /** How something starts an agent, before anybody knows of which version. */
 interface Start {
@@ -149,6 +151,25 @@ async function jobStart(
 	};
 }
 
+/**
+ * The program that a process runs, by the kernel's word: a process can write anything into its
+ * command line, also while it is a set-user-ID program. undefined if it has ended, or if the file
+ * belongs to neither root nor the process's user, as whom setup would run it.
+ */
+async function programOf(
+	pid: number,
+	uid: number,
+): Promise<string | undefined> {
+	try {
+		const link = `/proc/${pid}/exe`;
+		const path = await readlink(link);
+		const { uid: owner } = await stat(link);
+		return owner === 0 || owner === uid ? path : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
 /** Agents that run, whoever has started them. */
 async function processStarts(machine: Machine): Promise<Start[]> {
 	if (machine.root !== "") return [];
@@ -156,13 +177,19 @@ async function processStarts(machine: Machine): Promise<Start[]> {
 	for (const pid of await processIds()) {
 		if (!(await isDaemon(pid))) continue;
 		const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+		const uid = await userIdOf(pid);
+		if (uid === undefined) continue;
+		const program = await programOf(pid, uid);
+		// v1 needs no interpreter, whose script could be any file
+		const isAgent = program !== undefined && basename(program) === programName;
+		const [, ...rest] = text.split("\0").filter((word) => word !== "");
 		starts.push({
 			...{ starter: `process ${pid}`, pid },
-			words: text.split("\0").filter((word) => word !== ""),
+			words: isAgent ? [program, ...rest] : [],
 			variables: (await environmentOf(pid)) ?? {},
 			environmentFiles: [],
 			directory: (await directoryOf(pid)) ?? "/",
-			user: String((await userIdOf(pid)) ?? 0),
+			user: String(uid),
 			group: "",
 		});
 	}
