@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import {
+	chmod,
 	lstat,
 	mkdir,
 	open,
@@ -83,6 +84,8 @@ async function take(
 	switch (step.do) {
 		case "directory":
 			await mkdir(at(machine, step.path), { mode: step.mode });
+			// whatever the umask of root's shell
+			await chmod(at(machine, step.path), step.mode);
 			return undefined;
 		case "file": {
 			const path = at(machine, step.path);

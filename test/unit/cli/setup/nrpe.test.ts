@@ -102,6 +102,20 @@ test("files that exist keep mode and owner; others have the agent's group", {
 	assert.deepEqual(await stateOf(root), before);
 });
 
+test("the agent can enter a directory that is made, whatever the umask", {
+	skip,
+}, async (t) => {
+	const root = await machineWithNrpe(t);
+	await rm(join(root, "etc/happo"), { recursive: true });
+	const before = await stateOf(root);
+	const umask = process.umask(0o077);
+	t.after(() => process.umask(umask));
+	assert.equal((await setUpIn(root, { from })).result, "done");
+	assert.match((await stateOf(root))["etc/happo"] ?? "", /^755 0 0/);
+	assert.equal((await backIn(root)).result, "returned");
+	assert.deepEqual(await stateOf(root), before);
+});
+
 test("NRPE's certificate becomes the agent's, and no key is shown", {
 	skip,
 }, async (t) => {
