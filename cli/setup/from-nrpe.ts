@@ -11,115 +11,23 @@ import { KeyPairError, loadKeyPair } from "../../src/tls/key-pair.ts";
 import { parseVariables } from "../ctl/doctor/environment-file.ts";
 import { localAddress, usualFile, withPaths } from "../ctl/doctor/patient.ts";
 import { listenersOn } from "../ctl/doctor/processes.ts";
-import { asUser, type SystemUser, type Words } from "../ctl/doctor/tools.ts";
-import { isOn, readUnit, type Unit } from "../ctl/doctor/unit.ts";
-import { importNrpe, NrpeConfigError } from "../ctl/nrpe/import.ts";
-import type { NrpeImport, ReportLine } from "../ctl/nrpe/imported.ts";
+import { asUser, type Words } from "../ctl/doctor/tools.ts";
+import { isOn, readUnit } from "../ctl/doctor/unit.ts";
+import type { ReportLine } from "../ctl/nrpe/imported.ts";
 import { pluginPaths } from "../daemon-defaults.ts";
 import { counted } from "../message-text.ts";
 import { environmentText, withVariables } from "./environment-text.ts";
 import { at, groupOf, type Machine, textAt, userOf } from "./machine.ts";
+import { findNrpe, type Nrpe, type NrpeOptions } from "./nrpe-daemon.ts";
 import { askNrpe, type NrpeResult } from "./nrpe-query.ts";
 import { ownService, ownUnit, waitForStatus } from "./own-agent.ts";
 import type { FileChange, Plan } from "./plan.ts";
 import { SetupError } from "./setup-error.ts";
 
-/** What the command line says about NRPE. */
-export interface NrpeOptions {
-	/** Name of its unit; empty to look for it. */
-	unit: string;
-	/** nrpe.cfg; empty for the one of the unit, or the usual places. */
-	nrpeConfig: string;
-}
-
-const usualUnits = ["nagios-nrpe-server.service", "nrpe.service"];
-const usualConfigs = [
-	...["/etc/nagios/nrpe.cfg", "/etc/nrpe.cfg", "/etc/icinga/nrpe.cfg"],
-	"/usr/local/nagios/etc/nrpe.cfg",
-];
-const usualPort = 5666;
 const ownUser = "happo-agent";
 const usualPolicy = "/etc/happo/policy.yaml";
 /** Where packages have the agent make its own key pair. */
 const usualKeyPair = "/var/lib/happo-agent/key-pair";
-
-/** NRPE as this machine has it. */
-interface Nrpe {
-	unit: Unit | undefined;
-	config: string;
-	/** Words of its command line. */
-	words: readonly string[];
-	made: NrpeImport;
-	port: number;
-	user: SystemUser | undefined;
-	group: { name: string; gid: number } | undefined;
-	userName: string;
-}
-
-/** NRPE's unit: the first that is active, otherwise the first. */
-async function findUnit(
-	machine: Machine,
-	name: string,
-): Promise<Unit | undefined> {
-	const units: Unit[] = [];
-	for (const each of name === "" ? usualUnits : [name]) {
-		const unit = await readUnit(machine.tools, each, machine.root);
-		if (unit) units.push(unit);
-	}
-	if (name !== "" && units.length === 0)
-		throw new SetupError(`${name}: no such unit`);
-	return units.find(({ state }) => state === "active") ?? units[0];
-}
-
-/** Reads NRPE's unit and configuration. Throws SetupError if there is none. */
-async function findNrpe(machine: Machine, options: NrpeOptions): Promise<Nrpe> {
-	const unit = await findUnit(machine, options.unit);
-	const variables: Record<string, string> = {};
-	for (const file of unit?.environmentFiles ?? [])
-		Object.assign(
-			variables,
-			parseVariables((await textAt(machine, file)) ?? ""),
-		);
-	const words = (unit?.program ?? []).flatMap((word) =>
-		/^\$\w+$/.test(word)
-			? (variables[word.slice(1)] ?? "")
-					.split(/\s+/)
-					.filter((one) => one !== "")
-			: [word],
-	);
-	const flag = words.findIndex((word) => /^(?:-c|--config)$/.test(word));
-	const ofUnit = flag < 0 ? undefined : words[flag + 1];
-	const config =
-		options.nrpeConfig ||
-		(ofUnit ?? usualConfigs.find((file) => existsSync(at(machine, file))));
-	if (!config)
-		throw new SetupError(
-			`no NRPE found: there is neither a unit (${usualUnits.join(", ")}) nor ${usualConfigs.join(", ")}; name its configuration with --nrpe-config`,
-		);
-	let made: NrpeImport;
-	try {
-		made = await importNrpe(at(machine, config), {
-			...(words[0]?.startsWith("/") && { daemonFile: at(machine, words[0]) }),
-		});
-	} catch (error) {
-		if (!(error instanceof NrpeConfigError || error instanceof PolicyError))
-			throw error;
-		throw new SetupError(error.message);
-	}
-	const { settings } = made;
-	// a daemon that systemd starts as a user cannot become another
-	const isDropped = unit && unit.user !== "" && unit.user !== "root";
-	const userName = isDropped
-		? unit.user
-		: (settings.user?.value ?? unit?.user ?? "") || "nagios";
-	const user = await userOf(machine, userName);
-	const groupName = isDropped ? unit.group : settings.group?.value;
-	const group = await groupOf(machine, groupName || String(user?.gid ?? ""));
-	return {
-		...{ unit, config, words, made, user, group, userName },
-		port: settings.port?.value ?? usualPort,
-	};
-}
 
 /** Everything that a plan is made of. */
 interface Draft {
@@ -336,7 +244,7 @@ async function examine(draft: Draft): Promise<void> {
 		obstacles.push(
 			`${settings.group?.value || nrpe.unit?.group || nrpe.user.gid}: no such group, but NRPE runs in it`,
 		);
-	if (nrpe.words.includes("-n") || nrpe.words.includes("--no-ssl"))
+	if (nrpe.isPlain)
 		losses.push(
 			"NRPE runs without TLS (-n), and the agent answers such clients only on this machine (nrpe-plain-text): have the monitoring server call check_nrpe without -n",
 		);

@@ -456,7 +456,7 @@ export async function planFromV1(
 	options: V1Options,
 ): Promise<Plan> {
 	const { environmentFile } = options;
-	let agent = await findV1(machine, options.unit, parseVariables);
+	let agent = await findV1(machine, options.unit);
 	if (agent && environmentFile !== "")
 		agent = {
 			...agent,

@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs";
 import { systemReason } from "../../src/system-error.ts";
 import { createTools } from "../ctl/doctor/tools.ts";
 import { counted } from "../message-text.ts";
-import { type NrpeOptions, planFromNrpe } from "./from-nrpe.ts";
+import { planFromNrpe } from "./from-nrpe.ts";
 import { planFromV1, type V1Options } from "./from-v1.ts";
 import {
 	alone,
@@ -14,6 +14,7 @@ import {
 	saveJournal,
 } from "./journal.ts";
 import type { Machine } from "./machine.ts";
+import type { NrpeOptions } from "./nrpe-daemon.ts";
 import { type Plan, type Prepared, prepare } from "./plan.ts";
 import { emptyReport, type Report } from "./report.ts";
 import { findServices } from "./services.ts";

@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { splitAssignments } from "../ctl/doctor/environment-file.ts";
+import {
+	parseVariables,
+	splitAssignments,
+} from "../ctl/doctor/environment-file.ts";
 import {
 	directoryOf,
 	environmentOf,
@@ -14,6 +17,7 @@ import { readUnit, type Unit, unitDirectories } from "../ctl/doctor/unit.ts";
 import { counted } from "../message-text.ts";
 import { at, type Machine, textAt, userOf } from "./machine.ts";
 import { SetupError } from "./setup-error.ts";
+import { expanded, startOf, variablesIn } from "./unit-start.ts";
 
 /** A happo-agent 1.x of this machine, and how it is started. */
 export interface V1Agent {
@@ -58,27 +62,6 @@ interface Start {
 	group: string;
 }
 
-/** Replaces variables as systemd does in ExecStart=: `${NAME}`, and `$NAME` as a whole word. */
-const expanded = (
-	words: readonly string[],
-	variables: Readonly<Record<string, string>>,
-) =>
-	words.flatMap((word) => {
-		const [, whole] = /^\$(\w+)$/.exec(word) ?? [];
-		if (whole !== undefined) return splitAssignments(variables[whole] ?? "");
-		return [word.replace(/\$\{(\w+)\}/g, (_, name) => variables[name] ?? "")];
-	});
-
-/** The variables of environment files that are there, the last wins. */
-async function variablesIn(
-	machine: Machine,
-	files: readonly string[],
-	parse: (text: string) => Record<string, string>,
-): Promise<Record<string, string>> {
-	const texts = await Promise.all(files.map((file) => textAt(machine, file)));
-	return Object.assign({}, ...texts.map((text) => parse(text ?? "")));
-}
-
 /** Names of unit files that seem to start an agent. */
 async function unitNames(machine: Machine): Promise<string[]> {
 	const names = new Set<string>();
@@ -97,17 +80,12 @@ async function unitNames(machine: Machine): Promise<string[]> {
 async function unitStart(
 	machine: Machine,
 	name: string,
-	parse: (text: string) => Record<string, string>,
 ): Promise<Start | undefined> {
 	const unit = await readUnit(machine.tools, name, machine.root);
 	if (!unit) return undefined;
-	const variables = {
-		...unit.variables,
-		...(await variablesIn(machine, unit.environmentFiles, parse)),
-	};
 	return {
-		...{ starter: unit.name, unit, variables },
-		words: expanded(unit.program, variables),
+		...{ starter: unit.name, unit },
+		...(await startOf(machine, unit)),
 		environmentFiles: unit.environmentFiles,
 		directory: unit.directory || "/",
 		user: unit.user || "root",
@@ -119,10 +97,7 @@ async function unitStart(
 const jobFile = "/etc/init/happo-agent.conf";
 
 /** The upstart job, as far as it is like v1's. */
-async function jobStart(
-	machine: Machine,
-	parse: (text: string) => Record<string, string>,
-): Promise<Start | undefined> {
+async function jobStart(machine: Machine): Promise<Start | undefined> {
 	const text = await textAt(machine, jobFile);
 	if (text === undefined) return undefined;
 	const value = (stanza: string) =>
@@ -138,8 +113,8 @@ async function jobStart(
 		.map(([, assigned = ""]) => assigned)
 		.join("\n");
 	const variables = {
-		...parse(own),
-		...(await variablesIn(machine, files, parse)),
+		...parseVariables(own),
+		...(await variablesIn(machine, files)),
 	};
 	return {
 		...{ starter: `the upstart job ${jobFile}`, variables },
@@ -245,24 +220,22 @@ async function versionOf(
 /**
  * Finds the happo-agent 1.x of a machine by systemd's units, upstart's job and the processes.
  * @param unit name of a unit; empty to look for one
- * @param parse parses an environment file
  * @returns undefined if there is none
  * @throws SetupError if there are several
  */
 export async function findV1(
 	machine: Machine,
 	unit: string,
-	parse: (text: string) => Record<string, string>,
 ): Promise<V1Agent | undefined> {
 	const names = unit === "" ? await unitNames(machine) : [unit];
 	const starts: Start[] = [];
 	for (const name of names) {
-		const start = await unitStart(machine, name, parse);
+		const start = await unitStart(machine, name);
 		if (start) starts.push(start);
 	}
 	if (unit !== "" && starts.length === 0)
 		throw new SetupError(`${unit}: no such unit`);
-	const job = await jobStart(machine, parse);
+	const job = await jobStart(machine);
 	if (job && unit === "") starts.push(job);
 	const running = await processStarts(machine);
 	const agents: V1Agent[] = [];

@@ -159,6 +159,29 @@ test("checks that would be lost are named, and have to be accepted", {
 	);
 });
 
+test("the unit says which configuration NRPE reads, and whether it uses TLS", {
+	skip,
+}, async (t) => {
+	const root = await machineWithNrpe(t);
+	const unit = join(root, "lib/systemd/system/nagios-nrpe-server.service");
+	const other = nrpeConfig.replace("check_users", "check_other");
+	await writeFile(join(root, "etc/nagios/other.cfg"), other);
+	await writeFile(join(root, "etc/default/nrpe"), "MORE=-d2\n");
+	for (const [words, isPlain] of [
+		["--config=/etc/nagios/other.cfg -f", false],
+		["-fc /etc/nagios/other.cfg $OPTIONS", true],
+		["$MORE -c/etc/nagios/other.cfg --no-ssl", true],
+	] as const) {
+		await writeFile(
+			unit,
+			`[Service]\nEnvironment="OPTIONS=-f -n"\nEnvironmentFile=-/etc/default/nrpe\nExecStart=/usr/sbin/nrpe ${words}\nUser=nagios\n`,
+		);
+		const report = await setUpIn(root, { from, isMeant: false });
+		assert.match(JSON.stringify(report.changes), /\+ {2}check_other:/, words);
+		assert.equal(/without TLS/.test(report.losses.join()), isPlain, words);
+	}
+});
+
 test("without NRPE, or with a broken environment file, it says so", {
 	skip,
 }, async (t) => {

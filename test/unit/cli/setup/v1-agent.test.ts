@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { chmod, chown, copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parseVariables } from "../../../../cli/ctl/doctor/environment-file.ts";
 import type { Tools } from "../../../../cli/ctl/doctor/tools.ts";
 import { findV1 } from "../../../../cli/setup/v1-agent.ts";
 import { machineIn } from "../../../support/setup-machine.ts";
@@ -40,7 +39,7 @@ async function findIn(t: TestContext, directory: string) {
 	};
 	const machine = machineIn("");
 	t.after(() => machine.end());
-	const found = await findV1({ ...machine, tools }, "", parseVariables);
+	const found = await findV1({ ...machine, tools }, "");
 	return { found, started };
 }
 
