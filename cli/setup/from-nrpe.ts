@@ -296,15 +296,20 @@ const placeOf = ({ nrpe, present }: Draft, listens: string) => ({
 	port: nrpe.port,
 });
 
-/** Asks for commands; those that do not answer in time are left out. */
+/** Asks for commands, until `signal` is aborted; those that do not answer in time are left out. */
 async function resultsOf(
 	place: { host: string; port: number },
 	names: readonly string[],
+	signal: AbortSignal,
 ): Promise<Results> {
 	const results: Results = new Map();
 	const left = [...names];
 	const work = async () => {
-		for (let name = left.shift(); name !== undefined; name = left.shift())
+		for (
+			let name = left.shift();
+			name !== undefined && !signal.aborted;
+			name = left.shift()
+		)
 			try {
 				results.set(name, await askNrpe(place, name, compared.seconds));
 			} catch (error) {
@@ -316,35 +321,45 @@ async function resultsOf(
 }
 
 /** The results of NRPE for the commands that take no arguments. */
-function rememberResults(draft: Draft): Promise<Results> {
+function rememberResults(draft: Draft, signal: AbortSignal): Promise<Results> {
 	const { policy, settings } = draft.nrpe.made;
 	const { commands } = parsePolicy(policy).policy;
 	const names = [...commands.values()]
 		.filter(({ slots }) => slots.length === 0)
 		.map(({ name }) => name);
-	return resultsOf(placeOf(draft, settings.address?.value ?? ""), names);
+	return resultsOf(
+		placeOf(draft, settings.address?.value ?? ""),
+		names,
+		signal,
+	);
 }
 
 const unknown = 3;
 
 /**
  * Compares what check_nrpe gets now with what it got from NRPE.
- * @throws SetupError if a check has become UNKNOWN, or gets no answer any more
+ * @throws SetupError if a check has become UNKNOWN, or gets no answer any more; if `signal` is
+ * aborted
  */
-async function compareResults(draft: Draft, before: Results): Promise<string> {
+async function compareResults(
+	draft: Draft,
+	before: Results,
+	signal: AbortSignal,
+): Promise<string> {
 	const isKnown = ({ status }: NrpeResult) => status < unknown;
 	const names = [...before.keys()].filter((name) =>
 		isKnown(before.get(name) as NrpeResult),
 	);
 	const place = placeOf(draft, "");
-	const after = await resultsOf(place, names);
+	const after = await resultsOf(place, names, signal);
 	const isWorse = (name: string) => {
 		const result = after.get(name);
 		return !result || !isKnown(result);
 	};
 	// a plugin may fail once
-	for (const [name, result] of await resultsOf(place, names.filter(isWorse)))
-		after.set(name, result);
+	const again = await resultsOf(place, names.filter(isWorse), signal);
+	for (const [name, result] of again) after.set(name, result);
+	if (signal.aborted) throw new SetupError("interrupted");
 	const worse = names.filter(isWorse);
 	if (worse.length > 0)
 		throw new SetupError(
@@ -382,7 +397,7 @@ async function verify(
 	const { text } = await askNrpe(placeOf(draft, ""), "_NRPE_CHECK", 10);
 	verified.push(`port ${nrpe.port} answers check_nrpe: ${text}`);
 	if (before && before.size > 0)
-		verified.push(await compareResults(draft, before));
+		verified.push(await compareResults(draft, before, signal));
 	return verified;
 }
 
@@ -479,8 +494,8 @@ export async function planFromNrpe(
 			],
 		},
 		database: undefined,
-		remember: async () => {
-			results = await rememberResults(draft);
+		remember: async (signal) => {
+			results = await rememberResults(draft, signal);
 		},
 		verify: (signal) => verify(draft, results, signal),
 	};

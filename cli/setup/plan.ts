@@ -44,8 +44,11 @@ export interface Plan {
 	byHand: { before: readonly string[]; after: readonly string[] };
 	/** The database of v1, which has to be copied once v1 has stopped. */
 	database: string | undefined;
-	/** Asks what runs so far, to compare its answers with ours. Called before the first step. */
-	remember(): Promise<void>;
+	/**
+	 * Asks what runs so far, to compare its answers with ours, until `signal` is aborted. Called
+	 * before the first step.
+	 */
+	remember(signal: AbortSignal): Promise<void>;
 	/**
 	 * Waits until the agent works.
 	 * @param survey what the database of v1 had

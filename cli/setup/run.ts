@@ -112,13 +112,14 @@ async function carryOut(
 	// the services of a machine in a directory do not run
 	const runsHere = machine.services.works && machine.root === "";
 	await removeUnfinished(machine);
-	if (runsHere) await plan.remember();
+	if (runsHere) await plan.remember(signal);
 	machine.before("keep what is replaced");
 	const journal = await createJournal(machine, plan.from, steps, kept);
 	report.kept_in = journal.folder;
 	try {
 		const survey = await apply(machine, journal, contents, signal);
 		if (runsHere) report.verified = await plan.verify(signal, survey);
+		if (signal.aborted) throw new SetupError("interrupted");
 		machine.before("verified");
 		journal.state = "applied";
 		await saveJournal(machine, journal);

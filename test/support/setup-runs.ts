@@ -27,15 +27,17 @@ const options: SetupOptions = {
 /**
  * Runs setup on a machine in a directory, in this process.
  * @param before called before each step
+ * @param signal aborted to interrupt it
  */
 export async function setUpIn(
 	root: string,
 	given: Partial<SetupOptions> = {},
 	before?: (step: string) => void,
+	signal = never,
 ) {
 	const machine = machineIn(root, before);
 	try {
-		return await setUp(machine, { ...options, ...given }, never);
+		return await setUp(machine, { ...options, ...given }, signal);
 	} finally {
 		await machine.end();
 	}

@@ -102,6 +102,25 @@ test("files that exist keep mode and owner; others have the agent's group", {
 	assert.deepEqual(await stateOf(root), before);
 });
 
+test("interrupted before or after its last step, it goes back", {
+	skip,
+}, async (t) => {
+	const root = await machineWithNrpe(t);
+	const before = await stateOf(root);
+	for (const at of ["keep what is replaced", "all steps taken"]) {
+		const controller = new AbortController();
+		const report = await setUpIn(
+			root,
+			{ from },
+			(step) => step === at && controller.abort(),
+			controller.signal,
+		);
+		assert.equal(report.result, "failed", at);
+		assert.match(report.error ?? "", /^interrupted/);
+		assert.deepEqual(await stateOf(root), before);
+	}
+});
+
 test("the agent can enter a directory that is made, whatever the umask", {
 	skip,
 }, async (t) => {
