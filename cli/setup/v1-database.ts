@@ -133,7 +133,11 @@ export async function keepDatabase(
 	}
 }
 
-/** Copies a flat folder of files, which then belong to a user. */
+/**
+ * Copies a flat folder of files, which then belong to a user. The folder above may belong to that
+ * user as well, who could put a link in the place of the new one: files are made through its
+ * descriptor.
+ */
 async function copyFor(
 	source: string,
 	target: string,
@@ -141,18 +145,18 @@ async function copyFor(
 ): Promise<void> {
 	await rm(target, { recursive: true, force: true });
 	await mkdir(target, { mode: 0o700 });
-	for (const entry of await readdir(source, { withFileTypes: true }))
-		if (entry.isFile())
-			await writeNew(
-				join(target, entry.name),
-				{ ...owner, mode: owner.mode & 0o666 },
-				await readFile(join(source, entry.name)),
-			);
 	const handle = await open(
 		target,
 		constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
 	);
 	try {
+		for (const entry of await readdir(source, { withFileTypes: true }))
+			if (entry.isFile())
+				await writeNew(
+					`/proc/self/fd/${handle.fd}/${entry.name}`,
+					{ ...owner, mode: owner.mode & 0o666 },
+					await readFile(join(source, entry.name)),
+				);
 		await handle.chown(owner.uid, owner.gid);
 		await handle.chmod(owner.mode & 0o777);
 		await handle.sync();
