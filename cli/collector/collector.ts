@@ -134,7 +134,8 @@ export class Collector {
 	#due(host: PolledHost, now: number): void {
 		const { queue } = this.#options;
 		if (host.leavesAt !== undefined) {
-			if (host.holds) this.#add(host);
+			this.#forgetIfDone(host);
+			if (this.#leaving.has(host.key)) this.#add(host);
 		} else if (queue) {
 			queue.publish(host.key, this.#schedule.numberOf(host, now));
 			// what could not be acknowledged at once
@@ -204,13 +205,18 @@ export class Collector {
 			host.leavesAt = now + (leaseSeconds + intervalSeconds) * 1000;
 			this.#leaving.set(host.key, host);
 		}
-		for (const host of [...this.#leaving.values()]) {
-			if (host.isBusy || (host.holds && now < (host.leavesAt ?? now))) continue;
-			this.#leaving.delete(host.key);
-			if (host.isShort) this.#counts.short--;
-			for (const { target } of targets) target.forget(host.key);
-		}
+		for (const host of [...this.#leaving.values()]) this.#forgetIfDone(host);
 		this.#schedule.set([...this.#hosts.values(), ...this.#leaving.values()]);
+	}
+
+	/** Forgets a host that has left the list, once it holds nothing or its time has passed. */
+	#forgetIfDone(host: PolledHost): void {
+		const isInTime = performance.now() < (host.leavesAt ?? 0);
+		if (host.isBusy || (host.holds && isInTime)) return;
+		// the schedule names it until the next list
+		if (!this.#leaving.delete(host.key)) return;
+		if (host.isShort) this.#counts.short--;
+		for (const { target } of this.#options.targets) target.forget(host.key);
 	}
 
 	/** The list of hosts could not be read, and those of the last one stay; undefined: it can again. */

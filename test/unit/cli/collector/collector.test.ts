@@ -397,6 +397,36 @@ describe("the collector", { concurrency: true }, () => {
 		assert.deepEqual(target(targets).forgotten, [place]);
 	});
 
+	it("a host that leaves the list is forgotten without another list, also if it never answers again", async (t) => {
+		const gone = await answering(t, (response, { path }) => {
+			if (path === "/metric/ack") return json(response, { detail: "no" }, 503);
+			json(response, {
+				...{ batch_id: "b", expires_at: 1, seconds: 1, message: "" },
+				metric_data: [{ hostname: "h", timestamp: now(), metrics: { x: 1 } }],
+			});
+		});
+		const { place, left } = await agentWith(t, [now()]);
+		const { targets, setHosts, collector } = startCollector(
+			t,
+			[{ targets: [place, local(gone.port)] }],
+			{ leaseSeconds: 1 },
+		);
+		await eventually("both are leased", () => {
+			const hosts = target(targets).batches.map(({ host }) => host);
+			return new Set(hosts).size === 2;
+		});
+		setHosts([]);
+		await eventually(
+			"both are forgotten",
+			() => collector.status().hosts.leaving === 0,
+		);
+		assert.deepEqual(await left(), []);
+		assert.deepEqual(
+			target(targets).forgotten.toSorted(),
+			[place, local(gone.port)].toSorted(),
+		);
+	});
+
 	it("with a queue it asks whom the queue names, and acknowledges without waiting for the next pass", async (t) => {
 		const { place, left, client } = await agentWith(t, [now()]);
 		const other = await agentWith(t, [now()]);
