@@ -28,9 +28,14 @@ export class Schedule<T extends Scheduled> {
 		this.#until = now;
 	}
 
-	/** Which of its times one is due at now, the same in every process with the same clock. */
+	/**
+	 * Which of its times one is due at now, however late it is named: the same in every process with
+	 * the same clock.
+	 */
 	numberOf({ phase }: T, now: number): number {
-		return Math.round(now / this.#interval - phase);
+		const into = now % this.#interval;
+		const intervals = Math.round((now - into) / this.#interval);
+		return phase < into / this.#interval ? intervals : intervals - 1;
 	}
 
 	/** Replaces all of them. */

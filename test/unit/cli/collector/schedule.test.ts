@@ -34,6 +34,22 @@ test("after a stop of the process each is due once", () => {
 	assert.deepEqual(dueAt(schedule, 10_000), []);
 });
 
+test("each time of one has a number of its own, however late it is named", () => {
+	const schedule = new Schedule<{ phase: number; name: string }>(1_000, 0);
+	const early = named(0.25);
+	const late = named(0.95);
+	schedule.set([early, late]);
+	const numbers: string[] = [];
+	for (const now of [900, 1_300, 1_940, 2_251, 3_200, 3_949, 4_900])
+		schedule.visitDue(now, (one) =>
+			numbers.push(`${one.name} ${schedule.numberOf(one, now)}`),
+		);
+	assert.deepEqual(numbers, [
+		...["0.25 0", "0.95 0", "0.25 1", "0.95 1", "0.25 2"],
+		...["0.95 2", "0.25 3", "0.95 3", "0.25 4"],
+	]);
+});
+
 test("whenever it is asked, nobody is due twice in an interval or left out", () => {
 	fc.assert(
 		fc.property(
