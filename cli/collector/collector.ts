@@ -462,9 +462,15 @@ export class Collector {
 		let unasked = 0;
 		const oldest = targets.map(() => now);
 		for (const host of [...this.#hosts.values(), ...this.#leaving.values()]) {
-			for (const [at, batches] of host.held.entries())
-				oldest[at] = Math.min(oldest[at] ?? now, batches[0]?.at ?? now);
-			if (host.leavesAt !== undefined) continue;
+			const hasLeft = host.leavesAt !== undefined;
+			for (const [at, batches] of host.held.entries()) {
+				// what is durable waits for the host then, and not for the store
+				const first = batches.find(
+					({ isDurable }) => !isDurable || !(hasLeft || host.failure),
+				);
+				oldest[at] = Math.min(oldest[at] ?? now, first?.at ?? now);
+			}
+			if (hasLeft) continue;
 			if (host.failure) {
 				failing[host.failure]++;
 				named.push(host);

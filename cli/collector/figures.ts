@@ -86,6 +86,7 @@ export interface CollectorStatus {
 		samples_durable: number;
 		samples_quarantined: number;
 		samples_waiting: number;
+		/** Without what the store has kept and a failing host cannot be told. */
 		oldest_unacknowledged_seconds: number;
 		restarts: number;
 	}[];
@@ -315,7 +316,7 @@ export function metricsPage(
 			family(
 				"oldest_unacknowledged_seconds",
 				"gauge",
-				"Time since the lease of the oldest batch that is not acknowledged.",
+				"Time since the lease of the oldest batch that is not acknowledged; those that the store has kept count only if their hosts answer.",
 				each((t) => t.oldest_unacknowledged_seconds),
 			),
 			family(

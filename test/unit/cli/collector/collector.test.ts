@@ -427,6 +427,32 @@ describe("the collector", { concurrency: true }, () => {
 		);
 	});
 
+	it("what a failing host holds does not look like a store that is behind", async (t) => {
+		const failing = await answering(t, (response, { path }) => {
+			if (path === "/metric/ack") return json(response, { detail: "no" }, 503);
+			json(response, {
+				...{ batch_id: "b", expires_at: 1, seconds: 60, message: "" },
+				metric_data: [{ hostname: "h", timestamp: now(), metrics: { x: 1 } }],
+			});
+		});
+		const { place } = await agentWith(t, [now()]);
+		const failingTarget = { targets: [local(failing.port)] };
+		const { targets, setHosts, collector } = startCollector(t, [failingTarget]);
+		const oldest = () =>
+			collector.status().targets[0]?.oldest_unacknowledged_seconds ?? 0;
+		await eventually(
+			"it fails for two seconds",
+			() => (collector.status().failing[0]?.seconds ?? 0) >= 2,
+		);
+		assert.equal(oldest(), 0);
+		target(targets).outcome = async () => ({
+			...(await durableAtOnce()),
+			durable: new Promise(() => {}),
+		});
+		setHosts([failingTarget, { targets: [place] }]);
+		await eventually("the store is behind", () => oldest() > 0);
+	});
+
 	it("with a queue it asks whom the queue names, and acknowledges without waiting for the next pass", async (t) => {
 		const { place, left, client } = await agentWith(t, [now()]);
 		const other = await agentWith(t, [now()]);
