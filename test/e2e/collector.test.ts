@@ -11,6 +11,7 @@ import { clientOf } from "../support/client.ts";
 import { collectorProcess, collectorProgram } from "../support/collector.ts";
 import { runProcess } from "../support/command-line.ts";
 import { eventually as within } from "../support/eventually.ts";
+import { killProcess } from "../support/kill-process.ts";
 import { createPair } from "../support/next-hop.ts";
 import { checkedByPromtool } from "../support/prometheus.ts";
 import { local } from "../support/relaying.ts";
@@ -146,12 +147,6 @@ async function startNats(t: TestContext, flags: readonly string[] = []) {
 	const directory = await temporaryDirectory(t);
 	const port = await freePort();
 	let child: ChildProcess | undefined;
-	const kill = async () => {
-		if (!child || child.exitCode !== null || child.signalCode !== null) return;
-		const ended = once(child, "exit");
-		child.kill("SIGKILL");
-		await ended;
-	};
 	const start = async () => {
 		child = spawn(
 			"nats-server",
@@ -167,6 +162,7 @@ async function startNats(t: TestContext, flags: readonly string[] = []) {
 		});
 		await eventually("nats-server is ready", () => /Server is ready/.test(log));
 	};
+	const kill = () => killProcess(child);
 	t.after(kill);
 	await start();
 	return { url: `nats://127.0.0.1:${port}`, port, kill, start };

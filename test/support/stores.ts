@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { eventually } from "./eventually.ts";
+import { killProcess } from "./kill-process.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 type Test = Pick<TestContext, "after">;
@@ -152,12 +153,6 @@ export async function startStore(
 	const api = `http://127.0.0.1:${port}`;
 	let child: ChildProcess | undefined;
 	let log = "";
-	const kill = async () => {
-		if (!child || child.exitCode !== null || child.signalCode !== null) return;
-		const ended = once(child, "exit");
-		child.kill("SIGKILL");
-		await ended;
-	};
 	const start = async () => {
 		const [command = "", ...words] = [
 			...[...(options.wrapper ?? []), kind],
@@ -185,6 +180,7 @@ export async function startStore(
 			60_000,
 		);
 	};
+	const kill = () => killProcess(child);
 	t.after(kill);
 	await start();
 	return {

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../../../test/support/eventually.ts";
+import { killProcess } from "../../../test/support/kill-process.ts";
 import { freePort, startStore } from "../../../test/support/stores.ts";
 import { addressOf } from "../fleet/values.ts";
 import { cpuOf, residentOf } from "../soak/process-figures.ts";
@@ -37,13 +38,7 @@ async function measured(
 	{ name, start, written }: Contender,
 ) {
 	const child = start();
-	const end = async () => {
-		if (child.exitCode !== null || child.signalCode !== null) return;
-		const ended = once(child, "exit");
-		child.kill("SIGKILL");
-		await ended;
-	};
-	t.after(end);
+	t.after(() => killProcess(child));
 	const pid = child.pid ?? 0;
 	await eventually(
 		`${name} writes`,
@@ -68,7 +63,7 @@ async function measured(
 		used = usedNow;
 	}
 	const memory = residentOf(pid).now / 1024;
-	await end();
+	await killProcess(child);
 	return { cpu, memory };
 }
 

@@ -10,6 +10,7 @@ import { writeTestKeyPair } from "../../../test/support/agent.ts";
 import { createRandom } from "../../../test/support/crash.ts";
 import { eventually } from "../../../test/support/eventually.ts";
 import { send } from "../../../test/support/https.ts";
+import { killProcess } from "../../../test/support/kill-process.ts";
 import type { Scope } from "../../../test/support/scope.ts";
 import {
 	freePort,
@@ -95,12 +96,7 @@ function restartable(
 	ready: (child: ChildProcess) => Promise<void>,
 ): Victim & { child(): ChildProcess | undefined } {
 	let child: ChildProcess | undefined;
-	const kill = async () => {
-		if (!child || child.exitCode !== null || child.signalCode !== null) return;
-		const ended = once(child, "exit");
-		child.kill("SIGKILL");
-		await ended;
-	};
+	const kill = () => killProcess(child);
 	scope.after(kill);
 	return {
 		...{ role, kill },
