@@ -1,4 +1,4 @@
-import { BlockList } from "node:net";
+import { isLoopback } from "../../src/protocol/loopback.ts";
 
 /** Servers of a queue, and how to log in. */
 export interface QueueServers {
@@ -12,14 +12,6 @@ export interface QueueServers {
 }
 
 const defaultPort = "4222";
-
-const loopback = new BlockList();
-loopback.addSubnet("127.0.0.0", 8, "ipv4");
-loopback.addAddress("::1", "ipv6");
-
-const isLoopback = (host: string) =>
-	host === "localhost" ||
-	loopback.check(host, host.includes(":") ? "ipv6" : "ipv4");
 
 /**
  * Parses the entries of --queue: `nats://[USER:PASSWORD@]HOST[:PORT]`, or `tls://`.

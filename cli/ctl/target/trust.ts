@@ -1,6 +1,6 @@
-import { BlockList } from "node:net";
 import type { Trust } from "../../../src/client/index.ts";
 import { unverifiedKey } from "../../../src/protocol/api-key.ts";
+import { isLoopback } from "../../../src/protocol/loopback.ts";
 import type { SettingValues } from "../../../src/setting-table.ts";
 import { UsageError } from "../../program/arguments.ts";
 import type { trustSettings } from "../flags.ts";
@@ -9,16 +9,8 @@ import type { Target } from "./targets.ts";
 
 export type TrustSettings = SettingValues<typeof trustSettings>;
 
-const loopback = new BlockList();
-loopback.addSubnet("127.0.0.0", 8, "ipv4");
-loopback.addAddress("::1", "ipv6");
-
 /** The other end of the connection: the first bastion, otherwise the agent. */
 export const peerOf = ({ agent, via }: Target) => via[0] ?? agent;
-
-const isThisMachine = (host: string) =>
-	host === "localhost" ||
-	loopback.check(host, host.includes(":") ? "ipv6" : "ipv4");
 
 /**
  * Reads certificates and keys. Returns a function that says how to verify the other end for a
@@ -51,9 +43,7 @@ export async function loadTrust(
 	const isPlain = !ca && fingerprint === "" && !certificate;
 	return (target) => {
 		if (insecure) return "unverified";
-		return isPlain && isThisMachine(peerOf(target).host)
-			? "unverified"
-			: verified;
+		return isPlain && isLoopback(peerOf(target).host) ? "unverified" : verified;
 	};
 }
 
