@@ -110,23 +110,26 @@ export interface TargetState {
 	counts: TargetCounts;
 }
 
+const family = (
+	name: string,
+	type: Family["type"],
+	help: string,
+	series: Family["series"],
+): Family => ({ name: `happo_collector_${name}`, type, help, series });
+
+/** A family of one series without labels. */
+const one = (
+	name: string,
+	type: "counter" | "gauge",
+	help: string,
+	value: number,
+) => family(name, type, help, [{ value }]);
+
 /** The page for Prometheus, in its text format. */
 export function metricsPage(
 	status: CollectorStatus,
 	states: readonly TargetState[],
 ): string {
-	const family = (
-		name: string,
-		type: Family["type"],
-		help: string,
-		series: Family["series"],
-	): Family => ({ name: `happo_collector_${name}`, type, help, series });
-	const one = (
-		name: string,
-		type: "counter" | "gauge",
-		help: string,
-		value: number,
-	) => family(name, type, help, [{ value }]);
 	const { hosts, passes, targets } = status;
 	const byReason = (failed: Record<FailureReason, number>) =>
 		failureReasons.map((reason) => ({
@@ -150,9 +153,11 @@ export function metricsPage(
 		);
 	return expose(
 		[
-			family("", "info", "Version of the collector.", [
-				{ labels: { version: status.version }, value: 1 },
-			]),
+			{
+				...{ name: "happo_collector", type: "info" },
+				help: "Version of the collector.",
+				series: [{ labels: { version: status.version }, value: 1 }],
+			},
 			one(
 				"uptime_seconds",
 				"gauge",
@@ -327,10 +332,7 @@ export function metricsPage(
 					counts.lag.series({ consumer: targets[at]?.consumer ?? "" }),
 				),
 			),
-			...queueFamilies(status.queue).map((each) => ({
-				...each,
-				name: `happo_collector_queue_${each.name}`,
-			})),
+			...queueFamilies(status.queue),
 			one(
 				"v1_samples_lost",
 				"counter",
@@ -349,11 +351,7 @@ export function metricsPage(
 				"Errors that nobody expected.",
 				status.internal_errors,
 			),
-		].map((each) =>
-			each.name === "happo_collector_"
-				? { ...each, name: "happo_collector" }
-				: each,
-		),
+		],
 		"text",
 	);
 }
@@ -361,45 +359,39 @@ export function metricsPage(
 /** The families of --queue. */
 function queueFamilies(queue: QueueFigures | null): Family[] {
 	if (!queue) return [];
-	const one = (
-		name: string,
-		type: "counter" | "gauge",
-		help: string,
-		value: number,
-	): Family => ({ name, type, help, series: [{ value }] });
 	return [
 		one(
-			"connected",
+			"queue_connected",
 			"gauge",
 			"1 if there is a connection to the queue, otherwise 0.",
 			queue.isConnected ? 1 : 0,
 		),
 		one(
-			"published",
+			"queue_published",
 			"counter",
 			"Hosts that this collector was the first to put into the queue.",
 			queue.published,
 		),
 		one(
-			"duplicates",
+			"queue_duplicates",
 			"counter",
 			"Hosts that another collector had put into the queue before.",
 			queue.duplicates,
 		),
 		one(
-			"failed",
+			"queue_failed",
 			"counter",
 			"Hosts that could not be put into the queue.",
 			queue.failed,
 		),
 		one(
-			"taken",
+			"queue_taken",
 			"counter",
 			"Hosts that were taken from the queue.",
 			queue.taken,
 		),
 		one(
-			"taken_again",
+			"queue_taken_again",
 			"counter",
 			"Hosts that were taken again, because another collector died or was too slow.",
 			queue.again,
