@@ -33,6 +33,18 @@ import { parseQueue } from "./queue-setting.ts";
 import { createTarget } from "./write/target.ts";
 import { parseWrites } from "./write-setting.ts";
 
+/** The check of a setting whose entries are parsed: what the parser says is wrong with them. */
+const faultOf =
+	(parse: (entries: readonly string[]) => unknown) =>
+	(entries: readonly string[]): string | undefined => {
+		try {
+			parse(entries);
+			return undefined;
+		} catch (error) {
+			return (error as Error).message;
+		}
+	};
+
 const settings = {
 	hosts: {
 		kind: "text",
@@ -51,14 +63,7 @@ const settings = {
 		default: [],
 		placeholder: "[CONSUMER=]URL,...",
 		help: "stores to write to with remote write 1.0, such as http://127.0.0.1:8428/api/v1/write; can be repeated. CONSUMER is the name under which agents know who takes their metrics for this store (their setting metric-consumers); for one store it may be left out and is fleet",
-		check: (entries) => {
-			try {
-				parseWrites(entries);
-				return undefined;
-			} catch (error) {
-				return (error as Error).message;
-			}
-		},
+		check: faultOf(parseWrites),
 	},
 	"write-ca-file": {
 		kind: "text",
@@ -110,14 +115,7 @@ const settings = {
 		default: [],
 		placeholder: "nats://HOST[:PORT],...",
 		help: "share the hosts with all collectors that use these servers of NATS, instead of --shard: each host that is due is asked by one of them, and the others go on if one dies. Servers on other machines need tls:// and --queue-credentials, or USER:PASSWORD@ before HOST",
-		check: (entries) => {
-			try {
-				parseQueue(entries);
-				return undefined;
-			} catch (error) {
-				return (error as Error).message;
-			}
-		},
+		check: faultOf(parseQueue),
 	},
 	"queue-name": {
 		kind: "text",
