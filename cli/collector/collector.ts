@@ -191,8 +191,7 @@ export class Collector {
 			const lane = laneOf(hopText(host.via[0] ?? host.agent));
 			if (known) {
 				known.leavesAt = undefined;
-				// targets may know them by identity
-				if (!sameLabels(known.labels, host.labels)) known.labels = host.labels;
+				known.labels = host.labels;
 			}
 			this.#hosts.set(
 				host.key,
@@ -594,14 +593,3 @@ const batchOf = (
 	{ name, key, labels }: PolledHost,
 	metrics: HostBatch["metrics"],
 ): HostBatch => ({ host: name, key, labels, metrics });
-
-function sameLabels(
-	some: Readonly<Record<string, string>>,
-	others: Readonly<Record<string, string>>,
-): boolean {
-	const names = Object.keys(some);
-	return (
-		names.length === Object.keys(others).length &&
-		names.every((name) => some[name] === others[name])
-	);
-}
