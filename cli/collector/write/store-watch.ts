@@ -46,7 +46,7 @@ export class StoreWatch {
 		this.#ackAfter = parts.ackAfterSeconds;
 	}
 
-	/** What the store has said about itself; undefined until it has. */
+	/** What the store's page says; undefined until the store has answered. */
 	get page(): StorePage | undefined {
 		return this.#page;
 	}
