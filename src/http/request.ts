@@ -1,14 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Abandoning, type Abandonment } from "../abandonment.ts";
 import { AgentError } from "../agent-error.ts";
-import { BufferedBytes } from "../buffered-bytes.ts";
 import { collect, declaredLength, discard } from "../collect.ts";
 import type { FairLimit } from "../fair-limit.ts";
-import type { Call, Facts, Permission, Permit } from "../operation.ts";
+import type { Facts } from "../operation.ts";
 import type { Caller } from "../policy/call.ts";
 import { keyDigest } from "../policy/key.ts";
 import { bearerKey, maxKeyCharacters } from "../protocol/api-key.ts";
-import type { Connection, ConnectionRequest } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { ConnectionCall } from "./connection-call.ts";
 import { type Objection, objectionRecord } from "./errors.ts";
 import type { Answer, Answered } from "./reply.ts";
 
@@ -25,29 +24,18 @@ const countIn = (header: string | string[] | undefined) =>
  * A request from arrival to end: queued behind earlier requests of its connection, read, run,
  * answered, over. Handlers get it as their `Call`.
  */
-export class IncomingRequest implements Call, ConnectionRequest {
-	readonly connection: Connection;
+export class IncomingRequest extends ConnectionCall {
 	readonly raw: IncomingMessage;
 	readonly response: ServerResponse;
 	deliver: ((isDelivered: boolean) => void) | undefined;
 	/** Whether its body is still being read. */
 	isReading = false;
-	readonly #run: () => void;
+	protected readonly run: () => void;
 	readonly #tell: (answered: Answered) => void;
-	readonly #arrivedAt = performance.now();
 	#target: Target = {};
-	#facts: Facts = {};
 	#refusal: string | undefined;
 	/** Status of an answer that was written to the socket directly. */
 	#status: number | undefined;
-	#answeredAt = 0;
-	#bytes: number | undefined;
-	readonly #buffered: BufferedBytes;
-	#gone: Abandoning | undefined;
-	#isRunning = false;
-	#isOver = false;
-	#permit: Permit | undefined;
-	#share: string | undefined;
 	/** `apikey` of the body. */
 	#bodyKey: unknown;
 	/** The digest of its key, once asked for, and the key. */
@@ -68,22 +56,11 @@ export class IncomingRequest implements Call, ConnectionRequest {
 		run: () => void;
 		tell: (answered: Answered) => void;
 	}) {
-		this.connection = parts.connection;
+		super(parts);
 		this.raw = parts.raw;
 		this.response = parts.response;
-		const { memory, waitMilliseconds } = parts;
-		this.#buffered = new BufferedBytes({
-			memory,
-			waitMilliseconds,
-			call: this,
-		});
-		this.#run = parts.run;
+		this.run = parts.run;
 		this.#tell = parts.tell;
-	}
-
-	begin(): void {
-		this.#isRunning = true;
-		this.#run();
 	}
 
 	/** Notes where it was routed. */
@@ -100,26 +77,22 @@ export class IncomingRequest implements Call, ConnectionRequest {
 	refused(why: Objection): void {
 		if (why !== "denied") this.addFacts(why.facts);
 		// errors of a handler after the client has disconnected are not the reason
-		if (this.#isOver || this.#status !== undefined) return;
+		if (this.isOver || this.#status !== undefined) return;
 		this.#refusal = objectionRecord(why).refusal;
-	}
-
-	addFacts(facts: Facts | undefined): void {
-		if (facts) Object.assign(this.#facts, facts);
 	}
 
 	/** Notes that its answer is being sent; to HEAD it has no body. */
 	answers({ payload, delivered }: Answer): void {
-		this.#isRunning = false;
-		if (this.#isOver) {
+		this.isRunning = false;
+		if (this.isOver) {
 			delivered?.(false);
-			this.#report();
+			this.report();
 			return;
 		}
 		if (!this.raw.complete) discard(this.raw);
-		this.#answeredAt = performance.now();
-		this.#bytes = this.raw.method === "HEAD" ? 0 : Buffer.byteLength(payload);
-		this.#buffered.keep(this.#bytes);
+		const bytes = this.raw.method === "HEAD" ? 0 : Buffer.byteLength(payload);
+		this.unread = { since: performance.now(), bytes };
+		this.buffered.keep(bytes);
 		this.deliver = delivered;
 		if (delivered) this.connection.linger();
 	}
@@ -130,36 +103,9 @@ export class IncomingRequest implements Call, ConnectionRequest {
 		this.#status = objectionRecord(why).status;
 	}
 
-	get unread(): { since: number; bytes: number } | undefined {
-		if (this.#answeredAt === 0) return undefined;
-		return { since: this.#answeredAt, bytes: this.#bytes ?? 0 };
-	}
-
-	reserve(bytes: number, what?: string): Promise<void> | undefined {
-		return this.#buffered.reserve(bytes, what);
-	}
-
 	/** Bytes reserved for this request. */
 	get reserved(): number {
-		return this.#buffered.bytes;
-	}
-
-	get client(): string {
-		return this.#share ?? this.connection.client;
-	}
-
-	get permit(): Permit | undefined {
-		return this.#permit;
-	}
-
-	get timeoutSeconds(): number | undefined {
-		return this.#permit?.run?.timeoutSeconds;
-	}
-
-	/** Notes what the policy permits. */
-	permitted({ permit, share }: Permission): void {
-		this.#permit = permit;
-		this.#share = share;
+		return this.buffered.bytes;
 	}
 
 	/** Notes the key in its body, after the contract has accepted that. */
@@ -186,13 +132,6 @@ export class IncomingRequest implements Call, ConnectionRequest {
 		return this.#digest.text;
 	}
 
-	/** Created lazily: most requests need none. */
-	get signal(): Abandonment {
-		this.#gone ??= new Abandoning();
-		if (this.#isOver && !this.response.writableFinished) this.#gone.abort();
-		return this.#gone;
-	}
-
 	get millisecondsLeft(): number | undefined {
 		return countIn(this.raw.headers["happo-milliseconds-left"]);
 	}
@@ -205,16 +144,7 @@ export class IncomingRequest implements Call, ConnectionRequest {
 		return acceptedTypes(this.raw.headers.accept);
 	}
 
-	over(): void {
-		if (this.#isOver) return;
-		this.#isOver = true;
-		if (!this.response.writableFinished) this.#gone?.abort();
-		this.#buffered.release();
-		// if its handler still runs, report when that ends, with its facts
-		if (!this.#isRunning) this.#report();
-	}
-
-	#report(): void {
+	protected report(): void {
 		const { response, raw, connection } = this;
 		// a request that was still queued has never had the socket
 		const isSent =
@@ -231,11 +161,11 @@ export class IncomingRequest implements Call, ConnectionRequest {
 			operationId: this.#target.operationId,
 			status: isSent ? response.statusCode : this.#status,
 			isCut: isSent && !isWhole,
-			bytes: isWhole ? this.#bytes : undefined,
-			milliseconds: performance.now() - this.#arrivedAt,
+			bytes: isWhole ? this.unread?.bytes : undefined,
+			milliseconds: performance.now() - this.arrivedAt,
 			refusal: this.#refusal,
 			isDenied: connection.isDenied,
-			facts: isSent ? this.#facts : subjectOnly(this.#facts),
+			facts: isSent ? this.facts : subjectOnly(this.facts),
 		});
 	}
 }

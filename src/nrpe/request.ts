@@ -1,12 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
-import { Abandoning, type Abandonment } from "../abandonment.ts";
 import type { AgentError } from "../agent-error.ts";
-import { BufferedBytes } from "../buffered-bytes.ts";
 import type { FairLimit } from "../fair-limit.ts";
-import type { Connection, ConnectionRequest } from "../http/connection.ts";
+import type { Connection } from "../http/connection.ts";
+import { ConnectionCall } from "../http/connection-call.ts";
 import type { Answered } from "../http/reply.ts";
-import type { Call, Facts, Permission, Permit } from "../operation.ts";
 import { type Caller, type NrpeCommand, nrpeCommand } from "../policy/call.ts";
 import {
 	answerPacket,
@@ -33,8 +31,7 @@ export interface NrpeAnswer {
  * The one request of an NRPE connection, from its first byte to the end of the connection. Handlers
  * get it as their `Call`.
  */
-export class NrpeRequest implements Call, ConnectionRequest {
-	readonly connection: Connection;
+export class NrpeRequest extends ConnectionCall {
 	/** NRPE does not say that an answer has arrived. */
 	readonly deliver = undefined;
 	readonly hopsPassed = 0;
@@ -43,22 +40,11 @@ export class NrpeRequest implements Call, ConnectionRequest {
 	readonly response: Socket;
 	/** The command and its arguments; without a name if the packet has none, or is not UTF-8. */
 	command: NrpeCommand = { name: "", values: [] };
-	readonly #run: () => Promise<NrpeAnswer>;
+	readonly #work: (request: NrpeRequest) => Promise<NrpeAnswer>;
 	readonly #tell: (answered: Answered) => void;
-	readonly #buffered: BufferedBytes;
-	readonly #arrivedAt = performance.now();
 	#version: PacketVersion | undefined;
-	#isRunning = false;
-	#isOver = false;
-	#isTold = false;
-	#gone: Abandoning | undefined;
-	#permit: Permit | undefined;
-	#share: string | undefined;
-	#facts: Facts = {};
 	#refusal: string | undefined;
 	#status: number | undefined;
-	#bytes = 0;
-	#answeredAt = 0;
 
 	/**
 	 * @param parts.memory the budget for bytes of requests and answers
@@ -76,21 +62,16 @@ export class NrpeRequest implements Call, ConnectionRequest {
 		run: (request: NrpeRequest) => Promise<NrpeAnswer>;
 		tell: (answered: Answered) => void;
 	}) {
-		const { connection, socket, memory, waitMilliseconds } = parts;
-		this.connection = connection;
+		super(parts);
+		const { socket } = parts;
 		this.response = socket;
-		this.#run = () => parts.run(this);
+		this.#work = parts.run;
 		this.#tell = parts.tell;
-		this.#buffered = new BufferedBytes({
-			memory,
-			waitMilliseconds,
-			call: this,
-		});
 		// reported as the end of the connection
 		socket.on("error", () => {});
 		new PacketReader(socket, {
 			milliseconds: parts.packetMilliseconds,
-			reserve: (bytes) => this.#buffered.reserve(bytes, "request"),
+			reserve: (bytes) => this.reserve(bytes, "request"),
 			arrived: (query) => this.#arrived(query),
 			// nobody knows which version an answer should have
 			failed: (reason) => {
@@ -109,13 +90,12 @@ export class NrpeRequest implements Call, ConnectionRequest {
 		this.connection.arrive(this);
 	}
 
-	begin(): void {
-		this.#isRunning = true;
-		this.#run().then(
+	protected run(): void {
+		this.#work(this).then(
 			(answer) => this.#answer(answer),
 			(error: AgentError) => {
 				this.addFacts(error.facts);
-				if (!this.#isOver) this.#refusal = error.logged;
+				if (!this.isOver) this.#refusal = error.logged;
 				this.#answer(refusal(error.message));
 			},
 		);
@@ -123,54 +103,22 @@ export class NrpeRequest implements Call, ConnectionRequest {
 
 	/** Sends the answer in one piece, and closes our side: over TLS, check_nrpe waits for that. */
 	#answer({ status, text, printed }: NrpeAnswer): void {
-		this.#isRunning = false;
-		if (this.#isOver) {
-			this.#report();
+		this.isRunning = false;
+		if (this.isOver) {
+			this.report();
 			return;
 		}
 		const version = this.#version ?? 4;
 		const fitting = fittingText(text, maxTextBytes[version], printed);
 		const packet = answerPacket(version, status, fitting);
 		this.#status = status;
-		this.#bytes = packet.length;
-		this.#answeredAt = performance.now();
-		this.#buffered.keep(packet.length);
+		this.unread = { since: performance.now(), bytes: packet.length };
+		this.buffered.keep(packet.length);
 		const { response } = this;
 		response.end(packet, () => {
 			const end = setTimeout(() => response.destroy(), lingerMilliseconds);
 			response.once("close", () => clearTimeout(end));
 		});
-	}
-
-	get unread(): { since: number; bytes: number } | undefined {
-		if (this.#answeredAt === 0) return undefined;
-		return { since: this.#answeredAt, bytes: this.#bytes };
-	}
-
-	addFacts(facts: Facts | undefined): void {
-		if (facts) Object.assign(this.#facts, facts);
-	}
-
-	reserve(bytes: number): Promise<void> | undefined {
-		return this.#buffered.reserve(bytes);
-	}
-
-	get client(): string {
-		return this.#share ?? this.connection.client;
-	}
-
-	get permit(): Permit | undefined {
-		return this.#permit;
-	}
-
-	get timeoutSeconds(): number | undefined {
-		return this.#permit?.run?.timeoutSeconds;
-	}
-
-	/** Notes what the policy permits. */
-	permitted({ permit, share }: Permission): void {
-		this.#permit = permit;
-		this.#share = share;
 	}
 
 	/** What the caller has proved. Ask again for each decision, as with HTTPS. */
@@ -179,39 +127,21 @@ export class NrpeRequest implements Call, ConnectionRequest {
 		return { isAdmin: false, address, certificate, keyDigest: undefined };
 	}
 
-	get signal(): Abandonment {
-		this.#gone ??= new Abandoning();
-		if (this.#isOver && !this.response.writableFinished) this.#gone.abort();
-		return this.#gone;
-	}
-
-	over(): void {
-		if (this.#isOver) return;
-		this.#isOver = true;
-		if (!this.response.writableFinished) this.#gone?.abort();
-		this.#buffered.release();
-		// if its check still runs, report when that ends
-		if (!this.#isRunning) this.#report();
-	}
-
-	#report(): void {
-		if (this.#isTold) return;
-		this.#isTold = true;
-		const { connection, response } = this;
+	protected report(): void {
+		const { connection, response, unread } = this;
 		const { client, clientPort, isDenied } = connection;
 		const isWhole = response.writableFinished;
-		const isSent = this.#answeredAt !== 0;
 		this.#tell({
 			...{ client, clientPort, isDenied },
 			method: this.#version === undefined ? "" : `NRPE/${this.#version}`,
 			target: this.command.name,
 			operationId: "nrpe",
 			status: this.#status,
-			isCut: isSent && !isWhole,
-			bytes: isSent && isWhole ? this.#bytes : undefined,
-			milliseconds: (this.#answeredAt || performance.now()) - this.#arrivedAt,
+			isCut: unread !== undefined && !isWhole,
+			bytes: isWhole ? unread?.bytes : undefined,
+			milliseconds: (unread?.since ?? performance.now()) - this.arrivedAt,
 			refusal: this.#refusal,
-			facts: this.#facts,
+			facts: this.facts,
 		});
 	}
 }
