@@ -106,43 +106,21 @@ const secretOptionsOf = new Map<string, readonly string[]>(
 
 const isPort = /^\d{1,5}$/;
 
+/** Plugins whose `-p` is a port, besides those for HTTP. */
+const pluginsWithPort =
+	"by_ssh clamd ftp game imap jabber ldap ldaps nntp nntps nrpe nt ntp ntp_peer ntp_time pop simap smtp snmp spop ssh ssmtp tcp time udp ups";
+
 /** Values of such options that are no secrets, for plugins that use the option for something else. */
-const openValues = new Map<string, Readonly<Record<string, RegExp>>>(
-	Object.entries({
-		...Object.fromEntries(
-			[
-				...["clamd", "ftp", "game", "imap", "jabber", "ldap", "ldaps", "nntp"],
-				...[
-					"nntps",
-					"nrpe",
-					"nt",
-					"ntp",
-					"ntp_peer",
-					"ntp_time",
-					"pop",
-					"simap",
-				],
-				...[
-					"smtp",
-					"snmp",
-					"spop",
-					"ssh",
-					"ssmtp",
-					"tcp",
-					"time",
-					"udp",
-					"ups",
-				],
-				"by_ssh",
-			].map((name) => [`check_${name}`, { "-p": isPort }]),
-		),
-		check_curl: { "-p": isPort, "-C": /^\d{1,4}(?:,\d{1,4})?$/ },
-		check_http: { "-p": isPort, "-C": /^\d{1,4}(?:,\d{1,4})?$/ },
-		// -C takes no value
-		check_disk: { "-p": /^\//, "-C": /^/ },
-		check_procs: { "-p": /^\d+$/, "-a": /^/, "-C": /^/ },
-	}),
-);
+const openValues = new Map<string, Readonly<Record<string, RegExp>>>([
+	...pluginsWithPort
+		.split(" ")
+		.map((name) => [`check_${name}`, { "-p": isPort }] as const),
+	["check_curl", { "-p": isPort, "-C": /^\d{1,4}(?:,\d{1,4})?$/ }],
+	["check_http", { "-p": isPort, "-C": /^\d{1,4}(?:,\d{1,4})?$/ }],
+	// -C takes no value
+	["check_disk", { "-p": /^\//, "-C": /^/ }],
+	["check_procs", { "-p": /^\d+$/, "-a": /^/, "-C": /^/ }],
+]);
 
 const attachedSecret = /^(-[A-Za-z])(?!-)(.+)$/s;
 const secretLong =
