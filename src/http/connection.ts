@@ -299,10 +299,10 @@ export interface Port {
 export interface Connections {
 	/** Takes an accepted connection of the first port, from which nothing has been read. */
 	accept(socket: Socket): void;
-	/** Adds a port. Returns what takes its connections. */
-	addPort(port: Port): (socket: Socket) => void;
 	/** The same for one of the admin socket: plain HTTP, and allowed whoever its peer is. */
 	acceptLocal(socket: Socket, peer: LocalPeer): void;
+	/** Adds a port. Returns what takes its connections. */
+	addPort(port: Port): (socket: Socket) => void;
 	/** Returns the connection of a socket that is served. */
 	of(socket: Socket): Connection | undefined;
 	/** Starts serving: the connections held so far, and later ones at once. */
@@ -374,8 +374,8 @@ class Handshakes {
 
 /**
  * Decides when an accepted connection is served. Above the limit, connections wait unread, as with
- * v1 (Go); Node would reset them. Clients share the places, of all ports. Denied peers have a few places of their
- * own, only for as long as it takes to read the reason.
+ * v1 (Go); Node would reset them. Clients share the places of all ports. Denied peers have a few
+ * places of their own, only for as long as it takes to read the reason.
  * @param parts.server gets the connections of the first port; it does not listen itself
  */
 export function createConnections(parts: {

@@ -132,9 +132,9 @@ class WordCollector {
  * recognition). Blanks are space and tab: IFS only matters for expansions.
  *
  * @returns the words, or undefined if the line needs a shell: operators, expansions, globs, braces,
- * a tilde that may be expanded, a comment, an open quote, a trailing backslash, an unquoted newline. Also undefined in
- * doubtful cases, where starting a shell is always safe: control characters, which some shells use
- * internally, and more than 4096 words.
+ * a tilde that may be expanded, a comment, an open quote, a trailing backslash, an unquoted newline.
+ * Also undefined in doubtful cases, where starting a shell is always safe: control characters, which
+ * some shells use internally, and more than 4096 words.
  */
 export function splitWords(line: string): string[] | undefined {
 	const collector = new WordCollector(line);
