@@ -5,6 +5,7 @@ import {
 	chown,
 	mkdir,
 	readFile,
+	rename,
 	rm,
 	writeFile,
 } from "node:fs/promises";
@@ -589,6 +590,28 @@ test("an agent that does not tell its status gives 3", async (t) => {
 	assert.equal(report.code, 3);
 	assert.equal(report.ok, false);
 	assert.equal(await readFile(host.at("policy.yaml"), "utf8"), policyText);
+});
+
+test("root takes no agent for this one that only says so", {
+	skip: process.getuid?.() === 0 ? false : "not root",
+}, async (t) => {
+	const host = await createHost(t);
+	const { POLICY: _, ...settings } = host.settings;
+	host.settings.ADMIN_SOCKET = "none";
+	host.settings.POLICY = "";
+	const daemon = await host.start(
+		...["-M", host.at("metrics.yaml")],
+		...["-B", host.at("host.pub"), "-R", host.at("host.key")],
+	);
+	host.settings.PORT = String(daemon.port);
+	assert.equal((await host.report()).agent.pid, daemon.process.pid);
+	// it names the store of the settings, and does not have it
+	await rename(host.at("state/db"), host.at("state/other"));
+	host.settings.POLICY = settings.POLICY ?? "";
+	const report = await host.report("--no-commands");
+	assert.equal(report.agent.running, false);
+	assert.equal(report.agent.settings, host.at("agent.env"));
+	only(report, "port", /which is another happo-agent\.$/);
 });
 
 test("what this user may not see is unknown, and not wrong", {

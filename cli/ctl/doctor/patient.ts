@@ -282,22 +282,25 @@ async function askAgent(
 	let first: Asked | undefined;
 	if (adminSocket !== undefined && (await exists(adminSocket))) {
 		first = await ask({ adminSocket }, timeoutMilliseconds);
-		if ("status" in first) return { pid: first.status.pid, answer: first };
+		// a process can say anything of itself, and plugins are tried as the user of this one
+		if ("status" in first)
+			return { pid: unit?.pid ?? first.status.pid, answer: first };
 	}
 	const { port, "listen-address": address } = settings;
 	const pid = unit?.pid ?? (await daemonOnPort(settings));
 	if (pid === undefined || port === 0) return { pid, answer: first };
 	const agent = `${localAddress(address)}:${port}`;
 	const answer = await ask({ agent }, timeoutMilliseconds);
-	// another agent may have this one's port
+	// another agent may have this one's port, or any user's program, while the agent is stopped
 	const isOurs =
 		pid === unit?.pid ||
 		(await lockHolder(resolve(directory, settings.dbfile)))?.pid === pid ||
-		("status" in answer && answer.status.settings?.dbfile === settings.dbfile);
+		// root sees who holds the lock, and must not run what a stranger's answer names
+		(process.geteuid?.() !== 0 &&
+			"status" in answer &&
+			answer.status.settings?.dbfile === settings.dbfile);
 	if (!isOurs) return { pid: undefined, answer: undefined };
-	return "status" in answer
-		? { pid: answer.status.pid ?? pid, answer }
-		: { pid, answer: first ?? answer };
+	return { pid, answer: "status" in answer ? answer : (first ?? answer) };
 }
 
 /**
