@@ -224,6 +224,26 @@ const systemd = (name, content) => ({
 	mode: 0o644,
 });
 
+/** The users of a package, for systemd-sysusers. */
+const sysusers = (name) => ({
+	path: `/usr/lib/sysusers.d/${name}.conf`,
+	content: text(own(`${name}.sysusers`)),
+	mode: 0o644,
+});
+
+const manual = (page, section, build) => ({
+	path: `/usr/share/man/man${section}/${page}.${section}.gz`,
+	content: zipped(build.man[`${page}.${section}`]),
+	mode: 0o644,
+});
+
+/** The addon that starts commands, where the programs below a folder look for it. */
+const native = (at, architecture, addon) => ({
+	path: `${at}/dist/native/linux-${architecture}/spawn.node`,
+	content: addon,
+	mode: 0o644,
+});
+
 /** Each path once: programs of one build share chunks. */
 const unique = (files) => [
 	...new Map(files.map((file) => [file.path, file])).values(),
@@ -306,11 +326,7 @@ and the policy say otherwise.`,
 				content: build.socketDropIn,
 				mode: 0o644,
 			},
-			{
-				path: `${at}/dist/native/linux-${architecture}/spawn.node`,
-				content: addon,
-				mode: 0o644,
-			},
+			native(at, architecture, addon),
 			...level(architecture, at),
 			...folder("contrib/plugins", `${at}/contrib/plugins`, 0o755),
 			...folder("contrib/doc", "/usr/share/doc/happo-agent/doc"),
@@ -342,21 +358,13 @@ and the policy say otherwise.`,
 			systemd("happo-agent.socket", text(join(units, "happo-agent.socket"))),
 			// without a shell, which would add variables to the environment of plugins
 			systemd("happo-agent.service", agentUnit(program)),
-			{
-				path: "/usr/lib/sysusers.d/happo-agent.conf",
-				content: text(own("happo-agent.sysusers")),
-				mode: 0o644,
-			},
+			sysusers("happo-agent"),
 			{
 				path: "/usr/lib/tmpfiles.d/happo-agent.conf",
 				content: text(own("happo-agent.tmpfiles")),
 				mode: 0o644,
 			},
-			{
-				path: "/usr/share/man/man8/happo-agent.8.gz",
-				content: zipped(build.man["happo-agent.8"]),
-				mode: 0o644,
-			},
+			manual("happo-agent", 8, build),
 			...components("happo-agent", build),
 		]),
 	};
@@ -393,11 +401,7 @@ the Nagios worker.`,
 			{ path: `${at}/package.json`, content: manifest(), mode: 0o644 },
 			{ path: `${at}/dist/check_happo`, content: client, mode: 0o755 },
 			...bundle(build.dist, "check_happo.cjs", `${at}/dist`),
-			{
-				path: `${at}/dist/native/linux-${architecture}/spawn.node`,
-				content: addon,
-				mode: 0o644,
-			},
+			native(at, architecture, addon),
 			...ctl("check", build),
 			configurationFolder,
 			configuration(
@@ -434,16 +438,8 @@ the Nagios worker.`,
 					"/usr/bin/check_happo",
 				),
 			),
-			{
-				path: "/usr/lib/sysusers.d/happo-check.conf",
-				content: text(own("happo-check.sysusers")),
-				mode: 0o644,
-			},
-			{
-				path: "/usr/share/man/man1/check_happo.1.gz",
-				content: zipped(build.man["check_happo.1"]),
-				mode: 0o644,
-			},
+			sysusers("happo-check"),
+			manual("check_happo", 1, build),
 			...components("happo-check", build),
 		]),
 	};
@@ -477,11 +473,7 @@ nothing: give it a list of hosts and a store first.`,
 			},
 			{ path: `${at}/package.json`, content: manifest(), mode: 0o644 },
 			...bundle(build.dist, "happo-collector.js", `${at}/dist`),
-			{
-				path: `${at}/dist/native/linux-${architecture}/spawn.node`,
-				content: addon,
-				mode: 0o644,
-			},
+			native(at, architecture, addon),
 			configurationFolder,
 			configuration(
 				"/etc/default/happo-collector.env",
@@ -500,16 +492,8 @@ nothing: give it a list of hosts and a store first.`,
 					`${nodeProgram} ${program}`,
 				),
 			),
-			{
-				path: "/usr/lib/sysusers.d/happo-collector.conf",
-				content: text(own("happo-collector.sysusers")),
-				mode: 0o644,
-			},
-			{
-				path: "/usr/share/man/man8/happo-collector.8.gz",
-				content: zipped(build.man["happo-collector.8"]),
-				mode: 0o644,
-			},
+			sysusers("happo-collector"),
+			manual("happo-collector", 8, build),
 			...components("happo-collector", build),
 		]),
 	};
