@@ -63,12 +63,14 @@ export interface FleetReport {
 	left: number;
 	quarantined: number;
 	kills: Record<string, number>;
-	/** Leases that had ended before the acknowledgement. */
+	/** Leases that had ended before the acknowledgement: a killed collector leaves what it holds to them. */
 	leasedAgain: number;
 	/** Of the quiet minutes. */
 	quiet: {
 		seconds: number;
 		samples: number;
+		/** As of the whole run; nobody is killed, so the leases are too short if there are any. */
+		leasedAgain: number;
 		cpuSeconds: Record<string, number>;
 		peakKilobytes: Record<string, number>;
 		/** Upper bound of the lag of 99 % of the samples, in seconds. */
@@ -385,6 +387,8 @@ export async function runFleet(
 				lags[index] = lag;
 			}),
 		);
+	const leasedAgain = () =>
+		simulated.reduce((sum, { again }) => sum + again, 0);
 	const wholeLag = () => lags.reduce((sum, lag) => plus(sum, lag), endedLag);
 	const pidsByRole = () => {
 		const pids: Record<string, number[]> = {};
@@ -425,6 +429,7 @@ export async function runFleet(
 	roles.read(pidsByRole());
 	roles.reset();
 	const lagBefore = wholeLag();
+	const againBefore = leasedAgain();
 	const quietBegan = performance.now();
 	await minutes(options.quietMinutes);
 	roles.read(pidsByRole());
@@ -434,6 +439,7 @@ export async function runFleet(
 		seconds: (performance.now() - quietBegan) / 1_000,
 		// the histogram counts the times of samples
 		samples: values * (quietLag.get(Number.POSITIVE_INFINITY) ?? 0),
+		leasedAgain: leasedAgain() - againBefore,
 		cpuSeconds: Object.fromEntries(
 			[...roles.all].map(([role, { cpuSeconds }]) => [role, cpuSeconds]),
 		),
@@ -510,7 +516,7 @@ export async function runFleet(
 		...comparison,
 		...{ kills, quiet, chaosLag, quarantined },
 		left: left(),
-		leasedAgain: simulated.reduce((sum, { again }) => sum + again, 0),
+		leasedAgain: leasedAgain(),
 	};
 }
 
@@ -579,7 +585,7 @@ export function fleetFigures(
 	return [
 		`given ${report.given} samples, lost ${report.lost}, altered ${report.altered}, invented ${report.invented}`,
 		`not acknowledged at the end: ${report.left} times of samples; in quarantine: ${report.quarantined}`,
-		`killed with kill -9: ${kills || "nothing"}; batches that came again: ${report.leasedAgain}`,
+		`killed with kill -9: ${kills || "nothing"}; leases that ended before the acknowledgement: ${report.leasedAgain}, of these ${quiet.leasedAgain} in the quiet minutes`,
 		`${quiet.samples} samples in ${quiet.seconds.toFixed(0)} quiet seconds: ${(quiet.samples / quiet.seconds).toFixed(0)} a second`,
 		...Object.entries(quiet.cpuSeconds).map(
 			([role, cpu]) =>
