@@ -1,7 +1,7 @@
 /**
- * Writes generated/ from openapi.yaml, and the documents that list settings from
- * src/settings.ts. With --check it writes nothing, names the files that are out of
- * date and exits with status 1.
+ * Writes generated/ from openapi.yaml and cli/ctl/web/openapi.yaml, and the documents
+ * that list settings from src/settings.ts. With --check it writes nothing, names the
+ * files that are out of date and exits with status 1.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import openapiTS, { astToString } from "openapi-typescript";
@@ -17,19 +17,46 @@ import {
 	permissionsSource,
 	shapesSource,
 	versionSource,
+	webContractSource,
 } from "./templates.ts";
 
-const banner =
-	"// Written by `npm run generate` from openapi.yaml. Do not edit.\n";
+const bannerOf = (file: string) =>
+	`// Written by \`npm run generate\` from ${file}. Do not edit.\n`;
+const banner = bannerOf("openapi.yaml");
 
-/** Types of the whole document. Binary bodies are Uint8Array, not string. */
+/** What the page of happo-ctl and happo-ctl say to each other. */
+const webDocument = "cli/ctl/web/openapi.yaml";
+
+/**
+ * Types of the whole document. Binary bodies are Uint8Array, not string. A schema with
+ * `x-agent-schema` has the type of that schema of the agent's contract.
+ */
 async function schemaSource(yaml: string): Promise<string> {
-	const bytes = ts.factory.createTypeReferenceNode("Uint8Array");
+	const { factory } = ts;
+	const bytes = factory.createTypeReferenceNode("Uint8Array");
+	const ofAgent = (name: string) =>
+		factory.createIndexedAccessTypeNode(
+			factory.createTypeReferenceNode("AgentSchemas"),
+			factory.createLiteralTypeNode(factory.createStringLiteral(name)),
+		);
 	const nodes = await openapiTS(yaml, {
-		transform: (schema) => (schema.format === "binary" ? bytes : undefined),
+		transform: (schema) => {
+			if (schema.format === "binary") return bytes;
+			const { "x-agent-schema": name } = schema as {
+				"x-agent-schema"?: string;
+			};
+			return name === undefined ? undefined : ofAgent(name);
+		},
 	});
 	return astToString(nodes);
 }
+
+/** Schemas of the agent's contract, whose answers the page gets as they are. */
+const agentSchemas = `import type { components as AgentComponents } from "./schema.ts";
+
+type AgentSchemas = AgentComponents["schemas"];
+
+`;
 
 /** The document with the table of settings. */
 const settings = "contrib/doc/settings.md";
@@ -37,6 +64,8 @@ const settings = "contrib/doc/settings.md";
 async function generate(): Promise<Record<string, string>> {
 	const yaml = await readFile("openapi.yaml", "utf8");
 	const document = parse(yaml) as ContractDocument;
+	const webYaml = await readFile(webDocument, "utf8");
+	const webBanner = bannerOf(webDocument);
 	return {
 		"generated/schema.ts": banner + (await schemaSource(yaml)),
 		"generated/contract.ts": banner + contractSource(document),
@@ -46,6 +75,10 @@ async function generate(): Promise<Record<string, string>> {
 		"generated/shapes.ts": banner + shapesSource(document),
 		"generated/version.ts": banner + versionSource(document),
 		"generated/client.ts": banner + clientSource(document),
+		"generated/web-schema.ts":
+			webBanner + agentSchemas + (await schemaSource(webYaml)),
+		"generated/web-contract.ts":
+			webBanner + webContractSource(parse(webYaml) as ContractDocument),
 		"contrib/etc/default/happo-agent.env": environmentFile(),
 		[settings]: withSettingsTable(await readFile(settings, "utf8")),
 	};

@@ -14,6 +14,13 @@ export const contract = ${contractOf(document, false)};
 `;
 }
 
+/** The document of happo-ctl web as a constant. */
+export function webContractSource(document: ContractDocument): string {
+	return `/** The operations of happo-ctl web, without texts and examples. */
+export const webContract = ${contractOf(document, false)};
+`;
+}
+
 /** The version alone, so that a command can show it without loading the contract. */
 export function versionSource({ info }: ContractDocument): string {
 	return `/** The version of the product, which is the contract's. */
