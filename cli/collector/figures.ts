@@ -6,7 +6,7 @@ import type { StorePromise, TargetFigures } from "./write/target.ts";
 
 /** Seconds from a sample's time to its acceptance by the store. */
 const lagBounds = [
-	1, 5, 15, 30, 60, 90, 120, 180, 300, 600, 1_800, 3_600, 86_400,
+	1, 5, 15, 30, 45, 60, 75, 90, 120, 180, 300, 600, 1_800, 3_600, 86_400,
 ];
 
 /** What is counted for one target. */

@@ -14,6 +14,7 @@ import { missingStore } from "../support/stores.ts";
 const shortFleet: Omit<FleetOptions, "progress" | "signal" | "seed"> = {
 	...{ agents: 40, simulators: 1, bastions: 2, values: 20 },
 	...{ store: "victoria-metrics", workers: 0, churn: false },
+	...{ disk: 0, killed: [] },
 	...{ intervalSeconds: 4, ackAfterSeconds: 12, killSeconds: 3 },
 	...{ warmUpMinutes: 0.1, quietMinutes: 0.1, chaosMinutes: 0.6 },
 	simulator: join(

@@ -47,6 +47,8 @@ export interface RealStore {
 	 * @param match such as `{instance="web1"}`
 	 */
 	stored(match: string): Promise<Map<string, StoredSeries>>;
+	/** As `stored`, what anybody can see of the last seconds: the store need not write it out first. */
+	recent(match: string, seconds: number): Promise<Map<string, StoredSeries>>;
 	/** What it wrote to standard error. */
 	log(): string;
 }
@@ -84,9 +86,10 @@ const argumentsOf = (
 const seriesKey = ({ __name__, instance, hostname }: Record<string, string>) =>
 	`${__name__}{${instance},${hostname}}`;
 
-async function fromVictoria(api: string, match: string) {
-	await fetch(`${api}/internal/force_flush`);
-	const query = new URLSearchParams({ "match[]": match });
+async function fromVictoria(api: string, match: string, start = 0) {
+	const query = new URLSearchParams({
+		...{ "match[]": match, start: String(start) },
+	});
 	const answer = await fetch(`${api}/api/v1/export?${query}`);
 	assert.equal(answer.status, 200);
 	const found = new Map<string, StoredSeries>();
@@ -109,9 +112,9 @@ async function fromVictoria(api: string, match: string) {
 	return found;
 }
 
-async function fromPrometheus(api: string, match: string) {
+async function fromPrometheus(api: string, match: string, seconds = 86_400) {
 	const found = new Map<string, StoredSeries>();
-	const query = new URLSearchParams({ query: `${match}[1d]` });
+	const query = new URLSearchParams({ query: `${match}[${seconds}s]` });
 	const answer = await fetch(`${api}/api/v1/query?${query}`);
 	const { data } = (await answer.json()) as {
 		data: {
@@ -136,6 +139,7 @@ async function fromPrometheus(api: string, match: string) {
  * @param options.flags more flags
  * @param options.config Prometheus' file
  * @param options.wrapper a program in front, such as `nice -n 10`
+ * @param options.parent where to put its directory, instead of a temporary one
  */
 export async function startStore(
 	t: Test,
@@ -144,9 +148,10 @@ export async function startStore(
 		flags?: readonly string[];
 		config?: string;
 		wrapper?: readonly string[];
+		parent?: string | undefined;
 	} = {},
 ): Promise<RealStore> {
-	const directory = join(await temporaryDirectory(t), kind);
+	const directory = join(options.parent ?? (await temporaryDirectory(t)), kind);
 	await mkdir(directory);
 	await writeFile(join(directory, "prometheus.yml"), options.config ?? "{}");
 	const port = await freePort();
@@ -177,7 +182,8 @@ export async function startStore(
 					() => false,
 				);
 			},
-			60_000,
+			// a killed Prometheus reads its whole log first
+			300_000,
 		);
 	};
 	const kill = () => killProcess(child);
@@ -187,9 +193,14 @@ export async function startStore(
 		...{ url: new URL(`${api}/api/v1/write`), port, kill, start },
 		pid: () => child?.pid ?? 0,
 		log: () => log,
-		stored: (match) =>
+		stored: async (match) => {
+			if (kind === "prometheus") return fromPrometheus(api, match);
+			await fetch(`${api}/internal/force_flush`);
+			return fromVictoria(api, match);
+		},
+		recent: (match, seconds) =>
 			kind === "prometheus"
-				? fromPrometheus(api, match)
-				: fromVictoria(api, match),
+				? fromPrometheus(api, match, seconds)
+				: fromVictoria(api, match, Date.now() / 1_000 - seconds),
 	};
 }

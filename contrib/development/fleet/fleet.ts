@@ -1,11 +1,9 @@
-import assert from "node:assert/strict";
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { validName } from "../../../cli/collector/write/series-names.ts";
 import { writeTestKeyPair } from "../../../test/support/agent.ts";
 import { createRandom } from "../../../test/support/crash.ts";
 import { eventually } from "../../../test/support/eventually.ts";
@@ -18,9 +16,13 @@ import {
 	startStore,
 } from "../../../test/support/stores.ts";
 import { temporaryDirectory } from "../../../test/support/temporary.ts";
+import { watchMachine } from "../bench/machine.ts";
+import { compared, type Expected } from "./comparison.ts";
 import { Journal } from "./journal.ts";
 import { Roles } from "./roles.ts";
-import { addressOf, metricName, valueAt } from "./values.ts";
+import { mountSlowDisk, type SlowDisk } from "./slow-disk.ts";
+import { type Lag, StoreLag } from "./store-lag.ts";
+import { addressOf, metricName, storedName, valueAt } from "./values.ts";
 
 /** How large a fleet is, and for how long it runs. */
 export interface FleetOptions {
@@ -37,12 +39,16 @@ export interface FleetOptions {
 	warmUpMinutes: number;
 	quietMinutes: number;
 	chaosMinutes: number;
-	/** Average time between two kills. */
+	/** One is killed at a random time in each of these. */
 	killSeconds: number;
+	/** What is killed: `agents`, `bastion`, `collector`, `nats`, `store`; empty: all of them. */
+	killed: readonly string[];
 	/** Collectors that share the hosts through NATS; 0: one without it. */
 	workers: number;
 	/** Whether each sample has names of its own, so that it is a new series. */
 	churn: boolean;
+	/** Mebibytes that the store's disk can write in a second, in at most 50 operations; 0: no limit. */
+	disk: number;
 	seed: number;
 	/** The program of the simulated agents. */
 	simulator: string;
@@ -63,8 +69,10 @@ export interface FleetReport {
 	left: number;
 	quarantined: number;
 	kills: Record<string, number>;
-	/** Leases that had ended before the acknowledgement: a killed collector leaves what it holds to them. */
+	/** Leases that had ended before the acknowledgement. */
 	leasedAgain: number;
+	/** Batches that killed collectors had leased and not acknowledged: their leases end. */
+	leftLeased: number;
 	/** Of the quiet minutes. */
 	quiet: {
 		seconds: number;
@@ -73,11 +81,14 @@ export interface FleetReport {
 		leasedAgain: number;
 		cpuSeconds: Record<string, number>;
 		peakKilobytes: Record<string, number>;
-		/** Upper bound of the lag of 99 % of the samples, in seconds. */
-		lag: number;
+		lag: Lag;
+		/** How busy the machine was, by this and whatever else. */
+		machine: string;
 	};
 	/** As in the quiet minutes, with kills. */
-	chaosLag: number;
+	chaosLag: Lag;
+	/** Bytes that the store's disk wrote in the whole run, and its time; undefined for a disk without limit. */
+	disk: { writtenBytes: number; seconds: number } | undefined;
 	first: string[];
 }
 
@@ -88,6 +99,8 @@ interface Victim {
 	kill(): Promise<void>;
 	start(): Promise<void>;
 	pid(): number;
+	/** Its page for Prometheus, if it has one. */
+	page?: string;
 }
 
 /** A process that is started again and again with the same arguments. */
@@ -116,6 +129,9 @@ function restartable(
 	};
 }
 
+/** Operations a second of a slow disk, as of one that turns. */
+const diskOperations = 50;
+
 const silent = { stdio: ["ignore", "ignore", "ignore"] as "ignore"[] };
 
 /** Waits until something listens there. */
@@ -130,39 +146,27 @@ const listens = (what: string, port: number, path = "/") =>
 		60_000,
 	);
 
-/** Buckets of a histogram: count of those up to a bound. */
-type Buckets = Map<number, number>;
-
-/** Reads the lag of a collector's page. */
-function lagOf(page: string): Buckets {
-	const found: Buckets = new Map();
-	const line = /^happo_collector_lag_seconds_bucket\{(.*)\} (\S+)$/gm;
-	for (const [, labels = "", count] of page.matchAll(line)) {
-		const bound = /le="([^"]*)"/.exec(labels)?.[1]?.replace("+Inf", "Infinity");
-		const at = Number(bound);
-		found.set(at, (found.get(at) ?? 0) + Number(count));
-	}
-	return found;
-}
-
-/** The bound that 99 % are up to. */
-function percentile(buckets: Buckets): number {
-	const sorted = [...buckets].sort(([one], [other]) => one - other);
-	const all = sorted.at(-1)?.[1] ?? 0;
-	return sorted.find(([, count]) => count >= 0.99 * all)?.[0] ?? Number.NaN;
-}
-
-const plus = (sum: Buckets, more: Buckets, sign = 1): Buckets =>
-	new Map(
-		[...new Set([...sum.keys(), ...more.keys()])].map((bound) => [
-			bound,
-			(sum.get(bound) ?? 0) + sign * (more.get(bound) ?? 0),
-		]),
+/** Reads a page for Prometheus; "" if its process is away. */
+const pageText = (page: string) =>
+	fetch(page).then(
+		(answer) => answer.text(),
+		() => "",
 	);
 
+/** The sum of a counter of a collector's page over its consumers; undefined if it is not there. */
+function counterOf(page: string, name: string): number | undefined {
+	const line = new RegExp(
+		`^happo_collector_${name}_total\\{.*\\} (\\S+)$`,
+		"gm",
+	);
+	const found = [...page.matchAll(line)].map(([, value]) => Number(value));
+	return found.length === 0
+		? undefined
+		: found.reduce((sum, each) => sum + each);
+}
+
 /** A real agent, which is a bastion and has samples of its own. */
-class RealAgent {
-	/** Times of samples that it has taken, and of those that it may have taken. */
+class RealAgent implements Expected {
 	readonly given = new Set<number>();
 	readonly perhaps = new Set<number>();
 	readonly number: number;
@@ -216,7 +220,15 @@ export async function runFleet(
 	const random = createRandom(options.seed);
 	const victims: Victim[] = [];
 
+	const disk: SlowDisk | undefined =
+		options.disk > 0
+			? await mountSlowDisk(scope, {
+					...{ mebibytes: options.disk, operations: diskOperations },
+				})
+			: undefined;
+	const diskBegan = performance.now();
 	const store: RealStore = await startStore(scope, options.store, {
+		parent: disk?.path,
 		config: "{ storage: { tsdb: { out_of_order_time_window: 1d } } }",
 	});
 	victims.push({ role: "store", ...store });
@@ -340,23 +352,20 @@ export async function runFleet(
 			...["--listen", `127.0.0.1:${port}`],
 			...["-l", join(directory, `collector${number}.log`), ...queue],
 		];
-		victims.push(
-			restartable(
+		victims.push({
+			page,
+			...restartable(
 				scope,
 				"collector",
 				() => spawn(process.execPath, words, silent),
 				() =>
 					eventually(
 						"the collector listens",
-						() =>
-							fetch(page).then(
-								({ ok }) => ok,
-								() => false,
-							),
+						async () => (await pageText(page)) !== "",
 						60_000,
 					),
 			),
-		);
+		});
 	}
 
 	progress(`${agents} agents behind ${bastions} bastions, in ${directory}`);
@@ -368,28 +377,29 @@ export async function runFleet(
 
 	// what happens all the time
 	const roles = new Roles();
-	const lags = pages.map((): Buckets => new Map());
-	let endedLag: Buckets = new Map();
+	const written = pages.map(() => 0);
+	let endedWritten = 0;
 	const readPages = () =>
 		Promise.all(
 			pages.map(async (page, index) => {
-				const text = await fetch(page).then(
-					(answer) => answer.text(),
-					() => undefined,
-				);
-				if (text === undefined) return;
-				const lag = lagOf(text);
-				const before = lags[index] ?? new Map();
+				const now = counterOf(await pageText(page), "samples_written");
+				if (now === undefined) return;
+				const before = written[index] ?? 0;
 				// a restarted one begins at 0
-				const all = Number.POSITIVE_INFINITY;
-				if ((lag.get(all) ?? 0) < (before.get(all) ?? 0))
-					endedLag = plus(endedLag, before);
-				lags[index] = lag;
+				if (now < before) endedWritten += before;
+				written[index] = now;
 			}),
 		);
+	const allWritten = () =>
+		written.reduce((sum, each) => sum + each, endedWritten);
+	const lag = new StoreLag(store, {
+		agents: Array.from({ length: agents }, (_, index) => index + 1),
+		metric: churn
+			? `__name__=~"${storedName(0)}_[0-9]+"`
+			: `__name__="${storedName(0)}"`,
+	});
 	const leasedAgain = () =>
 		simulated.reduce((sum, { again }) => sum + again, 0);
-	const wholeLag = () => lags.reduce((sum, lag) => plus(sum, lag), endedLag);
 	const pidsByRole = () => {
 		const pids: Record<string, number[]> = {};
 		for (const victim of victims) {
@@ -404,7 +414,10 @@ export async function runFleet(
 	const background = (async () => {
 		for (let second = 0; !isOver; second++) {
 			await pause(1_000);
-			if (second % 2 === 0) roles.read(pidsByRole());
+			if (second % 2 === 0) {
+				roles.read(pidsByRole());
+				void lag.read();
+			}
 			if (second % 5 === 0) await readPages();
 			const now = Math.floor(Date.now() / 1_000);
 			for (const agent of real)
@@ -428,17 +441,18 @@ export async function runFleet(
 	await minutes(options.warmUpMinutes);
 	roles.read(pidsByRole());
 	roles.reset();
-	const lagBefore = wholeLag();
+	await readPages();
+	lag.take();
+	const writtenBefore = allWritten();
 	const againBefore = leasedAgain();
+	const machine = watchMachine();
 	const quietBegan = performance.now();
 	await minutes(options.quietMinutes);
 	roles.read(pidsByRole());
 	await readPages();
-	const quietLag = plus(wholeLag(), lagBefore, -1);
 	const quiet = {
 		seconds: (performance.now() - quietBegan) / 1_000,
-		// the histogram counts the times of samples
-		samples: values * (quietLag.get(Number.POSITIVE_INFINITY) ?? 0),
+		samples: allWritten() - writtenBefore,
 		leasedAgain: leasedAgain() - againBefore,
 		cpuSeconds: Object.fromEntries(
 			[...roles.all].map(([role, { cpuSeconds }]) => [role, cpuSeconds]),
@@ -446,29 +460,47 @@ export async function runFleet(
 		peakKilobytes: Object.fromEntries(
 			[...roles.all].map(([role, figures]) => [role, figures.peakKilobytes]),
 		),
-		lag: percentile(quietLag),
+		lag: lag.take(),
+		machine: machine(),
 	};
 
 	const kills: Record<string, number> = {};
+	let leftLeased = 0;
 	let kinds: string[] = [];
+	const { killed } = options;
+	const mortal = victims.filter(
+		({ role }) => killed.length === 0 || killed.includes(role),
+	);
 	const chaosUntil = performance.now() + options.chaosMinutes * 60_000;
 	while (performance.now() < chaosUntil) {
 		signal.throwIfAborted();
-		await pause(2 * random() * options.killSeconds * 1_000);
+		const before = random() * options.killSeconds * 1_000;
+		await pause(before);
 		// each kind as often as the others, however many there are of it
 		if (kinds.length === 0)
-			kinds = [...new Set(victims.map(({ role }) => role))];
+			kinds = [...new Set(mortal.map(({ role }) => role))];
 		const [role] = kinds.splice(Math.floor(random() * kinds.length), 1);
-		const such = victims.filter((victim) => victim.role === role);
+		const such = mortal.filter((victim) => victim.role === role);
 		const victim = such[Math.floor(random() * such.length)];
-		if (!victim || !role) continue;
+		if (!victim || !role) throw new Error(`nothing to kill: ${killed}`);
+		const periodEnds = performance.now() + options.killSeconds * 1_000 - before;
 		await readPages();
 		roles.read(pidsByRole());
+		if (victim.page) {
+			const page = await pageText(victim.page);
+			const leased = counterOf(page, "batches_leased") ?? 0;
+			const ended = ["batches_acknowledged", "batches_unwritten"];
+			leftLeased += ended.reduce(
+				(left, name) => left - (counterOf(page, name) ?? 0),
+				leased,
+			);
+		}
 		kills[role] = (kills[role] ?? 0) + 1;
 		await victim.kill();
 		await pause(random() * Math.min(5_000, options.killSeconds * 500));
 		await victim.start();
 		progress(`killed: ${JSON.stringify(kills)}`);
+		await pause(Math.max(0, periodEnds - performance.now()));
 	}
 
 	isGiving = false;
@@ -487,18 +519,12 @@ export async function runFleet(
 	).catch((error) => progress(String(error)));
 	// the real agents have nobody who says so
 	await pause((intervalSeconds + options.ackAfterSeconds) * 1_000);
-	await readPages();
 	isOver = true;
 	await background;
-	const chaosLag = percentile(
-		plus(plus(wholeLag(), lagBefore, -1), quietLag, -1),
-	);
+	const chaosLag = lag.take();
 
 	progress("compares the store with what the agents were given");
-	const expected = new Map<
-		number,
-		{ given: Set<number>; perhaps: Set<number> }
-	>();
+	const expected = new Map<number, Expected>();
 	for (const { journal } of simulated) {
 		const ledger = new Journal(journal);
 		ledger.close();
@@ -514,70 +540,29 @@ export async function runFleet(
 			(await readFile(file, "utf8").catch(() => "")).split("\n").length - 1;
 	return {
 		...comparison,
-		...{ kills, quiet, chaosLag, quarantined },
+		...{ kills, quiet, chaosLag, quarantined, leftLeased },
+		disk: disk && {
+			writtenBytes: disk.writtenBytes(),
+			seconds: (performance.now() - diskBegan) / 1_000,
+		},
 		left: left(),
 		leasedAgain: leasedAgain(),
 	};
 }
 
-/** Compares a store with what agents were given, a metric at a time. */
-async function compared(
-	store: RealStore,
-	expected: ReadonlyMap<number, { given: Set<number>; perhaps: Set<number> }>,
-	{ values, churn }: { values: number; churn: boolean },
-) {
-	const figures = { given: 0, lost: 0, altered: 0, invented: 0 };
-	const first: string[] = [];
-	const wrong = (line: string) => {
-		if (first.length < 20) first.push(line);
-	};
-	for (let metric = 0; metric < values; metric++) {
-		const name = validName(metricName(metric));
-		const stored = await store.stored(
-			churn ? `{__name__=~"${name}_[0-9]+"}` : `{__name__="${name}"}`,
-		);
-		const byAgent = new Map<number, Map<number, number>>();
-		for (const [key, series] of stored) {
-			const [, agent] = /,sim(\d+)\}$/.exec(key) ?? [];
-			assert.ok(agent, key);
-			const all = byAgent.get(Number(agent)) ?? new Map<number, number>();
-			byAgent.set(Number(agent), all);
-			for (const [time, value] of series) all.set(time, value);
-		}
-		for (const [agent, { given, perhaps }] of expected) {
-			const found = byAgent.get(agent) ?? new Map<number, number>();
-			figures.given += given.size;
-			for (const time of given) {
-				const value = found.get(time * 1_000);
-				if (value === undefined) {
-					figures.lost++;
-					wrong(`lost: ${name} of agent ${agent} at ${time}`);
-				} else if (value !== valueAt(agent, metric, time)) {
-					figures.altered++;
-					wrong(
-						`altered: ${name} of agent ${agent} at ${time}: ${value}, not ${valueAt(agent, metric, time)}`,
-					);
-				}
-			}
-			for (const time of found.keys())
-				if (!given.has(time / 1_000) && !perhaps.has(time / 1_000)) {
-					figures.invented++;
-					wrong(`invented: ${name} of agent ${agent} at ${time}`);
-				}
-			byAgent.delete(agent);
-		}
-		for (const agent of byAgent.keys()) {
-			figures.invented++;
-			wrong(`invented: ${name} of agent ${agent}`);
-		}
-	}
-	return { ...figures, first };
-}
+const lagText = ({ count, median, high, largest }: Lag) =>
+	`median ${median.toFixed(1)} s, 99 % up to ${high.toFixed(1)} s, largest ${largest.toFixed(1)} s of ${count}`;
+
+const diskText = (
+	{ writtenBytes, seconds }: NonNullable<FleetReport["disk"]>,
+	limit: number,
+) =>
+	`the store's disk wrote ${(writtenBytes / 2 ** 20 / seconds).toFixed(2)} MiB a second, of at most ${limit} MiB in ${diskOperations} operations`;
 
 /** The lines of a report. */
 export function fleetFigures(
 	{ quiet, ...report }: FleetReport,
-	{ intervalSeconds }: Pick<FleetOptions, "intervalSeconds">,
+	{ intervalSeconds, disk }: Pick<FleetOptions, "intervalSeconds" | "disk">,
 ): string[] {
 	const kills = Object.entries(report.kills)
 		.map(([role, count]) => `${count} ${role}`)
@@ -585,13 +570,14 @@ export function fleetFigures(
 	return [
 		`given ${report.given} samples, lost ${report.lost}, altered ${report.altered}, invented ${report.invented}`,
 		`not acknowledged at the end: ${report.left} times of samples; in quarantine: ${report.quarantined}`,
-		`killed with kill -9: ${kills || "nothing"}; leases that ended before the acknowledgement: ${report.leasedAgain}, of these ${quiet.leasedAgain} in the quiet minutes`,
-		`${quiet.samples} samples in ${quiet.seconds.toFixed(0)} quiet seconds: ${(quiet.samples / quiet.seconds).toFixed(0)} a second`,
+		`killed with kill -9: ${kills || "nothing"}; leases that ended before the acknowledgement: ${report.leasedAgain}, of these ${quiet.leasedAgain} in the quiet minutes; batches that killed collectors held: ${report.leftLeased}`,
+		`${quiet.samples} samples in ${quiet.seconds.toFixed(0)} quiet seconds: ${(quiet.samples / quiet.seconds).toFixed(0)} a second; ${quiet.machine}`,
 		...Object.entries(quiet.cpuSeconds).map(
 			([role, cpu]) =>
 				`${role}: ${((100 * cpu) / quiet.seconds).toFixed(1)} % of a core, ${((1e6 * cpu) / quiet.samples).toFixed(2)} us a sample, peak ${((quiet.peakKilobytes[role] ?? 0) / 1024).toFixed(0)} MiB`,
 		),
-		`lag of 99 % of the samples: at most ${quiet.lag} s, with kills ${report.chaosLag} s (the interval is ${intervalSeconds} s)`,
+		`lag, from a sample's time until the store shows it (the interval is ${intervalSeconds} s): ${lagText(quiet.lag)}; with kills ${lagText(report.chaosLag)}`,
+		...(report.disk ? [diskText(report.disk, disk)] : []),
 		...report.first,
 	];
 }
