@@ -815,6 +815,7 @@ export const webContract = {
 							"urn:happo:problem:no-session",
 							"urn:happo:problem:foreign",
 							"urn:happo:problem:not-found",
+							"urn:happo:problem:no-such-method",
 							"urn:happo:problem:body-too-large",
 							"urn:happo:problem:busy",
 							"urn:happo:problem:internal"

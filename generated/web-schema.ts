@@ -191,7 +191,7 @@ export interface components {
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
             /** @enum {string} */
-            type: "urn:happo:problem:bad-request" | "urn:happo:problem:bad-token" | "urn:happo:problem:no-session" | "urn:happo:problem:foreign" | "urn:happo:problem:not-found" | "urn:happo:problem:body-too-large" | "urn:happo:problem:busy" | "urn:happo:problem:internal";
+            type: "urn:happo:problem:bad-request" | "urn:happo:problem:bad-token" | "urn:happo:problem:no-session" | "urn:happo:problem:foreign" | "urn:happo:problem:not-found" | "urn:happo:problem:no-such-method" | "urn:happo:problem:body-too-large" | "urn:happo:problem:busy" | "urn:happo:problem:internal";
             /** @description The status in words. */
             title: string;
             /** @description The HTTP status. */

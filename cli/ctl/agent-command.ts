@@ -27,8 +27,16 @@ import {
 } from "./target/config-file.ts";
 import { connectTo, failureOf } from "./target/connection.ts";
 import { createListHosts } from "./target/group.ts";
-import { findTargets, type Target } from "./target/targets.ts";
-import { assertVerified, loadTrust } from "./target/trust.ts";
+import {
+	findTargets,
+	type Target,
+	type TargetSettings,
+} from "./target/targets.ts";
+import {
+	assertVerified,
+	loadTrust,
+	type TrustSettings,
+} from "./target/trust.ts";
 
 /** Asks one agent. Throws HostFailure if the agent refuses or fails. */
 export type HostWork<T> = (client: AgentClient, target: Target) => Promise<T>;
@@ -46,6 +54,11 @@ export interface AgentCall<T extends SettingTable> extends Call {
 	settings: SettingValues<T>;
 	output: OutputFormat;
 	targets: readonly Target[];
+	/** Which agents, and how to verify them, as flags and context say. */
+	reach: TargetSettings;
+	verification: TrustSettings;
+	/** Asks one agent. Its failure is an answer. */
+	askOne<R>(target: Target, work: HostWork<R>): Promise<HostAnswer<R>>;
 	/**
 	 * Asks all agents. Returns the answers in the order of the targets. A failure of an agent is an
 	 * answer.
@@ -65,8 +78,8 @@ export interface AgentCommandDefinition<T extends SettingTable> {
 	examples: readonly string[];
 	/** Its own options; all commands that ask agents share more. */
 	settings: T;
-	/** Output formats; the first is the default. */
-	formats: readonly [OutputFormat, ...OutputFormat[]];
+	/** Output formats; the first is the default. None: the command has no `--output`. */
+	formats?: readonly [OutputFormat, ...OutputFormat[]];
 	operands?: Operands;
 	run(call: AgentCall<T>): Promise<number>;
 }
@@ -126,7 +139,7 @@ export function createAgentCommand<const T extends SettingTable>(
 ): ProgramCommand {
 	const { name, summary, usage, details, examples, operands, formats } =
 		definition;
-	const output = outputSettings(formats);
+	const output: SettingTable = formats ? outputSettings(formats) : {};
 	const help: CommandHelp = {
 		usage: [name, "[OPTION...]", ...(usage ? [usage] : [])].join(" "),
 		summary,
@@ -146,13 +159,14 @@ export function createAgentCommand<const T extends SettingTable>(
 			const { context } = chosenContext(file, config.context, environment);
 			const flags = overContext(context, call.flags);
 			// a context applies to all commands, but not every command has its output format
-			if (!call.flags.output && !formats.some((f) => f === flags.output?.[0]))
+			if (!call.flags.output && !formats?.some((f) => f === flags.output?.[0]))
 				delete flags.output;
 			const settings = valuesOf(definition.settings, flags);
-			const chosen = valuesOf(output, flags).output;
+			const chosen = valuesOf(output, flags).output ?? "table";
 			const reach = valuesOf(targetSettings, flags);
+			const verification = valuesOf(trustSettings, flags);
 			const trust = await loadTrust(
-				valuesOf(trustSettings, flags),
+				verification,
 				environment.HAPPO_CTL_PRIVATE_KEY_PASSPHRASE,
 			);
 			const timeoutMilliseconds = reach["timeout-seconds"] * 1000;
@@ -197,7 +211,7 @@ export function createAgentCommand<const T extends SettingTable>(
 				...call,
 				settings,
 				output: chosen as OutputFormat,
-				targets,
+				...{ targets, reach, verification, askOne },
 				ask: (work, streaming) =>
 					everyHost(
 						targets,

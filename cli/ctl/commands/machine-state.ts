@@ -1,3 +1,4 @@
+import type { AgentClient } from "../../../src/client/index.ts";
 import { isRecord } from "../../../src/protocol/reason.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { durationText, timeText } from "../output/quantity.ts";
@@ -14,7 +15,7 @@ const columns: readonly Column[] = [
 ];
 
 /** When a snapshot was taken, in seconds since 1970, according to its key; NaN for other keys. */
-const takenAt = (key: string) => Number(/^s-(\d+)$/.exec(key)?.[1]);
+export const takenAt = (key: string) => Number(/^s-(\d+)$/.exec(key)?.[1]);
 
 function row(host: string, key: string, now: number): Cell[] {
 	const at = takenAt(key);
@@ -25,6 +26,45 @@ function row(host: string, key: string, now: number): Cell[] {
 		known ? timeText(at) : "",
 		known ? durationText(now - at) : "",
 	];
+}
+
+/**
+ * The keys of an agent's snapshots, oldest first.
+ * @throws HostFailure
+ */
+export async function listMachineStates(
+	client: AgentClient,
+	init: { signal?: AbortSignal } = {},
+): Promise<{ keys: string[] }> {
+	const { data, error, response } = await client.GET("/machine-state", init);
+	if (data) return data;
+	// without snapshots the agent answers 404 with an empty list, as in v1
+	const { keys } = (error ?? {}) as { keys?: unknown };
+	if (response.status === 404 && Array.isArray(keys)) return { keys: [] };
+	throw refusal(response, error, "/machine-state");
+}
+
+/**
+ * One snapshot of an agent.
+ * @throws HostFailure
+ */
+export async function readMachineState(
+	client: AgentClient,
+	key: string,
+	init: { signal?: AbortSignal } = {},
+): Promise<{ machineState: string }> {
+	const asked = client.GET("/machine-state/{key}", {
+		params: { path: { key } },
+		...init,
+	});
+	const { error, response } = await asked;
+	if (response.status === 404 && isRecord(error) && !isProblem(error))
+		throw new HostFailure({
+			reason: "refused",
+			status: 404,
+			message: `it has no snapshot ${key} (404)`,
+		});
+	return dataOf(asked, "/machine-state");
 }
 
 export const machineStateCommand = createAgentCommand({
@@ -40,15 +80,7 @@ export const machineStateCommand = createAgentCommand({
 	async run(call) {
 		const [key] = call.operands;
 		if (key === undefined) {
-			const answers = await call.ask(async (client) => {
-				const { data, error, response } = await client.GET("/machine-state");
-				if (data) return data;
-				// without snapshots the agent answers 404 with an empty list, as in v1
-				const { keys } = (error ?? {}) as { keys?: unknown };
-				if (response.status === 404 && Array.isArray(keys))
-					return { keys: [] as string[] };
-				throw refusal(response, error, "/machine-state");
-			});
+			const answers = await call.ask((client) => listMachineStates(client));
 			const now = Date.now() / 1000;
 			if (call.output === "table")
 				for (const answer of answers)
@@ -65,19 +97,7 @@ export const machineStateCommand = createAgentCommand({
 					),
 			});
 		}
-		const answers = await call.ask(async (client) => {
-			const asked = client.GET("/machine-state/{key}", {
-				params: { path: { key } },
-			});
-			const { error, response } = await asked;
-			if (response.status === 404 && isRecord(error) && !isProblem(error))
-				throw new HostFailure({
-					reason: "refused",
-					status: 404,
-					message: `it has no snapshot ${key} (404)`,
-				});
-			return dataOf(asked, "/machine-state");
-		});
+		const answers = await call.ask((client) => readMachineState(client, key));
 		const isAlone = call.targets.length === 1;
 		return report(call, answers, {
 			table: (agents) =>

@@ -1,4 +1,4 @@
-import type { CheckResult } from "../../../src/client/index.ts";
+import type { AgentClient, CheckResult } from "../../../src/client/index.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { report } from "../output/report.ts";
 import {
@@ -83,6 +83,26 @@ function resultsText(
 		.join("");
 }
 
+/**
+ * Runs a check on an agent.
+ * @throws HostFailure if there is no result
+ */
+export async function runCheck(
+	client: AgentClient,
+	{ plugin, option }: { plugin: string; option: string },
+	signal?: AbortSignal,
+): Promise<CheckResult> {
+	const { data, error, response } = await client.POST("/monitor", {
+		body: { plugin_name: plugin, plugin_option: option },
+		...(signal && { signal }),
+	});
+	if (data) return data;
+	if (response.ok) throw senseless(response.status);
+	// for a plugin that reached its time limit the agent answers 500 with a CRITICAL result
+	if (response.status === 500 && isResult(error)) return error;
+	throw refusal(response, error, "/monitor");
+}
+
 export const monitorCommand = createAgentCommand({
 	name: "monitor",
 	summary: "run a Nagios plugin on agents",
@@ -105,16 +125,9 @@ export const monitorCommand = createAgentCommand({
 	},
 	async run(call) {
 		const { command, option } = commandLine(call.operands);
-		const answers = await call.ask(async (client): Promise<CheckResult> => {
-			const { data, error, response } = await client.POST("/monitor", {
-				body: { plugin_name: command, plugin_option: option },
-			});
-			if (data) return data;
-			if (response.ok) throw senseless(response.status);
-			// for a plugin that reached its time limit the agent answers 500 with a CRITICAL result
-			if (response.status === 500 && isResult(error)) return error;
-			throw refusal(response, error, "/monitor");
-		});
+		const answers = await call.ask((client) =>
+			runCheck(client, { plugin: command, option }),
+		);
 		const isAlone = answers.length === 1;
 		await report(call, answers, {
 			table: (agents) =>

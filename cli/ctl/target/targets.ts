@@ -17,13 +17,19 @@ export interface Target {
 	via: readonly Hop[];
 	/** Admin socket to reach it through. */
 	adminSocket?: string;
+	/** Its group and its name on the management server that listed it. */
+	group?: string;
+	label?: string;
 }
 
 export type TargetSettings = SettingValues<typeof targetSettings>;
 
 /** A host that a management server lists. */
 export interface ListedHost {
+	group_name: string;
 	ip: string;
+	/** May be empty. */
+	hostname: string;
 	port: number;
 	proxies: readonly string[];
 }
@@ -61,14 +67,17 @@ const hops = (texts: readonly string[]) =>
  * the host is invalid.
  */
 function listedTarget(
-	{ ip, port, proxies }: ListedHost,
+	{ group_name, ip, hostname, port, proxies }: ListedHost,
 	via: readonly Hop[],
 ): Target | undefined {
 	const place = ip.includes(":") ? `[${ip.replace(/^\[|\]$/g, "")}]` : ip;
 	const agent = parseHop(`${place}:${port}`);
 	if (!agent) return undefined;
 	const own = via.length > 0 ? via : hops(proxies);
-	return { name: hopText(agent), agent, via: own };
+	return {
+		...{ name: hopText(agent), agent, via: own, group: group_name },
+		...(hostname !== "" && { label: hostname }),
+	};
 }
 
 /** Whether somebody listens on a Unix socket, and this user may use it. */

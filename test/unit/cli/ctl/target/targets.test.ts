@@ -15,7 +15,9 @@ test("targets have no duplicates; default is this machine; hosts of a group have
 		hosts: { ip: string; port: number; proxies: string[] }[] = [],
 	) =>
 		(
-			await findTargets(settings(flags), Readable.from([]), async () => hosts)
+			await findTargets(settings(flags), Readable.from([]), async () =>
+				hosts.map((host) => ({ group_name: "G", hostname: "", ...host })),
+			)
 		).map(({ name, via }) => [name, ...via.map(({ host }) => host)]);
 	assert.deepEqual(await find({}), [["127.0.0.1:6777"]]);
 	assert.deepEqual(await find({ host: ["web01,web02:1", "WEB01"] }), [
@@ -34,6 +36,18 @@ test("targets have no duplicates; default is this machine; hosts of a group have
 	assert.deepEqual(await find({ group: ["G"], via: ["b"] }, listed.slice(1)), [
 		["[2001:db8::1]:1", "b"],
 	]);
+	// the group and the name are those of the management server
+	const [named] = await findTargets(
+		settings({ group: ["WEB"] }),
+		Readable.from([]),
+		async () => [
+			{
+				...{ group_name: "WEB!FRONT", ip: "192.0.2.5", hostname: "web01" },
+				...{ port: 6777, proxies: [] },
+			},
+		],
+	);
+	assert.deepEqual([named?.group, named?.label], ["WEB!FRONT", "web01"]);
 	await assert.rejects(find({ group: ["G"] }), /lists no hosts for it/);
 	await assert.rejects(
 		find({ group: ["G"] }, [{ ip: "a b", port: 1, proxies: [] }]),
