@@ -22,7 +22,10 @@ type AgentPath =
 	| "/status/request"
 	| "/machine-state"
 	| "/machine-state/{key}"
-	| "/metrics";
+	| "/metrics"
+	| "/commands"
+	| "/results"
+	| "/refusals";
 
 type ManagementPath =
 	| "/manage/add"

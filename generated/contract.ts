@@ -957,6 +957,144 @@ export const contract = {
 					}
 				}
 			}
+		},
+		"/commands": {
+			"post": {
+				"operationId": "listCommands",
+				"x-permission": "read-commands",
+				"requestBody": {
+					"x-max-bytes": 65536,
+					"required": false,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/KeyOnlyRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/CommandList"
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/results": {
+			"post": {
+				"operationId": "listResults",
+				"x-permission": "read-results",
+				"requestBody": {
+					"x-max-bytes": 65536,
+					"required": false,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/KeyOnlyRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/ResultList"
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
+		},
+		"/refusals": {
+			"post": {
+				"operationId": "listRefusals",
+				"x-permission": "read-refusals",
+				"requestBody": {
+					"x-max-bytes": 65536,
+					"required": false,
+					"content": {
+						"application/json": {
+							"schema": {
+								"$ref": "#/components/schemas/KeyOnlyRequest"
+							}
+						}
+					}
+				},
+				"responses": {
+					"200": {
+						"content": {
+							"application/json": {
+								"schema": {
+									"$ref": "#/components/schemas/RefusalList"
+								}
+							}
+						}
+					},
+					"400": {
+						"$ref": "#/components/responses/BadRequest"
+					},
+					"403": {
+						"$ref": "#/components/responses/Forbidden"
+					},
+					"413": {
+						"$ref": "#/components/responses/TooLarge"
+					},
+					"429": {
+						"$ref": "#/components/responses/RateLimited"
+					},
+					"500": {
+						"$ref": "#/components/responses/InternalError"
+					},
+					"503": {
+						"$ref": "#/components/responses/Busy"
+					}
+				}
+			}
 		}
 	},
 	"components": {
@@ -2209,6 +2347,297 @@ export const contract = {
 					}
 				}
 			},
+			"CommandList": {
+				"type": "object",
+				"required": [
+					"mode",
+					"commands",
+					"plugins"
+				],
+				"properties": {
+					"mode": {
+						"type": "string",
+						"enum": [
+							"none",
+							"observe",
+							"enforce"
+						]
+					},
+					"commands": {
+						"type": "array",
+						"items": {
+							"type": "object",
+							"required": [
+								"name",
+								"for",
+								"plugin",
+								"timeout_seconds",
+								"slots"
+							],
+							"properties": {
+								"name": {
+									"type": "string"
+								},
+								"description": {
+									"type": "string"
+								},
+								"for": {
+									"type": "string",
+									"enum": [
+										"check",
+										"inventory"
+									]
+								},
+								"plugin": {
+									"type": "string"
+								},
+								"timeout_seconds": {
+									"type": [
+										"integer",
+										"null"
+									]
+								},
+								"slots": {
+									"type": "array",
+									"items": {
+										"$ref": "#/components/schemas/Slot"
+									}
+								}
+							}
+						}
+					},
+					"plugins": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					}
+				}
+			},
+			"ResultList": {
+				"type": "object",
+				"required": [
+					"results"
+				],
+				"properties": {
+					"results": {
+						"type": "array",
+						"items": {
+							"type": "object",
+							"required": [
+								"check",
+								"plugin",
+								"state",
+								"exit_status",
+								"ended_at",
+								"duration_seconds",
+								"cpu_seconds",
+								"max_rss_bytes",
+								"output",
+								"asked_by"
+							],
+							"properties": {
+								"check": {
+									"type": "string"
+								},
+								"plugin": {
+									"type": "string"
+								},
+								"state": {
+									"type": "string",
+									"enum": [
+										"OK",
+										"WARNING",
+										"CRITICAL",
+										"UNKNOWN"
+									]
+								},
+								"exit_status": {
+									"type": "integer"
+								},
+								"ended_at": {
+									"type": "integer"
+								},
+								"duration_seconds": {
+									"type": "number"
+								},
+								"cpu_seconds": {
+									"type": [
+										"number",
+										"null"
+									]
+								},
+								"max_rss_bytes": {
+									"type": [
+										"integer",
+										"null"
+									]
+								},
+								"output": {
+									"type": [
+										"string",
+										"null"
+									]
+								},
+								"asked_by": {
+									"$ref": "#/components/schemas/AskedBy"
+								}
+							}
+						}
+					}
+				}
+			},
+			"RefusalList": {
+				"type": "object",
+				"required": [
+					"refusals"
+				],
+				"properties": {
+					"refusals": {
+						"type": "array",
+						"items": {
+							"type": "object",
+							"required": [
+								"id",
+								"decision",
+								"count",
+								"first_at",
+								"last_at",
+								"who",
+								"proof",
+								"unproved_hops",
+								"protocol",
+								"operation",
+								"permission",
+								"hop",
+								"rule",
+								"reason",
+								"allow"
+							],
+							"properties": {
+								"id": {
+									"type": "string"
+								},
+								"decision": {
+									"type": "string",
+									"enum": [
+										"refused",
+										"would-refuse",
+										"limited"
+									]
+								},
+								"count": {
+									"type": "integer"
+								},
+								"first_at": {
+									"type": "integer"
+								},
+								"last_at": {
+									"type": "integer"
+								},
+								"who": {
+									"type": "array",
+									"items": {
+										"type": "string"
+									}
+								},
+								"proof": {
+									"type": "object",
+									"properties": {
+										"admin": {
+											"type": "boolean"
+										},
+										"address": {
+											"type": "string"
+										},
+										"certificate": {
+											"type": "object",
+											"required": [
+												"fingerprint"
+											],
+											"properties": {
+												"fingerprint": {
+													"type": "string"
+												},
+												"uri": {
+													"type": "array",
+													"items": {
+														"type": "string"
+													}
+												},
+												"dns": {
+													"type": "array",
+													"items": {
+														"type": "string"
+													}
+												},
+												"email": {
+													"type": "array",
+													"items": {
+														"type": "string"
+													}
+												},
+												"cn": {
+													"type": "string"
+												}
+											}
+										},
+										"key": {
+											"type": "string"
+										}
+									}
+								},
+								"unproved_hops": {
+									"type": "integer"
+								},
+								"protocol": {
+									"type": "string",
+									"enum": [
+										"https",
+										"nrpe"
+									]
+								},
+								"operation": {
+									"type": "string"
+								},
+								"permission": {
+									"type": "string"
+								},
+								"command": {
+									"type": "string"
+								},
+								"options": {
+									"type": "array",
+									"items": {
+										"type": "string"
+									}
+								},
+								"hop": {
+									"type": [
+										"string",
+										"null"
+									]
+								},
+								"rule": {
+									"type": [
+										"integer",
+										"null"
+									]
+								},
+								"reason": {
+									"type": "string"
+								},
+								"allow": {
+									"type": [
+										"string",
+										"null"
+									]
+								}
+							}
+						}
+					}
+				}
+			},
 			"ProblemType": {
 				"type": "string",
 				"enum": [
@@ -2463,6 +2892,171 @@ export const contract = {
 								"type": "integer"
 							}
 						}
+					}
+				}
+			},
+			"Slot": {
+				"type": "object",
+				"required": [
+					"name",
+					"type",
+					"required",
+					"secret",
+					"several"
+				],
+				"properties": {
+					"name": {
+						"type": "string"
+					},
+					"description": {
+						"type": "string"
+					},
+					"type": {
+						"type": "string"
+					},
+					"required": {
+						"type": "boolean"
+					},
+					"secret": {
+						"type": "boolean"
+					},
+					"several": {
+						"type": "boolean"
+					},
+					"default": {
+						"type": "string"
+					},
+					"min": {
+						"type": "number"
+					},
+					"max": {
+						"type": "number"
+					},
+					"negative": {
+						"type": "boolean"
+					},
+					"values": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					},
+					"below": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					},
+					"schemes": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					},
+					"pattern": {
+						"type": "string"
+					},
+					"at_most": {
+						"type": "integer"
+					},
+					"without": {
+						"type": "string"
+					},
+					"options": {
+						"type": "array",
+						"items": {
+							"type": "object",
+							"required": [
+								"name"
+							],
+							"properties": {
+								"name": {
+									"type": "string"
+								},
+								"value": {
+									"$ref": "#/components/schemas/SlotType"
+								}
+							}
+						}
+					},
+					"others": {
+						"$ref": "#/components/schemas/SlotType"
+					}
+				}
+			},
+			"AskedBy": {
+				"type": "object",
+				"required": [
+					"who",
+					"address",
+					"unproved_hops"
+				],
+				"properties": {
+					"who": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					},
+					"address": {
+						"type": [
+							"string",
+							"null"
+						]
+					},
+					"unproved_hops": {
+						"type": "integer"
+					}
+				}
+			},
+			"SlotType": {
+				"type": "object",
+				"required": [
+					"type",
+					"secret"
+				],
+				"properties": {
+					"type": {
+						"type": "string"
+					},
+					"secret": {
+						"type": "boolean"
+					},
+					"min": {
+						"type": "number"
+					},
+					"max": {
+						"type": "number"
+					},
+					"negative": {
+						"type": "boolean"
+					},
+					"values": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					},
+					"below": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					},
+					"schemes": {
+						"type": "array",
+						"items": {
+							"type": "string"
+						}
+					},
+					"pattern": {
+						"type": "string"
+					},
+					"at_most": {
+						"type": "integer"
+					},
+					"without": {
+						"type": "string"
 					}
 				}
 			}

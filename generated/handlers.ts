@@ -43,4 +43,10 @@ export interface Handlers {
 	getMachineState: Handler<"getMachineState">;
 	/** Expose metrics to Prometheus: `GET /metrics`. */
 	exposeMetrics: Handler<"exposeMetrics">;
+	/** List the commands that the caller may run: `POST /commands`. */
+	listCommands: Handler<"listCommands">;
+	/** Show the last result of each check: `POST /results`. */
+	listResults: Handler<"listResults">;
+	/** Show the last requests that the policy refused: `POST /refusals`. */
+	listRefusals: Handler<"listRefusals">;
 }

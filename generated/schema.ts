@@ -516,6 +516,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the commands that the caller may run
+         * @description Returns the policy's commands that a rule permits to this caller, with their slots, in
+         *     alphabetical order. In mode `enforce` these are all that it may run; a command that no rule
+         *     permits to it is not named. Without a policy, and in mode `observe`, it may run any plugin with
+         *     any options: `plugins` names those that exist. The answer has no fixed words of a command, which
+         *     may be passwords, and only name and type of a secret slot.
+         *
+         *     A request names a command by `plugin_name` and gives the values of its slots as the words of
+         *     `plugin_option`, in the order of `slots`; values that are missing at the end take their defaults.
+         *     In mode `observe` a request finds a command only by its plugin and options.
+         *
+         *     This is a POST, like `/results` and `/refusals`, because a key passes bastions only in a body.
+         *     Not in v1 (404).
+         */
+        post: operations["listCommands"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show the last result of each check
+         * @description Returns the last result of each command of the policy, or of each plugin, that has run as a check
+         *     since the agent started, in alphabetical order. Results of all callers are shown to everybody
+         *     with the permission. Results that are old, or beyond the agent's limit, are left out. Not in v1
+         *     (404).
+         */
+        post: operations["listResults"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/refusals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show the last requests that the policy refused
+         * @description Returns the last requests that the policy has refused since the agent started, or in mode
+         *     `observe` would refuse, the latest first. Equal ones are one entry with a count. The agent keeps
+         *     at most 128, and of one caller at most 32. Callers, words and reasons are those of the audit
+         *     log: what may be a secret is masked. Requests that `allowed-hosts` refuses are in the log only.
+         *
+         *     `allow` has the lines of a policy that would permit the request. Nothing uses them: read them
+         *     first, as the caller has chosen the words. Not in v1 (404).
+         */
+        post: operations["listRefusals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/manage/add": {
         parameters: {
             query?: never;
@@ -1124,6 +1204,192 @@ export interface components {
         RequestStatus: {
             last1: components["schemas"]["RequestCounts"];
             last5: components["schemas"]["RequestCounts"];
+        };
+        /** @description What a value must be. The fields after `secret` depend on the type. */
+        SlotType: {
+            /** @description Name of the type, as policies have it: `threshold`, `path`, `one-of`, `text` and so on. */
+            type: string;
+            /** @description The value is in no log. Then nothing else is told about it. */
+            secret: boolean;
+            /** @description Smallest number. */
+            min?: number;
+            /** @description Largest number. */
+            max?: number;
+            /** @description A threshold may begin with `-`. */
+            negative?: boolean;
+            /** @description The values of `one-of`. */
+            values?: string[];
+            /** @description Directories, in one of which a path must be. */
+            below?: string[];
+            /** @description Schemes of a URL. */
+            schemes?: string[];
+            /** @description Regular expression that matches the whole value. */
+            pattern?: string;
+            /** @description Number of characters, or of words if there may be several. */
+            at_most?: number;
+            /** @description Characters that no value has. */
+            without?: string;
+        };
+        /** @description A value that a request gives to a command. */
+        Slot: {
+            name: string;
+            /** @description Text of the policy. */
+            description?: string;
+            /** @description Name of the type, as policies have it: `threshold`, `path`, `one-of`, `text` and so on. */
+            type: string;
+            /** @description The slot has no default. */
+            required: boolean;
+            /** @description The value is in no log. Then nothing else is told about it. */
+            secret: boolean;
+            /**
+             * @description It takes several words: those that `options` and `others` describe, or any words if its type is
+             *     `loose-words`.
+             */
+            several: boolean;
+            /** @description Its value if none is given; an option line if it takes several words. */
+            default?: string;
+            /** @description Smallest number. */
+            min?: number;
+            /** @description Largest number. */
+            max?: number;
+            /** @description A threshold may begin with `-`. */
+            negative?: boolean;
+            /** @description The values of `one-of`. */
+            values?: string[];
+            /** @description Directories, in one of which a path must be. */
+            below?: string[];
+            /** @description Schemes of a URL. */
+            schemes?: string[];
+            /** @description Regular expression that matches the whole value. */
+            pattern?: string;
+            /** @description Number of characters, or of words if there may be several. */
+            at_most?: number;
+            /** @description Characters that no value has. */
+            without?: string;
+            /** @description The options that it passes. */
+            options?: {
+                /** @description Such as `-w` or `--warning`. */
+                name: string;
+                value?: components["schemas"]["SlotType"];
+            }[];
+            others?: components["schemas"]["SlotType"];
+        };
+        CommandList: {
+            /**
+             * @description Mode of the policy; `none` without one.
+             * @enum {string}
+             */
+            mode: "none" | "observe" | "enforce";
+            commands: {
+                name: string;
+                /** @description Text of the policy. */
+                description?: string;
+                /**
+                 * @description The permission: `/monitor` or `/inventory` runs it.
+                 * @enum {string}
+                 */
+                for: "check" | "inventory";
+                /** @description The plugin or program that it runs. */
+                plugin: string;
+                /** @description Its own time limit; `null` if it has none. */
+                timeout_seconds: number | null;
+                /** @description In the order in which a request gives their values. */
+                slots: components["schemas"]["Slot"][];
+            }[];
+            /**
+             * @description The executable files in `nagios-plugin-paths`, in alphabetical order, at most 1,000. Empty in
+             *     mode `enforce`, which runs commands only. A directory whose file system hangs is left out.
+             */
+            plugins: string[];
+        };
+        ResultList: {
+            results: {
+                /** @description Command of the policy, or the plugin if no command has run it. */
+                check: string;
+                plugin: string;
+                /**
+                 * @description By the exit status: 0 to 2, otherwise `UNKNOWN`.
+                 * @enum {string}
+                 */
+                state: "OK" | "WARNING" | "CRITICAL" | "UNKNOWN";
+                /** @description As in `/monitor`. */
+                exit_status: number;
+                /** @description When it ended, in seconds since 1970. */
+                ended_at: number;
+                duration_seconds: number;
+                /** @description CPU time of the plugin; `null` if it is not known. */
+                cpu_seconds: number | null;
+                /** @description Its largest resident memory; `null` if it is not known. */
+                max_rss_bytes: number | null;
+                /** @description The output, cut at a limit; `null` if the request may have had a secret, which the output may repeat. */
+                output: string | null;
+                asked_by: components["schemas"]["AskedBy"];
+            }[];
+        };
+        /** @description Who asked, as the audit log names callers. */
+        AskedBy: {
+            /** @description Names in the policy that the caller matches; empty without a policy. */
+            who: string[];
+            /** @description Address of the peer; `null` over the admin socket. */
+            address: string | null;
+            /** @description Number of agents that have relayed the request, as its headers say. */
+            unproved_hops: number;
+        };
+        RefusalList: {
+            refusals: {
+                /** @description Id of the last decision, as in the answer and in the audit log. */
+                id: string;
+                /**
+                 * @description `would-refuse`: the policy only observes. `limited`: over the `rate` or `at-once` of a rule.
+                 * @enum {string}
+                 */
+                decision: "refused" | "would-refuse" | "limited";
+                /** @description Equal requests since the first one. */
+                count: number;
+                /** @description In seconds since 1970. */
+                first_at: number;
+                /** @description In seconds since 1970. */
+                last_at: number;
+                /** @description Names in the policy that the caller matches. */
+                who: string[];
+                /** @description What the caller has proved. */
+                proof: {
+                    /** @description It came over the admin socket. */
+                    admin?: boolean;
+                    /** @description Address of the peer. */
+                    address?: string;
+                    certificate?: {
+                        /** @description SHA-256. */
+                        fingerprint: string;
+                        uri?: string[];
+                        dns?: string[];
+                        email?: string[];
+                        cn?: string;
+                    };
+                    /** @description Name of its key in the policy, never the key. */
+                    key?: string;
+                };
+                /** @description Number of agents that have relayed the request, as its headers say. */
+                unproved_hops: number;
+                /** @enum {string} */
+                protocol: "https" | "nrpe";
+                /** @description The operationId; for NRPE, the one that does the same. */
+                operation: string;
+                /** @description The permission that it needs. */
+                permission: string;
+                /** @description The plugin or command that it named. Absent for other operations. */
+                command?: string;
+                /** @description Its words. What may be a secret is masked. Absent for other operations. */
+                options?: string[];
+                /** @description The next hop that it named; `null` for other operations. */
+                hop: string | null;
+                /** @description Number of the rule that came nearest; `null` if there is none. */
+                rule: number | null;
+                /** @description One sentence. */
+                reason: string;
+                /** @description Lines of a policy that would permit it; `null` if none can, or they cannot be told, as a value is masked. */
+                allow: string | null;
+            }[];
         };
         MachineStateList: {
             /** @description `s-<unix seconds>`, ascending. */
@@ -2370,6 +2636,203 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
+        };
+    };
+    listCommands: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": ""
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyOnlyRequest"];
+            };
+        };
+        responses: {
+            /** @description The commands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "mode": "enforce",
+                     *       "commands": [
+                     *         {
+                     *           "name": "disk",
+                     *           "description": "Free space of a file system",
+                     *           "for": "check",
+                     *           "plugin": "check_disk",
+                     *           "timeout_seconds": null,
+                     *           "slots": [
+                     *             {
+                     *               "name": "warning",
+                     *               "type": "threshold",
+                     *               "required": false,
+                     *               "secret": false,
+                     *               "several": false,
+                     *               "default": "20%"
+                     *             },
+                     *             {
+                     *               "name": "path",
+                     *               "type": "path",
+                     *               "required": true,
+                     *               "secret": false,
+                     *               "several": false,
+                     *               "below": [
+                     *                 "/var",
+                     *                 "/srv"
+                     *               ]
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "plugins": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CommandList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    listResults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": ""
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyOnlyRequest"];
+            };
+        };
+        responses: {
+            /** @description The results; an empty list if no check has run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "results": [
+                     *         {
+                     *           "check": "disk",
+                     *           "plugin": "check_disk",
+                     *           "state": "OK",
+                     *           "exit_status": 0,
+                     *           "ended_at": 1444028730,
+                     *           "duration_seconds": 0.012,
+                     *           "cpu_seconds": 0.004,
+                     *           "max_rss_bytes": 3145728,
+                     *           "output": "DISK OK - free space: /var 11 GB (52%)\n",
+                     *           "asked_by": {
+                     *             "who": [
+                     *               "nagios"
+                     *             ],
+                     *             "address": "192.0.2.10",
+                     *             "unproved_hops": 0
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ResultList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    listRefusals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "apikey": ""
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyOnlyRequest"];
+            };
+        };
+        responses: {
+            /** @description The refusals; an empty list if there are none, and without a policy. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "refusals": [
+                     *         {
+                     *           "id": "3q2uJYk9ZC1x",
+                     *           "decision": "refused",
+                     *           "count": 12,
+                     *           "first_at": 1444025130,
+                     *           "last_at": 1444028730,
+                     *           "who": [
+                     *             "nagios"
+                     *           ],
+                     *           "proof": {
+                     *             "address": "192.0.2.10"
+                     *           },
+                     *           "unproved_hops": 0,
+                     *           "protocol": "https",
+                     *           "operation": "runCheck",
+                     *           "permission": "check",
+                     *           "command": "check_disk",
+                     *           "options": [
+                     *             "-p",
+                     *             "/etc"
+                     *           ],
+                     *           "hop": null,
+                     *           "rule": 1,
+                     *           "reason": "path: /etc is not below /var, /srv (command disk, rule 1)",
+                     *           "allow": "commands:\n  disk-2:\n    run: [check_disk, -p, /etc]\nrules:\n  - { who: nagios, may: check, commands: disk-2 }\n"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RefusalList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
         };
     };
     addHost: {

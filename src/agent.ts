@@ -266,6 +266,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		},
 		status: { report: () => reportStatus(state), memory, requestCounts },
 		families: () => exportedFamilies({ state, figures, collected }),
+		pluginList: execution.listPlugins,
 	});
 
 	const addon = loadNativeAddon();

@@ -2,6 +2,7 @@ import type { permissionOf } from "../generated/permissions.ts";
 import type { operations } from "../generated/schema.ts";
 import type { Abandonment } from "./abandonment.ts";
 import type { Caller, NrpeCommand, PermittedRun } from "./policy/call.ts";
+import type { Command, Policy } from "./policy/policy.ts";
 
 type Content<T> = T extends { content: infer C } ? C : never;
 
@@ -51,6 +52,11 @@ export interface Permit {
 	readonly hasSecrets?: boolean;
 	/** For checks and inventory: what runs. */
 	readonly run?: PermittedRun;
+	/** For the list of commands: the policy's mode, and the commands that the caller may run. */
+	readonly permitted?: () => {
+		mode: Policy["mode"];
+		commands: readonly Command[];
+	};
 	/** For relays: whether this address of the next hop is forbidden, as it is one of this host. */
 	readonly refuseOwn?: (address: string, port: number) => boolean;
 }

@@ -3,6 +3,7 @@ import { type Commands, createCommands } from "../commands/command.ts";
 import { childEnvironment } from "../commands/environment.ts";
 import { type Asking, createLookups } from "../commands/lookups.ts";
 import { createPlugins, type Plugins } from "../commands/plugin.ts";
+import { createPluginList } from "../commands/plugin-list.ts";
 import { createRunner, type RunCommand } from "../commands/runner.ts";
 import { createFairLimit, type FairLimit } from "../fair-limit.ts";
 import type { Log } from "../log.ts";
@@ -22,6 +23,8 @@ export interface Execution {
 	runnerOf(maxCommands: number): RunCommand;
 	/** The plugins of a setting's directories. */
 	pluginsIn(setting: PluginPaths): Plugins;
+	/** Lists the names of the plugins in `nagios-plugin-paths`. */
+	listPlugins: ReturnType<typeof createPluginList>;
 	/** Number of commands that wait for a place of any runner. */
 	waiting(): number;
 }
@@ -71,6 +74,11 @@ export function createExecution(parts: {
 			...daemonSettings[setting].default,
 			...(ownPlugins === undefined ? [] : [ownPlugins]),
 		]);
+	const isInUse = (setting: PluginPaths) =>
+		isDefault(setting)
+			? (directory: string) =>
+					directory !== sharedDirectory || !parts.isEnforced()
+			: undefined;
 	const allPlaces: FairLimit[] = [];
 	// shared by all lists, so that a hanging directory blocks one thread only
 	const lookups = createLookups(parts.asking);
@@ -90,14 +98,18 @@ export function createExecution(parts: {
 		pluginsIn: (setting) =>
 			createPlugins({
 				directories: settings[setting],
-				isInUse: isDefault(setting)
-					? (directory) => directory !== sharedDirectory || !parts.isEnforced()
-					: undefined,
+				isInUse: isInUse(setting),
 				allowShell: settings.shell,
 				...(ownPlugins !== undefined && { ownPlugins }),
 				lookups,
 				timeoutMilliseconds: settings["command-timeout"] * 1000,
 			}),
+		listPlugins: createPluginList({
+			directories: settings["nagios-plugin-paths"],
+			isInUse: isInUse("nagios-plugin-paths"),
+			look: parts.asking.look,
+			now: () => performance.now(),
+		}),
 		waiting: () => allPlaces.reduce((sum, { waiting }) => sum + waiting, 0),
 	};
 }

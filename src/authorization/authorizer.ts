@@ -26,6 +26,7 @@ import {
 	mayHaveSecrets,
 	mayReach,
 	pathsToResolve,
+	permittedCommands,
 } from "../policy/decide.ts";
 import type { Policy } from "../policy/policy.ts";
 import { createFileTurn } from "../polled-files.ts";
@@ -142,6 +143,20 @@ function keyOf({
 	]);
 	return key.length > maxKnownCharacters ? undefined : key;
 }
+
+/** What the list of commands has; worked out late, as permits are remembered. */
+const listingOf = (
+	policy: Policy,
+	{ permission, caller }: PolicyCall,
+): Pick<Permit, "permitted"> =>
+	permission === "read-commands"
+		? {
+				permitted: () => ({
+					mode: policy.mode,
+					commands: permittedCommands(policy, caller),
+				}),
+			}
+		: {};
 
 const certificateProof = ({
 	fingerprint256,
@@ -350,13 +365,15 @@ export function createAuthorizer(parts: {
 		});
 	};
 
-	const permitOf = (decision: Decision & { allowed: true }): Permit => {
-		const { run, namesOwn } = decision;
-		return {
-			...(run && { run, hasSecrets: run.secrets.length > 0 }),
-			refuseOwn: (address, port) => !namesOwn?.(address, port),
-		};
-	};
+	const permitOf = (
+		policy: Policy,
+		call: PolicyCall,
+		{ run, namesOwn }: Decision & { allowed: true },
+	): Permit => ({
+		...(run && { run, hasSecrets: run.secrets.length > 0 }),
+		...listingOf(policy, call),
+		refuseOwn: (address, port) => !namesOwn?.(address, port),
+	});
 
 	const waitForTurn = async (
 		policy: Policy,
@@ -461,7 +478,7 @@ export function createAuthorizer(parts: {
 		if (before) return before;
 		const decision = decide(policy, call);
 		if (!decision.allowed) return { decision };
-		const permitted = { decision, permit: permitOf(decision) };
+		const permitted = { decision, permit: permitOf(policy, call, decision) };
 		if (key !== undefined) {
 			if (known.size >= maxKnown) known.clear();
 			known.set(key, permitted);
@@ -481,7 +498,8 @@ export function createAuthorizer(parts: {
 			if (decision.allowed) counts.allowed++;
 			else noteWouldRefuse(call, decision);
 			const hasSecrets = mayHaveSecrets(policy, call);
-			return begin(request, call, decision, { hasSecrets });
+			const permit = { hasSecrets, ...listingOf(policy, call) };
+			return begin(request, call, decision, permit);
 		}
 		if (!("permit" in decided)) {
 			// the handler says what is wrong with the name of a next hop

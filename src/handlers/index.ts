@@ -3,6 +3,7 @@ import type { RunCommand } from "../commands/runner.ts";
 import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
 import type { MachineStates } from "../store/machine-states.ts";
 import type { MetricBuffer } from "../store/metric-buffer.ts";
+import { createCommandList } from "./commands.ts";
 import { createInventory, type InventoryRules } from "./inventory.ts";
 import { createMetric } from "./metric.ts";
 import { createMetricConfig } from "./metric-config.ts";
@@ -25,6 +26,7 @@ export function createHandlers(parts: {
 	relay: Parameters<typeof createProxy>[0];
 	status: Parameters<typeof createStatus>[0];
 	families: Parameters<typeof createMetrics>[0];
+	pluginList: Parameters<typeof createCommandList>[0];
 }): Handlers {
 	const { runCommand } = parts;
 	return {
@@ -43,6 +45,9 @@ export function createHandlers(parts: {
 		...createStatus(parts.status),
 		...createMachineState(parts.machineStates),
 		exposeMetrics: createMetrics(parts.families),
+		listCommands: createCommandList(parts.pluginList),
+		listResults: () => ({ status: 200, body: { results: [] } }),
+		listRefusals: () => ({ status: 200, body: { refusals: [] } }),
 	};
 }
 

@@ -17,6 +17,7 @@ import {
 	type Policy,
 	type Rule,
 	type RunPermission,
+	runPermissions,
 } from "./policy.ts";
 import { joined, shown } from "./shown.ts";
 import type { Paths } from "./slot-types.ts";
@@ -99,6 +100,19 @@ export function mayReach(
 	return policy.granting[permission].all.some(({ who }) =>
 		who.some((entry) => evidence.isWithKey(entry)),
 	);
+}
+
+/** The commands that a rule permits to the caller, in the order of their names. */
+export function permittedCommands(policy: Policy, caller: Caller): Command[] {
+	const evidence = policy.callers.evidenceOf(caller);
+	const names = new Set<string>();
+	for (const permission of runPermissions)
+		for (const { commands } of rulesOf(policy.granting[permission], evidence))
+			for (const name of commands) names.add(name);
+	return [...names].toSorted().flatMap((name) => {
+		const command = policy.commands.get(name);
+		return command ? [command] : [];
+	});
 }
 
 /**

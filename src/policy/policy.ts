@@ -5,7 +5,7 @@ import { DocumentReader, type Pairs, PolicyError } from "./document.ts";
 import { type NextHop, parseNextHop } from "./next-hops.ts";
 import { globMatches } from "./pattern.ts";
 import { joined, shown } from "./shown.ts";
-import { readSlot, type Slot } from "./slot-types.ts";
+import { readDescription, readSlot, type Slot } from "./slot-types.ts";
 import { mayOverlap, type Template, type TemplateWord } from "./template.ts";
 import { type Callers, namePattern, readCallers } from "./who.ts";
 
@@ -14,8 +14,10 @@ export { PolicyError } from "./document.ts";
 /** Whether a text can be the name of a caller, a key or a command. */
 export const isPolicyName = (text: string): boolean => namePattern.test(text);
 
-/** A permission that runs a command. */
-export type RunPermission = "check" | "inventory";
+/** The permissions that run a command. */
+export const runPermissions = ["check", "inventory"] as const;
+
+export type RunPermission = (typeof runPermissions)[number];
 
 /** A rule. */
 export interface Rule {
@@ -35,6 +37,8 @@ export interface Rule {
 /** A command. */
 export interface Command extends Template {
 	readonly name: string;
+	/** For people; undefined if the policy has none. */
+	readonly description: string | undefined;
 	/** The permission that it answers. */
 	readonly permission: RunPermission;
 	/** Its own time limit. */
@@ -217,7 +221,9 @@ type UnruledCommand = Omit<Command, "rules" | "hasSecrets"> & {
 	line: number;
 };
 
-const commandKeys = ["run", "slots", "for", "timeout", "at-most"];
+const commandKeys = [
+	...["description", "run", "slots", "for", "timeout", "at-most"],
+];
 
 const valueBytes = { minimum: 1, maximum: 1_000_000, isWhole: true };
 
@@ -232,6 +238,7 @@ function readCommand(
 	if (!namePattern.test(name)) reader.refuse({ line }, place, "is not a name");
 	const pairs = reader.mapping(tree, place, commandKeys);
 	if (!pairs) return undefined;
+	const description = readDescription(pairs, place, reader);
 	const slots = new Map<string, Slot | undefined>();
 	const slotsPair = pairs.get("slots");
 	for (const [slotName, { line, value }] of (slotsPair &&
@@ -309,7 +316,8 @@ function readCommand(
 		)
 		.join("").length;
 	return {
-		...{ name, line, permission, program, words, timeoutSeconds, rules: [] },
+		...{ name, line, description, permission, program, words },
+		...{ timeoutSeconds, rules: [] },
 		slots: used,
 		maxValueBytes,
 		hasSecrets: used.some(({ type }) => type.isSecret),
@@ -426,9 +434,7 @@ function readRule(
 			);
 	}
 	const granted: ReadonlySet<Permission> = isAll ? new Set(permissions) : named;
-	const runs = (["check", "inventory"] as const).filter((permission) =>
-		granted.has(permission),
-	);
+	const runs = runPermissions.filter((permission) => granted.has(permission));
 	const commandsPair = pairs.get("commands");
 	const patterns = commandsPair
 		? reader.texts(commandsPair.value, `${place}: commands`)

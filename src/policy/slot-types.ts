@@ -4,6 +4,7 @@ import type { YamlTree } from "../protocol/yaml.ts";
 import type { DocumentReader, Pairs } from "./document.ts";
 import { compilePattern, PatternError } from "./pattern.ts";
 import { joined, shown } from "./shown.ts";
+import { type ValueFacts, valueFacts } from "./value-facts.ts";
 
 /** What a decision knows about the paths in a call. */
 export interface Paths {
@@ -14,7 +15,8 @@ export interface Paths {
 }
 
 /** The type of a slot that takes a single word. */
-interface WordType {
+export interface WordType {
+	readonly facts: ValueFacts;
 	/** Whether values may be logged. */
 	readonly isSecret: boolean;
 	/** Whether it looks at the real paths of values. */
@@ -24,7 +26,8 @@ interface WordType {
 }
 
 /** The type of a slot that takes several words. */
-interface WordsType {
+export interface WordsType {
+	readonly facts: ValueFacts;
 	readonly isSecret: boolean;
 	readonly hasRealPaths: boolean;
 	/** The options that it passes; undefined if it passes any words. */
@@ -425,6 +428,7 @@ function readWordType(
 	const mayBeEmpty = name === "text";
 	const without = withoutOf(pairs, place, reader);
 	return {
+		facts: valueFacts(name, pairs),
 		isSecret: isSecretOf(pairs, place, reader),
 		hasRealPaths: pairs.has("real"),
 		refuse: (value, paths) =>
@@ -482,7 +486,7 @@ function readWordsType(
 	const isLoose = name === "loose-words";
 	const own = isLoose ? [] : ["options", "others"];
 	reader.mapping({ line: tree.line, kind: "mapping", pairs }, place, [
-		...["is", ...own, "at-most", "without", "default", "secret"],
+		...["is", ...own, "at-most", "without", ...slotKeys],
 	]);
 	const atMost = pairs.get("at-most");
 	const limits = { minimum: 1, maximum: maxLength, isWhole: true };
@@ -502,6 +506,7 @@ function readWordsType(
 		(type) => typeof type === "object",
 	);
 	return {
+		facts: valueFacts(name, pairs),
 		isSecret:
 			isSecretOf(pairs, place, reader) ||
 			types.some(({ isSecret }) => isSecret),
@@ -513,9 +518,14 @@ function readWordsType(
 	};
 }
 
+/** Keys of every slot, besides those of its type. */
+const slotKeys = ["default", "secret", "description"];
+
 /** A slot of a command. */
 export type Slot = {
 	readonly name: string;
+	/** For people; undefined if the policy has none. */
+	readonly description: string | undefined;
 } & (
 	| {
 			readonly kind: "word";
@@ -532,6 +542,30 @@ export type Slot = {
 /** Real paths are not known when a policy is read. */
 const unresolved = (): Paths => ({ real: undefined, wanted: new Set() });
 
+const maxDescriptionLength = 200;
+
+/** Reads the `description` of a command or slot: one line for people. */
+export function readDescription(
+	pairs: Pairs,
+	place: string,
+	reader: DocumentReader,
+): string | undefined {
+	const pair = pairs.get("description");
+	if (!pair) return undefined;
+	const at = `${place}.description`;
+	const text = reader.text(pair.value, at);
+	if (text === undefined) return undefined;
+	if (text.length > maxDescriptionLength)
+		reader.refuse(
+			pair.value,
+			at,
+			`is longer than ${maxDescriptionLength} characters`,
+		);
+	else if (controls.test(text))
+		reader.refuse(pair.value, at, "has a control character");
+	return text;
+}
+
 /** Reads the type of a slot; undefined after a problem. */
 export function readSlot(
 	name: string,
@@ -543,6 +577,7 @@ export function readSlot(
 	if (!found) return undefined;
 	const initial = found.pairs.get("default");
 	const at = `${place}.default`;
+	const description = readDescription(found.pairs, place, reader);
 	if (found.name === "words" || found.name === "loose-words") {
 		const type = readWordsType(found, { tree, place, reader });
 		const texts = initial ? reader.texts(initial.value, at) : [];
@@ -555,20 +590,18 @@ export function readSlot(
 			: "needs a shell";
 		if (initial && reason) reader.refuse(initial.value, at, reason);
 		return {
-			...{ name, kind: "words", type },
+			...{ name, description, kind: "words", type },
 			initial: initial && split,
 		};
 	}
-	const type = readWordType(found, { tree, place, reader }, [
-		...["default", "secret"],
-	]);
+	const type = readWordType(found, { tree, place, reader }, slotKeys);
 	if (!type) return undefined;
 	const text = initial && reader.text(initial.value, at);
 	const reason =
 		text === undefined ? undefined : type.refuse(text, unresolved());
 	if (initial && text !== undefined && reason)
 		reader.refuse(initial.value, at, `${shown(text)} ${reason}`);
-	return { name, kind: "word", type, initial: text };
+	return { name, description, kind: "word", type, initial: text };
 }
 
 /** Why words do not fit a slot that takes several, as a sentence about one of them. */

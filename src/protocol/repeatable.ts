@@ -4,6 +4,9 @@ const repeatable: ReadonlySet<string> = new Set([
 	"/monitor",
 	"/metric/peek",
 	"/metric/ack",
+	"/commands",
+	"/results",
+	"/refusals",
 ]);
 
 /**

@@ -1,7 +1,11 @@
 import type { Permission } from "../../../generated/permissions.ts";
 import type { Caller, PolicyCall } from "../../../src/policy/call.ts";
 import { decide } from "../../../src/policy/decide.ts";
-import { type Policy, parsePolicy } from "../../../src/policy/policy.ts";
+import {
+	type Policy,
+	parsePolicy,
+	runPermissions,
+} from "../../../src/policy/policy.ts";
 import { shown } from "../../../src/policy/shown.ts";
 import { mask } from "../../../src/protocol/audit-line.ts";
 import { parseHop } from "../../../src/protocol/hop.ts";
@@ -143,8 +147,6 @@ interface DraftRule {
 	readonly looks: readonly string[];
 	readonly pairs: Readonly<Record<string, PolicyValue>>;
 }
-
-const runPermissions = ["check", "inventory"] as const;
 
 /** Rules for the commands that a caller has called. */
 function commandRules(

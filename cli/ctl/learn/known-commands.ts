@@ -261,7 +261,7 @@ export function learnKnown(
 		if (run?.kind !== "list") return [];
 		const slots = valueAt(entry, "slots");
 		const more: Record<string, PolicyValue> = {};
-		for (const key of ["timeout", "at-most"]) {
+		for (const key of ["description", "timeout", "at-most"]) {
 			const value = valueAt(entry, key);
 			if (value) more[key] = pairValue(value);
 		}

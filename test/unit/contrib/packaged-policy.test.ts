@@ -30,6 +30,9 @@ for (const [who, line, isAllowed] of [
 	["local", "check check_swap -w 20% -c 10%", true],
 	["local", "read-status", true],
 	["local", "read-metrics", true],
+	["local", "read-commands", true],
+	["local", "read-results", false],
+	["local", "read-refusals", false],
 	["local", "check check_by_ssh -H x -C id", false],
 	["local", "check negate /bin/sh -c id", false],
 	["local", "check check_load -w 5 --extra", false],
@@ -41,6 +44,7 @@ for (const [who, line, isAllowed] of [
 	["admin", "inventory uname -a", false],
 	["admin", "drain", true],
 	["admin", "configure", true],
+	["admin", "read-refusals", true],
 ] as const)
 	test(`the policy of the packages ${isAllowed ? "allows" : "refuses"} ${who}: ${line}`, async () => {
 		assert.equal(await explain(who, ...line.split(" ")), isAllowed);

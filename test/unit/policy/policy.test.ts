@@ -250,7 +250,7 @@ const rows: [changed: Partial<typeof parts>, problem: string][] = [
 	[slot("{ min: 1 }"), "commands.it.slots.it: has no type: write is: integer"],
 	[
 		slot("{ is: word, min: 1 }"),
-		"commands.it.slots.it: unknown key min; it may have is, without, default, secret",
+		"commands.it.slots.it: unknown key min; it may have is, without, default, secret, description",
 	],
 	[
 		slot("{ is: integer, min: 2, max: 1 }"),
@@ -315,7 +315,7 @@ const rows: [changed: Partial<typeof parts>, problem: string][] = [
 	[rule("{ who: you, may: ping }"), "rule 1: who: you is not a name in who"],
 	[
 		rule("{ who: me, may: [ping, chek] }"),
-		"rule 1: may: unknown permission chek; there are acknowledge, append, check, configure, drain, inventory, lease, peek, ping, read-config, read-leases, read-metrics, read-states, read-status, relay, release",
+		"rule 1: may: unknown permission chek; there are acknowledge, append, check, configure, drain, inventory, lease, peek, ping, read-commands, read-config, read-leases, read-metrics, read-refusals, read-results, read-states, read-status, relay, release",
 	],
 	[
 		rule("{ who: me, may: check }"),
