@@ -37,7 +37,7 @@ export interface OutputParts {
 	text: string;
 	/** Further lines up to the first `|` in them, without blanks at their ends. */
 	longText: string;
-	/** What follows both of these `|`, in one line. */
+	/** What follows both of these `|`, in one line, with a blank between two lines. */
 	perfdata: string;
 }
 
@@ -51,30 +51,26 @@ export const maxTokenCharacters = 1_024;
 const maxQuoted = 60;
 
 /**
- * Splits a plugin's standard output as Nagios does: blank lines in front do not count, and of the
- * further lines all that follows the first `|` is performance data to the end. Takes time and
- * memory linear in the output.
+ * Splits a plugin's standard output as Nagios does: of the further lines, all that follows the first
+ * `|` is performance data to the end. Takes time and memory linear in the output.
  */
 export function splitOutput(output: string): OutputParts {
-	const body = output.slice(output.search(/[^\n]|$/));
-	const firstEnd = endOf(body, "\n");
-	const first = body.slice(0, firstEnd);
-	const further = body.slice(firstEnd + 1);
+	const firstEnd = endOf(output, "\n");
+	const first = output.slice(0, firstEnd);
+	const further = output.slice(firstEnd + 1);
 	const firstBar = endOf(first, "|");
 	const furtherBar = endOf(further, "|");
 	const perfdata = [
 		first.slice(firstBar + 1),
 		...further.slice(furtherBar + 1).split("\n"),
-	].filter((line) => line !== "");
+	];
 	return {
 		text: first.slice(0, firstBar).trim(),
 		longText: further.slice(0, furtherBar).trim(),
 		perfdata: perfdata
-			.reduce(
-				(all, line) => `${all}${line.startsWith(" ") ? "" : " "}${line}`,
-				"",
-			)
-			.trim(),
+			.map((line) => line.trim())
+			.filter((line) => line !== "")
+			.join(" "),
 	};
 }
 

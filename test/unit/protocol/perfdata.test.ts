@@ -306,14 +306,14 @@ describe("the output of a plugin", () => {
 		["OK\nmore\nlines\n", "OK", "more\nlines", ""],
 		["OK|a=1\nlong\n|b=2\nc=3\n", "OK", "long", "a=1 b=2 c=3"],
 		["OK\nlong | b=2", "OK", "long", "b=2"],
-		["OK | a=1\r\nlong | b=2\r\nc=3\r\n", "OK", "long", "a=1\r b=2\r c=3"],
+		["OK | a=1\r\nlong | b=2\r\nc=3\r\n", "OK", "long", "a=1 b=2 c=3"],
 		[
 			"OK |a=1|b=2\nlong |c=3\nmore |d=4",
 			"OK",
 			"long",
 			"a=1|b=2 c=3 more |d=4",
 		],
-		["\n\nOK | a=1", "OK", "", "a=1"],
+		["\n\nOK | a=1", "", "OK", "a=1"],
 	] as const)
 		it(`${JSON.stringify(output)} is split`, () =>
 			assert.deepEqual(splitOutput(output), { text, longText, perfdata }));
