@@ -21,7 +21,9 @@ for agent in 1 2 3; do
 	) &
 	started="$started $!"
 done
-victoria-metrics -storageDataPath=store -httpListenAddr="127.0.0.1:$((port + 4))" >store.log 2>&1 &
+# queries leave out the last 30 seconds otherwise
+victoria-metrics -storageDataPath=store -httpListenAddr="127.0.0.1:$((port + 4))" \
+	-search.latencyOffset=1s >store.log 2>&1 &
 started="$started $!"
 
 cat >hosts.json <<END
