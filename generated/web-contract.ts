@@ -1052,9 +1052,14 @@ export const webContract = {
 						],
 						"properties": {
 							"data": {
-								"type": [
-									"object",
-									"null"
+								"oneOf": [
+									{
+										"type": "object",
+										"x-agent-schema": "CommandList"
+									},
+									{
+										"type": "null"
+									}
 								]
 							}
 						}
@@ -1073,9 +1078,14 @@ export const webContract = {
 						],
 						"properties": {
 							"data": {
-								"type": [
-									"object",
-									"null"
+								"oneOf": [
+									{
+										"type": "object",
+										"x-agent-schema": "ResultList"
+									},
+									{
+										"type": "null"
+									}
 								]
 							}
 						}
@@ -1094,9 +1104,14 @@ export const webContract = {
 						],
 						"properties": {
 							"data": {
-								"type": [
-									"object",
-									"null"
+								"oneOf": [
+									{
+										"type": "object",
+										"x-agent-schema": "RefusalList"
+									},
+									{
+										"type": "null"
+									}
 								]
 							}
 						}

@@ -328,16 +328,13 @@ export interface components {
             status: AgentSchemas["Status"];
         };
         CommandsPart: components["schemas"]["Part"] & {
-            /** @description The agent's answer: the commands that this caller may run, with their slots. */
-            data: Record<string, never> | null;
+            data: AgentSchemas["CommandList"] | null;
         };
         ResultsPart: components["schemas"]["Part"] & {
-            /** @description The agent's answer: the last result of each check. */
-            data: Record<string, never> | null;
+            data: AgentSchemas["ResultList"] | null;
         };
         RefusalsPart: components["schemas"]["Part"] & {
-            /** @description The agent's answer: the last refusals. */
-            data: Record<string, never> | null;
+            data: AgentSchemas["RefusalList"] | null;
         };
         MetricsPart: components["schemas"]["Part"] & {
             data: components["schemas"]["KnownMetrics"] | null;

@@ -119,6 +119,14 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 			...["src/protocol", "src/relay", "src/spawn", "src/store", "src/tls"],
 		],
 	},
+	// serves a page: validates as the agent's server does, with the code that knows no agent
+	{
+		from: ["cli/ctl/web"],
+		to: [
+			...["cli/ctl/*", "cli/ctl/commands", "cli/ctl/output", "cli/ctl/target"],
+			...["generated", "src/*", "src/client", "src/http", "src/protocol"],
+		],
+	},
 	// changes the machine of an agent, and checks with the agent's own code what it finds there
 	{
 		from: ["cli/setup"],
@@ -242,10 +250,10 @@ test("check_happo and happo-ctl load no part of the agent", () => {
 				...["generated", "src/*", "src/protocol"],
 			),
 		);
-	// doctor loads parts, and only once it is called
-	const isDoctor = (path: string) => path.startsWith("cli/ctl/doctor/");
-	for (const path of loadedWith("cli/happo-ctl.ts", isDoctor)) {
-		assert.ok(!isDoctor(path), path);
+	// doctor loads parts, and web what serves it, and only once they are called
+	const isLater = (path: string) => /^cli\/ctl\/(doctor|web)\//.test(path);
+	for (const path of loadedWith("cli/happo-ctl.ts", isLater)) {
+		assert.ok(!isLater(path), path);
 		assert.match(
 			path,
 			within(
@@ -298,13 +306,16 @@ test("a check, a sample and a setting pass few files", () => {
 
 /** The only files that import each package. */
 const doors: Readonly<Record<string, readonly string[]>> = {
-	fastify: ["src/http/server.ts"],
+	fastify: ["cli/ctl/web/server.ts", "src/http/server.ts"],
 	"openapi-backend": ["src/http/bind.ts"],
 	"openapi-fetch": ["generated/client.ts"],
 	diff: ["cli/ctl/output/line-diff.ts"],
 	"get-east-asian-width": ["cli/ctl/output/terminal.ts"],
 	clipanion: ["cli/program/command.ts", "cli/program/program.ts"],
-	"node:child_process": ["src/spawn/child-process-engine.ts"],
+	"node:child_process": [
+		"cli/ctl/web/browser.ts",
+		"src/spawn/child-process-engine.ts",
+	],
 	"node:https": ["contrib/management-server/server.ts", "src/http/server.ts"],
 	"@nats-io/jetstream": ["cli/collector/due-queue.ts"],
 	"@nats-io/transport-node": ["cli/collector/due-queue.ts"],

@@ -4,6 +4,8 @@ import { fieldName, shown } from "./json.ts";
 
 /** A request to an operation, its body parsed. */
 export interface OperationRequest {
+	/** Needed only if the contract restricts a parameter of the path. */
+	pathParameters?: Record<string, string>;
 	query?: Record<string, string>;
 	headers?: Record<string, string | string[] | undefined>;
 	/** undefined if there is no body. */
@@ -75,8 +77,8 @@ export async function bindContract(definition: object): Promise<Bound> {
 			matchLetterCase(body, declared.content["application/json"].schema);
 			return body;
 		};
-		// Fastify has matched the path: any text is a valid parameter of it
-		const path = Object.fromEntries(
+		// Fastify has matched the path: any text is a valid parameter of the agent's paths
+		const anyPath = Object.fromEntries(
 			parameters.flatMap((parameter) =>
 				"in" in parameter && parameter.in === "path"
 					? [[parameter.name, parameter.name]]
@@ -84,7 +86,12 @@ export async function bindContract(definition: object): Promise<Bound> {
 			),
 		);
 		const hasNothing = parameters.length === 0 && !declared;
-		return ({ query = {}, headers = {}, body }) => {
+		return ({
+			pathParameters: path = anyPath,
+			query = {},
+			headers = {},
+			body,
+		}) => {
 			const given = bodyOf(body);
 			if (hasNothing) return undefined;
 			const header: Record<string, unknown> = {};

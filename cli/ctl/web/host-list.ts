@@ -1,0 +1,211 @@
+import type { components } from "../../../generated/web-schema.ts";
+import { hopText } from "../../../src/protocol/hop.ts";
+import type { HostAnswer } from "../target/answer.ts";
+import type { Target } from "../target/targets.ts";
+import type { Ask } from "./asking.ts";
+import { Attention } from "./attention.ts";
+import type { Changes } from "./changes.ts";
+import { askSummary, type HostSummary } from "./host-summary.ts";
+import { nowSeconds } from "./part.ts";
+
+type Host = components["schemas"]["Host"];
+
+/** An answer that takes longer is shown as missing, and its place goes to another host. */
+const slowMilliseconds = 1_000;
+
+/** Limit for all questions of one host. */
+const askSeconds = 10;
+
+/** At most this many questions are without an answer; those of slow hosts leave room for others. */
+const maxAsking = 256;
+const maxSlow = 192;
+
+/** How long a host is not asked for results after it has refused them. */
+const noResultsMilliseconds = 10 * 60_000;
+
+/** With many hosts, each is asked less often: twenty in a second. */
+const minimumSeconds = 10;
+const hostsPerSecond = 20;
+
+interface Entry {
+	readonly target: Target;
+	row: Host;
+	revision: number;
+	/** When to ask it next, by the monotonic clock in milliseconds. */
+	dueAt: number;
+	/** It did not answer in time the last time. */
+	isSlow: boolean;
+	/** Until then it is not asked for results, which it does not have for this caller. */
+	noResultsUntil: number;
+}
+
+const firstRow = (
+	{ name, via, group = "", label }: Target,
+	id: number,
+): Host => ({
+	...{ id, name, via: via.map(hopText), group },
+	...(label !== undefined && { label }),
+	...{ state: "waiting", problem: "", problems: 0, version: "" },
+	...{ answered_at: null, waiting_since: null },
+});
+
+/** All hosts with their states: asked one after the other while somebody watches the list. */
+export class HostList {
+	readonly attention = new Attention(
+		() => this.#pump(),
+		() => this.#stop(),
+	);
+	readonly intervalSeconds: number;
+	readonly #entries: readonly Entry[];
+	readonly #ask: Ask;
+	readonly #changes: Changes;
+	readonly #parallel: number;
+	/** Those to be asked, next first: usual ones, and slow ones, which have places of their own. */
+	#usual: Entry[];
+	#slow: Entry[] = [];
+	readonly #asking = new Map<Entry, AbortController>();
+	#quickAsking = 0;
+	#timer: NodeJS.Timeout | undefined;
+	#revision: number;
+
+	/** @param parallel how many hosts are asked at a time that have not proved slow */
+	constructor(parts: {
+		targets: readonly Target[];
+		ask: Ask;
+		changes: Changes;
+		parallel: number;
+	}) {
+		const { targets, ask, changes, parallel } = parts;
+		this.#ask = ask;
+		this.#changes = changes;
+		this.#parallel = parallel;
+		this.#revision = changes.next();
+		this.intervalSeconds = Math.max(
+			minimumSeconds,
+			targets.length / hostsPerSecond,
+		);
+		this.#entries = targets.map((target, id) => ({
+			...{ target, row: firstRow(target, id), revision: this.#revision },
+			...{ dueAt: 0, isSlow: false, noResultsUntil: 0 },
+		}));
+		this.#usual = [...this.#entries];
+	}
+
+	get revision(): number {
+		return this.#revision;
+	}
+
+	/** The hosts that have changed since a revision. */
+	since(revision: number): Host[] {
+		return this.#entries.flatMap((entry) =>
+			entry.revision > revision ? [entry.row] : [],
+		);
+	}
+
+	/** Asks as many as may be asked now. */
+	#pump(): void {
+		clearTimeout(this.#timer);
+		if (!this.attention.isPresent) return;
+		const now = performance.now();
+		const next = (line: readonly Entry[]) =>
+			line[0] && line[0].dueAt <= now && this.#asking.size < maxAsking
+				? line[0]
+				: undefined;
+		while (this.#quickAsking < this.#parallel && next(this.#usual))
+			this.#begin(this.#usual.shift() as Entry);
+		while (this.#asking.size - this.#quickAsking < maxSlow && next(this.#slow))
+			this.#begin(this.#slow.shift() as Entry);
+		// those that are due wait for a place, which pumps again
+		const later = [this.#usual, this.#slow].flatMap(([first]) =>
+			first && first.dueAt > now ? [first.dueAt - now] : [],
+		);
+		if (later.length > 0)
+			this.#timer = setTimeout(() => this.#pump(), Math.min(...later) + 1);
+	}
+
+	#begin(entry: Entry): void {
+		const asking = new AbortController();
+		this.#asking.set(entry, asking);
+		let isQuick = !entry.isSlow;
+		if (isQuick) this.#quickAsking++;
+		const since = nowSeconds();
+		const begun = performance.now();
+		const leave = () => {
+			if (isQuick) this.#quickAsking--;
+			isQuick = false;
+		};
+		const slow = setTimeout(() => {
+			leave();
+			entry.isSlow = true;
+			this.#change(entry, { waiting_since: since });
+			this.#pump();
+		}, slowMilliseconds);
+		const asksResults = entry.noResultsUntil <= begun;
+		this.#ask(
+			entry.target,
+			(client, signal) => askSummary(client, signal, asksResults),
+			...([asking.signal, askSeconds] as const),
+		).then((answer) => {
+			clearTimeout(slow);
+			leave();
+			this.#asking.delete(entry);
+			this.#end(
+				entry,
+				asking.signal.aborted ? undefined : answer,
+				performance.now() - begun,
+			);
+			this.#pump();
+		});
+	}
+
+	/** @param answer undefined if it was not waited for */
+	#end(
+		entry: Entry,
+		answer: HostAnswer<HostSummary> | undefined,
+		milliseconds: number,
+	): void {
+		if (!answer) {
+			this.#change(entry, { waiting_since: null });
+			entry.dueAt = 0;
+			(entry.isSlow ? this.#slow : this.#usual).unshift(entry);
+			return;
+		}
+		this.#change(entry, rowOf(answer, entry.row));
+		if (answer.ok && answer.data.hasNoResults)
+			entry.noResultsUntil = performance.now() + noResultsMilliseconds;
+		entry.isSlow = milliseconds > slowMilliseconds;
+		entry.dueAt = performance.now() + this.intervalSeconds * 1000;
+		(entry.isSlow ? this.#slow : this.#usual).push(entry);
+	}
+
+	/** Changes a row, if what it shows is something else. */
+	#change(entry: Entry, what: Partial<Host>): void {
+		const row = { ...entry.row, ...what };
+		const shown = ({ answered_at: _, ...others }: Host) =>
+			JSON.stringify(others);
+		const isSame = shown(row) === shown(entry.row);
+		entry.row = row;
+		if (isSame) return;
+		this.#revision = this.#changes.next();
+		entry.revision = this.#revision;
+	}
+
+	#stop(): void {
+		clearTimeout(this.#timer);
+		for (const asking of this.#asking.values()) asking.abort();
+	}
+}
+
+/** What the answer changes in the row of a host. */
+function rowOf(answer: HostAnswer<HostSummary>, row: Host): Partial<Host> {
+	if (answer.ok)
+		return {
+			...answer.data.row,
+			answered_at: nowSeconds(),
+			waiting_since: null,
+		};
+	return {
+		...{ state: "failed", problem: answer.error.message, problems: 1 },
+		...{ version: row.version, waiting_since: null },
+	};
+}

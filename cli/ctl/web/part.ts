@@ -1,0 +1,123 @@
+import type { components } from "../../../generated/web-schema.ts";
+import type { HostAnswer } from "../target/answer.ts";
+import { Attention } from "./attention.ts";
+import type { Changes } from "./changes.ts";
+
+type Schemas = components["schemas"];
+
+/** What is known about one thing of one host. */
+export type PartState<T> = Schemas["Part"] & { data: T | null };
+
+/** Whether an answer is missing is shown only then, so that quick answers do not flicker. */
+const patienceMilliseconds = 500;
+
+/** An agent that restarts is back soon. */
+const unreachableSeconds = 2;
+/** Only somebody who changes the agent can change this. */
+const refusedSeconds = 30;
+
+/** The time now, in seconds since 1970. */
+export const nowSeconds = () => Date.now() / 1000;
+
+/**
+ * One thing to know about one host: asked again and again while somebody watches, independently of
+ * all others.
+ */
+export class Part<T> {
+	readonly attention = new Attention(
+		() => this.ask(),
+		() => this.#stop(),
+	);
+	readonly #changes: Changes;
+	readonly #seconds: number;
+	readonly #work: (signal: AbortSignal) => Promise<HostAnswer<T>>;
+	#state: PartState<T>;
+	#asking: AbortController | undefined;
+	#timer: NodeJS.Timeout | undefined;
+
+	/**
+	 * @param seconds between an answer and the next request
+	 * @param work asks the agent
+	 */
+	constructor(
+		changes: Changes,
+		seconds: number,
+		work: (signal: AbortSignal) => Promise<HostAnswer<T>>,
+	) {
+		this.#changes = changes;
+		this.#seconds = seconds;
+		this.#work = work;
+		this.#state = {
+			revision: changes.next(),
+			waiting_since: null,
+			failure: null,
+			answered_at: null,
+			data: null,
+		};
+	}
+
+	get state(): Readonly<PartState<T>> {
+		return this.#state;
+	}
+
+	/** Asks now, unless it is asking anyway. */
+	ask(): void {
+		if (this.#asking || !this.attention.isPresent) return;
+		clearTimeout(this.#timer);
+		const asking = new AbortController();
+		this.#asking = asking;
+		const since = nowSeconds();
+		const showWaiting = () => this.#change({ waiting_since: since });
+		const isFirst = !this.#state.failure && this.#state.answered_at === null;
+		if (isFirst) showWaiting();
+		const patience = setTimeout(showWaiting, patienceMilliseconds);
+		this.#work(asking.signal)
+			.then((answer) => {
+				if (this.#asking === asking) this.#answered(answer);
+			})
+			.finally(() => {
+				clearTimeout(patience);
+				if (this.#asking === asking) this.#asking = undefined;
+			});
+	}
+
+	#answered(answer: HostAnswer<T>): void {
+		const at = nowSeconds();
+		this.#asking = undefined;
+		if (answer.ok)
+			this.#change({
+				...{ waiting_since: null, failure: null },
+				...{ answered_at: at, data: answer.data },
+			});
+		else {
+			const { reason, message } = answer.error;
+			this.#change({ waiting_since: null, failure: { reason, message, at } });
+		}
+		if (!this.attention.isPresent) return;
+		this.#timer = setTimeout(() => this.ask(), this.#pause(answer) * 1000);
+	}
+
+	#pause(answer: HostAnswer<T>): number {
+		if (answer.ok) return this.#seconds;
+		const { reason } = answer.error;
+		return reason === "refused" || reason === "unsupported"
+			? Math.max(this.#seconds, refusedSeconds)
+			: unreachableSeconds;
+	}
+
+	#change(what: Partial<PartState<T>>): void {
+		this.#state = {
+			...this.#state,
+			...what,
+			revision: this.#changes.next(),
+		};
+	}
+
+	#stop(): void {
+		clearTimeout(this.#timer);
+		this.#asking?.abort();
+		this.#asking = undefined;
+		if (this.#state.waiting_since !== null)
+			this.#change({ waiting_since: null });
+	}
+}
