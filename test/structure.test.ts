@@ -119,6 +119,11 @@ const layers: readonly { from: readonly string[]; to: readonly string[] }[] = [
 			...["src/protocol", "src/relay", "src/spawn", "src/store", "src/tls"],
 		],
 	},
+	// runs in a browser: nothing of Node.js
+	{
+		from: ["cli/ctl/web/page"],
+		to: ["cli/ctl/output", "generated", "src/protocol"],
+	},
 	// serves a page: validates as the agent's server does, with the code that knows no agent
 	{
 		from: ["cli/ctl/web"],
@@ -304,11 +309,21 @@ test("a check, a sample and a setting pass few files", () => {
 	}
 });
 
+/** The files of the page that import a package. */
+const inPage = (name: string) =>
+	sources("cli/ctl/web/page").filter((path) =>
+		imports(path).some(({ of, types }) => of === name && !types),
+	);
+
 /** The only files that import each package. */
 const doors: Readonly<Record<string, readonly string[]>> = {
 	fastify: ["cli/ctl/web/server.ts", "src/http/server.ts"],
 	"openapi-backend": ["src/http/bind.ts"],
-	"openapi-fetch": ["generated/client.ts"],
+	"openapi-fetch": ["cli/ctl/web/page/session.ts", "generated/client.ts"],
+	"htm/preact": ["cli/ctl/web/page/html.ts"],
+	preact: inPage("preact"),
+	"preact/hooks": inPage("preact/hooks"),
+	uplot: ["cli/ctl/web/page/chart.ts"],
 	diff: ["cli/ctl/output/line-diff.ts"],
 	"get-east-asian-width": ["cli/ctl/output/terminal.ts"],
 	clipanion: ["cli/program/command.ts", "cli/program/program.ts"],

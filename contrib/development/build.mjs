@@ -1,6 +1,13 @@
 // Bundles the programs and the client into dist/, without code that is never reached.
 //   node contrib/development/build.mjs [DIRECTORY]
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+	chmod,
+	copyFile,
+	mkdir,
+	readFile,
+	rm,
+	writeFile,
+} from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build as bundle } from "esbuild";
 import { nodeCommand } from "../native/client.mjs";
@@ -165,6 +172,23 @@ await build({
 	banner: requireBanner,
 });
 await writeDeclarations("src/client/index.ts", join(directory, "types"));
+
+// the page of `happo-ctl web`, which only that command reads
+await build({
+	entryPoints: {
+		page: "cli/ctl/web/page/page.ts",
+		style: "cli/ctl/web/page/page.css",
+	},
+	outdir: join(directory, "web"),
+	entryNames: "page",
+	platform: "browser",
+	target: "es2022",
+	minify: true,
+});
+await copyFile(
+	"cli/ctl/web/page/index.html",
+	join(directory, "web/index.html"),
+);
 
 writeBillOfMaterials(directory, metafiles);
 // for the test of the bill of materials, which compares the bill with these

@@ -1,0 +1,169 @@
+import { useMemo, useState } from "preact/hooks";
+import type { components } from "../../../../generated/schema.ts";
+import { bytesText } from "../../output/quantity.ts";
+import { CheckForm } from "./check-form.ts";
+import { askerText, type Check, checksOf, type Result } from "./check-list.ts";
+import { html } from "./html.ts";
+import { Output } from "./output.ts";
+import { Part } from "./part.ts";
+import { useRovingFocus } from "./roving-focus.ts";
+import { safeText } from "./safe-text.ts";
+import { StateMark, stateOf } from "./state-mark.ts";
+import { Ago } from "./time.ts";
+import type { Parts } from "./watch.ts";
+
+type Schemas = components["schemas"];
+type CommandList = Schemas["CommandList"];
+
+/** More than this of a line cannot be seen. */
+const lineCharacters = 300;
+
+const firstLine = (text: string) =>
+	safeText((/^.*/.exec(text.slice(0, lineCharacters))?.[0] ?? "").trim());
+
+function ResultText({ result }: { result: Result }) {
+	const { ended_at, duration_seconds, cpu_seconds, max_rss_bytes } = result;
+	const used = [
+		...(cpu_seconds === null ? [] : [`${cpu_seconds.toFixed(3)} s of CPU`]),
+		...(max_rss_bytes === null
+			? []
+			: [`${bytesText(max_rss_bytes)} of memory`]),
+	].join(" and ");
+	return html`<p class="muted">
+			Ended <${Ago} at=${ended_at * 1000} /> after ${duration_seconds.toFixed(3)} s with exit status
+			${` ${result.exit_status}`}${used && `, used ${used}`}. Asked by ${safeText(askerText(result.asked_by))}.
+		</p>
+		${
+			result.output === null
+				? html`<p class="muted">
+						The output is not kept, as the request may have had a secret.
+					</p>`
+				: html`<${Output} text=${result.output} label=${`Output of ${result.check}`} />`
+		}`;
+}
+
+function CheckRow({
+	check,
+	mode,
+	isOpen,
+	onToggle,
+}: {
+	check: Check;
+	mode: CommandList["mode"] | undefined;
+	isOpen: boolean;
+	onToggle(): void;
+}) {
+	const { name, command, result } = check;
+	const id = `check-${name}`;
+	const byName = mode === "enforce";
+	const mayRun = byName ? command !== undefined : mode !== undefined;
+	return html`<li class=${isOpen ? "check open" : "check"}>
+		<h3 class="check-title">
+			<button
+				type="button"
+				class="row-button"
+				data-row=${name}
+				tabindex="-1"
+				aria-expanded=${isOpen}
+				aria-controls=${id}
+				onClick=${onToggle}
+			>
+				<span class="disclosure" aria-hidden="true" />
+				${
+					result
+						? html`<${StateMark} state=${stateOf(result.exit_status)} />`
+						: html`<${StateMark} state="waiting" label="Not run" />`
+				}
+				<span class="check-name">${name}</span>
+				<span class="check-line"
+					>${result?.output ? firstLine(result.output) : safeText(command?.description ?? "")}</span
+				>
+				<span class="check-age muted">${result && html`<${Ago} at=${result.ended_at * 1000} />`}</span>
+			</button>
+		</h3>
+		<div id=${id} class="check-body" hidden=${!isOpen}>
+			${
+				isOpen &&
+				html`${result ? html`<${ResultText} result=${result} />` : html`<p class="muted">It has not run since the agent started.</p>`}
+				${
+					mayRun
+						? html`<${CheckForm}
+								plugin=${byName ? name : (result?.plugin ?? command?.plugin ?? name)}
+								slots=${byName ? command?.slots : undefined}
+								command=${command?.name}
+							/>`
+						: html`<p class="muted">The policy does not let you run it.</p>`
+				}`
+			}
+		</div>
+	</li>`;
+}
+
+/** Runs any plugin of an agent that restricts nothing. */
+function OtherPlugin({ plugins }: { plugins: readonly string[] }) {
+	const [plugin, setPlugin] = useState("");
+	if (plugins.length === 0) return null;
+	return html`<div class="other-plugin">
+		<label
+			><span class="label">Run another plugin</span>
+			<select
+				value=${plugin}
+				onChange=${({ currentTarget }: { currentTarget: HTMLSelectElement }) => setPlugin(currentTarget.value)}
+			>
+				<option value="">choose one of ${plugins.length}</option>
+				${plugins.map((one) => html`<option value=${one}>${safeText(one)}</option>`)}
+			</select></label
+		>
+		${plugin !== "" && html`<${CheckForm} key=${plugin} plugin=${plugin} slots=${undefined} />`}
+	</div>`;
+}
+
+export function ChecksPart({
+	commands,
+	results,
+	name,
+	onAsk,
+}: {
+	commands: Parts["commands"];
+	results: Parts["results"];
+	name: string;
+	onAsk(): void;
+}) {
+	const list = (commands?.data ?? undefined) as CommandList | undefined;
+	const ended = (results?.data ?? undefined) as
+		| Schemas["ResultList"]
+		| undefined;
+	const checks = useMemo(
+		() => checksOf(list?.commands ?? [], ended?.results ?? []),
+		[list, ended],
+	);
+	const [open, setOpen] = useState<string | undefined>(undefined);
+	const roving = useRovingFocus<HTMLUListElement>();
+	const onKeyDown = (event: KeyboardEvent) => {
+		roving.onKeyDown(event);
+		if (event.key !== "Escape" || open === undefined) return;
+		event.stopPropagation();
+		setOpen(undefined);
+		roving.focusRow(open);
+	};
+	// either answer is worth showing
+	const state = ended ? results : (commands ?? results);
+	return html`<${Part} id="checks" title="Checks" waitsFor=${`the checks of ${name}`} state=${state} onAsk=${onAsk}
+		aside=${html`<span class="muted">${list && `${checks.length} ${checks.length === 1 ? "check" : "checks"}${list.mode === "enforce" ? "" : ", any plugin may be run"}`}</span>`}
+	>
+		${checks.length === 0 && html`<p class="muted">No check has run since the agent started.</p>`}
+		<ul class="checks" aria-label="Checks, worst first"
+			ref=${roving.ref} onFocusIn=${roving.onFocusIn} onFocusOut=${roving.onFocusOut} onKeyDown=${onKeyDown}>
+			${checks.map(
+				(check) => html`<${CheckRow}
+					key=${check.name}
+					check=${check}
+					mode=${list?.mode}
+					isOpen=${open === check.name}
+					onToggle=${() => setOpen(open === check.name ? undefined : check.name)}
+				/>`,
+			)}
+		</ul>
+		<${OtherPlugin} plugins=${list?.plugins ?? []} />
+	<//>`;
+}

@@ -1,0 +1,19 @@
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Api } from "./session.ts";
+import type { Host } from "./watch.ts";
+
+/** What all parts of a host's page need. */
+export interface Shown {
+	api: Api;
+	host: Host;
+}
+
+export const ShownContext = createContext<Shown | undefined>(undefined);
+
+/** The host that the page shows. */
+export function useShown(): Shown {
+	const shown = useContext(ShownContext);
+	if (!shown) throw new Error("no host is shown");
+	return shown;
+}

@@ -1,0 +1,69 @@
+import type { components } from "../../../../generated/web-schema.ts";
+
+type Host = components["schemas"]["Host"];
+type State = components["schemas"]["HostState"];
+
+/** Worst first. */
+export const statesByRank: readonly State[] = [
+	...(["failed", "critical", "unknown", "warning", "waiting", "ok"] as const),
+];
+
+/** Which hosts of the list are wanted. */
+export interface HostFilter {
+	/** Words that must all be in a host's texts. */
+	search: string;
+	/** Undefined: all states. */
+	state: State | undefined;
+	/** Undefined: all groups. */
+	group: string | undefined;
+}
+
+const rank = new Map(statesByRank.map((state, at) => [state, at]));
+const { compare } = new Intl.Collator("en", { numeric: true });
+
+/** The hosts worst first; equally bad ones by name, in which `web2` comes before `web10`. */
+export const worstFirst = (hosts: readonly Host[]): Host[] =>
+	hosts.toSorted(
+		(one, other) =>
+			(rank.get(one.state) ?? 0) - (rank.get(other.state) ?? 0) ||
+			compare(one.name, other.name),
+	);
+
+const textOf = ({ name, label = "", via, group, problem, version }: Host) =>
+	[name, label, ...via, group, problem, version].join("\n").toLowerCase();
+
+/** The hosts that fit a filter, in the same order. */
+export function filtered(
+	hosts: readonly Host[],
+	{ search, state, group }: HostFilter,
+): Host[] {
+	const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+	return hosts.filter(
+		(host) =>
+			(state === undefined || host.state === state) &&
+			(group === undefined ||
+				host.group === group ||
+				host.group.startsWith(`${group}!`)) &&
+			(words.length === 0 ||
+				words.every((word) => textOf(host).includes(word))),
+	);
+}
+
+/** The groups of hosts, and the groups that these are in, in alphabetical order. */
+export function groupsOf(hosts: readonly Host[]): string[] {
+	const groups = new Set<string>();
+	for (const { group } of hosts) {
+		if (group === "") continue;
+		groups.add(group);
+		groups.add(group.replace(/!.*$/, ""));
+	}
+	return [...groups].sort(compare);
+}
+
+/** How many hosts are in each state. */
+export function countStates(hosts: readonly Host[]): Map<State, number> {
+	const counts = new Map<State, number>();
+	for (const { state } of hosts)
+		counts.set(state, (counts.get(state) ?? 0) + 1);
+	return counts;
+}

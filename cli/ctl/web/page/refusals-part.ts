@@ -1,0 +1,73 @@
+import type { components } from "../../../../generated/schema.ts";
+import { CopyButton } from "./copy-button.ts";
+import { html } from "./html.ts";
+import { Part } from "./part.ts";
+import { safeText } from "./safe-text.ts";
+import { StateMark } from "./state-mark.ts";
+import { Ago } from "./time.ts";
+import type { Parts } from "./watch.ts";
+
+type Refusal = components["schemas"]["RefusalList"]["refusals"][number];
+
+const decisions: Readonly<Record<Refusal["decision"], string>> = {
+	refused: "Refused",
+	"would-refuse": "Would be refused",
+	limited: "Over a limit",
+};
+
+/** Who it was, as far as that was proved. */
+function callerText({ who, proof, unproved_hops }: Refusal): string {
+	const from = proof.admin ? "the admin socket" : (proof.address ?? "nowhere");
+	const names = who.length > 0 ? `${who.join(", ")} (${from})` : from;
+	return unproved_hops > 0 ? `${names}, relayed` : names;
+}
+
+function RefusalItem({ refusal }: { refusal: Refusal }) {
+	const { decision, count, last_at, command, options, hop, permission } =
+		refusal;
+	const what =
+		command === undefined
+			? hop === null
+				? refusal.operation
+				: `${refusal.operation} to ${hop}`
+			: [command, ...(options ?? [])].join(" ");
+	return html`<li class="refusal">
+		<p class="refusal-head">
+			<${StateMark} state=${decision === "refused" ? "critical" : "warning"} label=${decisions[decision]} />
+			<code>${safeText(what)}</code>
+			<span class="muted">${count > 1 && `${count.toLocaleString("en")} times, `}last <${Ago} at=${last_at * 1000} /></span>
+		</p>
+		<p>${safeText(callerText(refusal))} needs <code>${permission}</code>: ${safeText(refusal.reason)}</p>
+		${
+			refusal.allow === null
+				? html`<p class="muted">No lines of a policy can be told that would allow it.</p>`
+				: html`<details>
+						<summary>Lines of the policy that would allow it</summary>
+						<p class="muted">Read them first: the caller has chosen the words.</p>
+						<pre class="output" tabindex="0" aria-label="Lines of the policy">${safeText(refusal.allow)}</pre>
+						<${CopyButton} label="Copy these lines" text=${refusal.allow} />
+					</details>`
+		}
+	</li>`;
+}
+
+export function RefusalsPart({
+	part,
+	name,
+	onAsk,
+}: {
+	part: Parts["refusals"];
+	name: string;
+	onAsk(): void;
+}) {
+	const data = part?.data as components["schemas"]["RefusalList"] | undefined;
+	return html`<${Part} id="refusals" title="Refusals" waitsFor=${`the refusals of ${name}`} state=${part} onAsk=${onAsk}>
+		${
+			data?.refusals.length === 0
+				? html`<p class="muted">The policy has refused nothing since the agent started.</p>`
+				: html`<ul class="refusals">
+						${data?.refusals.map((refusal) => html`<${RefusalItem} key=${refusal.id} refusal=${refusal} />`)}
+					</ul>`
+		}
+	<//>`;
+}

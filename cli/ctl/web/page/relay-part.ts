@@ -1,0 +1,44 @@
+import { useShown } from "./context.ts";
+import { html } from "./html.ts";
+import { Part } from "./part.ts";
+import { hostAddress } from "./route.ts";
+import type { Parts } from "./watch.ts";
+
+export function RelayPart({
+	part,
+	name,
+	onAsk,
+}: {
+	part: Parts["relay"];
+	name: string;
+	onAsk(): void;
+}) {
+	const { host } = useShown();
+	const data = part?.data;
+	const total = data?.requests.reduce((sum, { count }) => sum + count, 0) ?? 0;
+	return html`<${Part} id="relay" title="Relay" waitsFor=${`the relay of ${name}`} state=${part} onAsk=${onAsk}>
+		<p>
+			${host.via.length === 0 ? "It is asked directly." : `It is asked through ${host.via.join(", then ")}.`}
+			${" "}${
+				total === 0
+					? "It has relayed no requests since it started."
+					: `It has answered ${total.toLocaleString("en")} requests to relay: ${data?.requests.map(({ status, count }) => `${count.toLocaleString("en")} with status ${status}`).join(", ")}.`
+			}
+		</p>
+		${
+			data &&
+			data.behind.length > 0 &&
+			html`<p>
+				Through it, this list reaches
+				${data.behind.map((one, at) => html`${at > 0 && ","} <a href=${hostAddress(one)}>${one}</a>`)}.
+			</p>`
+		}
+		${
+			data &&
+			Object.keys(data.settings).length > 0 &&
+			html`<dl class="settings">
+				${Object.entries(data.settings).map(([flag, value]) => html`<div><dt><code>--${flag}</code></dt><dd>${value === "" ? "–" : value}</dd></div>`)}
+			</dl>`
+		}
+	<//>`;
+}

@@ -1,0 +1,33 @@
+import { useEffect, useState } from "preact/hooks";
+
+/** What the page shows, from the fragment of its address. */
+export type Route =
+	| { view: "hosts" }
+	| { view: "host"; host: string; part: string | undefined };
+
+/** `#/` is the list, `#/host/NAME` a host, `#/host/NAME/PART` a part of it. */
+export function parseRoute(fragment: string): Route {
+	const [, first, name = "", part] = fragment.replace(/^#/, "").split("/");
+	if (first !== "host" || name === "") return { view: "hosts" };
+	try {
+		return { view: "host", host: decodeURIComponent(name), part };
+	} catch {
+		// half of an escape sequence
+		return { view: "hosts" };
+	}
+}
+
+/** The address of a host, or of a part of it. */
+export const hostAddress = (host: string, part?: string) =>
+	`#/host/${encodeURIComponent(host)}${part ? `/${part}` : ""}`;
+
+/** The present route. */
+export function useRoute(): Route {
+	const [route, setRoute] = useState(() => parseRoute(location.hash));
+	useEffect(() => {
+		const onChange = () => setRoute(parseRoute(location.hash));
+		addEventListener("hashchange", onChange);
+		return () => removeEventListener("hashchange", onChange);
+	}, []);
+	return route;
+}
