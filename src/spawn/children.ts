@@ -5,7 +5,7 @@ import type { NativeAddon } from "./native-addon.ts";
 const lateAfterMilliseconds = 1000;
 
 /** How a child ended, as the addon's `reap` reports it. */
-type End = readonly [status: number, signal: number, left: number];
+export type End = NonNullable<ReturnType<NativeAddon["reap"]>>;
 
 /** Starts and reaps children of this process. */
 export interface Children {

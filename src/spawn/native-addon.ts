@@ -50,9 +50,14 @@ export interface NativeAddon {
 	/**
 	 * Reaps a child without blocking. Returns undefined while it runs, then once its exit status and
 	 * signal, one of them -1; both are -1 if the child has already been reaped elsewhere. `left` is 0
-	 * if the child's group is empty.
+	 * if the child's group is empty. `cpu` is its CPU time in seconds, `peak` the peak of its resident
+	 * memory in bytes, with those of the children that it has waited for; -1 if unknown.
 	 */
-	reap(pid: number): [status: number, signal: number, left: number] | undefined;
+	reap(
+		pid: number,
+	):
+		| [status: number, signal: number, left: number, cpu: number, peak: number]
+		| undefined;
 	/**
 	 * Reads the contents of a pipe, at most 64 KiB, without waiting.
 	 * @returns the bytes, undefined if there are none, and whether the pipe has ended; if so, it is

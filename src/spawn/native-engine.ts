@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { dirname } from "node:path";
-import { createChildren } from "./children.ts";
+import { createChildren, type End } from "./children.ts";
 import type { NativeAddon } from "./native-addon.ts";
 import { closedPipe, createNativePipe } from "./output.ts";
 import { atProgram } from "./program-paths.ts";
@@ -137,15 +137,13 @@ export function createNativeEngine(
 }
 
 function exitOf(
-	[status, signal, left]: readonly [
-		status: number,
-		signal: number,
-		left: number,
-	],
+	[status, signal, left, cpu, peak]: End,
 	firstRealTimeSignal: number | undefined,
 ): Exit {
 	return {
 		wasLast: left === 0,
+		...(cpu >= 0 && { cpuSeconds: cpu }),
+		...(peak >= 0 && { maxRssBytes: peak }),
 		exitStatus: status < 0 ? undefined : status,
 		...(signal < 0
 			? { signal: undefined }

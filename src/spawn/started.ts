@@ -18,6 +18,16 @@ export interface Exit {
 	signalNumber?: number;
 	/** Nobody else was in its group; undefined if the engine does not know. */
 	wasLast?: boolean;
+	/**
+	 * CPU time, with that of the children that it has waited for; undefined if the engine does not
+	 * know.
+	 */
+	cpuSeconds?: number;
+	/**
+	 * Peak of its resident memory, or that of the largest of those children; undefined if the engine
+	 * does not know, or if it is no more than what this process has used.
+	 */
+	maxRssBytes?: number;
 }
 
 /** A started process, the leader of its own session and group. */

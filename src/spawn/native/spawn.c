@@ -268,6 +268,17 @@ napi_value numbers(napi_env env, const int *values, uint32_t count)
 	return result;
 }
 
+static napi_value doubles(napi_env env, const double *values, uint32_t count)
+{
+	napi_value result = NULL, value = NULL;
+	napi_create_array_with_length(env, count, &result);
+	for (uint32_t n = 0; n < count; n++) {
+		napi_create_double(env, values[n], &value);
+		napi_set_element(env, result, n, value);
+	}
+	return result;
+}
+
 /*
  * Reads a block, which must end with NUL; otherwise throws an exception and returns
  * false.
@@ -420,11 +431,36 @@ static napi_value spawn(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+static double seconds(struct timeval time)
+{
+	return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+/*
+ * The peak of a child's resident memory in bytes; -1 if it is not known to be the
+ * child's. Until execve a child uses our memory, and the kernel counts that, so only
+ * a peak above our own says something. The eighth more is for the kernel's counters,
+ * which are inexact while many processors use them.
+ */
+static double peak_of(const struct rusage *child)
+{
+	struct rusage own;
+	if (getrusage(RUSAGE_SELF, &own) != 0 ||
+		child->ru_maxrss <= own.ru_maxrss + own.ru_maxrss / 8)
+		return -1;
+#ifdef __linux__
+	return (double)child->ru_maxrss * 1024;
+#else
+	return (double)child->ru_maxrss;
+#endif
+}
+
 /*
  * reap(pid): returns undefined while the process runs, then once [exit status,
- * signal, left]. One of the first two is -1; both are if the child has been reaped
- * elsewhere. left is 0 if the process's group is empty: checking it here takes a
- * microsecond, while process.kill would create an Error.
+ * signal, left, CPU seconds, peak of memory]. One of the first two is -1; both are
+ * if the child has been reaped elsewhere, and then the last two are, too. left is 0
+ * if the process's group is empty: checking it here takes a microsecond, while
+ * process.kill would create an Error.
  */
 static napi_value reap(napi_env env, napi_callback_info info)
 {
@@ -432,19 +468,25 @@ static napi_value reap(napi_env env, napi_callback_info info)
 	napi_value given;
 	int32_t pid = 0;
 	int state = 0;
+	struct rusage used;
+	double cpu = -1, peak = -1;
 	napi_get_cb_info(env, info, &count, &given, NULL, NULL);
 	/* 0 and below would reap any child, also those of libuv */
 	if (napi_get_value_int32(env, given, &pid) != napi_ok || pid <= 0) {
 		napi_throw_type_error(env, NULL, "not a process id");
 		return NULL;
 	}
-	pid_t waited = waitpid(pid, &state, WNOHANG);
+	pid_t waited = wait4(pid, &state, WNOHANG, &used);
 	if (waited == 0)
 		return NULL;
+	if (waited > 0) {
+		cpu = seconds(used.ru_utime) + seconds(used.ru_stime);
+		peak = peak_of(&used);
+	}
 	int status = waited > 0 && WIFEXITED(state) ? WEXITSTATUS(state) : -1;
 	int signal = waited > 0 && WIFSIGNALED(state) ? WTERMSIG(state) : -1;
 	int left = kill(-pid, 0) == 0 || errno != ESRCH;
-	return numbers(env, (int[]){status, signal, left}, 3);
+	return doubles(env, (double[]){status, signal, left, cpu, peak}, 5);
 }
 
 /*

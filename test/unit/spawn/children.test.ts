@@ -8,7 +8,7 @@ import { eventually } from "../../support/eventually.ts";
 /** Children that end when a test says so. */
 function open() {
 	const signals = new EventEmitter();
-	const dead = new Map<number, [number, number, number]>();
+	const dead = new Map<number, [number, number, number, number, number]>();
 	const asked: number[] = [];
 	const children = createChildren((pid) => {
 		asked.push(pid);
@@ -30,12 +30,12 @@ test("one signal may stand for many ends, and many signals cause one reaping", a
 	for (const pid of [11, 12, 13]) await start(pid);
 	await nextTurn();
 	asked.length = 0;
-	dead.set(11, [0, -1, 0]).set(13, [-1, 9, 1]);
+	dead.set(11, [0, -1, 0, 0.1, -1]).set(13, [-1, 9, 1, 0.1, -1]);
 	signals.emit("SIGCHLD");
 	signals.emit("SIGCHLD");
 	assert.deepEqual(ends, []);
 	await nextTurn();
-	assert.deepEqual(ends, ["11 0,-1,0", "13 -1,9,1"]);
+	assert.deepEqual(ends, ["11 0,-1,0,0.1,-1", "13 -1,9,1,0.1,-1"]);
 	assert.deepEqual(asked, [11, 12, 13]);
 });
 
@@ -46,7 +46,7 @@ test("listens from before the first child until none is left", async () => {
 		async () => {
 			assert.equal(signals.listenerCount("SIGCHLD"), 1);
 			// it ends, and SIGCHLD comes, before its id is known
-			dead.set(11, [3, -1, 0]);
+			dead.set(11, [3, -1, 0, 0.1, -1]);
 			signals.emit("SIGCHLD");
 			await nextTurn();
 			await nextTurn();
@@ -58,8 +58,8 @@ test("listens from before the first child until none is left", async () => {
 	await start(12);
 	assert.equal(signals.listenerCount("SIGCHLD"), 1);
 	await nextTurn();
-	assert.deepEqual(ends, ["3,-1,0"]);
-	dead.set(12, [0, -1, 0]);
+	assert.deepEqual(ends, ["3,-1,0,0.1,-1"]);
+	dead.set(12, [0, -1, 0, 0.1, -1]);
 	signals.emit("SIGCHLD");
 	await nextTurn();
 	assert.equal(signals.listenerCount("SIGCHLD"), 0);
@@ -83,14 +83,14 @@ test("a child may be started when another has ended", async () => {
 		async () => [11] as const,
 		() => void start(12),
 	);
-	dead.set(11, [0, -1, 0]);
+	dead.set(11, [0, -1, 0, 0.1, -1]);
 	signals.emit("SIGCHLD");
 	await nextTurn();
 	assert.equal(signals.listenerCount("SIGCHLD"), 1);
-	dead.set(12, [0, -1, 0]);
+	dead.set(12, [0, -1, 0, 0.1, -1]);
 	signals.emit("SIGCHLD");
 	await nextTurn();
-	assert.deepEqual(ends, ["12 0,-1,0"]);
+	assert.deepEqual(ends, ["12 0,-1,0,0.1,-1"]);
 });
 
 test("reaps orphans although a start hangs, and takes no start's child for one", async () => {
@@ -101,7 +101,7 @@ test("reaps orphans although a start hangs, and takes no start's child for one",
 			const at = zombies.indexOf(pid);
 			if (at < 0) return undefined;
 			zombies.splice(at, 1);
-			return [pid, -1, 0];
+			return [pid, -1, 0, 0.1, -1];
 		},
 		signals,
 		() => zombies[0] ?? 0,
