@@ -34,6 +34,7 @@ import { systemAsking } from "./commands/lookups.ts";
 import { createFairLimit } from "./fair-limit.ts";
 import { createHandlers } from "./handlers/index.ts";
 import { createCheck } from "./handlers/monitor.ts";
+import { recordCheck } from "./handlers/recorded-check.ts";
 import { createAccessLog } from "./http/access-log.ts";
 import { bindContract } from "./http/bind.ts";
 import type { DeliveryTimes } from "./http/connection.ts";
@@ -49,6 +50,7 @@ import { parseDestinations } from "./protocol/destinations.ts";
 import { createHttpsFetch } from "./relay/https-fetch.ts";
 import type { DaemonSettings } from "./settings.ts";
 import { loadNativeAddon } from "./spawn/native-addon.ts";
+import { CheckResults } from "./status/check-results.ts";
 import { exportedFamilies } from "./status/exported.ts";
 import { createFigures } from "./status/figures.ts";
 import { createLoopDelay } from "./status/loop-delay.ts";
@@ -240,10 +242,14 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		: undefined;
 	const accessLog = createAccessLog(log);
 	const runCommand = execution.runnerOf(settings["max-commands"]);
-	const runCheck = createCheck({
-		plugins: execution.pluginsIn("nagios-plugin-paths"),
-		runCommand,
-	});
+	const checkResults = new CheckResults({ ...clocks, log });
+	const runCheck = recordCheck(
+		createCheck({
+			plugins: execution.pluginsIn("nagios-plugin-paths"),
+			runCommand,
+		}),
+		checkResults,
+	);
 	const handlers = createHandlers({
 		runCheck,
 		runCommand,

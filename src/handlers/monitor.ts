@@ -21,6 +21,8 @@ export type CheckEnd =
 	| {
 			readonly late: Pick<HangingPlugin, "file" | "option">;
 			readonly why: string;
+			/** What it had printed until then. */
+			readonly stopped?: CommandResult;
 	  }
 	| { readonly notStarted: CommandStartError };
 
@@ -87,6 +89,7 @@ export function createCheck(parts: {
 			if (!result.timedOut) return { ended: result };
 			return {
 				late: prepared,
+				stopped: result,
 				why: result.started
 					? ""
 					: ": the plugin could not be started in time, its file system may hang",

@@ -8,7 +8,7 @@ import { post } from "../support/https.ts";
 
 /** The rest is wiring, and what timers run: the store, renewed files, the status. */
 const onTheWay =
-	/^src\/(http|handlers|commands|spawn|protocol)\/|^src\/(collect|fair-limit|status\/figures)\.ts$/;
+	/^src\/(http|handlers|commands|spawn|protocol)\/|^src\/(collect|fair-limit|status\/(?:figures|check-results|sightings))\.ts$/;
 
 /** The files of src in which a function ran since coverage was started. */
 async function ranSince(session: Session): Promise<string[]> {

@@ -1,0 +1,51 @@
+import type { Call, Facts, Permit } from "../operation.ts";
+import type { CheckResults, CheckRun } from "../status/check-results.ts";
+import type { CheckEnd, RunCheck } from "./monitor.ts";
+
+/** What the output of a check must not show; see CheckRun. */
+function secretsOf(permit: Permit | undefined): CheckRun["secrets"] {
+	if (!permit?.hasSecrets) return undefined;
+	const { run } = permit;
+	return run
+		? run.secrets
+				.flatMap((slot) => run.slots[slot] ?? [])
+				.filter((text) => text !== "")
+		: "unknown";
+}
+
+/** The end of a check as its last result; undefined for a plugin that a client may have invented. */
+function runOf(
+	end: CheckEnd,
+	{ permit }: Call,
+	facts: Readonly<Facts>,
+): CheckRun | undefined {
+	const named = facts.pluginFound ? facts.plugin : undefined;
+	const check = permit?.run?.command ?? named;
+	if (check === undefined) return undefined;
+	const { timedOut = false, ranMilliseconds = 0, reason = "" } = facts;
+	const result =
+		"ended" in end ? end.ended : "late" in end ? end.stopped : undefined;
+	return {
+		check,
+		plugin: permit?.run?.argv[0] ?? check,
+		exitStatus: facts.exitStatus,
+		timedOut,
+		durationSeconds: ranMilliseconds / 1000,
+		cpuSeconds: result?.cpuSeconds,
+		maxRssBytes: result?.maxRssBytes,
+		stdout: result?.stdout.text ?? "",
+		isCut: result?.stdout.cut ?? false,
+		otherOutput: result?.stderr.text || reason,
+		secrets: secretsOf(permit),
+	};
+}
+
+/** Keeps the result of each check that has run. */
+export const recordCheck =
+	(runCheck: RunCheck, results: Pick<CheckResults, "record">): RunCheck =>
+	async (requested, call, facts) => {
+		const end = await runCheck(requested, call, facts);
+		const run = runOf(end, call, facts);
+		if (run) results.record(run);
+		return end;
+	};
