@@ -62,10 +62,13 @@ function statusTables(status: CollectorStatus, screen: Screen): string {
 		table([{ title: "COLLECTOR" }, { title: "VALUE" }], rows, screen),
 		table(
 			[
-				...["CONSUMER", "STORE", "PROMISE"].map((title) => ({ title })),
-				...["WRITTEN", "WAITING", "QUARANTINED", "UNACKNOWLEDGED"].map(
-					(title) => ({ title, align: "right" as const }),
-				),
+				{ title: "CONSUMER" },
+				{ title: "STORE", cut: "middle" },
+				{ title: "PROMISE", leaves: 1 },
+				{ title: "WRITTEN", align: "right", leaves: 2 },
+				{ title: "WAITING", align: "right", leaves: 4 },
+				{ title: "QUARANTINED", align: "right", leaves: 3 },
+				{ title: "UNACKNOWLEDGED", align: "right", leaves: 5 },
 			],
 			targets,
 			screen,

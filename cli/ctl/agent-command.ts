@@ -1,4 +1,3 @@
-import type { Writable } from "node:stream";
 import {
 	type AgentClient,
 	createManagementClient,
@@ -10,15 +9,17 @@ import type { Operands, ProgramCommand } from "../program/command.ts";
 import type { CommandHelp } from "../program/help.ts";
 import { type Call, createCommand, valuesOf } from "./command.ts";
 import {
-	agentSections,
 	configSettings,
+	connections,
+	messageSettings,
 	type OutputFormat,
 	outputSettings,
 	targetSettings,
 	trustSettings,
 } from "./flags.ts";
 import { readKeyFlag } from "./input-file.ts";
-import { createProgress, type Progress } from "./output/progress.ts";
+import { hostLines } from "./output/host-messages.ts";
+import { barText } from "./output/progress.ts";
 import type { HostAnswer } from "./target/answer.ts";
 import {
 	chosenContext,
@@ -41,14 +42,6 @@ import {
 /** Asks one agent. Throws HostFailure if the agent refuses or fails. */
 export type HostWork<T> = (client: AgentClient, target: Target) => Promise<T>;
 
-/** Options of work that writes its output as it arrives; no progress is shown then. */
-export interface Streaming<R> {
-	/** The work does not end by itself, so all hosts are asked at once. */
-	isEndless: boolean;
-	/** Called as soon as the work on a host has ended. */
-	onAnswer(answer: HostAnswer<R>): void;
-}
-
 /** A running command that asks agents. */
 export interface AgentCall<T extends SettingTable> extends Call {
 	settings: SettingValues<T>;
@@ -62,9 +55,15 @@ export interface AgentCall<T extends SettingTable> extends Call {
 	/**
 	 * Asks all agents. Returns the answers in the order of the targets. A failure of an agent is an
 	 * answer.
+	 * @param onAnswer called as soon as the work on an agent has ended
 	 */
-	ask<R>(work: HostWork<R>, streaming?: Streaming<R>): Promise<HostAnswer<R>[]>;
-	/** Reports the failed hosts on standard error. */
+	ask<R>(
+		work: HostWork<R>,
+		onAnswer?: (answer: HostAnswer<R>) => void,
+	): Promise<HostAnswer<R>[]>;
+	/** Whether messages about several hosts name all of them. */
+	namesAll: boolean;
+	/** Reports the failed hosts on standard error: one line for each failure. */
 	sayFailures(answers: readonly HostAnswer<unknown>[]): void;
 }
 
@@ -83,9 +82,6 @@ export interface AgentCommandDefinition<T extends SettingTable> {
 	operands?: Operands;
 	run(call: AgentCall<T>): Promise<number>;
 }
-
-const isTerminal = (stream: Writable & { isTTY?: boolean }) =>
-	Boolean(stream.isTTY);
 
 /**
  * The key of the file, otherwise that of the variable; "" if there is none.
@@ -113,7 +109,7 @@ function readApiKey(
 export async function everyHost<Target, T>(
 	targets: readonly Target[],
 	work: (target: Target) => Promise<HostAnswer<T>>,
-	{ parallel, progress }: { parallel: number; progress: Progress },
+	parallel: number,
 ): Promise<HostAnswer<T>[]> {
 	const answers: HostAnswer<T>[] = [];
 	let next = 0;
@@ -121,15 +117,10 @@ export async function everyHost<Target, T>(
 		while (next < targets.length) {
 			const at = next++;
 			answers[at] = await work(targets[at] as Target);
-			progress.advance();
 		}
 	};
 	const workers = Math.min(parallel, targets.length);
-	try {
-		await Promise.all(Array.from({ length: workers }, worker));
-	} finally {
-		progress.end();
-	}
+	await Promise.all(Array.from({ length: workers }, worker));
 	return answers;
 }
 
@@ -146,14 +137,14 @@ export function createAgentCommand<const T extends SettingTable>(
 		details,
 		examples,
 		settings: { ...definition.settings, ...output },
-		shared: agentSections,
+		topic: connections,
 	};
 	return createCommand({
 		name,
 		help,
 		...(operands && { operands }),
 		async run(call) {
-			const { environment, stdin, stderr, say } = call;
+			const { environment, stdin, say } = call;
 			const config = valuesOf(configSettings, call.flags);
 			const file = await loadConfigFile(config.config, environment);
 			const { context } = chosenContext(file, config.context, environment);
@@ -176,17 +167,22 @@ export function createAgentCommand<const T extends SettingTable>(
 				call.say,
 			);
 			const connection = { trust, timeoutMilliseconds, apiKey };
+			const namesAll = valuesOf(messageSettings, flags).verbose;
 			const listHosts = createListHosts(createManagementClient, {
 				endpoint: reach.endpoint,
 				caFile: reach["endpoint-ca-file"],
 				timeoutMilliseconds,
 				environment,
 			});
-			const targets = await findTargets(
-				reach,
-				stdin,
-				listHosts,
-				environment.HAPPO_CTL_ADMIN_SOCKET,
+			const targets = await call.during(
+				() => "looking for agents",
+				() =>
+					findTargets(
+						reach,
+						stdin,
+						listHosts,
+						environment.HAPPO_CTL_ADMIN_SOCKET,
+					),
 			);
 			if (apiKey !== "") for (const one of targets) assertVerified(one, trust);
 
@@ -211,27 +207,43 @@ export function createAgentCommand<const T extends SettingTable>(
 				...call,
 				settings,
 				output: chosen as OutputFormat,
-				...{ targets, reach, verification, askOne },
-				ask: (work, streaming) =>
-					everyHost(
-						targets,
-						async (target) => {
-							const answer = await askOne(target, work);
-							streaming?.onAnswer(answer);
-							return answer;
+				...{ targets, reach, verification, askOne, namesAll },
+				ask(work, onAnswer) {
+					const waiting = new Set<string>();
+					let done = 0;
+					return call.during(
+						() => {
+							const names = [...waiting].slice(0, 8).join(", ");
+							return targets.length === 1
+								? `waiting for ${names}`
+								: `${barText(done, targets.length)} ${names}`;
 						},
-						{
-							parallel: streaming?.isEndless ? targets.length : reach.parallel,
-							progress: createProgress(
-								stderr,
-								targets.length,
-								isTerminal(stderr) && !streaming,
+						() =>
+							everyHost(
+								targets,
+								async (target) => {
+									waiting.add(target.name);
+									const answer = await askOne(target, work);
+									waiting.delete(target.name);
+									done++;
+									onAnswer?.(answer);
+									return answer;
+								},
+								reach.parallel,
 							),
-						},
-					),
-				sayFailures: (answers) => {
-					for (const answer of answers)
-						if (!answer.ok) say(`${answer.host}: ${answer.error.message}`);
+					);
+				},
+				sayFailures(answers) {
+					const failures = answers.flatMap((answer) =>
+						answer.ok
+							? []
+							: [{ host: answer.host, message: answer.error.message }],
+					);
+					const lines = hostLines(failures, {
+						columns: namesAll ? undefined : call.messageColumns,
+						before: "happo-ctl: ".length,
+					});
+					for (const line of lines) say(line);
 				},
 			});
 		},

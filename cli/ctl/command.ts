@@ -10,7 +10,8 @@ import {
 	type ProgramCommand,
 } from "../program/command.ts";
 import { takeEnvironment } from "../wiped-variables.ts";
-import { type Screen, safeLine, screenOf } from "./output/terminal.ts";
+import { createProgress, type Progress } from "./output/progress.ts";
+import { type Screen, safeLine, screenOf, wrapped } from "./output/terminal.ts";
 
 /** A running command of happo-ctl. */
 export interface Call {
@@ -23,8 +24,12 @@ export interface Call {
 	screen: Screen;
 	/** Writes data to standard output; rejects if the reader is gone. */
 	write(text: string): Promise<void>;
-	/** Writes a message of one line to standard error. */
+	/** Writes a message to standard error, in one line; a terminal gets it wrapped. */
 	say(line: string): void;
+	/** Width of standard error; undefined if it is no terminal. */
+	messageColumns: number | undefined;
+	/** Shows what the command is doing, if that takes longer than a second. */
+	during: Progress["during"];
 }
 
 /** Declares a command. */
@@ -58,14 +63,27 @@ export function createCommand(
 	return defineCommand(declared, async ({ flags, operands, context }) => {
 		const { stdin, stdout, stderr } = context;
 		const { environment, warning } = takeEnvironment(context.env);
-		const say = (line: string) =>
-			stderr.write(`${programName}: ${safeLine(line)}\n`);
+		const { columns: messageColumns } = screenOf(stderr, environment);
+		const progress = createProgress(
+			stderr,
+			environment.TERM === "dumb" ? undefined : messageColumns,
+		);
+		const say = (line: string) => {
+			progress.clear();
+			const text = `${programName}: ${safeLine(line)}`;
+			stderr.write(`${wrapped(text, messageColumns, 2)}\n`);
+		};
 		if (warning) say(`warning: ${warning}`);
 		try {
 			return await run({
-				...{ flags, operands, environment, stdin, stderr, say },
+				...{ flags, operands, environment, stdin, stderr },
+				...{ say, messageColumns },
 				screen: screenOf(stdout, environment),
-				write: (text) => writeTo(stdout, text),
+				during: progress.during,
+				write(text) {
+					progress.clear();
+					return writeTo(stdout, text);
+				},
 			});
 		} catch (error) {
 			// a reader that stops reading, such as head, is no error

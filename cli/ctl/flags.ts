@@ -1,7 +1,7 @@
 import { parseFingerprint, parseHop } from "../../src/protocol/hop.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
 import { defaultAdminSocket } from "../../src/socket-file.ts";
-import type { HelpSection } from "../program/help.ts";
+import type { HelpTopic } from "../program/help.ts";
 
 const badHops = (entries: readonly string[]) => {
 	const bad = entries.filter((entry) => !parseHop(entry));
@@ -174,9 +174,31 @@ export const outputSettings = (
 		},
 	}) as const satisfies SettingTable;
 
+/** Options for messages about hosts. */
+export const messageSettings = {
+	verbose: {
+		kind: "switch",
+		short: "v",
+		default: false,
+		help: "name every host in a message about several; otherwise, on a terminal, those that fit into the line",
+	},
+} as const satisfies SettingTable;
+
 /** Options of all commands that ask agents. */
-export const agentSections: readonly HelpSection[] = [
-	{ title: "Which agents", settings: targetSettings },
-	{ title: "How to verify certificates", settings: trustSettings },
-	{ title: "Configuration", settings: configSettings },
-];
+export const connections: HelpTopic = {
+	name: "connections",
+	summary: "say which agents to ask, and how to reach and verify them",
+	details:
+		"Every command that asks agents has these options. A context of the configuration file can hold them; see 'happo-ctl context --help'.",
+	sections: [
+		{ title: "Which agents", settings: targetSettings },
+		{ title: "How to verify certificates", settings: trustSettings },
+		{ title: "Configuration", settings: configSettings },
+		{ title: "Messages", settings: messageSettings },
+	],
+	examples: [
+		"status -H web01,web02:6778 --ca-file agents.pem",
+		"status --hosts-file hosts --via bastion1 --key-file operator.key",
+		"status --group WEB --endpoint https://management.example.net",
+	],
+};

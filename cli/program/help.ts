@@ -1,19 +1,8 @@
 import type { Setting, SettingTable } from "../../src/setting-table.ts";
+import { wrapped } from "../ctl/output/terminal.ts";
 import type { KnownOption } from "./arguments.ts";
 
 const width = 80;
-
-/** Wraps a text and indents all lines but the first. */
-function wrapped(text: string, indent: number): string {
-	const lines = [""];
-	for (const word of text.split(" ")) {
-		const last = lines.at(-1) ?? "";
-		const longer = last === "" ? word : `${last} ${word}`;
-		if (indent + longer.length > width && last !== "") lines.push(word);
-		else lines[lines.length - 1] = longer;
-	}
-	return lines.join(`\n${" ".repeat(indent)}`);
-}
 
 const placeholders: Record<Setting["kind"], string> = {
 	integer: "N",
@@ -43,7 +32,7 @@ export function optionText(setting: Setting): string {
 /** One entry of an option list: flag, description, default. */
 function entry(name: string, setting: Setting): string {
 	const indent = 10;
-	return `  ${optionName(name, setting)}\n${" ".repeat(indent)}${wrapped(optionText(setting), indent)}\n`;
+	return `  ${optionName(name, setting)}\n${" ".repeat(indent)}${wrapped(optionText(setting), width, indent)}\n`;
 }
 
 /** Options that several commands share. */
@@ -51,6 +40,18 @@ export interface HelpSection {
 	/** Their heading: `Which agents`. */
 	title: string;
 	settings: SettingTable;
+}
+
+/** Help about what several commands share: `happo-ctl help connections`. */
+export interface HelpTopic {
+	/** One word, not that of a command. */
+	name: string;
+	/** One line. */
+	summary: string;
+	/** A few sentences, one paragraph a line. */
+	details: string;
+	sections: readonly HelpSection[];
+	examples: readonly string[];
 }
 
 /** The parts of a command's help. */
@@ -65,12 +66,14 @@ export interface CommandHelp {
 	settings: SettingTable;
 	/** More options, after `settings`. */
 	shared?: readonly HelpSection[];
+	/** More options, which help lists under this topic. */
+	topic?: HelpTopic;
 }
 
 /** All options of a command. */
-export const helpTables = ({ settings, shared = [] }: CommandHelp) => [
+export const helpTables = ({ settings, shared = [], topic }: CommandHelp) => [
 	settings,
-	...shared.map((section) => section.settings),
+	...[...shared, ...(topic?.sections ?? [])].map(({ settings }) => settings),
 ];
 
 /** All options of a command, as takeOption() takes them. */
@@ -93,7 +96,7 @@ const exampleList = (program: string, lines: readonly string[]) =>
 const paragraphs = (text: string) =>
 	text
 		.split("\n")
-		.map((line) => wrapped(line, 0))
+		.map((line) => wrapped(line, width, 0))
 		.join("\n");
 
 interface Listed {
@@ -107,7 +110,7 @@ function commandList(commands: readonly (readonly [string, string])[]): string {
 	return commands
 		.map(
 			([name, summary]) =>
-				`  ${name.padEnd(column)}${wrapped(summary, column + 2)}\n`,
+				`  ${name.padEnd(column)}${wrapped(summary, width, column + 2)}\n`,
 		)
 		.join("");
 }
@@ -130,8 +133,27 @@ ${help.details && `\n${paragraphs(help.details)}\n`}${family.length > 0 ? `\nMor
 	...(help.shared ?? []),
 ]
 	.map(optionList)
-	.join("")}${exampleList(program, help.examples)}`;
+	.join(
+		"",
+	)}${help.topic ? `\n${topicHint(program, help.topic)}\n` : ""}${exampleList(program, help.examples)}`;
 }
+
+const topicHint = (program: string, { name, summary }: HelpTopic) =>
+	wrapped(
+		`Options that many commands share ${summary}: '${program} help ${name}'.`,
+		width,
+		0,
+	);
+
+/** The help text of a topic. */
+export const topicHelp = (
+	program: string,
+	{ name, summary, details, sections, examples }: HelpTopic,
+): string =>
+	`${program} help ${name}: ${summary}
+
+${paragraphs(details)}
+${sections.map(optionList).join("")}${exampleList(program, examples)}`;
 
 /** The help text of a family: commands whose names begin with the same words. */
 export function familyHelp(
@@ -156,6 +178,7 @@ export function programHelp(
 	program: string,
 	commands: readonly Listed[],
 	families: Readonly<Record<string, string>> = {},
+	topics: readonly HelpTopic[] = [],
 ): string {
 	const list: [string, string][] = [];
 	for (const { name, help } of commands) {
@@ -168,7 +191,14 @@ export function programHelp(
 	return `Usage: ${program} COMMAND [OPTION...]
 
 Commands:
-${commandList([...list, ["help COMMAND", "show the options of a command"]])}
+${commandList([
+	...list,
+	["help COMMAND", "show the options of a command"],
+	...topics.map(({ name, summary }): [string, string] => [
+		`help ${name}`,
+		`show the options that ${summary}`,
+	]),
+])}
   -h, --help      show this
   -v, --version   show the version
 `;

@@ -4,7 +4,14 @@ import { SettingsError } from "../../src/setting-table.ts";
 import { safeLine } from "../ctl/output/terminal.ts";
 import { UsageError } from "./arguments.ts";
 import type { ProgramCommand } from "./command.ts";
-import { commandHelp, familyHelp, optionsOf, programHelp } from "./help.ts";
+import {
+	commandHelp,
+	familyHelp,
+	type HelpTopic,
+	optionsOf,
+	programHelp,
+	topicHelp,
+} from "./help.ts";
 import {
 	explainCommand,
 	explainOperands,
@@ -27,6 +34,8 @@ export interface Program {
 	commands: readonly ProgramCommand[];
 	/** Summaries of command families, by their common first words: `metric config`. */
 	families?: Readonly<Record<string, string>>;
+	/** What `help TOPIC` explains. */
+	topics?: readonly HelpTopic[];
 	/** Follows the list of commands in the program's help. */
 	epilogue?: string;
 }
@@ -41,10 +50,11 @@ function firstLine(error: unknown): string {
 
 /** The help of a command, of a family or of the program. */
 function helpFor(program: Program, path: readonly string[]): string {
-	const { name, families = {}, epilogue = "" } = program;
+	const { name, families = {}, topics, epilogue = "" } = program;
 	const commands = program.commands.filter(({ isHidden }) => !isHidden);
 	const words = path.join(" ");
-	if (words === "") return programHelp(name, commands, families) + epilogue;
+	if (words === "")
+		return programHelp(name, commands, families, topics) + epilogue;
 	const family = commands.filter((c) => c.name.startsWith(`${words} `));
 	const command = program.commands.find((c) => c.name === words);
 	if (command) return commandHelp(name, command.help, family);
@@ -80,6 +90,10 @@ export async function runProgram(
 		if (line.complaint) return refuse(line.complaint);
 		if (line.asks.version) return print(`${name} version ${version}\n`);
 		const asked = wantsHelp || line.asks.help;
+		const topic = wantsHelp
+			? program.topics?.find((topic) => topic.name === rest.join(" "))
+			: undefined;
+		if (topic) return print(topicHelp(name, topic));
 		if (!command && (operands.length > 0 || (path.length > 0 && !asked)))
 			return refuse(explainCommand(program, path, operands));
 		const [stray] = line.unknown;

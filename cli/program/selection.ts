@@ -53,6 +53,11 @@ function read<C extends Named>(
 			operands.push(...rest);
 			break;
 		}
+		// among the words of a command's name, -v asks for the version, whatever it means afterwards
+		if (word === "-v" && !selected()) {
+			asks.version = true;
+			continue;
+		}
 		if (isOption(word)) {
 			try {
 				const option = takeOption(word, rest, left.flatMap(optionsOf));

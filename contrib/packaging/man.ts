@@ -8,7 +8,10 @@ import { appendMetricCommand } from "../../cli/append-metric/command.ts";
 import { help as checkHappoHelp } from "../../cli/check-happo/arguments.ts";
 import { runCommand } from "../../cli/collector/run-command.ts";
 import { statusCommand } from "../../cli/collector/status-command.ts";
-import { commands as ctlCommands } from "../../cli/ctl/commands/index.ts";
+import {
+	commands as ctlCommands,
+	topics,
+} from "../../cli/ctl/commands/index.ts";
 import { daemonCommand } from "../../cli/daemon.ts";
 import { exportOriginalCommand } from "../../cli/export-original.ts";
 import {
@@ -19,6 +22,8 @@ import {
 import type { ProgramCommand } from "../../cli/program/command.ts";
 import {
 	flagged,
+	type HelpSection,
+	type HelpTopic,
 	optionName,
 	optionText,
 	shownDefault,
@@ -62,17 +67,29 @@ const options = (table: SettingTable) =>
 		)
 		.join("");
 
+const section = ({ title, settings }: HelpSection) =>
+	paragraph(`${title}:`) + options(settings);
+
+/** Options that several commands share, in a section of their own. */
+const topicSection = ({ name, summary, details, sections }: HelpTopic) =>
+	[
+		heading(name),
+		paragraph(`These options ${summary}.`),
+		...details.split("\n").map(paragraph),
+		...sections.map(section),
+	].join("");
+
 /** A command of a program, in a section of its own. */
 function commandSection(program: string, { help }: ProgramCommand): string {
 	const { usage, summary, details, examples, settings, shared = [] } = help;
+	const { topic } = help;
 	return [
 		`.SS ${text(`${program} ${usage}`)}\n`,
 		paragraph(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
 		...details.split("\n").map(paragraph),
 		options(settings),
-		...shared.map(
-			({ title, settings }) => paragraph(`${title}:`) + options(settings),
-		),
+		...shared.map(section),
+		topic ? paragraph(`It also has the options of ${topic.name}, below.`) : "",
 		examples.length > 0
 			? paragraph("Examples:") +
 				verbatim(examples.map((line) => `${program} ${line}`).join("\n"))
@@ -147,7 +164,8 @@ const ctlPage = () =>
 		1,
 		"asks and operates happo-agents, one or many",
 		ctlCommands,
-		seeAlso("happo-agent(8), check_happo(1)"),
+		topics.map(topicSection).join("") +
+			seeAlso("happo-agent(8), check_happo(1)"),
 	);
 
 const collectorPage = () =>

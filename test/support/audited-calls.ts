@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { readAuditedCalls } from "../../cli/ctl/learn/audited-calls.ts";
 import { type Draft, makeDraft } from "../../cli/ctl/learn/draft.ts";
 import { Tally } from "../../cli/ctl/learn/tally.ts";
+import { noProgress } from "../../cli/ctl/output/progress.ts";
 import { Abandoning } from "../../src/abandonment.ts";
 import { createAuthorizer } from "../../src/authorization/authorizer.ts";
 import type { PermissionRequest } from "../../src/operation.ts";
@@ -114,6 +115,7 @@ export async function learnFrom(parts: {
 	await writeAuditLog(file, policyText, requests);
 	const tally = new Tally(names);
 	await readAuditedCalls({
+		during: noProgress.during,
 		files: [file],
 		since: 0,
 		take: (call) => tally.take(call),

@@ -1,6 +1,11 @@
 import { Readable, Writable } from "node:stream";
 import { appendMetricCommand } from "../../cli/append-metric/command.ts";
-import { commands, epilogue, families } from "../../cli/ctl/commands/index.ts";
+import {
+	commands,
+	epilogue,
+	families,
+	topics,
+} from "../../cli/ctl/commands/index.ts";
 import { daemonCommand } from "../../cli/daemon.ts";
 import { exportOriginalCommand } from "../../cli/export-original.ts";
 import {
@@ -30,7 +35,7 @@ export const happoAgent: Program = {
 
 /** Runs like cli/happo-ctl.ts. */
 export const happoCtl: Program = {
-	...{ name: "happo-ctl", version, commands, families, epilogue },
+	...{ name: "happo-ctl", version, commands, families, topics, epilogue },
 };
 
 /** A stream that keeps the text written to it. */

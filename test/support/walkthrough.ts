@@ -77,7 +77,9 @@ export function indentedBlocks(markdown: string): Block[] {
 /** The documents for users whose commands the tests run. */
 export const documents: readonly string[] = [
 	"README.md",
-	...readdirSync("contrib/doc").map((name) => `contrib/doc/${name}`),
+	...readdirSync("contrib/doc")
+		.filter((name) => name.endsWith(".md"))
+		.map((name) => `contrib/doc/${name}`),
 ];
 
 /** The blocks of a document, with their marks. */

@@ -59,20 +59,26 @@ export const auditVerifyCommand = createCommand({
 		details:
 			"Each line of the agent's audit log holds the hash of the line before it, also across files. Give the files in the order in which they were written, the oldest first; those that gzip has packed are read, too. Prints lines that were changed, are missing or are not in their place, and what else is worth knowing. The exit status is 0 if everything is in order, 1 if not, 2 if a file cannot be read.",
 		examples: [
-			"audit verify /var/log/happo-agent/audit.log.1 /var/log/happo-agent/audit.log",
+			"audit verify /var/log/happo-agent/audit.log",
+			"audit verify audit.log.2.gz audit.log.1 audit.log",
+			"audit verify -o json audit.log",
 		],
 		settings: verifySettings,
 	},
 	operands: { minimum: 1, maximum: Number.POSITIVE_INFINITY, name: "FILE" },
-	async run({ flags, operands, write }) {
+	async run({ flags, operands, during, write }) {
 		const settings = valuesOf(verifySettings, flags);
 		const verifier = new AuditVerifier(
 			settings.expect.map((hash) => hash.toLowerCase()),
 		);
 		for (const file of operands) {
 			let line = 0;
-			await eachLine(file, (bytes, isWhole) =>
-				verifier.take(file, ++line, bytes, isWhole),
+			await during(
+				() => `${file}: ${line} lines`,
+				() =>
+					eachLine(file, (bytes, isWhole) =>
+						verifier.take(file, ++line, bytes, isWhole),
+					),
 			);
 		}
 		const result = verifier.end();

@@ -52,17 +52,25 @@ export const brokerStatusCommand = createCommand({
 		summary: "show the state of a running broker",
 		details:
 			"Counts the checks since startup by their outcome: answered by the agent, failed (no answer), late (time limit reached), forbidden (by --hosts), elsewhere (the client had to run the check itself), busy (no place became free in time), gone (the client did not wait).",
-		examples: ["broker status", "broker status -o prometheus"],
+		examples: [
+			"broker status",
+			"broker status --broker ./broker.sock -o json",
+			"broker status -o prometheus",
+		],
 		settings,
 	},
-	async run({ flags, screen, write, say }) {
+	async run({ flags, screen, during, write, say }) {
 		const { broker, output } = valuesOf(settings, flags);
 		const kind = output === "prometheus" ? kinds.metrics : kinds.status;
 		try {
-			const answer = await askBroker(
-				broker,
-				{ kind, body: Buffer.alloc(0) },
-				timeoutMilliseconds,
+			const answer = await during(
+				() => `waiting for ${broker}`,
+				() =>
+					askBroker(
+						broker,
+						{ kind, body: Buffer.alloc(0) },
+						timeoutMilliseconds,
+					),
 			);
 			const text = answer.body.toString("utf8");
 			if (answer.version !== protocolVersion) {

@@ -90,6 +90,7 @@ export const brokerCommand = createCommand({
 		examples: [
 			"broker --ca-file /etc/happo/ca.pem --hosts '*.example.net,192.0.2.0/24'",
 			"broker --listen ./broker.sock --insecure",
+			"broker --known-hosts known_hosts --metrics-listen 127.0.0.1:9677",
 		],
 		settings,
 		shared: [

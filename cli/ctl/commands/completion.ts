@@ -6,6 +6,7 @@ import { helpTables, optionsOf } from "../../program/help.ts";
 import { nextWords, readCommandLine } from "../../program/selection.ts";
 import { didYouMean } from "../../program/suggestion.ts";
 import { createCommand } from "../command.ts";
+import { connections } from "../flags.ts";
 import { loadConfigFile } from "../target/config-file.ts";
 
 /**
@@ -135,6 +136,8 @@ export interface KnownNames {
 	hosts: readonly string[];
 }
 
+const topicNames: Candidates = [connections.name];
+
 /** Candidates for the first operand, by command. */
 const firstWords: Readonly<Record<string, Candidates>> = {
 	completion: shells,
@@ -167,6 +170,11 @@ export function completionCandidates(
 	const line = readCommandLine(before, visible, optionsOf);
 	const { command, path } = line;
 	const [next] = line.operands;
+	if (words[0] === "help" && words.length > 1)
+		return [
+			...nextWords(words.slice(1, -1), visible),
+			...(words.length === 2 ? topicNames : []),
+		].filter((candidate) => candidate.startsWith(current));
 	const tables: SettingTable[] = command ? helpTables(command.help) : [];
 	const settings = Object.assign({}, ...tables) as Record<string, Setting>;
 	const beginning = (candidates: Candidates) =>

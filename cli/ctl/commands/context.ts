@@ -37,7 +37,11 @@ const listCommand = createCommand({
 		usage: "context list [OPTION...]",
 		summary: "list the contexts of the configuration file",
 		details: "A star marks the context that applies without --context.",
-		examples: ["context list"],
+		examples: [
+			"context list",
+			"context list -o json",
+			"context list --config ctl.yaml",
+		],
 		settings: listSettings,
 	},
 	async run({ flags, environment, screen, write, say }) {
@@ -92,7 +96,11 @@ const useCommand = createCommand({
 		summary: "make a context the current one",
 		details:
 			"Sets current-context in the configuration file; the rest of the file stays as it is.",
-		examples: ["context use production"],
+		examples: [
+			"context use production",
+			"context use test",
+			"context use production --config ctl.yaml",
+		],
 		settings: fileSettings,
 	},
 	operands: { minimum: 1, maximum: 1, name: "NAME" },
@@ -119,7 +127,11 @@ const showCommand = createCommand({
 		usage: "context show [OPTION...] [NAME]",
 		summary: "show the settings of a context",
 		details: "Without NAME, shows the current context.",
-		examples: ["context show", "context show production"],
+		examples: [
+			"context show",
+			"context show production",
+			"context show production -o json",
+		],
 		settings: showSettings,
 	},
 	operands: { minimum: 0, maximum: 1, name: "NAME" },

@@ -1,7 +1,7 @@
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { createCommand, valuesOf } from "../command.ts";
 import { outputSettings } from "../flags.ts";
-import { createProgress } from "../output/progress.ts";
+import { barText } from "../output/progress.ts";
 
 const doctorSettings = {
 	"environment-file": {
@@ -69,28 +69,36 @@ export const doctorCommand = createCommand({
 		],
 		settings: doctorSettings,
 	},
-	async run({ flags, environment, stderr, screen, write }) {
+	async run({ flags, environment, during, screen, write }) {
 		const settings = valuesOf(doctorSettings, flags);
 		// loads parts of the agent, which no other command needs
 		const { examine, exitStatus, reportJson, reportText } = await import(
 			"../doctor/examination.ts"
 		);
-		const { isTTY = false } = stderr as { isTTY?: boolean };
-		const report = await examine(
-			{
-				environmentFile: settings["environment-file"],
-				adminSocket:
-					settings["admin-socket"] ||
-					(environment.HAPPO_CTL_ADMIN_SOCKET ?? ""),
-				unit: settings.unit,
-				dropIn: settings["drop-in"],
-				user: settings.user,
-				triesCommands: settings.commands,
-				triesInventory: settings.inventory,
-				timeoutMilliseconds: settings["timeout-seconds"] * 1000,
-			},
-			environment,
-			(total) => createProgress(stderr, total, isTTY),
+		let doing = () => "examining this host";
+		const report = await during(
+			() => doing(),
+			() =>
+				examine(
+					{
+						environmentFile: settings["environment-file"],
+						adminSocket:
+							settings["admin-socket"] ||
+							(environment.HAPPO_CTL_ADMIN_SOCKET ?? ""),
+						unit: settings.unit,
+						dropIn: settings["drop-in"],
+						user: settings.user,
+						triesCommands: settings.commands,
+						triesInventory: settings.inventory,
+						timeoutMilliseconds: settings["timeout-seconds"] * 1000,
+					},
+					environment,
+					(total) => {
+						let done = 0;
+						doing = () => `${barText(done, total)} commands of the policy`;
+						return () => done++;
+					},
+				),
 		);
 		await write(
 			settings.output === "json"

@@ -1,5 +1,6 @@
 import type { ProgramCommand } from "../../program/command.ts";
 import type { Program } from "../../program/program.ts";
+import { connections } from "../flags.ts";
 import { auditVerifyCommand } from "./audit.ts";
 import { brokerCommand } from "./broker.ts";
 import { brokerStatusCommand } from "./broker-status.ts";
@@ -67,11 +68,14 @@ export const families: NonNullable<Program["families"]> = {
 	context: "list, show or choose contexts of the configuration file",
 };
 
+export const topics: NonNullable<Program["topics"]> = [connections];
+
 export const epilogue = `
 --host (-H), --hosts-file and --group say which agents to ask; the default is
-the agent on this machine. The exit status is 1 if an agent failed, 2 if the
-command line is invalid, otherwise 0. The exit statuses of monitor, inventory,
-policy diff and doctor are different, see their help.
+the agent on this machine ('happo-ctl help connections'). The exit status is 1
+if an agent failed, 2 if the command line is invalid, otherwise 0. The exit
+statuses of monitor, inventory, policy diff and doctor are different, see their
+help.
 
 Examples:
   happo-ctl status -H web01,web02

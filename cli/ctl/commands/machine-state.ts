@@ -10,8 +10,8 @@ import { dataOf, HostFailure, isProblem, refusal } from "../target/answer.ts";
 const columns: readonly Column[] = [
 	{ title: "HOST" },
 	{ title: "KEY" },
-	{ title: "TAKEN" },
-	{ title: "AGE", align: "right" },
+	{ title: "TAKEN", leaves: 1 },
+	{ title: "AGE", align: "right", leaves: 2 },
 ];
 
 /** When a snapshot was taken, in seconds since 1970, according to its key; NaN for other keys. */
@@ -73,7 +73,11 @@ export const machineStateCommand = createAgentCommand({
 	usage: "[KEY]",
 	details:
 		"After a check that is not OK, an agent takes a snapshot of its machine: users, processes, open files. Without KEY, the command lists the snapshots.",
-	examples: ["machine-state -H web01", "machine-state -H web01 s-1498112479"],
+	examples: [
+		"machine-state -H web01",
+		"machine-state -H web01 s-1498112479",
+		"machine-state -H web01,web02 -o json",
+	],
 	settings: {},
 	formats: ["table", "json", "yaml"],
 	operands: { minimum: 0, maximum: 1, name: "KEY" },

@@ -39,6 +39,7 @@ export const metricAppendCommand = createAgentCommand({
 	examples: [
 		'metric append -H web01 --hostname web01 <<< "backup.seconds 81 $(date +%s)"',
 		"metric append -H web01 metrics.txt",
+		"metric append -H web01,web02 --dry-run metrics.txt",
 	],
 	settings: appendSettings,
 	formats: ["table", "json", "yaml"],

@@ -69,6 +69,7 @@ export const metricConfigShowCommand = createAgentCommand({
 	examples: [
 		"metric config show -H web01",
 		"metric config show -H web01 > metrics.yaml",
+		"metric config show -H web01,web02 -o json",
 	],
 	settings: {},
 	formats: ["table", "json", "yaml"],
@@ -106,7 +107,11 @@ export const metricConfigCheckCommand = createCommand({
 		summary: "check a metrics.yaml without an agent",
 		details:
 			"Reads the file (- is standard input) exactly as an agent does. The exit status is 1 if an agent would reject the file. Standard error has the agent's warnings: duplicate keys, and entries and plugins that it would ignore.",
-		examples: ["metric config check metrics.yaml"],
+		examples: [
+			"metric config check metrics.yaml",
+			"metric config check /etc/happo/metrics.yaml",
+			"metric config check - < metrics.yaml",
+		],
 		settings: {},
 	},
 	operands: { minimum: 1, maximum: 1, name: "FILE" },
@@ -167,6 +172,7 @@ export const metricConfigUpdateCommand = createAgentCommand({
 	examples: [
 		"metric config update -H web01 metrics.yaml",
 		"metric config update -H web01,web02 --dry-run metrics.yaml",
+		"metric config update --group WEB - < metrics.yaml",
 	],
 	settings: updateSettings,
 	formats: ["table", "json", "yaml"],

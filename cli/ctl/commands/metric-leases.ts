@@ -17,11 +17,11 @@ const leasesSettings = {
 const columns: readonly Column[] = [
 	{ title: "HOST" },
 	{ title: "BATCH" },
-	{ title: "CONSUMER" },
-	{ title: "GRANTED", align: "right" },
-	{ title: "LEFT", align: "right" },
-	{ title: "ENTRIES", align: "right" },
-	{ title: "OLDEST" },
+	{ title: "CONSUMER", cut: "middle" },
+	{ title: "GRANTED", align: "right", leaves: 2 },
+	{ title: "LEFT", align: "right", leaves: 4 },
+	{ title: "ENTRIES", align: "right", leaves: 3 },
+	{ title: "OLDEST", leaves: 1 },
 ];
 
 export const metricLeasesCommand = createAgentCommand({

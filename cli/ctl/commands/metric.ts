@@ -9,6 +9,7 @@ import {
 } from "../output/metric-text.ts";
 import { report } from "../output/report.ts";
 import { dataOf, exitStatus, HostFailure } from "../target/answer.ts";
+import type { Target } from "../target/targets.ts";
 import {
 	drainPlain,
 	drainWithLease,
@@ -131,14 +132,11 @@ async function drain(call: Call): Promise<number> {
 				});
 			}
 		},
-		{
-			isEndless: false,
-			onAnswer(answer) {
-				if (answer.ok) call.say(`${answer.host}: ${answer.data} samples taken`);
-				else call.sayFailures([answer]);
-			},
+		(answer) => {
+			if (answer.ok) call.say(`${answer.host}: ${answer.data} samples taken`);
 		},
 	);
+	call.sayFailures(answers);
 	return exitStatus(answers);
 }
 
@@ -148,8 +146,9 @@ async function follow(call: Call): Promise<number> {
 	await untilInterrupted(async (interrupted) => {
 		const closed = new AbortController();
 		const signal = AbortSignal.any([interrupted, closed.signal]);
-		const answers = await call.ask(
-			async (client, target) => {
+		// it does not end by itself, so all agents are asked at once
+		const one = async (target: Target) => {
+			const answer = await call.askOne(target, async (client) => {
 				try {
 					await followMetrics(client, {
 						intervalMilliseconds: settings["interval-seconds"] * 1000,
@@ -161,10 +160,11 @@ async function follow(call: Call): Promise<number> {
 					if (isClosed(error)) closed.abort();
 					else if (!signal.aborted) throw error;
 				}
-			},
-			{ isEndless: true, onAnswer: (answer) => call.sayFailures([answer]) },
-		);
-		status = exitStatus(answers);
+			});
+			call.sayFailures([answer]);
+			return answer;
+		};
+		status = exitStatus(await Promise.all(call.targets.map(one)));
 	});
 	return status;
 }

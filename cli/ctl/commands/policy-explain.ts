@@ -147,26 +147,31 @@ function decisionText(policy: Policy, decision: Decision): string {
 async function findDecision(
 	files: readonly string[],
 	id: string,
+	during: Call["during"],
 ): Promise<ReadLine | undefined> {
 	const wanted = Buffer.from(JSON.stringify(id));
 	let found: ReadLine | undefined;
+	const take = (line: Buffer) => {
+		if (!line.includes(wanted)) return;
+		const read = parseAuditLine(line.toString("utf8"));
+		if (read?.event === "decision" && read.id === id) found = read;
+	};
 	for (const file of files)
-		await eachLine(file, (line) => {
-			if (!line.includes(wanted)) return;
-			const read = parseAuditLine(line.toString("utf8"));
-			if (read?.event === "decision" && read.id === id) found = read;
-		});
+		await during(
+			() => `looking for the decision in ${file}`,
+			() => eachLine(file, take),
+		);
 	return found;
 }
 
 /** Explains a decision of the audit log. */
 async function explainId(
 	{ id, "audit-log": files, output }: ExplainSettings,
-	{ operands, write, say }: Call,
+	{ operands, during, write, say }: Call,
 ): Promise<number> {
 	if (operands.length > 0)
 		throw new UsageError("policy explain: --id takes no operation");
-	const found = await findDecision(files, id);
+	const found = await findDecision(files, id, during);
 	if (!found) {
 		say(`no decision with the id ${id} in ${files.join(", ")}`);
 		return 1;

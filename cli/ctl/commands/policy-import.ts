@@ -55,6 +55,7 @@ export const policyImportNrpeCommand = createCommand({
 		examples: [
 			"policy import nrpe /etc/nagios/nrpe.cfg > policy.yaml",
 			"policy import nrpe -o json /etc/nagios/nrpe.cfg",
+			"policy import nrpe nrpe.cfg > policy.yaml 2> report.txt",
 		],
 		settings: importSettings,
 	},

@@ -49,11 +49,12 @@ export const policyLearnCommand = createCommand({
 		examples: [
 			"policy learn --since 1d --who nagios > draft.yaml",
 			"policy learn --who nagios --audit audit.log.1.gz,audit.log",
+			"policy learn --policy observe.yaml --since 1w --who nagios --at-least 3",
 		],
 		settings: learnSettings,
 	},
 	operands: { minimum: 0, maximum: 0, name: "" },
-	async run({ flags, stdin, write, say }) {
+	async run({ flags, stdin, during, write, say }) {
 		const settings = valuesOf(learnSettings, flags);
 		const names = [...new Set(settings.who)];
 		if (names.length === 0)
@@ -68,6 +69,7 @@ export const policyLearnCommand = createCommand({
 		const tally = new Tally(names);
 		const { findings, more, lines } = await readAuditedCalls({
 			files: settings.audit,
+			during,
 			since: Date.now() - (parsePeriod(settings.since) ?? 0),
 			take: (call) => tally.take(call),
 			end: (id, outcome) => tally.end(id, outcome),

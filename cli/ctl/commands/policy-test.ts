@@ -204,7 +204,11 @@ export const policyTestCommand = createCommand({
 		summary: "compare the decisions of a policy with expected ones",
 		details:
 			"Each FILE (YAML, - is standard input) names a policy, by a path from the file's directory, and cases. A case has the caller (as: a name in who; or address, certificate, key: a name in keys), what it asks (may: a permission; command and options, or nrpe: what check_nrpe sends, such as disk!5%!2%; or to for relay) and what is expected (expect: allowed or refused; reason: a pattern with *; recorded: the command; runs: the words of its command line). Paths of slots with real: true are their own real paths, unless real says otherwise: { /var/a: /etc }.\nPrints the cases that fail. The exit status is 0 if there are none, 1 if there are some, 2 if a file cannot be used.",
-		examples: ["policy test policy.test.yaml"],
+		examples: [
+			"policy test policy.test.yaml",
+			"policy test web.test.yaml db.test.yaml",
+			"policy test -o json policy.test.yaml",
+		],
 		settings: testSettings,
 	},
 	operands: { minimum: 1, maximum: Number.POSITIVE_INFINITY, name: "FILE" },

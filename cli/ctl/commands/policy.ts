@@ -56,7 +56,11 @@ export const policyCheckCommand = createCommand({
 		summary: "check a policy without an agent",
 		details:
 			"Reads the file (- is standard input) exactly as an agent does. Prints what is wrong with it, and then warnings: patterns that match no command, commands that nobody may run, rules that never match, slots that pass any option. The exit status is 1 if an agent would refuse the policy, otherwise 0.",
-		examples: ["policy check policy.yaml"],
+		examples: [
+			"policy check policy.yaml",
+			"policy check -o json /etc/happo/policy.yaml",
+			"policy check - < policy.yaml",
+		],
 		settings: checkSettings,
 	},
 	operands: { minimum: 1, maximum: 1, name: "FILE" },
@@ -105,7 +109,11 @@ export const policyKeyCommand = createCommand({
 		summary: "make a key for a caller",
 		details:
 			"Prints a new key on standard output; nothing keeps it, so store it now, where only the caller can read it. Standard error has the entry for keys in the policy, which holds the key's SHA-256 and may be read by anybody. A name can have two keys while one is replaced.",
-		examples: ["policy key nagios > nagios.key", "policy key -o json nagios"],
+		examples: [
+			"policy key nagios",
+			"policy key nagios > nagios.key",
+			"policy key -o json nagios",
+		],
 		settings: keySettings,
 	},
 	operands: { minimum: 1, maximum: 1, name: "NAME" },

@@ -7,12 +7,12 @@ import { dataOf } from "../target/answer.ts";
 const columns: readonly Column[] = [
 	{ title: "HOST" },
 	{ title: "RESIDENT", align: "right" },
-	{ title: "HEAP", align: "right" },
-	{ title: "IN USE", align: "right" },
-	{ title: "LIMIT", align: "right" },
-	{ title: "GC RUNS", align: "right" },
-	{ title: "GC TIME", align: "right" },
-	{ title: "LAST GC", align: "right" },
+	{ title: "HEAP", align: "right", leaves: 5 },
+	{ title: "IN USE", align: "right", leaves: 6 },
+	{ title: "LIMIT", align: "right", leaves: 3 },
+	{ title: "GC RUNS", align: "right", leaves: 2 },
+	{ title: "GC TIME", align: "right", leaves: 4 },
+	{ title: "LAST GC", align: "right", leaves: 1 },
 ];
 
 export const statusMemoryCommand = createAgentCommand({
@@ -20,7 +20,11 @@ export const statusMemoryCommand = createAgentCommand({
 	summary: "show how much memory agents use",
 	details:
 		"RESIDENT is the memory of the process. HEAP is the size of V8's heap, IN USE the used part of it, and LIMIT its maximum; with v1 (Go), HEAP and IN USE are those of Go's heap. GC RUNS counts garbage collections since startup, GC TIME is their total duration, and LAST GC says when the last one was. The other output formats have all figures.",
-	examples: ["status memory -H web01", "status memory -H web01 -o json"],
+	examples: [
+		"status memory",
+		"status memory -H web01,web02",
+		"status memory -H web01 -o json",
+	],
 	settings: {},
 	formats: ["table", "json", "yaml"],
 	async run(call) {

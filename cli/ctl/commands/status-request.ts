@@ -9,7 +9,7 @@ type Counts = components["schemas"]["RequestCounts"];
 
 const columns: readonly Column[] = [
 	{ title: "HOST" },
-	{ title: "PATH" },
+	{ title: "PATH", cut: "middle" },
 	{ title: "STATUS", align: "right" },
 	{ title: "LAST MINUTE", align: "right" },
 	{ title: "LAST 5 MINUTES", align: "right" },
@@ -38,7 +38,11 @@ export const statusRequestCommand = createAgentCommand({
 	summary: "show how many requests agents have answered",
 	details:
 		"Counts by path and status. Agents count only if enable-requeststatus-middleware is set.",
-	examples: ["status request -H web01", "status request -H web01 -o yaml"],
+	examples: [
+		"status request",
+		"status request -H web01,web02",
+		"status request -H web01 -o yaml",
+	],
 	settings: {},
 	formats: ["table", "json", "yaml"],
 	async run(call) {

@@ -1,10 +1,11 @@
 import type { Status } from "../../../src/client/index.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { expositionText, graphiteLine } from "../output/formats.ts";
+import { hostLines } from "../output/host-messages.ts";
 import { durationText } from "../output/quantity.ts";
 import { report } from "../output/report.ts";
 import { type Cell, type Column, dash, table } from "../output/table.ts";
-import { type Screen, safeLine } from "../output/terminal.ts";
+import { type Screen, wrapped } from "../output/terminal.ts";
 import { dataOf } from "../target/answer.ts";
 import {
 	type Asked,
@@ -20,13 +21,13 @@ import {
 
 const columns: readonly Column[] = [
 	{ title: "HOST" },
-	{ title: "VERSION" },
-	{ title: "UPTIME", align: "right" },
-	{ title: "BUFFER", align: "right" },
-	{ title: "RUNNING", align: "right" },
-	{ title: "COLLECTED", align: "right" },
-	{ title: "CERTIFICATE", align: "right" },
-	{ title: "LOOP", align: "right" },
+	{ title: "VERSION", leaves: 3 },
+	{ title: "UPTIME", align: "right", leaves: 4 },
+	{ title: "BUFFER", align: "right", leaves: 6 },
+	{ title: "RUNNING", align: "right", leaves: 2 },
+	{ title: "COLLECTED", align: "right", leaves: 7 },
+	{ title: "CERTIFICATE", align: "right", leaves: 5 },
+	{ title: "LOOP", align: "right", leaves: 1 },
 	{ title: "PROBLEMS", align: "right" },
 ];
 
@@ -85,18 +86,27 @@ function row(host: string, status: Status, asked: Asked): Cell[] {
 	];
 }
 
-/** A table with a row for each agent, followed by their problems. */
+interface StatusOptions {
+	/** When the status was asked for. */
+	askedOf(status: Status): Asked;
+	/** Whether a problem of several agents names all of them. */
+	namesAll: boolean;
+}
+
+/** A table with a row for each agent, followed by their problems, each once. */
 export function statusText(
 	agents: readonly { host: string; data: Status }[],
 	screen: Screen,
-	askedOf: (status: Status) => Asked,
+	{ askedOf, namesAll }: StatusOptions,
 ): string {
 	const rows = agents.map(({ host, data }) => row(host, data, askedOf(data)));
-	const problems = agents.flatMap(({ host, data }) =>
-		statusProblems(data, askedOf(data)).map(
-			(problem) =>
-				`${screen.paint(safeLine(`${host}: ${problem}`), "yellow")}\n`,
+	const problems = hostLines(
+		agents.flatMap(({ host, data }) =>
+			statusProblems(data, askedOf(data)).map((message) => ({ host, message })),
 		),
+		{ columns: namesAll ? undefined : screen.columns },
+	).map(
+		(line) => `${screen.paint(wrapped(line, screen.columns, 2), "yellow")}\n`,
 	);
 	const gap = problems.length > 0 ? "\n" : "";
 	return table(columns, rows, screen) + gap + problems.join("");
@@ -133,7 +143,8 @@ export const statusCommand = createAgentCommand({
 				}),
 			);
 		return report(call, answers, {
-			table: (agents) => statusText(agents, call.screen, askedOf),
+			table: (agents) =>
+				statusText(agents, call.screen, { askedOf, namesAll: call.namesAll }),
 			prometheus: (agents) =>
 				expositionText([
 					...answers.map(({ host, ok }) => ({

@@ -53,14 +53,14 @@ async function readDropIn(given: string, unit: Unit | undefined) {
 /**
  * Examines the agent of this host.
  * @param environment variables of this program
- * @param progress.begin called with the number of commands that are about to run, then
- * progress.advance after each
+ * @param onTrials called with the number of commands that are about to run; what it returns is called
+ * after each
  * @throws UsageError for options that cannot be used
  */
 export async function examine(
 	options: ExaminationOptions,
 	environment: NodeJS.ProcessEnv,
-	progress: (total: number) => { advance(): void; end(): void },
+	onTrials: (total: number) => () => void,
 ): Promise<Report> {
 	const tools = createTools(environment);
 	try {
@@ -91,8 +91,6 @@ export async function examine(
 		];
 		findings.push(...more.flat());
 		const { runnable } = policy;
-		const bar = progress(runnable.length);
-		const { advance } = bar;
 		const tried = await tryCommands(tools, patient, runnable, {
 			dropIn,
 			restricts: !hasSystemd()
@@ -100,8 +98,8 @@ export async function examine(
 				: process.geteuid?.() === 0
 					? "yes"
 					: "not root",
-			advance,
-		}).finally(() => bar.end());
+			advance: onTrials(runnable.length),
+		});
 		return {
 			agent: {
 				running: pid !== undefined,

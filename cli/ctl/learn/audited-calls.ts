@@ -13,6 +13,7 @@ import {
 	type ReadLine,
 } from "../../../src/protocol/audit-line.ts";
 import { eachLine } from "../input-file.ts";
+import type { Progress } from "../output/progress.ts";
 
 /** A request as the audit log has it. */
 export interface AuditedCall {
@@ -180,6 +181,7 @@ const numberOf = (value: unknown) =>
  * @param parts.since milliseconds since 1970: earlier requests are left out
  * @param parts.take gets each request
  * @param parts.end gets the end of each request, by its id
+ * @param parts.during shows how far it is
  * @returns what `audit verify` finds
  * @throws UsageError if a file cannot be read
  */
@@ -188,11 +190,12 @@ export async function readAuditedCalls(parts: {
 	since: number;
 	take: (call: AuditedCall) => void;
 	end?: (id: string, outcome: AuditedOutcome) => void;
+	during: Progress["during"];
 }): Promise<AuditResult> {
 	const verifier = new AuditVerifier();
 	for (const file of parts.files) {
 		let number = 0;
-		await eachLine(file, (bytes, isWhole) => {
+		const take = (bytes: Buffer, isWhole: boolean) => {
 			verifier.take(file, ++number, bytes, isWhole);
 			const line = isWhole ? parseAuditLine(bytes.toString("utf8")) : undefined;
 			if (line?.event === "decision") {
@@ -203,7 +206,11 @@ export async function readAuditedCalls(parts: {
 					httpStatus: numberOf(line.http_status),
 					exitStatus: numberOf(line.exit_status),
 				});
-		});
+		};
+		await parts.during(
+			() => `${file}: ${number} lines`,
+			() => eachLine(file, take),
+		);
 	}
 	return verifier.end();
 }

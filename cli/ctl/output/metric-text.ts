@@ -73,12 +73,12 @@ interface Peeked {
 
 const columns: readonly Column[] = [
 	{ title: "AGENT" },
-	{ title: "HOST" },
-	{ title: "METRIC" },
+	{ title: "HOST", cut: "middle" },
+	{ title: "METRIC", cut: "middle" },
 	{ title: "VALUE", align: "right" },
-	{ title: "AGE", align: "right" },
-	{ title: "SAMPLES", align: "right" },
-	{ title: "TREND" },
+	{ title: "AGE", align: "right", leaves: 2 },
+	{ title: "SAMPLES", align: "right", leaves: 1 },
+	{ title: "TREND", leaves: 3 },
 ];
 
 const sparkColumns = 20;

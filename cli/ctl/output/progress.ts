@@ -1,45 +1,72 @@
 import type { Writable } from "node:stream";
+import { fitted, safeLine } from "./terminal.ts";
 
-/** A progress bar: how many agents are done. It disappears at the end. */
+/**
+ * Shows on standard error, if that is a terminal, what a command is doing that takes longer than a
+ * second: one line, which disappears at the end.
+ */
 export interface Progress {
-	/** Call it when another agent is done. */
-	advance(): void;
-	/** Removes the bar for good. */
-	end(): void;
+	/**
+	 * Shows a text while the work runs, and for how long already.
+	 * @param what asked whenever the line is drawn
+	 */
+	during<T>(what: () => string, work: () => Promise<T>): Promise<T>;
+	/** Removes the line, before another text is written; it comes back while the work runs on. */
+	clear(): void;
 }
 
-const width = 30;
-/** Fast commands need no bar. */
-const delayMilliseconds = 300;
-/** A bar for fewer agents shows little. */
-const minAgents = 5;
+const delayMilliseconds = 1_000;
+const redrawMilliseconds = 250;
 
-/** @param isTerminal whether the stream is a terminal; otherwise nothing is shown */
+const barColumns = 20;
+
+/** How much is done: a bar and both numbers. */
+export function barText(done: number, total: number): string {
+	const full = Math.floor((done / Math.max(total, 1)) * barColumns);
+	return `${"█".repeat(full)}${"░".repeat(barColumns - full)} ${done}/${total}`;
+}
+
+/** Shows nothing. */
+export const noProgress: Progress = {
+	during: (_what, work) => work(),
+	clear: () => {},
+};
+
+/**
+ * @param columns width of the terminal; undefined if the stream is none: then nothing is shown
+ * @param now milliseconds, arbitrary origin
+ */
 export function createProgress(
 	stream: Writable,
-	total: number,
-	isTerminal: boolean,
+	columns: number | undefined,
+	now: () => number = () => performance.now(),
 ): Progress {
-	if (!isTerminal || total < minAgents)
-		return { advance: () => {}, end: () => {} };
-	let done = 0;
+	if (columns === undefined) return noProgress;
 	let isShown = false;
-	const draw = () => {
-		isShown = true;
-		const full = Math.floor((done / total) * width);
-		const bar = "█".repeat(full) + "░".repeat(width - full);
-		stream.write(`\r\x1b[2K${bar} ${done}/${total}`);
+	const clear = () => {
+		if (isShown) stream.write("\r\x1b[2K");
+		isShown = false;
 	};
-	const later = setTimeout(draw, delayMilliseconds);
 	return {
-		advance() {
-			done++;
-			if (isShown) draw();
-		},
-		end() {
-			clearTimeout(later);
-			if (isShown) stream.write("\r\x1b[2K");
-			isShown = false;
+		clear,
+		async during(what, work) {
+			const begunAt = now();
+			const draw = () => {
+				const elapsed = now() - begunAt;
+				if (elapsed < delayMilliseconds) return;
+				const seconds = ` (${Math.floor(elapsed / 1000)} s)`;
+				// the last column stays free: some terminals wrap when it is written
+				const text = fitted(safeLine(what()), columns - 1 - seconds.length);
+				stream.write(`\r\x1b[2K${text}${seconds}`);
+				isShown = true;
+			};
+			const timer = setInterval(draw, redrawMilliseconds);
+			try {
+				return await work();
+			} finally {
+				clearInterval(timer);
+				clear();
+			}
 		},
 	};
 }

@@ -2,6 +2,7 @@ import {
 	type Colour,
 	displayWidth,
 	fitted,
+	fittedInMiddle,
 	type Screen,
 	safeLine,
 } from "./terminal.ts";
@@ -9,6 +10,13 @@ import {
 export interface Column {
 	title: string;
 	align?: "right";
+	/**
+	 * When the column leaves a terminal that is too narrow: 1 leaves first. A column without a number
+	 * stays, and so does the first column.
+	 */
+	leaves?: number;
+	/** Names end differently, so they are cut in the middle; other texts are cut at the end. */
+	cut?: "middle";
 }
 
 /** The text of a cell may come from an agent; table() escapes it. */
@@ -21,20 +29,56 @@ const gap = "  ";
 /** No column becomes narrower than this, however narrow the terminal is. */
 const minWidth = 6;
 
-/** Makes the widest columns narrower until all fit. */
-function shrink(widths: number[], room: number): number[] {
-	const fit = [...widths];
-	let over = fit.reduce((sum, width) => sum + width, 0) - room;
-	while (over > 0) {
-		const widest = Math.max(...fit);
-		if (widest <= minWidth) break;
-		fit[fit.indexOf(widest)] = widest - 1;
-		over--;
-	}
-	return fit;
+const leaving = (columns: readonly Column[]) =>
+	columns
+		.slice(1)
+		.filter(({ leaves }) => leaves !== undefined)
+		.sort((a, b) => (a.leaves ?? 0) - (b.leaves ?? 0));
+
+/** The order in which columns leave, for the help of a command. */
+export const leavingText = (columns: readonly Column[]): string =>
+	`If the terminal is too narrow, columns leave in this order: ${leaving(
+		columns,
+	)
+		.map(({ title }) => title)
+		.join(", ")}. The first column is never cut.`;
+
+/** Columns that a terminal has room for, and their widths. */
+interface Layout {
+	column: Column;
+	/** Its place in the rows. */
+	at: number;
+	width: number;
 }
 
-/** Formats rows under column titles, no wider than the terminal. Empty if there are no rows. */
+const widthOf = (layout: readonly Layout[]) =>
+	layout.reduce((sum, { width }) => sum + width, 0) +
+	gap.length * (layout.length - 1);
+
+/** Lets columns leave, then makes the widest columns but the first narrower, until all fit. */
+function fit(layout: readonly Layout[], width: number): Layout[] {
+	const order = leaving(layout.map(({ column }) => column));
+	let left = [...layout];
+	while (widthOf(left) > width && order.length > 0) {
+		const leaves = order.shift();
+		left = left.filter(({ column }) => column !== leaves);
+	}
+	for (let over = widthOf(left) - width; over > 0; over--) {
+		const [, ...others] = left;
+		const widest = others.reduce<Layout | undefined>(
+			(a, b) => (a && a.width >= b.width ? a : b),
+			undefined,
+		);
+		if (!widest || widest.width <= minWidth) break;
+		widest.width--;
+	}
+	return left;
+}
+
+/**
+ * Formats rows under column titles, no wider than the terminal as long as the first column leaves
+ * room. Empty if there are no rows.
+ */
 export function table(
 	columns: readonly Column[],
 	rows: readonly (readonly Cell[])[],
@@ -48,32 +92,30 @@ export function table(
 				: { text: safeLine(cell.text), colour: cell.colour },
 		),
 	);
-	const wanted = columns.map(({ title }, at) =>
-		cells.reduce(
+	const wanted = columns.map((column, at) => ({
+		column,
+		at,
+		width: cells.reduce(
 			(max, row) => Math.max(max, displayWidth(row[at]?.text ?? "")),
-			displayWidth(title),
+			displayWidth(column.title),
 		),
-	);
-	const widths =
-		width === undefined
-			? wanted
-			: shrink(wanted, width - gap.length * (columns.length - 1));
-	const line = (
-		row: readonly { text: string; colour: Colour | undefined }[],
-	) => {
-		const last = columns.length - 1;
-		return columns
-			.map(({ align }, at) => {
+	}));
+	const layout = width === undefined ? wanted : fit(wanted, width);
+	const line = (row: readonly { text: string; colour: Colour | undefined }[]) =>
+		layout
+			.map(({ column, at, width }, place) => {
 				const { text = "", colour } = row[at] ?? {};
-				const shown = fitted(text, widths[at] ?? 0);
-				const space = " ".repeat((widths[at] ?? 0) - displayWidth(shown));
+				const shown =
+					column.cut === "middle"
+						? fittedInMiddle(text, width)
+						: fitted(text, width);
+				const space = " ".repeat(width - displayWidth(shown));
 				const painted = paint(shown, colour);
-				if (align === "right") return space + painted;
-				return at === last ? painted : painted + space;
+				if (column.align === "right") return space + painted;
+				return place === layout.length - 1 ? painted : painted + space;
 			})
 			.join(gap)
 			.trimEnd();
-	};
 	const head = columns.map(({ title }) => ({
 		text: title,
 		colour: "bold" as const,

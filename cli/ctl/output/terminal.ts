@@ -57,6 +57,45 @@ export function fitted(text: string, columns: number): string {
 	return columns > 0 ? `${kept}…` : "";
 }
 
+/** Cuts a text in its middle to this number of columns: names often differ only at their ends. */
+export function fittedInMiddle(text: string, columns: number): string {
+	if (displayWidth(text) <= columns) return text;
+	const before = Math.ceil((columns - 1) / 2);
+	const after = columns - 1 - before;
+	const characters = [...text];
+	let end = "";
+	for (let width = 0; characters.length > 0; ) {
+		const last = characters.pop() ?? "";
+		width += columnsOf(last);
+		if (width > after) break;
+		end = last + end;
+	}
+	return fitted(text, before + 1) + end;
+}
+
+/**
+ * Wraps a text of one line at its blanks; a word that is too long stays whole, so that it can be
+ * copied. All lines but the first are indented.
+ * @param columns width of the lines; undefined: does not wrap
+ */
+export function wrapped(
+	text: string,
+	columns: number | undefined,
+	indent: number,
+): string {
+	if (columns === undefined) return text;
+	const lines: string[] = [];
+	let line = "";
+	for (const word of text.split(" ")) {
+		const longer = line === "" ? word : `${line} ${word}`;
+		if (line !== "" && indent + displayWidth(longer) > columns) {
+			lines.push(line);
+			line = word;
+		} else line = longer;
+	}
+	return [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
 export type Colour =
 	| "bold"
 	| "dim"

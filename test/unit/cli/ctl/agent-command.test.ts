@@ -6,7 +6,6 @@ import { everyHost } from "../../../../cli/ctl/agent-command.ts";
 test("at most `parallel` hosts are asked at once; answers are in the order of the hosts", async () => {
 	let now = 0;
 	let most = 0;
-	let advanced = 0;
 	const targets = Array.from({ length: 20 }, (_, at) => at);
 	const answers = await everyHost(
 		targets,
@@ -16,15 +15,11 @@ test("at most `parallel` hosts are asked at once; answers are in the order of th
 			now--;
 			return { host: String(at), ok: true as const, data: at };
 		},
-		{
-			parallel: 4,
-			progress: { advance: () => advanced++, end: () => {} },
-		},
+		4,
 	);
 	assert.deepEqual(
 		answers.map(({ host }) => Number(host)),
 		targets,
 	);
 	assert.equal(most, 4);
-	assert.equal(advanced, 20);
 });
