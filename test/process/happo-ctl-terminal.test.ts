@@ -72,17 +72,17 @@ test("a table is no wider than the terminal", { skip }, async (t) => {
 		);
 		for (const line of text.replace(colours, "").split("\n"))
 			assert.ok(
-				[...line].length <= Math.max(columns, 70),
+				[...line].length <= columns,
 				`${columns}: ${line}`,
 			);
 	}
 });
 
-test("many slow agents get a progress bar, which disappears at the end", {
+test("what takes longer than a second shows a progress bar, which disappears at the end", {
 	skip,
 }, async (t) => {
 	const slow = await answering(t, (response) => {
-		setTimeout(() => response.end("{}"), 600);
+		setTimeout(() => response.end("{}"), 1_600);
 	});
 	const dead = await freePort();
 	const hosts = [1, 2, 3, 4, 5].map((last) => `127.0.0.${last}:${dead}`);
@@ -94,8 +94,8 @@ test("many slow agents get a progress bar, which disappears at the end", {
 			[...hosts, `127.0.0.1:${slow.port}`].join(","),
 		],
 	]);
-	assert.match(text, /[█░]{30} \d\/6/);
+	assert.match(text, /[█░]{20} 5\/6 127\.0\.0\.1:\d+ \(1 s\)/);
 	const left = text.slice(text.lastIndexOf("\x1b[2K"));
 	assert.ok(!left.includes("░"), "the bar is gone");
-	assert.match(left, /connection refused/);
+	assert.match(left, /5 hosts: connection refused: 127\.0\.0\.1:/);
 });
