@@ -71,10 +71,7 @@ test("a table is no wider than the terminal", { skip }, async (t) => {
 			},
 		);
 		for (const line of text.replace(colours, "").split("\n"))
-			assert.ok(
-				[...line].length <= columns,
-				`${columns}: ${line}`,
-			);
+			assert.ok([...line].length <= columns, `${columns}: ${line}`);
 	}
 });
 
