@@ -37,7 +37,7 @@ process.once("uncaughtException", (error) => {
 	void finish(`ERROR(check_happo): ${error.message}\n`, 2);
 });
 
-runCheckHappo(process.argv.slice(2), complain).then(
+runCheckHappo(process.argv.slice(2), complain, process.env).then(
 	({ output, status }) => finish(output, status),
 	(error: Error) => finish(`ERROR(check_happo): ${error.message}\n`, 2),
 );

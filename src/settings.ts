@@ -286,7 +286,7 @@ export const daemonSettings = {
 		kind: "list",
 		default: [],
 		check: badPins,
-		help: "pinned certificates of next hops: HOST[:PORT]=SHA-256",
+		help: "pinned certificates of next hops: HOST[:PORT]=SHA-256; or their public keys: HOST[:PORT]=sha256//BASE64",
 	},
 	"proxy-certificate": {
 		kind: "text",

@@ -61,6 +61,18 @@ export interface BrokerOptions {
 	key: string;
 	/** Whether the certificate of a hop is verified: only then may it get the key. */
 	isVerified: (hop: Hop) => boolean;
+	/**
+	 * What to do about a hop whose certificate is not trusted, in one line; undefined if the reason
+	 * says it all.
+	 * @param code of the error
+	 */
+	adviceOf?:
+		| ((
+				hop: Hop,
+				code: string,
+				timeoutMilliseconds: number,
+		  ) => Promise<string | undefined>)
+		| undefined;
 	/** Agents and bastions to connect to: names, addresses and networks; empty means all. */
 	hosts: readonly string[];
 	users: Users;

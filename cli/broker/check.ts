@@ -24,6 +24,7 @@ import {
 	resultOf,
 } from "../check-happo/result.ts";
 import { UsageError } from "../program/arguments.ts";
+import type { BrokerOptions } from "./broker.ts";
 import type { Figures, Outcome } from "./figures.ts";
 import type { CheckFrame } from "./frame.ts";
 import { createSharing, type Shared, withAge } from "./sharing.ts";
@@ -115,6 +116,7 @@ export function createChecks(parts: {
 	exchangeTo: (hop: Hop) => Exchange;
 	key: string;
 	isVerified: (hop: Hop) => boolean;
+	adviceOf?: BrokerOptions["adviceOf"];
 	destinations: Destinations;
 	freshMilliseconds: number;
 	figures: Figures;
@@ -163,18 +165,18 @@ export function createChecks(parts: {
 			};
 		} catch (error) {
 			asked.signal.throwIfAborted();
-			return failed(error, to, seconds);
+			return await failed(error, to, { seconds, left: left() });
 		} finally {
 			for (const one of taken) one.release();
 		}
 	};
 
 	/** The result of a check that got no answer. */
-	const failed = (
+	const failed = async (
 		error: unknown,
 		to: Place,
-		seconds: number,
-	): { result: Shared; outcome: Outcome } => {
+		{ seconds, left }: { seconds: number; left: number },
+	): Promise<{ result: Shared; outcome: Outcome }> => {
 		const cause = error instanceof RelayError ? error.cause : error;
 		if (cause instanceof LimitReached || cause instanceof AgentError)
 			return {
@@ -184,9 +186,13 @@ export function createChecks(parts: {
 				outcome: "busy",
 			};
 		if (!(error instanceof RelayError)) throw error;
+		const { code = "" } = (error.cause ?? {}) as NodeJS.ErrnoException;
+		const advice = error.isTimeout
+			? undefined
+			: await parts.adviceOf?.(to, code, left);
 		const shown = error.isTimeout
 			? `no answer within ${seconds} seconds`
-			: reasonOf(error, hopText(to));
+			: [reasonOf(error, hopText(to)), advice].filter(Boolean).join("; ");
 		return {
 			result: { ...agentError(`${to.text}: ${shown}`), isAnswer: false },
 			outcome: error.isTimeout ? "late" : "failed",

@@ -2,8 +2,8 @@ import { unverifiedKey } from "../../src/protocol/api-key.ts";
 import {
 	type Hop,
 	hopText,
-	parseFingerprint,
 	parseHop,
+	parsePin,
 } from "../../src/protocol/hop.ts";
 import {
 	type KnownOption,
@@ -32,8 +32,12 @@ export interface CheckOptions {
 	isVerbose: boolean;
 	/** PEM file of the CA that verifies the certificate; undefined: verifies no chain. */
 	caFile: string | undefined;
-	/** SHA-256 of the certificate, upper case with colons. */
+	/** SHA-256 of the certificate or of its public key, as parsePin() returns it. */
 	fingerprint: string | undefined;
+	/** File of known hosts; undefined: that of the user, if there is one. */
+	knownHosts: string | undefined;
+	/** Whether a host that the file does not have is added to it. */
+	acceptsNew: boolean;
 	/** File whose first line is the client's key. */
 	keyFile: string | undefined;
 }
@@ -50,6 +54,8 @@ export const knownOptions: readonly KnownOption[] = [
 	{ long: "verbose", short: "v", kind: "switch" },
 	{ long: "ca-file", kind: "value" },
 	{ long: "fingerprint", kind: "value" },
+	{ long: "known-hosts", kind: "value" },
+	{ long: "accept-new", kind: "switch" },
 	{ long: "key-file", kind: "value" },
 	// only the native client asks a broker
 	{ long: "broker", kind: "value" },
@@ -87,10 +93,10 @@ function targetOf(host: string, port: string | undefined): Place {
 }
 
 function fingerprintOf(text: string): string {
-	const fingerprint = parseFingerprint(text);
+	const fingerprint = parsePin(text);
 	if (fingerprint) return fingerprint;
 	throw new UsageError(
-		`--fingerprint: not a SHA-256, 64 hexadecimal digits: ${text}`,
+		`--fingerprint: not a SHA-256, 64 hexadecimal digits or sha256// and base64: ${text}`,
 	);
 }
 
@@ -117,6 +123,42 @@ function valuesOf(args: readonly string[]) {
 	return values;
 }
 
+/** Throws UsageError if options about certificates and keys contradict each other. */
+function assertTrust({
+	caFile,
+	fingerprint,
+	knownHosts,
+	keyFile,
+	acceptsNew,
+}: Pick<
+	CheckOptions,
+	"caFile" | "fingerprint" | "knownHosts" | "keyFile" | "acceptsNew"
+>): void {
+	if (fingerprint !== undefined && (caFile ?? knownHosts) !== undefined)
+		throw new UsageError(
+			`--${caFile === undefined ? "known-hosts" : "ca-file"} and --fingerprint: only one of the two`,
+		);
+	for (const [name, value] of [
+		["ca-file", caFile],
+		["known-hosts", knownHosts],
+		["key-file", keyFile],
+	])
+		if (value === "") throw new UsageError(`--${name} is empty`);
+	if (acceptsNew && (caFile ?? fingerprint) !== undefined)
+		throw new UsageError(
+			"--accept-new: cannot be used with --ca-file or --fingerprint",
+		);
+	if (keyFile === undefined) return;
+	if ((caFile ?? fingerprint ?? knownHosts) === undefined)
+		throw new UsageError(
+			`--key-file: ${unverifiedKey}: give --ca-file, --known-hosts or --fingerprint`,
+		);
+	if (acceptsNew)
+		throw new UsageError(
+			"--accept-new: cannot be used with --key-file: a key is only sent to hosts that are known before",
+		);
+}
+
 /** Parses the arguments after `monitor`. Throws UsageError. */
 export function parseCheckOptions(args: readonly string[]): CheckOptions {
 	const values = valuesOf(args);
@@ -130,21 +172,15 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 	};
 	const isOn = (name: string) =>
 		!["no", "false", "0"].includes(last(name) ?? "no");
-	const caFile = last("ca-file");
-	const fingerprint = last("fingerprint");
-	if (caFile !== undefined && fingerprint !== undefined)
-		throw new UsageError("--ca-file and --fingerprint: only one of the two");
-	if (caFile === "") throw new UsageError("--ca-file is empty");
-	const keyFile = last("key-file");
-	if (keyFile === "") throw new UsageError("--key-file is empty");
-	if (
-		keyFile !== undefined &&
-		caFile === undefined &&
-		fingerprint === undefined
-	)
-		throw new UsageError(
-			`--key-file: ${unverifiedKey}: give --ca-file or --fingerprint`,
-		);
+	const trust = {
+		caFile: last("ca-file"),
+		fingerprint: last("fingerprint"),
+		knownHosts: last("known-hosts"),
+		keyFile: last("key-file"),
+		acceptsNew: isOn("accept-new"),
+	};
+	assertTrust(trust);
+	const { fingerprint } = trust;
 	return {
 		target: targetOf(needed("host", "-H"), last("port")),
 		proxies: (values.get("proxy") ?? []).map((text) => {
@@ -166,10 +202,9 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 			),
 		isPerfdataFirst: isOn("perfdata-first-line"),
 		isVerbose: isOn("verbose"),
-		caFile,
+		...trust,
 		fingerprint:
 			fingerprint === undefined ? undefined : fingerprintOf(fingerprint),
-		keyFile,
 	};
 }
 
@@ -201,15 +236,25 @@ Options of monitor:
       --ca-file FILE          CA certificate that verifies the agent to which
                               check_happo connects
       --fingerprint SHA256    accepts only the certificate with this
-                              fingerprint; without both options, nothing is
-                              verified
+                              fingerprint, or with this public key
+                              (sha256//BASE64)
+      --known-hosts FILE      file with the hosts whose keys are known, one a
+                              line: HOST[:PORT] PIN; others are refused. By
+                              default ~/.config/happo/known_hosts, if it exists:
+                              then others are not verified
+      --accept-new            adds hosts that the file does not have, with the
+                              keys that they show
       --key-file FILE         file whose first line is the key that says who
-                              asks; needs --ca-file or --fingerprint. Agents
-                              given with -X can read the key
+                              asks; needs --ca-file, --known-hosts or
+                              --fingerprint. Agents given with -X can read the
+                              key
       --broker SOCKET         asks this broker first, unless -v, --ca-file,
-                              --fingerprint or --key-file is given
-                              (HAPPO_BROKER, or else /run/happo/broker.sock;
-                              empty: no broker)
+                              --fingerprint, --known-hosts, --accept-new or
+                              --key-file is given (HAPPO_BROKER, or else
+                              /run/happo/broker.sock; empty: no broker). The
+                              broker verifies agents in its own way
+
+Without these options, check_happo verifies only hosts that it knows.
 
 With --nagios-worker, check_happo runs until SIGTERM, as a worker of Nagios 4 or
 Naemon that has the broker run the checks; QUERY_SOCKET is query_socket of

@@ -3,19 +3,16 @@ import { connect as connectTcp, isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { relayError } from "../../src/protocol/relay-error.ts";
 import { systemReason } from "../../src/system-error.ts";
-import type { CheckOptions } from "./arguments.ts";
 import {
 	createAnswerReader,
 	type HttpAnswer,
 	HttpAnswerError,
 } from "./http-answer.ts";
 import type { CheckRequest } from "./request.ts";
+import type { Trust } from "./trust.ts";
 
 /** How long the rest of a refusal may take. Its status has arrived and counts without a reason, too. */
 const refusalMilliseconds = 1_000;
-
-/** How to verify the other end. */
-type Trust = Pick<CheckOptions, "caFile" | "fingerprint">;
 
 /** Reads a CA file. Throws an error that names the file. */
 function readCa(file: string): Buffer {
@@ -32,7 +29,7 @@ function readCa(file: string): Buffer {
 /** Opens a connection. Without a CA file its certificate is not verified, as in v1. */
 function open(
 	{ to }: CheckRequest,
-	{ caFile }: Trust,
+	{ caFile, pin }: Trust,
 ): { socket: TLSSocket; reset: () => void } {
 	// not undefined: parsing the 150 root certificates of Node would take longer than the whole
 	// check
@@ -43,7 +40,7 @@ function open(
 		host: to.host,
 		...(isIP(to.host) === 0 && { servername: to.host }),
 		minVersion: "TLSv1.2",
-		rejectUnauthorized: caFile !== undefined,
+		rejectUnauthorized: caFile !== undefined && pin === undefined,
 		ca,
 	});
 	return { socket, reset: () => tcp.resetAndDestroy() };
@@ -53,11 +50,11 @@ function open(
 const fingerprintOf = (socket: TLSSocket) =>
 	socket.getPeerX509Certificate()?.fingerprint256;
 
-function wrongFingerprint(socket: TLSSocket, { fingerprint }: Trust) {
-	if (fingerprint === undefined) return undefined;
-	const found = fingerprintOf(socket);
-	if (found === fingerprint) return undefined;
-	return new Error(`certificate fingerprint is ${found}, not ${fingerprint}`);
+function wrongCertificate(socket: TLSSocket, { pin }: Trust) {
+	if (!pin) return undefined;
+	const certificate = socket.getPeerX509Certificate();
+	const reason = certificate ? pin(certificate) : "it shows no certificate";
+	return reason === undefined ? undefined : new Error(reason);
 }
 
 /**
@@ -130,7 +127,7 @@ export function exchange(
 		};
 		socket.once("error", fail);
 		socket.once("secureConnect", () => {
-			const wrong = wrongFingerprint(socket, trust);
+			const wrong = wrongCertificate(socket, trust);
 			if (wrong) return fail(wrong);
 			note?.(
 				`connected: ${socket.getProtocol()}, certificate ${fingerprintOf(socket)}`,

@@ -37,17 +37,20 @@ function keyOf(
 async function check(
 	options: CheckOptions,
 	complain: (text: string) => void,
+	environment: NodeJS.ProcessEnv,
 ): Promise<Result> {
 	const note = options.isVerbose
 		? (line: string) => complain(`${line}\n`)
 		: undefined;
 	// help and usage errors do not need TLS, which is slow to load
 	const { exchange } = await import("./exchange.ts");
+	const { trustIn } = await import("./trust.ts");
 	let answer: Awaited<ReturnType<typeof exchange>>;
 	try {
+		const request = checkRequest(options, keyOf(options, complain));
 		answer = await exchange(
-			checkRequest(options, keyOf(options, complain)),
-			options,
+			request,
+			trustIn(request.to, options, environment, (line) => note?.(line)),
 			options.timeoutMilliseconds,
 			note,
 		);
@@ -68,10 +71,12 @@ const wrong = (reason: string, more: string): Result => ({
  * Runs check_happo. An invalid command line gives exit status 3: v1 exits with 0, which monitoring
  * systems take for OK. A plain request for help gives 0.
  * @param complain writes to standard error, for --verbose and warnings
+ * @param environment says where the known hosts of the user are
  */
 export async function runCheckHappo(
 	args: readonly string[],
 	complain: (text: string) => void,
+	environment: NodeJS.ProcessEnv = {},
 ): Promise<Result> {
 	const invalid = (reason: string) => wrong(reason, `\n${usage}`);
 	const [word, ...rest] = args;
@@ -95,7 +100,7 @@ export async function runCheckHappo(
 		return invalid(`the command comes first, not ${word}`);
 	if (word !== "monitor") return notACommand(word);
 	try {
-		return await check(parseCheckOptions(rest), complain);
+		return await check(parseCheckOptions(rest), complain, environment);
 	} catch (error) {
 		if (error instanceof UsageError) return invalid(error.message);
 		throw error;

@@ -94,6 +94,17 @@ function bodyOf(body: Buffer): unknown {
 export function createAgentCalls(parts: {
 	exchangeTo: (hop: Hop) => Exchange;
 	isVerified: (hop: Hop) => boolean;
+	/**
+	 * What to do about a hop whose certificate is not trusted, in one line; undefined if the reason
+	 * says it all.
+	 */
+	adviceOf?:
+		| ((
+				hop: Hop,
+				code: string,
+				timeoutMilliseconds: number,
+		  ) => Promise<string | undefined>)
+		| undefined;
 	key: string;
 	leaseSeconds: number;
 	timeoutMilliseconds: number;
@@ -171,11 +182,23 @@ export function createAgentCalls(parts: {
 				);
 			return { value, bytes: body.length };
 		} catch (error) {
-			throw callFailure(error, name);
+			throw await advised(callFailure(error, name), first);
 		} finally {
 			isOver = true;
 			for (const part of taken) part.release();
 		}
+	};
+
+	/** Adds what to do about a certificate that is not trusted. */
+	const advised = async (error: unknown, first: Hop) => {
+		if (!(error instanceof CallFailure) || error.reason !== "untrusted")
+			return error;
+		const { code = "" } = ((error.cause as NoAnswer).cause ??
+			{}) as NodeJS.ErrnoException;
+		const advice = await parts.adviceOf?.(first, code, timeoutMilliseconds);
+		return advice === undefined
+			? error
+			: new CallFailure("untrusted", `${error.message}; ${advice}`, error);
 	};
 
 	return {

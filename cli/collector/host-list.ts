@@ -2,8 +2,8 @@ import { hash } from "node:crypto";
 import {
 	type Hop,
 	hopText,
-	parseFingerprint,
 	parseHop,
+	parsePin,
 } from "../../src/protocol/hop.ts";
 import { isRecord } from "../../src/protocol/reason.ts";
 
@@ -16,7 +16,7 @@ export interface ListedHost {
 	agent: Hop;
 	/** Bastions, nearest to the collector first. */
 	via: readonly Hop[];
-	/** SHA-256 of the certificate of the first hop, which is the first bastion or the agent. */
+	/** Pin of the first hop, which is the first bastion or the agent, as parsePin() returns it. */
 	fingerprint: string | undefined;
 	/** Labels of all its series, without those that begin with `__`. */
 	labels: Readonly<Record<string, string>>;
@@ -63,10 +63,10 @@ function labelsOf(given: unknown) {
 				);
 			});
 		} else if (name === "__fingerprint__") {
-			fingerprint = parseFingerprint(value);
+			fingerprint = parsePin(value);
 			if (!fingerprint)
 				throw new OddEntry(
-					`labels.__fingerprint__: not 32 bytes in hexadecimal: ${shown(value)}`,
+					`labels.__fingerprint__: not 32 bytes in hexadecimal, nor sha256// and base64: ${shown(value)}`,
 				);
 			// others begin like this, too, such as __meta_..., and Prometheus drops them as well
 		} else if (!name.startsWith("__")) labels[name] = value;

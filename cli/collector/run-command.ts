@@ -9,12 +9,17 @@ import { ListenError } from "../../src/passed-socket.ts";
 import { unverifiedKey } from "../../src/protocol/api-key.ts";
 import { textType } from "../../src/protocol/exposition.ts";
 import { type Hop, hopText } from "../../src/protocol/hop.ts";
+import { type Pin, pinOn } from "../../src/protocol/pin.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
 import { createCommand, valuesOf } from "../ctl/command.ts";
 import { manyHostsTrustSettings } from "../ctl/flags.ts";
 import { readFlagFile, readKeyFlag } from "../ctl/input-file.ts";
-import { exchanges } from "../ctl/target/connection.ts";
-import { readKnownHosts } from "../ctl/target/known-hosts.ts";
+import { exchanges, unknownHostAdvice } from "../ctl/target/connection.ts";
+import {
+	keepKnownHosts,
+	knownHostsPlaces,
+	openKnownHosts,
+} from "../ctl/target/known-hosts.ts";
 import { loadTrust } from "../ctl/target/trust.ts";
 import { UsageError } from "../program/arguments.ts";
 import { createAgentCalls, maxAnswerBytes } from "./agent-calls.ts";
@@ -50,7 +55,7 @@ const settings = {
 		kind: "text",
 		default: "",
 		placeholder: "FILE|URL",
-		help: "list of agents in the JSON format of Prometheus' file_sd and http_sd. The label __via__ has the bastions in front of an agent, HOST[:PORT],..., nearest to the collector first; __fingerprint__ the SHA-256 of the certificate of the first hop. A file is read again when it changes, a URL every minute",
+		help: "list of agents in the JSON format of Prometheus' file_sd and http_sd. The label __via__ has the bastions in front of an agent, HOST[:PORT],..., nearest to the collector first; __fingerprint__ the SHA-256 of the certificate of the first hop, or sha256// and that of its public key in base64. A file is read again when it changes, a URL every minute",
 	},
 	"hosts-ca-file": {
 		kind: "text",
@@ -215,16 +220,17 @@ const maxIdleMilliseconds = 170_000;
 
 /** Pins of the list of hosts, by hop. */
 function createPins(forget: (hop: Hop) => void) {
-	let pins = new Map<string, { hop: Hop; fingerprint: string }>();
+	let pins = new Map<string, { hop: Hop; fingerprint: string; pin: Pin }>();
 	return {
-		of: (hop: Hop) => pins.get(hopText(hop))?.fingerprint,
+		of: (hop: Hop) => pins.get(hopText(hop))?.pin,
 		/** Takes those of a new list, and closes connections that were verified in another way. */
 		set(hosts: readonly ListedHost[]) {
 			const before = pins;
 			pins = new Map();
 			for (const { via, agent, fingerprint } of hosts) {
 				const hop = via[0] ?? agent;
-				if (fingerprint) pins.set(hopText(hop), { hop, fingerprint });
+				if (fingerprint)
+					pins.set(hopText(hop), { hop, fingerprint, pin: pinOn(fingerprint) });
 			}
 			for (const [place, { hop }] of new Map([...before, ...pins]))
 				if (before.get(place)?.fingerprint !== pins.get(place)?.fingerprint)
@@ -251,7 +257,7 @@ export const runCommand = createCommand(
 			usage: "run --hosts FILE|URL --write URL [OPTION...]",
 			summary: "poll agents and write their metrics to time series stores",
 			details:
-				"Runs until SIGTERM or SIGINT. Each host has a time of its own in the interval. The collector leases what an agent has stored, writes it, and acknowledges it only after the store has run on for --ack-after, with the host's next pass; so neither a killed collector nor a killed store loses samples. It has no state: agents keep what is not acknowledged.\nGive one of --ca-file, --known-hosts, --fingerprint and --insecure, or the label __fingerprint__; without any of them, certificates are verified with the CAs that Node knows.",
+				"Runs until SIGTERM or SIGINT. Each host has a time of its own in the interval. The collector leases what an agent has stored, writes it, and acknowledges it only after the store has run on for --ack-after, with the host's next pass; so neither a killed collector nor a killed store loses samples. It has no state: agents keep what is not acknowledged.\nHosts with the label __fingerprint__ are verified by that alone, and so are those in the file of known hosts; give --ca-file, --fingerprint or --insecure for the others, which are verified with the CAs that Node knows otherwise.",
 			examples: [
 				"run --hosts /etc/happo/hosts.json --ca-file /etc/happo/ca.pem --write http://127.0.0.1:8428/api/v1/write",
 				"run --hosts hosts.json --shard 2/5 --write vm=http://127.0.0.1:8428/api/v1/write,prom=http://127.0.0.1:9090/api/v1/write",
@@ -271,7 +277,6 @@ export const runCommand = createCommand(
 			if (isUrl(own.hosts) && !URL.canParse(own.hosts))
 				throw new UsageError("--hosts: not a URL");
 			if (own.write.length === 0) throw new UsageError("--write is missing");
-			const known = await readKnownHosts(verification["known-hosts"]);
 			const trust = await loadTrust(
 				verification,
 				environment.HAPPO_COLLECTOR_PRIVATE_KEY_PASSPHRASE,
@@ -282,6 +287,11 @@ export const runCommand = createCommand(
 				);
 			const key =
 				own["key-file"] === "" ? "" : readKeyFlag(own["key-file"], say);
+			const known = openKnownHosts(verification, {
+				place: knownHostsPlaces.services(),
+				sendsKey: key !== "",
+				say: (line) => log.notice(line),
+			});
 			const hostsCa = await readFlagFile("hosts-ca-file", own["hosts-ca-file"]);
 			const writeCa = await readFlagFile("write-ca-file", own["write-ca-file"]);
 			const writes = parseWrites(own.write);
@@ -317,7 +327,7 @@ export const runCommand = createCommand(
 			};
 			const pools = exchanges(
 				trust,
-				(hop) => pins.of(hop) ?? known(hop),
+				(hop) => pins.of(hop) ?? known.pin(hop),
 				undefined,
 				{
 					maxAnswerBytes,
@@ -332,13 +342,18 @@ export const runCommand = createCommand(
 				},
 			);
 			const pins = createPins(pools.forget);
+			known.changed = pools.forget;
+			const kept = keepKnownHosts(known, log);
 			const abandoning = new Abandoning();
 			const stopping = Promise.race(
 				(["SIGTERM", "SIGINT"] as const).map((signal) =>
 					once(process, signal).then(() => signal),
 				),
 			);
-			const reopen = () => log.reopen();
+			const reopen = () => {
+				log.reopen();
+				void kept.reload();
+			};
 			process.on("SIGHUP", reopen);
 			let targets: readonly NamedTarget[] = [];
 			let queue: DueQueue | undefined;
@@ -375,6 +390,11 @@ export const runCommand = createCommand(
 					calls: createAgentCalls({
 						exchangeTo: pools.to,
 						isVerified: pools.isVerified,
+						// whoever gives a CA does not want to hear of other ways
+						...(verification["ca-file"] === "" && {
+							adviceOf: (hop, code, timeoutMilliseconds) =>
+								unknownHostAdvice(hop, code, { timeoutMilliseconds, known }),
+						}),
 						...{ key, leaseSeconds },
 						timeoutMilliseconds: own["timeout-seconds"] * 1000,
 						signal: abandoning,
@@ -413,6 +433,7 @@ export const runCommand = createCommand(
 					log.warning(
 						"--v1-drain: what is drained from v1 (Go) can be lost: it deletes its metrics before they are written",
 					);
+				kept.start();
 				await source.start();
 				collector.start();
 				log.notice(
@@ -441,6 +462,7 @@ export const runCommand = createCommand(
 				return 1;
 			} finally {
 				process.off("SIGHUP", reopen);
+				kept.stop();
 				abandoning.abort();
 				source?.stop();
 				await queue?.close();

@@ -28,6 +28,7 @@ import {
 } from "./target/config-file.ts";
 import { connectTo, failureOf } from "./target/connection.ts";
 import { createListHosts } from "./target/group.ts";
+import { knownHostsPlaces, openKnownHosts } from "./target/known-hosts.ts";
 import {
 	findTargets,
 	type Target,
@@ -37,6 +38,7 @@ import {
 	assertVerified,
 	loadTrust,
 	type TrustSettings,
+	withKnownHosts,
 } from "./target/trust.ts";
 
 /** Asks one agent. Throws HostFailure if the agent refuses or fails. */
@@ -156,7 +158,7 @@ export function createAgentCommand<const T extends SettingTable>(
 			const chosen = valuesOf(output, flags).output ?? "table";
 			const reach = valuesOf(targetSettings, flags);
 			const verification = valuesOf(trustSettings, flags);
-			const trust = await loadTrust(
+			const loaded = await loadTrust(
 				verification,
 				environment.HAPPO_CTL_PRIVATE_KEY_PASSPHRASE,
 			);
@@ -166,6 +168,12 @@ export function createAgentCommand<const T extends SettingTable>(
 				environment.HAPPO_CTL_API_KEY,
 				call.say,
 			);
+			const known = openKnownHosts(verification, {
+				place: knownHostsPlaces.user(environment),
+				sendsKey: apiKey !== "",
+				say,
+			});
+			const trust = withKnownHosts(loaded, known);
 			const connection = { trust, timeoutMilliseconds, apiKey };
 			const namesAll = valuesOf(messageSettings, flags).verbose;
 			const listHosts = createListHosts(createManagementClient, {
@@ -195,7 +203,10 @@ export function createAgentCommand<const T extends SettingTable>(
 				try {
 					return { host, ok: true, data: await work(client, target) };
 				} catch (error) {
-					const failure = await failureOf(error, target, timeoutMilliseconds);
+					const failure = await failureOf(error, target, {
+						timeoutMilliseconds,
+						known,
+					});
 					if (!failure) throw error;
 					return { host, ok: false, error: failure };
 				} finally {

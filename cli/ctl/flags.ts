@@ -1,4 +1,5 @@
-import { parseFingerprint, parseHop } from "../../src/protocol/hop.ts";
+import { servicesFile } from "../../src/known-hosts.ts";
+import { parseHop, parsePin } from "../../src/protocol/hop.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
 import { defaultAdminSocket } from "../../src/socket-file.ts";
 import type { HelpTopic } from "../program/help.ts";
@@ -11,9 +12,13 @@ const badHops = (entries: readonly string[]) => {
 };
 
 const badFingerprint = (text: string) =>
-	text === "" || parseFingerprint(text)
+	text === "" || parsePin(text)
 		? undefined
-		: `not a SHA-256 fingerprint (64 hexadecimal digits): ${text}`;
+		: `not a SHA-256 fingerprint (64 hexadecimal digits, or sha256// and base64): ${text}`;
+
+/** What the file of known hosts is for, after the place of it. */
+const knownHostsHelp = (place: string) =>
+	`file with the hosts whose keys are known, one a line: HOST[:PORT] PIN. Such a host is verified by that alone; others as without the file. By default ${place} if it exists, but not with --fingerprint or --insecure`;
 
 /** Options that say which agents to ask, and how to reach them. */
 export const targetSettings = {
@@ -98,13 +103,24 @@ export const trustSettings = {
 		kind: "text",
 		default: "",
 		placeholder: "SHA256",
-		help: "accept only the certificate with this fingerprint; its CA does not matter",
+		help: "accept only the certificate with this fingerprint, or with this public key (sha256//BASE64); its CA does not matter",
 		check: badFingerprint,
+	},
+	"known-hosts": {
+		kind: "text",
+		default: "",
+		placeholder: "FILE",
+		help: knownHostsHelp("~/.config/happo/known_hosts"),
+	},
+	"accept-new": {
+		kind: "switch",
+		default: false,
+		help: "add hosts that the file of known hosts does not have, with the keys that they show; a host with another key than the file's is still refused",
 	},
 	insecure: {
 		kind: "switch",
 		default: false,
-		help: "do not verify certificates. Agents on this machine (127.0.0.1, ::1, localhost) are only verified with --ca-file, --fingerprint or --certificate.",
+		help: "do not verify certificates, except those of hosts in --known-hosts FILE. Agents on this machine (127.0.0.1, ::1, localhost) are only verified with --ca-file, --fingerprint or --certificate, or as known hosts.",
 	},
 	certificate: {
 		kind: "text",
@@ -120,14 +136,12 @@ export const trustSettings = {
 	},
 } as const satisfies SettingTable;
 
-/** The same for programs that ask many hosts. */
+/** The same for services that ask many hosts. */
 export const manyHostsTrustSettings = {
 	...trustSettings,
 	"known-hosts": {
-		kind: "text",
-		default: "",
-		placeholder: "FILE",
-		help: "file with fingerprints of hosts, one a line: HOST[:PORT] SHA256; for these hosts it replaces the CA",
+		...trustSettings["known-hosts"],
+		help: `${knownHostsHelp(servicesFile)}. It is read again when it changes`,
 	},
 } as const satisfies SettingTable;
 

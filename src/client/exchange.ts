@@ -1,5 +1,6 @@
 import type { AgentPaths } from "../../generated/client.ts";
 import type { Hop } from "../protocol/hop.ts";
+import type { Pin } from "../protocol/pin.ts";
 import { mayRunTwice } from "../protocol/repeatable.ts";
 import type { KeptLimits } from "../relay/connections.ts";
 import {
@@ -60,13 +61,12 @@ const slowPart = 8;
  * Creates connections to any number of agents, for a program that passes on requests of others.
  * Unlike a client for one agent, it does not interpret the answers of bastions and does not retry
  * calls.
- * @param parts.fingerprint SHA-256 fingerprint of a hop's certificate, upper case with colons; it
- * replaces the verification of chain and name
+ * @param parts.pin replaces the verification of a hop's chain and name; undefined for other hops
  * @throws OptionsError
  */
 export function createExchange(parts: {
 	trust: Trust;
-	fingerprint: (hop: Hop) => string | undefined;
+	pin: (hop: Hop) => Pin | undefined;
 	maxAnswerBytes: number;
 	/** Maximum number of requests at a time; undefined: the program itself limits them. */
 	maxRequests: number | undefined;
@@ -80,7 +80,7 @@ export function createExchange(parts: {
 	const { fetch, forget, close } = createHttpsFetch({
 		trust: {
 			...trust,
-			fingerprint: (hop) => parts.fingerprint(hop) ?? trust.fingerprint(hop),
+			pin: (hop) => parts.pin(hop) ?? trust.pin(hop),
 		},
 		maxBodyBytes: parts.maxAnswerBytes,
 		maxBodySetting: "maxAnswerBytes",

@@ -1,3 +1,5 @@
+import type { X509Certificate } from "node:crypto";
+
 /** Text of a PEM file, or its bytes. */
 export type Pem = string | Uint8Array;
 
@@ -12,10 +14,19 @@ export type Trust =
 			ca?: Pem | undefined;
 			/**
 			 * SHA-256 fingerprint of the certificate of the first hop, which is the agent or the first
-			 * bastion: 32 bytes in hexadecimal, with or without colons. Replaces the verification of
-			 * chain and name.
+			 * bastion: 32 bytes in hexadecimal, with or without colons; or that of its public key, which
+			 * a renewed certificate may keep: `sha256//` and base64, as curl's --pinnedpubkey takes it.
+			 * Replaces the verification of chain and name.
 			 */
 			fingerprint?: string | undefined;
+			/**
+			 * Verifies the certificate of the first hop, in place of chain, name and `fingerprint`: returns
+			 * in one line why it is not the right one, undefined if it is. Called for each connection,
+			 * before anything is sent.
+			 */
+			verify?:
+				| ((certificate: X509Certificate) => string | undefined)
+				| undefined;
 			/** Client certificate for servers that ask for one. */
 			certificate?: Pem | undefined;
 			/** Private key of `certificate`. */

@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { parseFingerprint } from "../protocol/hop.ts";
+import { parsePin } from "../protocol/hop.ts";
+import { type Pin, pinOn } from "../protocol/pin.ts";
 import type { Trust as RelayTrust } from "../relay/trust.ts";
 import { OptionsError, type Pem, type Trust } from "./options.ts";
 
@@ -44,12 +45,12 @@ function assertPair(
 		throw new OptionsError("trust: key", "does not belong to the certificate");
 }
 
-function fingerprintOf(text: string): string {
-	const fingerprint = parseFingerprint(text);
-	if (fingerprint) return fingerprint;
+function fingerprintOf(text: string): Pin {
+	const fingerprint = parsePin(text);
+	if (fingerprint) return pinOn(fingerprint);
 	throw new OptionsError(
 		"trust.fingerprint",
-		`not 32 bytes in hexadecimal: ${text}`,
+		`not 32 bytes in hexadecimal, nor sha256// and base64: ${text}`,
 	);
 }
 
@@ -58,15 +59,17 @@ export function trustOf(trust: Trust): RelayTrust {
 	if (trust === "unverified")
 		return {
 			tls: { rejectUnauthorized: false },
-			fingerprint: () => undefined,
+			pin: () => undefined,
 			isUnverified: true,
 		};
 	// JavaScript may pass undefined, which must not mean unverified
 	if (typeof trust !== "object" || trust === null)
 		throw new OptionsError("trust", `neither "unverified" nor an object`);
-	const { ca, fingerprint, certificate, key, passphrase } = trust;
+	const { ca, fingerprint, verify, certificate, key, passphrase } = trust;
 	if ((certificate === undefined) !== (key === undefined))
 		throw new OptionsError("trust", "only one of certificate and key is set");
+	if (fingerprint !== undefined && verify !== undefined)
+		throw new OptionsError("trust", "both fingerprint and verify are set");
 	if (ca !== undefined) certificateOf("trust: ca", ca);
 	if (certificate !== undefined && key !== undefined)
 		assertPair(certificate, key, passphrase);
@@ -82,11 +85,10 @@ export function trustOf(trust: Trust): RelayTrust {
 		// for example, a key that is too short
 		throw new OptionsError("trust", (cause as Error).message, { cause });
 	}
-	const pin =
-		fingerprint === undefined ? undefined : fingerprintOf(fingerprint);
+	const pin = fingerprint === undefined ? verify : fingerprintOf(fingerprint);
 	return {
 		tls: { ...material, rejectUnauthorized: true },
-		fingerprint: () => pin,
+		pin: () => pin,
 		isUnverified: false,
 	};
 }

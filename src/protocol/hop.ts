@@ -78,6 +78,23 @@ export function parseFingerprint(text: string): string | undefined {
 		: undefined;
 }
 
+/** What the pin of a public key begins with. */
+export const keyPinPrefix = "sha256//";
+
+/**
+ * Formats a pin: the SHA-256 of a certificate, as parseFingerprint() does, or that of its public key,
+ * as curl's --pinnedpubkey takes it: `sha256//` and base64. Returns undefined for anything else.
+ */
+export function parsePin(text: string): string | undefined {
+	if (!text.startsWith(keyPinPrefix)) return parseFingerprint(text);
+	const digest = text.slice(keyPinPrefix.length).replace(/=$/, "");
+	const bytes = Buffer.from(digest, "base64");
+	// other spellings of the same bytes would never be found again
+	return bytes.length === 32 && bytes.toString("base64") === `${digest}=`
+		? `${keyPinPrefix}${digest}=`
+		: undefined;
+}
+
 /** Maximum difference between the time that an agent waits and the time it allows the next hop. */
 const marginMilliseconds = 500;
 

@@ -8,15 +8,17 @@ import {
 	type ConnectionOptions,
 	connect as connectTls,
 	createSecureContext,
+	type TLSSocket,
 } from "node:tls";
 import { type Hop, hopText } from "../protocol/hop.ts";
+import type { Pin } from "../protocol/pin.ts";
 import { systemReason } from "../system-error.ts";
 import type { Open } from "./connections.ts";
 import { lookupName } from "./name-lookup.ts";
 import { isOwn, leadsHere, type RefuseOwn, refusal } from "./own-addresses.ts";
 import type { Trust } from "./trust.ts";
 
-/** A pinned hop has another certificate. */
+/** A pinned hop has another certificate, or another key. */
 export class FingerprintError extends Error {
 	readonly code = "FINGERPRINT";
 }
@@ -131,10 +133,16 @@ export class Sessions {
 
 const maxSessions = 1_000;
 
+/** Why a pin does not accept the other end; undefined if it does. */
+function whyRefused(socket: TLSSocket, pin: Pin): string | undefined {
+	const certificate = socket.getPeerX509Certificate();
+	return certificate ? pin(certificate) : "it shows no certificate";
+}
+
 /**
  * Opens a TLS connection over another one. It is verified before it is handed over, so no byte of a
  * request leaves before.
- * @param parts.fingerprint a pin, which replaces the verification of chain and name
+ * @param parts.pin replaces the verification of chain and name
  */
 export const openTls =
 	(
@@ -142,18 +150,18 @@ export const openTls =
 		parts: {
 			hop: Hop;
 			tls: ConnectionOptions;
-			fingerprint?: string | undefined;
+			pin?: Pin | undefined;
 			sessions: Sessions;
 		},
 	): Open =>
 	(opened) =>
 		below((error, connection) => {
 			if (!connection) return opened(error);
-			const { hop, fingerprint, sessions } = parts;
+			const { hop, pin, sessions } = parts;
 			const key = hopText(hop);
 			const isName = /[A-Za-z]/.test(hop.host) && !hop.host.includes(":");
 			// Node does not expose the certificate of a resumed session, so pinned hops have none
-			const session = fingerprint === undefined ? sessions.get(key) : undefined;
+			const session = pin ? undefined : sessions.get(key);
 			const socket = connectTls({
 				...parts.tls,
 				socket: connection.socket,
@@ -162,22 +170,18 @@ export const openTls =
 				servername: isName ? hop.host : "",
 				ALPNProtocols: ["http/1.1"],
 				...(session && { session }),
-				...(fingerprint !== undefined && { rejectUnauthorized: false }),
+				...(pin && { rejectUnauthorized: false }),
 			});
 			const fail = (error: Error) => {
 				sessions.delete(key);
 				opened(error);
 			};
 			socket.once("error", fail);
-			if (fingerprint === undefined)
-				socket.on("session", (next) => sessions.set(key, next));
+			if (!pin) socket.on("session", (next) => sessions.set(key, next));
 			socket.once("secureConnect", () => {
-				const found =
-					fingerprint && socket.getPeerX509Certificate()?.fingerprint256;
-				if (found !== fingerprint) {
-					const reason = `certificate fingerprint is ${found}, not ${fingerprint}`;
-					return socket.destroy(new FingerprintError(reason));
-				}
+				const wrong = pin && whyRefused(socket, pin);
+				if (wrong !== undefined)
+					return socket.destroy(new FingerprintError(wrong));
 				socket.off("error", fail).on("error", ignore);
 				opened(undefined, { socket, reset: () => connection.reset() });
 			});
@@ -200,7 +204,7 @@ export function createConnector(
 		openTls(openTcp(hop, refuseOwn), {
 			hop,
 			tls,
-			fingerprint: trust.fingerprint(hop),
+			pin: trust.pin(hop),
 			sessions,
 		});
 }

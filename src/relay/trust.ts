@@ -2,12 +2,8 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 
 import { type ConnectionOptions, createSecureContext } from "node:tls";
-import {
-	type Hop,
-	hopText,
-	parseFingerprint,
-	parseHop,
-} from "../protocol/hop.ts";
+import { type Hop, hopText, parseHop, parsePin } from "../protocol/hop.ts";
+import { type Pin, pinOn } from "../protocol/pin.ts";
 import { systemReason } from "../system-error.ts";
 
 /**
@@ -20,8 +16,8 @@ export interface Trust {
 		ConnectionOptions,
 		"ca" | "cert" | "key" | "passphrase" | "rejectUnauthorized"
 	>;
-	/** The pinned fingerprint of a hop: SHA-256, upper case with colons; undefined if it is not pinned. */
-	fingerprint(hop: Hop): string | undefined;
+	/** What replaces the verification of a hop's chain and names; undefined if it is not pinned. */
+	pin(hop: Hop): Pin | undefined;
 	/** Certificates are not verified, except those of pinned hops. */
 	readonly isUnverified: boolean;
 }
@@ -79,17 +75,17 @@ function assertPair(
 const placeOf = ({ host, port }: Hop) =>
 	hopText({ host: host.replace(/\.$/, ""), port });
 
-/** `HOST[:PORT]=AB:CD:...` */
-function parsePin(text: string): [string, string] | undefined {
-	const [place = "", digits = ""] = text.split("=", 2);
+/** `HOST[:PORT]=AB:CD:...`, or a public key after the equals sign. */
+function parsePinned(text: string): [string, Pin] | undefined {
+	const [, place = "", digits = ""] = /^([^=]*)=(.*)$/.exec(text) ?? [];
 	const hop = parseHop(place);
-	const fingerprint = parseFingerprint(digits);
-	return hop && fingerprint ? [placeOf(hop), fingerprint] : undefined;
+	const pin = parsePin(digits);
+	return hop && pin ? [placeOf(hop), pinOn(pin)] : undefined;
 }
 
 /** Names the invalid pins; undefined if all are valid. */
 export function badPins(entries: readonly string[]): string | undefined {
-	const bad = entries.filter((entry) => !parsePin(entry));
+	const bad = entries.filter((entry) => !parsePinned(entry));
 	return bad.length > 0
 		? `not HOST[:PORT]=SHA256: ${bad.join(", ")}`
 		: undefined;
@@ -117,7 +113,7 @@ export async function loadTrust(settings: {
 	if (ca) certificateOf(`proxy-ca-file ${settings.caFile}`, ca);
 	if (cert && key) assertPair(settings, { cert, key });
 	const pins = new Map(
-		settings.pins.flatMap((pin) => [parsePin(pin) ?? []]) as [string, string][],
+		settings.pins.flatMap((pin) => [parsePinned(pin) ?? []]) as [string, Pin][],
 	);
 	return {
 		tls: {
@@ -127,7 +123,7 @@ export async function loadTrust(settings: {
 			...(key && { key }),
 			rejectUnauthorized: ca !== undefined,
 		},
-		fingerprint: (hop) => pins.get(placeOf(hop)),
+		pin: (hop) => pins.get(placeOf(hop)),
 		isUnverified: ca === undefined,
 	};
 }

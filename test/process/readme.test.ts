@@ -373,6 +373,8 @@ const anchorsOf = (path: string) =>
 
 /** Options in the documents that are not of our programs, or stand for any. */
 const otherOptions = [
+	// of curl
+	"pinnedpubkey",
 	...["name", "no-name", "option", "warn", "warning", "init", "password"],
 	"allow-scripts",
 	// --web.enable-remote-write-receiver, of Prometheus

@@ -43,7 +43,7 @@ export async function brokerHere(
 	const socket = options.socket ?? join(directory, "broker.sock");
 	const exchange: Exchange = createExchange({
 		trust: "unverified",
-		fingerprint: () => undefined,
+		pin: () => undefined,
 		maxAnswerBytes: 64 * 1024 * 1024,
 		maxRequests: options.maxChecks ?? 512,
 	});

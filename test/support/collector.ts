@@ -103,7 +103,7 @@ export function startCollector(
 	);
 	const exchange = createExchange({
 		trust: "unverified",
-		fingerprint: () => undefined,
+		pin: () => undefined,
 		maxAnswerBytes: 1 << 24,
 		maxRequests: undefined,
 	});

@@ -13,8 +13,12 @@ import { UsageError } from "../../program/arguments.ts";
 import { createCommand, valuesOf } from "../command.ts";
 import { manyHostsTrustSettings } from "../flags.ts";
 import { readKeyFlag } from "../input-file.ts";
-import { exchanges } from "../target/connection.ts";
-import { readKnownHosts } from "../target/known-hosts.ts";
+import { exchanges, unknownHostAdvice } from "../target/connection.ts";
+import {
+	keepKnownHosts,
+	knownHostsPlaces,
+	openKnownHosts,
+} from "../target/known-hosts.ts";
 import { loadTrust } from "../target/trust.ts";
 
 const settings = {
@@ -86,7 +90,7 @@ export const brokerCommand = createCommand({
 		usage: "broker [OPTION...]",
 		summary: "keep connections to agents and run checks for check_happo",
 		details:
-			"Runs until SIGTERM or SIGINT; it then still answers the checks in flight. check_happo passes its check to the broker through the socket, so that a check needs no start of Node.js and no TLS handshake. The broker uses its own keys, certificates and options for verification; a client with other ones runs its checks without the broker. The broker runs nothing but checks for its clients.\nGive one of --ca-file, --known-hosts, --fingerprint and --insecure; without any of them, certificates are verified with the CAs that Node knows.",
+			"Runs until SIGTERM or SIGINT; it then still answers the checks in flight. check_happo passes its check to the broker through the socket, so that a check needs no start of Node.js and no TLS handshake. The broker uses its own keys, certificates and options for verification; a client with other ones runs its checks without the broker. The broker runs nothing but checks for its clients.\nHosts in the file of known hosts are verified by that alone; give --ca-file, --fingerprint or --insecure for the others, which are verified with the CAs that Node knows otherwise.",
 		examples: [
 			"broker --ca-file /etc/happo/ca.pem --hosts '*.example.net,192.0.2.0/24'",
 			"broker --listen ./broker.sock --insecure",
@@ -100,7 +104,6 @@ export const brokerCommand = createCommand({
 	async run({ flags, environment, say }) {
 		const own = valuesOf(settings, flags);
 		const verification = valuesOf(manyHostsTrustSettings, flags);
-		const fingerprint = await readKnownHosts(verification["known-hosts"]);
 		const trust = await loadTrust(
 			verification,
 			environment.HAPPO_CTL_PRIVATE_KEY_PASSPHRASE,
@@ -108,9 +111,19 @@ export const brokerCommand = createCommand({
 		if (own["key-file"] !== "" && verification.insecure)
 			throw new UsageError(`--insecure: ${unverifiedKey}: not with --key-file`);
 		const key = own["key-file"] === "" ? "" : readKeyFlag(own["key-file"], say);
+		const known = openKnownHosts(verification, {
+			place: knownHostsPlaces.services(),
+			sendsKey: key !== "",
+			say: (line) => say(`broker: ${line}`),
+		});
 		const users = createUsers();
 		const allowed = own.users.length > 0 ? idsOf(own.users) : undefined;
-		const pools = exchanges(trust, fingerprint, own["max-checks"]);
+		const pools = exchanges(trust, (hop) => known.pin(hop), own["max-checks"]);
+		known.changed = pools.forget;
+		const log = { info: say, warning: say, error: say };
+		const kept = keepKnownHosts(known, log);
+		const reload = () => void kept.reload();
+		process.on("SIGHUP", reload);
 		let broker: Broker | undefined;
 		let metrics: { port: number; close(): void } | undefined;
 		try {
@@ -137,12 +150,18 @@ export const brokerCommand = createCommand({
 				exchangeTo: pools.to,
 				key,
 				isVerified: pools.isVerified,
+				// whoever gives a CA does not want to hear of other ways
+				...(verification["ca-file"] === "" && {
+					adviceOf: (hop, code, timeoutMilliseconds) =>
+						unknownHostAdvice(hop, code, { timeoutMilliseconds, known }),
+				}),
 				hosts: own.hosts,
 				...{ users, allowed },
 				freshMilliseconds: own.fresh * 1000,
 				maxClients: own["max-clients"],
 				complain: say,
 			});
+			kept.start();
 			if (users.missing !== undefined)
 				say(
 					`warning: the system cannot tell which user a client is (${users.missing}): only the mode of the socket decides who is served`,
@@ -160,6 +179,8 @@ export const brokerCommand = createCommand({
 			say(error.message);
 			return 1;
 		} finally {
+			process.off("SIGHUP", reload);
+			kept.stop();
 			metrics?.close();
 			pools.close();
 		}

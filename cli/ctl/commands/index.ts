@@ -8,6 +8,7 @@ import { completionCommand, createCompleteCommand } from "./completion.ts";
 import { contextCommands } from "./context.ts";
 import { doctorCommand } from "./doctor.ts";
 import { inventoryCommand } from "./inventory.ts";
+import { knownHostsCommands } from "./known-hosts.ts";
 import { machineStateCommand } from "./machine-state.ts";
 import { metricCommand } from "./metric.ts";
 import { metricAppendCommand } from "./metric-append.ts";
@@ -53,6 +54,7 @@ const visible: readonly ProgramCommand[] = [
 	auditVerifyCommand,
 	doctorCommand,
 	...contextCommands,
+	...knownHostsCommands,
 	completionCommand,
 ];
 
@@ -65,6 +67,7 @@ export const commands: readonly ProgramCommand[] = [
 export const families: NonNullable<Program["families"]> = {
 	"metric config": "show, check or replace the metric configuration of agents",
 	policy: "check, test, learn, compare and import policies, make keys",
+	"known-hosts": "add or remove hosts whose keys are known",
 	context: "list, show or choose contexts of the configuration file",
 };
 

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { userFile } from "../../../src/known-hosts.ts";
 import { openYaml, YamlError } from "../../../src/protocol/yaml.ts";
 import { badTexts, type SettingTable } from "../../../src/setting-table.ts";
 import { systemReason } from "../../../src/system-error.ts";
@@ -43,15 +44,14 @@ const paths = new Set([
 	"endpoint-ca-file",
 	"key-file",
 	"ca-file",
+	"known-hosts",
 	"certificate",
 	"private-key",
 ]);
 
 /** Path of the file unless a flag or a variable names it. */
-export function defaultConfigFile(environment: NodeJS.ProcessEnv): string {
-	const { XDG_CONFIG_HOME, HOME = "/" } = environment;
-	return join(XDG_CONFIG_HOME || join(HOME, ".config"), "happo", "ctl.yaml");
-}
+export const defaultConfigFile = (environment: NodeJS.ProcessEnv): string =>
+	join(dirname(userFile(environment)), "ctl.yaml");
 
 /**
  * Parses a configuration file.
@@ -176,7 +176,10 @@ export function noContext(
 }
 
 const targets = ["host", "hosts-file", "group", "admin-socket"];
-const trusts = Object.keys(trustSettings);
+// --accept-new adds to what the context says, and does not replace it
+const trusts = Object.keys(trustSettings).filter(
+	(name) => name !== "accept-new",
+);
 
 /**
  * Adds flags to a context. If flags name agents, the context's agents are dropped; if flags say how

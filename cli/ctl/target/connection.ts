@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { connect } from "node:tls";
 import { createExchange, type Exchange } from "../../../src/client/exchange.ts";
@@ -10,7 +11,9 @@ import {
 	type Trust,
 	UnexpectedAnswer,
 } from "../../../src/client/index.ts";
+import type { KnownHosts } from "../../../src/known-hosts.ts";
 import { type Hop, hopText } from "../../../src/protocol/hop.ts";
+import type { Pin } from "../../../src/protocol/pin.ts";
 import { UsageError } from "../../program/arguments.ts";
 import {
 	type Failure,
@@ -75,13 +78,13 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 
 /**
  * Creates persistent connections to all agents: one pool for each way to verify an agent.
- * @param fingerprint returns the fingerprint of a hop whose certificate is known
+ * @param pin returns what verifies a hop that is known; undefined for others
  * @param maxRequests maximum number of requests at a time; undefined: the program limits them
  * @throws UsageError for invalid certificates and keys
  */
 export function exchanges(
 	trust: (target: Target) => Trust,
-	fingerprint: (hop: Hop) => string | undefined,
+	pin: (hop: Hop) => Pin | undefined,
 	maxRequests: number | undefined,
 	limits: Partial<
 		Pick<
@@ -107,7 +110,7 @@ export function exchanges(
 			usable(() =>
 				createExchange({
 					trust: verified,
-					...{ fingerprint, maxAnswerBytes, maxRequests, ...limits },
+					...{ pin, maxAnswerBytes, maxRequests, ...limits },
 				}),
 			);
 		pools.set(verified, pool);
@@ -118,7 +121,7 @@ export function exchanges(
 	return {
 		to,
 		isVerified: (hop) =>
-			fingerprint(hop) !== undefined || trustOf(hop) !== "unverified",
+			pin(hop) !== undefined || trustOf(hop) !== "unverified",
 		forget: (hop) => to(hop).forget(hop),
 		close: () => {
 			for (const pool of pools.values()) pool.close();
@@ -140,23 +143,44 @@ async function untrusted(
 	message: string,
 	code: string,
 	target: Target,
-	timeoutMilliseconds: number,
+	{ timeoutMilliseconds, known }: Advising,
 ): Promise<Failure> {
 	// do not suggest replacing a pin that failed
 	if (code === "FINGERPRINT") return { reason: "untrusted", message };
 	const peer = peerOf(target);
-	const seen = await seenFingerprint(peer, timeoutMilliseconds);
+	const seen = await seenCertificate(peer, timeoutMilliseconds);
 	const advice = seen
-		? `; if you know that SHA-256 ${seen} is its fingerprint, use --fingerprint; otherwise give its CA with --ca-file`
-		: "; see --ca-file and --fingerprint";
+		? `; ${known.advice(peer, seen)}; or use --fingerprint, or give its CA with --ca-file`
+		: "; see --ca-file, --known-hosts and --fingerprint";
 	return { reason: "untrusted", message: `${message}${advice}` };
+}
+
+/** What advice about a certificate needs. */
+interface Advising {
+	timeoutMilliseconds: number;
+	known: Pick<KnownHosts, "advice">;
+}
+
+/**
+ * Why a certificate was not trusted by a service, in one line with what to do; undefined if there is
+ * nothing to add to the reason.
+ * @param code of the error
+ */
+export async function unknownHostAdvice(
+	hop: Hop,
+	code: string,
+	{ timeoutMilliseconds, known }: Advising,
+): Promise<string | undefined> {
+	if (code === "FINGERPRINT" || !untrustedCode.test(code)) return undefined;
+	const seen = await seenCertificate(hop, timeoutMilliseconds);
+	return seen && known.advice(hop, seen);
 }
 
 /** Turns an error of the work on one host into a failure; undefined for unexpected errors. */
 export async function failureOf(
 	error: unknown,
 	target: Target,
-	timeoutMilliseconds: number,
+	advising: Advising,
 ): Promise<Failure | undefined> {
 	if (error instanceof HostFailure) return error.failure;
 	// the name of the host is printed before every message anyway
@@ -178,20 +202,20 @@ export async function failureOf(
 		// errors that a bastion reports about the next hop have no code: only the bastion can trust
 		// that hop's certificate
 		return untrustedCode.test(code)
-			? untrusted(message, code, target, timeoutMilliseconds)
+			? untrusted(message, code, target, advising)
 			: { reason: "unreachable", message };
 	}
 	return undefined;
 }
 
 /**
- * The SHA-256 fingerprint of a certificate that is not trusted. Makes a TLS handshake and closes
+ * A certificate that is not trusted. Makes a TLS handshake and closes
  * the connection; undefined if that fails.
  */
-export function seenFingerprint(
+function seenCertificate(
 	{ host, port }: Hop,
 	timeoutMilliseconds: number,
-): Promise<string | undefined> {
+): Promise<X509Certificate | undefined> {
 	return new Promise((resolve) => {
 		const socket = connect({
 			host,
@@ -200,14 +224,12 @@ export function seenFingerprint(
 			rejectUnauthorized: false,
 			...(isIP(host) === 0 && { servername: host }),
 		});
-		const end = (seen: string | undefined) => {
+		const end = (seen: X509Certificate | undefined) => {
 			socket.destroy();
 			resolve(seen);
 		};
 		socket.setTimeout(timeoutMilliseconds, () => end(undefined));
 		socket.once("error", () => end(undefined));
-		socket.once("secureConnect", () =>
-			end(socket.getPeerCertificate().fingerprint256),
-		);
+		socket.once("secureConnect", () => end(socket.getPeerX509Certificate()));
 	});
 }

@@ -1,4 +1,5 @@
 import type { Trust } from "../../../src/client/index.ts";
+import type { KnownHosts } from "../../../src/known-hosts.ts";
 import { unverifiedKey } from "../../../src/protocol/api-key.ts";
 import { isLoopback } from "../../../src/protocol/loopback.ts";
 import type { SettingValues } from "../../../src/setting-table.ts";
@@ -47,6 +48,18 @@ export async function loadTrust(
 	};
 }
 
+/** Lets the hosts of a file be verified by that alone. */
+export const withKnownHosts =
+	(trust: (target: Target) => Trust, known: KnownHosts) =>
+	(target: Target): Trust => {
+		const verify = known.pin(peerOf(target));
+		const otherwise = trust(target);
+		if (!verify) return otherwise;
+		if (otherwise === "unverified") return { verify };
+		const { fingerprint: _, ...material } = otherwise;
+		return { ...material, verify };
+	};
+
 /**
  * Throws UsageError if a key must not be sent to a target, as its peer is not verified. An admin
  * socket gets none.
@@ -57,6 +70,6 @@ export function assertVerified(
 ): void {
 	if (!target.adminSocket && trust(target) === "unverified")
 		throw new UsageError(
-			`${target.name}: ${unverifiedKey}: give --ca-file or --fingerprint, or no key`,
+			`${target.name}: ${unverifiedKey}: give --ca-file, --known-hosts or --fingerprint, or no key`,
 		);
 }

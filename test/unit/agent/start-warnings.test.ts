@@ -31,7 +31,7 @@ async function warnings(
 			certificateFile: pair["public-key"],
 			privateKeyFile: pair["private-key"],
 		}),
-		trust: { tls: {}, fingerprint: () => undefined, isUnverified },
+		trust: { tls: {}, pin: () => undefined, isUnverified },
 		policyMode,
 		isBastion,
 		log,

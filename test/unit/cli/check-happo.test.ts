@@ -18,6 +18,8 @@ describe("the options of check_happo", () => {
 			isVerbose: false,
 			caFile: undefined,
 			fingerprint: undefined,
+			knownHosts: undefined,
+			acceptsNew: false,
 			keyFile: undefined,
 		}));
 

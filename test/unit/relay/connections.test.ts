@@ -84,7 +84,7 @@ test("connections to a hop that is verified in another way now are closed", asyn
 	const [one, other] = [await hop(t), await hop(t)];
 	const exchange = createExchange({
 		trust: "unverified",
-		fingerprint: () => undefined,
+		pin: () => undefined,
 		maxAnswerBytes: 1_000,
 		maxRequests: undefined,
 	});

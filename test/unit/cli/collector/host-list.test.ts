@@ -78,7 +78,7 @@ test("an entry that cannot be used costs itself and is named", () => {
 		`[3].labels: not the name of a label: "not-a-name"`,
 		"[4].labels.rack: not a string: 4",
 		`[5].labels.__via__: not HOST or HOST:PORT: "gate 1"`,
-		`[6].labels.__fingerprint__: not 32 bytes in hexadecimal: "ab"`,
+		`[6].labels.__fingerprint__: not 32 bytes in hexadecimal, nor sha256// and base64: "ab"`,
 		"[7].labels: not an object",
 	]);
 });

@@ -16,6 +16,11 @@ const target = {
 	via: [],
 };
 
+const advising = {
+	timeoutMilliseconds: 1000,
+	known: { advice: () => assert.fail("saw a certificate") },
+};
+
 /** The failure of a host for an error with this code. */
 const failure = (message: string, code?: string) =>
 	failureOf(
@@ -23,7 +28,7 @@ const failure = (message: string, code?: string) =>
 			cause: code && Object.assign(new Error(message), { code }),
 		}),
 		target,
-		1000,
+		advising,
 	);
 
 test("an untrusted certificate comes with advice", async () => {
@@ -35,7 +40,7 @@ test("an untrusted certificate comes with advice", async () => {
 	])
 		assert.deepEqual(await failure("no", code), {
 			reason: "untrusted",
-			message: "no; see --ca-file and --fingerprint",
+			message: "no; see --ca-file, --known-hosts and --fingerprint",
 		});
 	assert.deepEqual(await failure("fingerprint is A, not B", "FINGERPRINT"), {
 		reason: "untrusted",
@@ -66,7 +71,7 @@ test("an answer that does not fit the contract is a failure of the host; our own
 		await failureOf(
 			new UnexpectedAnswer("certificates:6777", 200, "app_version: missing"),
 			target,
-			1000,
+			advising,
 		),
 		{
 			reason: "failed",
@@ -74,7 +79,10 @@ test("an answer that does not fit the contract is a failure of the host; our own
 			message: "its answer does not fit the contract (app_version: missing)",
 		},
 	);
-	assert.equal(await failureOf(new TypeError("ours"), target, 1000), undefined);
+	assert.equal(
+		await failureOf(new TypeError("ours"), target, advising),
+		undefined,
+	);
 });
 
 test("errors in options name the flag", () => {

@@ -1,0 +1,32 @@
+import { createHash, type X509Certificate } from "node:crypto";
+import { keyPinPrefix } from "./hop.ts";
+
+/**
+ * Verifies the certificate of a hop by itself, in place of its chain and names. Returns in one line
+ * why it is not the right one; undefined if it is.
+ */
+export type Pin = (certificate: X509Certificate) => string | undefined;
+
+/** SHA-256 of the public key of a certificate, as parsePin() formats it. */
+export function keyPin({ publicKey }: X509Certificate): string {
+	const der = publicKey.export({ type: "spki", format: "der" });
+	return `${keyPinPrefix}${createHash("sha256").update(der).digest("base64")}`;
+}
+
+/** Accepts certificates that one of these texts names; they are as parsePin() returns them. */
+export const pinOn =
+	(...texts: readonly string[]): Pin =>
+	(certificate) => {
+		const wrong: string[] = [];
+		for (const text of texts) {
+			const isKey = text.startsWith(keyPinPrefix);
+			const seen = isKey ? keyPin(certificate) : certificate.fingerprint256;
+			if (seen === text) return undefined;
+			wrong.push(
+				isKey
+					? `public key is ${seen}, not ${text}`
+					: `certificate fingerprint is ${seen}, not ${text}`,
+			);
+		}
+		return wrong.join("; ");
+	};
