@@ -37,7 +37,7 @@ export interface OutputParts {
 	text: string;
 	/** Further lines up to the first `|` in them, without blanks at their ends. */
 	longText: string;
-	/** What follows both of these `|`, in one line, with a blank between two lines. */
+	/** What follows both of these `|`, in one line, without blanks at its ends. */
 	perfdata: string;
 }
 
@@ -60,17 +60,12 @@ export function splitOutput(output: string): OutputParts {
 	const further = output.slice(firstEnd + 1);
 	const firstBar = endOf(first, "|");
 	const furtherBar = endOf(further, "|");
-	const perfdata = [
-		first.slice(firstBar + 1),
-		...further.slice(furtherBar + 1).split("\n"),
-	];
+	// no list of lines: an output may consist of millions
+	const data = further.slice(furtherBar + 1).replaceAll("\n", " ");
 	return {
 		text: first.slice(0, firstBar).trim(),
 		longText: further.slice(0, furtherBar).trim(),
-		perfdata: perfdata
-			.map((line) => line.trim())
-			.filter((line) => line !== "")
-			.join(" "),
+		perfdata: `${first.slice(firstBar + 1)} ${data}`.trim(),
 	};
 }
 
@@ -251,20 +246,26 @@ function numberOf(text: string): { value: number; unit: string } | string {
 	if (/^,\d/.test(unit)) return "decimal comma";
 	if (/[\d'",=+~@:-]/.test(unit)) return "not a number with a unit";
 	const value = Number(digits);
-	if (!Number.isFinite(value)) return "out of range";
+	if (!isInRange(value, unit)) return "out of range";
 	// JSON has no negative zero
 	return { value: value || 0, unit: copied(unit) };
 }
+
+/** Whether a printed number is one in its base unit, too. */
+const isInRange = (value: number, unit: string) =>
+	Number.isFinite(value * normalised({ unit }).factor);
 
 /** A number in the unit of its value, or what is wrong. */
 function parseBound(text: string, unit: string): number | string {
 	const read = numberOf(text);
 	if (typeof read === "string") return read;
-	if (read.unit === "" || read.unit === unit) return read.value;
+	if (read.unit === "" || read.unit === unit)
+		return isInRange(read.value, unit) ? read.value : "out of range";
 	const [from, to] = [normalised(read), normalised({ unit })];
 	if (from.unit !== to.unit || from.isCounter || to.isCounter)
 		return `the unit differs from that of the value (${read.unit})`;
-	return (read.value * from.factor) / to.factor;
+	const bound = (read.value * from.factor) / to.factor;
+	return Number.isFinite(bound) ? bound : "out of range";
 }
 
 /** The guidelines' ranges: `10`, `10:`, `~:10`, `10:20`, `@10:20`; or what is wrong. */

@@ -165,6 +165,9 @@ const outputs: readonly string[] = [
 	"  OK  |  a=1  ",
 ];
 
+/** Nagios joins lines with one or two blanks. */
+const oneBlank = (perfdata: string) => perfdata.replaceAll(/\s+/g, " ");
+
 const printf = (output: string) =>
 	`#!/bin/sh\nprintf %s '${output.replaceAll("'", "'\\''")}'\n`;
 
@@ -194,7 +197,14 @@ test("a real Nagios splits outputs in the same way", async (t) => {
 		const { perfdata, text, longText } = splitOutput(output);
 		return perfdata === ""
 			? []
-			: [{ name: names[index], output: text, perfdata, longOutput: longText }];
+			: [
+					{
+						name: names[index],
+						output: text,
+						perfdata: oneBlank(perfdata),
+						longOutput: longText,
+					},
+				];
 	});
 	let seen: Map<string, unknown> = new Map();
 	await eventually("every result is written down", async () => {
@@ -207,8 +217,7 @@ test("a real Nagios splits outputs in the same way", async (t) => {
 						name: description,
 						// its words for an empty first line
 						output: output.replace("(No output returned from plugin)", ""),
-						// it joins lines with one or two blanks
-						perfdata: perfdata.replaceAll(/\s+/g, " "),
+						perfdata: oneBlank(perfdata),
 						longOutput: longOutput.replaceAll("\\n", "\n").trim(),
 					},
 				]),

@@ -106,6 +106,9 @@ const bad: readonly [string, error: string, ...PerfdataValue[]][] = [
 	["a=1'", "not a number with a unit: a=1'"],
 	["a=1,", "not a number with a unit: a=1,"],
 	["a=1e999", "out of range: a=1e999"],
+	["a=1e300YB", "out of range: a=1e300YB"],
+	["a=1YB;1e300", "warning: out of range: a=1YB;1e300", of("a", 1, "YB")],
+	["a=1ns;1e300s", "warning: out of range: a=1ns;1e300s", of("a", 1, "ns")],
 	["a=1;1e999", "warning: out of range: a=1;1e999", of("a", 1)],
 	[
 		"a=1GB;90%",
@@ -197,7 +200,7 @@ describe("performance data", () => {
 		.string({ unit: "grapheme", minLength: 1, maxLength: 80 })
 		.filter((text) => text.length <= maxTokenCharacters);
 	const figure = fc
-		.double({ noNaN: true, noDefaultInfinity: true })
+		.double({ noNaN: true, min: -1e300, max: 1e300 })
 		.map((value) => value || 0);
 	const printedRange = fc.oneof(
 		fc.tuple(figure, figure, fc.constantFrom("outside", "inside")).map(
@@ -306,7 +309,7 @@ describe("the output of a plugin", () => {
 		["OK\nmore\nlines\n", "OK", "more\nlines", ""],
 		["OK|a=1\nlong\n|b=2\nc=3\n", "OK", "long", "a=1 b=2 c=3"],
 		["OK\nlong | b=2", "OK", "long", "b=2"],
-		["OK | a=1\r\nlong | b=2\r\nc=3\r\n", "OK", "long", "a=1 b=2 c=3"],
+		["OK | a=1\r\nlong | b=2\r\nc=3\r\n", "OK", "long", "a=1\r  b=2\r c=3"],
 		[
 			"OK |a=1|b=2\nlong |c=3\nmore |d=4",
 			"OK",
