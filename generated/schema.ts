@@ -501,11 +501,14 @@ export interface paths {
         };
         /**
          * Expose metrics to Prometheus
-         * @description Returns the agent's own metrics. `happo_collected_metric`, with the labels `host` and `metric`,
-         *     has the latest value of each metric from the metric plugins: at most 10,000 values, none older
-         *     than five minutes or two and a half collection intervals, whichever is longer. If a plugin
-         *     prints a metric with several times, the value with the latest time counts. The format is
-         *     Prometheus text, or OpenMetrics if `Accept` asks for it. Not in v1 (404).
+         * @description Returns the agent's own metrics; the last result of each check and its performance data
+         *     (`state_check_...`), until the check has not run for ten minutes or three of its intervals,
+         *     whichever is longer; and the latest value of each metric from the metric plugins, under a name
+         *     of its own with the label `host`: at most 10,000 values, none older than five minutes or two
+         *     and a half collection intervals, whichever is longer. If a plugin prints a metric with several
+         *     times, the value with the latest time counts. `happo_collected_metric`, with the labels `host`
+         *     and `metric`, has the same values; it is deprecated and will be gone in the next release. The
+         *     format is Prometheus text, or OpenMetrics if `Accept` asks for it. Not in v1 (404).
          */
         get: operations["exposeMetrics"];
         put?: never;

@@ -51,6 +51,7 @@ import { createHttpsFetch } from "./relay/https-fetch.ts";
 import type { DaemonSettings } from "./settings.ts";
 import { loadNativeAddon } from "./spawn/native-addon.ts";
 import { CheckResults } from "./status/check-results.ts";
+import { createCollectedFamilies } from "./status/collected-families.ts";
 import { exportedFamilies } from "./status/exported.ts";
 import { createFigures } from "./status/figures.ts";
 import { createLoopDelay } from "./status/loop-delay.ts";
@@ -242,6 +243,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 		: undefined;
 	const accessLog = createAccessLog(log);
 	const runCommand = execution.runnerOf(settings["max-commands"]);
+	const collectedFamilies = createCollectedFamilies({ collected, log });
 	const checkResults = new CheckResults({ ...clocks, log });
 	const runCheck = recordCheck(
 		createCheck({
@@ -271,7 +273,10 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			timeoutSeconds: settings["proxy-timeout-seconds"],
 		},
 		status: { report: () => reportStatus(state), memory, requestCounts },
-		families: () => exportedFamilies({ state, figures, collected }),
+		families: () =>
+			exportedFamilies({
+				...{ state, figures, checkResults, collected, collectedFamilies },
+			}),
 		pluginList: execution.listPlugins,
 	});
 

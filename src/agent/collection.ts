@@ -51,10 +51,8 @@ export function createCollection(parts: {
 		plugins: execution.pluginsIn("sensu-plugin-paths"),
 		// places of its own: checks and collection cannot take each other's places
 		runCommand: execution.runnerOf(concurrency),
-		store: async (samples) => {
-			collected.enter(samples);
-			await parts.buffer.append(samples);
-		},
+		enter: ({ samples, kinds }) => collected.enter(samples, kinds),
+		store: (samples) => parts.buffer.append(samples),
 		log,
 		now,
 		concurrency,

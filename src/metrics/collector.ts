@@ -66,6 +66,7 @@ const storing = "pass";
  * @param parts.runCommand a runner reserved for the collection
  * @param parts.concurrency plugins to run at once within a pass; all by default. Set it to the
  * runner's number of places: plugins that queue there are given up after a time limit.
+ * @param parts.enter called with the outcome of each plugin, at the end of a pass; must not throw
  * @param parts.store called once per pass with all its samples
  * @param parts.now wall clock in milliseconds
  * @param parts.firstPassMilliseconds from start() to the first pass; one interval by default
@@ -75,6 +76,7 @@ export function createCollector(parts: {
 	plugins: Pick<Plugins, "prepare">;
 	runCommand: RunCommand;
 	concurrency?: number | undefined;
+	enter?: (outcome: PluginOutcome) => void;
 	store: (samples: Sample[]) => Promise<void>;
 	log: Pick<Log, "info" | "warning" | "error">;
 	now: () => number;
@@ -136,6 +138,7 @@ export function createCollector(parts: {
 					firstBadLine: outcome.firstBadLine,
 				}),
 			}));
+			for (const { outcome } of outcomes) parts.enter?.(outcome);
 			const samples = outcomes.flatMap(({ outcome }) => outcome.samples);
 			if (samples.length > 0) {
 				await store(samples);

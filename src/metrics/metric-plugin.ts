@@ -8,6 +8,7 @@ import {
 } from "../commands/plugin.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { LogRepeats, Trouble } from "../log-repeats.ts";
+import type { MetricKind } from "../protocol/metric-name.ts";
 import {
 	type BadLine,
 	latestTimestamp,
@@ -28,11 +29,15 @@ export interface PluginOutcome {
 	result: "ok" | "failed" | "timeout" | "missing" | "empty";
 	/** One for each distinct timestamp printed, oldest first. */
 	samples: Sample[];
+	/** What the plugin says about its metrics, by name. */
+	kinds: ReadonlyMap<string, MetricKind>;
 	/** Lines that were skipped, including those that are not three fields. */
 	badLines: number;
 	/** For example `line 3: not three fields: missing.time 5`. */
 	firstBadLine?: string;
 }
+
+const noKinds: PluginOutcome["kinds"] = new Map();
 
 /** Limits for the log: a broken plugin may print bad lines only, every minute. */
 const maxLoggedLines = 20;
@@ -85,7 +90,7 @@ export async function runMetricPlugin(
 		detail = "",
 	): PluginOutcome => {
 		warn("error", `: ${reason}`, [detail]);
-		return { result, samples: [], badLines: 0 };
+		return { result, samples: [], kinds: noKinds, badLines: 0 };
 	};
 	const failMissing = ({ missing, file }: MissingPlugin) =>
 		fail("missing", `${missing}: ${file}`);
@@ -121,7 +126,7 @@ export async function runMetricPlugin(
 			warn("warning", ": printed ", [
 				`${bytes} bytes, only the first ${kept} are used (command-output-limit-bytes)`,
 			]);
-		const { samples, bad, unknown } = parseSensuLines(
+		const { samples, bad, unknown, kinds } = parseSensuLines(
 			completeLines(ended),
 			latestTimestamp(now()),
 		);
@@ -146,6 +151,7 @@ export async function runMetricPlugin(
 		return {
 			result: ended.timedOut ? "timeout" : some ? "ok" : "empty",
 			samples: samples.map((sample) => ({ hostname, ...sample })),
+			kinds,
 			badLines: bad.length + unknown.count,
 			...(first && { firstBadLine: describeLine(first) }),
 		};

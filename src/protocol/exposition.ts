@@ -18,7 +18,8 @@ export interface Series {
 export interface Family {
 	/**
 	 * Must be a valid name, without `_total` or `_info`, which are added. A name that ends in
-	 * `_seconds` or `_bytes` has that unit.
+	 * `_seconds` or `_bytes` has that unit. A counter beside another family of its name has its whole
+	 * name, with `_total`: OpenMetrics allows one type for a name, so there it is of unknown type.
 	 */
 	name: string;
 	type: MetricType;
@@ -50,42 +51,35 @@ const suffixes: Record<MetricType, string> = {
  * any label values and helps.
  */
 export function expose(families: readonly Family[], format: Format): string {
-	const lines = families.flatMap((family) => familyLines(family, format));
-	if (format === "openmetrics") lines.push("# EOF");
-	return lines.map((line) => `${line}\n`).join("");
+	let page = "";
+	for (const family of families) page += familyText(family, format);
+	return format === "openmetrics" ? `${page}# EOF\n` : page;
 }
 
-function familyLines(
-	{ name, type, help, series }: Family,
-	format: Format,
-): string[] {
-	const sampleName = name + suffixes[type];
-	const samples = Array.from(series, ({ labels, value, part }) => {
-		const suffix = part ? `_${part}` : "";
-		return `${sampleName}${suffix}${labelText(labels)} ${numberText(value)}`;
-	});
-	if (samples.length === 0) return [];
+function familyText(family: Family, format: Format): string {
+	const { type, name, help } = family;
+	const isWhole = type === "counter" && name.endsWith("_total");
+	const sampleName = isWhole ? name : name + suffixes[type];
+	let samples = "";
+	for (const { labels, value, part } of family.series)
+		samples += `${sampleName}${part ? `_${part}` : ""}${labelText(labels)} ${numberText(value)}\n`;
+	if (samples === "") return "";
 	// the older format knows neither suffixes nor the type info
 	if (format === "text")
-		return [
-			`# HELP ${sampleName} ${escapeBreaks(help)}`,
-			`# TYPE ${sampleName} ${type === "info" ? "gauge" : type}`,
-			...samples,
-		];
-	const unit = /_(seconds|bytes)$/.exec(name)?.[1];
-	return [
-		`# TYPE ${name} ${type}`,
-		...(unit ? [`# UNIT ${name} ${unit}`] : []),
-		`# HELP ${name} ${escapeQuoted(help)}`,
-		...samples,
-	];
+		return `# HELP ${sampleName} ${escapeBreaks(help)}
+# TYPE ${sampleName} ${type === "info" ? "gauge" : type}
+${samples}`;
+	const unit = isWhole ? undefined : /_(seconds|bytes)$/.exec(name)?.[1];
+	return `# TYPE ${name} ${isWhole ? "unknown" : type}
+${unit ? `# UNIT ${name} ${unit}\n` : ""}# HELP ${name} ${escapeQuoted(help)}
+${samples}`;
 }
 
-function labelText(labels: Series["labels"] = {}): string {
-	const texts = Object.entries(labels).map(
-		([name, value]) => `${name}="${escapeQuoted(value)}"`,
-	);
-	return texts.length > 0 ? `{${texts.join(",")}}` : "";
+function labelText(labels: Series["labels"]): string {
+	let text = "";
+	for (const name in labels)
+		text += `${text === "" ? "{" : ","}${name}="${escapeQuoted(labels[name] ?? "")}"`;
+	return text === "" ? "" : `${text}}`;
 }
 
 /** Formats a number as JavaScript does (`1e+21`), except for infinities. */

@@ -1,3 +1,5 @@
+import { type MetricKind, parseKind, plainKind } from "./metric-name.ts";
+
 /** One value printed by a plugin. */
 export interface SensuValue {
 	name: string;
@@ -31,6 +33,8 @@ export interface SensuOutput {
 	bad: BadLine[];
 	/** Lines that are not blank, not comments and not three fields; only the first one is kept. */
 	unknown: { count: number; first: BadLine | undefined };
+	/** What comments say about metrics, by name. */
+	kinds: ReadonlyMap<string, MetricKind>;
 }
 
 /** Maximum characters of a line. */
@@ -163,9 +167,18 @@ export function parseSensuLines(text: string, latest: number): SensuOutput {
 	const samples = createSensuSamples();
 	const bad: BadLine[] = [];
 	const unknown: SensuOutput["unknown"] = { count: 0, first: undefined };
+	const kinds = new Map<string, MetricKind>();
 	for (const [index, line] of text.split("\n").entries()) {
 		const read = parseSensuLine(line, latest);
-		if (!read) continue;
+		if (!read) {
+			const told = line.startsWith("# ") ? parseKind(line) : undefined;
+			if (told)
+				kinds.set(told.name, {
+					...(kinds.get(told.name) ?? plainKind),
+					...told.kind,
+				});
+			continue;
+		}
 		if (!("reason" in read)) {
 			samples.add(read);
 			continue;
@@ -177,7 +190,7 @@ export function parseSensuLines(text: string, latest: number): SensuOutput {
 			unknown.first ??= named;
 		} else bad.push(named);
 	}
-	return { samples: samples.list(), bad, unknown };
+	return { samples: samples.list(), bad, unknown, kinds };
 }
 
 // no nested repetition, which would overflow the stack on a line of a million digits

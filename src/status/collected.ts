@@ -1,15 +1,35 @@
 import type { components } from "../../generated/schema.ts";
 import type { Series } from "../protocol/exposition.ts";
+import {
+	type MetricKind,
+	type MetricName,
+	metricName,
+	plainKind,
+} from "../protocol/metric-name.ts";
 
 type Sample = components["schemas"]["Sample"];
+
+/** The latest value of a metric, with its name for Prometheus. */
+export interface CollectedValue {
+	labels: { host: string; metric: string };
+	name: MetricName;
+	/** As printed. */
+	value: number;
+}
 
 /** The latest value of every collected metric, for scrapers. */
 export interface Collected {
 	/**
-	 * Adds the samples of a pass. If a name occurs several times, the value with the latest timestamp
+	 * Adds the samples of a plugin. If a name occurs several times, the value with the latest timestamp
 	 * wins; among equal timestamps, the last one.
+	 * @param kinds what the plugin says about its metrics, by name
 	 */
-	enter(samples: readonly Sample[]): void;
+	enter(
+		samples: readonly Sample[],
+		kinds?: ReadonlyMap<string, MetricKind>,
+	): void;
+	/** Values that have not expired. */
+	values(): CollectedValue[];
 	/** Values that have not expired, with the labels `host` and `metric`. */
 	series(): Series[];
 	/**
@@ -46,6 +66,8 @@ export function createCollected({
 		string,
 		{
 			labels: { host: string; metric: string };
+			kind: MetricKind;
+			name: MetricName;
 			value: number;
 			timestamp: number;
 			arrivedAt: number;
@@ -62,7 +84,7 @@ export function createCollected({
 	};
 
 	return {
-		enter(samples) {
+		enter(samples, kinds) {
 			removeOld();
 			const arrivedAt = now();
 			for (const { hostname, timestamp, metrics } of samples)
@@ -83,9 +105,19 @@ export function createCollected({
 						dropped++;
 					else {
 						const labels = known?.labels ?? labelsOf(key);
-						latest.set(key, { labels, value, timestamp, arrivedAt });
+						const kind = kinds?.get(metric) ?? plainKind;
+						const name =
+							known && isSameKind(known.kind, kind)
+								? known.name
+								: metricName(metric, kind);
+						const entry = { labels, kind, name, value, timestamp, arrivedAt };
+						latest.set(key, entry);
 					}
 				}
+		},
+		values() {
+			removeOld();
+			return [...latest.values()];
 		},
 		series() {
 			removeOld();
@@ -99,6 +131,9 @@ export function createCollected({
 		},
 	};
 }
+
+const isSameKind = (one: MetricKind, other: MetricKind) =>
+	one.isCounter === other.isCounter && one.unit === other.unit;
 
 /** A newly built string: a slice of a plugin's output would keep the whole output in memory. */
 const keyOf = (host: string, metric: string) => JSON.stringify([host, metric]);

@@ -1,7 +1,10 @@
 import { readdir } from "node:fs/promises";
 import type { components } from "../../generated/schema.ts";
 import type { Family, MetricType, Series } from "../protocol/exposition.ts";
+import { checkFamilies } from "./check-families.ts";
+import type { CheckResults } from "./check-results.ts";
 import type { Collected } from "./collected.ts";
+import type { CollectedFamilies } from "./collected-families.ts";
 import type { Figures } from "./figures.ts";
 import { bufferSpan, diskBytes, type State } from "./state.ts";
 
@@ -66,6 +69,30 @@ const age = (oldest: number, now: number) =>
 export async function exportedFamilies(parts: {
 	state: State;
 	figures: Figures;
+	checkResults: CheckResults;
+	collected: Collected;
+	collectedFamilies: CollectedFamilies;
+}): Promise<Family[]> {
+	const { collectedFamilies } = parts;
+	const own = await ownFamilies(parts);
+	const collected = collectedFamilies.families(own);
+	return [
+		...own,
+		agent(
+			"collected_metrics_left_out",
+			"gauge",
+			"Collected metrics without a family of their own, because of their names; the log names them.",
+			collectedFamilies.leftOut,
+		),
+		...collected,
+	];
+}
+
+/** All families but those of collected metrics. */
+async function ownFamilies(parts: {
+	state: State;
+	figures: Figures;
+	checkResults: CheckResults;
 	collected: Collected;
 }): Promise<Family[]> {
 	const { state, figures, collected } = parts;
@@ -351,9 +378,10 @@ export async function exportedFamilies(parts: {
 		family(
 			"happo_collected_metric",
 			"gauge",
-			"Latest value of each metric printed by a metric plugin in the last five minutes, or in the last two and a half collection intervals if that is longer.",
+			"Deprecated, replaced by a family for each metric. Latest value of each metric printed by a metric plugin in the last five minutes, or in the last two and a half collection intervals if that is longer.",
 			collected.series(),
 		),
+		...checkFamilies(parts.checkResults),
 	];
 }
 

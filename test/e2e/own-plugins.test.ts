@@ -297,16 +297,29 @@ describe("check_load_average", { skip }, async () => {
 	});
 });
 
-/** Parses the metrics by name, and checks every line. */
+/** Parses the metrics by name, and checks every line; `kind` is what its comments say. */
 function parse(stdout: string) {
 	assert.ok(stdout.endsWith("\n"));
-	const figures = new Map<string, { value: string; time: number }>();
+	const figures = new Map<
+		string,
+		{ value: string; time: number; kind: string }
+	>();
+	let comments: string[][] = [];
 	for (const line of stdout.slice(0, -1).split("\n")) {
+		if (line.startsWith("#")) {
+			assert.match(line, /^# (TYPE \S+ counter|UNIT \S+ [a-z]+)$/);
+			comments.push(line.split(" "));
+			continue;
+		}
 		assert.match(line, /^[A-Za-z0-9_.-]+\t-?\d+(\.\d+)?\t\d{10}$/);
 		const [name = "", value = "", time = ""] = line.split("\t");
 		assert.ok(!figures.has(name), `${name} is there twice`);
-		figures.set(name, { value, time: Number(time) });
+		for (const [, , of] of comments) assert.equal(of, name);
+		const kind = comments.map(([, , , word]) => word).join(" ");
+		figures.set(name, { value, time: Number(time), kind });
+		comments = [];
 	}
+	assert.deepEqual(comments, []);
 	return figures;
 }
 
@@ -478,6 +491,36 @@ describe("metrics_linux", { skip }, async () => {
 				),
 			);
 		});
+	});
+
+	test("totals are counters, and what has a unit says so", async () => {
+		const { stdout } = await run(metricsLinux, [
+			...["--proc", proc, "--sys", sys],
+		]);
+		const figures = parse(stdout);
+		for (const [name, kind] of Object.entries({
+			"loadavg.load1": "",
+			"cpu.user": "counter centiseconds",
+			"context_switches.context_switches": "counter",
+			"interrupts.interrupts": "counter",
+			"forks.forks": "counter",
+			"processes.running": "",
+			"memory.total": "bytes",
+			"swap.free": "bytes",
+			"swap.pswpin": "counter pages",
+			"interface.rxbytes_eth0": "counter bytes",
+			"interface.txpackets_eth0": "counter",
+			"disk.requests.reads_sda": "counter",
+			"disk.bytes.written_sda": "counter bytes",
+			"disk.elapsed.iotime_sda": "counter milliseconds",
+			"disk.rwtime.tswriting_sda": "counter milliseconds",
+			"files.open": "",
+			"uptime.uptime": "seconds",
+			"sockets.used": "",
+			"tcp.established": "",
+			"tcp.retransmits": "counter",
+		}))
+			assert.equal(figures.get(`linux.${name}`)?.kind, kind, name);
 	});
 
 	describe("this machine", () => {

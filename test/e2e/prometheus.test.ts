@@ -30,6 +30,13 @@ const yaml = `metrics:
   plugins:
   - { plugin_name: metrics_ok, plugin_option: "" }
   - { plugin_name: metrics_odd, plugin_option: "" }
+  - { plugin_name: metrics_linux, plugin_option: "" }
+`;
+
+/** A check with performance data of every kind. */
+const perfPlugin = `#!/bin/sh
+echo "OK | '/ü \\"x\\"'=2KB;1:3;@4:5;0;9 total=7c time=5ms;10 u=U;1"
+exit 1
 `;
 
 const getPage = (port: number) => send({ port, path: "/metrics" });
@@ -41,13 +48,16 @@ async function busyDaemon(t: TestContext) {
 	await writeFile(config, yaml);
 	await writeFile(join(directory, "metrics_odd"), oddPlugin);
 	await chmod(join(directory, "metrics_odd"), 0o755);
-	const sensu = `${join(fixtures, "sensu")},${directory}`;
+	await writeFile(join(directory, "check_perf"), perfPlugin);
+	await chmod(join(directory, "check_perf"), 0o755);
+	const own = join(process.cwd(), "contrib/plugins");
+	const sensu = `${join(fixtures, "sensu")},${directory},${own}`;
 	const daemon = await startDaemon(
 		t,
 		[
 			...["--collection-interval-seconds", "1", "--metric-config", config],
 			...["--sensu-plugin-paths", sensu, "--command-timeout", "1"],
-			...["--nagios-plugin-paths", join(fixtures, "plugins")],
+			...["--nagios-plugin-paths", `${join(fixtures, "plugins")},${directory}`],
 		],
 		{ directory },
 	);
@@ -57,6 +67,7 @@ async function busyDaemon(t: TestContext) {
 		["check_exit", "2"],
 		["check_sleep", "8"],
 		["check_gone", ""],
+		["check_perf", ""],
 	])
 		await post(port, "/monitor", { plugin_name, plugin_option });
 	assert.equal((await post(port, "/monitor", "no check")).status, 400);
@@ -80,6 +91,12 @@ test("promtool accepts the page of an agent that has done work", async (t) => {
 		/^happo_agent_check_duration_seconds_count\{plugin="check_exit",[^\n]+\} 1$/m,
 		/^happo_collected_metric\{host="web01",metric="ok\.exp"\} 1e\+21$/m,
 		/^happo_collected_metric\{host="web01",metric="bell\\\\u0007"\} 8$/m,
+		/^linux_cpu_user_seconds_total\{host="web01"\} [\d.]+$/m,
+		/^linux_memory_total_bytes\{host="web01"\} \d+$/m,
+		/^bell_\{host="web01"\} 8$/m,
+		/^state_check_state\{check="check_sleep"\} 3$/m,
+		/^state_check_duration_seconds\{check="check_exit"\} [\d.e-]+$/m,
+		/^state_check_threshold\{check="check_perf",perfdata_label="\/ü \\"x\\"",unit="bytes",threshold_type="warning",bound="lower",alert="outside"\} 1000$/m,
 	])
 		assert.match(text, line);
 	assert.doesNotMatch(text, /^happo_\w+(\{.*\})? (NaN|undefined|null)$/m);
@@ -103,6 +120,21 @@ test("a real Prometheus reads the page in both formats", async (t) => {
 	await prometheus.until(collected("ok.exp"), 1e21);
 	await prometheus.until(collected(oddName), 7);
 	await prometheus.until("happo_agent_build_info", 1);
+	const perf = '{check="check_perf",perfdata_label=';
+	await prometheus.until(
+		`state_check_perfdata${perf}"time",unit="seconds"}`,
+		0.005,
+	);
+	await prometheus.until(`state_check_perfdata_total${perf}"total"}`, 7);
+	await prometheus.until('state_check_state{check="check_perf"}', 1);
+	await prometheus.until(
+		'linux_cpu_user_seconds_total{host="web01"} > bool 0',
+		1,
+	);
+	await prometheus.until(
+		'count by (job) (state_check_perfdata{perfdata_label="u"}) or vector(0)',
+		0,
+	);
 	await prometheus.until(
 		'sum by (job) (happo_agent_check_duration_seconds_count{plugin="check_exit"})',
 		2,

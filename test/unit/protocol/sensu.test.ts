@@ -185,12 +185,14 @@ test("each distinct timestamp is a sample, oldest first; the last line of a name
 				count: 2,
 				first: { line: 2, text: "hello", reason: "not three fields" },
 			},
+			kinds: new Map(),
 		},
 	);
 	assert.deepEqual(parseSensuLines("", latest), {
 		samples: [],
 		bad: [],
 		unknown: { count: 0, first: undefined },
+		kinds: new Map(),
 	});
 	assert.equal(
 		JSON.stringify(
@@ -290,5 +292,20 @@ test("well-formed lines are parsed whatever lines are between them", () => {
 			);
 		}),
 		{ numRuns: 2000 },
+	);
+});
+
+test("comments tell types and units, wherever they stand", () => {
+	const { kinds, samples } = parseSensuLines(
+		"# TYPE a.b counter\na.b 1 7\n# UNIT a.b bytes\n# UNIT c pages\n# TYPE d gauge\n",
+		latest,
+	);
+	assert.deepEqual(samples, [{ timestamp: 7, metrics: { "a.b": 1 } }]);
+	assert.deepEqual(
+		kinds,
+		new Map([
+			["a.b", { isCounter: true, unit: "bytes" }],
+			["c", { isCounter: false, unit: "pages" }],
+		]),
 	);
 });

@@ -1,18 +1,34 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Family } from "../../../src/protocol/exposition.ts";
+import { CheckResults } from "../../../src/status/check-results.ts";
+import { createCollectedFamilies } from "../../../src/status/collected-families.ts";
 import { exportedFamilies } from "../../../src/status/exported.ts";
 import { createFigures } from "../../../src/status/figures.ts";
 import type { State } from "../../../src/status/state.ts";
 import { aState } from "../../support/state.ts";
 
-const noneCollected = { enter: () => {}, series: () => [], dropped: 0 };
+const noneCollected = {
+	enter: () => {},
+	series: () => [],
+	values: () => [],
+	dropped: 0,
+};
+
+const log = { warning: assert.fail, error: assert.fail };
 
 const familiesOf = (more: Partial<State> = {}, parts: object = {}) =>
 	exportedFamilies({
 		state: aState(more),
 		figures: createFigures(),
 		collected: noneCollected,
+		collectedFamilies: createCollectedFamilies({
+			collected: noneCollected,
+			log,
+		}),
+		checkResults: new CheckResults({
+			...{ now: Date.now, elapsed: () => 0, log },
+		}),
 		...parts,
 	});
 
