@@ -121,7 +121,7 @@ export class KnownHosts {
 	/**
 	 * @param parts.isUnused the file is never read: another setting goes before it
 	 * @param parts.mayBeMissing a file that does not exist is an empty one
-	 * @param parts.isNamed the user has named the file, so commands in messages have to name it
+	 * @param parts.isNamed commands in messages have to name the file, as it is not that of the user
 	 * @param parts.added if given, hosts that the file does not have are added to it with the key
 	 * that they show; called with a line for the user
 	 * @param parts.mode of a file that is created

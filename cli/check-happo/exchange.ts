@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { connect as connectTcp, isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
+import { whyRefused } from "../../src/protocol/pin.ts";
 import { relayError } from "../../src/protocol/relay-error.ts";
 import { systemReason } from "../../src/system-error.ts";
 import {
@@ -51,9 +52,7 @@ const fingerprintOf = (socket: TLSSocket) =>
 	socket.getPeerX509Certificate()?.fingerprint256;
 
 function wrongCertificate(socket: TLSSocket, { pin }: Trust) {
-	if (!pin) return undefined;
-	const certificate = socket.getPeerX509Certificate();
-	const reason = certificate ? pin(certificate) : "it shows no certificate";
+	const reason = pin && whyRefused(socket.getPeerX509Certificate(), pin);
 	return reason === undefined ? undefined : new Error(reason);
 }
 

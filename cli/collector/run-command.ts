@@ -17,7 +17,7 @@ import { readFlagFile, readKeyFlag } from "../ctl/input-file.ts";
 import { exchanges, unknownHostAdvice } from "../ctl/target/connection.ts";
 import {
 	keepKnownHosts,
-	knownHostsPlaces,
+	ofServices,
 	openKnownHosts,
 } from "../ctl/target/known-hosts.ts";
 import { loadTrust } from "../ctl/target/trust.ts";
@@ -288,7 +288,7 @@ export const runCommand = createCommand(
 			const key =
 				own["key-file"] === "" ? "" : readKeyFlag(own["key-file"], say);
 			const known = openKnownHosts(verification, {
-				place: knownHostsPlaces.services(),
+				place: ofServices,
 				sendsKey: key !== "",
 				say: (line) => log.notice(line),
 			});

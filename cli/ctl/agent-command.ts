@@ -28,7 +28,7 @@ import {
 } from "./target/config-file.ts";
 import { connectTo, failureOf } from "./target/connection.ts";
 import { createListHosts } from "./target/group.ts";
-import { knownHostsPlaces, openKnownHosts } from "./target/known-hosts.ts";
+import { ofUser, openKnownHosts } from "./target/known-hosts.ts";
 import {
 	findTargets,
 	type Target,
@@ -169,7 +169,7 @@ export function createAgentCommand<const T extends SettingTable>(
 				call.say,
 			);
 			const known = openKnownHosts(verification, {
-				place: knownHostsPlaces.user(environment),
+				place: ofUser(environment),
 				sendsKey: apiKey !== "",
 				say,
 			});

@@ -7,6 +7,23 @@ import { keyPinPrefix } from "./hop.ts";
  */
 export type Pin = (certificate: X509Certificate) => string | undefined;
 
+/**
+ * Why a pin does not accept what the other end shows, in one line; undefined if it does.
+ * @param certificate undefined if it shows none
+ */
+export function whyRefused(
+	certificate: X509Certificate | undefined,
+	pin: Pin,
+): string | undefined {
+	if (!certificate) return "it shows no certificate";
+	try {
+		return pin(certificate);
+	} catch (error) {
+		// the other end chooses its certificate, which must not end the program
+		return `its certificate cannot be verified: ${(error as Error).message}`;
+	}
+}
+
 /** SHA-256 of the public key of a certificate, as parsePin() formats it. */
 export function keyPin({ publicKey }: X509Certificate): string {
 	const der = publicKey.export({ type: "spki", format: "der" });

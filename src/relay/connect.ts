@@ -8,10 +8,9 @@ import {
 	type ConnectionOptions,
 	connect as connectTls,
 	createSecureContext,
-	type TLSSocket,
 } from "node:tls";
 import { type Hop, hopText } from "../protocol/hop.ts";
-import type { Pin } from "../protocol/pin.ts";
+import { type Pin, whyRefused } from "../protocol/pin.ts";
 import { systemReason } from "../system-error.ts";
 import type { Open } from "./connections.ts";
 import { lookupName } from "./name-lookup.ts";
@@ -133,12 +132,6 @@ export class Sessions {
 
 const maxSessions = 1_000;
 
-/** Why a pin does not accept the other end; undefined if it does. */
-function whyRefused(socket: TLSSocket, pin: Pin): string | undefined {
-	const certificate = socket.getPeerX509Certificate();
-	return certificate ? pin(certificate) : "it shows no certificate";
-}
-
 /**
  * Opens a TLS connection over another one. It is verified before it is handed over, so no byte of a
  * request leaves before.
@@ -179,7 +172,7 @@ export const openTls =
 			socket.once("error", fail);
 			if (!pin) socket.on("session", (next) => sessions.set(key, next));
 			socket.once("secureConnect", () => {
-				const wrong = pin && whyRefused(socket, pin);
+				const wrong = pin && whyRefused(socket.getPeerX509Certificate(), pin);
 				if (wrong !== undefined)
 					return socket.destroy(new FingerprintError(wrong));
 				socket.off("error", fail).on("error", ignore);

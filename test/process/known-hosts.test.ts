@@ -297,7 +297,7 @@ test("a collector knows hosts, and adds new ones", async (t) => {
 		adding.stdout(),
 		new RegExp(`\\[info\\] ${agent.place}: added to ${file}: sha256//`),
 	);
-	assert.equal((await stat(file)).mode & 0o777 & ~0o640, 0);
+	assert.equal((await stat(file)).mode & 0o777 & ~0o644, 0);
 	await adding.stop();
 	await agent.replace();
 	const again = await start("--accept-new");

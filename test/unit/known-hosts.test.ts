@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { KnownHosts, userFile } from "../../src/known-hosts.ts";
 import { hopText, parseHop, parsePin } from "../../src/protocol/hop.ts";
-import { keyPin, pinOn } from "../../src/protocol/pin.ts";
+import { keyPin, pinOn, whyRefused } from "../../src/protocol/pin.ts";
 import { createSelfSigned } from "../../src/tls/self-signed.ts";
 import { createPair } from "../support/next-hop.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -79,6 +79,18 @@ describe("a pin", () => {
 			pinOn(before.fingerprint256)(after) ?? "",
 			/^certificate fingerprint is (..:){31}.., not (..:){31}..$/,
 		);
+	});
+
+	it("that fails refuses, as the other end chooses its certificate", () => {
+		const fails = () => {
+			throw new Error("odd");
+		};
+		assert.equal(
+			whyRefused(one, fails),
+			"its certificate cannot be verified: odd",
+		);
+		assert.equal(whyRefused(undefined, fails), "it shows no certificate");
+		assert.equal(whyRefused(one, pinOn(keyPin(one))), undefined);
 	});
 
 	it("has one spelling, and nothing else is one", () => {

@@ -16,7 +16,7 @@ import { readKeyFlag } from "../input-file.ts";
 import { exchanges, unknownHostAdvice } from "../target/connection.ts";
 import {
 	keepKnownHosts,
-	knownHostsPlaces,
+	ofServices,
 	openKnownHosts,
 } from "../target/known-hosts.ts";
 import { loadTrust } from "../target/trust.ts";
@@ -112,7 +112,7 @@ export const brokerCommand = createCommand({
 			throw new UsageError(`--insecure: ${unverifiedKey}: not with --key-file`);
 		const key = own["key-file"] === "" ? "" : readKeyFlag(own["key-file"], say);
 		const known = openKnownHosts(verification, {
-			place: knownHostsPlaces.services(),
+			place: ofServices,
 			sendsKey: key !== "",
 			say: (line) => say(`broker: ${line}`),
 		});

@@ -5,7 +5,7 @@ import { UsageError } from "../../program/arguments.ts";
 import type { ProgramCommand } from "../../program/command.ts";
 import { createCommand, valuesOf } from "../command.ts";
 import { trustSettings } from "../flags.ts";
-import { knownHostsPlaces, usableFile } from "../target/known-hosts.ts";
+import { knownHostsFile, ofUser, usableFile } from "../target/known-hosts.ts";
 
 const settings = {
 	"known-hosts": {
@@ -14,15 +14,11 @@ const settings = {
 	},
 } as const satisfies SettingTable;
 
-function fileOf(named: string, environment: NodeJS.ProcessEnv): KnownHosts {
-	const { file, mode } = knownHostsPlaces.user(environment);
-	return new KnownHosts({
-		file: named || file,
-		isNamed: named !== "",
+const fileOf = (named: string, environment: NodeJS.ProcessEnv): KnownHosts =>
+	new KnownHosts({
+		...knownHostsFile(named, ofUser(environment)),
 		mayBeMissing: true,
-		mode,
 	});
-}
 
 function hopOf(text: string) {
 	const hop = parseHop(text);
@@ -47,6 +43,7 @@ const addCommand = createCommand({
 			"PIN is the SHA-256 of the host's public key (sha256// and base64, as curl's --pinnedpubkey takes it), which stays when an agent renews its own certificate, or that of its certificate (64 hexadecimal digits). With several, one is enough. A host that the file has is not changed.",
 		examples: [
 			"known-hosts add web01 sha256//fRTKp1zmjt/vEVYx0jCtzXyfmmn0CG/0xBQGBYDQgFI=",
+			"known-hosts add --known-hosts /etc/happo/known_hosts web01 sha256//fRTKp1zmjt/vEVYx0jCtzXyfmmn0CG/0xBQGBYDQgFI=",
 		],
 		settings,
 	},

@@ -12,15 +12,33 @@ import { UsageError } from "../../program/arguments.ts";
 import type { trustSettings } from "../flags.ts";
 
 /** Where a program has its known hosts unless --known-hosts names a file. */
-export const knownHostsPlaces = {
-	/** Of the user who runs the program. */
-	user: (environment: NodeJS.ProcessEnv) => ({
-		file: userFile(environment),
-		mode: 0o600,
-	}),
-	/** Of the services of this machine. */
-	services: () => ({ file: servicesFile, mode: 0o640 }),
+export interface KnownHostsPlace {
+	file: string;
+	/** It is that of the user, which happo-ctl changes if no file is named. */
+	isOfUser: boolean;
+}
+
+export const ofUser = (environment: NodeJS.ProcessEnv): KnownHostsPlace => ({
+	file: userFile(environment),
+	isOfUser: true,
+});
+
+/** For the services of this machine. */
+export const ofServices: KnownHostsPlace = {
+	file: servicesFile,
+	isOfUser: false,
 };
+
+/** What KnownHosts needs to know of a file: the one that is named, or else that of the program. */
+export function knownHostsFile(named: string, place: KnownHostsPlace) {
+	const isOfUser = named === "" && place.isOfUser;
+	return {
+		file: named || place.file,
+		isNamed: !isOfUser,
+		// services with users of their own read the others; keys of servers are no secret
+		mode: isOfUser ? 0o600 : 0o644,
+	};
+}
 
 /** Turns the errors of a file of known hosts into those of a command line. */
 export function usableFile<T>(use: () => T): T {
@@ -46,7 +64,7 @@ export function openKnownHosts(
 		sendsKey,
 		say,
 	}: {
-		place: { file: string; mode: number };
+		place: KnownHostsPlace;
 		sendsKey: boolean;
 		say: (line: string) => void;
 	},
@@ -64,12 +82,10 @@ export function openKnownHosts(
 			);
 	}
 	const hosts = new KnownHosts({
-		file: named || place.file,
-		isNamed: named !== "",
+		...knownHostsFile(named, place),
 		mayBeMissing: named === "",
 		added: settings["accept-new"] ? say : undefined,
 		isUnused: named === "" && (insecure || fingerprint !== ""),
-		mode: place.mode,
 	});
 	usableFile(() => hosts.use(hosts.read()));
 	return hosts;

@@ -3,6 +3,8 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import type { Trust } from "../../../src/client/index.ts";
 import { createAgentClient } from "../../../src/client/index.ts";
+import { keyPin } from "../../../src/protocol/pin.ts";
+import { createSelfSigned } from "../../../src/tls/self-signed.ts";
 import { clientOf, unreachable } from "../../support/client.ts";
 import { answering, createPair, json } from "../../support/next-hop.ts";
 
@@ -47,6 +49,45 @@ describe("the trust of a client", () => {
 			{ isUnsent: true },
 		);
 		assert.equal(server.arrived.length, 2);
+	});
+
+	it("a public key stays right when the certificate is renewed", async (t) => {
+		const { certificate, privateKey } = createPair();
+		const renewed = createSelfSigned({
+			...{ commonName: "renewed", names: ["h"], now: new Date(), privateKey },
+		});
+		const server = await start(t, {
+			cert: renewed.certificate,
+			key: privateKey,
+		});
+		const fingerprint = keyPin(new X509Certificate(certificate));
+		assert.equal(
+			(await ask(t, server.port, { fingerprint })).response.status,
+			200,
+		);
+		const other = keyPin(new X509Certificate(createPair().certificate));
+		await unreachable(
+			ask(t, server.port, { fingerprint: other }),
+			/public key is sha256\S+, not sha256\S+$/,
+			{ isUnsent: true },
+		);
+		assert.equal(server.arrived.length, 1);
+	});
+
+	it("a function of the program that gets the certificate", async (t) => {
+		const server = await start(t);
+		const seen: string[] = [];
+		const verify = ({ fingerprint256 }: X509Certificate) => {
+			seen.push(fingerprint256);
+			return seen.length === 1 ? undefined : "not today";
+		};
+		assert.equal((await ask(t, server.port, { verify })).response.status, 200);
+		await unreachable(ask(t, server.port, { verify }), /: not today$/, {
+			isUnsent: true,
+		});
+		const { fingerprint256 } = new X509Certificate(server.certificate);
+		assert.deepEqual(seen, [fingerprint256, fingerprint256]);
+		assert.equal(server.arrived.length, 1);
 	});
 
 	it("a client certificate, its key encrypted or not", async (t) => {
@@ -94,6 +135,11 @@ describe("the trust of a client", () => {
 			"another's key",
 			{ certificate, key: createPair().privateKey },
 			/^trust: .*(mismatch|key)/,
+		],
+		[
+			"two ways at once",
+			{ fingerprint: "ab".repeat(32), verify: () => undefined },
+			/^trust: both fingerprint and verify are set$/,
 		],
 		["an invalid CA", { ca: "x" }, /^trust: ca: no certificate \(PEM\)$/],
 		[
