@@ -21,7 +21,7 @@ export type Run =
 
 /** Runs checks on the shown host, one at a time; leaving the page cancels it. */
 export function useRun() {
-	const { api, host } = useShown();
+	const { api, host, ask } = useShown();
 	const [run, setRun] = useState<Run>({ phase: "none" });
 	const controller = useRef<AbortController | undefined>(undefined);
 	useEffect(() => () => controller.current?.abort(), []);
@@ -45,7 +45,9 @@ export function useRun() {
 					signal: own.signal,
 				}),
 			);
-			if (!own.signal.aborted) setRun({ phase: "ended", outcome });
+			if (own.signal.aborted) return;
+			setRun({ phase: "ended", outcome });
+			ask("results");
 		} catch (error) {
 			if (!own.signal.aborted)
 				setRun({ phase: "refused", message: (error as Error).message });

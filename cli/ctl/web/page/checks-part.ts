@@ -5,7 +5,7 @@ import { CheckForm } from "./check-form.ts";
 import { askerText, type Check, checksOf, type Result } from "./check-list.ts";
 import { html } from "./html.ts";
 import { Output } from "./output.ts";
-import { Part } from "./part.ts";
+import { Part, type PartState } from "./part.ts";
 import { useRovingFocus } from "./roving-focus.ts";
 import { safeText } from "./safe-text.ts";
 import { StateMark, stateOf } from "./state-mark.ts";
@@ -45,11 +45,14 @@ function ResultText({ result }: { result: Result }) {
 function CheckRow({
 	check,
 	mode,
+	hasResults,
 	isOpen,
 	onToggle,
 }: {
 	check: Check;
 	mode: CommandList["mode"] | undefined;
+	/** Whether the agent has told the last results. */
+	hasResults: boolean;
 	isOpen: boolean;
 	onToggle(): void;
 }) {
@@ -72,7 +75,7 @@ function CheckRow({
 				${
 					result
 						? html`<${StateMark} state=${stateOf(result.exit_status)} />`
-						: html`<${StateMark} state="waiting" label="Not run" />`
+						: html`<${StateMark} state="waiting" label=${hasResults ? "Not run" : "Not known"} />`
 				}
 				<span class="check-name">${name}</span>
 				<span class="check-line"
@@ -84,7 +87,7 @@ function CheckRow({
 		<div id=${id} class="check-body" hidden=${!isOpen}>
 			${
 				isOpen &&
-				html`${result ? html`<${ResultText} result=${result} />` : html`<p class="muted">It has not run since the agent started.</p>`}
+				html`${result ? html`<${ResultText} result=${result} />` : hasResults && html`<p class="muted">It has not run since the agent started.</p>`}
 				${
 					mayRun
 						? html`<${CheckForm}
@@ -118,16 +121,27 @@ function OtherPlugin({ plugins }: { plugins: readonly string[] }) {
 	</div>`;
 }
 
+/** The state of a section that is made of two parts: what one of them has is worth showing. */
+function together(
+	commands: PartState | undefined,
+	results: PartState | undefined,
+): PartState | undefined {
+	if (!commands || !results) return commands ?? results;
+	return {
+		waiting_since: results.waiting_since ?? commands.waiting_since,
+		failure: results.failure ?? commands.failure,
+		answered_at: results.answered_at ?? commands.answered_at,
+	};
+}
+
 export function ChecksPart({
 	commands,
 	results,
 	name,
-	onAsk,
 }: {
 	commands: Parts["commands"];
 	results: Parts["results"];
 	name: string;
-	onAsk(): void;
 }) {
 	const list = (commands?.data ?? undefined) as CommandList | undefined;
 	const ended = (results?.data ?? undefined) as
@@ -146,12 +160,10 @@ export function ChecksPart({
 		setOpen(undefined);
 		roving.focusRow(open);
 	};
-	// either answer is worth showing
-	const state = ended ? results : (commands ?? results);
-	return html`<${Part} id="checks" title="Checks" waitsFor=${`the checks of ${name}`} state=${state} onAsk=${onAsk}
+	return html`<${Part} id="checks" title="Checks" waitsFor=${`the checks of ${name}`} state=${together(commands, results)} asks=${["commands", "results"]}
 		aside=${html`<span class="muted">${list && `${checks.length} ${checks.length === 1 ? "check" : "checks"}${list.mode === "enforce" ? "" : ", any plugin may be run"}`}</span>`}
 	>
-		${checks.length === 0 && html`<p class="muted">No check has run since the agent started.</p>`}
+		${checks.length === 0 && ended && html`<p class="muted">No check has run since the agent started.</p>`}
 		<ul class="checks" aria-label="Checks, worst first"
 			ref=${roving.ref} onFocusIn=${roving.onFocusIn} onFocusOut=${roving.onFocusOut} onKeyDown=${onKeyDown}>
 			${checks.map(
@@ -159,6 +171,7 @@ export function ChecksPart({
 					key=${check.name}
 					check=${check}
 					mode=${list?.mode}
+					hasResults=${ended !== undefined}
 					isOpen=${open === check.name}
 					onToggle=${() => setOpen(open === check.name ? undefined : check.name)}
 				/>`,

@@ -1,12 +1,14 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Api } from "./session.ts";
-import type { Host } from "./watch.ts";
+import type { Host, PartName } from "./watch.ts";
 
 /** What all parts of a host's page need. */
 export interface Shown {
 	api: Api;
 	host: Host;
+	/** Asks the agent for parts at once. */
+	ask(...names: readonly PartName[]): void;
 }
 
 export const ShownContext = createContext<Shown | undefined>(undefined);

@@ -9,11 +9,9 @@ import type { Parts } from "./watch.ts";
 export function HealthPart({
 	part,
 	name,
-	onAsk,
 }: {
 	part: Parts["health"];
 	name: string;
-	onAsk(): void;
 }) {
 	const data = part?.data;
 	const status = data?.status as components["schemas"]["Status"] | undefined;
@@ -22,7 +20,7 @@ export function HealthPart({
 		title="Health"
 		waitsFor=${`the status of ${name}`}
 		state=${part}
-		onAsk=${onAsk}
+		asks=${["health"]}
 	>
 		${
 			data &&

@@ -76,7 +76,7 @@ export function HostView({
 		},
 		[api, id],
 	);
-	const shown: Shown = useMemo(() => ({ api, host }), [api, host]);
+	const shown: Shown = useMemo(() => ({ api, host, ask }), [api, host, ask]);
 	const parts = known.host === id ? known.parts : {};
 	return html`<main id="main" class="host-view">
 		<div class="title-line">
@@ -100,12 +100,12 @@ export function HostView({
 			)}
 		</nav>
 		<${ShownContext.Provider} value=${shown}>
-			<${HealthPart} part=${parts.health} name=${name} onAsk=${() => ask("health")} />
-			<${ChecksPart} commands=${parts.commands} results=${parts.results} name=${name} onAsk=${() => ask("commands", "results")} />
-			<${MetricsPart} part=${parts.metrics} name=${name} onAsk=${() => ask("metrics")} />
-			<${RefusalsPart} part=${parts.refusals} name=${name} onAsk=${() => ask("refusals")} />
-			<${MachineStatesPart} part=${parts.machine_states} name=${name} onAsk=${() => ask("machine_states")} />
-			<${RelayPart} part=${parts.relay} name=${name} onAsk=${() => ask("relay")} />
+			<${HealthPart} part=${parts.health} name=${name} />
+			<${ChecksPart} commands=${parts.commands} results=${parts.results} name=${name} />
+			<${MetricsPart} part=${parts.metrics} name=${name} />
+			<${RefusalsPart} part=${parts.refusals} name=${name} />
+			<${MachineStatesPart} part=${parts.machine_states} name=${name} />
+			<${RelayPart} part=${parts.relay} name=${name} />
 		<//>
 	</main>`;
 }

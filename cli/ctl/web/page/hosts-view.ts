@@ -40,8 +40,8 @@ class HostRow extends Component<{ host: Host }> {
 	}
 }
 
-/** Rows in the first picture; about two screens of them. */
-const firstRows = 60;
+/** Rows in the first picture; about a screen of them. */
+const firstRows = 24;
 const moreRows = 250;
 
 /** How many of `count` rows to render: few at first, so that the first picture comes soon. */

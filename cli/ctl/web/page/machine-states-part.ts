@@ -86,11 +86,9 @@ function ChosenText({ keys }: { keys: readonly string[] }) {
 export function MachineStatesPart({
 	part,
 	name,
-	onAsk,
 }: {
 	part: Parts["machine_states"];
 	name: string;
-	onAsk(): void;
 }) {
 	/** The chosen keys, at most two, in the order of the choice. */
 	const [chosen, setChosen] = useState<readonly string[]>([]);
@@ -107,7 +105,7 @@ export function MachineStatesPart({
 	const inOrder = chosen.toSorted(
 		(one, other) => takenAt(one) - takenAt(other),
 	);
-	return html`<${Part} id="machine-states" title="Machine states" waitsFor=${`the machine states of ${name}`} state=${part} onAsk=${onAsk}>
+	return html`<${Part} id="machine-states" title="Machine states" waitsFor=${`the machine states of ${name}`} state=${part} asks=${["machine_states"]}>
 		${
 			states.length === 0
 				? html`<p class="muted">The agent has kept no machine state: no check has failed lately.</p>`

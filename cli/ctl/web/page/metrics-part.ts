@@ -120,11 +120,9 @@ function found(metrics: readonly Metric[], search: string): Metric[] {
 export function MetricsPart({
 	part,
 	name,
-	onAsk,
 }: {
 	part: Parts["metrics"];
 	name: string;
-	onAsk(): void;
 }) {
 	const [search, setSearch] = useState("");
 	const [count, setCount] = useState(chartsAtOnce);
@@ -136,7 +134,7 @@ export function MetricsPart({
 	const drawn = fitting.slice(0, count);
 	const curves = useCurves(drawn, part?.revision);
 	const rest = fitting.length - drawn.length;
-	return html`<${Part} id="metrics" title="Metrics" waitsFor=${`the metrics of ${name}`} state=${part} onAsk=${onAsk}
+	return html`<${Part} id="metrics" title="Metrics" waitsFor=${`the metrics of ${name}`} state=${part} asks=${["metrics"]}
 		aside=${html`<label class="search"
 			><span class="visually-hidden">Search metrics</span
 			><input type="search" placeholder="Search metrics" value=${search}

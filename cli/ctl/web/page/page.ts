@@ -6,18 +6,31 @@ import { HostView } from "./host-view.ts";
 import { HostsView } from "./hosts-view.ts";
 import { html } from "./html.ts";
 import { useRoute } from "./route.ts";
-import { type Api, openSession, SessionEnded } from "./session.ts";
+import { type Api, dataOf, openSession, SessionEnded } from "./session.ts";
 import { type Known, useKnown, Watch } from "./watch.ts";
 
-/** What to do when there is no session. */
-function NoSession() {
+/** What to do without a session. */
+function NoSession({ wasOpen }: { wasOpen: boolean }) {
 	return html`<main id="main" class="no-session">
-		<h1>This session has ended</h1>
+		<h1>${wasOpen ? "This session has ended" : "No session in this tab"}</h1>
 		<p>
 			Press Enter in the terminal in which <code>happo-ctl web</code> runs: it prints a
 			new link. If it does not run any more, start it again. A link works once.
 		</p>
+		${!wasOpen && html`<p>A tab that has a session opens others with “Another tab”.</p>`}
 	</main>`;
+}
+
+/** Opens the page in another tab, with a session of its own: tabs do not know each other's keys. */
+function AnotherTab({ api }: { api: Api }) {
+	const [problem, setProblem] = useState("");
+	const open = () =>
+		dataOf(api.POST("/api/link")).then(
+			({ url }) => void window.open(url, "_blank", "noopener"),
+			(error: Error) => setProblem(error.message),
+		);
+	return html`<span class="muted" role="status">${problem}</span>
+		<button type="button" class="quiet" onClick=${open}>Another tab</button>`;
 }
 
 function ConnectionNote({ connection }: Pick<Known, "connection">) {
@@ -75,13 +88,14 @@ function Page({ api, watch }: { api: Api; watch: Watch }) {
 		if (wanted !== undefined) last.current = wanted;
 		document.title = wanted === undefined ? "happo" : `${wanted} – happo`;
 	}, [wanted]);
-	if (known.connection === "ended") return html`<${NoSession} />`;
+	if (known.connection === "ended") return html`<${NoSession} wasOpen />`;
 	const host = known.hosts.find(({ name }) => name === wanted);
 	const isUnknown = wanted !== undefined && !host && known.about !== undefined;
 	return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
 		<header class="top">
 			<a class="brand" href="#/">happo</a>
 			<span class="muted top-targets">${known.about?.targets}</span>
+			<${AnotherTab} api=${api} />
 		</header>
 		<${ConnectionNote} connection=${known.connection} />
 		${
@@ -117,9 +131,16 @@ async function start(place: HTMLElement) {
 		render(html`<${Page} api=${api} watch=${watch} />`, place);
 		watch.start();
 	} catch (error) {
-		if (!(error instanceof SessionEnded)) throw error;
 		place.textContent = "";
-		render(html`<${NoSession} />`, place);
+		render(
+			error instanceof SessionEnded
+				? html`<${NoSession} wasOpen=${false} />`
+				: html`<p class="start">
+						happo-ctl web does not answer: ${(error as Error).message}. Reload the page once it
+						runs.
+					</p>`,
+			place,
+		);
 	}
 }
 

@@ -1,9 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { durationText } from "../../output/quantity.ts";
+import { useShown } from "./context.ts";
 import { html, type WithChildren } from "./html.ts";
 import { safeText } from "./safe-text.ts";
 import { Ago, useNow } from "./time.ts";
-import type { Failure } from "./watch.ts";
+import type { Failure, PartName } from "./watch.ts";
 
 /** What all parts of a host have in common; undefined until the program has been asked. */
 export interface PartState {
@@ -52,7 +53,7 @@ export function Part({
 	waitsFor,
 	state,
 	aside,
-	onAsk,
+	asks,
 	children,
 }: WithChildren & {
 	id: string;
@@ -62,9 +63,10 @@ export function Part({
 	state: PartState | undefined;
 	/** To the right of the title. */
 	aside?: unknown;
-	/** Asks the agent at once. */
-	onAsk(): void;
+	/** The parts that are asked for again after a failure. */
+	asks: readonly PartName[];
 }) {
+	const { ask } = useShown();
 	const [openedAt] = useState(() => Date.now() / 1000);
 	const hasData = typeof state?.answered_at === "number";
 	const since = state?.waiting_since ?? (state ? null : openedAt);
@@ -80,9 +82,9 @@ export function Part({
 				html`<div class=${failure.reason === "unsupported" ? "note" : "note note-bad"}>
 					<p>
 						<${FailureText} failure=${failure} />
-						${hasData && html` Shown is what it said <${Ago} at=${(state?.answered_at ?? 0) * 1000} />.`}
+						${hasData && html`<br /><span class="muted">Shown is what it said <${Ago} at=${(state?.answered_at ?? 0) * 1000} />.</span>`}
 					</p>
-					<button type="button" onClick=${onAsk}>Ask again</button>
+					${failure.reason !== "unsupported" && html`<button type="button" onClick=${() => ask(...asks)}>Ask again</button>`}
 				</div>`
 			}
 		</div>

@@ -54,14 +54,12 @@ function RefusalItem({ refusal }: { refusal: Refusal }) {
 export function RefusalsPart({
 	part,
 	name,
-	onAsk,
 }: {
 	part: Parts["refusals"];
 	name: string;
-	onAsk(): void;
 }) {
 	const data = part?.data as components["schemas"]["RefusalList"] | undefined;
-	return html`<${Part} id="refusals" title="Refusals" waitsFor=${`the refusals of ${name}`} state=${part} onAsk=${onAsk}>
+	return html`<${Part} id="refusals" title="Refusals" waitsFor=${`the refusals of ${name}`} state=${part} asks=${["refusals"]}>
 		${
 			data?.refusals.length === 0
 				? html`<p class="muted">The policy has refused nothing since the agent started.</p>`

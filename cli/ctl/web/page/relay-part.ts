@@ -7,16 +7,14 @@ import type { Parts } from "./watch.ts";
 export function RelayPart({
 	part,
 	name,
-	onAsk,
 }: {
 	part: Parts["relay"];
 	name: string;
-	onAsk(): void;
 }) {
 	const { host } = useShown();
 	const data = part?.data;
 	const total = data?.requests.reduce((sum, { count }) => sum + count, 0) ?? 0;
-	return html`<${Part} id="relay" title="Relay" waitsFor=${`the relay of ${name}`} state=${part} onAsk=${onAsk}>
+	return html`<${Part} id="relay" title="Relay" waitsFor=${`the relay of ${name}`} state=${part} asks=${["relay"]}>
 		<p>
 			${host.via.length === 0 ? "It is asked directly." : `It is asked through ${host.via.join(", then ")}.`}
 			${" "}${

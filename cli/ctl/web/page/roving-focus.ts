@@ -21,6 +21,8 @@ export function useRovingFocus<E extends HTMLElement>(first?: string) {
 	const current = useRef(first);
 	/** Whether the focus was in the list. */
 	const hasFocus = useRef(false);
+	/** The first row has not been there yet, and nothing else has got the focus. */
+	const isPending = useRef(first !== undefined);
 	const rows = () => [
 		...(ref.current?.querySelectorAll<HTMLElement>("[data-row]") ?? []),
 	];
@@ -32,15 +34,11 @@ export function useRovingFocus<E extends HTMLElement>(first?: string) {
 		row?.setAttribute("tabindex", "0");
 	};
 	useLayoutEffect(() => {
-		if (first === undefined) return;
-		const row = rows().find(({ dataset }) => dataset.row === first);
-		row?.focus();
-	}, [first]);
-	useLayoutEffect(() => {
 		const all = rows();
 		const row =
 			all.find(({ dataset }) => dataset.row === current.current) ?? all[0];
 		makeStop(row);
+		if (isPending.current && row?.dataset.row === first) row?.focus();
 		// moving an element takes the focus away from it
 		if (hasFocus.current && document.activeElement === document.body)
 			row?.focus({ preventScroll: true });
@@ -57,6 +55,7 @@ export function useRovingFocus<E extends HTMLElement>(first?: string) {
 		onFocusIn: ({ target }: FocusEvent) => {
 			const row = (target as HTMLElement).closest<HTMLElement>("[data-row]");
 			hasFocus.current = row !== null;
+			isPending.current = false;
 			if (!row) return;
 			current.current = row.dataset.row;
 			makeStop(row);
