@@ -181,9 +181,10 @@ const collectorPage = () =>
 				"samples that the store cannot take, with the reasons",
 			],
 			[
-				"/usr/share/happo-collector/happo-collector.rules.yml",
-				"alerts for Prometheus and vmalert",
+				"/usr/share/happo-collector/prometheus",
+				"scrape example, recording rules and alerts for Prometheus and vmalert",
 			],
+			["/usr/share/happo-collector/grafana", "dashboard for Grafana"],
 		]
 			.map(([name = "", what = ""]) => term(name, what))
 			.join("")}${seeAlso("happo-agent(8), happo-ctl(1)")}`,

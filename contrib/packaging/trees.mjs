@@ -249,6 +249,12 @@ const unique = (files) => [
 	...new Map(files.map((file) => [file.path, file])).values(),
 ];
 
+/** Rules and a scrape example for Prometheus, and a dashboard for Grafana, in folders at `to`. */
+const watching = (to) =>
+	["prometheus", "grafana"].flatMap((name) =>
+		folder(`contrib/${name}`, join(to, name)),
+	);
+
 /** The private Node.js, of a package of npm that is unpacked in `node.folder`. */
 export function nodePackage({ node, architecture }) {
 	const { name, version, revision, folder: from } = node;
@@ -330,6 +336,7 @@ and the policy say otherwise.`,
 			...level(architecture, at),
 			...folder("contrib/plugins", `${at}/contrib/plugins`, 0o755),
 			...folder("contrib/doc", "/usr/share/doc/happo-agent/doc"),
+			...watching("/usr/share/doc/happo-agent"),
 			...ctl("agent", build),
 			configurationFolder,
 			configuration("/etc/default/happo-agent.env", environmentFile(), 0o640),
@@ -480,11 +487,7 @@ nothing: give it a list of hosts and a store first.`,
 				text("contrib/etc/default/happo-collector.env"),
 				0o640,
 			),
-			{
-				path: "/usr/share/happo-collector/happo-collector.rules.yml",
-				content: text("contrib/prometheus/happo-collector.rules.yml"),
-				mode: 0o644,
-			},
+			...watching("/usr/share/happo-collector"),
 			systemd(
 				"happo-collector.service",
 				unit(

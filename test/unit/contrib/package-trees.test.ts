@@ -61,6 +61,21 @@ for (const architecture of ["x64", "arm64"])
 		assert.ok(!files.some(({ path }) => path.endsWith("/client.js")));
 	});
 
+test("the packages of agent and collector have rules and dashboard where the documents link to them", () => {
+	const { text } = filesOf(agentPackage, "x64");
+	const at = "/usr/share/doc/happo-agent";
+	const links = [
+		...text(`${at}/doc/dashboard.md`).matchAll(/\]\(\.\.\/([^)]+)\)/g),
+	].map(([, name]) => name);
+	assert.ok(links.length >= 4);
+	const collector = filesOf(collectorPackage, "x64");
+	for (const name of links)
+		assert.equal(
+			collector.text(`/usr/share/happo-collector/${name}`),
+			text(`${at}/${name}`),
+		);
+});
+
 test("nothing in the packages looks for a Node in PATH or sets a variable", () => {
 	for (const make of [agentPackage, checkPackage, collectorPackage])
 		for (const { path, content = "" } of filesOf(make, "x64").files) {
