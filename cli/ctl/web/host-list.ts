@@ -68,22 +68,25 @@ export class HostList {
 	#timer: NodeJS.Timeout | undefined;
 	#revision: number;
 
-	/** @param parallel how many hosts are asked at a time that have not proved slow */
+	/**
+	 * @param parts.parallel how many hosts are asked at a time that have not proved slow
+	 * @param parts.intervalSeconds how often each is asked; tests shorten it
+	 */
 	constructor(parts: {
 		targets: readonly Target[];
 		ask: Ask;
 		changes: Changes;
 		parallel: number;
+		intervalSeconds?: number | undefined;
 	}) {
 		const { targets, ask, changes, parallel } = parts;
 		this.#ask = ask;
 		this.#changes = changes;
 		this.#parallel = parallel;
 		this.#revision = changes.next();
-		this.intervalSeconds = Math.max(
-			minimumSeconds,
-			targets.length / hostsPerSecond,
-		);
+		this.intervalSeconds =
+			parts.intervalSeconds ??
+			Math.max(minimumSeconds, targets.length / hostsPerSecond);
 		this.#entries = targets.map((target, id) => ({
 			...{ target, row: firstRow(target, id), revision: this.#revision },
 			...{ dueAt: 0, isSlow: false, noResultsUntil: 0 },

@@ -33,6 +33,8 @@ export class Hosts {
 		asked: string;
 		ask: Ask;
 		parallel: number;
+		/** How often each is asked for the list; tests shorten it. */
+		intervalSeconds?: number;
 	}) {
 		this.#targets = parts.targets;
 		this.#asked = parts.asked;
