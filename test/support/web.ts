@@ -8,6 +8,7 @@ import type { Target } from "../../cli/ctl/target/targets.ts";
 import type { Ask } from "../../cli/ctl/web/asking.ts";
 import { createWebHandlers } from "../../cli/ctl/web/handlers.ts";
 import { Hosts } from "../../cli/ctl/web/hosts.ts";
+import { createUserCheck, type peerUser } from "../../cli/ctl/web/peer-user.ts";
 import { startWebServer } from "../../cli/ctl/web/server.ts";
 import { Sessions } from "../../cli/ctl/web/sessions.ts";
 import { webContract } from "../../generated/web-contract.ts";
@@ -111,7 +112,16 @@ export async function webSession(link: string): Promise<WebSession> {
 /** The server of a page whose agents are a function, and its page one file. */
 export async function startTestWeb(
 	t: Test,
-	{ targets, ask }: { targets: readonly Target[]; ask: Ask },
+	{
+		targets,
+		ask,
+		userOf,
+	}: {
+		targets: readonly Target[];
+		ask: Ask;
+		/** The user at the other end; the kernel's by default. */
+		userOf?: typeof peerUser;
+	},
 ) {
 	const sessions = new Sessions();
 	const complaints: string[] = [];
@@ -133,6 +143,7 @@ export async function startTestWeb(
 			["/page.js", { type: "text/javascript", content: Buffer.from("1") }],
 		]),
 		port: 0,
+		isUser: createUserCheck({}, userOf),
 		complain: (line) => complaints.push(line),
 	});
 	host = server.host;
@@ -158,6 +169,6 @@ export const unreachable = <T>(host: string): HostAnswer<T> => ({
 export async function rawRequest(host: string, bytes: string): Promise<string> {
 	const [address = "", port] = host.split(":");
 	const socket = connect(Number(port), address);
-	socket.end(bytes);
+	socket.write(bytes);
 	return text(socket);
 }

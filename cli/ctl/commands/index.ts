@@ -28,6 +28,7 @@ import { policyTestCommand } from "./policy-test.ts";
 import { statusCommand } from "./status.ts";
 import { statusMemoryCommand } from "./status-memory.ts";
 import { statusRequestCommand } from "./status-request.ts";
+import { webCommand } from "./web.ts";
 
 const visible: readonly ProgramCommand[] = [
 	statusCommand,
@@ -42,6 +43,7 @@ const visible: readonly ProgramCommand[] = [
 	machineStateCommand,
 	monitorCommand,
 	inventoryCommand,
+	webCommand,
 	brokerCommand,
 	brokerStatusCommand,
 	policyCheckCommand,

@@ -11,6 +11,7 @@ import { hasDisplay, openBrowser } from "./browser.ts";
 import { createWebHandlers } from "./handlers.ts";
 import { Hosts } from "./hosts.ts";
 import { readPageFiles } from "./page-files.ts";
+import { createUserCheck } from "./peer-user.ts";
 import { startWebServer, type WebServer } from "./server.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -79,6 +80,7 @@ export async function serveWeb(
 			way: { reach, verification },
 		}),
 		...{ sessions, files, port: options.port, complain: say },
+		isUser: createUserCheck(environment),
 	}).catch((error) => {
 		throw new WebError(
 			`127.0.0.1 port ${options.port}: ${systemReason(error)}`,

@@ -1,4 +1,4 @@
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Bound, BoundOperation } from "../../../src/http/bind.ts";
 import { parseBody } from "../../../src/http/json.ts";
@@ -68,6 +68,7 @@ function clientSignal({ raw }: FastifyReply): AbortSignal {
  * @param parts.bound the document of the page
  * @param parts.files by path
  * @param parts.port 0 takes a free one
+ * @param parts.isUser whether the user at the other end may have the page
  * @param parts.complain gets errors of the program itself
  * @throws the system's error if it cannot listen
  */
@@ -77,9 +78,10 @@ export async function startWebServer(parts: {
 	sessions: Sessions;
 	files: ReadonlyMap<string, PageFile>;
 	port: number;
+	isUser: (socket: Socket) => Promise<boolean>;
 	complain: (line: string) => void;
 }): Promise<WebServer> {
-	const { bound, sessions, files, complain } = parts;
+	const { bound, sessions, files, isUser, complain } = parts;
 	const handlers = parts.handlers as unknown as Record<string, UntypedHandler>;
 	let own = "";
 
@@ -109,6 +111,11 @@ export async function startWebServer(parts: {
 	app.addHook("onRequest", async (request: FastifyRequest, reply) => {
 		reply.headers(headers);
 		const { webOperation, isPage = false } = request.routeOptions.config;
+		if (!(await isUser(request.raw.socket)))
+			throw new WebProblem(
+				"foreign",
+				"the page is only for the user who runs happo-ctl web",
+			);
 		const why = foreignness(request.headers, own, isPage);
 		if (why !== undefined) throw new WebProblem("foreign", why);
 		if (!webOperation || webOperation.operationId === openSession) return;

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { describe, it } from "node:test";
 import type { Ask } from "../../../../../cli/ctl/web/asking.ts";
+import { peerUser } from "../../../../../cli/ctl/web/peer-user.ts";
 import {
 	rawRequest,
 	startTestWeb,
@@ -13,6 +15,10 @@ import {
 const ask: Ask = async ({ name }) => unreachable(name);
 const targets = [webTarget("192.0.2.1")];
 const json = { "content-type": "application/json" };
+
+const ports = ({ remotePort = 0, localPort = 0 }: Partial<Socket>) => ({
+	...{ remotePort, localPort },
+});
 
 /** Paths of all operations, and what they need. */
 const operations: [method: string, path: string, body: string][] = [
@@ -147,6 +153,39 @@ describe("the server of the page", () => {
 			),
 			/^HTTP\/1\.1 403 /,
 		);
+	});
+
+	it("is only for the user who runs it, and for root", async (t) => {
+		const own = process.getuid?.() ?? 0;
+		for (const [user, status] of [
+			[own, 200],
+			[0, 200],
+			["unknown", 200],
+			[own + 1, 403],
+			[undefined, 403],
+		] as const) {
+			const { host } = await startTestWeb(t, {
+				...{ targets, ask },
+				userOf: async () => user,
+			});
+			assert.equal(
+				(await webRequest(host, "GET", "/")).status,
+				status,
+				`${user}`,
+			);
+		}
+		const { host } = await startTestWeb(t, {
+			...{ targets, ask },
+			userOf: async (socket) => {
+				assert.equal(await peerUser(socket), own);
+				assert.equal(
+					await peerUser({ ...ports(socket), remotePort: 1 }),
+					undefined,
+				);
+				return own;
+			},
+		});
+		assert.equal((await webRequest(host, "GET", "/")).status, 200);
 	});
 
 	it("lets nobody ask without the key of a session", async (t) => {
