@@ -134,7 +134,7 @@ export async function startTestWeb(
 			...{ sessions, hosts, ask, linkWith },
 			way: {
 				reach: { "key-file": "" },
-				verification: { "ca-file": "", fingerprint: "" },
+				verification: { "ca-file": "", fingerprint: "", "known-hosts": "" },
 			},
 		}),
 		sessions,

@@ -11,7 +11,7 @@ type Schemas = components["schemas"];
 /** How happo-ctl reaches the agents, which a monitoring system has to do, too. */
 export interface WayToAgents {
 	reach: Pick<TargetSettings, "key-file">;
-	verification: Pick<TrustSettings, "ca-file" | "fingerprint">;
+	verification: Pick<TrustSettings, "ca-file" | "fingerprint" | "known-hosts">;
 }
 
 const defaultPort = 6777;
@@ -31,8 +31,8 @@ function checkOptions(
 	const optional: [string, string][] = [
 		["-o", option],
 		["--ca-file", verification["ca-file"]],
-		// a pinned certificate replaces the CA
 		["--fingerprint", verification.fingerprint],
+		["--known-hosts", verification["known-hosts"]],
 		["--key-file", reach["key-file"]],
 	];
 	return [
@@ -88,6 +88,7 @@ const icingaVariables: Readonly<Record<string, string>> = {
 	"-o": "happo_option",
 	"--ca-file": "happo_ca_file",
 	"--fingerprint": "happo_fingerprint",
+	"--known-hosts": "happo_known_hosts",
 	"--key-file": "happo_key_file",
 };
 

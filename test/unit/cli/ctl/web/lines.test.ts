@@ -9,7 +9,7 @@ import { webTarget } from "../../../../support/web.ts";
 
 const plain = {
 	reach: { "key-file": "" },
-	verification: { "ca-file": "", fingerprint: "" },
+	verification: { "ca-file": "", fingerprint: "", "known-hosts": "" },
 };
 
 /** The words that a shell passes on. */
@@ -31,7 +31,11 @@ test("the line of check_happo gives the agent exactly these words", () => {
 		{ plugin: "check_odd", words: odd },
 		{
 			reach: { "key-file": "/etc/my keys/it's" },
-			verification: { "ca-file": "/etc/ca $1.pem", fingerprint: "" },
+			verification: {
+				"ca-file": "/etc/ca $1.pem",
+				fingerprint: "",
+				"known-hosts": "",
+			},
 		},
 	);
 	const [program, monitor, ...words] = shellWords(check_happo);
