@@ -218,10 +218,7 @@ describe("happo-ctl web", () => {
 			{ onOutput: () => undefined },
 		);
 		assert.equal(code, 1);
-		assert.equal(
-			stderr,
-			`happo-ctl: 127.0.0.1 port ${port}: already in use\n`,
-		);
+		assert.equal(stderr, `happo-ctl: 127.0.0.1 port ${port}: already in use\n`);
 	});
 
 	it("opens the browser with the link", async (t) => {
