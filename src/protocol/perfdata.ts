@@ -128,9 +128,14 @@ function shortened(text: string) {
 	return copied(text.length > maxQuoted ? `${plain}...` : plain);
 }
 
-/** V8's slices keep the whole text that they are taken from in memory; a copy does not. */
+/**
+ * V8's slices keep the whole text that they are taken from in memory; a copy does not. Short ones
+ * are copies anyway.
+ */
 function copied(text: string) {
-	return Buffer.from(text, "utf16le").toString("utf16le");
+	return text.length <= 12
+		? text
+		: Buffer.from(text, "utf16le").toString("utf16le");
 }
 
 /** A label with all that belongs to its value; without a value for text that has none. */

@@ -192,62 +192,37 @@ async function busyAgent(t: TestContext) {
 		},
 	});
 	assert.equal(response.status, 200);
+	const askEverything = async () => {
+		await check("figures");
+		await check("failing");
+		await send({ port: agent.port, path: "/none" });
+	};
+	return { ...agent, askEverything };
+}
+
+/** Asks twice a second, until it is told to end; then it fails if it once did. */
+function keepAsking(ask: () => Promise<void>) {
 	let isOver = false;
-	t.after(() => {
-		isOver = true;
-	});
-	/** Until the test is over. */
-	const keepAsking = async () => {
+	const asking = (async () => {
 		while (!isOver) {
-			await check("figures");
-			await check("failing");
-			await send({ port: agent.port, path: "/none" });
+			await ask();
 			await pause(500);
 		}
-	};
-	return { ...agent, client, keepAsking };
-}
-
-/** What a store that answers queries of PromQL knows. */
-function queriesOf(port: number) {
-	const ask = async (path: string, query: Record<string, string>) => {
-		const url = `http://127.0.0.1:${port}/api/v1/${path}?${new URLSearchParams(query)}`;
-		const answer = (await (await fetch(url)).json()) as {
-			status: string;
-			error?: string;
-			data: { result: { value: [number, string] }[] };
-		};
-		assert.equal(answer.status, "success", `${answer.error}: ${query.query}`);
-		return answer.data;
-	};
-	return {
-		/** The values of an expression at present. */
-		async values(query: string): Promise<number[]> {
-			const { result } = await ask("query", { query });
-			return result.map(({ value }) => Number(value[1]));
-		},
+	})();
+	asking.catch(() => {});
+	return () => {
+		isOver = true;
+		return asking;
 	};
 }
 
-/** A query of the dashboard as Grafana sends it, with "All" for each variable. */
-const filledIn = (expr: string) =>
-	expr.replaceAll("$__rate_interval", "1m").replaceAll(/\$\w+/g, ".*");
-
-/** The query by which Grafana finds the values of a variable. */
-function valuesOf(definition: string) {
-	const [, selector = "", label = ""] =
-		/^label_values\((.*), (\w+)\)$/.exec(filledIn(definition)) ?? [];
-	return `count by (${label}) (${selector})`;
-}
-
-test("every query of the dashboard gives data, in Prometheus and in VictoriaMetrics", async (t) => {
-	if (
-		lacksPeer(t, missingStore("prometheus") ?? missingStore("victoria-metrics"))
-	)
-		return;
-	const agent = await busyAgent(t);
+/**
+ * A Prometheus and a VictoriaMetrics that scrape an agent, and a collector that writes to the
+ * former.
+ */
+async function scrapersOf(t: TestContext, agent: { port: number }) {
 	const directory = await temporaryDirectory(t);
-	// it has to write to the Prometheus that scrapes it
+	// the collector has to write to the Prometheus that scrapes it
 	const listen = await freePort();
 	const job = (job_name: string, scheme: string, target: string) => ({
 		...{ job_name, scheme, static_configs: [{ targets: [target] }] },
@@ -277,7 +252,7 @@ test("every query of the dashboard gives data, in Prometheus and in VictoriaMetr
 		join(directory, "hosts.json"),
 		JSON.stringify([{ targets: [local(agent.port)] }]),
 	);
-	await collectorProcess(
+	const collector = await collectorProcess(
 		t,
 		[
 			...["--hosts", "hosts.json", "--insecure", "--interval", "1"],
@@ -286,51 +261,90 @@ test("every query of the dashboard gives data, in Prometheus and in VictoriaMetr
 		],
 		{ directory },
 	);
-	const asking = agent.keepAsking();
-	const variables = dashboard.templating.list.flatMap(({ name, definition }) =>
-		definition ? [{ title: `$${name}`, expr: valuesOf(definition) }] : [],
+	return { prometheus, victoria, collector };
+}
+
+/** The values of an expression of PromQL at present, in a store on this port. */
+async function valuesIn(port: number, query: string): Promise<number[]> {
+	const answer = await fetch(
+		`http://127.0.0.1:${port}/api/v1/query?${new URLSearchParams({ query })}`,
 	);
-	assert.equal(variables.length, 5);
-	const recorded = [...rules.matchAll(/- record: (\S+)/g)].map(
-		([, name = ""]) => ({ title: name, expr: name }),
-	);
-	for (const [store, port, asked] of [
-		["prometheus", prometheus.port, [...variables, ...queries, ...recorded]],
-		["victoria-metrics", victoria.port, [...variables, ...queries]],
-	] as const) {
-		const { values } = queriesOf(port);
-		for (const { title, expr } of asked)
-			await eventually(
-				`${store} has data for "${title}": ${expr}`,
-				async () => {
-					const found = await values(filledIn(expr));
-					return found.length > 0 && found.some(Number.isFinite);
-				},
-				60_000,
-			);
-	}
-	// what the alerts ask for is on the pages
-	const pages = await Promise.all([
-		send({ port: agent.port, path: "/metrics" }).then(({ text }) => text),
-		fetch(`http://127.0.0.1:${listen}/metrics`).then((page) => page.text()),
-	]);
+	const { error, data } = (await answer.json()) as {
+		error?: string;
+		data?: { result: { value: [number, string] }[] };
+	};
+	assert.ok(data, `${error}: ${query}`);
+	return data.result.map(({ value }) => Number(value[1]));
+}
+
+/** A query of the dashboard as Grafana sends it, with "All" for each variable. */
+const filledIn = (expr: string) =>
+	expr.replaceAll("$__rate_interval", "1m").replaceAll(/\$\w+/g, ".*");
+
+/** The query by which Grafana finds the values of a variable. */
+function valuesOf(definition: string) {
+	const [, selector = "", label = ""] =
+		/^label_values\((.*), (\w+)\)$/.exec(filledIn(definition)) ?? [];
+	return `count by (${label}) (${selector})`;
+}
+
+const variables = dashboard.templating.list.flatMap(({ name, definition }) =>
+	definition ? [{ title: `$${name}`, expr: valuesOf(definition) }] : [],
+);
+
+/** Asserts that rules ask for nothing but what is on the pages of agent and collector. */
+function assertOnPages(pages: readonly string[]) {
 	const names = new Set(
 		[...pages.join("").matchAll(/^(\w+)(?=[{ ])/gm)].map(([, name]) => name),
 	);
-	for (const [name] of rules.matchAll(
-		/(?<![:\w])(?:happo|state_check|process)_\w+(?=[{[\s)])/g,
-	))
+	const asked = [
+		...rules.matchAll(
+			/(?<![:\w])(?:happo|state_check|process)_\w+(?=[{[\s)])/g,
+		),
+	];
+	assert.ok(asked.length > 30);
+	for (const [name] of asked)
 		assert.ok(names.has(name), `${name} is on no page`);
-	// each rule can be evaluated
-	const answer = await fetch(
-		`http://127.0.0.1:${prometheus.port}/api/v1/rules`,
-	);
+}
+
+/** Asserts that Prometheus can evaluate each of its rules. */
+async function assertHealthy(port: number) {
+	const answer = await fetch(`http://127.0.0.1:${port}/api/v1/rules`);
 	const { data } = (await answer.json()) as {
 		data: { groups: { rules: { name: string; health: string }[] }[] };
 	};
 	const seen = data.groups.flatMap((group) => group.rules);
 	assert.ok(seen.length > 30);
 	for (const { name, health } of seen) assert.equal(health, "ok", name);
-	t.diagnostic(`${queries.length} queries`);
-	await Promise.race([asking, pause(0)]);
+}
+
+test("every query of the dashboard gives data, in Prometheus and in VictoriaMetrics", async (t) => {
+	const missing =
+		missingStore("prometheus") ?? missingStore("victoria-metrics");
+	if (lacksPeer(t, missing)) return;
+	const agent = await busyAgent(t);
+	const { prometheus, victoria, collector } = await scrapersOf(t, agent);
+	const endAsking = keepAsking(agent.askEverything);
+	assert.ok(variables.length === 5 && queries.length > 60);
+	const recorded = [...rules.matchAll(/- record: (\S+)/g)].map(
+		([, name = ""]) => ({ title: name, expr: name }),
+	);
+	for (const [store, port, asked] of [
+		["prometheus", prometheus.port, [...variables, ...queries, ...recorded]],
+		["victoria-metrics", victoria.port, [...variables, ...queries]],
+	] as const)
+		for (const { title, expr } of asked)
+			await eventually(
+				`${store} has data for "${title}": ${expr}`,
+				async () =>
+					(await valuesIn(port, filledIn(expr))).some(Number.isFinite),
+				60_000,
+			);
+	const [own, collectors] = await Promise.all([
+		send({ port: agent.port, path: "/metrics" }),
+		fetch(`http://127.0.0.1:${collector.port}/metrics`),
+	]);
+	assertOnPages([own.text, await collectors.text()]);
+	await assertHealthy(prometheus.port);
+	await endAsking();
 });

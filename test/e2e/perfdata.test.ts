@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { test } from "node:test";
+import fc from "fast-check";
 import {
 	type PerfdataRange,
 	type PerfdataValue,
@@ -163,6 +164,16 @@ const outputs: readonly string[] = [
 	"OK | a=1\r\nlong | b=2\r\nc=3\r\n",
 	"\n\nOK | a=1",
 	"  OK  |  a=1  ",
+	// and any others, as long as they have text
+	...fc.sample(
+		fc
+			.array(
+				fc.constantFrom("|", "\n", " ", "\r\n", "text", "a=1", "'b|c'=2;3;4"),
+				{ maxLength: 12 },
+			)
+			.map((pieces) => `OK ${pieces.join("")}`),
+		30,
+	),
 ];
 
 /** Nagios joins lines with one or two blanks. */
@@ -319,6 +330,38 @@ const alike: readonly string[] = [
 	...["x=1-2", "x=1s5", "x=1m3", "x=1_000", "x=1e400", "x= 1"],
 ];
 
+/** Values as plugins print them, with numbers of all forms and thresholds that are plain numbers. */
+function generated(count: number): string[] {
+	const figure = fc
+		.tuple(
+			fc.constantFrom("", "", "-", "+"),
+			fc.oneof(
+				fc.nat().map(String),
+				fc.tuple(fc.nat(), fc.nat()).map(([whole, part]) => `${whole}.${part}`),
+				fc.nat(9_999).map((part) => `.${part}`),
+				fc.nat(9_999).map((whole) => `${whole}.`),
+			),
+			fc.constantFrom("", "", "", "e3", "E-5", "e+07"),
+		)
+		.map((parts) => parts.join(""));
+	const bound = fc.oneof(figure, fc.constantFrom("", "U"));
+	const label = fc.constantFrom(
+		"x",
+		"/dev/shm",
+		"'C:\\'",
+		"'a b'",
+		"é",
+		"a-b.c_d",
+	);
+	const unit = fc.constantFrom("", "s", "ms", "%", "B", "KB", "MiB", "Mb", "A");
+	const value = fc
+		.tuple(label, figure, unit, fc.array(bound, { maxLength: 4 }))
+		.map(([name, number, of, bounds]) =>
+			[`${name}=${number}${of}`, ...bounds].join(";"),
+		);
+	return fc.sample(value, count);
+}
+
 /** All letters that may be a unit, with all that may be a prefix. */
 const units = [
 	...new Set(
@@ -338,7 +381,11 @@ const asPrinted = ["k", "m", "M", "G", "T", "Pa", "pA"];
 test("a real Icinga 2 reads single values and units in the same way", async (t) => {
 	if (lacksPeer(t, missingIcinga)) return;
 	const file = join(await temporaryDirectory(t), "program");
-	const texts = [...alike, ...units.map((unit) => `x=1${unit}`)];
+	const texts = [
+		...alike,
+		...generated(500),
+		...units.map((unit) => `x=1${unit}`),
+	];
 	const readings = await icingaReadings(texts, file);
 	const seen = new Set<string>();
 	for (const [index, text] of texts.entries()) {
