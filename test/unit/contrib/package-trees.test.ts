@@ -76,6 +76,21 @@ test("the packages of agent and collector have rules and dashboard where the doc
 		);
 });
 
+test("the page of happo-ctl web is for monitoring servers, not for agents", () => {
+	const pageOf = (make: Make) =>
+		filesOf(make, "x64")
+			.files.map(({ path }) => path)
+			.filter((path) => path.includes("/dist/web/"))
+			.sort();
+	assert.deepEqual(pageOf(checkPackage), [
+		"/usr/lib/happo/check/dist/web/index.html",
+		"/usr/lib/happo/check/dist/web/page.css",
+		"/usr/lib/happo/check/dist/web/page.js",
+	]);
+	assert.deepEqual(pageOf(agentPackage), []);
+	assert.deepEqual(pageOf(collectorPackage), []);
+});
+
 test("nothing in the packages looks for a Node in PATH or sets a variable", () => {
 	for (const make of [agentPackage, checkPackage, collectorPackage])
 		for (const { path, content = "" } of filesOf(make, "x64").files) {

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { figureText } from "../../output/quantity.ts";
 import { html } from "./html.ts";
 import type { Curve } from "./rates.ts";
+import { shortNumber, tickTexts } from "./tick-text.ts";
 
 const height = 130;
 
@@ -33,7 +33,7 @@ function create(width: number, place: HTMLElement): uPlot {
 					...axis,
 					size: 56,
 					space: 24,
-					values: (_plot: uPlot, ticks: number[]) => ticks.map(shortNumber),
+					values: (_plot: uPlot, ticks: number[]) => tickTexts(ticks),
 				},
 			],
 			series: [
@@ -63,20 +63,12 @@ function timeTicks(_plot: uPlot, ticks: number[]): string[] {
 	});
 }
 
-const prefixes: readonly [number, string][] = [
-	[1e12, "T"],
-	[1e9, "G"],
-	[1e6, "M"],
-	[1e3, "k"],
-];
-
-/** A number in little space: `1.5M`. */
-export function shortNumber(value: number): string {
-	const [size, prefix] = prefixes.find(([size]) => Math.abs(value) >= size) ?? [
-		1,
-		"",
-	];
-	return `${figureText(Number((value / size).toPrecision(4)))}${prefix}`;
+/** A curve, or why there is none yet. */
+export function Chart({ label, curve }: { label: string; curve: Curve }) {
+	const count = curve.values.filter((value) => value !== null).length;
+	return count < 2
+		? html`<p class="chart no-chart muted">A curve needs a second value.</p>`
+		: html`<${Plot} label=${label} curve=${curve} />`;
 }
 
 /** What a curve says, for those who do not see it. */
@@ -93,7 +85,7 @@ function description(label: string, { values }: Curve): string {
 }
 
 /** A curve in the width that there is. */
-export function Chart({ label, curve }: { label: string; curve: Curve }) {
+function Plot({ label, curve }: { label: string; curve: Curve }) {
 	const place = useRef<HTMLDivElement>(null);
 	const plot = useRef<uPlot | undefined>(undefined);
 	useEffect(() => {

@@ -18,8 +18,9 @@ type CommandList = Schemas["CommandList"];
 /** More than this of a line cannot be seen. */
 const lineCharacters = 300;
 
+/** What a plugin says in its first line, without performance data. */
 const firstLine = (text: string) =>
-	safeText((/^.*/.exec(text.slice(0, lineCharacters))?.[0] ?? "").trim());
+	safeText((/^[^\n|]*/.exec(text.slice(0, lineCharacters))?.[0] ?? "").trim());
 
 function ResultText({ result }: { result: Result }) {
 	const { ended_at, duration_seconds, cpu_seconds, max_rss_bytes } = result;
@@ -59,7 +60,7 @@ function CheckRow({
 	const { name, command, result } = check;
 	const id = `check-${name}`;
 	const byName = mode === "enforce";
-	const mayRun = byName ? command !== undefined : mode !== undefined;
+	const mayRun = !byName || command !== undefined;
 	return html`<li class=${isOpen ? "check open" : "check"}>
 		<h3 class="check-title">
 			<button
@@ -102,22 +103,27 @@ function CheckRow({
 	</li>`;
 }
 
-/** Runs any plugin of an agent that restricts nothing. */
-function OtherPlugin({ plugins }: { plugins: readonly string[] }) {
+/** Runs any plugin of an agent that restricts nothing; v1 (Go) does not say which there are. */
+function OtherPlugin({ plugins }: { plugins: readonly string[] | undefined }) {
 	const [plugin, setPlugin] = useState("");
-	if (plugins.length === 0) return null;
+	const onInput = ({
+		currentTarget,
+	}: {
+		currentTarget: HTMLInputElement | HTMLSelectElement;
+	}) => setPlugin(currentTarget.value);
 	return html`<div class="other-plugin">
 		<label
 			><span class="label">Run another plugin</span>
-			<select
-				value=${plugin}
-				onChange=${({ currentTarget }: { currentTarget: HTMLSelectElement }) => setPlugin(currentTarget.value)}
-			>
-				<option value="">choose one of ${plugins.length}</option>
-				${plugins.map((one) => html`<option value=${one}>${safeText(one)}</option>`)}
-			</select></label
+			${
+				plugins
+					? html`<select value=${plugin} onInput=${onInput}>
+							<option value="">choose one of ${plugins.length}</option>
+							${plugins.map((one) => html`<option value=${one}>${safeText(one)}</option>`)}
+						</select>`
+					: html`<input value=${plugin} onInput=${onInput} placeholder="check_load" spellcheck=${false} />`
+			}</label
 		>
-		${plugin !== "" && html`<${CheckForm} key=${plugin} plugin=${plugin} slots=${undefined} />`}
+		${plugin !== "" && html`<${CheckForm} plugin=${plugin} slots=${undefined} />`}
 	</div>`;
 }
 
@@ -151,6 +157,7 @@ export function ChecksPart({
 		() => checksOf(list?.commands ?? [], ended?.results ?? []),
 		[list, ended],
 	);
+	const isOld = commands?.failure?.reason === "unsupported";
 	const [open, setOpen] = useState<string | undefined>(undefined);
 	const roving = useRovingFocus<HTMLUListElement>();
 	const onKeyDown = (event: KeyboardEvent) => {
@@ -160,7 +167,7 @@ export function ChecksPart({
 		setOpen(undefined);
 		roving.focusRow(open);
 	};
-	return html`<${Part} id="checks" title="Checks" waitsFor=${`the checks of ${name}`} state=${together(commands, results)} asks=${["commands", "results"]}
+	return html`<${Part} id="checks" title="Checks" waitsFor=${`the checks of ${name}`} state=${together(commands, results)} asks=${["commands", "results"]} isUsable=${isOld}
 		aside=${html`<span class="muted">${list && `${checks.length} ${checks.length === 1 ? "check" : "checks"}${list.mode === "enforce" ? "" : ", any plugin may be run"}`}</span>`}
 	>
 		${checks.length === 0 && ended && html`<p class="muted">No check has run since the agent started.</p>`}
@@ -177,6 +184,6 @@ export function ChecksPart({
 				/>`,
 			)}
 		</ul>
-		<${OtherPlugin} plugins=${list?.plugins ?? []} />
+		${(isOld || (list && list.plugins.length > 0)) && html`<${OtherPlugin} plugins=${list?.plugins} />`}
 	<//>`;
 }

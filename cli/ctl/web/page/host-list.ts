@@ -1,4 +1,5 @@
 import type { components } from "../../../../generated/web-schema.ts";
+import { searcher } from "./search.ts";
 
 type Host = components["schemas"]["Host"];
 type State = components["schemas"]["HostState"];
@@ -52,22 +53,21 @@ export const worstFirst = (hosts: readonly Host[]): Host[] =>
 	);
 
 const textOf = ({ name, label = "", via, group, problem, version }: Host) =>
-	[name, label, ...via, group, problem, version].join("\n").toLowerCase();
+	[name, label, ...via, group, problem, version].join("\n");
 
 /** The hosts that fit a filter, in the same order. */
 export function filtered(
 	hosts: readonly Host[],
 	{ search, state, group }: HostFilter,
 ): Host[] {
-	const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+	const isFound = searcher(search);
 	return hosts.filter(
 		(host) =>
 			(state === undefined || host.state === state) &&
 			(group === undefined ||
 				host.group === group ||
 				host.group.startsWith(`${group}!`)) &&
-			(words.length === 0 ||
-				words.every((word) => textOf(host).includes(word))),
+			(search === "" || isFound(textOf(host))),
 	);
 }
 

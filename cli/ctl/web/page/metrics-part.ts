@@ -7,6 +7,7 @@ import { html } from "./html.ts";
 import { FailureText, Part } from "./part.ts";
 import { addTo, type Curve, keepNewest, rateOf } from "./rates.ts";
 import { safeText } from "./safe-text.ts";
+import { searcher } from "./search.ts";
 import { dataOf } from "./session.ts";
 import type { Parts } from "./watch.ts";
 
@@ -79,7 +80,8 @@ function MetricChart({
 	metric: Metric;
 	curve: Curve | undefined;
 }) {
-	const [isRate, setRate] = useState(metric.kind === "counter");
+	const [chosen, setRate] = useState<boolean | undefined>(undefined);
+	const isRate = chosen ?? metric.kind === "counter";
 	const drawn = useMemo(
 		() => (isRate ? rateOf(curve ?? empty) : (curve ?? empty)),
 		[curve, isRate],
@@ -108,11 +110,10 @@ function MetricChart({
 
 /** The metrics that fit a search; those that metric plugins have measured come first. */
 function found(metrics: readonly Metric[], search: string): Metric[] {
-	const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-	const fitting = metrics.filter(({ host, name }) => {
-		const text = `${host} ${name}`.toLowerCase();
-		return words.every((word) => text.includes(word));
-	});
+	const isFound = searcher(search);
+	const fitting = metrics.filter(({ host, name }) =>
+		isFound(`${host} ${name}`),
+	);
 	const isOwn = ({ host }: Metric) => Number(host === "");
 	return fitting.sort((one, other) => isOwn(one) - isOwn(other));
 }

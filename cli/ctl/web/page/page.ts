@@ -33,12 +33,15 @@ function AnotherTab({ api }: { api: Api }) {
 		<button type="button" class="quiet" onClick=${open}>Another tab</button>`;
 }
 
-function ConnectionNote({ connection }: Pick<Known, "connection">) {
+function ConnectionNote({
+	connection,
+	problem,
+}: Pick<Known, "connection" | "problem">) {
 	return html`<div role="alert">
 		${
 			connection === "lost" &&
 			html`<p class="banner">
-				<strong>happo-ctl web does not answer.</strong> What you see is getting old. If it has
+				<strong>${problem}.</strong> What you see is getting old. If it has
 				been stopped, start it again and open its new link.
 			</p>`
 		}
@@ -97,7 +100,7 @@ function Page({ api, watch }: { api: Api; watch: Watch }) {
 			<span class="muted top-targets">${known.about?.targets}</span>
 			<${AnotherTab} api=${api} />
 		</header>
-		<${ConnectionNote} connection=${known.connection} />
+		<${ConnectionNote} connection=${known.connection} problem=${known.problem} />
 		${
 			isUnknown
 				? html`<main id="main">

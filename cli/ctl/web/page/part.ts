@@ -54,6 +54,7 @@ export function Part({
 	state,
 	aside,
 	asks,
+	isUsable = false,
 	children,
 }: WithChildren & {
 	id: string;
@@ -65,6 +66,8 @@ export function Part({
 	aside?: unknown;
 	/** The parts that are asked for again after a failure. */
 	asks: readonly PartName[];
+	/** Whether there is something to show without an answer. */
+	isUsable?: boolean;
 }) {
 	const { ask } = useShown();
 	const [openedAt] = useState(() => Date.now() / 1000);
@@ -89,6 +92,6 @@ export function Part({
 			}
 		</div>
 		${since !== null && html`<${Waiting} what=${waitsFor} since=${since} />`}
-		${hasData && children}
+		${(hasData || isUsable) && children}
 	</section>`;
 }

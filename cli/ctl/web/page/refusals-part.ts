@@ -22,6 +22,10 @@ function callerText({ who, proof, unproved_hops }: Refusal): string {
 	return unproved_hops > 0 ? `${names}, relayed` : names;
 }
 
+/** Its id is that of the last equal request, so it changes. */
+const keyOf = ({ first_at, operation, command, options = [] }: Refusal) =>
+	[first_at, operation, command, ...options].join("\n");
+
 function RefusalItem({ refusal }: { refusal: Refusal }) {
 	const { decision, count, last_at, command, options, hop, permission } =
 		refusal;
@@ -64,7 +68,7 @@ export function RefusalsPart({
 			data?.refusals.length === 0
 				? html`<p class="muted">The policy has refused nothing since the agent started.</p>`
 				: html`<ul class="refusals">
-						${data?.refusals.map((refusal) => html`<${RefusalItem} key=${refusal.id} refusal=${refusal} />`)}
+						${data?.refusals.map((refusal) => html`<${RefusalItem} key=${keyOf(refusal)} refusal=${refusal} />`)}
 					</ul>`
 		}
 	<//>`;

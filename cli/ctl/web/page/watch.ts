@@ -14,6 +14,8 @@ export type Parts = Schemas["PartChanges"]["parts"];
 export interface Known {
 	/** `lost`: the program does not answer; `ended`: the session has ended. */
 	connection: "open" | "lost" | "ended";
+	/** Why the connection is lost. */
+	problem: string;
 	about: About | undefined;
 	/** In the order of their ids. */
 	hosts: readonly Host[];
@@ -36,7 +38,7 @@ export class Watch {
 	readonly #api: Api;
 	readonly #listeners = new Set<() => void>();
 	#known: Known = {
-		...{ connection: "open", about: undefined, hosts: [] },
+		...{ connection: "open", problem: "", about: undefined, hosts: [] },
 		...{ host: undefined, parts: {} },
 	};
 	#hostsRevision = 0;
@@ -89,7 +91,13 @@ export class Watch {
 					this.#set({ connection: "ended" });
 					return;
 				}
-				this.#set({ connection: "lost" });
+				this.#set({
+					connection: "lost",
+					problem:
+						error instanceof TypeError
+							? "happo-ctl web does not answer"
+							: `happo-ctl web: ${(error as Error).message}`,
+				});
 				await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
 			}
 	}
