@@ -410,6 +410,8 @@ the Nagios worker.`,
 			...bundle(build.dist, "check_happo.cjs", `${at}/dist`),
 			native(at, architecture, addon),
 			...ctl("check", build),
+			// for people; on agents, happo-ctl has no page
+			...folder(join(build.dist, "web"), `${at}/dist/web`),
 			configurationFolder,
 			configuration(
 				"/etc/default/happo-broker.env",
