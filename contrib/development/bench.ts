@@ -24,6 +24,7 @@ import type { Scene } from "./bench/scene.ts";
 import { sectionLines } from "./bench/section.ts";
 import { benchStart } from "./bench/start.ts";
 import { benchStatus } from "./bench/status.ts";
+import { benchWeb } from "./bench/web.ts";
 
 const benchmarks = {
 	checks: benchChecks,
@@ -39,6 +40,7 @@ const benchmarks = {
 	"monitoring-server": benchMonitoringServer,
 	"policy-checks": benchPolicyChecks,
 	collector: benchCollector,
+	web: benchWeb,
 	builds: benchBuilds,
 };
 type Name = keyof typeof benchmarks;
