@@ -36,6 +36,9 @@ export class QuarantineError extends Error {
 /** Lines that are written at once. */
 const linesAtOnce = 2_000;
 
+/** Part of the file that one host may fill: its samples must not keep those of others out. */
+const partOfHost = 16;
+
 /**
  * The file for samples that a store cannot take. Each line is what VictoriaMetrics imports
  * (`/api/v1/import`), and more: the reason, the agent, the consumer and the time of the line. It is
@@ -47,6 +50,10 @@ export class QuarantineFile {
 	readonly #maxBytes: number;
 	readonly #now: () => number;
 	#turn: Promise<unknown> = Promise.resolve();
+	/** Bytes of each host that this process has written to the file, and what the file was then. */
+	readonly #written = new Map<string, number>();
+	#ino = 0;
+	#size = 0;
 
 	constructor(parts: {
 		path: string;
@@ -60,7 +67,10 @@ export class QuarantineFile {
 		this.#now = parts.now;
 	}
 
-	/** Appends samples. Rejects with QuarantineError. */
+	/**
+	 * Appends samples of one host. Rejects with QuarantineError, also if the host has filled its part of
+	 * the file: the agent then keeps its batch until the file has been moved away.
+	 */
 	keep(samples: readonly Quarantined[]): Promise<void> {
 		if (samples.length === 0) return Promise.resolve();
 		const kept = this.#turn.then(() => this.#append(samples));
@@ -73,7 +83,12 @@ export class QuarantineFile {
 		try {
 			const file = await open(this.#path, "a", 0o640);
 			try {
-				let { size } = await file.stat();
+				const found = await file.stat();
+				let { size } = found;
+				// it was moved away or emptied
+				if (found.ino !== this.#ino || size < this.#size) this.#written.clear();
+				this.#ino = found.ino;
+				const { host = "" } = samples[0] ?? {};
 				for (let from = 0; from < samples.length; from += linesAtOnce) {
 					const lines = samples
 						.slice(from, from + linesAtOnce)
@@ -84,7 +99,15 @@ export class QuarantineFile {
 						throw new QuarantineError(
 							`${this.#path}: has reached its limit of ${this.#maxBytes} bytes`,
 						);
+					const written = (this.#written.get(host) ?? 0) + bytes.length;
+					const share = Math.floor(this.#maxBytes / partOfHost);
+					if (written > share)
+						throw new QuarantineError(
+							`${this.#path}: the host has reached its share of ${share} bytes`,
+						);
 					await file.appendFile(bytes);
+					this.#written.set(host, written);
+					this.#size = size;
 				}
 			} finally {
 				await file.close();

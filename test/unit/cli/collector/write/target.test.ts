@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, readFile } from "node:fs/promises";
+import { chmod, readFile, rename } from "node:fs/promises";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { TargetClosed } from "../../../../../cli/collector/write/target.ts";
@@ -504,6 +504,37 @@ test("a quarantine file that cannot be written keeps the batch with the agent", 
 	);
 	await small.target.write(batchOf("i", { c: 1 }));
 	await chmod(small.file, 0o640);
+});
+
+test("a host fills its part of the quarantine file, and not that of others", async (t) => {
+	const store = await startStubStore(t);
+	const { target, file } = await targetOf(t, store.url, {
+		maxQuarantineBytes: 16 * 1_000,
+	});
+	const odd = { "a.b": 1, a_b: 1 };
+	let written = 0;
+	await assert.rejects(async () => {
+		for (; written < 10; written++) await target.write(batchOf("h", odd));
+	}, /: the host has reached its share of 1000 bytes$/);
+	assert.ok(written > 1 && written < 10, String(written));
+	const hostsIn = async () =>
+		(await readFile(file, "utf8"))
+			.trimEnd()
+			.split("\n")
+			.map((line) => (JSON.parse(line) as { host: string }).host);
+	assert.deepEqual(
+		await hostsIn(),
+		Array.from({ length: written }, () => "h"),
+	);
+	// what the store takes is written, and other hosts are not kept waiting
+	await target.write(batchOf("h", { c: 1 }));
+	await target.write(batchOf("i", odd));
+	await assert.rejects(target.write(batchOf("h", odd)), /its share/);
+	assert.deepEqual((await hostsIn()).slice(written), ["i"]);
+	// whoever has looked at the file moves it away
+	await rename(file, `${file}.1`);
+	await target.write(batchOf("h", odd));
+	assert.deepEqual(await hostsIn(), ["h"]);
 });
 
 test("closing sends what is there; what is not durable is not acknowledged", async (t) => {
