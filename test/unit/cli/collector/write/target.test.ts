@@ -117,6 +117,37 @@ test("two names that become one are never merged: the valid one is written, the 
 	);
 });
 
+test("which of two names is written is decided anew by a collector that starts", async (t) => {
+	const store = await startStubStore(t);
+	const both = { "a.b": 1, a_b: 2 };
+	const before = await targetOf(t, store.url);
+	await before.target.write(batchOf("h", both));
+	const alone = await before.target.write(batchOf("h", { "a.b": 3 }));
+	assert.deepEqual([alone.accepted, alone.quarantined], [0, 1]);
+	await before.target.close(0);
+	const { target, file } = await targetOf(t, store.url);
+	// a plugin that prints only one of them now gets the series of the other
+	const first = await target.write(batchOf("h", { "a.b": 4 }));
+	assert.deepEqual([first.accepted, first.quarantined], [1, 0]);
+	const then = await target.write(batchOf("h", both));
+	assert.deepEqual([then.accepted, then.quarantined], [1, 1]);
+	const [line] = await linesOf(file);
+	assert.equal(line?.reason, 'becomes a_b, as "a.b" does');
+	assert.deepEqual(
+		store.stored.map(({ labels, value }) => [labels.__name__, value]),
+		[
+			["a_b", 2],
+			["a_b", 4],
+			["a_b", 1],
+		],
+	);
+	await target.close(0);
+	// with both in the first batch, the choice is always the same
+	const again = await targetOf(t, store.url);
+	await again.target.write(batchOf("h", both));
+	assert.equal(store.stored.at(-1)?.value, 2);
+});
+
 test("an agent that prints any number of names for one costs others nothing", async (t) => {
 	const store = await startStubStore(t);
 	const { target } = await targetOf(t, store.url);
