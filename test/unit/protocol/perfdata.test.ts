@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import {
@@ -154,6 +155,17 @@ describe("performance data", () => {
 			assert.deepEqual(parsePerfdata(text), {
 				...{ values, errors: [error], errorCount: 1 },
 			}));
+
+	it("has its errors, with their causes, in perfdata.md", () => {
+		const document = readFileSync("contrib/doc/perfdata.md", "utf8");
+		for (const [, error] of bad) {
+			const [, reason] =
+				/^(?:(?:warning|critical|min|max): )?([^:(]+?)(?: \(.*\))?: /.exec(
+					error,
+				) ?? [];
+			assert.ok(reason && document.includes(`\n| \`${reason}\` |`), error);
+		}
+	});
 
 	it("is limited in values and errors, and says how many are left out", () => {
 		const many = parsePerfdata("a=1 ".repeat(maxValues + 5));
