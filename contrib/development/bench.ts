@@ -21,6 +21,7 @@ import { benchRelay } from "./bench/relay.ts";
 import { benchRequests } from "./bench/requests.ts";
 import { benchSamples } from "./bench/samples.ts";
 import type { Scene } from "./bench/scene.ts";
+import { benchScrape } from "./bench/scrape.ts";
 import { sectionLines } from "./bench/section.ts";
 import { benchStart } from "./bench/start.ts";
 import { benchStatus } from "./bench/status.ts";
@@ -36,6 +37,7 @@ const benchmarks = {
 	memory: benchMemory,
 	samples: benchSamples,
 	status: benchStatus,
+	scrape: benchScrape,
 	policy: benchPolicy,
 	"monitoring-server": benchMonitoringServer,
 	"policy-checks": benchPolicyChecks,

@@ -83,15 +83,16 @@ function labelText(labels: Series["labels"]): string {
 }
 
 /** Formats a number as JavaScript does (`1e+21`), except for infinities. */
-const numberText = (value: number) =>
-	String(value).replace("Infinity", value > 0 ? "+Inf" : "Inf");
+function numberText(value: number): string {
+	if (value === Number.POSITIVE_INFINITY) return "+Inf";
+	return value === Number.NEGATIVE_INFINITY ? "-Inf" : `${value}`;
+}
 
 /**
  * Both formats allow control characters, but some scrapers end a line at them; and a lone surrogate
  * is not UTF-8. Both become `\uXXXX`, as in the log.
  */
 const escapeBreaks = (text: string) =>
-	// fast path: most texts have nothing to escape, and a page has twenty thousand
 	!/[\\\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(text)
 		? text
 		: text
@@ -104,6 +105,8 @@ const escapeBreaks = (text: string) =>
 				.replaceAll("\n", "\\n");
 
 function escapeQuoted(text: string): string {
+	// ASCII without backslash and quotation mark: most texts, and a page has twenty thousand
+	if (/^[ !#-[\]-~]*$/.test(text)) return text;
 	const escaped = escapeBreaks(text);
 	return escaped.includes('"') ? escaped.replaceAll('"', '\\"') : escaped;
 }

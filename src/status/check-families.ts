@@ -17,22 +17,26 @@ const stateOf = ({ exitStatus = unknown }: CheckResult) =>
 	exitStatus >= 0 && exitStatus < unknown ? exitStatus : unknown;
 
 /** One value of each check that has it. */
-const eachCheck = (
+function eachCheck(
 	checks: readonly CheckMetrics[],
 	read: (check: CheckMetrics) => number | undefined,
-): Series[] =>
-	checks.flatMap((check) => {
+): Series[] {
+	const all: Series[] = [];
+	for (const check of checks) {
 		const value = read(check);
-		return value === undefined
-			? []
-			: [{ labels: { check: check.result.check }, value }];
-	});
+		if (value !== undefined)
+			all.push({ labels: { check: check.result.check }, value });
+	}
+	return all;
+}
 
-const valueLabels = ({ check }: CheckResult, { latest, unit }: CheckValue) => ({
-	check,
-	perfdata_label: latest.label,
-	...(unit.unit !== "" && { unit: unit.unit }),
-});
+const valueLabels = (
+	{ check }: CheckResult,
+	{ latest: { label }, unit: { unit } }: CheckValue,
+): Labels =>
+	unit === ""
+		? { check, perfdata_label: label }
+		: { check, perfdata_label: label, unit };
 
 /** Values of performance data: those that only grow, or the others. */
 function perfdataSeries(
@@ -52,43 +56,45 @@ function perfdataSeries(
 	return all;
 }
 
-/** The bounds of a range; a side without a bound has no series. */
-function rangeSeries(
+/** Adds the bounds of a range; a side without a bound has no series. */
+function addRange(
+	all: Series[],
 	range: PerfdataRange | undefined,
 	labels: Labels,
 	factor: number,
-): Series[] {
-	return (["lower", "upper"] as const).flatMap((bound) => {
-		const value = range?.[bound];
-		return range === undefined || value === undefined
-			? []
-			: [
-					{
-						labels: { ...labels, bound, alert: range.alert },
-						value: value * factor,
-					},
-				];
-	});
+) {
+	if (!range) return;
+	const { lower, upper, alert } = range;
+	const add = (bound: "lower" | "upper", value: number | undefined) => {
+		if (value !== undefined)
+			all.push({ labels: { ...labels, bound, alert }, value: value * factor });
+	};
+	add("lower", lower);
+	add("upper", upper);
 }
 
-function thresholdSeries(result: CheckResult, kept: CheckValue): Series[] {
-	const { latest, unit } = kept;
-	const { factor } = unit;
-	const labels = valueLabels(result, kept);
-	const limit = (threshold_type: "min" | "max") => {
-		const value = latest[threshold_type];
-		return value === undefined
-			? []
-			: [{ labels: { ...labels, threshold_type }, value: value * factor }];
-	};
-	const range = (threshold_type: "warning" | "critical") =>
-		rangeSeries(latest[threshold_type], { ...labels, threshold_type }, factor);
-	return [
-		...range("warning"),
-		...range("critical"),
-		...limit("min"),
-		...limit("max"),
-	];
+function thresholdSeries(checks: readonly CheckMetrics[]): Series[] {
+	const all: Series[] = [];
+	for (const { result, values } of checks)
+		for (const kept of values) {
+			const { warning, critical, min, max } = kept.latest;
+			const { factor } = kept.unit;
+			// most values have none
+			if (!(warning ?? critical) && (min ?? max) === undefined) continue;
+			const of = valueLabels(result, kept);
+			addRange(all, warning, { ...of, threshold_type: "warning" }, factor);
+			addRange(all, critical, { ...of, threshold_type: "critical" }, factor);
+			for (const [threshold_type, value] of [
+				["min", min],
+				["max", max],
+			] as const)
+				if (value !== undefined)
+					all.push({
+						labels: { ...of, threshold_type },
+						value: value * factor,
+					});
+		}
+	return all;
 }
 
 const family = (
@@ -167,9 +173,7 @@ export function checkFamilies(results: CheckResults): Family[] {
 			"_threshold",
 			"gauge",
 			"Thresholds, minimum and maximum of performance data in base units: reached outside of the bounds, or inside, as alert says.",
-			checks.flatMap(({ result, values }) =>
-				values.flatMap((kept) => thresholdSeries(result, kept)),
-			),
+			thresholdSeries(checks),
 		),
 		family(
 			"_perfdata_errors",

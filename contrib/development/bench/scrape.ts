@@ -1,0 +1,142 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
+import { freePort } from "../../../test/support/command-line.ts";
+import { post, send } from "../../../test/support/https.ts";
+import { parseKilobytes } from "../soak/process-figures.ts";
+import { startAgent } from "./agent.ts";
+import { medianRatio, pairs } from "./builds.ts";
+import { type Measured, measure } from "./load.ts";
+import { figureOf, loadColumns, loadRows } from "./load-table.ts";
+import { requestFile } from "./request-file.ts";
+import { inRounds } from "./rounds.ts";
+import type { Scene } from "./scene.ts";
+import type { Section } from "./section.ts";
+import { type Server, startServer } from "./server.ts";
+import { summary } from "./summary.ts";
+
+/** Different checks, each with seven series of its own and three of performance data. */
+const checks = 200;
+
+/** How often each of them runs. */
+const runs = 5;
+
+const promClient = "prom-client@15.1.3";
+
+/** An agent returns memory after ten idle seconds. */
+const restMilliseconds = 15_000;
+
+/** Writes the plugins; returns their directory. */
+async function writePlugins({ directory }: Scene): Promise<string> {
+	const folder = join(directory, "many-plugins");
+	await mkdir(folder);
+	for (let number = 0; number < checks; number++) {
+		const file = join(folder, `check_${number}`);
+		await writeFile(
+			file,
+			`#!/bin/sh\necho "OK - ${number} of ${checks} | used=${number}.5MB time=0.0${number}s '/var/lib'=5%"\n`,
+		);
+		await chmod(file, 0o755);
+	}
+	return folder;
+}
+
+async function runChecks({ port }: Server, nameOf: (run: number) => string) {
+	for (let run = 0; run < checks * runs; run++)
+		await post(port, "/monitor", { plugin_name: nameOf(run) });
+}
+
+/** Installs prom-client, which is no dependency; returns the folder. */
+async function installPromClient({ directory }: Scene): Promise<string> {
+	const folder = join(directory, "prom-client");
+	await mkdir(folder);
+	const line = ["install", "--no-audit", "--no-fund", "--prefix", folder];
+	await promisify(execFile)("npm", [...line, promClient]);
+	return folder;
+}
+
+/** Starts prom-client with the series of the agent's page. */
+async function startPromClient(scene: Scene, page: string): Promise<Server> {
+	const { keyPair, directory } = scene;
+	const folder = await installPromClient(scene);
+	const file = join(directory, "page.txt");
+	await writeFile(file, page);
+	const port = await freePort();
+	return startServer(scene.t, port, [
+		process.execPath,
+		join(process.cwd(), "build/bench/peers/prom-client.js"),
+		...[String(port), keyPair["public-key"], keyPair["private-key"]],
+		...[folder, file],
+	]);
+}
+
+const residentMiB = ({ pid }: Server) =>
+	parseKilobytes(readFileSync(`/proc/${pid}/status`, "utf8"), "VmRSS") / 1024;
+
+/** Resident memory after the same number of checks: of one plugin, and of many. */
+async function benchResults(scene: Scene, plugins: string) {
+	const held: Record<"one" | "many", number[]> = { one: [], many: [] };
+	const flags = ["--nagios-plugin-paths", plugins];
+	for (let round = 1; round <= scene.plan.memoryRounds; round++) {
+		scene.progress(`memory, round ${round} of ${scene.plan.memoryRounds}`);
+		for (const [what, nameOf] of [
+			["one", () => "check_0"],
+			["many", (run: number) => `check_${run % checks}`],
+		] as const) {
+			const agent = await startAgent(scene, `${what}-${round}`, { flags });
+			await runChecks(agent, nameOf);
+			await pause(restMilliseconds, undefined, { signal: scene.signal });
+			held[what].push(residentMiB(agent));
+			await agent.stop();
+		}
+	}
+	return summary(held.many.map((many, at) => many - (held.one[at] ?? 0)));
+}
+
+/** What the last results of checks cost: memory, and a scrape beside prom-client. */
+export async function benchScrape(scene: Scene): Promise<Section> {
+	const plugins = await writePlugins(scene);
+	const memory = await benchResults(scene, plugins);
+	const flags = ["--nagios-plugin-paths", plugins];
+	const agent = await startAgent(scene, "agent-scraped", { flags });
+	await runChecks(agent, (run) => `check_${run % checks}`);
+	const { text } = await send({ port: agent.port, path: "/metrics" });
+	const series = text.match(/^\w.* \S+$/gm)?.length ?? 0;
+	const peer = await startPromClient(scene, text);
+	const load = {
+		file: await requestFile(scene, "scrape", { path: "/metrics" }),
+		connections: 1,
+		kept: true,
+	};
+	const contenders: Record<string, (seconds: number) => Promise<Measured>> = {
+		agent: (seconds) => measure(scene, agent, { ...load, seconds }),
+		"prom-client": (seconds) => measure(scene, peer, { ...load, seconds }),
+	};
+	const measured = await inRounds(scene, contenders, pairs);
+	for (const server of [agent, peer]) await server.stop();
+	const cpu = (name: string) => figureOf(measured[name], "cpuMilliseconds");
+	return {
+		title: "Last results of checks",
+		notes: [
+			`${checks} plugins; ${series} series on the page, the same in ${promClient}, over TLS on a kept connection`,
+			`${pairs} pairs of measurements; in brackets behind a ratio the 95 % interval of its median`,
+		],
+		columns: loadColumns("scrape"),
+		rows: loadRows(measured),
+		verdicts: [
+			{
+				what: "CPU of a scrape, times prom-client's",
+				figure: medianRatio(cpu("agent"), cpu("prom-client")),
+				target: { is: "at most", value: 1 },
+			},
+			{
+				what: `resident after ${checks * runs} checks of ${checks} plugins, more than of one, MiB`,
+				figure: memory,
+				target: { is: "at most", value: 3 },
+			},
+		],
+	};
+}
