@@ -1,7 +1,5 @@
-import assert from "node:assert/strict";
-import { validName } from "../../../cli/collector/write/series-names.ts";
 import type { RealStore } from "../../../test/support/stores.ts";
-import { metricName, valueAt } from "./values.ts";
+import { storedName, valueAt } from "./values.ts";
 
 /** Times of an agent's samples, in seconds since 1970. */
 export interface Expected {
@@ -11,7 +9,10 @@ export interface Expected {
 	perhaps: Set<number>;
 }
 
-/** Compares a store with what agents were given, a metric at a time. */
+/** Agents whose series are read at a time. */
+const agentsAtOnce = 25;
+
+/** Compares a store with what agents were given, some agents at a time. */
 export async function compared(
 	store: RealStore,
 	expected: ReadonlyMap<number, Expected>,
@@ -19,48 +20,49 @@ export async function compared(
 ) {
 	const figures = { given: 0, lost: 0, altered: 0, invented: 0 };
 	const first: string[] = [];
-	const wrong = (line: string) => {
-		if (first.length < 20) first.push(line);
+	const wrong = (what: "lost" | "altered" | "invented", line: string) => {
+		figures[what]++;
+		if (first.length < 20) first.push(`${what}: ${line}`);
 	};
-	for (let metric = 0; metric < values; metric++) {
-		const name = validName(metricName(metric));
-		const stored = await store.stored(
-			churn ? `{__name__=~"${name}_[0-9]+"}` : `{__name__="${name}"}`,
-		);
-		const byAgent = new Map<number, Map<number, number>>();
+	const names = Array.from({ length: values }, (_, metric) =>
+		storedName(metric),
+	);
+	const agents = [...expected.keys()];
+	for (let from = 0; from < agents.length; from += agentsAtOnce) {
+		const some = agents.slice(from, from + agentsAtOnce);
+		const stored = await store.stored(`{hostname=~"sim(${some.join("|")})"}`);
+		/** Values by `NAME AGENT` and time. */
+		const found = new Map<string, Map<number, number>>();
 		for (const [key, series] of stored) {
-			const [, agent] = /,sim(\d+)\}$/.exec(key) ?? [];
-			assert.ok(agent, key);
-			const all = byAgent.get(Number(agent)) ?? new Map<number, number>();
-			byAgent.set(Number(agent), all);
-			for (const [time, value] of series) all.set(time, value);
+			const [, full = "", agent] = /^(.*)\{.*,sim(\d+)\}$/.exec(key) ?? [];
+			// with churn, the time is in the name
+			const name = churn ? full.replace(/_\d+$/, "") : full;
+			const all = found.get(`${name} ${agent}`) ?? new Map();
+			found.set(`${name} ${agent}`, all);
+			for (const [time, value] of series) all.set(time / 1_000, value);
 		}
-		for (const [agent, { given, perhaps }] of expected) {
-			const found = byAgent.get(agent) ?? new Map<number, number>();
-			figures.given += given.size;
-			for (const time of given) {
-				const value = found.get(time * 1_000);
-				if (value === undefined) {
-					figures.lost++;
-					wrong(`lost: ${name} of agent ${agent} at ${time}`);
-				} else if (value !== valueAt(agent, metric, time)) {
-					figures.altered++;
-					wrong(
-						`altered: ${name} of agent ${agent} at ${time}: ${value}, not ${valueAt(agent, metric, time)}`,
-					);
+		for (const agent of some) {
+			const { given, perhaps } = expected.get(agent) as Expected;
+			for (const [metric, name] of names.entries()) {
+				const series = found.get(`${name} ${agent}`) ?? new Map();
+				found.delete(`${name} ${agent}`);
+				figures.given += given.size;
+				for (const time of given) {
+					const value = series.get(time);
+					const right = valueAt(agent, metric, time);
+					const what = `${name} of agent ${agent} at ${time}`;
+					if (value === undefined) wrong("lost", what);
+					else if (value !== right)
+						wrong("altered", `${what}: ${value}, not ${right}`);
 				}
+				for (const time of series.keys())
+					if (!given.has(time) && !perhaps.has(time))
+						wrong("invented", `${name} of agent ${agent} at ${time}`);
 			}
-			for (const time of found.keys())
-				if (!given.has(time / 1_000) && !perhaps.has(time / 1_000)) {
-					figures.invented++;
-					wrong(`invented: ${name} of agent ${agent} at ${time}`);
-				}
-			byAgent.delete(agent);
 		}
-		for (const agent of byAgent.keys()) {
-			figures.invented++;
-			wrong(`invented: ${name} of agent ${agent}`);
-		}
+		for (const series of found.keys()) wrong("invented", series);
 	}
+	const others = await store.stored(`{__name__!="",hostname!~"sim[0-9]+"}`);
+	for (const series of others.keys()) wrong("invented", series);
 	return { ...figures, first };
 }

@@ -522,7 +522,13 @@ export async function runFleet(
 	isOver = true;
 	await background;
 	const chaosLag = lag.take();
+	const diskReport = disk && {
+		writtenBytes: disk.writtenBytes(),
+		seconds: (performance.now() - diskBegan) / 1_000,
+	};
+	disk?.release();
 
+	signal.throwIfAborted();
 	progress("compares the store with what the agents were given");
 	const expected = new Map<number, Expected>();
 	for (const { journal } of simulated) {
@@ -541,10 +547,7 @@ export async function runFleet(
 	return {
 		...comparison,
 		...{ kills, quiet, chaosLag, quarantined, leftLeased },
-		disk: disk && {
-			writtenBytes: disk.writtenBytes(),
-			seconds: (performance.now() - diskBegan) / 1_000,
-		},
+		disk: diskReport,
 		left: left(),
 		leasedAgain: leasedAgain(),
 	};

@@ -18,6 +18,8 @@ export interface SlowDisk {
 	path: string;
 	/** Bytes that were written to it so far. */
 	writtenBytes(): number;
+	/** Ends the limits. */
+	release(): void;
 }
 
 /**
@@ -50,10 +52,11 @@ export async function mountSlowDisk(
 		writeFileSync(`${throttle}.write_iops_device`, `${number} ${operations}`);
 	};
 	limit(limits.mebibytes * 2 ** 20, limits.operations);
-	scope.after(() => limit(0, 0));
+	const release = () => limit(0, 0);
+	scope.after(release);
 	const writtenBytes = () =>
 		sectorBytes *
 		Number(readFileSync(`${state}/stat`, "utf8").trim().split(/ +/)[6]);
 	const before = writtenBytes();
-	return { path, writtenBytes: () => writtenBytes() - before };
+	return { path, release, writtenBytes: () => writtenBytes() - before };
 }
