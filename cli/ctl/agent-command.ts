@@ -18,7 +18,7 @@ import {
 	trustSettings,
 } from "./flags.ts";
 import { readKeyFlag } from "./input-file.ts";
-import { hostLines } from "./output/host-messages.ts";
+import { type HostMessage, hostLines } from "./output/host-messages.ts";
 import { barText } from "./output/progress.ts";
 import type { HostAnswer } from "./target/answer.ts";
 import {
@@ -65,6 +65,8 @@ export interface AgentCall<T extends SettingTable> extends Call {
 	): Promise<HostAnswer<R>[]>;
 	/** Whether messages about several hosts name all of them. */
 	namesAll: boolean;
+	/** Says something about hosts on standard error: equal messages in one line. */
+	sayAbout(messages: readonly HostMessage[]): void;
 	/** Reports the failed hosts on standard error: one line for each failure. */
 	sayFailures(answers: readonly HostAnswer<unknown>[]): void;
 }
@@ -214,6 +216,14 @@ export function createAgentCommand<const T extends SettingTable>(
 				}
 			};
 
+			const sayAbout = (messages: readonly HostMessage[]) => {
+				const lines = hostLines(messages, {
+					columns: namesAll ? undefined : call.messageColumns,
+					before: "happo-ctl: ".length,
+				});
+				for (const line of lines) say(line);
+			};
+
 			return definition.run({
 				...call,
 				settings,
@@ -244,18 +254,15 @@ export function createAgentCommand<const T extends SettingTable>(
 							),
 					);
 				},
-				sayFailures(answers) {
-					const failures = answers.flatMap((answer) =>
-						answer.ok
-							? []
-							: [{ host: answer.host, message: answer.error.message }],
-					);
-					const lines = hostLines(failures, {
-						columns: namesAll ? undefined : call.messageColumns,
-						before: "happo-ctl: ".length,
-					});
-					for (const line of lines) say(line);
-				},
+				sayAbout,
+				sayFailures: (answers) =>
+					sayAbout(
+						answers.flatMap((answer) =>
+							answer.ok
+								? []
+								: [{ host: answer.host, message: answer.error.message }],
+						),
+					),
 			});
 		},
 	});

@@ -22,6 +22,8 @@ export interface Call {
 	stderr: Writable;
 	/** Width and colours of standard output. */
 	screen: Screen;
+	/** Standard output, if it is a terminal that can be drawn on. */
+	terminal: Writable | undefined;
 	/** Writes data to standard output; rejects if the reader is gone. */
 	write(text: string): Promise<void>;
 	/** Writes a message to standard error, in one line; a terminal gets it wrapped. */
@@ -64,9 +66,10 @@ export function createCommand(
 		const { stdin, stdout, stderr } = context;
 		const { environment, warning } = takeEnvironment(context.env);
 		const { columns: messageColumns } = screenOf(stderr, environment);
+		const isDumb = environment.TERM === "dumb";
 		const progress = createProgress(
 			stderr,
-			environment.TERM === "dumb" ? undefined : messageColumns,
+			isDumb ? undefined : messageColumns,
 		);
 		const say = (line: string) => {
 			progress.clear();
@@ -79,6 +82,8 @@ export function createCommand(
 				...{ flags, operands, environment, stdin, stderr },
 				...{ say, messageColumns },
 				screen: screenOf(stdout, environment),
+				terminal:
+					(stdout as { isTTY?: boolean }).isTTY && !isDumb ? stdout : undefined,
 				during: progress.during,
 				write(text) {
 					progress.clear();

@@ -315,7 +315,7 @@ test("metric leases lists leases and ends them", async (t) => {
 		),
 	);
 	const wrong = await ctl(t, ["metric", "leases", "-H", host, "--end", "abc"]);
-	assert.match(wrong.stderr, /there is no lease of batch abc/);
+	assert.match(wrong.stderr, /no agent has a lease of batch abc/);
 	assert.equal(wrong.code, 1);
 	const ended = await ctl(t, [
 		...["metric", "leases", "-H", host, "--end", batch_id, "-o", "json"],

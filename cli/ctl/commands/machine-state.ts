@@ -5,7 +5,13 @@ import { durationText, timeText } from "../output/quantity.ts";
 import { report } from "../output/report.ts";
 import { type Cell, type Column, table } from "../output/table.ts";
 import { safeLines } from "../output/terminal.ts";
-import { dataOf, HostFailure, isProblem, refusal } from "../target/answer.ts";
+import {
+	answered,
+	dataOf,
+	HostFailure,
+	isProblem,
+	refusal,
+} from "../target/answer.ts";
 
 const columns: readonly Column[] = [
 	{ title: "HOST" },
@@ -87,9 +93,11 @@ export const machineStateCommand = createAgentCommand({
 			const answers = await call.ask((client) => listMachineStates(client));
 			const now = Date.now() / 1000;
 			if (call.output === "table")
-				for (const answer of answers)
-					if (answer.ok && answer.data.keys?.length === 0)
-						call.say(`${answer.host}: no snapshots`);
+				call.sayAbout(
+					answered(answers)
+						.filter(({ data }) => data.keys?.length === 0)
+						.map(({ host }) => ({ host, message: "no snapshots" })),
+				);
 			return report(call, answers, {
 				table: (agents) =>
 					table(

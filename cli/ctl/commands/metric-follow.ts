@@ -1,92 +1,303 @@
-import { setTimeout as pause } from "node:timers/promises";
-import type { AgentClient, StoredSample } from "../../../src/client/index.ts";
-import { dataOf } from "../target/answer.ts";
+import type { StoredSample } from "../../../src/client/index.ts";
+import type { SettingTable } from "../../../src/setting-table.ts";
+import type { AgentCall } from "../agent-command.ts";
+import type { Size } from "../output/live-screen.ts";
+import {
+	looksLikeCounter,
+	type MetricSeries,
+	rates,
+	samplesText,
+	sparkColumns,
+	trendText,
+} from "../output/metric-text.ts";
+import { durationText, figureText, timeText } from "../output/quantity.ts";
+import { type Cell, type Column, table } from "../output/table.ts";
+import { fitted, type Paint } from "../output/terminal.ts";
+import { dataOf, type Failure } from "../target/answer.ts";
+import type { Target } from "../target/targets.ts";
+import { cutTo, onScreen, pollAgents, untilInterrupted } from "./follow.ts";
+import { messageLines } from "./status-table.ts";
 
 /** What an agent's `/metrics` says about its collection. */
 export interface CollectedPage {
 	/** Start of the last pass, seconds since 1970; undefined before the first. */
 	pass: number | undefined;
 	metrics: { hostname: string; metric: string; value: number }[];
+	/** The metrics that the plugins call counters. */
+	counters: ReadonlySet<string>;
 }
 
 const passName = "happo_agent_collection_last_pass_timestamp_seconds";
 const collected =
 	/^happo_collected_metric\{host="((?:[^"\\]|\\.)*)",metric="((?:[^"\\]|\\.)*)"\} (\S+)$/;
+/** A family of its own has the metric's name in its help. */
+const familyHelp = /^# HELP (\S+) Collected metric (.*)\.$/;
+const counterType = /^# TYPE (\S+) counter$/;
 
 const unescaped = (label: string) =>
 	label.replace(/\\(.)/g, (_, c: string) => (c === "n" ? "\n" : c));
 
 /** Reads the collected metrics and the time of the last pass from Prometheus' text format. */
 export function parseCollectedPage(text: string): CollectedPage {
-	const page: CollectedPage = { pass: undefined, metrics: [] };
+	let pass: number | undefined;
+	const metrics: CollectedPage["metrics"] = [];
+	const named = new Map<string, string>();
+	const counters = new Set<string>();
 	for (const line of text.split("\n")) {
 		if (line.startsWith(`${passName} `)) {
-			page.pass = Number(line.slice(passName.length + 1));
+			pass = Number(line.slice(passName.length + 1));
+			continue;
+		}
+		if (line.startsWith("#")) {
+			const [, family = "", name] = familyHelp.exec(line) ?? [];
+			if (name !== undefined) named.set(family, unescaped(name));
+			const counter = named.get(counterType.exec(line)?.[1] ?? "");
+			if (counter !== undefined) counters.add(counter);
 			continue;
 		}
 		const [, hostname, metric, value] = collected.exec(line) ?? [];
 		if (hostname !== undefined && metric !== undefined)
-			page.metrics.push({
+			metrics.push({
 				hostname: unescaped(hostname),
 				metric: unescaped(metric),
 				value: Number(value),
 			});
 	}
-	return page;
+	return { pass, metrics, counters };
+}
+
+/** Points kept of each metric. */
+const maxPoints = 60;
+
+interface FollowedSeries extends MetricSeries {
+	isCounter: boolean;
+}
+
+interface FollowedAgent {
+	name: string;
+	pass: number | undefined;
+	/** By host and metric; only what the last page has. */
+	series: Map<string, FollowedSeries>;
+	failure: Failure | undefined;
+}
+
+const columns: readonly Column[] = [
+	{ title: "AGENT" },
+	{ title: "HOST", cut: "middle", leaves: 2 },
+	{ title: "METRIC", cut: "middle" },
+	{ title: "VALUE", align: "right" },
+	{ title: "CHANGE", align: "right" },
+	{ title: "TREND", leaves: 1 },
+];
+
+/** `+3`, `-0.5`, or `12.5/s` for a counter; empty for one point. */
+function changeText({ points, isCounter }: FollowedSeries): string {
+	const [before, last] = points.slice(-2);
+	if (!before || !last) return "";
+	if (isCounter) {
+		const rate = rates([before, last]).at(-1);
+		return rate === undefined ? "" : `${figureText(rate)}/s`;
+	}
+	const change = last.value - before.value;
+	return change > 0 ? `+${figureText(change)}` : figureText(change);
+}
+
+/** The metrics of all agents of `metric --follow`. */
+export class MetricBoard {
+	readonly #agents: Map<Pick<Target, "name">, FollowedAgent>;
+
+	constructor(targets: readonly Pick<Target, "name">[]) {
+		this.#agents = new Map(
+			targets.map((target) => [
+				target,
+				{
+					...{ name: target.name, pass: undefined },
+					...{ series: new Map(), failure: undefined },
+				},
+			]),
+		);
+	}
+
+	/** Takes the page of a pass. */
+	take(target: Pick<Target, "name">, page: CollectedPage): void {
+		const agent = this.#agents.get(target);
+		if (!agent) return;
+		agent.failure = undefined;
+		const { pass, metrics, counters } = page;
+		if (pass === undefined || pass === agent.pass) return;
+		agent.pass = pass;
+		const known = agent.series;
+		agent.series = new Map();
+		for (const { hostname, metric, value } of metrics) {
+			const key = `${hostname}\n${metric}`;
+			const before = known.get(key)?.points ?? [];
+			const points = [...before, { timestamp: pass, value }].slice(-maxPoints);
+			agent.series.set(key, {
+				...{ hostname, metric, points },
+				isCounter: counters.has(metric) || looksLikeCounter(points),
+			});
+		}
+	}
+
+	fail(target: Pick<Target, "name">, failure: Failure): void {
+		const agent = this.#agents.get(target);
+		if (agent) agent.failure = failure;
+	}
+
+	/** The screen: a summary, one line for each metric, and which agents do not answer. */
+	frame(
+		size: Size,
+		{ paint, namesAll }: { paint: Paint; namesAll: boolean },
+		time: number,
+	): string {
+		const agents = [...this.#agents.values()];
+		const isAlone = agents.length === 1;
+		const all = agents.flatMap(({ name, series }) =>
+			[...series.values()].sort(bySeriesName).map((one) => ({ name, one })),
+		);
+		// of ten thousand metrics only a few are shown
+		const rows = all.slice(0, size.rows).map(({ name, one }): Cell[] => [
+			...(isAlone ? [] : [{ text: name, colour: "cyan" as const }]),
+			one.hostname,
+			one.metric,
+			figureText(one.points.at(-1)?.value ?? 0),
+			changeText(one),
+			{
+				text: trendText(one.points, sparkColumns, one.isCounter),
+				colour: "green",
+			},
+		]);
+		const screen = { columns: size.columns, paint };
+		const lines = table(isAlone ? columns.slice(1) : columns, rows, screen)
+			.trimEnd()
+			.split("\n");
+		const failures = messageLines(
+			agents.flatMap(({ name, failure }) =>
+				failure ? [{ host: name, message: failure.message }] : [],
+			),
+			screen,
+			{ namesAll, colour: "red" },
+		);
+		const room = size.rows - 3;
+		const shown = cutTo(failures, Math.floor(room / 3), "more lines");
+		const passes = agents.flatMap(({ pass }) => pass ?? []);
+		const age =
+			passes.length > 0
+				? `, last pass ${durationText(time - Math.max(...passes))} ago`
+				: "";
+		const clock = timeText(time).slice(-8);
+		const summary = fitted(
+			`${all.length} metrics of ${isAlone ? agents[0]?.name : `${agents.length} agents`}${age}`,
+			size.columns - clock.length - 2,
+		);
+		return [
+			`${summary.padEnd(size.columns - clock.length)}${clock}`,
+			"",
+			...cutTo(
+				lines,
+				room - shown.length,
+				"more metrics: name some, such as 'linux.disk*'",
+				all.length - rows.length,
+			),
+			...(shown.length > 0 ? ["", ...shown] : []),
+		].join("\n");
+	}
+}
+
+const bySeriesName = (a: MetricSeries, b: MetricSeries) =>
+	a.hostname === b.hostname
+		? a.metric < b.metric
+			? -1
+			: 1
+		: a.hostname < b.hostname
+			? -1
+			: 1;
+
+/** The page as samples, one for each host. */
+function samplesOf({ metrics }: CollectedPage, pass: number): StoredSample[] {
+	const byHost = new Map<string, [string, number][]>();
+	for (const { hostname, metric, value } of metrics) {
+		const pairs = byHost.get(hostname) ?? [];
+		byHost.set(hostname, pairs);
+		pairs.push([metric, value]);
+	}
+	return [...byHost].map(([hostname, pairs]) => ({
+		hostname,
+		timestamp: pass,
+		metrics: Object.fromEntries(pairs),
+	}));
 }
 
 /**
- * Writes the metrics of every pass of an agent's metric plugins until the signal aborts. It reads
- * `/metrics`, which takes nothing from consumers. So it shows metrics that a backend drains at the
- * same time, and a long backlog in the store does not hide new metrics.
+ * Shows the metrics of every pass of the agents' metric plugins until SIGINT or SIGTERM: on a screen
+ * if there is a terminal, otherwise as lines. It reads `/metrics`, which takes nothing from
+ * consumers. So it shows metrics that a backend drains at the same time, and a long backlog in the
+ * store does not hide new metrics.
+ * @param matches which metrics to show, by name
+ * @returns the exit status: 1 if an agent has no `/metrics`
  */
 export async function followMetrics(
-	client: AgentClient,
-	{
-		intervalMilliseconds,
-		signal,
-		write,
-	}: {
-		intervalMilliseconds: number;
-		signal: AbortSignal;
-		write(samples: readonly StoredSample[]): Promise<void>;
-	},
-): Promise<void> {
-	let seen: number | undefined;
-	while (!signal.aborted) {
-		const text = await dataOf(client.GET("/metrics", { signal }), "/metrics");
-		const { pass, metrics } = parseCollectedPage(text);
-		if (pass !== undefined && pass !== seen) {
-			seen = pass;
-			const byHost = new Map<string, Record<string, number>>();
-			for (const { hostname, metric, value } of metrics)
-				byHost.set(hostname, { ...byHost.get(hostname), [metric]: value });
-			await write(
-				[...byHost].map(([hostname, metrics]) => ({
-					hostname,
-					timestamp: pass,
-					metrics,
-				})),
-			);
-		}
-		await pause(intervalMilliseconds, undefined, { signal }).catch(() => {});
-	}
-}
+	call: AgentCall<SettingTable>,
+	intervalMilliseconds: number,
+	matches: (metric: string) => boolean,
+): Promise<number> {
+	const { output, targets, terminal, namesAll } = call;
+	const { paint } = call.screen;
+	const board = new MetricBoard(targets);
+	const passes = new Map<Target, number>();
+	const failures = new Map<Target, string>();
+	let status = 0;
 
-/** Runs `work` until SIGINT or SIGTERM aborts its signal; a second signal ends the process. */
-export async function untilInterrupted(
-	work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-	const stop = new AbortController();
-	const onSignal = () => stop.abort();
-	process.once("SIGINT", onSignal);
-	process.once("SIGTERM", onSignal);
-	try {
-		await work(stop.signal);
-	} catch (error) {
-		if (!stop.signal.aborted) throw error;
-	} finally {
-		process.off("SIGINT", onSignal);
-		process.off("SIGTERM", onSignal);
-	}
+	const writeSamples = async (target: Target, page: CollectedPage) => {
+		const { pass } = page;
+		if (pass === undefined || passes.get(target) === pass) return;
+		passes.set(target, pass);
+		await call.write(samplesText(output, target.name, samplesOf(page, pass)));
+	};
+	const sayFailure = (target: Target, error: Failure) => {
+		if (failures.get(target) === error.message) return;
+		failures.set(target, error.message);
+		call.sayFailures([{ host: target.name, ok: false, error }]);
+	};
+	const follow = (signal: AbortSignal, changed?: () => void) =>
+		pollAgents(call, {
+			intervalMilliseconds,
+			signal,
+			async ask(client): Promise<CollectedPage> {
+				const text = await dataOf(
+					client.GET("/metrics", { signal }),
+					"/metrics",
+				);
+				const page = parseCollectedPage(text);
+				const metrics = page.metrics.filter(({ metric }) => matches(metric));
+				return { ...page, metrics };
+			},
+			async take(polled) {
+				const { target } = polled;
+				if (polled.ok) {
+					failures.delete(target);
+					if (changed) board.take(target, polled.data);
+					else await writeSamples(target, polled.data);
+					changed?.();
+					return true;
+				}
+				if (changed) board.fail(target, polled.error);
+				else sayFailure(target, polled.error);
+				changed?.();
+				if (polled.error.reason !== "unsupported") return true;
+				status = 1;
+				return false;
+			},
+		});
+	await untilInterrupted((signal) =>
+		terminal && output === "table"
+			? onScreen(
+					terminal,
+					signal,
+					(size) => board.frame(size, { paint, namesAll }, Date.now() / 1000),
+					(changed) => follow(signal, changed),
+				)
+			: follow(signal),
+	);
+	return status;
 }

@@ -1,9 +1,10 @@
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { createAgentCommand } from "../agent-command.ts";
+import type { HostMessage } from "../output/host-messages.ts";
 import { durationText, timeText } from "../output/quantity.ts";
 import { report } from "../output/report.ts";
 import { type Column, table } from "../output/table.ts";
-import { dataOf, HostFailure } from "../target/answer.ts";
+import { answered, dataOf } from "../target/answer.ts";
 
 const leasesSettings = {
 	end: {
@@ -28,7 +29,7 @@ export const metricLeasesCommand = createAgentCommand({
 	name: "metric leases",
 	summary: "list leased batches of metrics, or end leases",
 	details:
-		"Lists the batches that consumers have leased and not acknowledged yet (/metric/leases). LEFT is the remaining time of a lease; when it has ended, the batch can be leased again. --end ends leases at once (/metric/release): the metrics stay stored and can be leased again. v1 (Go) has no leases.",
+		"Lists the batches that consumers have leased and not acknowledged yet (/metric/leases). LEFT is the remaining time of a lease; when it has ended, the batch can be leased again. --end ends leases at once (/metric/release): the metrics stay stored and can be leased again. With several agents, each is asked to end the leases, and the exit status is 1 if none of them has one of the batches. v1 (Go) has no leases.",
 	examples: [
 		"metric leases -H web01",
 		"metric leases -H web01 --via bastion1 -o json",
@@ -38,18 +39,20 @@ export const metricLeasesCommand = createAgentCommand({
 	formats: ["table", "json", "yaml"],
 	async run(call) {
 		const batches = call.settings.end;
-		const answers = await call.ask(async (client, target) => {
+		const ended = new Set<string>();
+		const said: HostMessage[] = [];
+		const answers = await call.ask(async (client, { name: host }) => {
 			for (const batch_id of batches) {
 				const { released } = await dataOf(
 					client.POST("/metric/release", { body: { batch_id } }),
 					"/metric/release",
 				);
-				if (!released)
-					throw new HostFailure({
-						reason: "refused",
-						message: `there is no lease of batch ${batch_id}`,
-					});
-				call.say(`${target.name}: the lease of batch ${batch_id} has ended`);
+				if (!released) continue;
+				ended.add(batch_id);
+				said.push({
+					host,
+					message: `the lease of batch ${batch_id} has ended`,
+				});
 			}
 			const { leases } = await dataOf(
 				client.GET("/metric/leases"),
@@ -57,11 +60,18 @@ export const metricLeasesCommand = createAgentCommand({
 			);
 			return leases;
 		});
+		call.sayAbout(said);
+		// a batch is leased from one agent, so it is missing on the others
+		const missing = batches.filter((batch) => !ended.has(batch));
+		for (const batch of missing)
+			call.say(`no agent has a lease of batch ${batch}`);
 		if (call.output === "table")
-			for (const answer of answers)
-				if (answer.ok && answer.data.length === 0)
-					call.say(`${answer.host}: no leases`);
-		return report(call, answers, {
+			call.sayAbout(
+				answered(answers)
+					.filter(({ data }) => data.length === 0)
+					.map(({ host }) => ({ host, message: "no leases" })),
+			);
+		const status = await report(call, answers, {
 			table: (agents) =>
 				table(
 					columns,
@@ -81,5 +91,6 @@ export const metricLeasesCommand = createAgentCommand({
 					call.screen,
 				),
 		});
+		return missing.length > 0 ? 1 : status;
 	},
 });

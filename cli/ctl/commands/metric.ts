@@ -1,29 +1,33 @@
+import type { StoredSample } from "../../../src/client/index.ts";
+import { globMatches } from "../../../src/policy/pattern.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { UsageError } from "../../program/arguments.ts";
+import { didYouMean } from "../../program/suggestion.ts";
 import { type AgentCall, createAgentCommand } from "../agent-command.ts";
 import {
+	metricColumns,
 	metricsAsExposition,
 	metricTable,
 	samplesAsGraphite,
 	samplesText,
 } from "../output/metric-text.ts";
 import { report } from "../output/report.ts";
-import { dataOf, exitStatus, HostFailure } from "../target/answer.ts";
-import type { Target } from "../target/targets.ts";
+import { leavingText } from "../output/table.ts";
+import { answered, dataOf, exitStatus, HostFailure } from "../target/answer.ts";
 import {
 	drainPlain,
 	drainWithLease,
 	explainNoLease,
 	type WriteSamples,
 } from "./metric-drain.ts";
-import { followMetrics, untilInterrupted } from "./metric-follow.ts";
+import { followMetrics } from "./metric-follow.ts";
 
 const metricSettings = {
 	follow: {
 		kind: "switch",
 		short: "f",
 		default: false,
-		help: "show the metrics of every pass of the metric plugins until Ctrl-C; takes nothing",
+		help: "show the metrics of every pass of the metric plugins until Ctrl-C; takes nothing. On a terminal, a screen with changes and trends; otherwise a line for each value",
 	},
 	"interval-seconds": {
 		kind: "integer",
@@ -66,7 +70,27 @@ const metricSettings = {
 
 type Call = AgentCall<typeof metricSettings>;
 
+/** Whether the operands of the command choose a metric; without any, all metrics are chosen. */
+const chosenBy = (patterns: readonly string[]) => (metric: string) =>
+	patterns.length === 0 ||
+	patterns.some((pattern) => globMatches(pattern, metric));
+
+/** Samples without the metrics that were not chosen. */
+const chosenSamples = (
+	samples: readonly StoredSample[],
+	isChosen: (metric: string) => boolean,
+): StoredSample[] =>
+	samples.flatMap(({ metrics, ...sample }) => {
+		const chosen = Object.entries(metrics ?? {}).filter(([name]) =>
+			isChosen(name),
+		);
+		return chosen.length > 0
+			? [{ ...sample, metrics: Object.fromEntries(chosen) }]
+			: [];
+	});
+
 function peek(call: Call) {
+	const { operands } = call;
 	const { consumer, limit } = call.settings;
 	return call.ask(async (client) => {
 		const { metric_data } = await dataOf(
@@ -83,23 +107,48 @@ function peek(call: Call) {
 					"it has no /metric/peek (404), as v1 (Go): its metrics cannot be shown, only taken (--drain --plain)",
 			});
 		});
-		return metric_data ?? [];
+		const stored = metric_data ?? [];
+		return {
+			isEmpty: stored.length === 0,
+			samples:
+				operands.length === 0
+					? stored
+					: chosenSamples(stored, chosenBy(operands)),
+		};
 	});
 }
 
 async function show(call: Call): Promise<number> {
-	const answers = await peek(call);
+	const { operands } = call;
+	const peeked = await peek(call);
 	const now = Date.now() / 1000;
+	const answers = peeked.map((answer) =>
+		answer.ok ? { ...answer, data: answer.data.samples } : answer,
+	);
 	if (call.output === "table")
-		for (const answer of answers)
-			if (answer.ok && answer.data.length === 0)
-				call.say(`${answer.host}: nothing stored that is not taken yet`);
-	return report(call, answers, {
+		call.sayAbout(
+			answered(peeked)
+				.filter(({ data }) => data.isEmpty)
+				.map(({ host }) => ({
+					host,
+					message: "nothing stored that is not taken yet",
+				})),
+		);
+	const status = await report(call, answers, {
 		table: (agents) => metricTable(agents, call.screen, now),
 		prometheus: metricsAsExposition,
 		graphite: (agents) =>
 			agents.map(({ data }) => samplesAsGraphite(data)).join(""),
 	});
+	const hasOthers = peeked.some((answer) => answer.ok && !answer.data.isEmpty);
+	const hasChosen = answers.some(({ ok, ...answer }) =>
+		ok && "data" in answer ? answer.data.length > 0 : false,
+	);
+	if (operands.length === 0 || !hasOthers || hasChosen) return status;
+	call.say(
+		`no stored metric is named ${operands.join(" or ")}${didYouMean(operands[0] ?? "", ["append", "config", "leases"])}`,
+	);
+	return 1;
 }
 
 /** Whether the reader has closed standard output, as `head` does. */
@@ -140,50 +189,27 @@ async function drain(call: Call): Promise<number> {
 	return exitStatus(answers);
 }
 
-async function follow(call: Call): Promise<number> {
-	const { settings, output } = call;
-	let status = 0;
-	await untilInterrupted(async (interrupted) => {
-		const closed = new AbortController();
-		const signal = AbortSignal.any([interrupted, closed.signal]);
-		// it does not end by itself, so all agents are asked at once
-		const one = async (target: Target) => {
-			const answer = await call.askOne(target, async (client) => {
-				try {
-					await followMetrics(client, {
-						intervalMilliseconds: settings["interval-seconds"] * 1000,
-						signal,
-						write: (samples) =>
-							call.write(samplesText(output, target.name, samples)),
-					});
-				} catch (error) {
-					if (isClosed(error)) closed.abort();
-					else if (!signal.aborted) throw error;
-				}
-			});
-			call.sayFailures([answer]);
-			return answer;
-		};
-		status = exitStatus(await Promise.all(call.targets.map(one)));
-	});
-	return status;
-}
-
 export const metricCommand = createAgentCommand({
 	name: "metric",
 	summary: "show the stored metrics, or take them",
-	details: `Shows the stored metrics that are not taken yet, oldest first, and changes nothing (/metric/peek). --follow shows new metrics as the metric plugins deliver them (/metrics). Only --drain takes metrics. v1 (Go) can neither show nor lease metrics: the command says so, and takes them only with --drain --plain.\nWith --drain and --follow, json is one object a line and yaml one document a sample.`,
+	usage: "[NAME...]",
+	details: `Shows the stored metrics that are not taken yet, oldest first, and changes nothing (/metric/peek). --follow shows new metrics as the metric plugins deliver them (/metrics). Only --drain takes metrics. v1 (Go) can neither show nor lease metrics: the command says so, and takes them only with --drain --plain.\nNAME is the name of a metric, in which * stands for any characters and ? for one; without NAME, all metrics are shown. TREND has the values, oldest first; for a counter it has the rates, how much the counter grew in a second. A metric is a counter if its plugin says so (known to --follow), or if its values never fell and rose at least four times.\nWith --drain and --follow, json is one object a line and yaml one document a sample.\n${leavingText(metricColumns)}`,
 	examples: [
 		"metric -H web01",
 		"metric -H web01 -o graphite",
-		"metric -H web01,web02 --follow",
+		"metric -H web01,web02 --follow 'linux.cpu.*' linux.loadavg.load1",
 		"metric -H web01 --drain -o json > metrics.jsonl",
 		"metric -H old01 --drain --plain -o graphite | nc graphite 2003",
 	],
 	settings: metricSettings,
 	formats: ["table", "json", "yaml", "prometheus", "graphite"],
+	operands: { minimum: 0, maximum: Number.POSITIVE_INFINITY, name: "NAME" },
 	async run(call) {
-		const { settings, output } = call;
+		const { settings, operands, output } = call;
+		if (settings.drain && operands.length > 0)
+			throw new UsageError(
+				`--drain takes all metrics, not only ${operands.join(" ")}`,
+			);
 		if (settings.plain && !settings.drain)
 			throw new UsageError("--plain: requires --drain");
 		if (settings.drain && settings.follow)
@@ -195,6 +221,12 @@ export const metricCommand = createAgentCommand({
 				"--output prometheus: cannot be used with --drain or --follow, because it shows only the latest values",
 			);
 		if (settings.drain) return drain(call);
-		return settings.follow ? follow(call) : show(call);
+		return settings.follow
+			? followMetrics(
+					call,
+					settings["interval-seconds"] * 1000,
+					chosenBy(operands),
+				)
+			: show(call);
 	},
 });

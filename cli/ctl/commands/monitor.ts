@@ -1,38 +1,29 @@
 import type { AgentClient, CheckResult } from "../../../src/client/index.ts";
+import { parsePerfdata, splitOutput } from "../../../src/protocol/perfdata.ts";
+import type { SettingTable } from "../../../src/setting-table.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { report } from "../output/report.ts";
+import { leavingText } from "../output/table.ts";
+import { endedLines } from "../output/terminal.ts";
 import {
-	type Colour,
-	displayWidth,
-	endedLines,
-	type Screen,
-	safeLines,
-} from "../output/terminal.ts";
-import {
+	answered,
 	type HostAnswer,
 	isProblem,
 	refusal,
 	senseless,
 } from "../target/answer.ts";
 import { commandLine } from "./command-line.ts";
-
-/** States of Nagios by exit status. */
-const states: readonly { name: string; colour: Colour }[] = [
-	{ name: "OK", colour: "green" },
-	{ name: "WARNING", colour: "yellow" },
-	{ name: "CRITICAL", colour: "red" },
-	{ name: "UNKNOWN", colour: "magenta" },
-];
-
-const unknown = 3;
-/** Exit statuses from good to bad: CRITICAL is worse than UNKNOWN. */
-const severity: readonly number[] = [0, 1, 3, 2];
-
-/** The state of one host: an index of `states`. */
-const stateOf = (answer: HostAnswer<CheckResult>) =>
-	answer.ok && states[answer.data.return_value]
-		? answer.data.return_value
-		: unknown;
+import {
+	type Data,
+	perfdataColumns,
+	perfdataText,
+	resultsText,
+	severity,
+	stateOf,
+	summaryText,
+	unknown,
+	worstFirst,
+} from "./monitor-text.ts";
 
 /**
  * The exit status. For one host it is that of the plugin; for several hosts, the worst of their
@@ -64,25 +55,6 @@ function isResult(body: unknown): body is CheckResult {
 	);
 }
 
-/** State and output of each host; all lines but the first are indented. */
-function resultsText(
-	answers: readonly { host: string; data: CheckResult }[],
-	{ paint }: Screen,
-): string {
-	const widest = Math.max(...answers.map(({ host }) => displayWidth(host)));
-	return answers
-		.map(({ host, data }) => {
-			const { name, colour } = states[data.return_value] ?? {
-				name: `status ${data.return_value}`,
-				colour: "magenta" as const,
-			};
-			const space = " ".repeat(widest - displayWidth(host));
-			const text = safeLines(data.message).trimEnd().replaceAll("\n", "\n    ");
-			return `${paint(host, "cyan")}${space}  ${paint(name.padEnd(8), colour)}  ${text}\n`;
-		})
-		.join("");
-}
-
 /**
  * Runs a check on an agent.
  * @throws HostFailure if there is no result
@@ -103,19 +75,26 @@ export async function runCheck(
 	throw refusal(response, error, "/monitor");
 }
 
+const monitorSettings = {
+	perfdata: {
+		kind: "switch",
+		default: false,
+		help: "also show the performance data, one value a row; json and yaml get it as perfdata",
+	},
+} as const satisfies SettingTable;
+
 export const monitorCommand = createAgentCommand({
 	name: "monitor",
 	summary: "run a Nagios plugin on agents",
 	usage: "PLUGIN [PLUGIN-OPTION...]",
-	details:
-		"Options of happo-ctl come before PLUGIN; everything after it belongs to the plugin. Several words after PLUGIN reach the plugin unchanged, even quotes; a single word is an option line, which the agent splits, or passes to a shell if its settings allow that.\nFor one agent, the exit status is the plugin's own, or 3 (UNKNOWN) if the agent refuses or cannot be reached. For several agents it is the worst of all: CRITICAL (2), then UNKNOWN (3, also for hosts without an answer and for statuses above 3), WARNING (1), OK (0). An invalid command line gives 2.",
+	details: `Options of happo-ctl come before PLUGIN; everything after it belongs to the plugin. Several words after PLUGIN reach the plugin unchanged, even quotes; a single word is an option line, which the agent splits, or passes to a shell if its settings allow that.\nFor one agent, the exit status is the plugin's own, or 3 (UNKNOWN) if the agent refuses or cannot be reached. For several agents, the results have no performance data, the worst come first, and the last line counts the states. The exit status is then the worst of all: CRITICAL (2), then UNKNOWN (3, also for hosts without an answer and for statuses above 3), WARNING (1), OK (0). An invalid command line gives 2.\n${leavingText(perfdataColumns)}`,
 	examples: [
 		"monitor -H web01 check_load -w 5,4,3 -c 10,8,6",
 		"monitor -H web01 check_procs '-w 100 -c 200'",
 		"monitor -H 192.0.2.7 --via bastion1,bastion2 check_disk -w 10% /",
-		"monitor --group WEB -o json check_ntp",
+		"monitor --group WEB --perfdata check_ntp_time -H ntp1",
 	],
-	settings: {},
+	settings: monitorSettings,
 	formats: ["table", "json", "yaml"],
 	operands: {
 		minimum: 1,
@@ -125,16 +104,35 @@ export const monitorCommand = createAgentCommand({
 	},
 	async run(call) {
 		const { command, option } = commandLine(call.operands);
-		const answers = await call.ask((client) =>
-			runCheck(client, { plugin: command, option }),
-		);
+		const answers = await call.ask(async (client): Promise<Data> => {
+			const result = await runCheck(client, { plugin: command, option });
+			if (!call.settings.perfdata) return result;
+			const { perfdata } = splitOutput(result.message);
+			return { ...result, perfdata: parsePerfdata(perfdata) };
+		});
+		const { screen } = call;
 		const isAlone = answers.length === 1;
 		await report(call, answers, {
-			table: (agents) =>
-				isAlone
-					? agents.map(({ data }) => endedLines(data.message)).join("")
-					: resultsText(agents, call.screen),
+			table: (agents) => {
+				const worst = worstFirst(agents);
+				const values = perfdataText(worst, screen);
+				return [
+					isAlone
+						? agents.map(({ data }) => endedLines(data.message)).join("")
+						: resultsText(worst, screen) + summaryText(answers, screen.paint),
+					...(values === "" ? [] : [values]),
+				].join("\n");
+			},
 		});
+		if (call.output === "table")
+			call.sayAbout(
+				answered(answers).flatMap(({ host, data }) =>
+					(data.perfdata?.errors ?? []).map((error) => ({
+						host,
+						message: `performance data: ${error}`,
+					})),
+				),
+			);
 		return monitorStatus(answers);
 	},
 });

@@ -1,6 +1,6 @@
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { createAgentCommand } from "../agent-command.ts";
-import { untilInterrupted } from "./metric-follow.ts";
+import { untilInterrupted } from "./follow.ts";
 
 const webSettings = {
 	port: {

@@ -67,7 +67,9 @@ export function hostLines(
 		if (columns === undefined) return `${text} ${all.join(", ")}`;
 		const lines = wrapped(`${"x".repeat(before)}${text}`, columns, 2);
 		const last = lines.slice(lines.lastIndexOf("\n") + 1);
-		const shown = names(all, columns - displayWidth(last) - 1);
+		// if not even one name fits, they begin a line
+		const shown =
+			names(all, columns - displayWidth(last) - 1) || names(all, columns - 2);
 		return shown === "" ? text.slice(0, -1) : `${text} ${shown}`;
 	});
 }

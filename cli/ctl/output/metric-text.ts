@@ -66,14 +66,64 @@ export function sparkline(values: readonly number[], columns: number): string {
 		.join("");
 }
 
+/** Points of a metric. */
+type Points = MetricSeries["points"];
+
+/** Values that rise this often and never fall are taken for those of a counter. */
+const risesOfCounter = 4;
+
+/**
+ * Whether a metric of unknown type looks like a counter: its values never fell, and rose at least
+ * four times.
+ */
+export function looksLikeCounter(points: Points): boolean {
+	let rises = 0;
+	for (const [at, { value }] of points.entries()) {
+		const before = points[at - 1]?.value ?? value;
+		if (value < before) return false;
+		if (value > before) rises++;
+	}
+	return rises >= risesOfCounter;
+}
+
+/**
+ * How much a counter grew in a second, from point to point. After a fall it has begun again at 0.
+ * Points of the same time, and earlier ones, are left out.
+ */
+export function rates(points: Points): number[] {
+	const found: number[] = [];
+	let last: Points[number] | undefined;
+	for (const point of points) {
+		if (last && point.timestamp <= last.timestamp) continue;
+		if (last) {
+			const growth =
+				point.value < last.value ? point.value : point.value - last.value;
+			found.push(growth / (point.timestamp - last.timestamp));
+		}
+		last = point;
+	}
+	return found;
+}
+
+/** A chart of a metric: of the rates of a counter, otherwise of the values. */
+export const trendText = (
+	points: Points,
+	columns: number,
+	isCounter: boolean,
+): string =>
+	sparkline(
+		isCounter ? rates(points) : points.map(({ value }) => value),
+		columns,
+	);
+
 interface Peeked {
 	host: string;
 	data: readonly StoredSample[];
 }
 
-const columns: readonly Column[] = [
+export const metricColumns: readonly Column[] = [
 	{ title: "AGENT" },
-	{ title: "HOST", cut: "middle" },
+	{ title: "HOST", cut: "middle", leaves: 4 },
 	{ title: "METRIC", cut: "middle" },
 	{ title: "VALUE", align: "right" },
 	{ title: "AGE", align: "right", leaves: 2 },
@@ -81,13 +131,7 @@ const columns: readonly Column[] = [
 	{ title: "TREND", leaves: 3 },
 ];
 
-const sparkColumns = 20;
-
-const trendOf = ({ points }: MetricSeries) =>
-	sparkline(
-		points.map(({ value }) => value),
-		sparkColumns,
-	);
+export const sparkColumns = 20;
 
 /**
  * A row for each metric: latest value, its age, trend. If there is only one agent, its name is left
@@ -109,11 +153,18 @@ export function metricTable(
 				latest ? figureText(latest.value) : "",
 				latest ? durationText(nowSeconds - latest.timestamp) : "",
 				String(series.points.length),
-				{ text: trendOf(series), colour: "green" as const },
+				{
+					text: trendText(
+						series.points,
+						sparkColumns,
+						looksLikeCounter(series.points),
+					),
+					colour: "green" as const,
+				},
 			];
 		}),
 	);
-	return table(isAlone ? columns.slice(1) : columns, rows, screen);
+	return table(isAlone ? metricColumns.slice(1) : metricColumns, rows, screen);
 }
 
 /** Samples as lines for Graphite. */

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseCollectedPage } from "../../../../../cli/ctl/commands/metric-follow.ts";
+import {
+	MetricBoard,
+	parseCollectedPage,
+} from "../../../../../cli/ctl/commands/metric-follow.ts";
+import { createPaint } from "../../../../../cli/ctl/output/terminal.ts";
 import { expose } from "../../../../../src/protocol/exposition.ts";
 
 test("labels and values of /metrics are read correctly", () => {
@@ -25,9 +29,85 @@ test("labels and values of /metrics are read correctly", () => {
 	assert.deepEqual(parseCollectedPage(text), {
 		pass: 1_795_370_413,
 		metrics: [{ hostname: 'we"b\\1', metric: "a b\n,c", value: -1e21 }],
+		counters: new Set(),
 	});
 	assert.deepEqual(parseCollectedPage("<html>"), {
 		pass: undefined,
 		metrics: [],
+		counters: new Set(),
 	});
+});
+
+test("metrics that a plugin calls counters are found by the help of their families", () => {
+	const text = expose(
+		[
+			{
+				name: "linux_cpu_user_seconds",
+				type: "counter",
+				help: 'Collected metric linux.cpu "user"\\x.',
+				series: [{ labels: { host: "h" }, value: 5 }],
+			},
+			{
+				name: "linux_load",
+				type: "gauge",
+				help: "Collected metric linux.load.",
+				series: [{ labels: { host: "h" }, value: 5 }],
+			},
+			{
+				name: "happo_agent_requests",
+				type: "counter",
+				help: "Requests.",
+				series: [{ value: 5 }],
+			},
+		],
+		"text",
+	);
+	assert.deepEqual(
+		parseCollectedPage(text).counters,
+		new Set(['linux.cpu "user"\\x']),
+	);
+});
+
+test("the screen has the change of a gauge, and the rates of a counter", () => {
+	const agent = { name: "web01:6777" };
+	const board = new MetricBoard([agent]);
+	const values: readonly (readonly [number, number, number])[] = [
+		[100, 5, 7],
+		[110, 3, 17],
+		[140, 4, 77],
+		// the counter began again
+		[150, 4, 30],
+	];
+	for (const [pass, load, packets] of values)
+		board.take(agent, {
+			pass,
+			counters: new Set(["net.packets"]),
+			metrics: [
+				{ hostname: "web01", metric: "net.packets", value: packets },
+				{ hostname: "web01", metric: "load", value: load },
+			],
+		});
+	const frame = () =>
+		board
+			.frame(
+				{ columns: 80, rows: 20 },
+				{ paint: createPaint(false), namesAll: false },
+				162,
+			)
+			.split("\n");
+	const lines = frame();
+	assert.match(lines[0] ?? "", /^2 metrics of web01:6777, last pass 12s ago +/);
+	assert.deepEqual(lines.slice(2), [
+		"HOST   METRIC       VALUE  CHANGE  TREND",
+		"web01  load             4       0  █▁▅▅",
+		"web01  net.packets     30     3/s  ▁▅█",
+	]);
+	board.fail(agent, { reason: "unreachable", message: "connection refused" });
+	assert.equal(frame().at(-1), "web01:6777: connection refused");
+	// a page of the same pass brings nothing new, but the agent answers
+	board.take(agent, { pass: 150, counters: new Set(), metrics: [] });
+	assert.equal(frame().length, 5);
+	// metrics that are gone are forgotten
+	board.take(agent, { pass: 160, counters: new Set(), metrics: [] });
+	assert.match(frame()[0] ?? "", /^0 metrics of /);
 });

@@ -18,6 +18,9 @@ test("equal messages are one line: a number, and as many names as fit", () => {
 		"2 hosts: connection refused: 127.0.0.1:6777, 127.0.0.2:6777",
 	]);
 	assert.deepEqual(hostLines(refused, { columns: 30 }), [
+		"18 hosts: connection refused: 127.0.0.1:6777 and 17 more",
+	]);
+	assert.deepEqual(hostLines(refused, { columns: 20 }), [
 		"18 hosts: connection refused",
 	]);
 	assert.deepEqual(hostLines(refused, { columns: undefined }), [
