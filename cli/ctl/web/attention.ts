@@ -34,7 +34,7 @@ export class Attention {
 			this.#onBegin();
 		}
 		return () => {
-			if (--this.#watchers > 0) return;
+			if (--this.#watchers > 0 || !this.#isPresent) return;
 			this.#ending = setTimeout(() => this.end(), this.#grace);
 		};
 	}

@@ -16,7 +16,10 @@ export function openBrowser(
 		const child = spawn("xdg-open", [url], {
 			stdio: "ignore",
 			detached: true,
-			env: environment,
+			// keys and passphrases of happo-ctl are none of the browser's business
+			env: Object.fromEntries(
+				Object.entries(environment).filter(([name]) => !/^HAPPO_/i.test(name)),
+			),
 		});
 		child.once("error", () => resolve(false));
 		child.once("spawn", () => {

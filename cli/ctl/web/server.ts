@@ -24,6 +24,7 @@ const headers: Readonly<Record<string, string>> = {
 const maxConnections = 64;
 const requestMilliseconds = 10_000;
 const idleMilliseconds = 60_000;
+const foreignMilliseconds = 1_000;
 
 /** The only operation that needs no session. */
 const openSession: keyof WebHandlers = "openSession";
@@ -97,6 +98,11 @@ export async function startWebServer(parts: {
 	});
 	app.server.headersTimeout = requestMilliseconds;
 	app.server.maxConnections = maxConnections;
+	// others are told why, and take no connection for long
+	app.server.on("connection", async (socket: Socket) => {
+		if (!(await isUser(socket)))
+			setTimeout(() => socket.destroy(), foreignMilliseconds).unref();
+	});
 
 	const send = (reply: FastifyReply, problem: WebProblem) => {
 		if (problem.code === "no-session")
