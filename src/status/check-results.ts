@@ -64,7 +64,7 @@ export interface CheckValue {
 interface Kept {
 	result: CheckResult;
 	sightings: Sightings;
-	/** By unit and label, the one that was not seen for the longest time first. */
+	/** By unit and label. */
 	values: Map<string, KeptValue>;
 	/** Since the check is known. */
 	perfdataErrors: number;
@@ -74,6 +74,9 @@ interface KeptValue extends CheckValue {
 	sightings: Sightings;
 	/** The number of the run that printed it last. */
 	run: number;
+	/** Where it is kept, and under which key. */
+	values: Kept["values"];
+	key: string;
 }
 
 /** A check with its values, for metrics. */
@@ -129,6 +132,13 @@ const logged = ({ errors, errorCount }: Perfdata) => {
 		: shown;
 };
 
+/** The value that was not seen for the longest time; there must be one. */
+function oldestOf(values: Kept["values"]): KeptValue {
+	return [...values.values()].reduce((oldest, value) =>
+		value.sightings.lastAt < oldest.sightings.lastAt ? value : oldest,
+	);
+}
+
 /**
  * The last result of each check, and the values that its runs have printed. What was not seen for
  * the longest time makes room for what is new.
@@ -140,7 +150,8 @@ export class CheckResults {
 	readonly #elapsed: () => number;
 	readonly #limits: CheckLimits;
 	readonly #repeats: ReturnType<typeof createLogRepeats>;
-	#values = 0;
+	/** Of all checks, the one that was not seen for the longest time first. */
+	readonly #values = new Set<KeptValue>();
 	#runs = 0;
 	readonly #dropped = { checks: 0, values: 0 };
 
@@ -287,53 +298,43 @@ export class CheckResults {
 		const unit = normalised(latest);
 		const key = `${unit.unit}\0${latest.label}`;
 		const known = values.get(key);
-		if (known) {
-			const isFirst = known.run !== run;
-			if (isFirst) known.sightings.again(now);
-			known.latest = latest;
-			known.unit = unit;
-			known.run = run;
-			values.delete(key);
-			values.set(key, known);
-			return isFirst;
+		if (!known) {
+			const sightings = new Sightings(now);
+			const value = { latest, unit, sightings, run, values, key };
+			values.set(key, value);
+			this.#values.add(value);
+			if (values.size > this.#limits.valuesOfCheck)
+				this.#drop(oldestOf(values), now);
+			return true;
 		}
-		values.set(key, { latest, unit, run, sightings: new Sightings(now) });
-		this.#values++;
-		if (values.size > this.#limits.valuesOfCheck)
-			this.#dropOldestValue(values, now);
-		return true;
+		const isFirst = known.run !== run;
+		if (isFirst) known.sightings.again(now);
+		known.latest = latest;
+		known.unit = unit;
+		known.run = run;
+		// to the end
+		this.#values.delete(known);
+		this.#values.add(known);
+		return isFirst;
 	}
 
 	#makeRoom(now: number) {
-		while (this.#checks.size > this.#limits.checks) this.#dropOldestCheck(now);
-		while (this.#values > this.#limits.values) {
-			let oldest: { at: number; values: Kept["values"] } | undefined;
-			for (const { values } of this.#checks.values()) {
-				const [first] = values.values();
-				if (first && first.sightings.lastAt < (oldest?.at ?? Number.MAX_VALUE))
-					oldest = { at: first.sightings.lastAt, values };
-			}
-			if (!oldest) return;
-			this.#dropOldestValue(oldest.values, now);
-		}
-	}
-
-	#dropOldestCheck(now: number) {
 		for (const [check, { sightings, values }] of this.#checks) {
+			if (this.#checks.size <= this.#limits.checks) break;
 			this.#checks.delete(check);
-			this.#values -= values.size;
+			for (const value of values.values()) this.#values.delete(value);
 			if (!sightings.isStale(now)) this.#dropped.checks++;
-			return;
+		}
+		for (const value of this.#values) {
+			if (this.#values.size <= this.#limits.values) break;
+			this.#drop(value, now);
 		}
 	}
 
-	#dropOldestValue(values: Kept["values"], now: number) {
-		for (const [key, { sightings }] of values) {
-			values.delete(key);
-			this.#values--;
-			if (!sightings.isStale(now)) this.#dropped.values++;
-			return;
-		}
+	#drop(value: KeptValue, now: number) {
+		value.values.delete(value.key);
+		this.#values.delete(value);
+		if (!value.sightings.isStale(now)) this.#dropped.values++;
 	}
 
 	/** Logs what did not parse: the first time and then once an hour, for each check. */
