@@ -71,6 +71,9 @@ describe("commands", { concurrency: true }, () => {
 					assert.equal(result.stderr.text, "this is stderr\n");
 					assert.ok(!result.timedOut && !result.cancelled && !result.survived);
 					assert.ok(result.durationMilliseconds > 0);
+					// absent, not 0, with the engine that cannot know it
+					assert.equal("cpuSeconds" in result, engineName === "native");
+					assert.equal(result.maxRssBytes, undefined);
 					assert.deepEqual(commands.logged, []);
 					assert.equal(commands.running, 0);
 				});
