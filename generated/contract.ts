@@ -2498,7 +2498,6 @@ export const contract = {
 						"items": {
 							"type": "object",
 							"required": [
-								"id",
 								"decision",
 								"count",
 								"first_at",

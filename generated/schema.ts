@@ -586,7 +586,8 @@ export interface paths {
          * Show the last requests that the policy refused
          * @description Returns the last requests that the policy has refused since the agent started, or in mode
          *     `observe` would refuse, the latest first. Equal ones are one entry with a count. The agent keeps
-         *     at most 128, and of one caller at most 32. Callers, words and reasons are those of the audit
+         *     at most 128, of one caller at most 32, and of callers whom the policy does not know at most 32
+         *     together. Callers, words and reasons are those of the audit
          *     log: what may be a secret is masked. Requests that `allowed-hosts` refuses are in the log only.
          *
          *     `allow` has the lines of a policy that would permit the request. Nothing uses them: read them
@@ -1340,8 +1341,8 @@ export interface components {
         };
         RefusalList: {
             refusals: {
-                /** @description Id of the last decision, as in the answer and in the audit log. */
-                id: string;
+                /** @description Id of the last decision, as in the answer and in the audit log; absent with `would-refuse`. */
+                id?: string;
                 /**
                  * @description `would-refuse`: the policy only observes. `limited`: over the `rate` or `at-once` of a rule.
                  * @enum {string}

@@ -278,6 +278,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 				...{ state, figures, checkResults, collected, collectedFamilies },
 			}),
 		pluginList: execution.listPlugins,
+		refusals: () => authorization?.authorizer.refusals() ?? [],
 	});
 
 	const addon = loadNativeAddon();

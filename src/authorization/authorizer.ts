@@ -41,6 +41,7 @@ import {
 } from "../protocol/audit-line.ts";
 import { hopText, parseHop } from "../protocol/hop.ts";
 import { splitWords } from "../protocol/words.ts";
+import { type ListedRefusal, Refusals } from "./refusals.ts";
 import { createThrottle, type Throttle, Throttled } from "./throttle.ts";
 
 /** Decisions since the start. */
@@ -230,6 +231,18 @@ function permittedWords(
 	});
 }
 
+/** Longest line that is split to be shown in a list only. */
+const maxListedCharacters = 8_192;
+
+/** The command of a call without its words, if they are too long to be split for a list. */
+function longOf({ command }: PolicyCall) {
+	if (!command || "values" in command) return undefined;
+	const { name, options } = command;
+	if (name.length + options.length <= maxListedCharacters) return undefined;
+	const [first = ""] = name.slice(0, maxListedCharacters).split(/[ \t]/, 1);
+	return { command: first, options: ["…"], unsplit: true as const };
+}
+
 /** The command of a call, for the audit log: what was called, and the values of its slots. */
 function askedOf(
 	call: PolicyCall,
@@ -279,8 +292,15 @@ export function createAuthorizer(parts: {
 	throttle?: Throttle;
 	audit?: Pick<AuditLog, "decision" | "outcome"> | undefined;
 	log: Pick<Log, "info" | "warning" | "error" | "debug">;
-}): Authorizer & { readonly counts: Readonly<DecisionCounts> } {
+	/** Milliseconds since 1970. */
+	now?: () => number;
+}): Authorizer & {
+	readonly counts: Readonly<DecisionCounts>;
+	/** The last refusals. */
+	refusals(): ListedRefusal[];
+} {
 	const { audit, log, throttle = createThrottle() } = parts;
+	const refusals = new Refusals(parts.now ?? Date.now);
 	const repeats = createLogRepeats({ log });
 	const counts = { allowed: 0, refused: 0, would_refuse: 0, limited: 0 };
 	const inPathTurn = createFileTurn({
@@ -301,29 +321,30 @@ export function createAuthorizer(parts: {
 		return { ...call, realPaths };
 	};
 
-	const record = (
+	/** A decision as the audit log has it. */
+	const lineOf = (
 		id: string,
 		request: Pick<PermissionRequest, "operationId" | "hopsPassed" | "nrpe">,
 		call: PolicyCall,
 		decision: Decision,
 		result: DecisionLine["decision"],
 		reason = decision.reason,
-	) =>
-		audit?.decision({
-			id,
-			who: decision.who,
-			proof: proofOf(call.caller, parts.policy()),
-			...(request.hopsPassed > 0 && {
-				via: { unproved_hops: request.hopsPassed },
-			}),
-			...(request.nrpe && { protocol: "nrpe" }),
-			operation: request.operationId,
-			...askedOf(call, decision, parts.policy()),
-			...(call.hop && { hop: hopText(call.hop) }),
-			decision: result,
-			rule: decision.rule,
-			reason,
-		});
+	): DecisionLine => ({
+		id,
+		who: decision.who,
+		proof: proofOf(call.caller, parts.policy()),
+		...(request.hopsPassed > 0 && {
+			via: { unproved_hops: request.hopsPassed },
+		}),
+		...(request.nrpe && { protocol: "nrpe" }),
+		operation: request.operationId,
+		...((audit ? undefined : longOf(call)) ??
+			askedOf(call, decision, parts.policy())),
+		...(call.hop && { hop: hopText(call.hop) }),
+		decision: result,
+		rule: decision.rule,
+		reason,
+	});
 
 	/** Records a refusal and returns its error; strangers learn nothing but the id. */
 	const refuse = async (
@@ -334,7 +355,9 @@ export function createAuthorizer(parts: {
 	) => {
 		const id = auditId();
 		counts.refused++;
-		await record(id, request, call, decision, "refused");
+		const line = lineOf(id, request, call, decision, "refused");
+		refusals.note("refused", call.permission, line);
+		await audit?.decision(line);
 		// whoever may open the admin socket is no stranger
 		const isKnown =
 			decision.who.length > 0 || call.caller.address === undefined;
@@ -354,8 +377,14 @@ export function createAuthorizer(parts: {
 		);
 	};
 
-	const noteWouldRefuse = (call: PolicyCall, decision: Decision) => {
+	const noteWouldRefuse = (
+		request: PermissionRequest,
+		call: PolicyCall,
+		decision: Decision,
+	) => {
 		counts.would_refuse++;
+		const asked = lineOf("", request, call, decision, "would-refuse");
+		refusals.note("would-refuse", call.permission, asked);
 		const caller = callerName(decision, call);
 		const line = `policy: would not permit ${call.permission} to ${caller}${ruleText(decision)}`;
 		repeats.wrong(JSON.stringify([caller, call.permission, decision.rule]), {
@@ -397,7 +426,9 @@ export function createAuthorizer(parts: {
 			counts.limited++;
 			const id = auditId();
 			const reason = `${error.message}${ruleText(decision)}`;
-			await record(id, request, call, decision, "refused", reason);
+			const line = lineOf(id, request, call, decision, "refused", reason);
+			refusals.note("limited", call.permission, line);
+			await audit?.decision(line);
 			throw new AgentError("rate-limited", reason, {
 				id,
 				retryAfterSeconds: error.retryAfterSeconds,
@@ -433,7 +464,7 @@ export function createAuthorizer(parts: {
 				: "refused";
 		const began = performance.now();
 		try {
-			await record(id, request, call, decision, result);
+			await log.decision(lineOf(id, request, call, decision, result));
 		} catch (error) {
 			leave();
 			throw error;
@@ -496,7 +527,7 @@ export function createAuthorizer(parts: {
 		// without a policy's command, an NRPE request has nothing to run
 		if (policy.mode === "observe" && !request.nrpe) {
 			if (decision.allowed) counts.allowed++;
-			else noteWouldRefuse(call, decision);
+			else noteWouldRefuse(request, call, decision);
 			const hasSecrets = mayHaveSecrets(policy, call);
 			const permit = { hasSecrets, ...listingOf(policy, call) };
 			return begin(request, call, decision, permit);
@@ -527,6 +558,7 @@ export function createAuthorizer(parts: {
 
 	return {
 		counts,
+		refusals: () => refusals.list(parts.policy()),
 		refuseUnread(request) {
 			const policy = parts.policy();
 			const permission = permissionOf[request.operationId];

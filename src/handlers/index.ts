@@ -1,4 +1,5 @@
 import type { Handlers } from "../../generated/handlers.ts";
+import type { components } from "../../generated/schema.ts";
 import type { RunCommand } from "../commands/runner.ts";
 import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
 import type { MachineStates } from "../store/machine-states.ts";
@@ -27,6 +28,8 @@ export function createHandlers(parts: {
 	status: Parameters<typeof createStatus>[0];
 	families: Parameters<typeof createMetrics>[0];
 	pluginList: Parameters<typeof createCommandList>[0];
+	/** The last refusals of the policy. */
+	refusals: () => components["schemas"]["RefusalList"]["refusals"];
 }): Handlers {
 	const { runCommand } = parts;
 	return {
@@ -47,7 +50,10 @@ export function createHandlers(parts: {
 		exposeMetrics: createMetrics(parts.families),
 		listCommands: createCommandList(parts.pluginList),
 		listResults: () => ({ status: 200, body: { results: [] } }),
-		listRefusals: () => ({ status: 200, body: { refusals: [] } }),
+		listRefusals: () => ({
+			status: 200,
+			body: { refusals: parts.refusals() },
+		}),
 	};
 }
 

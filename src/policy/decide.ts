@@ -245,6 +245,27 @@ function fitProgram(
 	}));
 }
 
+/**
+ * The name of the most literal command that a call fits, whoever may run it; undefined if there is
+ * none. Paths are not compared by their real paths.
+ */
+export function fittingCommand(
+	policy: Policy,
+	permission: RunPermission,
+	asked: AskedCommand,
+): string | undefined {
+	const paths: Paths = { real: undefined, wanted: new Set() };
+	const fits = [
+		...fitName(policy, permission, asked, paths),
+		...fitProgram(policy, permission, asked, paths),
+	].filter(({ result }) => isFit(result));
+	const [first, ...others] = fits.map(({ command }) => command);
+	return others.reduce(
+		(best, each) => (best && isMoreLiteral(each, best) > 0 ? each : best),
+		first,
+	)?.name;
+}
+
 /** A caller that has rules for what it asks. */
 interface RuledCaller {
 	who: string[];

@@ -1,6 +1,10 @@
 import { parsePolicy } from "../../../src/policy/policy.ts";
-import { joined, shown } from "../../../src/policy/shown.ts";
-import { type PolicyValue, policyText } from "../output/policy-text.ts";
+import {
+	type PolicyValue,
+	policyText,
+} from "../../../src/policy/policy-text.ts";
+import { runnersIn, runnersLook } from "../../../src/policy/proposal.ts";
+import { shown } from "../../../src/policy/shown.ts";
 import type { SeenCall } from "./tally.ts";
 import { type SeenValues, valuesText } from "./values.ts";
 
@@ -56,39 +60,6 @@ export function evidenceText(calls: readonly SeenCall[]): string {
 	return `${callsText(count)}, ${when}, from ${some.join(", ")}${more > 0 ? ` and ${more} more` : ""}${id}`;
 }
 
-/** A name for a command after its plugin or program, which no other one has. */
-export function nameFor(
-	program: string,
-	isRare: boolean,
-	taken: Set<string>,
-): string {
-	const base =
-		(program.split("/").at(-1) ?? "")
-			.replace(/^check_/, "")
-			.replace(/\.(?:pl|py|rb|sh)$/, "")
-			.replace(/[^A-Za-z0-9_.:-]/g, "")
-			.replace(/^[^A-Za-z0-9_]+/, "")
-			.slice(0, 60) || "command";
-	const stem = isRare ? `once-${base}` : base;
-	let name = stem;
-	for (let number = 2; taken.has(name); number++) name = `${stem}-${number}`;
-	taken.add(name);
-	return name;
-}
-
-/** Programs that run others, or code. */
-const runners =
-	/^(?:(?:ba|da|k|z|a)?sh|busybox|env|sudo|su|doas|nice|nohup|setsid|timeout|xargs|find|negate|check_by_ssh|ssh|[gm]?awk|(?:perl|php|python|ruby|lua|node)[\d.]*)$/;
-
-/** The programs that run others, among the words of a command. */
-const runnersIn = (run: readonly string[]) => [
-	...new Set(
-		run
-			.map((word) => word.slice(word.lastIndexOf("/") + 1))
-			.filter((word) => runners.test(word)),
-	),
-];
-
 /** What somebody has to look at, one sentence each. */
 export function looksOf(command: DraftCommand): string[] {
 	const others = command.isKnown ? [] : runnersIn(command.run);
@@ -96,9 +67,7 @@ export function looksOf(command: DraftCommand): string[] {
 		...(command.isRare
 			? ["seen too seldom to be sure that it belongs here"]
 			: []),
-		...(others.length > 0
-			? [`has ${joined(others)}, which may run any program`]
-			: []),
+		...(others.length > 0 ? [runnersLook(others)] : []),
 		...command.looks,
 		...command.slots.flatMap(({ name, look }) =>
 			look === undefined ? [] : [`slot ${name} ${look}`],

@@ -1,4 +1,3 @@
-import type { Permission } from "../../../generated/permissions.ts";
 import type { Caller, PolicyCall } from "../../../src/policy/call.ts";
 import { decide } from "../../../src/policy/decide.ts";
 import {
@@ -6,12 +5,16 @@ import {
 	parsePolicy,
 	runPermissions,
 } from "../../../src/policy/policy.ts";
+import {
+	type PolicyValue,
+	policyText,
+} from "../../../src/policy/policy-text.ts";
+import { limitsFor } from "../../../src/policy/proposal.ts";
 import { shown } from "../../../src/policy/shown.ts";
 import { mask } from "../../../src/protocol/audit-line.ts";
 import { parseHop } from "../../../src/protocol/hop.ts";
 import { quotedWord } from "../../../src/protocol/words.ts";
 import { openYaml, type YamlTree } from "../../../src/protocol/yaml.ts";
-import { type PolicyValue, policyText } from "../output/policy-text.ts";
 import { unsafe } from "../output/terminal.ts";
 import { type AuditedCall, isMasked } from "./audited-calls.ts";
 import {
@@ -111,35 +114,6 @@ function soundCommands(
 		else left.push(command);
 	}
 	return { sound, left };
-}
-
-/** The limits of a caller's rules, of which the most generous count; none if one has none. */
-function limitsFor(
-	policy: Policy,
-	name: string,
-	permission: Permission,
-): Record<string, PolicyValue> {
-	const entry = policy.callers.names.indexOf(name);
-	const rules = policy.granting[permission].byCaller.get(entry) ?? [];
-	if (rules.length === 0) return {};
-	const greatest = (limits: readonly (number | undefined)[]) =>
-		limits.includes(undefined)
-			? undefined
-			: Math.max(...limits.map((limit) => limit ?? 0));
-	const rate = greatest(rules.map(({ rate }) => rate));
-	const atOnce = greatest(rules.map(({ atOnce }) => atOnce));
-	const [count, unit] =
-		rate === undefined
-			? []
-			: Number.isInteger(rate)
-				? [rate, "s"]
-				: Number.isInteger(Number((rate * 60).toFixed(6)))
-					? [Math.round(rate * 60), "m"]
-					: [Math.max(1, Math.round(rate * 3_600)), "h"];
-	return {
-		...(count !== undefined && { rate: `${count}/${unit}` }),
-		...(atOnce !== undefined && { "at-once": atOnce }),
-	};
 }
 
 interface DraftRule {

@@ -1,7 +1,10 @@
 import { parsePolicy } from "../../../src/policy/policy.ts";
+import {
+	type PolicyValue,
+	policyText,
+} from "../../../src/policy/policy-text.ts";
 import { wordsFault } from "../../../src/policy/slot-types.ts";
 import type { YamlTree } from "../../../src/protocol/yaml.ts";
-import { type PolicyValue, policyText } from "../output/policy-text.ts";
 import { isMasked } from "./audited-calls.ts";
 import { countOf, type DraftCommand, type DraftSlot } from "./draft-command.ts";
 

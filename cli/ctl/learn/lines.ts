@@ -1,6 +1,7 @@
-import { fixedWord } from "../output/policy-text.ts";
+import { fixedWord } from "../../../src/policy/policy-text.ts";
+import { nameFor } from "../../../src/policy/proposal.ts";
 import { isMasked } from "./audited-calls.ts";
-import { type DraftCommand, type DraftSlot, nameFor } from "./draft-command.ts";
+import type { DraftCommand, DraftSlot } from "./draft-command.ts";
 
 import type { SeenCall } from "./tally.ts";
 import {

@@ -1,6 +1,9 @@
 import { parsePolicy } from "../../../src/policy/policy.ts";
+import {
+	type PolicyValue,
+	policyText,
+} from "../../../src/policy/policy-text.ts";
 import { shown } from "../../../src/policy/shown.ts";
-import { type PolicyValue, policyText } from "../output/policy-text.ts";
 import { isMasked } from "./audited-calls.ts";
 
 /** Values that one place of a command line had, each with its number of calls. */

@@ -3,7 +3,10 @@ import {
 	PolicyError,
 	parsePolicy,
 } from "../../../src/policy/policy.ts";
-import { type PolicyValue, policyText } from "../output/policy-text.ts";
+import {
+	type PolicyValue,
+	policyText,
+} from "../../../src/policy/policy-text.ts";
 import { safeLine } from "../output/terminal.ts";
 import { decoded, type MadeCommand, type Unmade } from "./command-line.ts";
 import { hasLoneDollar } from "./macros.ts";

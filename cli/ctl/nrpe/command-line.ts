@@ -1,11 +1,14 @@
 import { basename } from "node:path";
 import {
+	fixedWord,
+	type PolicyValue,
+} from "../../../src/policy/policy-text.ts";
+import {
 	calledPlugin,
 	checkPluginName,
 	hasControlCharacter,
 } from "../../../src/protocol/plugin-name.ts";
 import { splitWords } from "../../../src/protocol/words.ts";
-import { fixedWord, type PolicyValue } from "../output/policy-text.ts";
 import { expanded, piecesOf, roomForArguments } from "./macros.ts";
 import { type Guess, guessValue, punctuation } from "./slot-guess.ts";
 

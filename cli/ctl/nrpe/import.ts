@@ -1,7 +1,10 @@
 import { lookup } from "node:dns/promises";
 import { enforcedPluginDirectories } from "../../../src/plugin-directories.ts";
 import { maxTimeoutSeconds, parsePolicy } from "../../../src/policy/policy.ts";
-import { type PolicyValue, policyText } from "../output/policy-text.ts";
+import {
+	type PolicyValue,
+	policyText,
+} from "../../../src/policy/policy-text.ts";
 import { atoi } from "./c-text.ts";
 import { hostsOf, sayHosts } from "./callers.ts";
 import { sayCommand } from "./command-entry.ts";

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-	fixedWord,
-	policyText,
-} from "../../../../../cli/ctl/output/policy-text.ts";
-import { parsePolicy } from "../../../../../src/policy/policy.ts";
+import { parsePolicy } from "../../../src/policy/policy.ts";
+import { fixedWord, policyText } from "../../../src/policy/policy-text.ts";
 
 test("values of a policy are written in one line, with quotes where they are needed", () => {
 	const rows = [
