@@ -2429,6 +2429,7 @@ export const contract = {
 								"plugin",
 								"state",
 								"exit_status",
+								"timed_out",
 								"ended_at",
 								"duration_seconds",
 								"cpu_seconds",
@@ -2453,7 +2454,13 @@ export const contract = {
 									]
 								},
 								"exit_status": {
-									"type": "integer"
+									"type": [
+										"integer",
+										"null"
+									]
+								},
+								"timed_out": {
+									"type": "boolean"
 								},
 								"ended_at": {
 									"type": "integer"

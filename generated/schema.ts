@@ -1316,8 +1316,10 @@ export interface components {
                  * @enum {string}
                  */
                 state: "OK" | "WARNING" | "CRITICAL" | "UNKNOWN";
-                /** @description As in `/monitor`. */
-                exit_status: number;
+                /** @description Of the plugin, 0 to 255; `null` if it was stopped at its time limit or could not be started. */
+                exit_status: number | null;
+                /** @description It was stopped at its time limit. */
+                timed_out: boolean;
                 /** @description When it ended, in seconds since 1970. */
                 ended_at: number;
                 duration_seconds: number;
@@ -1325,7 +1327,7 @@ export interface components {
                 cpu_seconds: number | null;
                 /** @description Its largest resident memory; `null` if it is not known. */
                 max_rss_bytes: number | null;
-                /** @description The output, cut at a limit; `null` if the request may have had a secret, which the output may repeat. */
+                /** @description The first 4,096 characters of the output; `null` if the request may have had a secret, which the output may repeat. */
                 output: string | null;
                 asked_by: components["schemas"]["AskedBy"];
             }[];
@@ -2745,6 +2747,7 @@ export interface operations {
                      *           "plugin": "check_disk",
                      *           "state": "OK",
                      *           "exit_status": 0,
+                     *           "timed_out": false,
                      *           "ended_at": 1444028730,
                      *           "duration_seconds": 0.012,
                      *           "cpu_seconds": 0.004,

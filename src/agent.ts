@@ -277,6 +277,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			exportedFamilies({
 				...{ state, figures, checkResults, collected, collectedFamilies },
 			}),
+		results: () => checkResults.all(),
 		pluginList: execution.listPlugins,
 		refusals: () => authorization?.authorizer.refusals() ?? [],
 	});

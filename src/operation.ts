@@ -3,6 +3,7 @@ import type { operations } from "../generated/schema.ts";
 import type { Abandonment } from "./abandonment.ts";
 import type { Caller, NrpeCommand, PermittedRun } from "./policy/call.ts";
 import type { Command, Policy } from "./policy/policy.ts";
+import type { AskedBy } from "./protocol/audit-line.ts";
 
 type Content<T> = T extends { content: infer C } ? C : never;
 
@@ -81,8 +82,8 @@ export interface PermissionRequest {
 export interface Permission {
 	/** undefined without a policy. */
 	readonly permit?: Permit;
-	/** Who shares limits with whom; undefined for the address. */
-	readonly share?: string;
+	/** Names of the caller in the policy, who share limits; without one its address does. */
+	readonly who: readonly string[];
 	/** To be called once, when the operation has ended, with the status of its answer. */
 	ended(status: number | undefined, facts: Readonly<Facts>): void;
 }
@@ -108,6 +109,8 @@ export interface Authorizer {
 export interface Call {
 	/** Who shares limits with whom: the caller's names in the policy, otherwise its address. */
 	client: string;
+	/** Who asked, as the audit log names callers. */
+	askedBy: AskedBy;
 	/** undefined without a policy: the handler decides by the settings alone. */
 	permit: Permit | undefined;
 	/** The time limit of the command that the policy permits, in seconds, if it has one of its own. */

@@ -439,13 +439,10 @@ export function createAuthorizer(parts: {
 
 	/** A permission, with what happens when the request has ended. */
 	const given = (
-		decision: Decision,
+		{ who }: Decision,
 		permit: Permit | undefined,
 		ended: Permission["ended"],
-	): Permission => {
-		const share = decision.who.join(",");
-		return { ...(permit && { permit }), ...(share && { share }), ended };
-	};
+	): Permission => (permit ? { permit, who, ended } : { who, ended });
 
 	/** Records that a request runs, and how it ended. */
 	const recorded = async (

@@ -66,6 +66,9 @@ const commandOf = ({
 	slots: slots.map(slotOf),
 });
 
+/** Bytes of most commands in the answer. */
+const commandBytes = 1024;
+
 /**
  * POST /commands: what the caller may run.
  * @param plugins names of the plugins that exist
@@ -73,11 +76,12 @@ const commandOf = ({
 export function createCommandList(
 	plugins: () => Promise<readonly string[]>,
 ): Handlers["listCommands"] {
-	return async (_params, _body, { permit }) => {
-		const { mode, commands } = permit?.permitted?.() ?? {
+	return async (_params, _body, call) => {
+		const { mode, commands } = call.permit?.permitted?.() ?? {
 			mode: "none" as const,
 			commands: [],
 		};
+		await call.reserve(commands.length * commandBytes);
 		return {
 			status: 200,
 			body: {

@@ -10,6 +10,7 @@ import { createMetric } from "./metric.ts";
 import { createMetricConfig } from "./metric-config.ts";
 import { createMonitor, type RunCheck } from "./monitor.ts";
 import { createProxy } from "./proxy.ts";
+import { createResultList } from "./results.ts";
 import { checkAvailability, createMetrics, createStatus } from "./status.ts";
 
 /** Creates the handlers of all operations. */
@@ -27,6 +28,7 @@ export function createHandlers(parts: {
 	relay: Parameters<typeof createProxy>[0];
 	status: Parameters<typeof createStatus>[0];
 	families: Parameters<typeof createMetrics>[0];
+	results: Parameters<typeof createResultList>[0];
 	pluginList: Parameters<typeof createCommandList>[0];
 	/** The last refusals of the policy. */
 	refusals: () => components["schemas"]["RefusalList"]["refusals"];
@@ -49,13 +51,16 @@ export function createHandlers(parts: {
 		...createMachineState(parts.machineStates),
 		exposeMetrics: createMetrics(parts.families),
 		listCommands: createCommandList(parts.pluginList),
-		listResults: () => ({ status: 200, body: { results: [] } }),
-		listRefusals: () => ({
-			status: 200,
-			body: { refusals: parts.refusals() },
-		}),
+		listResults: createResultList(parts.results),
+		listRefusals: async (_params, _body, call) => {
+			await call.reserve(refusalsBytes);
+			return { status: 200, body: { refusals: parts.refusals() } };
+		},
 	};
 }
+
+/** Memory reserved before the refusals are listed; most are fewer and shorter. */
+const refusalsBytes = 512 * 1024;
 
 /** Memory reserved before a snapshot is read; most are smaller, and give the rest back. */
 const snapshotBytes = 8 * 1024 * 1024;

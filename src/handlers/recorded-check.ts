@@ -16,7 +16,7 @@ function secretsOf(permit: Permit | undefined): CheckRun["secrets"] {
 /** The end of a check as its last result; undefined for a plugin that a client may have invented. */
 function runOf(
 	end: CheckEnd,
-	{ permit }: Call,
+	{ permit, askedBy }: Call,
 	facts: Readonly<Facts>,
 ): CheckRun | undefined {
 	const named = facts.pluginFound ? facts.plugin : undefined;
@@ -28,6 +28,7 @@ function runOf(
 	return {
 		check,
 		plugin: permit?.run?.argv[0] ?? check,
+		askedBy,
 		exitStatus: facts.exitStatus,
 		timedOut,
 		durationSeconds: ranMilliseconds / 1000,

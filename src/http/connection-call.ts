@@ -2,6 +2,7 @@ import { Abandoning, type Abandonment } from "../abandonment.ts";
 import { BufferedBytes } from "../buffered-bytes.ts";
 import type { FairLimit } from "../fair-limit.ts";
 import type { Call, Facts, Permission, Permit } from "../operation.ts";
+import type { AskedBy } from "../protocol/audit-line.ts";
 import type { Connection, ConnectionRequest } from "./connection.ts";
 
 /**
@@ -25,7 +26,7 @@ export abstract class ConnectionCall implements Call, ConnectionRequest {
 	protected isOver = false;
 	#gone: Abandoning | undefined;
 	#permit: Permit | undefined;
-	#share: string | undefined;
+	#who: readonly string[] = [];
 
 	/**
 	 * @param parts.memory the budget for bytes of requests and answers
@@ -61,7 +62,7 @@ export abstract class ConnectionCall implements Call, ConnectionRequest {
 	}
 
 	get client(): string {
-		return this.#share ?? this.connection.client;
+		return this.#who.length > 0 ? this.#who.join(",") : this.connection.client;
 	}
 
 	get permit(): Permit | undefined {
@@ -73,9 +74,14 @@ export abstract class ConnectionCall implements Call, ConnectionRequest {
 	}
 
 	/** Notes what the policy permits. */
-	permitted({ permit, share }: Permission): void {
+	permitted({ permit, who }: Permission): void {
 		this.#permit = permit;
-		this.#share = share;
+		this.#who = who;
+	}
+
+	get askedBy(): AskedBy {
+		const { address } = this.connection;
+		return { who: this.#who, address, unprovedHops: this.hopsPassed };
 	}
 
 	/** Created lazily: most requests need none. */

@@ -156,10 +156,9 @@ export function mayHaveSecrets(
 
 /** The command or plugin that a call names, also if its line cannot be split; undefined if unclear. */
 function calledName(
-	{ name, ...more }: CalledCommand,
+	{ name }: CalledCommand,
 	permission: RunPermission,
 ): string | undefined {
-	if ("values" in more) return name;
 	if (permission === "check")
 		return checkPluginName(name) ? undefined : calledPlugin(name).name;
 	const [, plain] = /^[ \t]*([\w./+-]+)(?:[ \t]|$)/.exec(name) ?? [];

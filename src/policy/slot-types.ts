@@ -427,16 +427,22 @@ function readWordType(
 	if (!refuse) return undefined;
 	const mayBeEmpty = name === "text";
 	const without = withoutOf(pairs, place, reader);
+	const isSecret = isSecretOf(pairs, place, reader);
+	// the reason would quote the values, or the pattern that they have
+	const faultIn: Refuse =
+		isSecret && (name === "one-of" || name === "match")
+			? (value, paths) => refuse(value, paths) && "does not fit"
+			: refuse;
 	return {
 		facts: valueFacts(name, pairs),
-		isSecret: isSecretOf(pairs, place, reader),
+		isSecret,
 		hasRealPaths: pairs.has("real"),
 		refuse: (value, paths) =>
 			value === "" && !mayBeEmpty
 				? "is empty"
 				: (faultOf(value) ??
 					excludedFault(value, without) ??
-					refuse(value, paths)),
+					faultIn(value, paths)),
 	};
 }
 
@@ -604,12 +610,17 @@ export function readSlot(
 	return { name, description, kind: "word", type, initial: text };
 }
 
-/** Why words do not fit a slot that takes several, as a sentence about one of them. */
+/**
+ * Why words do not fit a slot that takes several, as a sentence about one of them.
+ * @param hasSecrets whether the words may be secrets although the type is none
+ */
 export function wordsFault(
-	{ options, others, without, maximum, isSecret }: WordsType,
+	{ options, others, without, maximum, ...type }: WordsType,
 	words: readonly string[],
 	paths: Paths,
+	hasSecrets = false,
 ): string | undefined {
+	const isSecret = type.isSecret || hasSecrets;
 	if (words.length > maximum) return `more than ${maximum} words`;
 	const named = (word: string) => (isSecret ? "a word" : shown(word));
 	for (let at = 0; at < words.length; at++) {

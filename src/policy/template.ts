@@ -84,10 +84,24 @@ function shownWord(
 	return option === undefined ? "is different" : `is ${option}`;
 }
 
+/**
+ * Whether a value that does not fit may be a secret in the wrong place: of another slot, or of
+ * another command for the same plugin if no fixed word tells them apart.
+ */
+const mayHoldSecrets = ({ slots, words, hasSecrets }: Template) =>
+	slots.some(({ type }) => type.isSecret) ||
+	(hasSecrets && words.every(({ kind }) => kind !== "fixed"));
+
+/** Why a slot refuses a value. */
 const slotFault =
-	({ name, type }: Slot, value: string, reason: string): Misfit["why"] =>
+	(
+		template: Template,
+		{ name, type }: Slot,
+		value: string,
+		reason: string,
+	): Misfit["why"] =>
 	(command, rule) =>
-		`${name}: ${type.isSecret ? "its value" : shown(value)} ${reason}${of(command, rule)}`;
+		`${name}: ${type.isSecret || mayHoldSecrets(template) ? "its value" : shown(value)} ${reason}${of(command, rule)}`;
 
 /** A slot that refuses a value. */
 interface Refused {
@@ -243,7 +257,12 @@ export function fitWords(
 		const position = severalAt >= 0 && at > severalAt ? at + taken - 1 : at;
 		if (is.kind === "several") {
 			const rest = words.slice(at, at + taken);
-			const reason = wordsFault(is.slot.type, rest, paths);
+			const reason = wordsFault(
+				is.slot.type,
+				rest,
+				paths,
+				mayHoldSecrets(template),
+			);
 			if (reason)
 				return {
 					fitted: at,
@@ -270,7 +289,7 @@ export function fitWords(
 			const { slot, value, reason } = found;
 			return {
 				fitted: position,
-				why: slotFault(slot, value, reason),
+				why: slotFault(template, slot, value, reason),
 			};
 		}
 		if (isMadeOption(is.parts, word, ({ name }) => found.get(name)))
@@ -297,7 +316,7 @@ export function fitValues(
 	const several = slots.some(({ kind }) => kind === "words");
 	const spare = Math.max(0, given.length - slots.length + 1);
 	let next = 0;
-	const values = valuesFor(slots, paths, ({ kind }) => {
+	const values = valuesFor(template, paths, ({ kind }) => {
 		if (kind === "word") return given[next++];
 		const words = given.slice(next, next + spare);
 		next += words.length;
@@ -333,7 +352,7 @@ export function fitArguments(
 	const isNumbered = numbers.some((number) => number > 0);
 	let unsplit: Slot | undefined;
 	const taken: string[] = [];
-	const values = valuesFor(slots, paths, (slot, index) => {
+	const values = valuesFor(template, paths, (slot, index) => {
 		const number = isNumbered ? (numbers[index] ?? 0) : index + 1;
 		const text = given[number - 1];
 		if (text === undefined) return undefined;
@@ -364,16 +383,21 @@ export function fitArguments(
  * @param givenFor what a call gives for a slot; undefined for its default
  */
 function valuesFor(
-	slots: readonly Slot[],
+	template: Template,
 	paths: Paths,
 	givenFor: (slot: Slot, index: number) => SlotValue | undefined,
 ): Map<string, SlotValue> | Misfit {
 	const values = new Map<string, SlotValue>();
-	for (const [index, slot] of slots.entries()) {
+	for (const [index, slot] of template.slots.entries()) {
 		const given = givenFor(slot, index);
 		if (slot.kind === "words") {
 			const words = (given as readonly string[]) ?? slot.initial ?? [];
-			const reason = wordsFault(slot.type, words, paths);
+			const reason = wordsFault(
+				slot.type,
+				words,
+				paths,
+				mayHoldSecrets(template),
+			);
 			if (reason)
 				return {
 					fitted: index,
@@ -390,7 +414,11 @@ function valuesFor(
 					`${slot.name}: has no value${of(command, rule)}`,
 			};
 		const reason = slot.type.refuse(value, paths);
-		if (reason) return { fitted: index, why: slotFault(slot, value, reason) };
+		if (reason)
+			return {
+				fitted: index,
+				why: slotFault(template, slot, value, reason),
+			};
 		values.set(slot.name, value);
 	}
 	return values;

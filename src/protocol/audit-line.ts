@@ -19,6 +19,16 @@ export interface AuditProof {
 	readonly key?: string;
 }
 
+/** Who asked. */
+export interface AskedBy {
+	/** Names in the policy that the caller matches; none without a policy. */
+	readonly who: readonly string[];
+	/** Address of the peer; undefined over the admin socket. */
+	readonly address: string | undefined;
+	/** Number of agents that have relayed the request, as its headers say. */
+	readonly unprovedHops: number;
+}
+
 /** What was decided about a request, written before it runs. */
 export interface DecisionLine {
 	/** From `auditId()`; the outcome has the same one. */

@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
+import type { AskedBy } from "../protocol/audit-line.ts";
 import {
 	maxErrors,
 	type Perfdata,
@@ -9,15 +10,6 @@ import {
 } from "../protocol/perfdata.ts";
 import { normalised, type Unit } from "../protocol/perfdata-unit.ts";
 import { Sightings } from "./sightings.ts";
-
-/** Who has asked for a check, as far as it was proved. */
-export interface AskedBy {
-	/** Names in the policy. */
-	who: readonly string[];
-	address: string | undefined;
-	/** Number of agents that have relayed the request, as the last one says. */
-	unprovedHops: number;
-}
 
 /** The last run of a check. */
 export interface CheckResult {

@@ -4,6 +4,7 @@ import { connections } from "../flags.ts";
 import { auditVerifyCommand } from "./audit.ts";
 import { brokerCommand } from "./broker.ts";
 import { brokerStatusCommand } from "./broker-status.ts";
+import { commandsCommand } from "./commands.ts";
 import { completionCommand, createCompleteCommand } from "./completion.ts";
 import { contextCommands } from "./context.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -25,6 +26,8 @@ import { policyExplainCommand } from "./policy-explain.ts";
 import { policyImportNrpeCommand } from "./policy-import.ts";
 import { policyLearnCommand } from "./policy-learn.ts";
 import { policyTestCommand } from "./policy-test.ts";
+import { refusalsCommand } from "./refusals.ts";
+import { resultsCommand } from "./results.ts";
 import { statusCommand } from "./status.ts";
 import { statusMemoryCommand } from "./status-memory.ts";
 import { statusRequestCommand } from "./status-request.ts";
@@ -42,6 +45,9 @@ const visible: readonly ProgramCommand[] = [
 	metricConfigUpdateCommand,
 	machineStateCommand,
 	monitorCommand,
+	commandsCommand,
+	resultsCommand,
+	refusalsCommand,
 	inventoryCommand,
 	webCommand,
 	brokerCommand,

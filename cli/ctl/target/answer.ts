@@ -87,6 +87,12 @@ export function refusal(
 			status,
 			message: `it has no ${operation} (404): it is v1 (Go), or no agent`,
 		});
+	if (type === "urn:happo:problem:no-such-path")
+		return new HostFailure({
+			reason: "unsupported",
+			status,
+			message: `it has no ${operation} (404): its version is older`,
+		});
 	// agents send no other refusal as plain text
 	if (status === 403 && typeof body === "string" && isPlainText(response))
 		return new HostFailure({
@@ -101,13 +107,7 @@ export function refusal(
 		body.return_value === 3 &&
 		!isProblem(body);
 	return new HostFailure({
-		reason: isRelay
-			? "unreachable"
-			: type === "urn:happo:problem:no-such-path"
-				? "unsupported"
-				: status < 500
-					? "refused"
-					: "failed",
+		reason: isRelay ? "unreachable" : status < 500 ? "refused" : "failed",
 		status,
 		message: reason === "" ? `answered ${status}` : `${reason} (${status})`,
 	});

@@ -22,6 +22,8 @@ const ofDisk: Permit = {
 	run: { command: "disk", argv: ["check_disk"], slots: {}, secrets: [] },
 };
 
+const askedBy = { who: ["nagios"], address: "192.0.2.10", unprovedHops: 0 };
+
 /** What is recorded of a check that ends like this. */
 async function recorded(end: CheckEnd, found: Facts, permit?: Permit) {
 	const runs: CheckRun[] = [];
@@ -32,9 +34,9 @@ async function recorded(end: CheckEnd, found: Facts, permit?: Permit) {
 		},
 		{ record: (run) => runs.push(run) },
 	);
-	const call = { permit } as Call;
+	const call: Partial<Call> = { permit, askedBy };
 	const requested = { name: "check_disk", option: "-p /" };
-	assert.equal(await check(requested, call, {}), end);
+	assert.equal(await check(requested, call as Call, {}), end);
 	return runs;
 }
 
@@ -48,7 +50,7 @@ test("a check is known by the policy's command, otherwise by its plugin", async 
 		...{ check: "check_disk", plugin: "check_disk", exitStatus: 2 },
 		...{ timedOut: false, durationSeconds: 0.25, cpuSeconds: 0.5 },
 		...{ maxRssBytes: 7, stdout: "bad | x=1", isCut: false },
-		...{ otherOutput: "oh", secrets: undefined },
+		...{ otherOutput: "oh", secrets: undefined, askedBy },
 	};
 	assert.deepEqual(await recorded({ ended: result }, found), [run]);
 	assert.deepEqual(await recorded({ ended: result }, found, ofDisk), [

@@ -25,6 +25,7 @@ function resultsOf(agent: number): Schemas["ResultList"] {
 				...{ check: "disk", plugin: "check_disk", exit_status },
 				state: states[exit_status] ?? "UNKNOWN",
 				...{ ended_at: Math.floor(Date.now() / 1000), duration_seconds: 0.01 },
+				timed_out: false,
 				...{ cpu_seconds: null, max_rss_bytes: null },
 				output: `DISK - free space: /var ${agent} MB (${agent % 100}%)`,
 				asked_by: { who: [], address: "192.0.2.10", unproved_hops: 0 },

@@ -14,6 +14,7 @@ const command = (name: string, more: Partial<Command> = {}): Command => ({
 const result = (check: string, state: Result["state"]): Result => ({
 	...{ check, plugin: "check_x", state, ended_at: 1, duration_seconds: 1 },
 	exit_status: ["OK", "WARNING", "CRITICAL", "UNKNOWN"].indexOf(state),
+	timed_out: false,
 	...{ cpu_seconds: null, max_rss_bytes: null, output: "" },
 	asked_by: { who: [], address: null, unproved_hops: 0 },
 });
