@@ -10,7 +10,10 @@ import { nowSeconds } from "./part.ts";
 
 type Host = components["schemas"]["Host"];
 
-/** An answer that takes longer is shown as missing, and its place goes to another host. */
+/** A host that takes longer gives its place to another: one that is down or far away. */
+const quickMilliseconds = 200;
+
+/** An answer that takes longer is shown as missing. */
 const slowMilliseconds = 1_000;
 
 /** Limit for all questions of one host. */
@@ -137,11 +140,13 @@ export class HostList {
 			if (isQuick) this.#quickAsking--;
 			isQuick = false;
 		};
-		const slow = setTimeout(() => {
+		const notQuick = setTimeout(() => {
 			leave();
+			this.#pump();
+		}, quickMilliseconds);
+		const slow = setTimeout(() => {
 			entry.isSlow = true;
 			this.#change(entry, { waiting_since: since });
-			this.#pump();
 		}, slowMilliseconds);
 		const asksResults = entry.noResultsUntil <= begun;
 		this.#ask(
@@ -149,6 +154,7 @@ export class HostList {
 			(client, signal) => askSummary(client, signal, asksResults),
 			...([asking.signal, askSeconds] as const),
 		).then((answer) => {
+			clearTimeout(notQuick);
 			clearTimeout(slow);
 			leave();
 			this.#asking.delete(entry);
