@@ -42,6 +42,9 @@ const toNanoseconds = (seconds: number) => Math.round(seconds * 1e9);
 /** Hosts taken at a time. */
 const takenAtOnce = 32;
 
+/** Servers of a cluster that have the stream: of three, one may die. */
+const replicas = 3;
+
 /** How long a request for hosts waits, in milliseconds: at least a second. */
 const waitMilliseconds = 1_000;
 
@@ -159,6 +162,8 @@ class NatsQueue implements DueQueue {
 		});
 		const stream = {
 			subjects: [this.#subject],
+			// otherwise the stream is on one server of a cluster, and gone with it
+			num_replicas: this.#options.servers.length >= replicas ? replicas : 1,
 			// a host that nobody has taken is due again after an interval
 			max_age: toNanoseconds(2 * intervalSeconds),
 			duplicate_window: toNanoseconds(2 * intervalSeconds),

@@ -119,7 +119,7 @@ const settings = {
 		kind: "list",
 		default: [],
 		placeholder: "nats://HOST[:PORT],...",
-		help: "share the hosts with all collectors that use these servers of NATS, instead of --shard: each host that is due is asked by one of them, and the others go on if one dies. Servers on other machines need tls:// and --queue-credentials, or USER:PASSWORD@ before HOST",
+		help: "share the hosts with all collectors that use these servers of NATS, instead of --shard: each host that is due is asked by one of them, and the others go on if one dies. Of a cluster, name at least three servers: then one of them may die, too. Servers on other machines need tls:// and --queue-credentials, or USER:PASSWORD@ before HOST",
 		check: faultOf(parseQueue),
 	},
 	"queue-name": {

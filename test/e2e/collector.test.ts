@@ -12,6 +12,7 @@ import { collectorProcess, collectorProgram } from "../support/collector.ts";
 import { runProcess } from "../support/command-line.ts";
 import { eventually as within } from "../support/eventually.ts";
 import { killProcess } from "../support/kill-process.ts";
+import { natsCredentials } from "../support/nats-credentials.ts";
 import { createPair } from "../support/next-hop.ts";
 import { checkedByPromtool } from "../support/prometheus.ts";
 import { local } from "../support/relaying.ts";
@@ -143,7 +144,11 @@ test("nothing is lost or doubled when collectors are killed", {
 });
 
 /** A NATS server with JetStream, on a port of its own. */
-async function startNats(t: TestContext, flags: readonly string[] = []) {
+async function startNats(
+	t: TestContext,
+	flags: readonly string[] = [],
+	isReady = /Server is ready/,
+) {
 	const directory = await temporaryDirectory(t);
 	const port = await freePort();
 	let child: ChildProcess | undefined;
@@ -160,7 +165,7 @@ async function startNats(t: TestContext, flags: readonly string[] = []) {
 		child.stderr?.setEncoding("utf8").on("data", (text: string) => {
 			log += text;
 		});
-		await eventually("nats-server is ready", () => /Server is ready/.test(log));
+		await eventually("nats-server is ready", () => isReady.test(log));
 	};
 	const kill = () => killProcess(child);
 	t.after(kill);
@@ -293,6 +298,103 @@ test("the queue with TLS, users and passwords", {
 	await fleet.isEmpty();
 	assert.doesNotMatch(collector.stdout(), /cret/);
 	assert.equal((await collector.stop()).code, 0);
+});
+
+test("the queue with a file of credentials", {
+	skip: skipped("nats-server"),
+}, async (t) => {
+	const store = await startStubStore(t);
+	const fleet = await fleetOf(t, 2);
+	const directory = await temporaryDirectory(t);
+	const pair = createPair();
+	const { configuration, credentials, wrongCredentials } = natsCredentials();
+	const file = async (name: string, text: string) => {
+		await writeFile(join(directory, name), text, { mode: 0o600 });
+		return join(directory, name);
+	};
+	const cert = await file("cert.pem", pair.certificate);
+	const key = await file("key.pem", pair.privateKey);
+	const nats = await startNats(t, [
+		...["--config", await file("nats.conf", configuration)],
+		...["--tls", "--tlscert", cert, "--tlskey", key],
+	]);
+	const flags = await collectorFlags(
+		t,
+		fleet.agents.map(({ place }) => place),
+		store.url,
+	);
+	const queue = (credentialsFile: string, port = nats.port) => [
+		...[...flags, "--queue", `tls://127.0.0.1:${port}`],
+		...["--queue-ca-file", cert, "--queue-credentials", credentialsFile],
+	];
+	const refused = async (args: readonly string[], reason: RegExp) => {
+		const { stderr, code } = await runProcess(
+			t,
+			["run", "--listen", "127.0.0.1:0", ...args],
+			{ program: collectorProgram, milliseconds: 60_000 },
+		);
+		assert.match(stderr, reason);
+		assert.doesNotMatch(stderr, /SU[A-Z2-7]{20}|eyJ/);
+		assert.equal(code, 1);
+	};
+	const right = await file("right.creds", credentials);
+	await refused(
+		queue(await file("wrong.creds", wrongCredentials)),
+		/--queue: .*[Aa]uthorization/,
+	);
+	await refused(queue(await file("odd.creds", "odd\n")), /--queue: /);
+	const [first, second] = await Promise.all([
+		collectorProcess(t, queue(right)),
+		collectorProcess(t, queue(right)),
+	]);
+	await fleet.give();
+	await fleet.isEmpty();
+	for (const collector of [first, second]) {
+		assert.doesNotMatch(collector.stdout(), /SU[A-Z2-7]{20}|eyJ/);
+		assert.equal((await collector.stop()).code, 0);
+	}
+});
+
+test("a cluster of NATS: any of its servers may die", {
+	skip: skipped("nats-server"),
+}, async (t) => {
+	const store = await startStubStore(t);
+	const fleet = await fleetOf(t, 4);
+	const routes = await Promise.all([freePort(), freePort(), freePort()]);
+	const servers = await Promise.all(
+		routes.map((port, number) =>
+			startNats(
+				t,
+				[
+					...["--server_name", `nats${number}`, "--cluster_name", "fleet"],
+					...["--cluster", `nats://127.0.0.1:${port}`, "--routes"],
+					routes.map((route) => `nats://127.0.0.1:${route}`).join(","),
+				],
+				// the servers have found each other
+				/ metadata leader/,
+			),
+		),
+	);
+	const flags = [
+		...(await collectorFlags(
+			t,
+			fleet.agents.map(({ place }) => place),
+			store.url,
+		)),
+		...["--queue", servers.map(({ url }) => url).join(",")],
+	];
+	const workers = await Promise.all(
+		[1, 2].map(() => collectorProcess(t, flags)),
+	);
+	for (const server of servers) {
+		await fleet.give();
+		await fleet.isEmpty();
+		await server.kill();
+		await fleet.give();
+		await fleet.isEmpty();
+		await server.start();
+	}
+	for (const worker of workers) assert.equal((await worker.stop()).code, 0);
 });
 
 test("the document's commands", {
