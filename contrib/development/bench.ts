@@ -1,6 +1,7 @@
 // Compares the built daemon with its peers and with theoretical limits:
 // bench.js [--quick] [--engine native|child_process] [BENCHMARK...]
 // bench.js --against FILE builds: this build beside another one
+// bench.js --prom-client FOLDER scrape: npm install --prefix FOLDER prom-client
 import { parseArgs } from "node:util";
 import { writeTestKeyPair } from "../../test/support/agent.ts";
 import { createScope } from "../../test/support/scope.ts";
@@ -52,6 +53,7 @@ const { values, positionals } = parseArgs({
 		quick: { type: "boolean", default: false },
 		engine: { type: "string", default: "native" },
 		against: { type: "string" },
+		"prom-client": { type: "string" },
 	},
 	allowPositionals: true,
 });
@@ -81,6 +83,7 @@ try {
 		keyPair: await writeTestKeyPair(directory),
 		engine: values.engine,
 		against: values.against,
+		promClient: values["prom-client"],
 		signal: stop.signal,
 		progress: (line) => process.stderr.write(`${line}\n`),
 	};

@@ -15,6 +15,8 @@ export interface Scene {
 	keyPair: { "public-key": string; "private-key": string };
 	/** The program of another build, `happo-agent.js`, for the benchmark of two builds. */
 	against?: string | undefined;
+	/** The folder into which npm has installed prom-client, for the benchmark of scrapes. */
+	promClient?: string | undefined;
 	/** Setting `command-engine` of the agents. */
 	engine: string;
 	/** Aborted to stop the run. */

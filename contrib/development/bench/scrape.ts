@@ -1,9 +1,7 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { promisify } from "node:util";
 import { freePort } from "../../../test/support/command-line.ts";
 import { post, send } from "../../../test/support/https.ts";
 import { parseKilobytes } from "../soak/process-figures.ts";
@@ -23,8 +21,6 @@ const checks = 200;
 
 /** How often each of them runs. */
 const runs = 5;
-
-const promClient = "prom-client@15.1.3";
 
 /** An agent returns memory after ten idle seconds. */
 const restMilliseconds = 15_000;
@@ -54,19 +50,13 @@ async function runChecks({ port }: Server, nameOf: (run: number) => string) {
 	await Promise.all(Array.from({ length: 8 }, inTurn));
 }
 
-/** Installs prom-client, which is no dependency; returns the folder. */
-async function installPromClient({ directory }: Scene): Promise<string> {
-	const folder = join(directory, "prom-client");
-	await mkdir(folder);
-	const line = ["install", "--no-audit", "--no-fund", "--prefix", folder];
-	await promisify(execFile)("npm", [...line, promClient]);
-	return folder;
-}
-
-/** Starts prom-client with the series of the agent's page. */
-async function startPromClient(scene: Scene, page: string): Promise<Server> {
+/** Starts prom-client, which is in a folder, with the series of the agent's page. */
+async function startPromClient(
+	scene: Scene,
+	folder: string,
+	page: string,
+): Promise<Server> {
 	const { keyPair, directory } = scene;
-	const folder = await installPromClient(scene);
 	const file = join(directory, "page.txt");
 	await writeFile(file, page);
 	const port = await freePort();
@@ -101,8 +91,12 @@ async function benchResults(scene: Scene, plugins: string) {
 	return summary(held.many.map((many, at) => many - (held.one[at] ?? 0)));
 }
 
-/** What the last results of checks cost: memory, and a scrape beside prom-client. */
+/**
+ * What the last results of checks cost: memory, and a scrape beside prom-client, if
+ * `scene.promClient` has it.
+ */
 export async function benchScrape(scene: Scene): Promise<Section> {
+	const { promClient } = scene;
 	const plugins = await writePlugins(scene);
 	const memory = await benchResults(scene, plugins);
 	const flags = ["--nagios-plugin-paths", plugins];
@@ -110,7 +104,10 @@ export async function benchScrape(scene: Scene): Promise<Section> {
 	await runChecks(agent, (run) => `check_${run % checks}`);
 	const { text } = await send({ port: agent.port, path: "/metrics" });
 	const series = text.match(/^\w.* \S+$/gm)?.length ?? 0;
-	const peer = await startPromClient(scene, text);
+	const peer =
+		promClient === undefined
+			? undefined
+			: await startPromClient(scene, promClient, text);
 	const load = {
 		file: await requestFile(scene, "scrape", { path: "/metrics" }),
 		connections: 1,
@@ -118,25 +115,34 @@ export async function benchScrape(scene: Scene): Promise<Section> {
 	};
 	const contenders: Record<string, (seconds: number) => Promise<Measured>> = {
 		agent: (seconds) => measure(scene, agent, { ...load, seconds }),
-		"prom-client": (seconds) => measure(scene, peer, { ...load, seconds }),
+		...(peer && {
+			"prom-client": (seconds) => measure(scene, peer, { ...load, seconds }),
+		}),
 	};
 	const measured = await inRounds(scene, contenders, pairs);
-	for (const server of [agent, peer]) await server.stop();
+	await agent.stop();
+	await peer?.stop();
 	const cpu = (name: string) => figureOf(measured[name], "cpuMilliseconds");
 	return {
 		title: "Last results of checks",
 		notes: [
-			`${checks} plugins; ${series} series on the page, the same in ${promClient}, over TLS on a kept connection`,
-			`${pairs} pairs of measurements; in brackets behind a ratio the 95 % interval of its median`,
+			`${checks} plugins; ${series} series on the page, over TLS on a kept connection`,
+			peer
+				? `${pairs} pairs of measurements; in brackets behind a ratio the 95 % interval of its median`
+				: "without prom-client: --prom-client FOLDER, into which npm has installed it",
 		],
 		columns: loadColumns("scrape"),
 		rows: loadRows(measured),
 		verdicts: [
-			{
-				what: "CPU of a scrape, times prom-client's",
-				figure: medianRatio(cpu("agent"), cpu("prom-client")),
-				target: { is: "at most", value: 1 },
-			},
+			...(peer
+				? [
+						{
+							what: "CPU of a scrape, times prom-client's with the same series",
+							figure: medianRatio(cpu("agent"), cpu("prom-client")),
+							target: { is: "at most", value: 1 } as const,
+						},
+					]
+				: []),
 			{
 				what: `resident after ${checks * runs} checks of ${checks} plugins, more than of one, MiB`,
 				figure: memory,
