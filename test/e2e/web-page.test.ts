@@ -12,6 +12,9 @@ import {
 	type TabOptions,
 } from "../support/browser.ts";
 import { freePort } from "../support/command-line.ts";
+import { startDaemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { post } from "../support/https.ts";
 import { lacksPeer } from "../support/peer.ts";
 import {
 	runPageChecks,
@@ -36,6 +39,9 @@ async function seriousFindings(page: Page): Promise<string[]> {
 			.filter(({ impact }) => ["serious", "critical"].includes(impact))
 			.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join("; ")))`);
 }
+
+const hostsAt = (ports: readonly number[]) =>
+	ports.map((port) => `127.0.0.1:${port}`).join(",");
 
 const hostLink = (page: Page, port: number) =>
 	page.getByRole("link", { name: `127.0.0.1:${port}` });
@@ -67,18 +73,25 @@ test("the page shows hosts and every part of one, in light, dark and 400 pixels,
 	if (lacksPeer(t, missingBrowser)) return;
 	const agent = await startPageAgent(t);
 	await runPageChecks(agent.port);
-	const dead = await freePort();
-	const web = await startWeb(t, [
-		...["-H", `127.0.0.1:${dead},127.0.0.1:${agent.port}`],
-	]);
+	if (pictures !== undefined)
+		await eventually(
+			"there are curves",
+			async () =>
+				(await post(agent.port, "/metric/peek", {})).text.split('"timestamp"')
+					.length > 30,
+			60_000,
+		);
+	const healthy = await startDaemon(t, ["--disable-collect-metrics"]);
+	const ports = [await freePort(), agent.port, healthy.port];
+	const web = await startWeb(t, ["-H", hostsAt(ports)]);
 	const browser = await startBrowser(t);
 	for (const [index, { name, ...options }] of views.entries()) {
 		const { page, complaints } = await openTab(browser, options);
 		await page.goto(index === 0 ? web.link : await web.nextLink());
-		await page.getByText(/1 does not answer/).waitFor();
+		await page.getByText("1 does not answer, 1 has problems.").waitFor();
 		assert.doesNotMatch(page.url(), /token/);
 		assert.deepEqual(await seriousFindings(page), []);
-		await picture(page, `hosts-${name}`);
+		if (name === "light") await picture(page, `hosts-${name}`);
 
 		await hostLink(page, agent.port).click();
 		await part(page, "Health").getByText("has been running").waitFor();
@@ -103,7 +116,7 @@ test("the page shows hosts and every part of one, in light, dark and 400 pixels,
 		await page.evaluate("scrollTo(0, 0)");
 		await picture(page, `host-${name}`);
 		if (pictures !== undefined && name === "light") {
-			await page.getByRole("img", { name: /loadavg\.1m: \d\d/ }).waitFor();
+			await part(page, "Metrics").getByLabel("Search metrics").fill("linux");
 			await page.evaluate(
 				"document.getElementById('metrics').scrollIntoView()",
 			);
@@ -194,9 +207,7 @@ test("everything can be reached by keyboard, and the focus stays when lists chan
 	const agent = await startPageAgent(t);
 	await runPageChecks(agent.port);
 	const dead = await freePort();
-	const web = await startWeb(t, [
-		...["-H", `127.0.0.1:${dead},127.0.0.1:${agent.port}`],
-	]);
+	const web = await startWeb(t, ["-H", hostsAt([dead, agent.port])]);
 	const browser = await startBrowser(t);
 	const { page } = await openTab(browser);
 	await page.goto(web.link);
@@ -228,11 +239,18 @@ test("everything can be reached by keyboard, and the focus stays when lists chan
 	await page.keyboard.press("Enter");
 	await part(page, "Checks").getByText("exit status 1").waitFor();
 
-	// a check that becomes critical moves up, and the focus stays on its row
 	await page.keyboard.press("Escape");
 	await part(page, "Checks")
 		.getByText("exit status 1")
 		.waitFor({ state: "hidden" });
+	assert.equal(await hasFocus(page), "procs");
+	// the check above gets well and moves down; the row with the focus moves up
+	await post(agent.port, "/monitor", {
+		...{ plugin_name: "disk", plugin_option: "20% 10% /var" },
+	});
+	await checkRow(page, "disk").getByText("DISK OK").waitFor();
+	const first = await part(page, "Checks").getByRole("button").first();
+	assert.match((await first.textContent()) ?? "", /procs/);
 	assert.equal(await hasFocus(page), "procs");
 	await page.keyboard.press("Escape");
 	await page.getByRole("heading", { name: "Hosts" }).waitFor();
@@ -243,12 +261,7 @@ test("a silent and a dead host do not hold up a healthy one, and each part says 
 	if (lacksPeer(t, missingBrowser)) return;
 	const agent = await startPageAgent(t);
 	const [dead, silent] = [await freePort(), await silentPort(t)];
-	const web = await startWeb(t, [
-		...[
-			"-H",
-			[dead, silent, agent.port].map((port) => `127.0.0.1:${port}`).join(","),
-		],
-	]);
+	const web = await startWeb(t, ["-H", hostsAt([dead, silent, agent.port])]);
 	const browser = await startBrowser(t);
 	const { page } = await openTab(browser);
 	await page.goto(web.link);

@@ -72,6 +72,7 @@ const metricPlugin = `#!/bin/sh
 now=$(date +%s)
 printf 'linux.loadavg.1m\\t0.%s\\t%s\\n' $((now * 7 % 90 + 10)) "$now"
 printf 'linux.memory.free\\t%s\\t%s\\n' $((2000000000 + now * 7919 % 500000000)) "$now"
+echo '# TYPE linux.disk.sda.reads counter'
 printf 'linux.disk.sda.reads\\t%s\\t%s\\n' $((now % 100000 * 13)) "$now"
 `;
 

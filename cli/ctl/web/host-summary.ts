@@ -3,6 +3,7 @@ import type {
 	AgentClient,
 	components as AgentComponents,
 } from "../../../src/client/index.ts";
+import { splitOutput } from "../../../src/protocol/perfdata.ts";
 import { statusProblems } from "../commands/status-problems.ts";
 import { safeLine } from "../output/terminal.ts";
 import { dataOf, HostFailure } from "../target/answer.ts";
@@ -42,9 +43,9 @@ const maxCharacters = 300;
 
 function problemOf({ check, state, output }: Result): Problem[] {
 	const worse = stateOf[state];
-	const [line = ""] = (output ?? "").trimStart().split("\n", 1);
+	const { text } = splitOutput((output ?? "").trimStart());
 	return worse
-		? [{ state: worse, text: `${check}: ${line.trimEnd() || state}` }]
+		? [{ state: worse, text: `${check}: ${text.trimEnd() || state}` }]
 		: [];
 }
 

@@ -43,6 +43,14 @@ export function checksOf(
 	);
 }
 
+/** How a check ended, in a few words. */
+export function endText({ exit_status, timed_out }: Result): string {
+	if (timed_out) return "Stopped at its time limit";
+	return exit_status === null
+		? "Could not be started"
+		: `Ended with exit status ${exit_status}`;
+}
+
 /** Who asked for a check, in a few words. */
 export function askerText({ who, address, unproved_hops }: Result["asked_by"]) {
 	const name = who.length > 0 ? who.join(", ") : undefined;

@@ -67,7 +67,9 @@ function Running({
 }) {
 	const seconds = (useNow() - since) / 1000;
 	return html`<p class="waiting">
-		Waiting for ${what}${seconds >= 1 && `, for ${durationText(seconds)} so far`} …
+		<span
+			>Waiting for ${what}<span aria-live="off">${seconds >= 1 && `, for ${durationText(seconds)} so far`}</span> …</span
+		>
 		<button type="button" class="quiet" onClick=${cancel}>Cancel</button>
 	</p>`;
 }

@@ -2,13 +2,19 @@ import { useMemo, useState } from "preact/hooks";
 import type { components } from "../../../../generated/schema.ts";
 import { bytesText } from "../../output/quantity.ts";
 import { CheckForm } from "./check-form.ts";
-import { askerText, type Check, checksOf, type Result } from "./check-list.ts";
+import {
+	askerText,
+	type Check,
+	checksOf,
+	endText,
+	type Result,
+} from "./check-list.ts";
 import { html } from "./html.ts";
 import { Output } from "./output.ts";
 import { Part, type PartState } from "./part.ts";
 import { useRovingFocus } from "./roving-focus.ts";
 import { safeText } from "./safe-text.ts";
-import { StateMark, stateOf } from "./state-mark.ts";
+import { StateMark, stateNamed } from "./state-mark.ts";
 import { Ago } from "./time.ts";
 import type { Parts } from "./watch.ts";
 
@@ -31,8 +37,8 @@ function ResultText({ result }: { result: Result }) {
 			: [`${bytesText(max_rss_bytes)} of memory`]),
 	].join(" and ");
 	return html`<p class="muted">
-			Ended <${Ago} at=${ended_at * 1000} /> after ${duration_seconds.toFixed(3)} s with exit status
-			${` ${result.exit_status}`}${used && `, used ${used}`}. Asked by ${safeText(askerText(result.asked_by))}.
+			${endText(result)} <${Ago} at=${ended_at * 1000} />, after
+			${` ${duration_seconds.toFixed(3)} s`}${used && `, used ${used}`}. Asked by ${safeText(askerText(result.asked_by))}.
 		</p>
 		${
 			result.output === null
@@ -75,7 +81,7 @@ function CheckRow({
 				<span class="disclosure" aria-hidden="true" />
 				${
 					result
-						? html`<${StateMark} state=${stateOf(result.exit_status)} />`
+						? html`<${StateMark} state=${stateNamed(result.state)} />`
 						: html`<${StateMark} state="waiting" label=${hasResults ? "Not run" : "Not known"} />`
 				}
 				<span class="check-name">${name}</span>

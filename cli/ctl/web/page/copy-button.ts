@@ -1,23 +1,20 @@
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { html } from "./html.ts";
 
-const confirmMilliseconds = 2_000;
+/**
+ * Copies a text; resolves with what to say about it.
+ * @param done is said if the browser allows it
+ */
+export const copyText = (text: string, done: string): Promise<string> =>
+	navigator.clipboard.writeText(text).then(
+		() => done,
+		() => "The browser does not let the page copy: select the text.",
+	);
 
-/** Copies a text. If the browser refuses, it shows the text for copying by hand. */
+/** Copies a text that is shown beside it. */
 export function CopyButton({ label, text }: { label: string; text: string }) {
-	const [result, setResult] = useState<"copied" | "refused" | undefined>();
-	useEffect(() => {
-		if (result !== "copied") return;
-		const timer = setTimeout(() => setResult(undefined), confirmMilliseconds);
-		return () => clearTimeout(timer);
-	}, [result]);
-	const copy = () =>
-		navigator.clipboard.writeText(text).then(
-			() => setResult("copied"),
-			() => setResult("refused"),
-		);
-	return html`<button type="button" class="quiet" onClick=${copy} title=${text}>
-			${label}<span role="status">${result === "copied" ? " ✓ copied" : ""}</span>
-		</button>
-		${result === "refused" && html`<pre class="output" tabindex="0">${text}</pre>`}`;
+	const [said, setSaid] = useState("");
+	const copy = () => copyText(text, "Copied.").then(setSaid);
+	return html`<button type="button" class="quiet" onClick=${copy}>${label}</button>
+		<span role="status" class="muted">${said}</span>`;
 }

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { components } from "../../../../generated/web-schema.ts";
 import { useShown } from "./context.ts";
+import { copyText } from "./copy-button.ts";
 import { html } from "./html.ts";
 import { dataOf } from "./session.ts";
 
@@ -34,11 +35,7 @@ export function LineButtons({
 				}),
 			);
 			setText(lines[name]);
-			await navigator.clipboard.writeText(lines[name]).then(
-				() => setSaid(`Copied for ${label}.`),
-				() =>
-					setSaid("The browser does not let the page copy: select the text."),
-			);
+			setSaid(await copyText(lines[name], `Copied for ${label}.`));
 		} catch (error) {
 			setSaid((error as Error).message);
 		}

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { components } from "../../../../generated/web-schema.ts";
 import { figureText } from "../../output/quantity.ts";
 import { Chart } from "./chart.ts";
-import { useShown } from "./context.ts";
+import { type Shown, useShown } from "./context.ts";
 import { html } from "./html.ts";
 import { FailureText, Part } from "./part.ts";
 import { addTo, type Curve, keepNewest, rateOf } from "./rates.ts";
@@ -13,7 +13,7 @@ import type { Parts } from "./watch.ts";
 
 type Metric = components["schemas"]["KnownMetric"];
 
-/** Charts that are drawn at first, and with each "more". */
+/** Charts that are drawn at first, with each "more", and whose values are asked for at once. */
 const chartsAtOnce = 12;
 /** Values that a curve keeps: an hour at one a second. */
 const maxValues = 3_600;
@@ -21,53 +21,62 @@ const maxValues = 3_600;
 const keyOf = ({ host, name }: Pick<Metric, "host" | "name">) =>
 	`${host}\n${name}`;
 
+/** Adds what the program knows of some metrics after a time to their curves. */
+async function extend(
+	curves: Map<string, Curve>,
+	{ api, host }: Shown,
+	{ metrics, since }: { metrics: readonly Metric[]; since?: number },
+	signal: AbortSignal,
+) {
+	for (let at = 0; at < metrics.length; at += chartsAtOnce) {
+		const some = metrics.slice(at, at + chartsAtOnce);
+		const { series } = await dataOf(
+			api.POST("/api/hosts/{id}/series", {
+				params: { path: { id: String(host.id) } },
+				body: {
+					metrics: some.map(({ host, name }) => ({ host, name })),
+					...(since !== undefined && { since }),
+				},
+				signal,
+			}),
+		);
+		for (const { times, values, ...metric } of series) {
+			const { times: known = [], values: before = [] } =
+				curves.get(keyOf(metric)) ?? {};
+			// a chart draws again when it gets another object
+			const curve = { times: [...known], values: [...before] };
+			for (const [index, time] of times.entries())
+				addTo(curve, time, values[index] ?? 0);
+			keepNewest(curve, maxValues);
+			curves.set(keyOf(metric), curve);
+		}
+	}
+}
+
 /** The curves of some metrics. Asks only for what is new whenever `revision` changes. */
 function useCurves(metrics: readonly Metric[], revision: number | undefined) {
-	const { api, host } = useShown();
+	const of = useShown();
 	const curves = useRef(new Map<string, Curve>());
 	const [shown, setShown] = useState<ReadonlyMap<string, Curve>>(new Map());
 	const wanted = metrics.map(keyOf).join("\n\n");
 	useEffect(() => {
-		if (metrics.length === 0) return;
 		const controller = new AbortController();
-		const ask = async (some: readonly Metric[], since?: number) => {
-			if (some.length === 0) return;
-			const { series } = await dataOf(
-				api.POST("/api/hosts/{id}/series", {
-					params: { path: { id: String(host.id) } },
-					body: {
-						metrics: some.map(({ host, name }) => ({ host, name })),
-						...(since !== undefined && { since }),
-					},
-					signal: controller.signal,
-				}),
-			);
-			for (const { times, values, ...metric } of series) {
-				const curve = curves.current.get(keyOf(metric)) ?? {
-					times: [],
-					values: [],
-				};
-				times.forEach((time, at) => {
-					addTo(curve, time, values[at] ?? 0);
-				});
-				keepNewest(curve, maxValues);
-				// a chart draws again when it gets another object
-				curves.current.set(keyOf(metric), { ...curve });
-			}
-		};
+		const { signal } = controller;
 		const lastOf = (metric: Metric) =>
 			curves.current.get(keyOf(metric))?.times.at(-1);
-		const known = metrics.filter((metric) => lastOf(metric) !== undefined);
+		const isKnown = (metric: Metric) => lastOf(metric) !== undefined;
+		const known = metrics.filter(isKnown);
 		const since = Math.min(...known.map((metric) => lastOf(metric) ?? 0));
+		const fresh = metrics.filter((metric) => !isKnown(metric));
 		Promise.all([
-			ask(known, since),
-			ask(metrics.filter((metric) => lastOf(metric) === undefined)),
+			extend(curves.current, of, { metrics: known, since }, signal),
+			extend(curves.current, of, { metrics: fresh }, signal),
 		])
 			.then(() => setShown(new Map(curves.current)))
 			// the part says why its host does not answer; the next change asks again
 			.catch(() => {});
 		return () => controller.abort();
-	}, [api, host.id, wanted, revision]);
+	}, [of.api, of.host.id, wanted, revision]);
 	return shown;
 }
 
@@ -108,14 +117,10 @@ function MetricChart({
 	</figure>`;
 }
 
-/** The metrics that fit a search; those that metric plugins have measured come first. */
+/** The metrics that fit a search. */
 function found(metrics: readonly Metric[], search: string): Metric[] {
 	const isFound = searcher(search);
-	const fitting = metrics.filter(({ host, name }) =>
-		isFound(`${host} ${name}`),
-	);
-	const isOwn = ({ host }: Metric) => Number(host === "");
-	return fitting.sort((one, other) => isOwn(one) - isOwn(other));
+	return metrics.filter(({ host, name }) => isFound(`${host} ${name}`));
 }
 
 export function MetricsPart({

@@ -85,7 +85,7 @@ export function Part({
 				html`<div class=${failure.reason === "unsupported" ? "note" : "note note-bad"}>
 					<p>
 						<${FailureText} failure=${failure} />
-						${hasData && html`<br /><span class="muted">Shown is what it said <${Ago} at=${(state?.answered_at ?? 0) * 1000} />.</span>`}
+						${hasData && html`<br /><span class="muted" aria-live="off">Shown is what it said <${Ago} at=${(state?.answered_at ?? 0) * 1000} />.</span>`}
 					</p>
 					${failure.reason !== "unsupported" && html`<button type="button" onClick=${() => ask(...asks)}>Ask again</button>`}
 				</div>`

@@ -47,6 +47,10 @@ export function StateMark({
 
 const states: readonly State[] = ["ok", "warning", "critical", "unknown"];
 
+/** The state that a result of an agent names. */
+export const stateNamed = (name: "OK" | "WARNING" | "CRITICAL" | "UNKNOWN") =>
+	name.toLowerCase() as Lowercase<typeof name>;
+
 /** The state that an exit status of a plugin means. */
 export const stateOf = (exitStatus: number): State =>
 	states[exitStatus] ?? "unknown";

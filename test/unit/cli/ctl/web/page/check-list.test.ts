@@ -4,6 +4,7 @@ import {
 	askerText,
 	type Command,
 	checksOf,
+	endText,
 	type Result,
 } from "../../../../../../cli/ctl/web/page/check-list.ts";
 
@@ -34,6 +35,16 @@ test("commands and results are one list, worst first", () => {
 			["c", false, "OK"],
 			["b", true, undefined],
 		],
+	);
+});
+
+test("how a check ended is told", () => {
+	const ok = result("a", "OK");
+	assert.equal(endText(ok), "Ended with exit status 0");
+	assert.equal(endText({ ...ok, exit_status: null }), "Could not be started");
+	assert.equal(
+		endText({ ...ok, exit_status: null, timed_out: true }),
+		"Stopped at its time limit",
 	);
 });
 
