@@ -335,7 +335,10 @@ and the policy say otherwise.`,
 			native(at, architecture, addon),
 			...level(architecture, at),
 			...folder("contrib/plugins", `${at}/contrib/plugins`, 0o755),
-			...folder("contrib/doc", "/usr/share/doc/happo-agent/doc"),
+			// without the pictures, which are large
+			...folder("contrib/doc", "/usr/share/doc/happo-agent/doc").filter(
+				({ path }) => path.endsWith(".md"),
+			),
 			...watching("/usr/share/doc/happo-agent"),
 			...ctl("agent", build),
 			configurationFolder,
