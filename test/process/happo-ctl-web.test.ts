@@ -113,6 +113,20 @@ describe("happo-ctl web", () => {
 		assert.deepEqual((await run(["2"])).result, {
 			...{ exit_status: 2, output: "exit 2 says hello\n" },
 		});
+		const { results, refusals } = await watchParts(
+			session,
+			0,
+			["results", "refusals"],
+			({ results, refusals }) =>
+				results?.data?.results.length && refusals?.data,
+		);
+		const [last, ...others] = results?.data?.results ?? [];
+		assert.deepEqual(others, []);
+		assert.deepEqual(
+			[last?.check, last?.state, last?.output],
+			["check_exit", "CRITICAL", "exit 2 says hello\n"],
+		);
+		assert.deepEqual(refusals?.data?.refusals, []);
 		const down = await session.post<Schemas["CheckOutcome"]>(
 			"/api/hosts/1/check",
 			{ plugin: "check_exit", words: [] },

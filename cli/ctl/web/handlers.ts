@@ -1,4 +1,3 @@
-import type { components } from "../../../generated/web-schema.ts";
 import { readMachineState } from "../commands/machine-state.ts";
 import { runCheck } from "../commands/monitor.ts";
 import { lineDiff } from "../output/line-diff.ts";
@@ -7,11 +6,9 @@ import type { Ask } from "./asking.ts";
 import type { Hosts } from "./hosts.ts";
 import { checkLines, optionLine, type WayToAgents } from "./lines.ts";
 import type { WebHandlers } from "./operation.ts";
-import { nowSeconds } from "./part.ts";
+import { shownFailure } from "./part.ts";
 import { WebProblem } from "./problem.ts";
 import type { Sessions } from "./sessions.ts";
-
-type Failure = components["schemas"]["Failure"];
 
 /** A link for another tab is opened at once. */
 const linkMilliseconds = 60_000;
@@ -35,13 +32,8 @@ function createLimit(maximum: number) {
 	};
 }
 
-const failureOf = (answer: HostAnswer<unknown>): Failure | null =>
-	answer.ok
-		? null
-		: {
-				...{ reason: answer.error.reason, message: answer.error.message },
-				at: nowSeconds(),
-			};
+const failureOf = (answer: HostAnswer<unknown>) =>
+	answer.ok ? null : shownFailure(answer.error);
 
 /** The handlers of the page's operations. */
 export function createWebHandlers(parts: {

@@ -73,21 +73,16 @@ export class Hosts {
 		signal: AbortSignal,
 	): Promise<Schemas["Changes"]> {
 		const { wait_seconds = defaultWaitSeconds, hosts, host } = request;
-		const parts = host && this.watched(host.id).parts;
-		const revisions = Object.entries(host?.parts ?? {}) as [
-			keyof HostParts,
-			number,
-		][];
+		const parts = host ? this.#watchedParts(host) : [];
+		const changed = () =>
+			parts.filter(({ part, known }) => isNewer(part, known));
+		const hasNewHosts = () => hosts !== undefined && isNewer(this.#list, hosts);
+		const hasChanged = () => hasNewHosts() || changed().length > 0;
 		const ends = [
 			...(hosts === undefined ? [] : [this.#list.attention.watch()]),
-			...revisions.map(([name]) => parts?.[name].attention.watch()),
+			...parts.map(({ part }) => part.attention.watch()),
 		];
 		const until = performance.now() + wait_seconds * 1000;
-		const hasChanged = () =>
-			(hosts !== undefined && this.#list.revision > hosts) ||
-			revisions.some(
-				([name, known]) => (parts?.[name].state.revision ?? 0) > known,
-			);
 		try {
 			while (!hasChanged() && !signal.aborted) {
 				const left = until - performance.now();
@@ -97,19 +92,16 @@ export class Hosts {
 					await this.#changes.gather(gatherMilliseconds, signal);
 			}
 		} finally {
-			for (const end of ends) end?.();
+			for (const end of ends) end();
 		}
 		return {
 			...(hosts !== undefined &&
-				this.#list.revision > hosts && { hosts: this.#hostChanges(hosts) }),
+				hasNewHosts() && { hosts: this.#hostChanges(hosts) }),
 			...(host && {
 				host: {
 					id: host.id,
 					parts: Object.fromEntries(
-						revisions.flatMap(([name, known]) => {
-							const state = parts?.[name].state;
-							return state && state.revision > known ? [[name, state]] : [];
-						}),
+						changed().map(({ name, part }) => [name, part.state]),
 					),
 				},
 			}),
@@ -123,6 +115,17 @@ export class Hosts {
 			for (const part of partsOf(parts)) part.attention.end();
 	}
 
+	#watchedParts({
+		id,
+		parts: revisions,
+	}: NonNullable<Schemas["WatchRequest"]["host"]>) {
+		const { parts } = this.watched(id);
+		return Object.entries(revisions).map(([key, known]) => {
+			const name = key as keyof HostParts;
+			return { name, part: parts[name], known };
+		});
+	}
+
 	#hostChanges(known: number): Schemas["HostChanges"] {
 		return {
 			revision: this.#list.revision,
@@ -134,6 +137,9 @@ export class Hosts {
 		};
 	}
 }
+
+const isNewer = ({ revision }: { revision: number }, known: number) =>
+	revision > known;
 
 const partsOf = (parts: HostParts) => Object.values(parts);
 

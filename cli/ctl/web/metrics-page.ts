@@ -66,8 +66,10 @@ export function parseMetricsPage(text: string): MetricsPage {
 		const [, what, family = "", rest = ""] =
 			/^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
 		if (what === "TYPE") noteOf(family).type = rest;
-		else if (what === "HELP")
-			noteOf(family).collected = /^Collected metric (.*)\.$/.exec(rest)?.[1];
+		else if (what === "HELP") {
+			const [, name] = /^Collected metric (.*)\.$/.exec(rest) ?? [];
+			noteOf(family).collected = name && unescaped(name);
+		}
 		if (line.startsWith("#")) continue;
 		const [, name = "", labels = "", number = ""] = sampleLine.exec(line) ?? [];
 		const value = Number(number);

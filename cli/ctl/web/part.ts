@@ -1,5 +1,5 @@
 import type { components } from "../../../generated/web-schema.ts";
-import type { HostAnswer } from "../target/answer.ts";
+import type { Failure, HostAnswer } from "../target/answer.ts";
 import { Attention } from "./attention.ts";
 import type { Changes } from "./changes.ts";
 
@@ -18,6 +18,12 @@ const refusedSeconds = 30;
 
 /** The time now, in seconds since 1970. */
 export const nowSeconds = () => Date.now() / 1000;
+
+/** A failure that has just happened, as the page gets it. */
+export const shownFailure = ({
+	reason,
+	message,
+}: Failure): Schemas["Failure"] => ({ reason, message, at: nowSeconds() });
 
 /**
  * One thing to know about one host: asked again and again while somebody watches, independently of
@@ -56,6 +62,10 @@ export class Part<T> {
 		};
 	}
 
+	get revision(): number {
+		return this.#state.revision;
+	}
+
 	get state(): Readonly<PartState<T>> {
 		return this.#state;
 	}
@@ -82,17 +92,13 @@ export class Part<T> {
 	}
 
 	#answered(answer: HostAnswer<T>): void {
-		const at = nowSeconds();
 		this.#asking = undefined;
-		if (answer.ok)
-			this.#change({
-				...{ waiting_since: null, failure: null },
-				...{ answered_at: at, data: answer.data },
-			});
-		else {
-			const { reason, message } = answer.error;
-			this.#change({ waiting_since: null, failure: { reason, message, at } });
-		}
+		this.#change({
+			waiting_since: null,
+			...(answer.ok
+				? { failure: null, answered_at: nowSeconds(), data: answer.data }
+				: { failure: shownFailure(answer.error) }),
+		});
 		if (!this.attention.isPresent) return;
 		this.#timer = setTimeout(() => this.ask(), this.#pause(answer) * 1000);
 	}

@@ -13,7 +13,7 @@ import type { Ask } from "./asking.ts";
 import type { Changes } from "./changes.ts";
 import { MetricHistory } from "./metric-history.ts";
 import { labelsOf, parseMetricsPage } from "./metrics-page.ts";
-import { nowSeconds, Part } from "./part.ts";
+import { nowSeconds, Part, shownFailure } from "./part.ts";
 
 type Schemas = components["schemas"];
 type AgentSchemas = AgentComponents["schemas"];
@@ -99,12 +99,7 @@ function createMetricsWork(
 		const missing = buffer === "read" ? failure : buffer;
 		return {
 			...history.known(),
-			buffer_failure: missing
-				? {
-						...{ reason: missing.reason, message: missing.message },
-						at: nowSeconds(),
-					}
-				: null,
+			buffer_failure: missing ? shownFailure(missing) : null,
 		};
 	};
 }
