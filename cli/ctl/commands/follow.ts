@@ -94,11 +94,15 @@ export async function pollAgents<T>(
 	{ intervalMilliseconds, signal, ask, take }: Polling<T>,
 ): Promise<void> {
 	const place = createPlaces(reach.parallel);
-	const rest = () =>
-		pause(intervalMilliseconds, undefined, { signal }).catch(() => {});
 	const pollOne = async (target: Target) => {
 		let goesOn = true;
 		const isWanted = () => goesOn && !signal.aborted;
+		const rest = async () => {
+			if (isWanted())
+				await pause(intervalMilliseconds, undefined, { signal }).catch(
+					() => {},
+				);
+		};
 		while (isWanted()) {
 			const ended = await askOne(target, async (client) => {
 				while (isWanted()) {

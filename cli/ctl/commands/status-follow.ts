@@ -33,6 +33,8 @@ interface Followed {
 	host: string;
 	/** Its last answer. */
 	known: TimedStatus | undefined;
+	/** The problems in it. */
+	problems: readonly string[];
 	/** Why it did not answer the last time. */
 	failure: Failure | undefined;
 	/** When it last answered or failed, monotonic milliseconds; undefined: not yet. */
@@ -41,9 +43,6 @@ interface Followed {
 
 /** Numbers in a problem change from answer to answer; the problem is the same. */
 const kindOf = (problem: string) => problem.replace(/\d+/g, "0");
-
-const problemsOf = ({ known }: Followed): string[] =>
-	known ? statusProblems(known.status, known.asked) : [];
 
 /** The state of all agents of `status --follow`. */
 export class StatusBoard {
@@ -61,7 +60,7 @@ export class StatusBoard {
 			targets.map((target) => [
 				target,
 				{
-					...{ host: target.name, known: undefined },
+					...{ host: target.name, known: undefined, problems: [] },
 					...{ failure: undefined, heardAt: undefined },
 				},
 			]),
@@ -85,6 +84,7 @@ export class StatusBoard {
 		}
 		agent.failure = undefined;
 		agent.known = heard;
+		agent.problems = statusProblems(heard.status, heard.asked);
 		return changes(before, agent, heard);
 	}
 
@@ -107,7 +107,7 @@ export class StatusBoard {
 			agents
 				.filter(({ failure }) => !failure)
 				.flatMap((agent) =>
-					problemsOf(agent).map((message) => ({ host: agent.host, message })),
+					agent.problems.map((message) => ({ host: agent.host, message })),
 				),
 			screen,
 			{ namesAll, colour: "yellow" },
@@ -116,18 +116,34 @@ export class StatusBoard {
 		const worst = agents
 			.map((agent) => ({ agent, rank: this.#rank(agent) }))
 			.sort((a, b) => b.rank - a.rank);
-		const rows = worst.map(({ agent, rank }) =>
-			statusRow(agent.host, agent.known, this.#insteadOfProblems(agent, rank)),
-		);
+		// of ten thousand agents only a few are shown
+		const rows = worst
+			.slice(0, size.rows)
+			.map(({ agent, rank }) =>
+				statusRow(
+					agent.host,
+					agent.known,
+					this.#insteadOfProblems(agent, rank),
+				),
+			);
 		const lines = table(statusColumns, rows, screen).trimEnd().split("\n");
 		// one line for the summary, and an empty one before and after the table
 		const room = size.rows - 3;
 		const messageRoom = Math.max(room - lines.length, Math.floor(room / 3));
 		const shown = cutTo(messages, messageRoom, "more lines");
 		return [
-			this.#summary(agents, size.columns, time),
+			summaryOf(
+				worst.map(({ rank }) => rank),
+				size.columns,
+				time,
+			),
 			"",
-			...cutTo(lines, room - shown.length, "more agents"),
+			...cutTo(
+				lines,
+				room - shown.length,
+				"more agents",
+				agents.length - rows.length,
+			),
 			...(shown.length > 0 ? ["", ...shown] : []),
 			"",
 		].join("\n");
@@ -143,7 +159,7 @@ export class StatusBoard {
 		if (agent.heardAt === undefined) return 1;
 		const limit = 2 * this.#intervalMilliseconds + 1_000;
 		if (this.#silentMilliseconds(agent) > limit) return 3;
-		return problemsOf(agent).length > 0 ? 2 : 0;
+		return agent.problems.length > 0 ? 2 : 0;
 	}
 
 	#insteadOfProblems(agent: Followed, rank: number): Cell | undefined {
@@ -153,27 +169,25 @@ export class StatusBoard {
 		const silent = durationText(this.#silentMilliseconds(agent) / 1000);
 		return { text: `silent ${silent}`, colour: "yellow" };
 	}
+}
 
-	#summary(agents: readonly Followed[], columns: number, time: number): string {
-		const count = (rank: number) =>
-			agents.filter((agent) => this.#rank(agent) === rank).length;
-		const parts = [
-			[count(4), "without an answer"],
-			[count(3), "silent"],
-			[count(2), "with problems"],
-			[count(1), "waiting"],
-			[count(0), "fine"],
-		] as const;
-		const texts = parts.flatMap(([number, text]) =>
-			number > 0 ? [`${number} ${text}`] : [],
-		);
-		const clock = timeText(time).slice(-8);
-		const text = fitted(
-			`${agents.length} agents: ${texts.join(", ")}`,
-			columns - clock.length - 2,
-		);
-		return `${text.padEnd(columns - clock.length)}${clock}`;
-	}
+/** How many agents there are of each rank, the worst first, and the time. */
+function summaryOf(
+	ranks: readonly number[],
+	columns: number,
+	time: number,
+): string {
+	const words = ["fine", "waiting", "with problems", "silent", "no answer"];
+	const texts = words.flatMap((word, rank) => {
+		const number = ranks.filter((one) => one === rank).length;
+		return number > 0 ? [`${number} ${word}`] : [];
+	});
+	const clock = timeText(time).slice(-8);
+	const text = fitted(
+		`${ranks.length} agents: ${texts.reverse().join(", ")}`,
+		columns - clock.length - 2,
+	);
+	return `${text.padEnd(columns - clock.length)}${clock}`;
 }
 
 /** What is new in the answer of an agent. */
@@ -183,8 +197,8 @@ function changes(
 	{ status }: TimedStatus,
 ): string[] {
 	const old = before.known?.status;
-	const had = problemsOf(before);
-	const has = problemsOf(after);
+	const had = before.problems;
+	const has = after.problems;
 	const without = (texts: readonly string[], others: readonly string[]) => {
 		const kinds = new Set(others.map(kindOf));
 		return texts.filter((text) => !kinds.has(kindOf(text)));

@@ -36,12 +36,16 @@ function grouped(
 
 /** As many names as there are columns for, and the number of the others. */
 function names(hosts: readonly string[], columns: number): string {
-	for (let shown = hosts.length; shown > 0; shown--) {
-		const more = hosts.length - shown;
-		const text = `${hosts.slice(0, shown).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
-		if (displayWidth(text) <= columns) return text;
+	let fitting = "";
+	let text = "";
+	for (const [at, host] of hosts.entries()) {
+		text += at === 0 ? host : `, ${host}`;
+		if (displayWidth(text) > columns) break;
+		const others = hosts.length - at - 1;
+		const whole = others === 0 ? text : `${text} and ${others} more`;
+		if (displayWidth(whole) <= columns) fitting = whole;
 	}
-	return "";
+	return fitting;
 }
 
 /**

@@ -70,11 +70,11 @@ export function sparkline(values: readonly number[], columns: number): string {
 type Points = MetricSeries["points"];
 
 /** Values that rise this often and never fall are taken for those of a counter. */
-const risesOfCounter = 4;
+const risesOfCounter = 8;
 
 /**
  * Whether a metric of unknown type looks like a counter: its values never fell, and rose at least
- * four times.
+ * eight times.
  */
 export function looksLikeCounter(points: Points): boolean {
 	let rises = 0;

@@ -82,7 +82,7 @@ test("the screen has the worst agents first, each problem once, and the last ans
 	const lines = frame();
 	assert.match(
 		lines[0] ?? "",
-		/^6 agents: 2 without an answer, 1 with problems, 1 waiting, 2 fine +/,
+		/^6 agents: 2 no answer, 1 with problems, 1 waiting, 2 fine +/,
 	);
 	assert.match(lines[2] ?? "", /^HOST +VERSION/);
 	assert.deepEqual(
@@ -108,10 +108,7 @@ test("the screen has the worst agents first, each problem once, and the last ans
 	now = 12_000;
 	board.take(hosts[1] ?? assert.fail(), statusWith());
 	const late = frame();
-	assert.match(
-		late[0] ?? "",
-		/2 without an answer, 2 silent, 1 waiting, 1 fine/,
-	);
+	assert.match(late[0] ?? "", /2 no answer, 2 silent, 1 waiting, 1 fine/);
 	assert.match(late.join("\n"), /^host0:6777 +2\.0\.0 .* silent 12s$/m);
 });
 

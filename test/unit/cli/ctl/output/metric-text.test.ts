@@ -19,10 +19,10 @@ test("a sparkline is scaled from minimum to maximum", () => {
 const points = (...values: readonly number[]) =>
 	values.map((value, at) => ({ timestamp: 100 + 10 * at, value }));
 
-test("values that never fall and rise four times look like a counter", () => {
-	assert.ok(looksLikeCounter(points(1, 2, 3, 3, 4, 5)));
-	assert.ok(!looksLikeCounter(points(1, 2, 3, 4)));
-	assert.ok(!looksLikeCounter(points(1, 2, 3, 4, 5, 4)));
+test("values that never fall and rise eight times look like a counter", () => {
+	assert.ok(looksLikeCounter(points(1, 2, 3, 3, 4, 5, 6, 7, 8, 9)));
+	assert.ok(!looksLikeCounter(points(1, 2, 3, 3, 4, 5, 6, 7, 8)));
+	assert.ok(!looksLikeCounter(points(1, 2, 3, 4, 5, 6, 7, 8, 9, 8)));
 	assert.ok(!looksLikeCounter(points(5, 5, 5, 5, 5, 5)));
 	assert.ok(!looksLikeCounter([]));
 });
