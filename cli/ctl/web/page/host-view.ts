@@ -1,8 +1,14 @@
-import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
+import {
+	useCallback,
+	useEffect,
+	useErrorBoundary,
+	useMemo,
+	useRef,
+} from "preact/hooks";
 import { ChecksPart } from "./checks-part.ts";
 import { type Shown, ShownContext } from "./context.ts";
 import { HealthPart } from "./health-part.ts";
-import { html } from "./html.ts";
+import { html, type WithChildren } from "./html.ts";
 import { MachineStatesPart } from "./machine-states-part.ts";
 import { MetricsPart } from "./metrics-part.ts";
 import { RefusalsPart } from "./refusals-part.ts";
@@ -32,6 +38,18 @@ const sections: readonly { id: string; title: string }[] = [
 function goTo(id: string) {
 	document.getElementById(id)?.scrollIntoView();
 	document.getElementById(`${id}-title`)?.focus({ preventScroll: true });
+}
+
+/** Keeps an error of one part from taking the page away. */
+function Guard({ children }: WithChildren) {
+	const [error, retry] = useErrorBoundary();
+	if (!error) return html`${children}`;
+	return html`<section class="part">
+		<div class="note note-bad" role="status">
+			<p>This part cannot be shown: ${safeText(String(error.message))}</p>
+			<button type="button" onClick=${retry}>Try again</button>
+		</div>
+	</section>`;
 }
 
 /** One host: what is known about it, part by part, as each arrives. */
@@ -100,12 +118,12 @@ export function HostView({
 			)}
 		</nav>
 		<${ShownContext.Provider} value=${shown}>
-			<${HealthPart} part=${parts.health} name=${name} />
-			<${ChecksPart} commands=${parts.commands} results=${parts.results} name=${name} />
-			<${MetricsPart} part=${parts.metrics} name=${name} />
-			<${RefusalsPart} part=${parts.refusals} name=${name} />
-			<${MachineStatesPart} part=${parts.machine_states} name=${name} />
-			<${RelayPart} part=${parts.relay} name=${name} />
+			<${Guard}><${HealthPart} part=${parts.health} name=${name} /><//>
+			<${Guard}><${ChecksPart} commands=${parts.commands} results=${parts.results} name=${name} /><//>
+			<${Guard}><${MetricsPart} part=${parts.metrics} name=${name} /><//>
+			<${Guard}><${RefusalsPart} part=${parts.refusals} name=${name} /><//>
+			<${Guard}><${MachineStatesPart} part=${parts.machine_states} name=${name} /><//>
+			<${Guard}><${RelayPart} part=${parts.relay} name=${name} /><//>
 		<//>
 	</main>`;
 }

@@ -19,8 +19,15 @@ export function rateOf({ times, values }: Curve): Curve {
 	return { times: times.slice(1), values: rates };
 }
 
-/** Adds a value to a curve. A second value of the same time replaces the first; older ones are put in their place. */
+/** The end of the year 9999. With times far beyond, uPlot never finishes its axis. */
+const lastTime = 253_402_300_799;
+
+/**
+ * Adds a value to a curve. A second value of the same time replaces the first; older ones are put in
+ * their place. A value with a time that no clock has is left out: plugins choose times freely.
+ */
 export function addTo(curve: Curve, time: number, value: number) {
+	if (!(time >= 0 && time <= lastTime)) return;
 	const { times, values } = curve;
 	let at = times.length;
 	while (at > 0 && (times[at - 1] ?? 0) >= time) at--;

@@ -16,9 +16,5 @@ export function useNow(): number {
 export function Ago({ at }: { at: number }) {
 	const seconds = (useNow() - at) / 1000;
 	const text = seconds < 1 ? "now" : `${durationText(seconds)} ago`;
-	return html`<time
-		dateTime=${new Date(at).toISOString()}
-		title=${timeText(at / 1000)}
-		>${text}</time
-	>`;
+	return html`<time title=${timeText(at / 1000)}>${text}</time>`;
 }

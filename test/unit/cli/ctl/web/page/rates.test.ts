@@ -37,4 +37,7 @@ test("values get to their place by time, and the newest of one time stays", () =
 	assert.deepEqual(curve, { times: [20, 30], values: [2, 4] });
 	keepNewest(curve, 5);
 	assert.deepEqual(curve.times, [20, 30]);
+	for (const time of [-1, 9e15, Number.POSITIVE_INFINITY, Number.NaN])
+		addTo(curve, time, 1);
+	assert.deepEqual(curve.times, [20, 30], "no clock has such times");
 });
