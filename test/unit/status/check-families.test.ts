@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { expose } from "../../../src/protocol/exposition.ts";
 import { checkFamilies } from "../../../src/status/check-families.ts";
 import {
@@ -157,4 +158,47 @@ test("in OpenMetrics the counters share no name with the gauges", () => {
 	assert.match(page(), /^# TYPE state_check_perfdata_total counter$/m);
 	const names = types.map((line) => line.split(" ")[2]);
 	assert.equal(new Set(names).size, names.length);
+});
+
+const piece = fc.oneof(
+	fc.string({ unit: "binary", maxLength: 5 }),
+	fc.constantFrom(
+		"|",
+		"=",
+		"'",
+		"''",
+		";",
+		" ",
+		"\n",
+		'"',
+		"\\",
+		"a",
+		"b",
+		"@1:2",
+	),
+	fc.constantFrom("U", "1", "-2.5e3", "c", "B", "KB", "%", "ms", "~:5", "1,5"),
+);
+
+test("whatever plugins print, a page has valid lines, and no series twice", () => {
+	fc.assert(
+		fc.property(
+			fc.array(fc.array(piece, { maxLength: 40 }), { maxLength: 5 }),
+			fc.constantFrom("text" as const, "openmetrics" as const),
+			(outputs, format) => {
+				const { record, page } = open();
+				for (const [n, pieces] of outputs.entries())
+					record(`OK|a=1c b=2${pieces.join("")}`, { check: `x${n % 2}` });
+				const seen = new Set<string>();
+				for (const line of page(format).split("\n")) {
+					if (line === "" || line.startsWith("# ")) continue;
+					const [, series] =
+						/^(state_check\w*\{(?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+\}|happo_\w+\{what="\w+"\}) (?:-?[\d.]+(?:e[+-]\d+)?)$/.exec(
+							line,
+						) ?? assert.fail(line);
+					assert.ok(!seen.has(series ?? ""), line);
+					seen.add(series ?? "");
+				}
+			},
+		),
+	);
 });

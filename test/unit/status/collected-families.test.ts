@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { expose, type Family } from "../../../src/protocol/exposition.ts";
 import type { MetricKind } from "../../../src/protocol/metric-name.ts";
 import { createCollected } from "../../../src/status/collected.ts";
@@ -124,4 +125,48 @@ test("what a plugin says about a metric may change", () => {
 	enter({ a: 2 }, { a: { isCounter: true, unit: "bytes" } });
 	assert.match(page(), /^a_bytes_total\{host="web01"\} 2$/m);
 	assert.doesNotMatch(page(), /^a\{/m);
+});
+
+test("whatever the names, no series comes twice and no family has two types", () => {
+	const name = fc.oneof(
+		fc.string({ unit: "binary", maxLength: 3 }),
+		fc.constantFrom(
+			"a",
+			"a.total",
+			"a_total",
+			"a.seconds",
+			"a.seconds.total",
+			"a.b",
+		),
+	);
+	const kind = fc.record({
+		isCounter: fc.boolean(),
+		unit: fc.constantFrom(undefined, "seconds", "milliseconds"),
+	});
+	const host = fc.constantFrom("web01", "web02");
+	const metric = fc.tuple(host, name, fc.integer(), kind);
+	fc.assert(
+		fc.property(
+			fc.array(metric),
+			fc.constantFrom("text" as const, "openmetrics" as const),
+			(metrics, format) => {
+				const collected = createCollected({ now: () => 0 });
+				for (const [hostname, of, value, kind] of metrics)
+					collected.enter(
+						[{ hostname, timestamp: 5, metrics: { [of]: value } }],
+						new Map([[of, kind]]),
+					);
+				const { families } = createCollectedFamilies({
+					collected,
+					log: { warning: () => {}, error: assert.fail },
+				});
+				const lines = expose(families([]), format).split("\n");
+				const series = lines.flatMap((line) => /^[^#\s]+/.exec(line) ?? []);
+				const types = lines.filter((line) => line.startsWith("# TYPE"));
+				const typed = types.map((line) => line.split(" ")[2]);
+				assert.equal(new Set(series).size, series.length);
+				assert.equal(new Set(typed).size, typed.length);
+			},
+		),
+	);
 });
