@@ -176,6 +176,7 @@ const piece = fc.oneof(
 		"b",
 		"@1:2",
 	),
+	fc.constantFrom(" a=1KB;2", " a=2B;3", " 'a'=3;@1:2;;0", " a=4c;5", " b=U"),
 	fc.constantFrom("U", "1", "-2.5e3", "c", "B", "KB", "%", "ms", "~:5", "1,5"),
 );
 
