@@ -86,19 +86,23 @@ async function onTerminal(
 const colours = /\x1b\[[\d;]*m/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape is what is looked for
 const sequences = /\x1b\[[?\d;]*[A-Za-z]/g;
+/** The text without progress, which a slow machine shows. */
+const settled = (text: string) =>
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape is what is looked for
+	text.replace(/[^\n]*\r\x1b\[2K/g, "");
 const leavesScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 test("a terminal gets colours, unless NO_COLOR is set", { skip }, async (t) => {
 	const args = ["status", "-H", `127.0.0.1:${agent.port}`];
-	const text = await onTerminal(t, args);
+	const text = settled(await onTerminal(t, args));
 	assert.match(text, colours);
 	assert.match(text.replace(colours, ""), /^HOST +VERSION/);
 	for (const environment of [{ NO_COLOR: "1" }, { TERM: "dumb" }]) {
-		const plain = await onTerminal(t, args, { environment });
+		const plain = settled(await onTerminal(t, args, { environment }));
 		assert.ok(!plain.includes("\x1b"), JSON.stringify(plain));
 		assert.match(plain, /^HOST +VERSION/);
 	}
-	const json = await onTerminal(t, [...args, "-o", "json"]);
+	const json = settled(await onTerminal(t, [...args, "-o", "json"]));
 	assert.ok(!json.includes("\x1b"));
 	assert.doesNotThrow(() => JSON.parse(json));
 });
@@ -112,7 +116,7 @@ test("a table is no wider than the terminal", { skip }, async (t) => {
 				columns,
 			},
 		);
-		for (const line of text.replace(colours, "").split("\n"))
+		for (const line of settled(text).replace(colours, "").split("\n"))
 			assert.ok([...line].length <= columns, `${columns}: ${line}`);
 	}
 });
@@ -133,7 +137,7 @@ test("what takes longer than a second shows a progress bar, which disappears at 
 			[...hosts, `127.0.0.1:${slow.port}`].join(","),
 		],
 	]);
-	assert.match(text, /[█░]{20} 5\/6 127\.0\.0\.1:\d+ \(1 s\)/);
+	assert.match(text, /[█░]{20} 5\/6 127\.0\.0\.1:\d+ \(\d+ s\)/);
 	const left = text.slice(text.lastIndexOf("\x1b[2K"));
 	assert.ok(!left.includes("░"), "the bar is gone");
 	assert.match(left, /5 hosts: connection refused: 127\.0\.0\.1:/);

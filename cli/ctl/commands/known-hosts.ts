@@ -43,6 +43,7 @@ const addCommand = createCommand({
 			"PIN is the SHA-256 of the host's public key (sha256// and base64, as curl's --pinnedpubkey takes it), which stays when an agent renews its own certificate, or that of its certificate (64 hexadecimal digits). With several, one is enough. A host that the file has is not changed.",
 		examples: [
 			"known-hosts add web01 sha256//fRTKp1zmjt/vEVYx0jCtzXyfmmn0CG/0xBQGBYDQgFI=",
+			"known-hosts add web01:6778 sha256//fRTKp1zmjt/vEVYx0jCtzXyfmmn0CG/0xBQGBYDQgFI=",
 			"known-hosts add --known-hosts /etc/happo/known_hosts web01 sha256//fRTKp1zmjt/vEVYx0jCtzXyfmmn0CG/0xBQGBYDQgFI=",
 		],
 		settings,
@@ -67,7 +68,11 @@ const removeCommand = createCommand({
 		summary: "remove hosts from the file of known hosts",
 		details:
 			"Everything else in the file stays. The exit status is 1 if the file does not have a host.",
-		examples: ["known-hosts remove web01 '[2001:db8::1]:6778'"],
+		examples: [
+			"known-hosts remove web01",
+			"known-hosts remove web01:6778 '[2001:db8::1]:6778'",
+			"known-hosts remove --known-hosts /etc/happo/known_hosts web01",
+		],
 		settings,
 	},
 	operands: { minimum: 1, maximum: 1_000, name: "HOST" },

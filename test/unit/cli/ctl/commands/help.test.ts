@@ -55,7 +55,8 @@ test("the help of a command has its own options; those of connections stand once
 	for (const { help } of asking) {
 		const text = commandHelp("happo-ctl", help);
 		const [options = ""] = text.split("\nExamples:\n");
-		assert.match(options, /^ {2}-o, --output /m);
+		for (const own of Object.keys(help.settings))
+			assert.match(options, new RegExp(`^ {2}.*--(no-)?${own}\\b`, "m"));
 		assert.match(options, /'happo-ctl help connections'/);
 		for (const name of shared)
 			assert.doesNotMatch(options, new RegExp(`^ {2}.*--${name} `, "m"));
