@@ -279,7 +279,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 			}),
 		results: () => checkResults.all(),
 		pluginList: execution.listPlugins,
-		refusals: () => authorization?.authorizer.refusals() ?? [],
+		refusals: async () => authorization?.authorizer.refusals() ?? [],
 	});
 
 	const addon = loadNativeAddon();

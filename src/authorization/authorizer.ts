@@ -297,7 +297,7 @@ export function createAuthorizer(parts: {
 }): Authorizer & {
 	readonly counts: Readonly<DecisionCounts>;
 	/** The last refusals. */
-	refusals(): ListedRefusal[];
+	refusals(): Promise<ListedRefusal[]>;
 } {
 	const { audit, log, throttle = createThrottle() } = parts;
 	const refusals = new Refusals(parts.now ?? Date.now);

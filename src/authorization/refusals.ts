@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Permission } from "../../generated/permissions.ts";
 import type { components } from "../../generated/schema.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -158,12 +159,17 @@ export class Refusals {
 	 * The refusals, the last one first, each with lines of a policy that would permit it.
 	 * @param policy the policy in use; undefined without one, which refuses nothing
 	 */
-	list(policy: Policy | undefined): ListedRefusal[] {
-		return [...this.#entries.values()].toReversed().map((entry) => {
-			if (policy && entry.proposed?.for !== policy)
+	async list(policy: Policy | undefined): Promise<ListedRefusal[]> {
+		const entries = [...this.#entries.values()].toReversed();
+		for (const entry of entries)
+			if (policy && entry.proposed?.for !== policy) {
 				entry.proposed = { for: policy, text: proposalOf(entry, policy) };
-			return listed(entry, policy && entry.proposed?.text);
-		});
+				// each takes a millisecond or more
+				await nextTurn();
+			}
+		return entries.map((entry) =>
+			listed(entry, policy && entry.proposed?.text),
+		);
 	}
 }
 

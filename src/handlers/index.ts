@@ -31,7 +31,7 @@ export function createHandlers(parts: {
 	results: Parameters<typeof createResultList>[0];
 	pluginList: Parameters<typeof createCommandList>[0];
 	/** The last refusals of the policy. */
-	refusals: () => components["schemas"]["RefusalList"]["refusals"];
+	refusals: () => Promise<components["schemas"]["RefusalList"]["refusals"]>;
 }): Handlers {
 	const { runCommand } = parts;
 	return {
@@ -54,7 +54,7 @@ export function createHandlers(parts: {
 		listResults: createResultList(parts.results),
 		listRefusals: async (_params, _body, call) => {
 			await call.reserve(refusalsBytes);
-			return { status: 200, body: { refusals: parts.refusals() } };
+			return { status: 200, body: { refusals: await parts.refusals() } };
 		},
 	};
 }

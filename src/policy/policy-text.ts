@@ -32,10 +32,13 @@ export function policyText(value: PolicyValue): string {
 const isList = (value: PolicyValue): value is readonly PolicyValue[] =>
 	Array.isArray(value);
 
-/** A JSON string without characters that YAML does not allow as they are. */
+/**
+ * A JSON string without characters that YAML does not allow as they are, or that hide or reorder
+ * text: a caller may have chosen it, and somebody is to read it.
+ */
 const quoted = (text: string) =>
 	JSON.stringify(text).replace(
-		/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
+		/[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/g,
 		(character) =>
 			`\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
 	);

@@ -16,6 +16,7 @@ test("values of a policy are written in one line, with quotes where they are nee
 		["1.5", '"1.5"'],
 		["", '""'],
 		["a\u0085\u2028b\ufeff", '"a\\u0085\\u2028b\\ufeff"'],
+		["a\u202etxt.\u200b", '"a\\u202etxt.\\u200b"'],
 	] as const;
 	for (const [value, text] of rows) assert.equal(policyText(value), text);
 });
