@@ -1852,6 +1852,24 @@ export const contract = {
 							}
 						}
 					},
+					"relay": {
+						"type": "object",
+						"required": [
+							"requests",
+							"slow_hops"
+						],
+						"properties": {
+							"requests": {
+								"type": "integer"
+							},
+							"slow_hops": {
+								"type": "array",
+								"items": {
+									"type": "string"
+								}
+							}
+						}
+					},
 					"nrpe": {
 						"type": [
 							"object",

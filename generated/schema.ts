@@ -989,6 +989,13 @@ export interface components {
                 /** @description Connections waiting for a place (`max-connections`). */
                 waiting: number;
             };
+            /** @description Requests that the agent relays to others. */
+            relay?: {
+                /** @description Relayed requests that are in flight or wait for a place. */
+                requests: number;
+                /** @description Next hops that were slow to connect or did not answer in time the last time, at most 20. They have few places. */
+                slow_hops: string[];
+            };
             /** @description The port for check_nrpe (`nrpe-port`), whose connections are among those above; `null` without one. */
             nrpe?: {
                 /** @description `::` is every address. */

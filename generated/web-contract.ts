@@ -1304,6 +1304,8 @@ export const webContract = {
 				"type": "object",
 				"required": [
 					"requests",
+					"running",
+					"slow_hops",
 					"settings",
 					"behind"
 				],
@@ -1324,6 +1326,18 @@ export const webContract = {
 									"type": "number"
 								}
 							}
+						}
+					},
+					"running": {
+						"type": [
+							"integer",
+							"null"
+						]
+					},
+					"slow_hops": {
+						"type": "array",
+						"items": {
+							"type": "string"
 						}
 					},
 					"settings": {

@@ -398,6 +398,10 @@ export interface components {
                 status: string;
                 count: number;
             }[];
+            /** @description Relayed requests that are in flight or wait; `null` if the agent does not say. */
+            running: number | null;
+            /** @description Next hops that were slow or did not answer the last time, at most 20. */
+            slow_hops: string[];
             /** @description Its settings for relays, by flag. */
             settings: {
                 [key: string]: string;

@@ -234,7 +234,7 @@ async function start(parts: AgentParts, opened: Opened): Promise<Agent> {
 
 	const state = createState({
 		...{ settings, now: clocks.now, execution, store, collector },
-		...{ metricConfigFile, loopDelay, keyPair, audit, authorization },
+		...{ metricConfigFile, loopDelay, relay, keyPair, audit, authorization },
 		certificateFile: keyFiles.certificateFile,
 	});
 	const figures = createFigures();

@@ -2,6 +2,7 @@ import { version } from "../../generated/version.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import type { createCollector, PassResult } from "../metrics/collector.ts";
 import type { MetricConfigFile } from "../metrics/metric-config-file.ts";
+import type { createHttpsFetch } from "../relay/https-fetch.ts";
 import { type DaemonSettings, daemonSettings } from "../settings.ts";
 import type { createLoopDelay } from "../status/loop-delay.ts";
 import type { State } from "../status/state.ts";
@@ -107,6 +108,7 @@ export function createState(parts: {
 	collector: Pick<ReturnType<typeof createCollector>, "last" | "age">;
 	metricConfigFile: MetricConfigFile;
 	loopDelay: ReturnType<typeof createLoopDelay>;
+	relay: Pick<ReturnType<typeof createHttpsFetch>, "status">;
 	keyPair: KeyPair;
 	certificateFile: string;
 	/** Undefined if there is none. */
@@ -132,6 +134,7 @@ export function createState(parts: {
 			left_behind_stopped_total: commands.leftBehindStoppedTotal,
 		}),
 		connections: () => ({ open: 0, waiting: 0 }),
+		relay: parts.relay.status,
 		nrpe: () => null,
 		eventLoop: parts.loopDelay.read,
 		collection: () => {

@@ -4,7 +4,11 @@ import { RelayError } from "../protocol/relay-error.ts";
 import { createConnector } from "./connect.ts";
 import type { KeptLimits, Open } from "./connections.ts";
 import type { RefuseOwn } from "./own-addresses.ts";
-import { createRelayPlaces, type RelayLimits } from "./relay-places.ts";
+import {
+	createRelayPlaces,
+	type RelayLimits,
+	type RelayStatus,
+} from "./relay-places.ts";
 import { createSender, type Fetched } from "./send.ts";
 import type { Trust } from "./trust.ts";
 
@@ -56,7 +60,13 @@ export function createHttpsFetch(parts: {
 	maxConnections?: number | undefined;
 	/** Limits of the connections that are kept. */
 	kept?: KeptLimits | undefined;
-}): { fetch: HttpsFetch; forget(hop: Hop): void; close(): void } {
+}): {
+	fetch: HttpsFetch;
+	/** What is in flight; nothing without `limits`. */
+	status(): RelayStatus;
+	forget(hop: Hop): void;
+	close(): void;
+} {
 	const openTo = parts.openTo ?? createConnector(parts.trust);
 	const places = parts.limits && createRelayPlaces(parts.limits);
 	const { send, forget, close } = createSender({
@@ -109,5 +119,10 @@ export function createHttpsFetch(parts: {
 			throw error;
 		}
 	};
-	return { fetch, forget: (hop) => forget(hopText(hop)), close };
+	return {
+		fetch,
+		status: () => places?.status() ?? { requests: 0, slowHops: [] },
+		forget: (hop) => forget(hopText(hop)),
+		close,
+	};
 }

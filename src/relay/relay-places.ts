@@ -65,7 +65,20 @@ export interface RelayPlaces {
 	 * none becomes free in time.
 	 */
 	depart(departure: Departure): Journey | Promise<Journey>;
+	/** What is relayed now. */
+	status(): RelayStatus;
 }
+
+/** What is relayed now. */
+export interface RelayStatus {
+	/** Requests that have a place or wait for one. */
+	requests: number;
+	/** Hops that were slow the last time, the latest ones of many. */
+	slowHops: string[];
+}
+
+/** Limit of slow hops in the status. */
+const maxShown = 20;
 
 /**
  * Creates the places. Dead and slow hops have separate ones, so that they do not use up those of
@@ -205,5 +218,12 @@ export function createRelayPlaces(limits: RelayLimits): RelayPlaces {
 				? begin(departure, hop, wasSlow, own, shared)
 				: wait(departure, hop, wasSlow, own);
 		},
+		status: () => ({
+			requests: [...hops.values()].reduce((sum, { users }) => sum + users, 0),
+			slowHops: [...hops]
+				.filter(([, { isSlow }]) => isSlow)
+				.map(([place]) => place)
+				.slice(-maxShown),
+		}),
 	};
 }

@@ -73,6 +73,12 @@ function shownAudit(audit: ReturnType<State["audit"]>) {
 	return { file, written, lost, problem: problem ?? null };
 }
 
+/** What is relayed, in the form of the contract. */
+const shownRelay = ({ requests, slowHops }: ReturnType<State["relay"]>) => ({
+	requests,
+	slow_hops: [...slowHops],
+});
+
 /** The agent's current state. */
 export async function reportStatus(state: State): Promise<Status> {
 	const { startedAt, database, settings, table } = state;
@@ -109,6 +115,7 @@ export async function reportStatus(state: State): Promise<Status> {
 		},
 		certificate: state.certificate(),
 		audit_log: shownAudit(state.audit()),
+		relay: shownRelay(state.relay()),
 		nrpe: state.nrpe(),
 		client_certificates: state.clientCertificates(),
 		policy: state.policy(),

@@ -30,6 +30,7 @@ export interface State {
 		left_behind_stopped_total: number;
 	};
 	connections(): { open: number; waiting: number };
+	relay(): { readonly requests: number; readonly slowHops: readonly string[] };
 	nrpe(): Status["nrpe"];
 	eventLoop(): { mean_delay_ms: number; max_delay_ms: number };
 	collection(): Status["collection"];

@@ -101,6 +101,10 @@ describe("happo-ctl web", () => {
 					name === "happo_agent_commands_running" && kind === "gauge",
 			),
 		);
+		assert.deepEqual(
+			[parts.relay?.data?.running, parts.relay?.data?.slow_hops],
+			[0, []],
+		);
 		const { series } = await session.post<{ series: Schemas["Series"][] }>(
 			"/api/hosts/0/series",
 			{ metrics: [{ host: "", name: "happo_agent_commands_running" }] },

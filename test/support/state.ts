@@ -19,6 +19,7 @@ export function aState(more: Partial<State> = {}): State {
 			left_behind_stopped_total: 10,
 		}),
 		connections: () => ({ open: 5, waiting: 6 }),
+		relay: () => ({ requests: 0, slowHops: [] }),
 		nrpe: () => null,
 		policy: () => null,
 		eventLoop: () => ({ mean_delay_ms: 7, max_delay_ms: 8 }),

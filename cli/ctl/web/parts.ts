@@ -171,6 +171,8 @@ export function watchHost(
 				);
 				return {
 					requests: relayRequests(text),
+					running: status.relay?.requests ?? null,
+					slow_hops: status.relay?.slow_hops ?? [],
 					...{ settings: settingsOf(status), behind },
 				};
 			}),
