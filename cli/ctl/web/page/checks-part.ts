@@ -167,7 +167,7 @@ export function ChecksPart({
 	const [open, setOpen] = useState<string | undefined>(undefined);
 	const roving = useRovingFocus<HTMLUListElement>();
 	const onKeyDown = (event: KeyboardEvent) => {
-		roving.onKeyDown(event);
+		roving.list.onKeyDown(event);
 		if (event.key !== "Escape" || open === undefined) return;
 		event.stopPropagation();
 		setOpen(undefined);
@@ -178,7 +178,7 @@ export function ChecksPart({
 	>
 		${checks.length === 0 && ended && html`<p class="muted">No check has run since the agent started.</p>`}
 		<ul class="checks" aria-label="Checks, worst first"
-			ref=${roving.ref} onFocusIn=${roving.onFocusIn} onFocusOut=${roving.onFocusOut} onKeyDown=${onKeyDown}>
+			...${roving.list} onKeyDown=${onKeyDown}>
 			${checks.map(
 				(check) => html`<${CheckRow}
 					key=${check.name}

@@ -211,10 +211,7 @@ export function HostsView({
 		<ul
 			class="hosts"
 			aria-label="Hosts, worst first"
-			ref=${roving.ref}
-			onFocusIn=${roving.onFocusIn}
-			onFocusOut=${roving.onFocusOut}
-			onKeyDown=${roving.onKeyDown}
+			...${roving.list}
 		>
 			${shown.slice(0, rows).map((host) => html`<${HostRow} key=${host.id} host=${host} />`)}
 		</ul>

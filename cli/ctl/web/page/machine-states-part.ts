@@ -110,8 +110,7 @@ export function MachineStatesPart({
 			states.length === 0
 				? html`<p class="muted">The agent has kept no machine state: no check has failed lately.</p>`
 				: html`<div class="machine-states">
-						<ul aria-label="Machine states, newest first" ref=${roving.ref}
-							onFocusIn=${roving.onFocusIn} onFocusOut=${roving.onFocusOut} onKeyDown=${roving.onKeyDown}>
+						<ul aria-label="Machine states, newest first" ...${roving.list}>
 							${states.slice(0, count).map(
 								({ key, taken_at }) => html`<li key=${key}>
 									<button type="button" class="choice" data-row=${key} tabindex="-1"

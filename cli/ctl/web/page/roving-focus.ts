@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 const steps: Readonly<Record<string, number>> = {
 	ArrowDown: 1,
@@ -11,8 +11,8 @@ const steps: Readonly<Record<string, number>> = {
 
 /**
  * One tab stop for a list of elements with `data-row`: the arrow keys, Page Up and Down, Home and
- * End move within it. The focus stays on its row when the list is sorted again. Pass `ref` and
- * `onKeyDown` to the list, and render after each change of it.
+ * End move within it. The focus stays on its row when the list is sorted again. Give the
+ * list the properties `list`, and render after each change of it.
  * @param first the row that gets the focus at first, if there is one
  */
 export function useRovingFocus<E extends HTMLElement>(first?: string) {
@@ -33,6 +33,14 @@ export function useRovingFocus<E extends HTMLElement>(first?: string) {
 			if (old !== row) old.setAttribute("tabindex", "-1");
 		row?.setAttribute("tabindex", "0");
 	};
+	useEffect(() => {
+		// whoever clicks elsewhere does not want the focus back
+		const onPointerDown = ({ target }: PointerEvent) => {
+			if (!ref.current?.contains(target as Node)) hasFocus.current = false;
+		};
+		addEventListener("pointerdown", onPointerDown);
+		return () => removeEventListener("pointerdown", onPointerDown);
+	}, []);
 	useLayoutEffect(() => {
 		const all = rows();
 		const row =
@@ -44,7 +52,6 @@ export function useRovingFocus<E extends HTMLElement>(first?: string) {
 			row?.focus({ preventScroll: true });
 	});
 	return {
-		ref,
 		/** Moves the focus to a row. */
 		focusRow: (name: string) =>
 			rows()
@@ -52,26 +59,30 @@ export function useRovingFocus<E extends HTMLElement>(first?: string) {
 				?.focus(),
 		/** Moves the focus to the first row. */
 		focusFirst: () => rows()[0]?.focus(),
-		onFocusIn: ({ target }: FocusEvent) => {
-			const row = (target as HTMLElement).closest<HTMLElement>("[data-row]");
-			hasFocus.current = row !== null;
-			isPending.current = false;
-			if (!row) return;
-			current.current = row.dataset.row;
-			makeStop(row);
-		},
-		onFocusOut: ({ relatedTarget }: FocusEvent) => {
-			// nothing takes the focus if the row is moved or the window loses it
-			if (relatedTarget !== null) hasFocus.current = false;
-		},
-		onKeyDown: (event: KeyboardEvent) => {
-			const step = steps[event.key];
-			const target = event.target as HTMLElement;
-			if (step === undefined || target.dataset.row === undefined) return;
-			event.preventDefault();
-			const all = rows();
-			const to = all.indexOf(target) + step;
-			all[Math.max(0, Math.min(all.length - 1, to))]?.focus();
+		/** The properties of the list. */
+		list: {
+			ref,
+			onFocusIn: ({ target }: FocusEvent) => {
+				const row = (target as HTMLElement).closest<HTMLElement>("[data-row]");
+				hasFocus.current = row !== null;
+				isPending.current = false;
+				if (!row) return;
+				current.current = row.dataset.row;
+				makeStop(row);
+			},
+			onFocusOut: ({ relatedTarget }: FocusEvent) => {
+				// nothing takes the focus if the row is moved or the window loses it
+				if (relatedTarget !== null) hasFocus.current = false;
+			},
+			onKeyDown: (event: KeyboardEvent) => {
+				const step = steps[event.key];
+				const target = event.target as HTMLElement;
+				if (step === undefined || target.dataset.row === undefined) return;
+				event.preventDefault();
+				const all = rows();
+				const to = all.indexOf(target) + step;
+				all[Math.max(0, Math.min(all.length - 1, to))]?.focus();
+			},
 		},
 	};
 }
