@@ -27,6 +27,9 @@ const refusals: ReadonlySet<number> = new Set([400, 409, 413, 422]);
 /** Times that a request may be answered 500 while others pass. */
 const maxErrors = 3;
 
+/** A store that takes longer holds more in memory than `ack-after` allows for. */
+const slowMilliseconds = 10_000;
+
 /** Sends requests until the store has taken them, and finds the samples that it does not take. */
 export class Deliveries {
 	readonly #store: Store;
@@ -181,8 +184,26 @@ export class Deliveries {
 		if (status >= 200 && status < 300) {
 			this.#gate.accepted();
 			this.#repeats.right(this.#store.place, this.#store.place);
+			this.#sayIfSlow(this.#elapsed() - sentAt);
 		} else if (refusals.has(status)) this.#gate.alive();
 		else this.#failed(answer, sentAt);
+	}
+
+	/** Says that the promise of a store that keeps what it accepts in memory first is weak now. */
+	#sayIfSlow(milliseconds: number): void {
+		const { place } = this.#store;
+		if (
+			milliseconds < slowMilliseconds ||
+			this.#watch.promise !== "restart-checked"
+		)
+			return;
+		this.#repeats.wrong(`${place} slow`, {
+			kind: "slow",
+			level: "warning",
+			lines: [
+				`${place}: the store took ${Math.round(milliseconds / 1_000)} s for a request: its disk is probably too slow, and samples that are acknowledged may be lost if it is killed (--ack-after)`,
+			],
+		});
 	}
 
 	#failed(answer: StoreAnswer | undefined, sentAt: number): void {
