@@ -153,6 +153,12 @@ test("a check is run from a form made of its slots, and copied as lines", async 
 		assert.ok(copied.includes(String(agent.port)), copied);
 	}
 
+	await checkRow(page, "login").click();
+	await checks.getByLabel("password").fill("open sesame");
+	await checks.getByRole("button", { name: "check_happo" }).click();
+	await checks.getByText("with the secret in it").waitFor();
+	assert.ok(!(await checks.innerText()).includes("sesame"));
+
 	await checkRow(page, "sleep").click();
 	await checks.getByLabel("seconds").fill("60");
 	await checks.getByRole("button", { name: "Run it now" }).click();

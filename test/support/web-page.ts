@@ -92,9 +92,12 @@ commands:
   hostile:
     run: [check_hostile, "{kind}"]
     slots: { kind: { is: one-of, values: [markup, megabyte] } }
+  login:
+    run: [check_login, "{password}"]
+    slots: { password: { is: text, secret: true } }
   sleep: { run: [check_sleep, "{seconds}"], slots: { seconds: integer } }
 rules:
-  - { who: operator, may: "*", commands: [disk, load, procs, hostile, sleep] }
+  - { who: operator, may: "*", commands: [disk, load, procs, hostile, login, sleep] }
 `;
 
 /** The settings of an agent that has something for every part of the page. */

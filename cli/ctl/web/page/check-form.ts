@@ -88,6 +88,9 @@ export function CheckForm({
 			made.words && { plugin, words: made.words, ...(command && { command }) }
 		);
 	};
+	const hasSecret = (slots ?? []).some(
+		({ name, secret }) => secret && (values[name] ?? "") !== "",
+	);
 	const onSubmit = (event: Event) => {
 		event.preventDefault();
 		const body = call();
@@ -107,7 +110,7 @@ export function CheckForm({
 			</div>
 			<div class="form-end">
 				<button type="submit" class="primary" disabled=${run.phase === "running"}>Run it now</button>
-				<${LineButtons} callOf=${call} />
+				<${LineButtons} callOf=${call} hasSecret=${hasSecret} />
 			</div>
 		</form>
 		<div aria-live="polite"><${RunResult} run=${run} what=${command ?? plugin} /></div>`;

@@ -17,9 +17,12 @@ const kinds: readonly { name: keyof Lines; label: string }[] = [
 /** Buttons that copy a check as a line for monitoring systems, and show what they have copied. */
 export function LineButtons({
 	callOf,
+	hasSecret,
 }: {
 	/** The call that the form describes; undefined if something in the form is wrong. */
 	callOf(): CheckCall | undefined;
+	/** Whether a value of it is secret: then it is copied, and not shown. */
+	hasSecret: boolean;
 }) {
 	const { api, host } = useShown();
 	const [text, setText] = useState("");
@@ -35,7 +38,12 @@ export function LineButtons({
 				}),
 			);
 			setText(lines[name]);
-			setSaid(await copyText(lines[name], `Copied for ${label}.`));
+			setSaid(
+				await copyText(
+					lines[name],
+					`Copied for ${label}${hasSecret ? ", with the secret in it" : ""}.`,
+				),
+			);
 		} catch (error) {
 			setSaid((error as Error).message);
 		}
@@ -49,6 +57,6 @@ export function LineButtons({
 				</button>`,
 		)}
 		<span role="status" class="muted">${said}</span>
-		${text !== "" && html`<pre class="output" tabindex="0" aria-label="The copied text">${text}</pre>`}
+		${text !== "" && !hasSecret && html`<pre class="output" tabindex="0" aria-label="The copied text">${text}</pre>`}
 	</div>`;
 }
