@@ -409,6 +409,9 @@ test("the commands and options that the documents name exist", async (t) => {
 		}
 	}
 	assert.ok(helps.size > 12, [...helps.keys()].join());
+	// what many commands share
+	const topic = await ctl(t, ["help", "connections"]);
+	helps.set("happo-ctl help connections", topic.stdout);
 	const { stdout: help } = await checkHappo("monitor", "--help");
 	const known = new Set(
 		[...helps.values(), help].flatMap((help) =>
