@@ -9,6 +9,7 @@ import { temporaryDirectory } from "../../test/support/temporary.ts";
 import { benchBuilds } from "./bench/builds.ts";
 import { benchChecks } from "./bench/checks.ts";
 import { benchCollector } from "./bench/collector.ts";
+import { benchCollectorConnections } from "./bench/collector-connections.ts";
 import { compileTools } from "./bench/compile.ts";
 import { benchLatency } from "./bench/latency.ts";
 import { machineLines, watchMachine } from "./bench/machine.ts";
@@ -43,6 +44,7 @@ const benchmarks = {
 	"monitoring-server": benchMonitoringServer,
 	"policy-checks": benchPolicyChecks,
 	collector: benchCollector,
+	"collector-connections": benchCollectorConnections,
 	web: benchWeb,
 	builds: benchBuilds,
 };
