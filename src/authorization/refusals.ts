@@ -45,11 +45,8 @@ const limits = { all: 128, caller: 32, strangers: 32 };
 const maxText = 512;
 const maxWordsText = 1_024;
 
-/** A text of its own: a slice would keep the whole one in memory. */
-const cut = (text: string, maximum = maxText) =>
-	text.length <= maximum
-		? text
-		: `${Buffer.from(text.slice(0, maximum)).toString()}…`;
+const cut = (text: string) =>
+	text.length <= maxText ? text : `${text.slice(0, maxText)}…`;
 
 /** The first words, as far as there is room. */
 function cutWords(words: readonly string[]): readonly string[] {
@@ -111,14 +108,15 @@ export class Refusals {
 			this.#entries.set(key, known);
 			known.count++;
 			known.lastAt = at;
-			known.line = line;
+			known.line = { ...known.line, id: line.id };
 			return;
 		}
 		const { who, proof } = line;
 		const caller = who.length > 0 ? `who ${who.join()}` : `${proof.address}`;
 		const { command, hop, options = [] } = line;
 		this.#entries.set(key, {
-			...{ kind, permission, line, caller },
+			// a word may be a slice, which would keep the whole request in memory
+			...{ kind, permission, line: structuredClone(line), caller },
 			...{ count: 1, firstAt: at, lastAt: at },
 			isWhole:
 				command === decision.command &&

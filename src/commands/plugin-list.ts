@@ -19,8 +19,9 @@ const maxMilliseconds = 3_000;
 /** Names of the files in a directory that may be plugins. */
 async function namesIn(directory: string): Promise<string[]> {
 	const names: string[] = [];
+	let left = maxEntries;
 	for await (const { name } of await opendir(directory)) {
-		if (names.length >= maxEntries) break;
+		if (left-- === 0) break;
 		if (checkPluginName(name) === undefined) names.push(name);
 	}
 	return names.toSorted();

@@ -112,9 +112,11 @@ function entryFor({ address, certificate, key }: AuditProof) {
 		(cn === undefined
 			? (["fingerprint", fingerprint] as const)
 			: (["cn", cn] as const));
+	// a policy has no addresses with a zone
+	const isPlain = address !== undefined && !address.includes("%");
 	const entry = {
 		...(value !== undefined && { certificate: { [condition]: value } }),
-		...(value === undefined && address !== undefined && { address }),
+		...(value === undefined && isPlain && { address }),
 		...(key !== undefined && { key }),
 	};
 	return Object.keys(entry).length > 0 ? entry : undefined;
@@ -237,9 +239,9 @@ function runLines(
 		return mayRun(policy, who, known)
 			? undefined
 			: { rule: { commands: known } };
-	// the name of a command says no longer what it is to run
-	const program = policy.commandsByProgram[permission].has(command.name);
-	if (isNrpe || (policy.commands.has(command.name) && !program))
+	// a command's name cannot mean another command as well
+	const isPlugin = policy.commandsByProgram[permission].has(command.name);
+	if (isNrpe || (policy.commands.has(command.name) && !isPlugin))
 		return undefined;
 	const made = commandFor(policy, permission, command);
 	if (!made) return undefined;
