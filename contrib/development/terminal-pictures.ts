@@ -1,7 +1,7 @@
 /**
  * Makes the pictures of happo-ctl in terminals, in contrib/doc/pictures, with the built programs and
  * tmux:
- *   node build/contrib/development/terminal-pictures.js [PORT]
+ *   node build/contrib/development/terminal-pictures.js [PORT [PICTURE...]]
  */
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,8 +12,9 @@ import { terminalSvg } from "./pictures/svg.ts";
 import { openTerminal } from "./pictures/terminal.ts";
 
 const directory = "contrib/doc/pictures";
-const port = Number(process.argv[2] ?? 6777);
-const widths = [80, 120, 60];
+const [, , givenPort = "6777", ...wanted] = process.argv;
+const port = Number(givenPort);
+const widths = [60, 80, 120];
 
 /** What to type, and what the terminal then shows. */
 const pictures: readonly {
@@ -78,6 +79,7 @@ try {
 		for (const { name, title, command, shows, rows } of pictures) {
 			stop.signal.throwIfAborted();
 			const picture = `${name}-${columns}`;
+			if (wanted.length > 0 && !wanted.includes(picture)) continue;
 			const terminal = await openTerminal(scope, picture, {
 				...{ columns, rows },
 				environment: {

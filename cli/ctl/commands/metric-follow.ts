@@ -7,7 +7,7 @@ import {
 	type MetricSeries,
 	rates,
 	samplesText,
-	sparkColumns,
+	trendColumns,
 	trendText,
 } from "../output/metric-text.ts";
 import { durationText, figureText, timeText } from "../output/quantity.ts";
@@ -96,7 +96,9 @@ function changeText({ points, isCounter }: FollowedSeries): string {
 	if (!before || !last) return "";
 	if (isCounter) {
 		const rate = rates([before, last]).at(-1);
-		return rate === undefined ? "" : `${figureText(rate)}/s`;
+		// more digits of a quotient say nothing
+		const rounded = Number(rate?.toPrecision(4));
+		return rate === undefined ? "" : `${figureText(rounded)}/s`;
 	}
 	const change = last.value - before.value;
 	return change > 0 ? `+${figureText(change)}` : figureText(change);
@@ -163,7 +165,7 @@ export class MetricBoard {
 			figureText(one.points.at(-1)?.value ?? 0),
 			changeText(one),
 			{
-				text: trendText(one.points, sparkColumns, one.isCounter),
+				text: trendText(one.points, trendColumns(size.columns), one.isCounter),
 				colour: "green",
 			},
 		]);

@@ -131,7 +131,9 @@ export const metricColumns: readonly Column[] = [
 	{ title: "TREND", leaves: 3 },
 ];
 
-export const sparkColumns = 20;
+/** Width of a trend: on a narrow terminal it is shorter, before its column leaves. */
+export const trendColumns = (columns: number | undefined): number =>
+	columns !== undefined && columns < 100 ? 10 : 20;
 
 /**
  * A row for each metric: latest value, its age, trend. If there is only one agent, its name is left
@@ -156,7 +158,7 @@ export function metricTable(
 				{
 					text: trendText(
 						series.points,
-						sparkColumns,
+						trendColumns(screen.columns),
 						looksLikeCounter(series.points),
 					),
 					colour: "green" as const,

@@ -56,8 +56,8 @@ function runsOf(lines: readonly string[]): Run[][] {
 				continue;
 			}
 			// SVG would make one blank of several
-			const text = part.trimStart();
-			const at = column + part.length - text.length;
+			const text = part.trim();
+			const at = column + part.length - part.trimStart().length;
 			if (text !== "") runs.push({ text, column: at, colour, isBold });
 			column += [...part].length;
 		}
