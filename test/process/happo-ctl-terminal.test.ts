@@ -250,7 +250,7 @@ test("without a terminal, status --follow writes a line for each change", async 
 test("status --follow in JSON is a line for each answer, and ends when the reader goes away", async (t) => {
 	// a second signal would end the process at once
 	let isSent = false;
-	const { code, stdout } = await ctl(
+	const { code, signal, stdout, stderr } = await ctl(
 		t,
 		["status", "-H", `127.0.0.1:${agent.port}`, "-f", "-o", "json"],
 		{
@@ -261,6 +261,7 @@ test("status --follow in JSON is a line for each answer, and ends when the reade
 			},
 		},
 	);
+	assert.ok(isSent, `${signal}: ${stderr}`);
 	const { time, host, ok, data } = JSON.parse(stdout.split("\n")[0] ?? "");
 	assert.ok(time > 1_700_000_000);
 	assert.deepEqual([host, ok], [`127.0.0.1:${agent.port}`, true]);

@@ -36,7 +36,7 @@ async function agentWith(
 	await chmod(plugin, 0o755);
 	const { port } = await startDaemon(scope, [
 		...["--nagios-plugin-paths", plugins],
-		...["--collection-interval-seconds", "1"],
+		...["--collection-interval-seconds", "2"],
 		...flags,
 	]);
 	return port;
