@@ -8,6 +8,7 @@ import { PassThrough } from "node:stream";
 import { describe, it, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { openBrowser } from "../../cli/ctl/web/browser.ts";
+import { serveWeb } from "../../cli/ctl/web/run.ts";
 import type { components } from "../../generated/web-schema.ts";
 import { startWithPlugins } from "../support/command-line.ts";
 import { startProgram } from "../support/daemon.ts";
@@ -245,6 +246,18 @@ describe("happo-ctl web", () => {
 		);
 		assert.equal(code, 1);
 		assert.equal(stderr, `happo-ctl: 127.0.0.1 port ${port}: already in use\n`);
+	});
+
+	it("says which package has the page if it is not there", async () => {
+		const call = { say: () => {} } as unknown as Parameters<typeof serveWeb>[0];
+		await assert.rejects(
+			serveWeb(
+				call,
+				{ port: 0, opens: false, directory: "/nowhere", asked: "" },
+				new AbortController().signal,
+			),
+			/^WebError: the page is not there: \/nowhere: no such file or directory; the package happo-check has it/,
+		);
 	});
 
 	it("opens the browser with the link", async (t) => {

@@ -62,7 +62,7 @@ export async function serveWeb(
 	const { targets, reach, verification, environment, stdin, say } = call;
 	const files = await readPageFiles(options.directory).catch((error) => {
 		throw new WebError(
-			`the page is not there: ${options.directory}: ${systemReason(error)}`,
+			`the page is not there: ${options.directory}: ${systemReason(error)}; the package happo-check has it, that of the agent has not`,
 		);
 	});
 	const sessions = new Sessions();
