@@ -238,10 +238,11 @@ Options of monitor:
       --fingerprint SHA256    accepts only the certificate with this
                               fingerprint, or with this public key
                               (sha256//BASE64)
-      --known-hosts FILE      file with the hosts whose keys are known, one a
-                              line: HOST[:PORT] PIN; others are refused. By
+      --known-hosts FILE      file with known hosts, one a line: HOST[:PORT] and
+                              the SHA-256 of its certificate, or sha256//BASE64
+                              of its public key; other hosts are refused. By
                               default ~/.config/happo/known_hosts, if it exists:
-                              then others are not verified
+                              then other hosts are not verified
       --accept-new            adds hosts that the file does not have, with the
                               keys that they show
       --key-file FILE         file whose first line is the key that says who
@@ -253,8 +254,6 @@ Options of monitor:
                               --key-file is given (HAPPO_BROKER, or else
                               /run/happo/broker.sock; empty: no broker). The
                               broker verifies agents in its own way
-
-Without these options, check_happo verifies only hosts that it knows.
 
 With --nagios-worker, check_happo runs until SIGTERM, as a worker of Nagios 4 or
 Naemon that has the broker run the checks; QUERY_SOCKET is query_socket of

@@ -18,7 +18,7 @@ const badFingerprint = (text: string) =>
 
 /** What the file of known hosts is for, after the place of it. */
 const knownHostsHelp = (place: string) =>
-	`file with the hosts whose keys are known, one a line: HOST[:PORT] PIN. Such a host is verified by that alone; others as without the file. By default ${place} if it exists, but not with --fingerprint or --insecure`;
+	`file with known hosts, one a line: HOST[:PORT] and the SHA-256 of its certificate or, as sha256//BASE64, of its public key. Such a host is verified by that alone; others as without the file. By default ${place} if it exists, but not with --fingerprint or --insecure`;
 
 /** Options that say which agents to ask, and how to reach them. */
 export const targetSettings = {

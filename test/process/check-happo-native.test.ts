@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { chmod, chown, copyFile, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
@@ -233,12 +234,17 @@ function ownTests(broker: Awaited<ReturnType<typeof brokerHere>>) {
 	it("options of trust, a key, and -v are not for the broker", async (t) => {
 		const { port, certificate } = await agent(t);
 		const ca = join(await temporaryDirectory(t), "ca.pem");
+		const known = join(await temporaryDirectory(t), "known-hosts");
+		const { fingerprint256 } = new X509Certificate(certificate);
+		await writeFile(known, `127.0.0.1:${port} ${fingerprint256}\n`);
 		await writeFile(ca, certificate);
 		const key = join(await temporaryDirectory(t), "key");
 		await writeFile(key, "a-key\n", { mode: 0o600 });
 		const { clients_accepted } = broker.status();
 		for (const own of [
 			["--ca-file", ca],
+			["--known-hosts", known],
+			["--known-hosts", known, "--accept-new"],
 			[`-ca_file=${ca}`],
 			["--key-file", key, "--ca-file", ca],
 			["-v"],
