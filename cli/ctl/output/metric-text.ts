@@ -133,7 +133,7 @@ export const metricColumns: readonly Column[] = [
 
 /** Width of a trend: on a narrow terminal it is shorter, before its column leaves. */
 export const trendColumns = (columns: number | undefined): number =>
-	columns !== undefined && columns < 100 ? 10 : 20;
+	columns !== undefined && columns < 100 ? 8 : 20;
 
 /**
  * A row for each metric: latest value, its age, trend. If there is only one agent, its name is left
