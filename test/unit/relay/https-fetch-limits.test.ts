@@ -116,7 +116,10 @@ it("a request whose client has left before does not wait for a slow hop", async 
 	});
 	const held: Parameters<Parameters<typeof answering>[1]>[0][] = [];
 	const server = await answering(t, (response) => held.push(response));
-	await assert.rejects(fetch(server.port, { timeoutMilliseconds: 500 }), isLate);
+	await assert.rejects(
+		fetch(server.port, { timeoutMilliseconds: 500 }),
+		isLate,
+	);
 	const first = fetch(server.port);
 	await eventually("the slow place is taken", () => held.length === 2);
 	let isOver = false;
