@@ -1,6 +1,7 @@
 import type { StoredSample } from "../../../src/client/index.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
 import type { AgentCall } from "../agent-command.ts";
+import { type MetricsPage, parseMetricsPage } from "../metrics-page.ts";
 import type { Size } from "../output/live-screen.ts";
 import {
 	looksLikeCounter,
@@ -17,54 +18,6 @@ import { dataOf, type Failure } from "../target/answer.ts";
 import type { Target } from "../target/targets.ts";
 import { cutTo, onScreen, pollAgents, untilInterrupted } from "./follow.ts";
 import { messageLines } from "./status-table.ts";
-
-/** What an agent's `/metrics` says about its collection. */
-export interface CollectedPage {
-	/** Start of the last pass, seconds since 1970; undefined before the first. */
-	pass: number | undefined;
-	metrics: { hostname: string; metric: string; value: number }[];
-	/** The metrics that the plugins call counters. */
-	counters: ReadonlySet<string>;
-}
-
-const passName = "happo_agent_collection_last_pass_timestamp_seconds";
-const collected =
-	/^happo_collected_metric\{host="((?:[^"\\]|\\.)*)",metric="((?:[^"\\]|\\.)*)"\} (\S+)$/;
-/** A family of its own has the metric's name in its help. */
-const familyHelp = /^# HELP (\S+) Collected metric (.*)\.$/;
-const counterType = /^# TYPE (\S+) counter$/;
-
-const unescaped = (label: string) =>
-	label.replace(/\\(.)/g, (_, c: string) => (c === "n" ? "\n" : c));
-
-/** Reads the collected metrics and the time of the last pass from Prometheus' text format. */
-export function parseCollectedPage(text: string): CollectedPage {
-	let pass: number | undefined;
-	const metrics: CollectedPage["metrics"] = [];
-	const named = new Map<string, string>();
-	const counters = new Set<string>();
-	for (const line of text.split("\n")) {
-		if (line.startsWith(`${passName} `)) {
-			pass = Number(line.slice(passName.length + 1));
-			continue;
-		}
-		if (line.startsWith("#")) {
-			const [, family = "", name] = familyHelp.exec(line) ?? [];
-			if (name !== undefined) named.set(family, unescaped(name));
-			const counter = named.get(counterType.exec(line)?.[1] ?? "");
-			if (counter !== undefined) counters.add(counter);
-			continue;
-		}
-		const [, hostname, metric, value] = collected.exec(line) ?? [];
-		if (hostname !== undefined && metric !== undefined)
-			metrics.push({
-				hostname: unescaped(hostname),
-				metric: unescaped(metric),
-				value: Number(value),
-			});
-	}
-	return { pass, metrics, counters };
-}
 
 /** Points kept of each metric. */
 const maxPoints = 60;
@@ -121,22 +74,21 @@ export class MetricBoard {
 	}
 
 	/** Takes the page of a pass. */
-	take(target: Pick<Target, "name">, page: CollectedPage): void {
+	take(target: Pick<Target, "name">, { pass, metrics }: MetricsPage): void {
 		const agent = this.#agents.get(target);
 		if (!agent) return;
 		agent.failure = undefined;
-		const { pass, metrics, counters } = page;
 		if (pass === undefined || pass === agent.pass) return;
 		agent.pass = pass;
 		const known = agent.series;
 		agent.series = new Map();
-		for (const { hostname, metric, value } of metrics) {
-			const key = `${hostname}\n${metric}`;
+		for (const { host, name, kind, value } of metrics) {
+			const key = `${host}\n${name}`;
 			const before = known.get(key)?.points ?? [];
 			const points = [...before, { timestamp: pass, value }].slice(-maxPoints);
 			agent.series.set(key, {
-				...{ hostname, metric, points },
-				isCounter: counters.has(metric) || looksLikeCounter(points),
+				...{ hostname: host, metric: name, points },
+				isCounter: kind === "counter" || looksLikeCounter(points),
 			});
 		}
 	}
@@ -216,12 +168,12 @@ const bySeriesName = (a: MetricSeries, b: MetricSeries) =>
 			: 1;
 
 /** The page as samples, one for each host. */
-function samplesOf({ metrics }: CollectedPage, pass: number): StoredSample[] {
+function samplesOf({ metrics }: MetricsPage, pass: number): StoredSample[] {
 	const byHost = new Map<string, [string, number][]>();
-	for (const { hostname, metric, value } of metrics) {
-		const pairs = byHost.get(hostname) ?? [];
-		byHost.set(hostname, pairs);
-		pairs.push([metric, value]);
+	for (const { host, name, value } of metrics) {
+		const pairs = byHost.get(host) ?? [];
+		byHost.set(host, pairs);
+		pairs.push([name, value]);
 	}
 	return [...byHost].map(([hostname, pairs]) => ({
 		hostname,
@@ -250,7 +202,7 @@ export async function followMetrics(
 	const failures = new Map<Target, string>();
 	let status = 0;
 
-	const writeSamples = async (target: Target, page: CollectedPage) => {
+	const writeSamples = async (target: Target, page: MetricsPage) => {
 		const { pass } = page;
 		if (pass === undefined || passes.get(target) === pass) return;
 		passes.set(target, pass);
@@ -265,14 +217,18 @@ export async function followMetrics(
 		pollAgents(call, {
 			intervalMilliseconds,
 			signal,
-			async ask(client): Promise<CollectedPage> {
+			async ask(client): Promise<MetricsPage> {
 				const text = await dataOf(
 					client.GET("/metrics", { signal }),
 					"/metrics",
 				);
-				const page = parseCollectedPage(text);
-				const metrics = page.metrics.filter(({ metric }) => matches(metric));
-				return { ...page, metrics };
+				const { pass, metrics } = parseMetricsPage(text);
+				return {
+					pass,
+					metrics: metrics.filter(
+						({ host, name }) => host !== "" && matches(name),
+					),
+				};
 			},
 			async take(polled) {
 				const { target } = polled;

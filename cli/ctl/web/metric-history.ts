@@ -1,6 +1,6 @@
 import type { components } from "../../../generated/web-schema.ts";
 import type { StoredSample } from "../../../src/client/index.ts";
-import type { MetricsPage, PageMetric } from "./metrics-page.ts";
+import type { MetricsPage, PageMetric } from "../metrics-page.ts";
 
 type Schemas = components["schemas"];
 

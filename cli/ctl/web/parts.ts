@@ -7,12 +7,12 @@ import type {
 import { hopText } from "../../../src/protocol/hop.ts";
 import { listMachineStates, takenAt } from "../commands/machine-state.ts";
 import { statusProblems } from "../commands/status-problems.ts";
+import { labelsOf, parseMetricsPage } from "../metrics-page.ts";
 import { dataOf, type Failure, HostFailure } from "../target/answer.ts";
 import type { Target } from "../target/targets.ts";
 import type { Ask } from "./asking.ts";
 import type { Changes } from "./changes.ts";
 import { MetricHistory } from "./metric-history.ts";
-import { labelsOf, parseMetricsPage } from "./metrics-page.ts";
 import { nowSeconds, Part, shownFailure } from "./part.ts";
 
 type Schemas = components["schemas"];

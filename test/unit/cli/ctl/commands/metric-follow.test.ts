@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MetricBoard } from "../../../../../cli/ctl/commands/metric-follow.ts";
 import {
-	MetricBoard,
-	parseCollectedPage,
-} from "../../../../../cli/ctl/commands/metric-follow.ts";
+	type PageMetric,
+	parseMetricsPage,
+} from "../../../../../cli/ctl/metrics-page.ts";
 import { createPaint } from "../../../../../cli/ctl/output/terminal.ts";
 import { expose } from "../../../../../src/protocol/exposition.ts";
 
@@ -26,15 +27,15 @@ test("labels and values of /metrics are read correctly", () => {
 		],
 		"text",
 	);
-	assert.deepEqual(parseCollectedPage(text), {
-		pass: 1_795_370_413,
-		metrics: [{ hostname: 'we"b\\1', metric: "a b\n,c", value: -1e21 }],
-		counters: new Set(),
-	});
-	assert.deepEqual(parseCollectedPage("<html>"), {
+	const { pass, metrics } = parseMetricsPage(text);
+	assert.equal(pass, 1_795_370_413);
+	assert.deepEqual(
+		metrics.filter(({ host }) => host !== ""),
+		[{ host: 'we"b\\1', name: "a b\n,c", kind: "unknown", value: -1e21 }],
+	);
+	assert.deepEqual(parseMetricsPage("<html>"), {
 		pass: undefined,
 		metrics: [],
-		counters: new Set(),
 	});
 });
 
@@ -63,14 +64,21 @@ test("metrics that a plugin calls counters are found by the help of their famili
 		"text",
 	);
 	assert.deepEqual(
-		parseCollectedPage(text).counters,
-		new Set(['linux.cpu "user"\\x']),
+		parseMetricsPage(text)
+			.metrics.filter(({ host, kind }) => host !== "" && kind === "counter")
+			.map(({ name }) => name),
+		['linux.cpu "user"\\x'],
 	);
 });
 
 test("the screen has the change of a gauge, and the rates of a counter", () => {
 	const agent = { name: "web01:6777" };
 	const board = new MetricBoard([agent]);
+	const metric = (
+		name: string,
+		kind: PageMetric["kind"],
+		value: number,
+	): PageMetric => ({ host: "web01", name, kind, value });
 	const values: readonly (readonly [number, number, number])[] = [
 		[100, 5, 7],
 		[110, 3, 17],
@@ -81,10 +89,9 @@ test("the screen has the change of a gauge, and the rates of a counter", () => {
 	for (const [pass, load, packets] of values)
 		board.take(agent, {
 			pass,
-			counters: new Set(["net.packets"]),
 			metrics: [
-				{ hostname: "web01", metric: "net.packets", value: packets },
-				{ hostname: "web01", metric: "load", value: load },
+				metric("net.packets", "counter", packets),
+				metric("load", "unknown", load),
 			],
 		});
 	const frame = () =>
@@ -105,9 +112,9 @@ test("the screen has the change of a gauge, and the rates of a counter", () => {
 	board.fail(agent, { reason: "unreachable", message: "connection refused" });
 	assert.equal(frame().at(-1), "web01:6777: connection refused");
 	// a page of the same pass brings nothing new, but the agent answers
-	board.take(agent, { pass: 150, counters: new Set(), metrics: [] });
+	board.take(agent, { pass: 150, metrics: [] });
 	assert.equal(frame().length, 5);
 	// metrics that are gone are forgotten
-	board.take(agent, { pass: 160, counters: new Set(), metrics: [] });
+	board.take(agent, { pass: 160, metrics: [] });
 	assert.match(frame()[0] ?? "", /^0 metrics of /);
 });

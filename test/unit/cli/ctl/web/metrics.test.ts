@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseMetricsPage } from "../../../../../cli/ctl/metrics-page.ts";
 import { MetricHistory } from "../../../../../cli/ctl/web/metric-history.ts";
-import { parseMetricsPage } from "../../../../../cli/ctl/web/metrics-page.ts";
 import { expose } from "../../../../../src/protocol/exposition.ts";
 
 test("reads what an agent exposes, each metric once and with its kind", () => {
