@@ -42,7 +42,7 @@ const pictures: readonly {
 	{
 		name: "metric-follow",
 		title: "happo-ctl metric --follow of one agent",
-		command: `happo-ctl metric --follow --interval-seconds 1 -H 127.0.0.1:${port} 'linux.cpu.*' 'linux.context*' 'linux.loadavg.*' 'linux.memory.*'`,
+		command: `happo-ctl metric --follow --interval-seconds 1 -H 127.0.0.1:${port} 'linux.cpu.*' 'linux.loadavg.*'`,
 		shows: /TREND[\s\S]*cpu\.user .*[▁-█]{8}|CHANGE\n[\s\S]*cpu\.user .*\/s$/m,
 		rows: 24,
 	},
