@@ -11,6 +11,7 @@ const said = (status: number, body: unknown, type = "application/json") => {
 
 test("the meaning of a refusal depends on its status and type, not on its words", () => {
 	const unknown = "it has no /metric/peek (404): it is v1 (Go), or no agent";
+	const older = "it has no /metric/peek (404): its version is older";
 	const denied =
 		"Access Denied (403): its allowed-hosts does not include this machine, or the bastion in front of it";
 	const problem = (code: string) => ({
@@ -18,7 +19,7 @@ test("the meaning of a refusal depends on its status and type, not on its words"
 	});
 	for (const [status, body, type, expected] of [
 		[404, "404 page not found\n", "text/plain", ["unsupported", unknown]],
-		[404, problem("no-such-path"), undefined, ["unsupported", "why (404)"]],
+		[404, problem("no-such-path"), undefined, ["unsupported", older]],
 		[404, problem("turned-off"), undefined, ["refused", "why (404)"]],
 		[403, "Access Denied\n", "text/plain; charset=utf-8", ["refused", denied]],
 		[403, "Access Denied", "text/html", ["refused", "Access Denied (403)"]],
