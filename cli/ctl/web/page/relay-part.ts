@@ -13,6 +13,9 @@ export function RelayPart({
 }) {
 	const { host } = useShown();
 	const data = part?.data;
+	const settings = Object.entries(data?.settings ?? {}).filter(
+		([, value]) => value !== "",
+	);
 	const total = data?.requests.reduce((sum, { count }) => sum + count, 0) ?? 0;
 	return html`<${Part} id="relay" title="Relay" waitsFor=${`the relay of ${name}`} state=${part} asks=${["relay"]}>
 		<p>
@@ -22,7 +25,13 @@ export function RelayPart({
 					? "It has relayed no requests since it started."
 					: `It has answered ${total.toLocaleString("en")} requests to relay: ${data?.requests.map(({ status, count }) => `${count.toLocaleString("en")} with status ${status}`).join(", ")}.`
 			}
+			${data?.running ? ` ${data.running.toLocaleString("en")} are in flight or wait.` : ""}
 		</p>
+		${
+			data &&
+			data.slow_hops.length > 0 &&
+			html`<p>Slow, or did not answer the last time: ${data.slow_hops.join(", ")}.</p>`
+		}
 		${
 			data &&
 			data.behind.length > 0 &&
@@ -32,10 +41,9 @@ export function RelayPart({
 			</p>`
 		}
 		${
-			data &&
-			Object.keys(data.settings).length > 0 &&
+			settings.length > 0 &&
 			html`<dl class="settings">
-				${Object.entries(data.settings).map(([flag, value]) => html`<div><dt><code>--${flag}</code></dt><dd>${value === "" ? "–" : value}</dd></div>`)}
+				${settings.map(([flag, value]) => html`<div><dt><code>--${flag}</code></dt><dd>${value}</dd></div>`)}
 			</dl>`
 		}
 	<//>`;
