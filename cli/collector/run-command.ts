@@ -21,6 +21,7 @@ import {
 	openKnownHosts,
 } from "../ctl/target/known-hosts.ts";
 import { loadTrust } from "../ctl/target/trust.ts";
+import { limitHeapGrowth } from "../memory-return.ts";
 import { UsageError } from "../program/arguments.ts";
 import { createAgentCalls, maxAnswerBytes } from "./agent-calls.ts";
 import { Collector, type NamedTarget } from "./collector.ts";
@@ -315,6 +316,7 @@ export const runCommand = createCommand(
 			if (own.queue.length > 0 && own.shard !== "1/1")
 				throw new UsageError("--shard: cannot be used with --queue");
 			const shard = parseShard(own.shard) ?? { number: 1, of: 1 };
+			limitHeapGrowth();
 			const log = openLog(own.logfile, "info", {
 				format: own["log-format"] as LogFormat,
 			});

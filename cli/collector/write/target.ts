@@ -425,18 +425,20 @@ class StoreTarget implements Target {
 				this.#waiters.unshift({ admit, refuse });
 			});
 		const progress = new BatchProgress();
+		// not the batch: what waits to be durable would hold it in memory
+		const { host } = batch;
 		this.#batches.add(progress);
 		const done = () => this.#batches.delete(progress);
 		progress.durable.then(done, done);
 		try {
 			const { groups, refused } = this.#sorted(batch, own, progress);
 			const keep = (kept: readonly Quarantined[]) =>
-				this.#keep(batch.host, kept, progress);
+				this.#keep(host, kept, progress);
 			await keep(refused);
 			// the older samples of a series must be written first
 			for (const age of ["late", "fresh"] as const) {
 				await progress.wave;
-				await keep(this.#encode(batch.host, groups, age, progress));
+				await keep(this.#encode(host, groups, age, progress));
 			}
 			progress.encoded();
 			await progress.settled;

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { chmod, readFile, rename } from "node:fs/promises";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { TargetClosed } from "../../../../../cli/collector/write/target.ts";
 import { eventually } from "../../../../support/eventually.ts";
 import {
@@ -566,6 +568,26 @@ test("a host fills its part of the quarantine file, and not that of others", asy
 	await rename(file, `${file}.1`);
 	await target.write(batchOf("h", odd));
 	assert.deepEqual(await hostsIn(), ["h"]);
+});
+
+test("an answer that waits to be durable is not in memory any more", async (t) => {
+	setFlagsFromString("--expose-gc");
+	const collectGarbage: () => void = runInNewContext("gc");
+	const store = await startStubStore(t);
+	store.page = victoriaPage(1_790_000_000);
+	const { target } = await targetOf(t, store.url, { ackAfterSeconds: 600 });
+	await target.room();
+	const write = async () => {
+		const batch = batchOf("h", { a: 1 });
+		const { durable } = await target.write(batch);
+		durable.catch(() => {});
+		return new WeakRef(batch.metrics);
+	};
+	const metrics = await write();
+	await pause(10);
+	collectGarbage();
+	assert.equal(target.figures().held, 1);
+	assert.equal(metrics.deref(), undefined);
 });
 
 test("closing sends what is there; what is not durable is not acknowledged", async (t) => {
