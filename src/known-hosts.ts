@@ -1,4 +1,3 @@
-import type { X509Certificate } from "node:crypto";
 import {
 	closeSync,
 	constants,
@@ -16,7 +15,12 @@ import {
 import { dirname, join } from "node:path";
 import { modeText, permission } from "./file-mode.ts";
 import { type Hop, hopText, parseHop, parsePin } from "./protocol/hop.ts";
-import { keyPin, type Pin, pinOn } from "./protocol/pin.ts";
+import {
+	keyPin,
+	type Pin,
+	pinOn,
+	type ShownCertificate,
+} from "./protocol/pin.ts";
 import { quotedWord } from "./protocol/words.ts";
 import { systemReason } from "./system-error.ts";
 
@@ -101,7 +105,7 @@ function addHosts(
 const linesIn = (text: string) => text.split("\n").length - 1;
 
 /** What a user compares, and how: the way does not depend on the connection that is in question. */
-const comparison = ({ fingerprint256 }: X509Certificate) =>
+const comparison = ({ fingerprint256 }: ShownCertificate) =>
 	`its certificate has SHA-256 ${fingerprint256}; if the host says the same (happo-ctl status -o json there), run`;
 
 /** The hosts whose keys or certificates a user knows, as ssh has them in known_hosts. */
@@ -224,7 +228,7 @@ export class KnownHosts {
 	}
 
 	/** What to do about a host that the file does not have, in one line. */
-	advice(hop: Hop, certificate: X509Certificate): string {
+	advice(hop: Hop, certificate: ShownCertificate): string {
 		return `it is not in ${this.file}; ${comparison(certificate)}: ${this.#command("add", hop)} ${keyPin(certificate)}`;
 	}
 
@@ -262,7 +266,7 @@ export class KnownHosts {
 
 	#whyRefused(
 		{ hop, pins, line }: KnownHost,
-		certificate: X509Certificate,
+		certificate: ShownCertificate,
 	): string | undefined {
 		const wrong = pinOn(...pins)(certificate);
 		return (
@@ -272,7 +276,7 @@ export class KnownHosts {
 	}
 
 	/** Adds a host with the key that it shows; another process may have added it before. */
-	#accept(hop: Hop, certificate: X509Certificate): string | undefined {
+	#accept(hop: Hop, certificate: ShownCertificate): string | undefined {
 		const place = hopText(hop);
 		const pin = keyPin(certificate);
 		let isAdded = false;

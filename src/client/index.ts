@@ -3,6 +3,7 @@ import type { components } from "../../generated/schema.ts";
 
 export type { ManagementPaths } from "../../generated/client.ts";
 export type { components, operations, paths } from "../../generated/schema.ts";
+export type { ShownCertificate } from "../protocol/pin.ts";
 export {
 	type AgentClient,
 	type AgentPaths,

@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import type { ShownCertificate } from "../protocol/pin.ts";
 
 /** Text of a PEM file, or its bytes. */
 export type Pem = string | Uint8Array;
@@ -25,7 +25,7 @@ export type Trust =
 			 * before anything is sent.
 			 */
 			verify?:
-				| ((certificate: X509Certificate) => string | undefined)
+				| ((certificate: ShownCertificate) => string | undefined)
 				| undefined;
 			/** Client certificate for servers that ask for one. */
 			certificate?: Pem | undefined;

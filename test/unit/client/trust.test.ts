@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
-import type { Trust } from "../../../src/client/index.ts";
+import type { ShownCertificate, Trust } from "../../../src/client/index.ts";
 import { createAgentClient } from "../../../src/client/index.ts";
 import { keyPin } from "../../../src/protocol/pin.ts";
 import { createSelfSigned } from "../../../src/tls/self-signed.ts";
@@ -77,7 +77,7 @@ describe("the trust of a client", () => {
 	it("a function of the program that gets the certificate", async (t) => {
 		const server = await start(t);
 		const seen: string[] = [];
-		const verify = ({ fingerprint256 }: X509Certificate) => {
+		const verify = ({ fingerprint256 }: ShownCertificate) => {
 			seen.push(fingerprint256);
 			return seen.length === 1 ? undefined : "not today";
 		};
