@@ -4,6 +4,8 @@ import type { AgentClient } from "../../../src/client/index.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
 import type { AgentCall } from "../agent-command.ts";
 import { createLiveScreen, type Size } from "../output/live-screen.ts";
+import { timeText } from "../output/quantity.ts";
+import { fitted } from "../output/terminal.ts";
 import type { Failure } from "../target/answer.ts";
 import type { Target } from "../target/targets.ts";
 
@@ -148,6 +150,17 @@ export async function onScreen(
 		clearTimeout(due);
 		screen.end();
 	}
+}
+
+/** The first line of a screen: a summary, and the time at its right end. */
+export function headLine(
+	summary: string,
+	columns: number,
+	time: number,
+): string {
+	const clock = timeText(time).slice(-8);
+	const text = fitted(summary, columns - clock.length - 2);
+	return `${text.padEnd(columns - clock.length)}${clock}`;
 }
 
 /**

@@ -11,12 +11,18 @@ import {
 	trendColumns,
 	trendText,
 } from "../output/metric-text.ts";
-import { durationText, figureText, timeText } from "../output/quantity.ts";
+import { durationText, figureText } from "../output/quantity.ts";
 import { type Cell, type Column, table } from "../output/table.ts";
-import { fitted, type Paint } from "../output/terminal.ts";
+import type { Paint } from "../output/terminal.ts";
 import { dataOf, type Failure } from "../target/answer.ts";
 import type { Target } from "../target/targets.ts";
-import { cutTo, onScreen, pollAgents, untilInterrupted } from "./follow.ts";
+import {
+	cutTo,
+	headLine,
+	onScreen,
+	pollAgents,
+	untilInterrupted,
+} from "./follow.ts";
 import { messageLines } from "./status-table.ts";
 
 /** Points kept of each metric. */
@@ -139,13 +145,9 @@ export class MetricBoard {
 			passes.length > 0
 				? `, last pass ${durationText(time - Math.max(...passes))} ago`
 				: "";
-		const clock = timeText(time).slice(-8);
-		const summary = fitted(
-			`${all.length} metrics of ${isAlone ? agents[0]?.name : `${agents.length} agents`}${age}`,
-			size.columns - clock.length - 2,
-		);
+		const whose = isAlone ? agents[0]?.name : `${agents.length} agents`;
 		return [
-			`${summary.padEnd(size.columns - clock.length)}${clock}`,
+			headLine(`${all.length} metrics of ${whose}${age}`, size.columns, time),
 			"",
 			...cutTo(
 				lines,

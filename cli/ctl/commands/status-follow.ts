@@ -5,11 +5,12 @@ import { jsonText, yamlText } from "../output/formats.ts";
 import type { Size } from "../output/live-screen.ts";
 import { durationText, timeText } from "../output/quantity.ts";
 import { type Cell, table } from "../output/table.ts";
-import { fitted, type Paint, safeLine } from "../output/terminal.ts";
+import { type Paint, safeLine } from "../output/terminal.ts";
 import type { Failure } from "../target/answer.ts";
 import type { Target } from "../target/targets.ts";
 import {
 	cutTo,
+	headLine,
 	onScreen,
 	type Polled,
 	pollAgents,
@@ -182,12 +183,11 @@ function summaryOf(
 		const number = ranks.filter((one) => one === rank).length;
 		return number > 0 ? [`${number} ${word}`] : [];
 	});
-	const clock = timeText(time).slice(-8);
-	const text = fitted(
+	return headLine(
 		`${ranks.length} agents: ${texts.reverse().join(", ")}`,
-		columns - clock.length - 2,
+		columns,
+		time,
 	);
-	return `${text.padEnd(columns - clock.length)}${clock}`;
 }
 
 /** What is new in the answer of an agent. */
