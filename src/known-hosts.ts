@@ -24,6 +24,17 @@ import {
 import { quotedWord } from "./protocol/words.ts";
 import { systemReason } from "./system-error.ts";
 
+/**
+ * Says what to do about a hop whose certificate is not trusted, in one line; undefined if the reason
+ * says it all.
+ * @param code of the error
+ */
+export type AdviceOf = (
+	hop: Hop,
+	code: string,
+	timeoutMilliseconds: number,
+) => Promise<string | undefined>;
+
 /** The file cannot be used. One line that names it. */
 export class KnownHostsError extends Error {
 	override name = "KnownHostsError";

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { version } from "../../generated/version.ts";
 import type { Exchange } from "../../src/client/exchange.ts";
 import { createFairLimit } from "../../src/fair-limit.ts";
+import type { AdviceOf } from "../../src/known-hosts.ts";
 import { ListenError } from "../../src/passed-socket.ts";
 import { parseDestinations } from "../../src/protocol/destinations.ts";
 import type { Hop } from "../../src/protocol/hop.ts";
@@ -61,18 +62,7 @@ export interface BrokerOptions {
 	key: string;
 	/** Whether the certificate of a hop is verified: only then may it get the key. */
 	isVerified: (hop: Hop) => boolean;
-	/**
-	 * What to do about a hop whose certificate is not trusted, in one line; undefined if the reason
-	 * says it all.
-	 * @param code of the error
-	 */
-	adviceOf?:
-		| ((
-				hop: Hop,
-				code: string,
-				timeoutMilliseconds: number,
-		  ) => Promise<string | undefined>)
-		| undefined;
+	adviceOf?: AdviceOf | undefined;
 	/** Agents and bastions to connect to: names, addresses and networks; empty means all. */
 	hosts: readonly string[];
 	users: Users;

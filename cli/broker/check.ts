@@ -5,6 +5,7 @@ import {
 	LimitReached,
 	type Taken,
 } from "../../src/fair-limit.ts";
+import type { AdviceOf } from "../../src/known-hosts.ts";
 import { unverifiedKey } from "../../src/protocol/api-key.ts";
 import type { Destinations } from "../../src/protocol/destinations.ts";
 import { type Hop, hopText } from "../../src/protocol/hop.ts";
@@ -24,7 +25,6 @@ import {
 	resultOf,
 } from "../check-happo/result.ts";
 import { UsageError } from "../program/arguments.ts";
-import type { BrokerOptions } from "./broker.ts";
 import type { Figures, Outcome } from "./figures.ts";
 import type { CheckFrame } from "./frame.ts";
 import { createSharing, type Shared, withAge } from "./sharing.ts";
@@ -116,7 +116,7 @@ export function createChecks(parts: {
 	exchangeTo: (hop: Hop) => Exchange;
 	key: string;
 	isVerified: (hop: Hop) => boolean;
-	adviceOf?: BrokerOptions["adviceOf"];
+	adviceOf?: AdviceOf | undefined;
 	destinations: Destinations;
 	freshMilliseconds: number;
 	figures: Figures;

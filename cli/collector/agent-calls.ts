@@ -5,6 +5,7 @@ import type { Exchange } from "../../src/client/exchange.ts";
 import { toResponse } from "../../src/client/response.ts";
 import { relayed, relayFailure } from "../../src/client/via.ts";
 import { createFairLimit, type Taken } from "../../src/fair-limit.ts";
+import type { AdviceOf } from "../../src/known-hosts.ts";
 import { type Hop, hopText, toldMilliseconds } from "../../src/protocol/hop.ts";
 import { NoAnswer } from "../../src/protocol/relay-error.ts";
 import { HostFailure, refusal } from "../ctl/target/answer.ts";
@@ -94,17 +95,7 @@ function bodyOf(body: Buffer): unknown {
 export function createAgentCalls(parts: {
 	exchangeTo: (hop: Hop) => Exchange;
 	isVerified: (hop: Hop) => boolean;
-	/**
-	 * What to do about a hop whose certificate is not trusted, in one line; undefined if the reason
-	 * says it all.
-	 */
-	adviceOf?:
-		| ((
-				hop: Hop,
-				code: string,
-				timeoutMilliseconds: number,
-		  ) => Promise<string | undefined>)
-		| undefined;
+	adviceOf?: AdviceOf | undefined;
 	key: string;
 	leaseSeconds: number;
 	timeoutMilliseconds: number;
