@@ -1,4 +1,5 @@
 import type { Call, Facts, Permit } from "../operation.ts";
+import { copied } from "../protocol/perfdata.ts";
 import type { CheckResults, CheckRun } from "../status/check-results.ts";
 import type { CheckEnd, RunCheck } from "./monitor.ts";
 
@@ -20,7 +21,7 @@ function runOf(
 	facts: Readonly<Facts>,
 ): CheckRun | undefined {
 	const named = facts.pluginFound ? facts.plugin : undefined;
-	const check = permit?.run?.command ?? named;
+	const check = permit?.run?.command ?? (named && copied(named));
 	if (check === undefined) return undefined;
 	const { timedOut = false, ranMilliseconds = 0, reason = "" } = facts;
 	const result =

@@ -1,3 +1,4 @@
+import { copied } from "./perfdata.ts";
 /** What a plugin tells about a metric besides its values. */
 export interface MetricKind {
 	/** It only grows, from some start on. */
@@ -75,7 +76,6 @@ export function parseKind(
 	if (keyword === "TYPE" && word === "counter")
 		return { name, kind: { isCounter: true } };
 	if (keyword === "UNIT" && unitPattern.test(word) && word.length <= 40)
-		// a copy, as a slice would keep the whole output in memory
-		return { name, kind: { unit: Buffer.from(word).toString() } };
+		return { name, kind: { unit: copied(word) } };
 	return undefined;
 }

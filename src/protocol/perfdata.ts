@@ -132,7 +132,7 @@ function shortened(text: string) {
  * V8's slices keep the whole text that they are taken from in memory; a copy does not. Short ones
  * are copies anyway.
  */
-function copied(text: string) {
+export function copied(text: string) {
 	return text.length <= 12
 		? text
 		: Buffer.from(text, "utf16le").toString("utf16le");
