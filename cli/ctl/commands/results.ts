@@ -1,4 +1,5 @@
 import type { components } from "../../../src/client/index.ts";
+import { splitOutput } from "../../../src/protocol/perfdata.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { timeText } from "../output/quantity.ts";
 import { report } from "../output/report.ts";
@@ -26,7 +27,7 @@ const colours: Readonly<Record<Result["state"], Colour>> = {
 };
 
 /** Names in the policy, otherwise the address; a request may have come through bastions. */
-export function askedByText({
+function askedByText({
 	who,
 	address,
 	unproved_hops,
@@ -40,10 +41,6 @@ const secondsText = (seconds: number) =>
 		? `${Math.round(seconds * 1000)}ms`
 		: `${Number(seconds.toFixed(1))}s`;
 
-/** What a row has room for: the first line, without performance data. */
-const firstLine = (output: string) =>
-	output.split("\n", 1)[0]?.split("|", 1)[0]?.trim() ?? "";
-
 function row(host: string, result: Result): Cell[] {
 	const { check, state, ended_at, duration_seconds, asked_by } = result;
 	return [
@@ -53,7 +50,7 @@ function row(host: string, result: Result): Cell[] {
 		timeText(ended_at),
 		secondsText(duration_seconds),
 		askedByText(asked_by),
-		result.output === null ? dash : firstLine(result.output),
+		result.output === null ? dash : splitOutput(result.output).text,
 	];
 }
 
