@@ -77,7 +77,7 @@ async function readableFile(
 		owner: { uid: 0, gid: nrpe.group?.gid ?? 0, mode: 0o640 },
 	});
 	draft.notes.push(
-		`${path}: the user ${nrpe.userName} cannot read it, so setup makes a copy for the agent, ${copy}; whenever you replace the original, replace the copy, too`,
+		`${path}: the user ${nrpe.userName} cannot read it, so the agent gets a copy: ${copy}; replace both when you renew it`,
 	);
 	return copy;
 }

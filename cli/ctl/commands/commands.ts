@@ -17,12 +17,7 @@ const columns: readonly Column[] = [
 ];
 
 /** A slot as a usage line has it: `PATH`, `[WARNING=20%]`, `[OPTIONS...]`. */
-export function slotText({
-	name,
-	required,
-	several,
-	default: initial,
-}: Slot): string {
+function slotText({ name, required, several, default: initial }: Slot): string {
 	const shown = `${name.toUpperCase()}${several ? "..." : ""}`;
 	if (required) return shown;
 	return `[${shown}${initial === undefined ? "" : `=${several ? initial : quotedWord(initial)}`}]`;

@@ -28,7 +28,7 @@ const columns: readonly Column[] = [
 ];
 
 /** What was asked: the permission, and the command or hop. */
-export function askedText({
+function askedText({
 	permission,
 	command,
 	options = [],

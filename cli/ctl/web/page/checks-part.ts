@@ -58,7 +58,7 @@ function CheckRow({
 }: {
 	check: Check;
 	mode: CommandList["mode"] | undefined;
-	/** Whether the agent has told the last results. */
+	/** Whether the last results are known. */
 	hasResults: boolean;
 	isOpen: boolean;
 	onToggle(): void;
