@@ -36,13 +36,15 @@ async function site(
 		learn: (...more: string[]) =>
 			ctl(t, [
 				...["policy", "learn", "--policy", at("policy.yaml")],
-				...(more.includes("--audit") ? [] : ["--audit", at("audit.log")]),
+				...(more.includes("--audit-log")
+					? []
+					: ["--audit-log", at("audit.log")]),
 				...more,
 			]),
 		diff: async (text: string, ...more: string[]) => {
 			await writeFile(at("new.yaml"), text);
 			return ctl(t, [
-				...["policy", "diff", "--audit", at("audit.log"), ...more],
+				...["policy", "diff", "--audit-log", at("audit.log"), ...more],
 				...[at("policy.yaml"), at("new.yaml")],
 			]);
 		},
@@ -104,7 +106,7 @@ test("learn reads rotated and packed logs, and as far back as it is told", async
 		...[
 			"--who",
 			"nagios",
-			"--audit",
+			"--audit-log",
 			`${at("audit.log.1.gz")},${at("audit.log")}`,
 		],
 	);
@@ -114,7 +116,7 @@ test("learn reads rotated and packed logs, and as far back as it is told", async
 		...[
 			"--who",
 			"nagios",
-			"--audit",
+			"--audit-log",
 			`${at("audit.log")},${at("audit.log.1.gz")}`,
 		],
 	);
@@ -131,7 +133,7 @@ test("learn reads rotated and packed logs, and as far back as it is told", async
 		/nothing to learn from: 17 lines have no successful call of nagios in the last 30m/,
 	);
 	await writeFile(at("bad.gz"), gzipSync("x").subarray(0, 15));
-	const bad = await learn("--who", "nagios", "--audit", at("bad.gz"));
+	const bad = await learn("--who", "nagios", "--audit-log", at("bad.gz"));
 	assert.equal(bad.code, 2);
 	assert.match(bad.stderr, /bad\.gz: /);
 });
@@ -142,7 +144,7 @@ test("learn refuses what it cannot use", async (t) => {
 		[[], "policy learn: needs --who, the callers"],
 		[["--who", "nagois"], "nobody in who is called 'nagois'"],
 		[["--who", "nagios", "--since", "1y"], "not a time such as 12h or 1d: 1y"],
-		[["--who", "nagios", "--audit", at("no.log")], "no such file"],
+		[["--who", "nagios", "--audit-log", at("no.log")], "no such file"],
 		[["--who", "nagios", "--policy", at("no.yaml")], "no such file"],
 	] as const) {
 		const { code, stdout, stderr } = await learn(...args);

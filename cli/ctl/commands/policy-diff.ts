@@ -184,7 +184,7 @@ export const policyDiffCommand = createCommand({
 			"Has both policies decide about each call of the log and prints the calls with another decision, or that would run something else, with the number of times and the reason. NEW is taken as if it enforced; so is OLD, unless it is in mode observe: then everything ran. Limits of rules are not compared. Real paths are those of this machine. One of OLD and NEW may be -, which is standard input. The exit status is 0 if no call changes, 1 if one does, 3 if none does, but some could not be compared.",
 		examples: [
 			"policy diff /etc/happo/policy.yaml draft.yaml",
-			"policy diff policy.yaml draft.yaml --audit audit.log.1.gz,audit.log",
+			"policy diff policy.yaml draft.yaml --audit-log audit.log.1.gz,audit.log",
 			"policy diff policy.yaml draft.yaml --since 1d -o json",
 		],
 		settings: diffSettings,
@@ -201,7 +201,7 @@ export const policyDiffCommand = createCommand({
 			skipped.set(why, (skipped.get(why) ?? 0) + calls);
 		let calls = 0;
 		await readAuditedCalls({
-			files: settings.audit,
+			files: settings["audit-log"],
 			during,
 			since: Date.now() - (parsePeriod(settings.since) ?? 0),
 			take: (call) => {

@@ -48,7 +48,7 @@ export const policyLearnCommand = createCommand({
 			"Prints a policy that permits the calls that the callers have made and that were successful: checks that ended with OK, WARNING or CRITICAL, inventory commands that ended with 0, other requests with an answer of 2xx. Words that vary become slots; a comment above each says which values were seen, and how often. Everything that permits more than what was seen, or was seen too seldom, is marked with look:, on standard error as well. The values of secrets are in no audit log, so nothing prints them. The exit status is 1 if there is nothing to learn from. No agent loads the draft: read it, compare it with policy diff, and then put it in the place of the policy.",
 		examples: [
 			"policy learn --since 1d --who nagios > draft.yaml",
-			"policy learn --who nagios --audit audit.log.1.gz,audit.log",
+			"policy learn --who nagios --audit-log audit.log.1.gz,audit.log",
 			"policy learn --policy observe.yaml --since 1w --who nagios --at-least 3",
 		],
 		settings: learnSettings,
@@ -68,7 +68,7 @@ export const policyLearnCommand = createCommand({
 				);
 		const tally = new Tally(names);
 		const { findings, more, lines } = await readAuditedCalls({
-			files: settings.audit,
+			files: settings["audit-log"],
 			during,
 			since: Date.now() - (parsePeriod(settings.since) ?? 0),
 			take: (call) => tally.take(call),

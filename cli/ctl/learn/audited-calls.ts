@@ -237,7 +237,7 @@ export const auditSettings = {
 				? `not a time such as 12h or 1d: ${text}`
 				: undefined,
 	},
-	audit: {
+	"audit-log": {
 		kind: "list",
 		default: ["/var/log/happo-agent/audit.log"],
 		placeholder: "FILE,...",
