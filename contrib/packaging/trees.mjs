@@ -12,7 +12,7 @@ import {
 	utimesSync,
 	writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
 
 /** The private Node.js, the only one that the packages use. */
@@ -249,11 +249,40 @@ const unique = (files) => [
 	...new Map(files.map((file) => [file.path, file])).values(),
 ];
 
-/** Rules and a scrape example for Prometheus, and a dashboard for Grafana, in folders at `to`. */
-const watching = (to) =>
-	["prometheus", "grafana"].flatMap((name) =>
-		folder(`contrib/${name}`, join(to, name)),
+/** A link of a document to a file of the repository: what it shows, and its target. */
+const linkPattern = /!?\[([^[\]]*)\]\((?!\w+:|#)([^()#\s]+)(#[^()\s]*)?\)/g;
+
+/**
+ * The documents for users, and what they link to, in folders at `to`; those of contrib are there
+ * without `contrib`. Links to what only the sources have become text.
+ */
+function documentation(to) {
+	const sources = [
+		...["README.md", "UPGRADING.md", "SECURITY.md", "openapi.yaml"],
+		...["doc", "etc", "prometheus", "grafana"].flatMap((name) =>
+			folder(`contrib/${name}`, `contrib/${name}`).map(({ path }) => path),
+		),
+	];
+	const places = new Map(
+		sources.map((path) => [path, join(to, path.replace(/^contrib\//, ""))]),
 	);
+	const rewritten = (source, place) =>
+		text(source).replace(linkPattern, (whole, shown, target, anchor = "") => {
+			const path = join(dirname(source), target);
+			const there = places.get(path);
+			if (there === undefined)
+				return path.startsWith(shown)
+					? `${path} of the sources`
+					: `${shown} (${path} of the sources)`;
+			const way = relative(dirname(place), there);
+			return whole.replace(`(${target}${anchor})`, () => `(${way}${anchor})`);
+		});
+	return [...places].map(([source, path]) => ({
+		path,
+		content: source.endsWith(".md") ? rewritten(source, path) : read(source),
+		mode: 0o644,
+	}));
+}
 
 /** The private Node.js, of a package of npm that is unpacked in `node.folder`. */
 export function nodePackage({ node, architecture }) {
@@ -335,11 +364,7 @@ and the policy say otherwise.`,
 			native(at, architecture, addon),
 			...level(architecture, at),
 			...folder("contrib/plugins", `${at}/contrib/plugins`, 0o755),
-			// without the pictures, which are large
-			...folder("contrib/doc", "/usr/share/doc/happo-agent/doc").filter(
-				({ path }) => path.endsWith(".md"),
-			),
-			...watching("/usr/share/doc/happo-agent"),
+			...documentation("/usr/share/doc/happo-agent"),
 			...ctl("agent", build),
 			configurationFolder,
 			configuration("/etc/default/happo-agent.env", environmentFile(), 0o640),
@@ -492,7 +517,10 @@ nothing: give it a list of hosts and a store first.`,
 				text("contrib/etc/default/happo-collector.env"),
 				0o640,
 			),
-			...watching("/usr/share/happo-collector"),
+			// rules and a scrape example for Prometheus, and a dashboard for Grafana
+			...["prometheus", "grafana"].flatMap((name) =>
+				folder(`contrib/${name}`, `/usr/share/happo-collector/${name}`),
+			),
 			systemd(
 				"happo-collector.service",
 				unit(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 
@@ -74,6 +74,33 @@ test("the packages of agent and collector have rules and dashboard where the doc
 			collector.text(`/usr/share/happo-collector/${name}`),
 			text(`${at}/${name}`),
 		);
+});
+
+test("every relative link of a packaged document leads to a packaged file", () => {
+	let count = 0;
+	for (const make of [agentPackage, checkPackage, collectorPackage]) {
+		const { files, text } = filesOf(make, "x64");
+		const paths = new Set(files.map(({ path }) => path));
+		for (const path of paths) {
+			if (!path.endsWith(".md")) continue;
+			// a line break may split a link
+			const content = text(path).replace(/\s+/g, " ");
+			for (const [, target = ""] of content.matchAll(/\]\((?!\w+:)([^)#]*)/g)) {
+				const there = target === "" ? path : join(dirname(path), target);
+				assert.ok(paths.has(there), `${path}: ${target}`);
+				count++;
+			}
+		}
+	}
+	assert.ok(count > 150, `only ${count} links`);
+	const { text } = filesOf(agentPackage, "x64");
+	const at = "/usr/share/doc/happo-agent";
+	assert.match(text(`${at}/README.md`), /\]\(doc\/install\.md#from-packages\)/);
+	assert.match(text(`${at}/doc/web.md`), /!\[[^\]]+\]\(pictures\/web-hosts/);
+	assert.match(
+		text(`${at}/doc/collector.md`),
+		/BENCHMARKS\.md \(contrib\/development\/BENCHMARKS\.md of the sources\)/,
+	);
 });
 
 test("the page of happo-ctl web is for monitoring servers, not for agents", () => {
