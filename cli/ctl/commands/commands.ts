@@ -36,7 +36,7 @@ function rows(host: string, { commands, plugins }: CommandList): Cell[][] {
 
 export const commandsCommand = createAgentCommand({
 	name: "commands",
-	summary: "list what one may run on agents",
+	summary: "list what you may run on agents",
 	details:
 		"Lists the commands of an agent's policy that you may run, with the values that they take (/commands): those in brackets may be left out, and = shows what they are then. A command runs by its name and its values in this order. Without a policy, or while it only observes, you may also run each plugin that the agent has, with any options. Needs the permission read-commands. v1 (Go) has no such list.",
 	examples: [

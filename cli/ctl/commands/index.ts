@@ -74,7 +74,7 @@ export const commands: readonly ProgramCommand[] = [
 
 export const families: NonNullable<Program["families"]> = {
 	"metric config": "show, check or replace the metric configuration of agents",
-	policy: "check, test, learn, compare and import policies, make keys",
+	policy: "check, test, explain, learn, compare, import; make keys",
 	"known-hosts": "add or remove hosts whose keys are known",
 	context: "list, show or choose contexts of the configuration file",
 };
@@ -84,9 +84,9 @@ export const topics: NonNullable<Program["topics"]> = [connections];
 export const epilogue = `
 --host (-H), --hosts-file and --group say which agents to ask; the default is
 the agent on this machine ('happo-ctl help connections'). The exit status is 1
-if an agent failed, 2 if the command line is invalid, otherwise 0. The exit
-statuses of monitor, inventory, policy diff and doctor are different, see their
-help.
+if an agent failed, 2 if the command line is invalid, otherwise 0. monitor,
+inventory, doctor, audit verify, known-hosts remove and the policy commands have
+other exit statuses, see their help.
 
 Examples:
   happo-ctl status -H web01,web02

@@ -67,7 +67,7 @@ function timeTicks(_plot: uPlot, ticks: number[]): string[] {
 export function Chart({ label, curve }: { label: string; curve: Curve }) {
 	const count = curve.values.filter((value) => value !== null).length;
 	return count < 2
-		? html`<p class="chart no-chart muted">A curve needs a second value.</p>`
+		? html`<p class="chart no-chart muted">A graph needs a second value.</p>`
 		: html`<${Plot} label=${label} curve=${curve} />`;
 }
 
