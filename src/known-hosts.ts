@@ -1,6 +1,8 @@
 import {
 	closeSync,
 	constants,
+	fchmodSync,
+	fchownSync,
 	fstatSync,
 	ftruncateSync,
 	mkdirSync,
@@ -189,18 +191,23 @@ export class KnownHosts {
 	}
 
 	#readText(): string {
-		if (this.#isUnused) return "";
+		return this.#find(() => this.file)?.text ?? "";
+	}
+
+	/** Reads the file at a path; undefined if it is missing and may be. */
+	#find(path: () => string): FoundFile | undefined {
+		if (this.#isUnused) return undefined;
 		const name = `--known-hosts ${this.file}`;
 		try {
-			const { text, mode } = readText(this.file);
-			if ((mode & permission.othersWrite) === 0) return text;
+			const found = readRegularFile(path());
+			if ((found.mode & permission.othersWrite) === 0) return found;
 			throw new Error(
-				`mode ${modeText(mode)}, every user of this machine can change it (chmod o-w)`,
+				`mode ${modeText(found.mode)}, every user of this machine can change it (chmod o-w)`,
 			);
 		} catch (cause) {
 			const { code = "" } = cause as NodeJS.ErrnoException;
 			if (this.#mayBeMissing && (code === "ENOENT" || code === "ENOTDIR"))
-				return "";
+				return undefined;
 			throw new KnownHostsError(`${name}: ${systemReason(cause)}`, { cause });
 		}
 	}
@@ -266,12 +273,17 @@ export class KnownHosts {
 	 */
 	remove(hop: Hop): number {
 		const place = hopText(hop);
-		const lines = this.read().text.split("\n");
+		// a link stays; whoever owns its directory may turn it to another file meanwhile
+		const found = this.#find(() => realpathSync(this.file));
+		if (!found) return 0;
+		const { text } = found;
+		addHosts(new Map(), { text, file: this.file, before: 0 });
+		const lines = text.split("\n");
 		const kept = lines.filter((line) => {
 			const parsed = parseLine(wordsOf(line));
 			return !parsed || hopText(parsed.hop) !== place;
 		});
-		if (kept.length < lines.length) this.#replace(kept.join("\n"));
+		if (kept.length < lines.length) this.#replace(found, kept.join("\n"));
 		return lines.length - kept.length;
 	}
 
@@ -345,19 +357,33 @@ export class KnownHosts {
 		}
 	}
 
-	/** Replaces the file in one step. */
-	#replace(text: string): void {
-		const next = `${this.file}.${process.pid}.new`;
+	/**
+	 * Replaces a file in one step. Owner and mode stay, whoever runs this: a service goes on reading
+	 * and appending.
+	 */
+	#replace({ path, mode, uid, gid }: FoundFile, text: string): void {
+		const next = `${path}.${process.pid}.new`;
 		try {
-			// the file may be a link
-			const file = realpathSync(this.file);
-			const { mode } = readText(file);
-			writeFileSync(next, text, { flag: "wx", mode: mode & 0o777 });
-			renameSync(next, file);
+			const fd = openSync(next, "wx", 0o600);
+			try {
+				writeFileSync(fd, text);
+				const ours = fstatSync(fd);
+				if (ours.uid !== uid || ours.gid !== gid) fchownSync(fd, uid, gid);
+				fchmodSync(fd, mode & 0o777);
+				renameSync(next, path);
+			} catch (error) {
+				rmSync(next, { force: true });
+				throw error;
+			} finally {
+				closeSync(fd);
+			}
 		} catch (cause) {
-			rmSync(next, { force: true });
+			const reason =
+				(cause as NodeJS.ErrnoException).syscall === "fchown"
+					? `its owner ${uid} and group ${gid} cannot be kept`
+					: systemReason(cause);
 			throw new KnownHostsError(
-				`--known-hosts ${this.file}: cannot be written: ${systemReason(cause)}`,
+				`--known-hosts ${this.file}: cannot be written: ${reason}`,
 				{ cause },
 			);
 		}
@@ -370,17 +396,26 @@ export class KnownHosts {
 	}
 }
 
+interface FoundFile {
+	path: string;
+	text: string;
+	mode: number;
+	uid: number;
+	gid: number;
+}
+
 /** Reads a regular file, but no larger one than is allowed. */
-function readText(file: string): { text: string; mode: number } {
+function readRegularFile(path: string): FoundFile {
 	// a FIFO would block
-	const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+	const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
 	try {
 		const found = fstatSync(fd);
 		if (found.isDirectory()) throw new Error("is a directory");
 		if (!found.isFile()) throw new Error("not a regular file");
 		if (found.size > maxBytes)
 			throw new Error(`has more than ${maxBytes} bytes`);
-		return { text: readFileSync(fd, "utf8"), mode: found.mode };
+		const { mode, uid, gid } = found;
+		return { path, text: readFileSync(fd, "utf8"), mode, uid, gid };
 	} finally {
 		closeSync(fd);
 	}

@@ -5,6 +5,8 @@ import { once } from "node:events";
 import {
 	appendFile,
 	chmod,
+	chown,
+	readdir,
 	readFile,
 	readlink,
 	rename,
@@ -353,5 +355,40 @@ describe("changes by hand", () => {
 		assert.equal((await stat(file)).mode & 0o777, 0o640);
 		assert.equal(await readlink(file), `${file}.real`);
 		assert.equal(known.remove(hop("h")), 0);
+	});
+
+	it("leave the file to its owner, who reads and appends to it", async (t) => {
+		if (process.getuid?.() !== 0) return t.skip("only root can give it away");
+		const { file, open } = await setUp(t, `h ${keyPin(one)}\n`);
+		await chmod(file, 0o644);
+		await chown(file, 12_345, 23_456);
+		const umask = process.umask(0o077);
+		try {
+			assert.equal(open().remove(hop("h")), 1);
+		} finally {
+			process.umask(umask);
+		}
+		const { uid, gid, mode } = await stat(file);
+		assert.deepEqual([uid, gid, mode & 0o777], [12_345, 23_456, 0o644]);
+	});
+
+	it("are refused if the owner of the file would change", async (t) => {
+		if (process.getuid?.() !== 0) return t.skip("only root can give it away");
+		const content = `h ${keyPin(one)}\n`;
+		const { file, open, text } = await setUp(t, content);
+		await chmod(file, 0o644);
+		await chown(file, 12_345, 23_456);
+		await chmod(join(file, "../.."), 0o755);
+		await chmod(join(file, ".."), 0o777);
+		process.seteuid?.(34_567);
+		try {
+			assert.throws(() => open().remove(hop("h")), {
+				message: `--known-hosts ${file}: cannot be written: its owner 12345 and group 23456 cannot be kept`,
+			});
+		} finally {
+			process.seteuid?.(0);
+		}
+		assert.equal(await text(), content);
+		assert.deepEqual(await readdir(join(file, "..")), ["known_hosts"]);
 	});
 });
