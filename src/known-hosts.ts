@@ -11,10 +11,11 @@ import {
 	realpathSync,
 	renameSync,
 	rmSync,
+	statSync,
 	writeFileSync,
 	writeSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { modeText, permission } from "./file-mode.ts";
 import { type Hop, hopText, parseHop, parsePin } from "./protocol/hop.ts";
 import {
@@ -332,11 +333,8 @@ export class KnownHosts {
 		const name = `--known-hosts ${this.file}`;
 		const text = this.#content.text;
 		const bytes = Buffer.from(/[^\n]$/.test(text) ? `\n${line}` : line);
-		const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
-		const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK;
 		try {
-			mkdirSync(dirname(this.file), { recursive: true, mode: 0o700 });
-			const fd = openSync(this.file, flags, this.#mode);
+			const fd = openToAppend(this.file, this.#mode);
 			try {
 				const { size } = fstatSync(fd);
 				if (size + bytes.length > maxBytes)
@@ -393,6 +391,57 @@ export class KnownHosts {
 	#command(verb: "add" | "remove", hop: Hop): string {
 		const flag = this.#isNamed ? ` --known-hosts ${quotedWord(this.file)}` : "";
 		return `happo-ctl known-hosts ${verb}${flag} ${quotedWord(hopText(hop))}`;
+	}
+}
+
+/**
+ * Makes a directory and those above it, with this mode whatever the umask. Those that exist stay as
+ * they are.
+ */
+function makeDirectory(directory: string, mode: number): void {
+	const first = mkdirSync(directory, { recursive: true, mode });
+	if (first === undefined) return;
+	const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+	for (
+		let made = resolve(directory);
+		made.length >= first.length;
+		made = dirname(made)
+	) {
+		const fd = openSync(made, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+		try {
+			fchmodSync(fd, mode);
+		} finally {
+			closeSync(fd);
+		}
+	}
+}
+
+/**
+ * Opens a file to append to it. A new one has this mode whatever the umask, and belongs to the owner
+ * of its directory if root makes it, so that a service can append to it, too. Whoever may read it may
+ * also enter a directory that is made for it.
+ */
+function openToAppend(file: string, mode: number): number {
+	const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NONBLOCK } = constants;
+	const flags = O_WRONLY | O_APPEND | O_NONBLOCK;
+	const directory = dirname(file);
+	makeDirectory(directory, mode | ((mode & 0o444) >> 2));
+	let fd: number;
+	try {
+		// not through a link, as mode and owner change
+		fd = openSync(file, flags | O_CREAT | O_EXCL, mode);
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+		return openSync(file, flags | O_CREAT, mode);
+	}
+	try {
+		const { uid, gid } = statSync(directory);
+		if (uid !== 0 && process.geteuid?.() === 0) fchownSync(fd, uid, gid);
+		fchmodSync(fd, mode);
+		return fd;
+	} catch (error) {
+		closeSync(fd);
+		throw error;
 	}
 }
 

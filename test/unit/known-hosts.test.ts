@@ -341,6 +341,41 @@ describe("changes by hand", () => {
 		assert.equal((await stat(file)).mode & 0o777, 0o600);
 	});
 
+	it("make a file that services can read, whatever the umask", async (t) => {
+		const directory = await temporaryDirectory(t);
+		const umask = process.umask(0o077);
+		t.after(() => process.umask(umask));
+		for (const [mode, directoryMode] of [
+			[0o644, 0o755],
+			[0o600, 0o700],
+		] as const) {
+			const file = join(directory, `${mode}/happo/known_hosts`);
+			const parts = { file, mode, isNamed: true, mayBeMissing: true };
+			new KnownHosts(parts).add(hop("h"), [keyPin(one)]);
+			for (const [path, expected] of [
+				[file, mode],
+				[join(file, ".."), directoryMode],
+				[join(file, "../.."), directoryMode],
+			] as const)
+				assert.equal((await stat(path)).mode & 0o777, expected, path);
+			// it stays as somebody has set it
+			await chmod(file, 0o640);
+			new KnownHosts(parts).add(hop("other"), [keyPin(one)]);
+			assert.equal((await stat(file)).mode & 0o777, 0o640);
+		}
+	});
+
+	it("make a file for the owner of its directory, if root makes it", async (t) => {
+		if (process.getuid?.() !== 0) return t.skip("only root can give it away");
+		const directory = await temporaryDirectory(t);
+		await chown(directory, 12_345, 23_456);
+		const file = join(directory, "known_hosts");
+		const known = new KnownHosts({ file, isNamed: true, mayBeMissing: true });
+		known.add(hop("h"), [keyPin(one)]);
+		const { uid, gid } = await stat(file);
+		assert.deepEqual([uid, gid], [12_345, 23_456]);
+	});
+
 	it("remove a host, and nothing else: neither comments nor the mode, nor a link", async (t) => {
 		const { file, open, text } = await setUp(
 			t,
