@@ -5,7 +5,7 @@ import {
 } from "../../../src/policy/policy-text.ts";
 import { runnersIn, runnersLook } from "../../../src/policy/proposal.ts";
 import { shown } from "../../../src/policy/shown.ts";
-import type { SeenCall } from "./tally.ts";
+import type { SeenCall, Sightings } from "./tally.ts";
 import { type SeenValues, valuesText } from "./values.ts";
 
 /** A slot of a draft's command. */
@@ -36,8 +36,14 @@ export interface DraftCommand {
 }
 
 /** How many calls there were. */
-export const countOf = (calls: readonly SeenCall[]): number =>
+export const countOf = (calls: readonly Sightings[]): number =>
 	calls.reduce((sum, { count }) => sum + count, 0);
+
+/** What was seen of a caller only. */
+export const sightingsBy = (
+	name: string,
+	calls: readonly SeenCall[],
+): Sightings[] => calls.flatMap(({ by }) => by.get(name) ?? []);
 
 /** `1 call`, `2 calls` */
 export const callsText = (count: number): string =>
@@ -47,7 +53,7 @@ const timeText = (time: number) =>
 	new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
 
 /** `288 calls, 2026-11-29T10:00:00Z to 2026-11-30T09:55:00Z, from 192.0.2.10` */
-export function evidenceText(calls: readonly SeenCall[]): string {
+export function evidenceText(calls: readonly Sightings[]): string {
 	const first = Math.min(...calls.map(({ first }) => first.time));
 	const last = Math.max(...calls.map(({ last }) => last.time));
 	const count = countOf(calls);

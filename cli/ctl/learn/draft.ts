@@ -25,10 +25,11 @@ import {
 	type DraftCommand,
 	evidenceText,
 	looksOf,
+	sightingsBy,
 } from "./draft-command.ts";
 import { learnKnown, valueAt, writtenValue } from "./known-commands.ts";
 import { learnLines } from "./lines.ts";
-import type { SeenCall } from "./tally.ts";
+import type { SeenCall, Sightings } from "./tally.ts";
 
 /** A rule or command that somebody has to look at. */
 export interface Look {
@@ -122,27 +123,42 @@ interface DraftRule {
 	readonly pairs: Readonly<Record<string, PolicyValue>>;
 }
 
+/**
+ * Whether a caller called a command too seldom, however often others did. As in the command itself,
+ * what counts for one of the policy is all calls, and otherwise the calls with the same words.
+ */
+const isRareFor = (
+	{ isRare, isKnown }: DraftCommand,
+	seen: readonly Sightings[],
+	atLeast: number,
+) =>
+	isRare ||
+	(isKnown
+		? countOf(seen) < atLeast
+		: seen.every(({ count }) => count < atLeast));
+
 /** Rules for the commands that a caller has called. */
 function commandRules(
 	policy: Policy,
 	name: string,
 	commands: readonly DraftCommand[],
+	atLeast: number,
 ): DraftRule[] {
 	const own = commands.flatMap((command) => {
-		const calls = command.calls.filter(({ counts }) => counts.has(name));
-		return calls.length > 0 ? [{ command, calls }] : [];
+		const seen = sightingsBy(name, command.calls);
+		const isRare = isRareFor(command, seen, atLeast);
+		return seen.length > 0 ? [{ command, seen, isRare }] : [];
 	});
 	return runPermissions.flatMap((permission) =>
 		[false, true].flatMap((isRare) => {
 			const some = own.filter(
-				({ command }) =>
-					command.permission === permission && command.isRare === isRare,
+				(each) =>
+					each.command.permission === permission && each.isRare === isRare,
 			);
 			if (some.length === 0) return [];
-			const calls = some.flatMap(({ calls }) => calls);
 			return [
 				{
-					evidence: evidenceText(calls),
+					evidence: evidenceText(some.flatMap(({ seen }) => seen)),
 					looks: isRare
 						? ["what was seen too seldom: delete what you do not know"]
 						: [],
@@ -167,9 +183,9 @@ function otherRules(
 	calls: readonly SeenCall[],
 	atLeast: number,
 ): DraftRule[] {
-	const own = calls.filter(
-		({ command, counts }) => !command && counts.has(name),
-	);
+	const own = calls.filter(({ command, by }) => !command && by.has(name));
+	const isRare = (call: SeenCall) =>
+		countOf(sightingsBy(name, [call])) < atLeast;
 	const relays = own.filter(
 		({ permission, hop }) =>
 			permission === "relay" && hop !== undefined && parseHop(hop),
@@ -178,7 +194,7 @@ function otherRules(
 		({ permission }) =>
 			permission !== "relay" && (permission !== "ping" || policy.isPingByRules),
 	);
-	const rareHops = relays.filter(({ count }) => count < atLeast);
+	const rareHops = relays.filter(isRare);
 	const local = relays.filter(({ hop }) => ownAddress.test(hop ?? ""));
 	const shownHops = (some: readonly SeenCall[]) =>
 		some
@@ -190,7 +206,7 @@ function otherRules(
 			? []
 			: [
 					{
-						evidence: evidenceText(relays),
+						evidence: evidenceText(sightingsBy(name, relays)),
 						looks: [
 							...(rareHops.length > 0
 								? [
@@ -210,9 +226,9 @@ function otherRules(
 					},
 				]),
 		...others.map((call) => ({
-			evidence: evidenceText([call]),
+			evidence: evidenceText(sightingsBy(name, [call])),
 			looks: [
-				...(call.count < atLeast
+				...(isRare(call)
 					? ["seen too seldom to be sure that it belongs here"]
 					: []),
 				...(call.permission === "configure"
@@ -351,7 +367,7 @@ export function makeDraft(parts: {
 		leave("no command of a policy can be like it", calls);
 	const textOf = (commands: readonly DraftCommand[]) => {
 		const rules = names.flatMap((name) => [
-			...commandRules(policy, name, commands),
+			...commandRules(policy, name, commands, atLeast),
 			...otherRules(policy, name, parts.calls, atLeast),
 		]);
 		return {
@@ -404,7 +420,7 @@ function refusedCalls(
 	for (const name of names) {
 		const caller = policy.callers.exampleOf(name);
 		for (const call of calls)
-			if (caller && call.counts.has(name) && !isPermitted(policy, call, caller))
+			if (caller && call.by.has(name) && !isPermitted(policy, call, caller))
 				refused.add(call);
 	}
 	return refused;

@@ -6,19 +6,23 @@ import {
 	isMasked,
 } from "./audited-calls.ts";
 
-/** A call that was seen once or more. */
-export interface SeenCall {
-	readonly permission: Permission;
-	readonly command: AuditedCall["command"];
-	readonly hop: string | undefined;
-	/** How often, by the names of the callers that were asked about. */
-	readonly counts: Map<string, number>;
+/** How often something was seen, when, and where it came from. */
+export interface Sightings {
 	count: number;
 	/** The first and the last one. */
 	readonly first: AuditedCall;
 	last: AuditedCall;
-	/** Where they came from, as far as there are few places. */
+	/** As far as there are few places. */
 	readonly origins: Set<string>;
+}
+
+/** A call that was seen once or more. */
+export interface SeenCall extends Sightings {
+	readonly permission: Permission;
+	readonly command: AuditedCall["command"];
+	readonly hop: string | undefined;
+	/** The same of each caller that was asked about, by its name. */
+	readonly by: Map<string, Sightings>;
 }
 
 /** Limit of the places that are remembered of a call. */
@@ -27,6 +31,17 @@ const maxOrigins = 20;
 /** Where a request came from. */
 const originOf = ({ proof }: AuditedCall) =>
 	proof.admin ? "the admin socket" : (proof.address ?? "no address");
+
+const noSightings = (call: AuditedCall): Sightings => ({
+	...{ count: 0, first: call, last: call },
+	origins: new Set(),
+});
+
+function addSighting(seen: Sightings, call: AuditedCall): void {
+	seen.count++;
+	seen.last = call;
+	if (seen.origins.size < maxOrigins) seen.origins.add(originOf(call));
+}
 
 /** Limits of what is kept of a log. */
 const maxPending = 200_000;
@@ -128,18 +143,18 @@ export class Tally {
 				return;
 			}
 			seen = {
-				...{ permission, command, hop, first: call, last: call, count: 0 },
-				counts: new Map(),
-				origins: new Set(),
+				...{ permission, command, hop, by: new Map() },
+				...noSightings(call),
 			};
 			this.#calls.set(key, seen);
 		}
-		seen.count++;
-		seen.last = call;
-		if (seen.origins.size < maxOrigins) seen.origins.add(originOf(call));
-		for (const name of call.who)
-			if (this.#names.includes(name))
-				seen.counts.set(name, (seen.counts.get(name) ?? 0) + 1);
+		addSighting(seen, call);
+		for (const name of new Set(call.who)) {
+			if (!this.#names.includes(name)) continue;
+			const own = seen.by.get(name) ?? noSightings(call);
+			seen.by.set(name, own);
+			addSighting(own, call);
+		}
 	}
 
 	/** The calls that were seen, in the order of their first time. */

@@ -151,6 +151,61 @@ test("what was seen once is a constant in a rule of its own, and marked", async 
 	assert.match(draft.text, /# 1 call, \S+, from 192.0.2.10, id \S{12}\n/);
 });
 
+test("what one caller did too seldom is marked in its rules, however often others did it", async (t) => {
+	const policy = `${observing.replace("192.0.2.11", "192.0.2.66")}commands:
+  load: { run: [check_load, "{warning}"], slots: { warning: threshold } }
+`;
+	const asked = (address: string, times: number): AuditedRequest[] => [
+		auditedCheck(address, "load", "5", { times }),
+		auditedCheck(address, "check_disk", "-p /var", { times }),
+		{
+			...{ caller: callerAt(address), times, operationId: "relayRequest" },
+			body: { proxy_hostport: ["10.0.0.1"], request_type: "monitor" },
+		},
+		{
+			...{ caller: callerAt(address), times, operationId: "drainMetrics" },
+			body: { apikey: "" },
+		},
+	];
+	const draft = await learned(
+		t,
+		[
+			...asked(nagios, 300),
+			// each of them once
+			...asked("192.0.2.66", 1),
+			auditedCheck(nagios, "check_disk", "-p /srv", { times: 300 }),
+			auditedCheck("192.0.2.66", "check_disk", "-p /srv"),
+		],
+		{ policy, names: ["nagios", "icinga"] },
+	);
+	assert.deepEqual(draft.looks, [
+		{
+			at: "rule 4",
+			why: "what was seen too seldom: delete what you do not know",
+		},
+		{
+			at: "rule 5",
+			why: "1 hops were seen too seldom to be sure: 10.0.0.1:6777",
+		},
+		{
+			at: "rule 6",
+			why: "seen too seldom to be sure that it belongs here",
+		},
+	]);
+	const [, rules = ""] = draft.text.split("rules:\n");
+	const evidence = [...rules.matchAll(/^ {2}# (\d+ calls?), .*$/gm)].map(
+		([line, calls]) => [calls, line.replace(/.*, from | id .*/g, "")],
+	);
+	assert.deepEqual(evidence, [
+		["900 calls", nagios],
+		["300 calls", nagios],
+		["300 calls", nagios],
+		["3 calls", "192.0.2.66"],
+		["1 call", "192.0.2.66,"],
+		["1 call", "192.0.2.66,"],
+	]);
+});
+
 test("the evidence names every place that calls came from", async (t) => {
 	const from = (address: string, times: number) =>
 		auditedCheck(address, "check_x", "-w 5", { times });
