@@ -59,21 +59,40 @@ async function readHostsFile(file: string, stdin: Readable): Promise<Hop[]> {
 	return parseHostsFile(content?.toString("utf8") ?? "", file);
 }
 
+/** The hosts of a flag, which has checked them. */
 const hops = (texts: readonly string[]) =>
 	texts.flatMap((text) => parseHop(text) ?? []);
 
 /**
- * The target for a listed host, through the bastions of --via or else through its own; undefined if
- * the host is invalid.
+ * The bastions of a listed host. One that is left out would lead to another host with the same
+ * address, or around the bastion.
+ * @throws UsageError
+ */
+const listedBastions = ({ ip, port, proxies }: ListedHost, group: string) =>
+	proxies
+		.filter((text) => text.trim() !== "")
+		.map((text) => {
+			const hop = parseHop(text);
+			if (hop) return hop;
+			throw new UsageError(
+				`--group ${group}: ${ip} port ${port}: not a bastion with an optional port: ${JSON.stringify(text)}`,
+			);
+		});
+
+/**
+ * The target for a listed host, through the bastions of --via or else through its own.
+ * @throws UsageError if one of them is invalid
  */
 function listedTarget(
-	{ group_name, ip, hostname, port, proxies }: ListedHost,
-	via: readonly Hop[],
-): Target | undefined {
+	host: ListedHost,
+	{ group, via }: { group: string; via: readonly Hop[] },
+): Target {
+	const { group_name, ip, hostname, port } = host;
 	const place = ip.includes(":") ? `[${ip.replace(/^\[|\]$/g, "")}]` : ip;
 	const agent = parseHop(`${place}:${port}`);
-	if (!agent) return undefined;
-	const own = via.length > 0 ? via : hops(proxies);
+	if (!agent)
+		throw new UsageError(`--group ${group}: not a host: ${ip} port ${port}`);
+	const own = via.length > 0 ? via : listedBastions(host, group);
 	return {
 		...{ name: hopText(agent), agent, via: own, group: group_name },
 		...(hostname !== "" && { label: hostname }),
@@ -126,15 +145,10 @@ export async function findTargets(
 		agent,
 		via,
 	}));
-	if (settings.group !== "")
-		for (const host of await listHosts(settings.group)) {
-			const target = listedTarget(host, via);
-			if (!target)
-				throw new UsageError(
-					`--group ${settings.group}: not a host: ${host.ip} port ${host.port}`,
-				);
-			found.push(target);
-		}
+	const { group } = settings;
+	if (group !== "")
+		for (const host of await listHosts(group))
+			found.push(listedTarget(host, { group, via }));
 	const named =
 		settings.host.length > 0 ||
 		settings["hosts-file"] !== "" ||

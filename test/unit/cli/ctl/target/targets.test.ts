@@ -53,4 +53,19 @@ test("targets have no duplicates; default is this machine; hosts of a group have
 		find({ group: ["G"] }, [{ ip: "a b", port: 1, proxies: [] }]),
 		UsageError,
 	);
+	// without its bastion, the address may be that of another host
+	for (const odd of ["bastion 1", "https://bastion1", "bastion1:0"]) {
+		const behind = [{ ip: "10.0.0.5", port: 1, proxies: ["b1", odd] }];
+		await assert.rejects(find({ group: ["G"] }, behind), {
+			message: `--group G: 10.0.0.5 port 1: not a bastion with an optional port: "${odd}"`,
+		});
+		// it is not asked for
+		assert.deepEqual(await find({ group: ["G"], via: ["b"] }, behind), [
+			["10.0.0.5:1", "b"],
+		]);
+	}
+	assert.deepEqual(
+		await find({ group: ["G"] }, [{ ip: "a", port: 1, proxies: ["", " b "] }]),
+		[["a:1", "b"]],
+	);
 });
