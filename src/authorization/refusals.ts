@@ -100,7 +100,14 @@ export class Refusals {
 	note(kind: RefusalKind, permission: Permission, decision: DecisionLine) {
 		const line = cutLine(decision);
 		const { id: _, ...same } = line;
-		const key = JSON.stringify([kind, permission, same]);
+		const sent = decision.options ?? [];
+		const { command, hop, options = [] } = line;
+		const isWhole =
+			command === decision.command &&
+			hop === decision.hop &&
+			options.length === sent.length &&
+			options.every((word, at) => word === sent[at]);
+		const key = JSON.stringify([kind, permission, isWhole, same]);
 		const at = this.#now();
 		const known = this.#entries.get(key);
 		if (known) {
@@ -113,15 +120,11 @@ export class Refusals {
 		}
 		const { who, proof } = line;
 		const caller = who.length > 0 ? `who ${who.join()}` : `${proof.address}`;
-		const { command, hop, options = [] } = line;
 		this.#entries.set(key, {
 			// a word may be a slice, which would keep the whole request in memory
 			...{ kind, permission, line: structuredClone(line), caller },
 			...{ count: 1, firstAt: at, lastAt: at },
-			isWhole:
-				command === decision.command &&
-				hop === decision.hop &&
-				options.length === (decision.options ?? []).length,
+			isWhole,
 		});
 		this.#makeRoom(caller, who.length === 0);
 	}

@@ -114,6 +114,21 @@ test("one stranger leaves room for the refusals of another one", async () => {
 	);
 });
 
+test("only whole requests have lines that would permit them", async () => {
+	const { policy } = parsePolicy(policyText("enforce"));
+	const refusals = new Refusals(Date.now);
+	const lines = async (...options: string[]) => {
+		refusals.note("refused", "check", line({ options }));
+		return (await refusals.list(policy))[0]?.allow;
+	};
+	assert.match((await lines("-p", "/etc")) ?? "", /check_x, -p, \/etc/);
+	// as many words as before
+	assert.equal(await lines("-p", "x".repeat(1_100)), null);
+	assert.equal(await lines("x".repeat(1_100), "-p"), null);
+	// nothing of this one is cut
+	assert.match((await lines("-p", "…")) ?? "", /check_x, -p, "?…/);
+});
+
 const policyText = (mode: string) => `version: 1
 mode: ${mode}
 who: { nagios: { address: 192.0.2.10 } }
