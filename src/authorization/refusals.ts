@@ -32,8 +32,10 @@ interface Entry extends Refusal {
 	lastAt: number;
 	/** Whose entries count together. */
 	readonly caller: string;
-	/** Whether nothing was cut. */
+	/** Whether nothing was cut of what was asked. */
 	readonly isWhole: boolean;
+	/** Whether nothing was cut of what the caller has proved. */
+	readonly isProofWhole: boolean;
 	/** The last proposal, and the policy that it is for. */
 	proposed?: { readonly for: Policy; readonly text: string | undefined };
 }
@@ -125,6 +127,7 @@ export class Refusals {
 			...{ kind, permission, line: structuredClone(line), caller },
 			...{ count: 1, firstAt: at, lastAt: at },
 			isWhole,
+			isProofWhole: proof === decision.proof,
 		});
 		this.#makeRoom(caller, who.length === 0);
 	}
@@ -199,15 +202,24 @@ function listed(
 	};
 }
 
-function proposalOf(
-	{ kind, permission, line, isWhole }: Entry,
-	policy: Policy,
-): string | undefined {
+/** Who the caller is in a policy, which may have replaced the one that refused the request. */
+function namesIn(
+	{ callers }: Policy,
+	{ line: { who, proof }, isProofWhole }: Entry,
+): readonly string[] {
+	return isProofWhole
+		? callers.evidenceOf(callers.callerWith(proof)).who()
+		: who.filter((name) => callers.names.includes(name));
+}
+
+function proposalOf(entry: Entry, policy: Policy): string | undefined {
+	const { kind, permission, line, isWhole } = entry;
 	if (kind === "limited" || !isWhole || line.unsplit) return undefined;
-	const { who, proof, command, called, options = [], hop, protocol } = line;
+	const { proof, command, called, options = [], hop, protocol } = line;
 	const name = called ?? command;
 	return proposal(policy, {
-		...{ permission, who, proof, isNrpe: protocol === "nrpe" },
+		...{ permission, proof, isNrpe: protocol === "nrpe" },
+		who: namesIn(policy, entry),
 		...(name !== undefined && { command: { name, words: options } }),
 		...(hop !== undefined && { hop }),
 	});

@@ -100,8 +100,16 @@ interface ProposedCaller {
 	readonly entry?: PolicyValue;
 }
 
-/** An entry for a caller that the policy does not know; undefined if it has proved nothing. */
-function entryFor({ address, certificate, key }: AuditProof) {
+/**
+ * An entry for a caller that the policy does not know; undefined if it has proved nothing, or has
+ * shown a key that the policy does not have any longer.
+ */
+function entryFor(
+	{ callers }: Policy,
+	{ address, certificate, key }: AuditProof,
+) {
+	if (key !== undefined && callers.digestOf(key) === undefined)
+		return undefined;
 	const named = (["uri", "dns", "email"] as const).flatMap((condition) => {
 		const value = certificate?.[condition]?.find((text) => !text.includes("*"));
 		return value === undefined ? [] : [[condition, value] as const];
@@ -123,15 +131,16 @@ function entryFor({ address, certificate, key }: AuditProof) {
 }
 
 function callerFor(
-	{ callers, granting }: Policy,
+	policy: Policy,
 	{ who, proof, permission }: RefusedRequest,
 ): ProposedCaller | undefined {
+	const { callers, granting } = policy;
 	const ruled = who.find((name) =>
 		granting[permission].byCaller.has(callers.names.indexOf(name)),
 	);
 	const name = ruled ?? who[0];
 	if (name !== undefined) return { name };
-	const entry = entryFor(proof);
+	const entry = entryFor(policy, proof);
 	if (!entry) return undefined;
 	const wanted = `host-${proof.address ?? ""}`;
 	const stem = proof.address && isPolicyName(wanted) ? wanted : "caller";

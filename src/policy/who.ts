@@ -57,6 +57,23 @@ const whatIs: Readonly<Record<CertificateCondition, string>> = {
 	fingerprint: "a SHA-256 fingerprint",
 };
 
+/** What somebody has proved, as the audit log has it. */
+interface Proof {
+	readonly admin?: boolean;
+	readonly address?: string | undefined;
+	readonly certificate?:
+		| {
+				readonly fingerprint: string;
+				readonly uri?: readonly string[];
+				readonly dns?: readonly string[];
+				readonly email?: readonly string[];
+				readonly cn?: string | undefined;
+		  }
+		| undefined;
+	/** Name of the key. */
+	readonly key?: string | undefined;
+}
+
 /** A value of a condition, and the entry that has it. */
 interface Evidence {
 	entry: number;
@@ -169,6 +186,25 @@ export class Callers {
 		for (const [name, digests] of this.#keys)
 			if (digests.includes(digest)) return name;
 		return undefined;
+	}
+
+	/**
+	 * The caller who proved something, perhaps under another policy.
+	 * @returns a caller without a key if the policy has no key of this name
+	 */
+	callerWith({ admin, address, certificate, key }: Proof): Caller {
+		return {
+			isAdmin: admin ?? false,
+			address,
+			certificate: certificate && {
+				uris: certificate.uri ?? [],
+				dns: certificate.dns ?? [],
+				emails: certificate.email ?? [],
+				commonName: certificate.cn,
+				fingerprint256: certificate.fingerprint,
+			},
+			keyDigest: key === undefined ? undefined : this.digestOf(key),
+		};
 	}
 
 	/** Finds out which conditions of each name a caller fulfils. */

@@ -1,4 +1,4 @@
-import type { Caller, Decision, PolicyCall } from "../../../src/policy/call.ts";
+import type { Decision, PolicyCall } from "../../../src/policy/call.ts";
 import { decide, pathsToResolve } from "../../../src/policy/decide.ts";
 import type { Policy } from "../../../src/policy/policy.ts";
 import { maskedOptions } from "../../../src/protocol/audit-line.ts";
@@ -68,23 +68,6 @@ function verdictOf(decision: Decision): Verdict {
 	};
 }
 
-/** The caller of a request, as a policy knows it. */
-function callerOf({ callers }: Policy, { proof }: AuditedCall): Caller {
-	const { certificate, key } = proof;
-	return {
-		isAdmin: proof.admin,
-		address: proof.address,
-		certificate: certificate && {
-			uris: certificate.uri,
-			dns: certificate.dns,
-			emails: certificate.email,
-			commonName: certificate.cn,
-			fingerprint256: certificate.fingerprint,
-		},
-		keyDigest: key === undefined ? undefined : callers.digestOf(key),
-	};
-}
-
 const realPaths = new Map<string, Promise<string | undefined>>();
 
 /** The decision about a call, with the real paths of this machine. */
@@ -114,7 +97,7 @@ async function compare(
 	const pairs: { before: Verdict; after: Verdict }[] = [];
 	for (const instead of placeholders.slice(0, hasMask ? undefined : 1)) {
 		const asked = (policy: Policy) =>
-			policyCallOf(call, callerOf(policy, call), instead);
+			policyCallOf(call, policy.callers.callerWith(call.proof), instead);
 		pairs.push({
 			before: await decided(before, asked(before)),
 			after: await decided(after, asked(after)),

@@ -129,6 +129,43 @@ test("only whole requests have lines that would permit them", async () => {
 	assert.match((await lines("-p", "…")) ?? "", /check_x, -p, "?…/);
 });
 
+test("after a reload, lines are for callers of the new policy", async () => {
+	const refusals = new Refusals(Date.now);
+	const note = (more: Partial<DecisionLine>) => {
+		const { command: _, options: __, ...rest } = line(more);
+		refusals.note("refused", "read-status", {
+			...{ ...rest, operation: "getStatus" },
+		});
+	};
+	note({});
+	const dns = Array.from({ length: 100 }, (_, at) => `host-${at}.example.net`);
+	note({ proof: { certificate: { fingerprint: "AB", dns } } });
+	note({ proof: { address: "192.0.2.10", key: "old" } });
+	const allowed = async (who: string) => {
+		const { policy } = parsePolicy(`version: 1\nwho: { ${who} }\n`);
+		return (await refusals.list(policy)).map(({ allow }) => allow);
+	};
+	const rule = (name: string) =>
+		`rules:\n  - { who: ${name}, may: read-status }\n`;
+	assert.deepEqual(await allowed("nagios: { address: 192.0.2.10 }"), [
+		...[rule("nagios"), rule("nagios"), rule("nagios")],
+	]);
+	const entry = (name: string, proof: string) =>
+		`who:\n  ${name}: ${proof}\n${rule(name)}`;
+	// the key is not in the policy any longer, and most of the certificate was cut
+	assert.deepEqual(await allowed("icinga: { address: 192.0.2.10 }"), [
+		rule("icinga"),
+		entry("caller", "{ certificate: { fingerprint: AB } }"),
+		rule("icinga"),
+	]);
+	// the name is that of somebody else now
+	assert.deepEqual(await allowed("nagios: { address: 192.0.2.99 }"), [
+		null,
+		rule("nagios"),
+		entry("host-192.0.2.10", '{ address: "192.0.2.10" }'),
+	]);
+});
+
 const policyText = (mode: string) => `version: 1
 mode: ${mode}
 who: { nagios: { address: 192.0.2.10 } }
