@@ -190,6 +190,22 @@ test("check_happo is where Nagios looks for it, and the broker's units start it 
 	);
 });
 
+test("the broker and the collector have a directory for what they write", () => {
+	for (const [content, name] of [
+		[checkPackage, "happo-broker"],
+		[collectorPackage, "happo-collector"],
+	] as const) {
+		const { text } = filesOf(content, "x64");
+		const unit = text(`/usr/lib/systemd/system/${name}.service`).split("\n");
+		for (const line of [
+			"ProtectSystem=strict",
+			`StateDirectory=${name}`,
+			"StateDirectoryMode=0750",
+		])
+			assert.ok(unit.includes(line), `${name}: ${line}`);
+	}
+});
+
 test("the package of the collector has what it loads later, and its unit starts it directly", () => {
 	const { text, files } = filesOf(collectorPackage, "x64");
 	assert.match(
