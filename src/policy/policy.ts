@@ -60,11 +60,7 @@ function grantingRules(rules: readonly Rule[], permission: Permission) {
 	const all = rules.filter((rule) => rule.permissions.has(permission));
 	const byCaller = new Map<number, Rule[]>();
 	for (const rule of all)
-		for (const entry of rule.who) {
-			const known = byCaller.get(entry);
-			if (known) known.push(rule);
-			else byCaller.set(entry, [rule]);
-		}
+		for (const entry of rule.who) addTo(byCaller, entry, rule);
 	return { all, byCaller };
 }
 
@@ -512,18 +508,28 @@ function refuseAmbiguous(
 	commands: readonly UnruledCommand[],
 	reader: DocumentReader,
 ) {
-	commands.forEach((command, index) => {
-		for (const other of commands.slice(0, index))
-			if (
-				runOptions(command) !== runOptions(other) &&
-				mayOverlap(command, other)
-			)
-				reader.refuse(
-					command,
-					`commands.${command.name}`,
-					`one option line may fit it and ${other.name}, which have ${runOptions(command)} and ${runOptions(other)}`,
-				);
-	});
+	// nearly all have the same one, and need not be compared
+	const byTimeout = new Map<number | undefined, UnruledCommand[]>();
+	for (const command of commands) {
+		for (const [timeout, others] of byTimeout) {
+			if (timeout === command.timeoutSeconds) continue;
+			for (const other of others)
+				if (mayOverlap(command, other))
+					reader.refuse(
+						command,
+						`commands.${command.name}`,
+						`one option line may fit it and ${other.name}, which have ${runOptions(command)} and ${runOptions(other)}`,
+					);
+		}
+		addTo(byTimeout, command.timeoutSeconds, command);
+	}
+}
+
+/** Adds a value to the list of a key. */
+function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+	const list = lists.get(key);
+	if (list) list.push(value);
+	else lists.set(key, [value]);
 }
 
 const topKeys = [
@@ -605,10 +611,7 @@ function read(text: string): { policy: Policy; warnings: string[] } {
 				command.permission === permission &&
 				!(permission === "check" && isAbsolute(command.program))
 			)
-				found.set(command.program, [
-					...(found.get(command.program) ?? []),
-					command,
-				]);
+				addTo(found, command.program, command);
 		return found;
 	};
 	const commandsByProgram = {

@@ -480,29 +480,26 @@ function mayMeet(one: TemplateWord, other: TemplateWord): boolean {
 /** Whether one option line may fit both templates; true in doubt. */
 export function mayOverlap(one: Template, other: Template): boolean {
 	if (one.program !== other.program) return false;
-	const split = ({ words }: Template) => {
+	/** How many words come before and after the place of several words; all without one. */
+	const ends = ({ words }: Template) => {
 		const at = words.findIndex(({ kind }) => kind === "several");
 		return at < 0
-			? { before: words, after: words.toReversed(), isOpen: false }
-			: {
-					before: words.slice(0, at),
-					after: words.slice(at + 1).toReversed(),
-					isOpen: true,
-				};
+			? { before: words.length, after: words.length, isOpen: false }
+			: { before: at, after: words.length - at - 1, isOpen: true };
 	};
-	const [a, b] = [split(one), split(other)];
+	const [a, b] = [ends(one), ends(other)];
 	if (!a.isOpen && !b.isOpen && one.words.length !== other.words.length)
 		return false;
 	if (a.isOpen !== b.isOpen) {
 		const [open, closed] = a.isOpen ? [one, other] : [other, one];
 		if (closed.words.length < open.words.length - 1) return false;
 	}
-	const meet = (
-		some: readonly TemplateWord[],
-		others: readonly TemplateWord[],
-	) =>
-		some
-			.slice(0, others.length)
-			.every((word, at) => mayMeet(word, others[at] as TemplateWord));
-	return meet(a.before, b.before) && meet(a.after, b.after);
+	const meet = (place: (words: readonly TemplateWord[]) => TemplateWord) =>
+		mayMeet(place(one.words), place(other.words));
+	for (let at = 0; at < Math.min(a.before, b.before); at++)
+		if (!meet((words) => words[at] as TemplateWord)) return false;
+	for (let at = 1; at <= Math.min(a.after, b.after); at++)
+		if (!meet((words) => words[words.length - at] as TemplateWord))
+			return false;
+	return true;
 }

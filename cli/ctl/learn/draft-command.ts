@@ -1,4 +1,8 @@
-import { parsePolicy } from "../../../src/policy/policy.ts";
+import {
+	type Command,
+	PolicyError,
+	parsePolicy,
+} from "../../../src/policy/policy.ts";
 import {
 	type PolicyValue,
 	policyText,
@@ -101,14 +105,15 @@ export function commandText(command: DraftCommand): string {
 	return `  ${policyText(name)}:\n${lines.map((line) => `    ${line}\n`).join("")}`;
 }
 
-/** Why commands are no part of a policy; undefined if they are. */
-export function commandsFault(
-	commands: readonly DraftCommand[],
-): string | undefined {
+/** A command as a policy has it; undefined if no policy can. */
+export function parsedCommand(command: DraftCommand): Command | undefined {
 	try {
-		parsePolicy(`version: 1\ncommands:\n${commands.map(commandText).join("")}`);
-		return undefined;
+		const { policy } = parsePolicy(
+			`version: 1\ncommands:\n${commandText(command)}`,
+		);
+		return policy.commands.get(command.name);
 	} catch (error) {
-		return (error as Error).message;
+		if (error instanceof PolicyError) return undefined;
+		throw error;
 	}
 }

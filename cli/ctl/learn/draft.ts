@@ -1,6 +1,7 @@
 import type { Caller, PolicyCall } from "../../../src/policy/call.ts";
 import { decide } from "../../../src/policy/decide.ts";
 import {
+	type Command,
 	type Policy,
 	parsePolicy,
 	runPermissions,
@@ -11,6 +12,7 @@ import {
 } from "../../../src/policy/policy-text.ts";
 import { limitsFor } from "../../../src/policy/proposal.ts";
 import { shown } from "../../../src/policy/shown.ts";
+import { mayOverlap } from "../../../src/policy/template.ts";
 import { mask } from "../../../src/protocol/audit-line.ts";
 import { parseHop } from "../../../src/protocol/hop.ts";
 import { quotedWord } from "../../../src/protocol/words.ts";
@@ -19,12 +21,12 @@ import { unsafe } from "../output/terminal.ts";
 import { type AuditedCall, isMasked } from "./audited-calls.ts";
 import {
 	callsText,
-	commandsFault,
 	commandText,
 	countOf,
 	type DraftCommand,
 	evidenceText,
 	looksOf,
+	parsedCommand,
 	sightingsBy,
 } from "./draft-command.ts";
 import { learnKnown, valueAt, writtenValue } from "./known-commands.ts";
@@ -85,34 +87,57 @@ export function policyCallOf(
 	};
 }
 
-/** Commands that are part of a sound policy, and the calls of the others. */
+/** Commands of a program by their time limits. */
+type ByLimit = Map<number | undefined, Command[]>;
+
+/** The time limits of the commands that may fit a line of this one. */
+function limitsBeside(
+	command: Command,
+	others: ByLimit,
+): (number | undefined)[] {
+	// nearly always: nothing to compare
+	if ([...others.keys()].every((limit) => limit === undefined)) return [];
+	return [...others]
+		.filter(([, some]) => some.some((other) => mayOverlap(command, other)))
+		.map(([limit]) => limit);
+}
+
+/**
+ * Commands that are part of a sound policy, and the others. A learned command gets the time limit of
+ * those that may fit the same lines, as one line may not have two.
+ */
 function soundCommands(
 	known: readonly DraftCommand[],
 	learned: readonly DraftCommand[],
-	timeouts: (program: string) => readonly string[],
 ): { sound: DraftCommand[]; left: DraftCommand[] } {
 	const sound: DraftCommand[] = [];
 	const left: DraftCommand[] = [];
-	for (const command of known)
-		(commandsFault([command]) === undefined ? sound : left).push(command);
-	for (const command of learned) {
-		const [program = ""] = command.run;
-		const others = sound.filter(({ run }) => run[0] === program);
-		const fitting = [undefined, ...timeouts(program)]
-			.map((timeout) =>
-				timeout === undefined
-					? command
-					: { ...command, more: { ...command.more, timeout } },
-			)
-			.find((each) => {
-				// one line may not have two time limits
-				const withTimeout = others.filter(
-					({ more }) => more.timeout !== each.more.timeout,
-				);
-				return commandsFault([...withTimeout, each]) === undefined;
-			});
-		if (fitting) sound.push(fitting);
-		else left.push(command);
+	const byProgram = new Map<string, ByLimit>();
+	for (const command of [...known, ...learned]) {
+		const parsed = parsedCommand(command);
+		if (!parsed) {
+			left.push(command);
+			continue;
+		}
+		const key = `${parsed.permission} ${parsed.program}`;
+		const others: ByLimit = byProgram.get(key) ?? new Map();
+		byProgram.set(key, others);
+		const limits = command.isKnown
+			? [parsed.timeoutSeconds]
+			: limitsBeside(parsed, others);
+		if (limits.length > 1) {
+			left.push(command);
+			continue;
+		}
+		const [limit] = limits;
+		const same = others.get(limit);
+		if (same) same.push(parsed);
+		else others.set(limit, [parsed]);
+		sound.push(
+			command.isKnown || limit === undefined
+				? command
+				: { ...command, more: { ...command.more, timeout: `${limit}s` } },
+		);
 	}
 	return { sound, left };
 }
@@ -353,16 +378,7 @@ export function makeDraft(parts: {
 		...runs.map(({ command }) => command?.called ?? ""),
 	]);
 	const learned = learnLines(byPlugin, { atLeast, taken, leave });
-	const timeouts = (program: string) => [
-		...new Set(
-			[...policy.commands.values()].flatMap((command) =>
-				command.program === program && command.timeoutSeconds !== undefined
-					? [`${command.timeoutSeconds}s`]
-					: [],
-			),
-		),
-	];
-	const { sound, left } = soundCommands(known, learned, timeouts);
+	const { sound, left } = soundCommands(known, learned);
 	for (const { calls } of left)
 		leave("no command of a policy can be like it", calls);
 	const textOf = (commands: readonly DraftCommand[]) => {

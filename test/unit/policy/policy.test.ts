@@ -411,6 +411,23 @@ rules: [{ who: me, may: check, commands: "*" }]
 	assert.equal(policy.mode, "enforce");
 });
 
+test("many commands of one plugin take about as long as those of many plugins", () => {
+	/** Microseconds for a policy, of which some commands have a time limit of their own. */
+	const took = (pluginOf: (at: number) => string) => {
+		const lines = Array.from({ length: 5_000 }, (_, at) => {
+			const timeout = at % 500 === 0 ? ", timeout: 5s" : "";
+			return `  c${at}: { run: [${pluginOf(at)}, "-H", host${at}]${timeout} }\n`;
+		});
+		const text = policyText({ commands: `commands:\n${lines.join("")}` });
+		const { user } = process.cpuUsage();
+		assert.equal(parsePolicy(text).policy.commands.size, lines.length);
+		return process.cpuUsage().user - user;
+	};
+	const many = took((at) => `check_${at}`);
+	const one = took(() => "check_x");
+	assert.ok(one < 2 * many, `${one} and ${many} microseconds`);
+});
+
 test("commands that one option line may fit must not have different run options", () => {
 	const two = (one: string, other: string) =>
 		problemsOf(
