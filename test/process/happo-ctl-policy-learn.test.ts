@@ -223,6 +223,20 @@ test("diff compares two policies that enforce, and what they run", async (t) => 
 	);
 });
 
+test("diff warns of a log that somebody has changed", async (t) => {
+	const policy = narrow("[/var, /srv]");
+	const { at, diff } = await site(t, disks, { policy });
+	assert.doesNotMatch((await diff(policy)).stderr, /warning/);
+	const lines = (await readFile(at("audit.log"), "utf8")).split("\n");
+	await writeFile(at("audit.log"), lines.toSpliced(2, 2).join("\n"));
+	const changed = await diff(policy);
+	assert.equal(changed.code, 0);
+	assert.match(
+		changed.stderr,
+		/^happo-ctl: warning: 1 places of the audit log are wrong, so somebody may have changed it: see happo-ctl audit verify$/m,
+	);
+});
+
 test("diff does not guess values that are masked", async (t) => {
 	const secret = (type: string) => `version: 1
 who: { nagios: { address: ${nagios} } }

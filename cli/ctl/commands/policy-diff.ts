@@ -11,6 +11,7 @@ import {
 	isMasked,
 	parsePeriod,
 	readAuditedCalls,
+	warnOfFindings,
 } from "../learn/audited-calls.ts";
 import { placeholders, policyCallOf } from "../learn/draft.ts";
 import { callsText } from "../learn/draft-command.ts";
@@ -173,7 +174,7 @@ export const policyDiffCommand = createCommand({
 		settings: diffSettings,
 	},
 	operands: { minimum: 2, maximum: 2, name: "OLD NEW" },
-	async run({ flags, operands, stdin, during, write }) {
+	async run({ flags, operands, stdin, during, write, say }) {
 		const settings = valuesOf(diffSettings, flags);
 		const [oldFile = "", newFile = ""] = operands;
 		const before = await readPolicy(oldFile, stdin);
@@ -183,7 +184,7 @@ export const policyDiffCommand = createCommand({
 		const skip = (why: string, calls: number) =>
 			skipped.set(why, (skipped.get(why) ?? 0) + calls);
 		let calls = 0;
-		await readAuditedCalls({
+		const log = await readAuditedCalls({
 			files: settings["audit-log"],
 			during,
 			since: Date.now() - (parsePeriod(settings.since) ?? 0),
@@ -200,6 +201,7 @@ export const policyDiffCommand = createCommand({
 				else skip(`more than ${maxDifferent} different calls`, 1);
 			},
 		});
+		warnOfFindings(log, say);
 		const changed: Changed[] = [];
 		for (const { call, calls } of seen.values()) {
 			const compared = await compare(before, after, call);

@@ -8,6 +8,7 @@ import {
 	auditSettings,
 	parsePeriod,
 	readAuditedCalls,
+	warnOfFindings,
 } from "../learn/audited-calls.ts";
 import { makeDraft } from "../learn/draft.ts";
 import { callsText, evidenceText, looksOf } from "../learn/draft-command.ts";
@@ -67,17 +68,14 @@ export const policyLearnCommand = createCommand({
 					`nobody in who is called '${name}'${didYouMean(name, callers.names)}`,
 				);
 		const tally = new Tally(names);
-		const { findings, more, lines } = await readAuditedCalls({
+		const log = await readAuditedCalls({
 			files: settings["audit-log"],
 			during,
 			since: Date.now() - (parsePeriod(settings.since) ?? 0),
 			take: (call) => tally.take(call),
 			end: (id, outcome) => tally.end(id, outcome),
 		});
-		if (findings.length > 0)
-			say(
-				`warning: ${findings.length + more} places of the audit log are wrong, so somebody may have changed it: see happo-ctl audit verify`,
-			);
+		warnOfFindings(log, say);
 		const draft = makeDraft({
 			policyText: text,
 			names,
@@ -116,8 +114,8 @@ export const policyLearnCommand = createCommand({
 			say(`left out: ${callsText(count)}: ${reason}`);
 		say(
 			draft.calls > 0
-				? `learned from ${callsText(draft.calls)} of ${names.join(", ")} in ${lines} lines`
-				: `nothing to learn from: ${lines} lines have no successful call of ${names.join(", ")} in the last ${settings.since}`,
+				? `learned from ${callsText(draft.calls)} of ${names.join(", ")} in ${log.lines} lines`
+				: `nothing to learn from: ${log.lines} lines have no successful call of ${names.join(", ")} in the last ${settings.since}`,
 		);
 		return draft.calls > 0 ? 0 : 1;
 	},

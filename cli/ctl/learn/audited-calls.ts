@@ -215,6 +215,17 @@ export async function readAuditedCalls(parts: {
 	return verifier.end();
 }
 
+/** Warns if the log is not the one that the agent has written. */
+export function warnOfFindings(
+	{ findings, more }: AuditResult,
+	say: (line: string) => void,
+): void {
+	if (findings.length > 0)
+		say(
+			`warning: ${findings.length + more} places of the audit log are wrong, so somebody may have changed it: see happo-ctl audit verify`,
+		);
+}
+
 const unitSeconds = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
 
 /** Milliseconds in a time such as `12h` or `1d`; undefined for anything else. */
