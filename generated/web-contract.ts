@@ -960,6 +960,7 @@ export const webContract = {
 				"type": "object",
 				"required": [
 					"id",
+					"key",
 					"name",
 					"via",
 					"group",
@@ -973,6 +974,9 @@ export const webContract = {
 				"properties": {
 					"id": {
 						"type": "integer"
+					},
+					"key": {
+						"type": "string"
 					},
 					"name": {
 						"type": "string"
@@ -1349,7 +1353,19 @@ export const webContract = {
 					"behind": {
 						"type": "array",
 						"items": {
-							"type": "string"
+							"type": "object",
+							"required": [
+								"key",
+								"name"
+							],
+							"properties": {
+								"key": {
+									"type": "string"
+								},
+								"name": {
+									"type": "string"
+								}
+							}
 						}
 					}
 				}

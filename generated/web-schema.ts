@@ -267,7 +267,9 @@ export interface components {
         };
         Host: {
             id: number;
-            /** @description Such as `web01:6777`. */
+            /** @description What tells it from all others: its name, with its bastions if there are any, such as `web01:6777 via bastion1:6777`. */
+            key: string;
+            /** @description Such as `web01:6777`. Two hosts behind different bastions may have one name. */
             name: string;
             /** @description The host's name according to the management server. */
             label?: string;
@@ -407,7 +409,10 @@ export interface components {
                 [key: string]: string;
             };
             /** @description Hosts of the list that are reached through this one. */
-            behind: string[];
+            behind: {
+                key: string;
+                name: string;
+            }[];
         };
         CheckCall: {
             plugin: string;

@@ -15,6 +15,7 @@ import { freePort } from "../support/command-line.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/https.ts";
+import { listedHost, startHostLister } from "../support/listed-hosts.ts";
 import { lacksPeer } from "../support/peer.ts";
 import {
 	runPageChecks,
@@ -125,6 +126,39 @@ test("the page shows hosts and every part of one, in light, dark and 400 pixels,
 		assert.deepEqual(complaints, []);
 		await page.close();
 	}
+});
+
+test("hosts of one name behind different bastions are told apart", async (t) => {
+	if (lacksPeer(t, missingBrowser)) return;
+	const [edge, near, far] = await Promise.all([
+		startPageAgent(t),
+		startDaemon(t, ["--disable-collect-metrics"]),
+		startDaemon(t, ["--disable-collect-metrics"]),
+	]);
+	const { endpoint } = await startHostLister(t, [
+		...[near.port, far.port].map((port) => listedHost(edge.port, port)),
+		listedHost(near.port),
+	]);
+	const web = await startWeb(t, ["--group", "WEB", "--endpoint", endpoint]);
+	const browser = await startBrowser(t);
+	const { page } = await openTab(browser);
+	await page.goto(web.link);
+	for (const bastion of [far, near]) {
+		const way = `via 127.0.0.1:${bastion.port}`;
+		await page.getByRole("link", { name: way }).click();
+		await page.getByText(`through 127.0.0.1:${bastion.port}`).waitFor();
+		await part(page, "Relay")
+			.getByText(`It is asked through 127.0.0.1:${bastion.port}.`)
+			.waitFor();
+		await page.keyboard.press("Escape");
+		await page.getByRole("heading", { name: "Hosts" }).waitFor();
+		assert.equal(await hasFocus(page), `127.0.0.1:${edge.port} ${way}`);
+	}
+	await page.getByText(`127.0.0.1:${near.port}`, { exact: true }).click();
+	await part(page, "Relay")
+		.getByRole("link", { name: `127.0.0.1:${edge.port}` })
+		.click();
+	await page.getByText(`through 127.0.0.1:${near.port}`).waitFor();
 });
 
 test("a check is run from a form made of its slots, and copied as lines", async (t) => {

@@ -22,6 +22,10 @@ export interface Target {
 	label?: string;
 }
 
+/** What tells a target from all others: two behind different bastions may have one name. */
+export const targetKey = ({ name, via }: Target): string =>
+	via.length === 0 ? name : `${name} via ${via.map(hopText).join(", ")}`;
+
 export type TargetSettings = SettingValues<typeof targetSettings>;
 
 /** A host that a management server lists. */
@@ -159,8 +163,7 @@ export async function findTargets(
 			"--admin-socket: cannot be used with --host, --hosts-file, --group or --via",
 		);
 	if (!named) found.push(await localTarget(ownSocket || adminSocket, via));
-	const key = ({ name, via }: Target) => [...via.map(hopText), name].join(" ");
-	const once = new Map(found.map((target) => [key(target), target]));
+	const once = new Map(found.map((target) => [targetKey(target), target]));
 	if (once.size === 0) throw new UsageError(noTargets(settings));
 	return [...once.values()];
 }

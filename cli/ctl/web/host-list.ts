@@ -1,7 +1,7 @@
 import type { components } from "../../../generated/web-schema.ts";
 import { hopText } from "../../../src/protocol/hop.ts";
 import type { HostAnswer } from "../target/answer.ts";
-import type { Target } from "../target/targets.ts";
+import { type Target, targetKey } from "../target/targets.ts";
 import type { Ask } from "./asking.ts";
 import { Attention } from "./attention.ts";
 import type { Changes } from "./changes.ts";
@@ -42,15 +42,15 @@ interface Entry {
 	noResultsUntil: number;
 }
 
-const firstRow = (
-	{ name, via, group = "", label }: Target,
-	id: number,
-): Host => ({
-	...{ id, name, via: via.map(hopText), group },
-	...(label !== undefined && { label }),
-	...{ state: "waiting", problem: "", problems: 0, version: "" },
-	...{ answered_at: null, waiting_since: null },
-});
+function firstRow(target: Target, id: number): Host {
+	const { name, via, group = "", label } = target;
+	return {
+		...{ id, key: targetKey(target), name, via: via.map(hopText), group },
+		...(label !== undefined && { label }),
+		...{ state: "waiting", problem: "", problems: 0, version: "" },
+		...{ answered_at: null, waiting_since: null },
+	};
+}
 
 /** All hosts with their states: asked one after the other while somebody watches the list. */
 export class HostList {

@@ -9,7 +9,7 @@ import { listMachineStates, takenAt } from "../commands/machine-state.ts";
 import { statusProblems } from "../commands/status-problems.ts";
 import { labelsOf, parseMetricsPage } from "../metrics-page.ts";
 import { dataOf, type Failure, HostFailure } from "../target/answer.ts";
-import type { Target } from "../target/targets.ts";
+import { type Target, targetKey } from "../target/targets.ts";
 import type { Ask } from "./asking.ts";
 import type { Changes } from "./changes.ts";
 import { MetricHistory } from "./metric-history.ts";
@@ -153,7 +153,7 @@ export function watchHost(
 	const own = hopText(target.agent);
 	const behind = targets
 		.filter(({ via }) => via.some((hop) => hopText(hop) === own))
-		.map(({ name }) => name);
+		.map((one) => ({ key: targetKey(one), name: one.name }));
 	return {
 		history,
 		parts: {

@@ -67,7 +67,7 @@ export function HostView({
 	/** The section to begin with. */
 	part: string | undefined;
 }) {
-	const { id, name, label, via, state, version } = host;
+	const { id, key, name, label, via, state, version } = host;
 	const title = useRef<HTMLHeadingElement>(null);
 	useEffect(() => {
 		watch.choose(id, allParts);
@@ -111,7 +111,7 @@ export function HostView({
 		<nav class="sections" aria-label="Parts">
 			${sections.map(
 				(one) => html`<a
-					href=${hostAddress(name, one.id)}
+					href=${hostAddress(key, one.id)}
 					onClick=${() => goTo(one.id)}
 					>${one.title}</a
 				>`,

@@ -22,10 +22,10 @@ class HostRow extends Component<{ host: Host }> {
 	}
 
 	override render() {
-		const { name, label, via, state, problem, problems, version } =
+		const { key, name, label, via, state, problem, problems, version } =
 			this.props.host;
 		return html`<li class="host">
-			<a href=${hostAddress(name)} data-row=${name} tabindex="-1">
+			<a href=${hostAddress(key)} data-row=${key} tabindex="-1">
 				<${StateMark} state=${state} />
 				<span class="host-name"
 					>${name}${label && label !== name && html` <span class="muted">${safeText(label)}</span>`}
@@ -175,7 +175,7 @@ export function HostsView({
 	known: Known;
 	filter: HostFilter;
 	onFilter(filter: HostFilter): void;
-	/** The host that was shown before, whose row gets the focus. */
+	/** The key of the host that was shown before, whose row gets the focus. */
 	returnsFrom: string | undefined;
 }) {
 	const { hosts, about } = known;

@@ -83,16 +83,16 @@ function Page({ api, watch }: { api: Api; watch: Watch }) {
 	const known = useKnown(watch);
 	const route = useRoute();
 	const [filter, setFilter] = useState(noFilter);
-	/** The host whose page was left last. */
+	/** The key of the host whose page was left last. */
 	const last = useRef<string | undefined>(undefined);
 	useKeys(route.view === "host");
-	const wanted = route.view === "host" ? route.host : undefined;
+	const wanted = route.view === "host" ? route.key : undefined;
 	useEffect(() => {
 		if (wanted !== undefined) last.current = wanted;
 		document.title = wanted === undefined ? "happo" : `${wanted} – happo`;
 	}, [wanted]);
 	if (known.connection === "ended") return html`<${NoSession} wasOpen />`;
-	const host = known.hosts.find(({ name }) => name === wanted);
+	const host = known.hosts.find(({ key }) => key === wanted);
 	const isUnknown = wanted !== undefined && !host && known.about !== undefined;
 	return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
 		<header class="top">

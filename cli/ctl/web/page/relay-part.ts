@@ -16,6 +16,8 @@ export function RelayPart({
 	const settings = Object.entries(data?.settings ?? {}).filter(
 		([, value]) => value !== "",
 	);
+	const isOnly = (one: string) =>
+		data?.behind.filter(({ name }) => name === one).length === 1;
 	const total = data?.requests.reduce((sum, { count }) => sum + count, 0) ?? 0;
 	return html`<${Part} id="relay" title="Relay" waitsFor=${`the relay of ${name}`} state=${part} asks=${["relay"]}>
 		<p>
@@ -37,7 +39,7 @@ export function RelayPart({
 			data.behind.length > 0 &&
 			html`<p>
 				Through it, this list reaches
-				${data.behind.map((one, at) => html`${at > 0 && ","} <a href=${hostAddress(one)}>${one}</a>`)}.
+				${data.behind.map(({ key, name }, at) => html`${at > 0 && ","} <a href=${hostAddress(key)}>${isOnly(name) ? name : key}</a>`)}.
 			</p>`
 		}
 		${

@@ -3,14 +3,14 @@ import { useEffect, useState } from "preact/hooks";
 /** What the page shows, from the fragment of its address. */
 export type Route =
 	| { view: "hosts" }
-	| { view: "host"; host: string; part: string | undefined };
+	| { view: "host"; key: string; part: string | undefined };
 
-/** `#/` is the list, `#/host/NAME` a host, `#/host/NAME/PART` a part of it. */
+/** `#/` is the list, `#/host/KEY` a host, `#/host/KEY/PART` a part of it. */
 export function parseRoute(fragment: string): Route {
-	const [, first, name = "", part] = fragment.replace(/^#/, "").split("/");
-	if (first !== "host" || name === "") return { view: "hosts" };
+	const [, first, key = "", part] = fragment.replace(/^#/, "").split("/");
+	if (first !== "host" || key === "") return { view: "hosts" };
 	try {
-		return { view: "host", host: decodeURIComponent(name), part };
+		return { view: "host", key: decodeURIComponent(key), part };
 	} catch {
 		// half of an escape sequence
 		return { view: "hosts" };
@@ -18,8 +18,8 @@ export function parseRoute(fragment: string): Route {
 }
 
 /** The address of a host, or of a part of it. */
-export const hostAddress = (host: string, part?: string) =>
-	`#/host/${encodeURIComponent(host)}${part ? `/${part}` : ""}`;
+export const hostAddress = (key: string, part?: string) =>
+	`#/host/${encodeURIComponent(key)}${part ? `/${part}` : ""}`;
 
 /** The present route. */
 export function useRoute(): Route {

@@ -151,6 +151,27 @@ describe("the list of hosts", () => {
 		assert.deepEqual(shown("down:1"), ["failed", "connection refused", 1]);
 	});
 
+	it("tells hosts of one name by their bastions", async (t) => {
+		const targets = [
+			webTarget("10.0.0.5:1", "one:1"),
+			webTarget("10.0.0.5:1", "two:1", "inner:1"),
+			webTarget("two:1"),
+		];
+		const { ask } = fakeAgents((_, path) =>
+			path === "/metrics" ? {} : status(),
+		);
+		const hosts = hostsOf(t, targets, ask);
+		const { hosts: list } = await hosts.watch({ hosts: 0 }, never);
+		assert.deepEqual(
+			list?.hosts.map(({ key, name }) => [key, name]),
+			[
+				["10.0.0.5:1 via one:1", "10.0.0.5:1"],
+				["10.0.0.5:1 via two:1, inner:1", "10.0.0.5:1"],
+				["two:1", "two:1"],
+			],
+		);
+	});
+
 	it("gives the place of a slow host to others", async (t) => {
 		const slow = Array.from({ length: 20 }, (_, n) => `slow${n}:1`);
 		const names = [

@@ -12,8 +12,9 @@ import type { components } from "../../../../../../generated/web-schema.ts";
 type Host = components["schemas"]["Host"];
 
 const host = (name: string, more: Partial<Host> = {}): Host => ({
-	...{ id: 0, name, via: [], group: "", state: "ok", problem: "" },
-	...{ problems: 0, version: "2.0.0", answered_at: 1, waiting_since: null },
+	...{ id: 0, key: name, name, via: [], group: "", state: "ok" },
+	...{ problem: "", problems: 0, version: "2.0.0" },
+	...{ answered_at: 1, waiting_since: null },
 	...more,
 });
 const hosts = [
