@@ -17,6 +17,7 @@ import { eventually } from "../support/eventually.ts";
 import { post } from "../support/https.ts";
 import { listedHost, startHostLister } from "../support/listed-hosts.ts";
 import { lacksPeer } from "../support/peer.ts";
+import { webSession } from "../support/web.ts";
 import {
 	runPageChecks,
 	silentPort,
@@ -364,9 +365,20 @@ test("a session ends with the program, and a link works once", async (t) => {
 	await web.exited;
 	await page.getByText("happo-ctl web does not answer.").waitFor();
 	const { port } = new URL(web.address);
-	await startWeb(t, ["-H", `127.0.0.1:${agent.port}`, "--port", port]);
+	const again = await startWeb(t, [
+		...["-H", `127.0.0.1:${agent.port}`, "--port", port],
+	]);
 	await page.getByText("This session has ended").waitFor();
 	await page.getByText("Press Enter in the terminal").waitFor();
+
+	for (const tab of [page, other]) {
+		const link = await again.nextLink();
+		// as when it is pasted into the address bar
+		await tab.evaluate(`location.href = ${JSON.stringify(link)}`);
+		await hostLink(tab, agent.port).waitFor();
+		assert.equal(tab.url(), `${again.address}#/`);
+		await assert.rejects(webSession(link), /bad-token/);
+	}
 });
 
 test("another local port gets nothing, even with the key of a session", async (t) => {

@@ -6,7 +6,13 @@ import { HostView } from "./host-view.ts";
 import { HostsView } from "./hosts-view.ts";
 import { html } from "./html.ts";
 import { useRoute } from "./route.ts";
-import { type Api, dataOf, openSession, SessionEnded } from "./session.ts";
+import {
+	type Api,
+	dataOf,
+	openSession,
+	SessionEnded,
+	tokenOf,
+} from "./session.ts";
 import { type Known, useKnown, Watch } from "./watch.ts";
 
 /** What to do without a session. */
@@ -146,6 +152,11 @@ async function start(place: HTMLElement) {
 		);
 	}
 }
+
+// a link that is pasted into this tab differs only in its fragment, so the browser loads nothing
+addEventListener("hashchange", () => {
+	if (tokenOf(location.hash) !== undefined) location.reload();
+});
 
 const place = document.getElementById("page");
 if (place) void start(place);

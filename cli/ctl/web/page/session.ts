@@ -13,9 +13,13 @@ const storageKey = "happo-session";
 /** Why the page cannot ask the program. */
 export class SessionEnded extends Error {}
 
+/** The token in the page's address; undefined if it has none. */
+export const tokenOf = (fragment: string): string | undefined =>
+	/^#token=([\w-]+)/.exec(fragment)?.[1];
+
 /** The token in the page's address, which is removed there: it must not stay in the history. */
 function takeToken(): string | undefined {
-	const [, token] = /^#token=([\w-]+)/.exec(location.hash) ?? [];
+	const token = tokenOf(location.hash);
 	if (token !== undefined) history.replaceState(null, "", "#/");
 	return token;
 }
