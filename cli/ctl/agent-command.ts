@@ -2,7 +2,8 @@ import {
 	type AgentClient,
 	createManagementClient,
 } from "../../src/client/index.ts";
-import { badKey } from "../../src/protocol/api-key.ts";
+import { badKey, unverifiedKey } from "../../src/protocol/api-key.ts";
+import { hopText } from "../../src/protocol/hop.ts";
 import type { SettingTable, SettingValues } from "../../src/setting-table.ts";
 import { UsageError } from "../program/arguments.ts";
 import type { Operands, ProgramCommand } from "../program/command.ts";
@@ -28,7 +29,11 @@ import {
 } from "./target/config-file.ts";
 import { connectTo, failureOf } from "./target/connection.ts";
 import { createListHosts } from "./target/group.ts";
-import { ofUser, openKnownHosts } from "./target/known-hosts.ts";
+import {
+	keepKnownHosts,
+	ofUser,
+	openKnownHosts,
+} from "./target/known-hosts.ts";
 import {
 	findTargets,
 	type Target,
@@ -36,13 +41,22 @@ import {
 } from "./target/targets.ts";
 import {
 	assertVerified,
+	isUnverified,
 	loadTrust,
+	peerOf,
 	type TrustSettings,
 	withKnownHosts,
 } from "./target/trust.ts";
 
-/** Asks one agent. Throws HostFailure if the agent refuses or fails. */
-export type HostWork<T> = (client: AgentClient, target: Target) => Promise<T>;
+/**
+ * Asks one agent. Throws HostFailure if the agent refuses or fails.
+ * @param stale aborts when the agent has to be verified in another way, which ends the client
+ */
+export type HostWork<T> = (
+	client: AgentClient,
+	target: Target,
+	stale: AbortSignal,
+) => Promise<T>;
 
 /** A running command that asks agents. */
 export interface AgentCall<T extends SettingTable> extends Call {
@@ -54,6 +68,11 @@ export interface AgentCall<T extends SettingTable> extends Call {
 	verification: TrustSettings;
 	/** Asks one agent. Its failure is an answer. */
 	askOne<R>(target: Target, work: HostWork<R>): Promise<HostAnswer<R>>;
+	/**
+	 * Reads the file of known hosts again when it changes, until the signal aborts.
+	 * @param isSilent says nothing about it until then, as the terminal shows a screen
+	 */
+	keepKnownHosts(signal: AbortSignal, isSilent?: boolean): void;
 	/**
 	 * Asks all agents. Returns the answers in the order of the targets. A failure of an agent is an
 	 * answer.
@@ -196,15 +215,37 @@ export function createAgentCommand<const T extends SettingTable>(
 			);
 			if (apiKey !== "") for (const one of targets) assertVerified(one, trust);
 
+			/** What is connected, with the peer that is verified for it. */
+			const connected = new Map<AbortController, string>();
 			const askOne = async <R>(
 				target: Target,
 				work: HostWork<R>,
 			): Promise<HostAnswer<R>> => {
 				const host = target.name;
+				// its line may have been removed since the beginning
+				if (apiKey !== "" && isUnverified(target, trust))
+					return {
+						...{ host, ok: false },
+						error: { reason: "untrusted", message: unverifiedKey },
+					};
 				const client = connectTo(target, connection);
+				const stale = new AbortController();
+				stale.signal.addEventListener("abort", client.close, { once: true });
+				connected.set(stale, hopText(peerOf(target)));
 				try {
-					return { host, ok: true, data: await work(client, target) };
+					return {
+						...{ host, ok: true },
+						data: await work(client, target, stale.signal),
+					};
 				} catch (error) {
+					if (stale.signal.aborted)
+						return {
+							...{ host, ok: false },
+							error: {
+								reason: "unreachable",
+								message: `its line in ${known.file} has changed`,
+							},
+						};
 					const failure = await failureOf(error, target, {
 						timeoutMilliseconds,
 						known,
@@ -212,8 +253,26 @@ export function createAgentCommand<const T extends SettingTable>(
 					if (!failure) throw error;
 					return { host, ok: false, error: failure };
 				} finally {
+					connected.delete(stale);
 					client.close();
 				}
+			};
+			const keepCurrent = (signal: AbortSignal, isSilent = false) => {
+				known.changed = (hop) => {
+					for (const [stale, peer] of connected)
+						if (peer === hopText(hop)) stale.abort();
+				};
+				const tell = isSilent ? () => {} : say;
+				const log = { info: tell, warning: tell, error: tell };
+				const kept = keepKnownHosts(known, log);
+				kept.start();
+				const end = () => {
+					kept.stop();
+					// after the screen, which ends at the same time
+					if (isSilent && kept.problem !== undefined)
+						queueMicrotask(() => say(kept.problem ?? ""));
+				};
+				signal.addEventListener("abort", end, { once: true });
 			};
 
 			const sayAbout = (messages: readonly HostMessage[]) => {
@@ -229,6 +288,7 @@ export function createAgentCommand<const T extends SettingTable>(
 				settings,
 				output: chosen as OutputFormat,
 				...{ targets, reach, verification, askOne, namesAll },
+				keepKnownHosts: keepCurrent,
 				ask(work, onAnswer) {
 					const waiting = new Set<string>();
 					let done = 0;

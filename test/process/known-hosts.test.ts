@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { appendFile, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { components } from "../../generated/web-schema.ts";
 import { KnownHosts } from "../../src/known-hosts.ts";
 import { keyPin } from "../../src/protocol/pin.ts";
 import { splitWords } from "../../src/protocol/words.ts";
@@ -12,12 +13,14 @@ import { brokerClient, brokerProcess, textOf } from "../support/broker.ts";
 import { checkAt } from "../support/check-happo.ts";
 import { collectorProcess } from "../support/collector.ts";
 import { startWithPlugins } from "../support/command-line.ts";
+import { startProgram } from "../support/daemon.ts";
 import { eventually as within } from "../support/eventually.ts";
-import { ctl } from "../support/happo-ctl.ts";
+import { ctl, ctlProgram } from "../support/happo-ctl.ts";
 import { createPair } from "../support/next-hop.ts";
 import { startStubStore } from "../support/stub-store.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { blocksRunBy } from "../support/walkthrough.ts";
+import { webSession } from "../support/web.ts";
 
 const eventually = (what: string, holds: () => boolean | Promise<boolean>) =>
 	within(what, holds, 60_000);
@@ -136,6 +139,54 @@ test("happo-ctl says how to add an unknown host, and knows it from then on", asy
 	);
 	assert.equal((await status("--accept-new")).stderr, "");
 	assert.equal((await stat(file)).mode & 0o777, 0o600);
+});
+
+test("status --follow and the page go by what the file has now", async (t) => {
+	const agent = await startTestAgent(t);
+	const verifying = await clientCertificate(t);
+	const file = join(await temporaryDirectory(t), "known_hosts");
+	const right = `${agent.place} ${await agent.pin()}\n`;
+	await writeFile(file, right);
+	const start = (command: string, ...flags: string[]) =>
+		startProgram(
+			t,
+			[
+				...[command, "-H", agent.place, "--known-hosts", file],
+				...[...verifying, ...flags],
+			],
+			{
+				program: ctlProgram,
+				environment: { HAPPO_CTL_ADMIN_SOCKET: "none" },
+			},
+		);
+	const follow = start("status", "--follow", "--interval-seconds", "1");
+	const web = start("web", "--no-open");
+	await follow.printed(/answers, no problems/);
+	const [link = ""] = await web.printed(/^http:\S+$/m);
+	const { post } = await webSession(link);
+	const outcome = async () => {
+		const { failure } = await post<components["schemas"]["CheckOutcome"]>(
+			"/api/hosts/0/check",
+			{ plugin: "check_exit", words: [] },
+		);
+		return failure?.message ?? "";
+	};
+	assert.equal(await outcome(), "");
+
+	await writeFile(file, "# nobody\n");
+	await follow.printed(/no answer: .* it is not in /);
+	await eventually("the page does not trust it any more", async () =>
+		(await outcome()).includes(`it is not in ${file}`),
+	);
+	await writeFile(file, right);
+	await follow.printed(/answers again/);
+	await eventually("the page trusts it", async () => (await outcome()) === "");
+	await writeFile(file, "nonsense\n");
+	for (const { stderr } of [follow, web])
+		await eventually("both say that the file is unusable", () =>
+			/line 1: not HOST.*;\s+the old one stays in use/.test(stderr()),
+		);
+	assert.equal(await outcome(), "");
 });
 
 test("the more exact setting decides", async (t) => {

@@ -78,7 +78,7 @@ interface Polling<T> {
 	intervalMilliseconds: number;
 	signal: AbortSignal;
 	/** Asks one agent; its connection stays open for the next time. */
-	ask(client: AgentClient, target: Target): Promise<T>;
+	ask(client: AgentClient, signal: AbortSignal): Promise<T>;
 	/**
 	 * Gets each answer and each failure, of each agent in its own time.
 	 * @returns whether to poll this agent on
@@ -106,14 +106,19 @@ export async function pollAgents<T>(
 				);
 		};
 		while (isWanted()) {
-			const ended = await askOne(target, async (client) => {
-				while (isWanted()) {
-					const data = await place(() => ask(client, target));
+			let isStale = () => false;
+			const ended = await askOne(target, async (client, _, stale) => {
+				isStale = () => stale.aborted;
+				const either = AbortSignal.any([signal, stale]);
+				while (isWanted() && !isStale()) {
+					const data = await place(() => ask(client, either));
 					goesOn = await take({ target, ok: true, data });
 					await rest();
 				}
 			});
-			if (!ended.ok && !signal.aborted)
+			// it is asked anew at once
+			if (ended.ok || isStale()) continue;
+			if (!signal.aborted)
 				goesOn = await take({ target, ok: false, error: ended.error });
 			await rest();
 		}

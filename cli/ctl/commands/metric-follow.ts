@@ -219,9 +219,9 @@ export async function followMetrics(
 		pollAgents(call, {
 			intervalMilliseconds,
 			signal,
-			async ask(client): Promise<MetricsPage> {
+			async ask(client, given): Promise<MetricsPage> {
 				const text = await dataOf(
-					client.GET("/metrics", { signal }),
+					client.GET("/metrics", { signal: given }),
 					"/metrics",
 				);
 				const { pass, metrics } = parseMetricsPage(text);
@@ -249,15 +249,17 @@ export async function followMetrics(
 				return false;
 			},
 		});
-	await untilInterrupted((signal) =>
-		terminal && output === "table"
+	const screen = output === "table" ? terminal : undefined;
+	await untilInterrupted((signal) => {
+		call.keepKnownHosts(signal, screen !== undefined);
+		return screen
 			? onScreen(
-					terminal,
+					screen,
 					signal,
 					(size) => board.frame(size, { paint, namesAll }, Date.now() / 1000),
 					(changed) => follow(signal, changed),
 				)
-			: follow(signal),
-	);
+			: follow(signal);
+	});
 	return status;
 }

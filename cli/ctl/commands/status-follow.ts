@@ -264,7 +264,7 @@ export async function followStatus(
 		pollAgents(call, {
 			intervalMilliseconds,
 			signal,
-			ask: (client) => ask(client, signal),
+			ask,
 			take: async (polled) => {
 				await take(polled);
 				return true;
@@ -273,6 +273,7 @@ export async function followStatus(
 	const changesOf = (polled: Polled<TimedStatus>) =>
 		board.take(polled.target, polled.ok ? polled.data : polled.error);
 	await untilInterrupted((signal) => {
+		call.keepKnownHosts(signal, output === "table" && terminal !== undefined);
 		if (output !== "table")
 			return poll(signal, (polled) =>
 				call.write(recordText(output, polled, asGraphite)),

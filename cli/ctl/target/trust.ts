@@ -60,15 +60,18 @@ export const withKnownHosts =
 		return { ...material, verify };
 	};
 
-/**
- * Throws UsageError if a key must not be sent to a target, as its peer is not verified. An admin
- * socket gets none.
- */
+/** Whether a key must not be sent to a target, as its peer is not verified. An admin socket gets none. */
+export const isUnverified = (
+	target: Target,
+	trust: (target: Target) => Trust,
+): boolean => !target.adminSocket && trust(target) === "unverified";
+
+/** Throws UsageError if a key must not be sent to a target. */
 export function assertVerified(
 	target: Target,
 	trust: (target: Target) => Trust,
 ): void {
-	if (!target.adminSocket && trust(target) === "unverified")
+	if (isUnverified(target, trust))
 		throw new UsageError(
 			`${target.name}: ${unverifiedKey}: give --ca-file, --known-hosts or --fingerprint, or no key`,
 		);

@@ -24,16 +24,17 @@ export function createAsk(
 	complain: (line: string) => void,
 ): Ask {
 	return async (target, work, given, seconds) => {
-		const signal =
-			seconds === undefined
-				? given
-				: AbortSignal.any([given, AbortSignal.timeout(seconds * 1000)]);
+		const limits = [
+			given,
+			...(seconds === undefined ? [] : [AbortSignal.timeout(seconds * 1000)]),
+		];
 		try {
-			return await askOne(target, async (client) => {
+			return await askOne(target, async (client, _, stale) => {
+				const signal = AbortSignal.any([...limits, stale]);
 				try {
 					return await work(client, signal);
 				} catch (error) {
-					if (!signal.aborted) throw error;
+					if (!signal.aborted || stale.aborted) throw error;
 					throw new HostFailure({
 						reason: "unreachable",
 						message: given.aborted

@@ -41,6 +41,7 @@ export interface WebOptions {
 type WebCommandCall = Pick<
 	AgentCall<Record<never, never>>,
 	| "askOne"
+	| "keepKnownHosts"
 	| "targets"
 	| "reach"
 	| "verification"
@@ -86,6 +87,7 @@ export async function serveWeb(
 			`127.0.0.1 port ${options.port}: ${systemReason(error)}`,
 		);
 	});
+	call.keepKnownHosts(signal);
 	const newLink = () => linkWith(sessions.createToken(linkMilliseconds));
 	const opens = options.opens && hasDisplay(environment);
 	try {
