@@ -1319,7 +1319,7 @@ export interface components {
                 check: string;
                 plugin: string;
                 /**
-                 * @description By the exit status: 0 to 2, otherwise `UNKNOWN`.
+                 * @description By the exit status: 0 to 2, otherwise `UNKNOWN`. `CRITICAL` if the plugin was stopped at its time limit or could not be started, as in the answer to the check.
                  * @enum {string}
                  */
                 state: "OK" | "WARNING" | "CRITICAL" | "UNKNOWN";

@@ -1,16 +1,13 @@
 import type { Handlers } from "../../generated/handlers.ts";
 import type { components } from "../../generated/schema.ts";
-import type { CheckResult } from "../status/check-results.ts";
+import { type CheckResult, stateOf } from "../status/check-results.ts";
 
 type Listed = components["schemas"]["ResultList"]["results"][number];
-
-const stateOf = (exitStatus: number | undefined): Listed["state"] =>
-	(["OK", "WARNING", "CRITICAL"] as const)[exitStatus ?? -1] ?? "UNKNOWN";
 
 const resultOf = (result: CheckResult): Listed => ({
 	check: result.check,
 	plugin: result.plugin,
-	state: stateOf(result.exitStatus),
+	state: stateOf(result),
 	exit_status: result.exitStatus ?? null,
 	timed_out: result.timedOut,
 	ended_at: Math.floor(result.endedAt / 1000),

@@ -1,20 +1,15 @@
 import type { Family, MetricType, Series } from "../protocol/exposition.ts";
 import type { PerfdataRange } from "../protocol/perfdata.ts";
-import type {
-	CheckMetrics,
-	CheckResult,
-	CheckResults,
-	CheckValue,
+import {
+	type CheckMetrics,
+	type CheckResult,
+	type CheckResults,
+	type CheckValue,
+	stateNumber,
+	stateOf,
 } from "./check-results.ts";
 
 type Labels = Readonly<Record<string, string>>;
-
-/** Nagios' states. */
-const unknown = 3;
-
-/** The state that a monitoring server sees; a plugin that was stopped has told none. */
-const stateOf = ({ exitStatus = unknown }: CheckResult) =>
-	exitStatus >= 0 && exitStatus < unknown ? exitStatus : unknown;
 
 /** One value of each check that has it. */
 function eachCheck(
@@ -124,8 +119,8 @@ export function checkFamilies(results: CheckResults): Family[] {
 		family(
 			"_state",
 			"gauge",
-			"State of the last run: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, as of any other exit status.",
-			eachCheck(checks, ({ result }) => stateOf(result)),
+			"State of the last run: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, as of any other exit status. A plugin that was stopped at its time limit or could not be started is CRITICAL.",
+			eachCheck(checks, ({ result }) => stateNumber(stateOf(result))),
 		),
 		family(
 			"_exit_status",

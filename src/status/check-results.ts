@@ -33,6 +33,23 @@ export interface CheckResult {
 	askedBy?: AskedBy | undefined;
 }
 
+const states = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;
+
+/** Nagios' states, by the numbers that it gives them. */
+export type CheckState = (typeof states)[number];
+
+/** The number of a state. */
+export const stateNumber = (state: CheckState) => states.indexOf(state);
+
+/**
+ * The state that a monitoring server has for a result. A plugin that was stopped at its time limit
+ * or could not be started is CRITICAL, as in the answer to a check.
+ */
+export const stateOf = ({
+	exitStatus,
+}: Pick<CheckResult, "exitStatus">): CheckState =>
+	exitStatus === undefined ? "CRITICAL" : (states[exitStatus] ?? "UNKNOWN");
+
 /** A run of a check that has ended. */
 export interface CheckRun
 	extends Omit<CheckResult, "endedAt" | "output" | "perfdata"> {
