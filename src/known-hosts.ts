@@ -31,11 +31,13 @@ import { systemReason } from "./system-error.ts";
  * Says what to do about a hop whose certificate is not trusted, in one line; undefined if the reason
  * says it all.
  * @param code of the error
+ * @param signal aborts when nobody waits for it any more
  */
 export type AdviceOf = (
 	hop: Hop,
 	code: string,
 	timeoutMilliseconds: number,
+	signal?: AbortSignal,
 ) => Promise<string | undefined>;
 
 /** The file cannot be used. One line that names it. */

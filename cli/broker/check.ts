@@ -165,7 +165,9 @@ export function createChecks(parts: {
 			};
 		} catch (error) {
 			asked.signal.throwIfAborted();
-			return await failed(error, to, { seconds, left: left() });
+			return await failed(error, to, {
+				...{ seconds, left: left(), signal: asked.signal },
+			});
 		} finally {
 			for (const one of taken) one.release();
 		}
@@ -175,7 +177,11 @@ export function createChecks(parts: {
 	const failed = async (
 		error: unknown,
 		to: Place,
-		{ seconds, left }: { seconds: number; left: number },
+		{
+			seconds,
+			left,
+			signal,
+		}: { seconds: number; left: number; signal: AbortSignal },
 	): Promise<{ result: Shared; outcome: Outcome }> => {
 		const cause = error instanceof RelayError ? error.cause : error;
 		if (cause instanceof LimitReached || cause instanceof AgentError)
@@ -189,7 +195,7 @@ export function createChecks(parts: {
 		const { code = "" } = (error.cause ?? {}) as NodeJS.ErrnoException;
 		const advice = error.isTimeout
 			? undefined
-			: await parts.adviceOf?.(to, code, left);
+			: await parts.adviceOf?.(to, code, left, signal);
 		const shown = error.isTimeout
 			? `no answer within ${seconds} seconds`
 			: [reasonOf(error, hopText(to)), advice].filter(Boolean).join("; ");

@@ -50,12 +50,13 @@ import {
 
 /**
  * Asks one agent. Throws HostFailure if the agent refuses or fails.
- * @param stale aborts when the agent has to be verified in another way, which ends the client
+ * @param signal aborts when nobody waits any more, or when the agent has to be verified in another
+ * way, which ends the client
  */
 export type HostWork<T> = (
 	client: AgentClient,
 	target: Target,
-	stale: AbortSignal,
+	signal: AbortSignal,
 ) => Promise<T>;
 
 /** A running command that asks agents. */
@@ -66,8 +67,15 @@ export interface AgentCall<T extends SettingTable> extends Call {
 	/** Which agents, and how to verify them, as flags and context say. */
 	reach: TargetSettings;
 	verification: TrustSettings;
-	/** Asks one agent. Its failure is an answer. */
-	askOne<R>(target: Target, work: HostWork<R>): Promise<HostAnswer<R>>;
+	/**
+	 * Asks one agent. Its failure is an answer.
+	 * @param signal aborts when nobody waits for the answer any more
+	 */
+	askOne<R>(
+		target: Target,
+		work: HostWork<R>,
+		signal?: AbortSignal,
+	): Promise<HostAnswer<R>>;
 	/**
 	 * Reads the file of known hosts again when it changes, until the signal aborts.
 	 * @param isSilent says nothing about it until then, as the terminal shows a screen
@@ -220,6 +228,7 @@ export function createAgentCommand<const T extends SettingTable>(
 			const askOne = async <R>(
 				target: Target,
 				work: HostWork<R>,
+				given?: AbortSignal,
 			): Promise<HostAnswer<R>> => {
 				const host = target.name;
 				// its line may have been removed since the beginning
@@ -232,10 +241,13 @@ export function createAgentCommand<const T extends SettingTable>(
 				const stale = new AbortController();
 				stale.signal.addEventListener("abort", client.close, { once: true });
 				connected.set(stale, hopText(peerOf(target)));
+				const signal = given
+					? AbortSignal.any([given, stale.signal])
+					: stale.signal;
 				try {
 					return {
 						...{ host, ok: true },
-						data: await work(client, target, stale.signal),
+						data: await work(client, target, signal),
 					};
 				} catch (error) {
 					if (stale.signal.aborted)
@@ -247,8 +259,7 @@ export function createAgentCommand<const T extends SettingTable>(
 							},
 						};
 					const failure = await failureOf(error, target, {
-						timeoutMilliseconds,
-						known,
+						...{ timeoutMilliseconds, known, signal },
 					});
 					if (!failure) throw error;
 					return { host, ok: false, error: failure };

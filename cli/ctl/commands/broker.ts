@@ -152,8 +152,10 @@ export const brokerCommand = createCommand({
 				isVerified: pools.isVerified,
 				// whoever gives a CA does not want to hear of other ways
 				...(verification["ca-file"] === "" && {
-					adviceOf: (hop, code, timeoutMilliseconds) =>
-						unknownHostAdvice(hop, code, { timeoutMilliseconds, known }),
+					adviceOf: (hop, code, timeoutMilliseconds, signal) =>
+						unknownHostAdvice(hop, code, {
+							...{ timeoutMilliseconds, known, signal },
+						}),
 				}),
 				hosts: own.hosts,
 				...{ users, allowed },

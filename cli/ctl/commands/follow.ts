@@ -106,20 +106,22 @@ export async function pollAgents<T>(
 				);
 		};
 		while (isWanted()) {
-			let isStale = () => false;
-			const ended = await askOne(target, async (client, _, stale) => {
-				isStale = () => stale.aborted;
-				const either = AbortSignal.any([signal, stale]);
-				while (isWanted() && !isStale()) {
-					const data = await place(() => ask(client, either));
-					goesOn = await take({ target, ok: true, data });
-					await rest();
-				}
-			});
-			// it is asked anew at once
-			if (ended.ok || isStale()) continue;
-			if (!signal.aborted)
-				goesOn = await take({ target, ok: false, error: ended.error });
+			let isEnded = () => signal.aborted;
+			const ended = await askOne(
+				target,
+				async (client, _, end) => {
+					isEnded = () => end.aborted;
+					while (isWanted() && !isEnded()) {
+						const data = await place(() => ask(client, end));
+						goesOn = await take({ target, ok: true, data });
+						await rest();
+					}
+				},
+				signal,
+			);
+			// a client that has ended for another reason is replaced at once
+			if (ended.ok || isEnded()) continue;
+			goesOn = await take({ target, ok: false, error: ended.error });
 			await rest();
 		}
 	};

@@ -143,12 +143,12 @@ async function untrusted(
 	message: string,
 	code: string,
 	target: Target,
-	{ timeoutMilliseconds, known }: Advising,
+	{ timeoutMilliseconds, known, signal }: Advising,
 ): Promise<Failure> {
 	// do not suggest replacing a pin that failed
 	if (code === "FINGERPRINT") return { reason: "untrusted", message };
 	const peer = peerOf(target);
-	const seen = await seenCertificate(peer, timeoutMilliseconds);
+	const seen = await seenCertificate(peer, timeoutMilliseconds, signal);
 	const advice = seen
 		? `; ${known.advice(peer, seen)}; or use --fingerprint, or give its CA with --ca-file`
 		: "; see --ca-file, --known-hosts and --fingerprint";
@@ -159,6 +159,8 @@ async function untrusted(
 interface Advising {
 	timeoutMilliseconds: number;
 	known: Pick<KnownHosts, "advice">;
+	/** Nobody waits for the advice any more. */
+	signal?: AbortSignal | undefined;
 }
 
 /**
@@ -169,10 +171,10 @@ interface Advising {
 export async function unknownHostAdvice(
 	hop: Hop,
 	code: string,
-	{ timeoutMilliseconds, known }: Advising,
+	{ timeoutMilliseconds, known, signal }: Advising,
 ): Promise<string | undefined> {
 	if (code === "FINGERPRINT" || !untrustedCode.test(code)) return undefined;
-	const seen = await seenCertificate(hop, timeoutMilliseconds);
+	const seen = await seenCertificate(hop, timeoutMilliseconds, signal);
 	return seen && known.advice(hop, seen);
 }
 
@@ -210,13 +212,15 @@ export async function failureOf(
 
 /**
  * A certificate that is not trusted. Makes a TLS handshake and closes
- * the connection; undefined if that fails.
+ * the connection; undefined if that fails, or if the signal aborts.
  */
 function seenCertificate(
 	{ host, port }: Hop,
 	timeoutMilliseconds: number,
+	signal?: AbortSignal,
 ): Promise<X509Certificate | undefined> {
 	return new Promise((resolve) => {
+		if (signal?.aborted) return resolve(undefined);
 		const socket = connect({
 			host,
 			port,
@@ -224,12 +228,15 @@ function seenCertificate(
 			rejectUnauthorized: false,
 			...(isIP(host) === 0 && { servername: host }),
 		});
+		const giveUp = () => end(undefined);
 		const end = (seen: X509Certificate | undefined) => {
+			signal?.removeEventListener("abort", giveUp);
 			socket.destroy();
 			resolve(seen);
 		};
-		socket.setTimeout(timeoutMilliseconds, () => end(undefined));
-		socket.once("error", () => end(undefined));
+		signal?.addEventListener("abort", giveUp);
+		socket.setTimeout(timeoutMilliseconds, giveUp);
+		socket.once("error", giveUp);
 		socket.once("secureConnect", () => end(socket.getPeerX509Certificate()));
 	});
 }

@@ -24,25 +24,28 @@ export function createAsk(
 	complain: (line: string) => void,
 ): Ask {
 	return async (target, work, given, seconds) => {
-		const limits = [
-			given,
-			...(seconds === undefined ? [] : [AbortSignal.timeout(seconds * 1000)]),
-		];
+		const limit =
+			seconds === undefined
+				? given
+				: AbortSignal.any([given, AbortSignal.timeout(seconds * 1000)]);
 		try {
-			return await askOne(target, async (client, _, stale) => {
-				const signal = AbortSignal.any([...limits, stale]);
-				try {
-					return await work(client, signal);
-				} catch (error) {
-					if (!signal.aborted || stale.aborted) throw error;
-					throw new HostFailure({
-						reason: "unreachable",
-						message: given.aborted
-							? "nobody waits for its answer any more"
-							: `no answer within ${seconds} seconds`,
-					});
-				}
-			});
+			return await askOne(
+				target,
+				async (client, _, signal) => {
+					try {
+						return await work(client, signal);
+					} catch (error) {
+						if (!limit.aborted) throw error;
+						throw new HostFailure({
+							reason: "unreachable",
+							message: given.aborted
+								? "nobody waits for its answer any more"
+								: `no answer within ${seconds} seconds`,
+						});
+					}
+				},
+				limit,
+			);
 		} catch (error) {
 			complain(`internal error: ${(error as Error).stack ?? error}`);
 			return {

@@ -8,6 +8,7 @@ import {
 	AgentUnreachable,
 	UnexpectedAnswer,
 } from "../../../../../src/client/index.ts";
+import { silentPort } from "../../../../support/web-page.ts";
 
 const target = {
 	name: "certificates:6777",
@@ -46,6 +47,25 @@ test("an untrusted certificate comes with advice", async () => {
 		reason: "untrusted",
 		message: "fingerprint is A, not B",
 	});
+});
+
+test("the look at a certificate ends when nobody waits for it", {
+	timeout: 20_000,
+}, async (t) => {
+	const port = await silentPort(t);
+	const ending = new AbortController();
+	const ask = () =>
+		failureOf(
+			new AgentUnreachable("no", {
+				cause: Object.assign(new Error("no"), { code: "CERT_HAS_EXPIRED" }),
+			}),
+			{ ...target, agent: { host: "127.0.0.1", port } },
+			{ ...advising, timeoutMilliseconds: 60_000, signal: ending.signal },
+		);
+	const asked = ask();
+	ending.abort();
+	assert.equal((await asked)?.reason, "untrusted");
+	assert.equal((await ask())?.reason, "untrusted");
 });
 
 test("there is no advice for other errors that mention a certificate", async () => {
