@@ -837,7 +837,8 @@ export const webContract = {
 				"required": [
 					"revision",
 					"about",
-					"hosts"
+					"hosts",
+					"gone"
 				],
 				"properties": {
 					"revision": {
@@ -850,6 +851,12 @@ export const webContract = {
 						"type": "array",
 						"items": {
 							"$ref": "#/components/schemas/Host"
+						}
+					},
+					"gone": {
+						"type": "array",
+						"items": {
+							"type": "integer"
 						}
 					}
 				}

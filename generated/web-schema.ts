@@ -251,10 +251,12 @@ export interface components {
             /** @description To be sent next time. */
             revision: number;
             about: components["schemas"]["About"];
-            /** @description The hosts that have changed, in no order. A host never leaves the list. */
+            /** @description The hosts that are new or have changed, in no order. */
             hosts: components["schemas"]["Host"][];
+            /** @description Ids of hosts that have left the list. No other host gets such an id. */
+            gone: number[];
         };
-        /** @description What does not change while the program runs. */
+        /** @description What the program was asked for. */
         About: {
             /** @description Version of happo-ctl. */
             version: string;

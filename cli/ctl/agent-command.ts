@@ -64,6 +64,11 @@ export interface AgentCall<T extends SettingTable> extends Call {
 	settings: SettingValues<T>;
 	output: OutputFormat;
 	targets: readonly Target[];
+	/**
+	 * Lists the targets again; undefined if that cannot change them.
+	 * @throws UsageError as for the first list
+	 */
+	listTargets: ((signal: AbortSignal) => Promise<Target[]>) | undefined;
 	/** Which agents, and how to verify them, as flags and context say. */
 	reach: TargetSettings;
 	verification: TrustSettings;
@@ -211,16 +216,19 @@ export function createAgentCommand<const T extends SettingTable>(
 				timeoutMilliseconds,
 				environment,
 			});
+			const listTargets = (signal?: AbortSignal) =>
+				findTargets(
+					...([reach, stdin, listHosts] as const),
+					...([environment.HAPPO_CTL_ADMIN_SOCKET, signal] as const),
+				);
 			const targets = await call.during(
 				() => "looking for agents",
-				() =>
-					findTargets(
-						reach,
-						stdin,
-						listHosts,
-						environment.HAPPO_CTL_ADMIN_SOCKET,
-					),
+				() => listTargets(),
 			);
+			// standard input can be read once
+			const mayChange =
+				reach["hosts-file"] !== "-" &&
+				(reach.group !== "" || reach["hosts-file"] !== "");
 			if (apiKey !== "") for (const one of targets) assertVerified(one, trust);
 
 			/** What is connected, with the peer that is verified for it. */
@@ -299,6 +307,7 @@ export function createAgentCommand<const T extends SettingTable>(
 				settings,
 				output: chosen as OutputFormat,
 				...{ targets, reach, verification, askOne, namesAll },
+				...{ listTargets: mayChange ? listTargets : undefined },
 				keepKnownHosts: keepCurrent,
 				ask(work, onAnswer) {
 					const waiting = new Set<string>();

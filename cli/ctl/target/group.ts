@@ -24,7 +24,7 @@ export function createListHosts(
 ): ListHosts {
 	const { endpoint, caFile, timeoutMilliseconds, environment } = options;
 	const place = `--endpoint ${withoutPassword(endpoint)}`;
-	return async (group) => {
+	return async (group, signal) => {
 		if (endpoint === "")
 			throw new UsageError(
 				"--group: requires --endpoint, the management server",
@@ -48,6 +48,7 @@ export function createListHosts(
 		try {
 			const { data, error, response } = await client.GET("/manage/hosts", {
 				params: { query: { group } },
+				...(signal && { signal }),
 			});
 			if (data) return data.hosts;
 			throw new UsageError(

@@ -39,7 +39,10 @@ export interface ListedHost {
 }
 
 /** Asks the management server for the hosts of a group. */
-export type ListHosts = (group: string) => Promise<readonly ListedHost[]>;
+export type ListHosts = (
+	group: string,
+	signal?: AbortSignal,
+) => Promise<readonly ListedHost[]>;
 
 /**
  * Parses a hosts file: one host a line, blank lines and comments are ignored.
@@ -133,6 +136,7 @@ async function localTarget(
 /**
  * The agents of a command, without duplicates; the agent on this machine if none is named.
  * @param adminSocket of a variable
+ * @param signal ends the request to the management server
  * @throws UsageError for invalid hosts, unreadable files and empty groups
  */
 export async function findTargets(
@@ -140,6 +144,7 @@ export async function findTargets(
 	stdin: Readable,
 	listHosts: ListHosts,
 	adminSocket = "",
+	signal?: AbortSignal,
 ): Promise<Target[]> {
 	const via = hops(settings.via);
 	const direct = hops(settings.host);
@@ -151,7 +156,7 @@ export async function findTargets(
 	}));
 	const { group } = settings;
 	if (group !== "")
-		for (const host of await listHosts(group))
+		for (const host of await listHosts(group, signal))
 			found.push(listedTarget(host, { group, via }));
 	const named =
 		settings.host.length > 0 ||

@@ -7,6 +7,7 @@ import { Attention } from "./attention.ts";
 import type { Changes } from "./changes.ts";
 import { askSummary, type HostSummary } from "./host-summary.ts";
 import { nowSeconds } from "./part.ts";
+import { type Relist, Relisting } from "./relisting.ts";
 
 type Host = components["schemas"]["Host"];
 
@@ -31,7 +32,7 @@ const minimumSeconds = 10;
 const hostsPerSecond = 20;
 
 interface Entry {
-	readonly target: Target;
+	target: Target;
 	row: Host;
 	revision: number;
 	/** When to ask it next, by the monotonic clock in milliseconds. */
@@ -40,6 +41,8 @@ interface Entry {
 	isSlow: boolean;
 	/** Until then it is not asked for results, which it does not have for this caller. */
 	noResultsUntil: number;
+	/** It has left the list. */
+	isGone: boolean;
 }
 
 function firstRow(target: Target, id: number): Host {
@@ -52,28 +55,37 @@ function firstRow(target: Target, id: number): Host {
 	};
 }
 
-/** All hosts with their states: asked one after the other while somebody watches the list. */
+/**
+ * All hosts with their states: asked one after the other, and listed again, while somebody watches
+ * the list.
+ */
 export class HostList {
 	readonly attention = new Attention(
-		() => this.#pump(),
+		() => {
+			this.#relisting?.begin();
+			this.#pump();
+		},
 		() => this.#stop(),
 	);
-	readonly intervalSeconds: number;
-	readonly #entries: readonly Entry[];
+	readonly #interval: number | undefined;
+	readonly #relisting: Relisting | undefined;
+	/** By id, also those that have left. */
+	readonly #entries: Entry[] = [];
 	readonly #ask: Ask;
 	readonly #changes: Changes;
 	readonly #parallel: number;
 	/** Those to be asked, next first: usual ones, and slow ones, which have places of their own. */
-	#usual: Entry[];
+	#usual: Entry[] = [];
 	#slow: Entry[] = [];
 	readonly #asking = new Map<Entry, AbortController>();
 	#quickAsking = 0;
 	#timer: NodeJS.Timeout | undefined;
-	#revision: number;
+	#revision = 0;
 
 	/**
 	 * @param parts.parallel how many hosts are asked at a time that have not proved slow
 	 * @param parts.intervalSeconds how often each is asked; tests shorten it
+	 * @param parts.relist lists the hosts again, if they may change
 	 */
 	constructor(parts: {
 		targets: readonly Target[];
@@ -81,31 +93,88 @@ export class HostList {
 		changes: Changes;
 		parallel: number;
 		intervalSeconds?: number | undefined;
+		relist?: Relist | undefined;
 	}) {
-		const { targets, ask, changes, parallel } = parts;
+		const { targets, ask, changes, parallel, relist } = parts;
 		this.#ask = ask;
 		this.#changes = changes;
 		this.#parallel = parallel;
-		this.#revision = changes.next();
-		this.intervalSeconds =
-			parts.intervalSeconds ??
-			Math.max(minimumSeconds, targets.length / hostsPerSecond);
-		this.#entries = targets.map((target, id) => ({
-			...{ target, row: firstRow(target, id), revision: this.#revision },
-			...{ dueAt: 0, isSlow: false, noResultsUntil: 0 },
-		}));
-		this.#usual = [...this.#entries];
+		this.#interval = parts.intervalSeconds;
+		this.#relisting =
+			relist && new Relisting(relist, (listed) => this.#replace(listed));
+		this.#replace(targets);
 	}
 
 	get revision(): number {
 		return this.#revision;
 	}
 
-	/** The hosts that have changed since a revision. */
-	since(revision: number): Host[] {
-		return this.#entries.flatMap((entry) =>
-			entry.revision > revision ? [entry.row] : [],
+	/** How often each host is asked. */
+	get intervalSeconds(): number {
+		return (
+			this.#interval ??
+			Math.max(minimumSeconds, this.targets.length / hostsPerSecond)
 		);
+	}
+
+	/** The targets of the list. */
+	get targets(): Target[] {
+		return this.#present().map(({ target }) => target);
+	}
+
+	/** The target with an id, also if it has left the list. */
+	target(id: number): Target | undefined {
+		return this.#entries[id]?.target;
+	}
+
+	/** The hosts that have changed since a revision, and the ids of those that have left. */
+	since(revision: number): { hosts: Host[]; gone: number[] } {
+		const changed = this.#entries.filter((one) => one.revision > revision);
+		return {
+			hosts: changed.filter(({ isGone }) => !isGone).map(({ row }) => row),
+			gone: changed.filter(({ isGone }) => isGone).map(({ row }) => row.id),
+		};
+	}
+
+	#present(): Entry[] {
+		return this.#entries.filter(({ isGone }) => !isGone);
+	}
+
+	/** Takes another list of hosts: those that it has, too, stay as they are. */
+	#replace(targets: readonly Target[]): void {
+		const before = new Map(this.#present().map((one) => [one.row.key, one]));
+		const added: Entry[] = [];
+		for (const target of targets) {
+			const row = firstRow(target, this.#entries.length);
+			const { key, group, label } = row;
+			const entry = before.get(key);
+			if (entry) {
+				before.delete(key);
+				entry.target = target;
+				this.#change(entry, { group, ...(label !== undefined && { label }) });
+				continue;
+			}
+			const fresh = {
+				...{ target, row, revision: this.#nextRevision() },
+				...{ dueAt: 0, isSlow: false, noResultsUntil: 0, isGone: false },
+			};
+			this.#entries.push(fresh);
+			added.push(fresh);
+		}
+		for (const entry of before.values()) {
+			entry.isGone = true;
+			entry.revision = this.#nextRevision();
+			this.#asking.get(entry)?.abort();
+		}
+		const stays = ({ isGone }: Entry) => !isGone;
+		this.#usual = [...added, ...this.#usual.filter(stays)];
+		this.#slow = this.#slow.filter(stays);
+		this.#pump();
+	}
+
+	#nextRevision(): number {
+		this.#revision = this.#changes.next();
+		return this.#revision;
 	}
 
 	/** Asks as many as may be asked now. */
@@ -173,6 +242,7 @@ export class HostList {
 		answer: HostAnswer<HostSummary> | undefined,
 		milliseconds: number,
 	): void {
+		if (entry.isGone) return;
 		if (!answer) {
 			this.#change(entry, { waiting_since: null });
 			entry.dueAt = 0;
@@ -195,11 +265,11 @@ export class HostList {
 		const isSame = shown(row) === shown(entry.row);
 		entry.row = row;
 		if (isSame) return;
-		this.#revision = this.#changes.next();
-		entry.revision = this.#revision;
+		entry.revision = this.#nextRevision();
 	}
 
 	#stop(): void {
+		this.#relisting?.end();
 		clearTimeout(this.#timer);
 		for (const asking of this.#asking.values()) asking.abort();
 	}

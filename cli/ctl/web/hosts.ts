@@ -6,6 +6,7 @@ import { Changes } from "./changes.ts";
 import { HostList } from "./host-list.ts";
 import { type HostParts, type WatchedHost, watchHost } from "./parts.ts";
 import { WebProblem } from "./problem.ts";
+import type { Relist } from "./relisting.ts";
 
 type Schemas = components["schemas"];
 
@@ -19,7 +20,6 @@ const defaultWaitSeconds = 20;
 
 /** The hosts of a page: their list, and the parts of those that somebody looks at. */
 export class Hosts {
-	readonly #targets: readonly Target[];
 	readonly #asked: string;
 	readonly #ask: Ask;
 	readonly #changes = new Changes();
@@ -27,7 +27,10 @@ export class Hosts {
 	/** The one watched last comes last. */
 	readonly #watched = new Map<number, WatchedHost>();
 
-	/** @param parts.asked what the user asked for, in words */
+	/**
+	 * @param parts.asked what the user asked for, in words
+	 * @param parts.relist lists the hosts again, if they may change
+	 */
 	constructor(parts: {
 		targets: readonly Target[];
 		asked: string;
@@ -35,16 +38,19 @@ export class Hosts {
 		parallel: number;
 		/** How often each is asked for the list; tests shorten it. */
 		intervalSeconds?: number;
+		relist?: Relist | undefined;
 	}) {
-		this.#targets = parts.targets;
 		this.#asked = parts.asked;
 		this.#ask = parts.ask;
 		this.#list = new HostList({ ...parts, changes: this.#changes });
 	}
 
-	/** @throws WebProblem */
+	/**
+	 * A host, also one that has left the list: a page may not know that yet.
+	 * @throws WebProblem
+	 */
 	target(id: string | number): Target {
-		const target = this.#targets[Number(id)];
+		const target = this.#list.target(Number(id));
 		if (!target) throw new WebProblem("not-found", `no host ${id}`);
 		return target;
 	}
@@ -53,7 +59,7 @@ export class Hosts {
 	watched(id: number): WatchedHost {
 		const known =
 			this.#watched.get(id) ??
-			watchHost(this.target(id), this.#targets, {
+			watchHost(this.target(id), () => this.#list.targets, {
 				ask: this.#ask,
 				changes: this.#changes,
 			});
@@ -130,10 +136,11 @@ export class Hosts {
 		return {
 			revision: this.#list.revision,
 			about: {
-				...{ version, targets: this.#asked, hosts: this.#targets.length },
+				...{ version, targets: this.#asked },
+				hosts: this.#list.targets.length,
 				interval_seconds: this.#list.intervalSeconds,
 			},
-			hosts: this.#list.since(known),
+			...this.#list.since(known),
 		};
 	}
 }

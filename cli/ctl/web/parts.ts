@@ -144,16 +144,17 @@ export interface WatchedHost {
 /** Makes the parts of a host; none asks before it is watched. */
 export function watchHost(
 	target: Target,
-	targets: readonly Target[],
+	targets: () => readonly Target[],
 	{ ask, changes }: { ask: Ask; changes: Changes },
 ): WatchedHost {
 	const history = new MetricHistory();
 	const part = <T>(every: number, work: Work<T>) =>
 		new Part<T>(changes, every, (signal) => ask(target, work, signal));
 	const own = hopText(target.agent);
-	const behind = targets
-		.filter(({ via }) => via.some((hop) => hopText(hop) === own))
-		.map((one) => ({ key: targetKey(one), name: one.name }));
+	const behind = () =>
+		targets()
+			.filter(({ via }) => via.some((hop) => hopText(hop) === own))
+			.map((one) => ({ key: targetKey(one), name: one.name }));
 	return {
 		history,
 		parts: {
@@ -173,7 +174,7 @@ export function watchHost(
 					requests: relayRequests(text),
 					running: status.relay?.requests ?? null,
 					slow_hops: status.relay?.slow_hops ?? [],
-					...{ settings: settingsOf(status), behind },
+					...{ settings: settingsOf(status), behind: behind() },
 				};
 			}),
 		},

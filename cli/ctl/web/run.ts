@@ -43,6 +43,7 @@ type WebCommandCall = Pick<
 	| "askOne"
 	| "keepKnownHosts"
 	| "targets"
+	| "listTargets"
 	| "reach"
 	| "verification"
 	| "environment"
@@ -70,6 +71,7 @@ export async function serveWeb(
 	const ask = createAsk(call.askOne, say);
 	const hosts = new Hosts({
 		...{ targets, ask, asked: options.asked, parallel: reach.parallel },
+		relist: call.listTargets && { list: call.listTargets, complain: say },
 	});
 	let server: WebServer | undefined;
 	const linkWith = (token: string) =>

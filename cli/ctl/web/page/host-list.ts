@@ -1,13 +1,25 @@
 import type { components } from "../../../../generated/web-schema.ts";
 import { searcher } from "./search.ts";
 
-type Host = components["schemas"]["Host"];
-type State = components["schemas"]["HostState"];
+type Schemas = components["schemas"];
+type Host = Schemas["Host"];
+type State = Schemas["HostState"];
 
 /** Worst first. */
 export const statesByRank: readonly State[] = [
 	...(["failed", "critical", "unknown", "warning", "waiting", "ok"] as const),
 ];
+
+/** The hosts after a change, in the order of their ids. */
+export function changed(
+	hosts: readonly Host[],
+	{ hosts: news, gone }: Pick<Schemas["HostChanges"], "hosts" | "gone">,
+): Host[] {
+	const all = new Map(hosts.map((host) => [host.id, host]));
+	for (const host of news) all.set(host.id, host);
+	for (const id of gone) all.delete(id);
+	return [...all.values()];
+}
 
 /** Which hosts of the list are wanted. */
 export interface HostFilter {

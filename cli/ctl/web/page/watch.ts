@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { components } from "../../../../generated/web-schema.ts";
+import { changed } from "./host-list.ts";
 import { type Api, dataOf, SessionEnded } from "./session.ts";
 
 type Schemas = components["schemas"];
@@ -125,9 +126,7 @@ export class Watch {
 		if (hosts) {
 			this.#hostsRevision = hosts.revision;
 			news.about = hosts.about;
-			const all = [...this.#known.hosts];
-			for (const one of hosts.hosts) all[one.id] = one;
-			news.hosts = all;
+			news.hosts = changed(this.#known.hosts, hosts);
 		}
 		if (host?.id === this.#known.host && host !== undefined)
 			news.parts = { ...this.#known.parts, ...host.parts };

@@ -10,6 +10,7 @@ import {
 } from "../../../../cli/ctl/agent-command.ts";
 import { dataOf } from "../../../../cli/ctl/target/answer.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { listedHost, startHostLister } from "../../../support/listed-hosts.ts";
 import { runHere } from "../../../support/run-here.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";
 
@@ -74,5 +75,27 @@ test("no key is sent to a host whose line was removed", async (t) => {
 			return (await reason()) === "untrusted";
 		});
 		end.abort();
+	});
+});
+
+test("hosts can be listed again if they may change", async (t) => {
+	const lister = await startHostLister(t, [listedHost(1)]);
+	const { signal } = new AbortController();
+	const group = ["--group", "WEB", "--endpoint", lister.endpoint];
+	await within([...group, "-H", "127.0.0.1:9"], async (call) => {
+		const names = async () =>
+			(await call.listTargets?.(signal))?.map(({ name }) => name);
+		assert.deepEqual(await names(), ["127.0.0.1:9", "127.0.0.1:1"]);
+		lister.hosts = [listedHost(2)];
+		assert.deepEqual(await names(), ["127.0.0.1:9", "127.0.0.1:2"]);
+		lister.hosts = undefined;
+		await assert.rejects(names(), /--endpoint .*: answered 503/);
+		await assert.rejects(
+			async () => call.listTargets?.(AbortSignal.abort()),
+			/AbortError/,
+		);
+	});
+	await within(["-H", "127.0.0.1:1"], async ({ listTargets }) => {
+		assert.equal(listTargets, undefined);
 	});
 });

@@ -4,6 +4,7 @@ import { HostFailure } from "../../../../../cli/ctl/target/answer.ts";
 import type { Target } from "../../../../../cli/ctl/target/targets.ts";
 import type { Ask } from "../../../../../cli/ctl/web/asking.ts";
 import { Hosts } from "../../../../../cli/ctl/web/hosts.ts";
+import { changed } from "../../../../../cli/ctl/web/page/host-list.ts";
 import type { components } from "../../../../../generated/web-schema.ts";
 import type { AgentClient } from "../../../../../src/client/index.ts";
 import { eventually } from "../../../../support/eventually.ts";
@@ -170,6 +171,70 @@ describe("the list of hosts", () => {
 				["two:1", "two:1"],
 			],
 		);
+	});
+
+	it("is listed again while somebody watches, and stays as it was if that fails", async (t) => {
+		const { ask } = fakeAgents((_, path) =>
+			path === "/results" ? { results: [] } : status(),
+		);
+		let listed: Target[] | Error = [webTarget("a:1"), webTarget("b:1")];
+		let times = 0;
+		const complaints: string[] = [];
+		const hosts = new Hosts({
+			...{ targets: listed, ask, asked: "group WEB", parallel: 4 },
+			relist: {
+				list: async () => {
+					times++;
+					if (listed instanceof Error) throw listed;
+					return listed;
+				},
+				complain: (line) => complaints.push(line),
+				intervalSeconds: 0.01,
+			},
+		});
+		t.after(() => hosts.stop());
+		let known: components["schemas"]["Host"][] = [];
+		let revision = 0;
+		const until = async (names: readonly string[]) => {
+			const isOk = () =>
+				known.map(({ name }) => name).join() === names.join() &&
+				known.every(({ state }) => state === "ok");
+			while (!isOk()) {
+				const { hosts: news } = await hosts.watch({ hosts: revision }, never);
+				if (!news) throw new Error("nothing changed in time");
+				revision = news.revision;
+				known = changed(known, news);
+				assert.equal(news.about.hosts, known.length);
+			}
+		};
+		await new Promise((resolve) => setTimeout(resolve, 30));
+		assert.equal(times, 0, "nobody watches");
+		await until(["a:1", "b:1"]);
+
+		listed = [webTarget("c:1"), { ...webTarget("b:1"), label: "bee" }];
+		await until(["b:1", "c:1"]);
+		assert.deepEqual(
+			known.map(({ id, label }) => [id, label]),
+			[
+				[1, "bee"],
+				[2, undefined],
+			],
+		);
+		assert.equal(hosts.target(0).name, "a:1", "a page may not know it yet");
+
+		listed = new Error("down");
+		const page = new AbortController();
+		const watching = hosts.watch({ hosts: 1e9 }, page.signal);
+		const before = times;
+		await eventually("two more attempts", () => times > before + 2);
+		assert.deepEqual(complaints, ["the list of hosts stays as it was: down"]);
+		page.abort();
+		await watching;
+
+		// the name comes back, but not the id
+		listed = [webTarget("a:1")];
+		await until(["a:1"]);
+		assert.equal(known[0]?.id, 3);
 	});
 
 	it("gives the place of a slow host to others", async (t) => {

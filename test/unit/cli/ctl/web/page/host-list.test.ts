@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+	changed,
 	countStates,
 	filtered,
 	groupsOf,
@@ -53,4 +54,15 @@ test("a group has its subgroups", () => {
 	assert.deepEqual(find({ group: "WEB" }), ["web10", "web2"]);
 	assert.deepEqual(find({ group: "WEB!FRONT", search: "web2" }), ["web2"]);
 	assert.deepEqual(find({ state: "failed" }), ["db2"]);
+});
+
+test("hosts come, change and go", () => {
+	const [one, two] = [host("one", { id: 0 }), host("two", { id: 1 })];
+	const worse = { ...two, state: "critical" as const };
+	const known = changed([], { hosts: [one, two], gone: [] });
+	assert.deepEqual(known, [one, two]);
+	const three = host("three", { id: 2 });
+	assert.deepEqual(changed(known, { hosts: [three, worse], gone: [0, 7] }), [
+		...[worse, three],
+	]);
 });
