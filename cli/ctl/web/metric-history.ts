@@ -27,17 +27,39 @@ export class MetricHistory {
 	readonly #beyond = new Set<string>();
 	#count = 0;
 
-	/** Adds what an agent has in its buffer, oldest first. */
+	/**
+	 * Adds what an agent has in its buffer, oldest first. Of a metric that is known already, that is
+	 * what is older or newer.
+	 */
 	addSamples(samples: readonly StoredSample[]): void {
+		const older = new Map<History, Pick<History, "times" | "values">>();
 		for (const { hostname, timestamp, metrics } of samples)
-			for (const [name, value] of Object.entries(metrics ?? {}))
-				this.#add({ host: hostname, name, kind: "unknown", value }, timestamp);
+			for (const [name, value] of Object.entries(metrics ?? {})) {
+				const metric = this.#metricOf(hostname, name);
+				if (!metric) continue;
+				const [first = timestamp] = metric.times;
+				if (timestamp < first) {
+					const before = older.get(metric) ?? { times: [], values: [] };
+					older.set(metric, before);
+					append(before, timestamp, value);
+				} else this.#add(metric, timestamp, value);
+			}
+		for (const [metric, { times, values }] of older) {
+			metric.times = [...times, ...metric.times];
+			metric.values = [...values, ...metric.values];
+			this.#count += times.length;
+		}
+		if (this.#count > maxValues) this.#halve();
 	}
 
 	/** @param at when the page was read, in seconds since 1970 */
 	addPage({ pass, metrics }: MetricsPage, at: number): void {
-		for (const metric of metrics)
-			this.#add(metric, metric.host === "" ? at : (pass ?? at));
+		for (const { host, name, kind, value } of metrics) {
+			const metric = this.#metricOf(host, name);
+			if (!metric) continue;
+			if (kind !== "unknown") metric.kind = kind;
+			this.#add(metric, host === "" ? at : (pass ?? at), value);
+		}
 	}
 
 	/** All metrics with their latest values, by host and name; the agent's own come last. */
@@ -74,22 +96,24 @@ export class MetricHistory {
 	}
 
 	/** Adds a value unless it is older than the last one of its metric, and so known already. */
-	#add({ host, name, kind, value }: PageMetric, time: number): void {
+	#add(metric: History, time: number, value: number): void {
+		if (!append(metric, time, value)) return;
+		if (++this.#count > maxValues) this.#halve();
+	}
+
+	/** A metric, which may be new; undefined if there are too many. */
+	#metricOf(host: string, name: string): History | undefined {
 		const key = keyOf(host, name);
 		let metric = this.#metrics.get(key);
 		if (!metric) {
 			if (this.#metrics.size >= maxMetrics) {
 				if (this.#beyond.size < maxMetrics) this.#beyond.add(key);
-				return;
+				return undefined;
 			}
-			metric = { host, name, kind, times: [], values: [] };
+			metric = { host, name, kind: "unknown", times: [], values: [] };
 			this.#metrics.set(key, metric);
 		}
-		if (kind !== "unknown") metric.kind = kind;
-		if (time <= (metric.times.at(-1) ?? Number.NEGATIVE_INFINITY)) return;
-		metric.times.push(time);
-		metric.values.push(value);
-		if (++this.#count > maxValues) this.#halve();
+		return metric;
 	}
 
 	#halve(): void {
@@ -101,6 +125,18 @@ export class MetricHistory {
 			this.#count += keep;
 		}
 	}
+}
+
+/** Adds a value at the end, unless it is not newer than the last one. Returns whether it did. */
+function append(
+	{ times, values }: Pick<History, "times" | "values">,
+	time: number,
+	value: number,
+): boolean {
+	if (time <= (times.at(-1) ?? Number.NEGATIVE_INFINITY)) return false;
+	times.push(time);
+	values.push(value);
+	return true;
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

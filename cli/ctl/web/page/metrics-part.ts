@@ -53,15 +53,24 @@ async function extend(
 	}
 }
 
-/** The curves of some metrics. Asks only for what is new whenever `revision` changes. */
-function useCurves(metrics: readonly Metric[], revision: number | undefined) {
+/**
+ * The curves of some metrics. Asks only for what is new whenever `revision` changes.
+ * @param hasBuffer whether what the agent's buffer holds is known; once it is, curves begin earlier
+ */
+function useCurves(
+	metrics: readonly Metric[],
+	{ revision, hasBuffer }: { revision: number | undefined; hasBuffer: boolean },
+) {
 	const of = useShown();
 	const curves = useRef(new Map<string, Curve>());
+	const hadBuffer = useRef(hasBuffer);
 	const [shown, setShown] = useState<ReadonlyMap<string, Curve>>(new Map());
 	const wanted = metrics.map(keyOf).join("\n\n");
 	useEffect(() => {
 		const controller = new AbortController();
 		const { signal } = controller;
+		if (hasBuffer && !hadBuffer.current) curves.current.clear();
+		hadBuffer.current = hasBuffer;
 		const lastOf = (metric: Metric) =>
 			curves.current.get(keyOf(metric))?.times.at(-1);
 		const isKnown = (metric: Metric) => lastOf(metric) !== undefined;
@@ -138,7 +147,10 @@ export function MetricsPart({
 		[data, search],
 	);
 	const drawn = fitting.slice(0, count);
-	const curves = useCurves(drawn, part?.revision);
+	const curves = useCurves(drawn, {
+		revision: part?.revision,
+		hasBuffer: !data?.buffer_failure,
+	});
 	const rest = fitting.length - drawn.length;
 	return html`<${Part} id="metrics" title="Metrics" waitsFor=${`the metrics of ${name}`} state=${part} asks=${["metrics"]}
 		aside=${html`<label class="search"

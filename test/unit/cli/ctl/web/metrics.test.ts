@@ -111,6 +111,27 @@ test("joins the buffer and later pages, without doubles", () => {
 	);
 });
 
+test("what the buffer has goes before pages that were read first", () => {
+	const history = new MetricHistory();
+	history.addPage({ pass: 70, metrics: [metric("a", 3)] }, 100);
+	history.addPage({ pass: 130, metrics: [metric("a", 4)] }, 140);
+	const sample = (timestamp: number, metrics: Record<string, number>) => ({
+		...{ hostname: "web", timestamp, metrics },
+	});
+	history.addSamples([
+		sample(10, { a: 1, b: 9 }),
+		sample(10, { a: 7 }),
+		sample(20, { a: 2 }),
+		sample(70, { a: 3 }),
+		sample(190, { a: 5 }),
+	]);
+	assert.deepEqual(history.series("web", "a"), {
+		...{ host: "web", name: "a", times: [10, 20, 70, 130, 190] },
+		values: [1, 2, 3, 4, 5],
+	});
+	assert.deepEqual(history.series("web", "b").values, [9]);
+});
+
 test("is bounded in metrics and in values", () => {
 	const history = new MetricHistory();
 	const many = Array.from({ length: 10_005 }, (_, n) => metric(`m${n}`, n));
