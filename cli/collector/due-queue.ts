@@ -18,6 +18,7 @@ import {
 	type TlsOptions,
 } from "@nats-io/transport-node";
 import type { Log } from "../../src/log.ts";
+import { createLogRepeats, type LogRepeats } from "../../src/log-repeats.ts";
 import { type DueQueue, QueueError, type QueueFigures } from "./queue.ts";
 
 export interface QueueOptions {
@@ -141,14 +142,14 @@ class NatsQueue implements DueQueue {
 		...{ isConnected: true, published: 0, duplicates: 0, failed: 0 },
 		...{ taken: 0, again: 0 },
 	};
+	readonly #repeats: LogRepeats;
 	#isStopped = false;
-	/** Why publishing or taking fails; undefined if it does not. */
-	#problem: string | undefined;
 	#fetching: ConsumerMessages | undefined;
 
 	constructor(connection: NatsConnection, options: QueueOptions) {
 		this.#connection = connection;
 		this.#options = options;
+		this.#repeats = createLogRepeats({ log: options.log });
 		this.#jetstream = jetstream(connection, { timeout: 5_000 });
 		this.#stream = `${options.name}-due`;
 		this.#subject = `${options.name}.due`;
@@ -215,13 +216,12 @@ class NatsQueue implements DueQueue {
 		}
 	}
 
-	/** Logs a problem when it begins and when it ends. */
-	#said(problem: string | undefined): void {
-		if (problem === this.#problem || this.#isStopped) return;
-		this.#problem = problem;
-		const { log, name } = this.#options;
-		if (problem === undefined) log.info(`queue ${name}: works again`);
-		else log.error(`queue ${name}: no hosts from it: ${problem}`);
+	/** Logs that something fails: once, and then every hour. */
+	#failed(what: "taking", line: string): void {
+		if (this.#isStopped) return;
+		this.#repeats.wrong(what, {
+			...{ kind: line, level: "error", lines: [line] },
+		});
 	}
 
 	publish(key: string, number: number): void {
@@ -251,6 +251,7 @@ class NatsQueue implements DueQueue {
 		take,
 		isFull,
 	}: Parameters<DueQueue["start"]>[0]): Promise<void> {
+		const { name } = this.#options;
 		while (!this.#isStopped)
 			try {
 				const consumer = await this.#jetstream.consumers.get(
@@ -268,11 +269,14 @@ class NatsQueue implements DueQueue {
 					});
 					for await (const message of this.#fetching)
 						this.#taken(message, take);
-					this.#said(undefined);
+					this.#repeats.right("taking", `queue ${name}: taking hosts`);
 				}
 			} catch (error) {
-				this.#said(reasonOf(error));
 				if (this.#isStopped) return;
+				this.#failed(
+					"taking",
+					`queue ${name}: no hosts from it: ${reasonOf(error)}`,
+				);
 				await pause(pauseMilliseconds);
 				// a server that has lost its memory has lost the stream, too
 				await this.prepare().catch(() => {});

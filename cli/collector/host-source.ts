@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { AgentUnreachable } from "../../src/client/index.ts";
 import { createManagementFetch } from "../../src/client/management-client.ts";
 import type { Log } from "../../src/log.ts";
+import { createLogRepeats } from "../../src/log-repeats.ts";
 import { fileVersion, readRegularFile } from "../../src/polled-files.ts";
 import { systemReason } from "../../src/system-error.ts";
 import { HostListError, type ListedHost, parseHostList } from "./host-list.ts";
@@ -94,7 +95,7 @@ export function shownSource(text: string): string {
  * Reads the list of hosts from a file or URL, again and again. A list that cannot be read changes
  * nothing.
  * @param parts.take gets each new list, and the number of entries that cannot be used
- * @param parts.failed gets the reason if the list cannot be read, and undefined when it can again
+ * @param parts.failed gets the reason each time that the list cannot be read, and undefined if it can
  * @throws OptionsError for an invalid URL or CA
  */
 export function createHostSource(parts: {
@@ -115,7 +116,7 @@ export function createHostSource(parts: {
 		parts.everyMilliseconds ?? (ofUrl ? urlMilliseconds : fileMilliseconds);
 	let timer: NodeJS.Timeout | undefined;
 	let isStopped = false;
-	let problem: string | undefined;
+	const repeats = createLogRepeats({ log });
 	/** Why the list that was read last is none. */
 	let badList: string | undefined;
 
@@ -146,16 +147,21 @@ export function createHostSource(parts: {
 		}
 	};
 
+	const looked = (reason: string | undefined) => {
+		if (reason === undefined) repeats.right(name, `hosts: ${name}`);
+		else
+			repeats.wrong(name, {
+				...{ kind: reason, level: "error" },
+				lines: [`hosts: ${name}: ${reason}: the last list stays in use`],
+			});
+		parts.failed(reason);
+	};
+
 	const again = () => {
 		timer = setTimeout(async () => {
 			const reason = await look();
 			if (isStopped) return;
-			if (reason !== problem) {
-				if (reason === undefined) log.info(`hosts: ${name}: works again`);
-				else log.error(`hosts: ${name}: ${reason}: the last list stays in use`);
-				problem = reason;
-				parts.failed(reason);
-			}
+			looked(reason);
 			again();
 		}, every);
 	};
@@ -166,11 +172,7 @@ export function createHostSource(parts: {
 			// a server may come later than the collector
 			if (reason !== undefined && !ofUrl)
 				throw new HostSourceError(`--hosts ${name}: ${reason}`);
-			if (reason !== undefined) {
-				log.error(`hosts: ${name}: ${reason}: the last list stays in use`);
-				problem = reason;
-				parts.failed(reason);
-			}
+			looked(reason);
 			again();
 		},
 		stop() {
