@@ -6,6 +6,7 @@ import {
 	parsePin,
 } from "../../src/protocol/hop.ts";
 import { isRecord } from "../../src/protocol/reason.ts";
+import { badLabelValue, isLabelName } from "./write/label.ts";
 
 /** An agent to poll. */
 export interface ListedHost {
@@ -35,7 +36,8 @@ const shown = (value: unknown) => {
 	return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text;
 };
 
-const labelName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Names of labels that no store gets. */
+const ownName = /^__[A-Za-z0-9_]*$/;
 
 /** Why an entry cannot be used. */
 class OddEntry extends Error {}
@@ -51,7 +53,7 @@ function labelsOf(given: unknown) {
 	for (const [name, value] of Object.entries(given)) {
 		if (typeof value !== "string")
 			throw new OddEntry(`labels.${name}: not a string: ${shown(value)}`);
-		if (!labelName.test(name))
+		if (!ownName.test(name) && !isLabelName(name))
 			throw new OddEntry(`labels: not the name of a label: ${shown(name)}`);
 		if (name === "__via__") {
 			const texts = value.split(",").filter((text) => text.trim() !== "");
@@ -69,7 +71,12 @@ function labelsOf(given: unknown) {
 					`labels.__fingerprint__: not 32 bytes in hexadecimal, nor sha256// and base64: ${shown(value)}`,
 				);
 			// others begin like this, too, such as __meta_..., and Prometheus drops them as well
-		} else if (!name.startsWith("__")) labels[name] = value;
+		} else if (!ownName.test(name)) {
+			const complaint = badLabelValue(value);
+			if (complaint)
+				throw new OddEntry(`labels.${name}: ${complaint}: ${shown(value)}`);
+			labels[name] = value;
+		}
 	}
 	return { labels, via, fingerprint };
 }

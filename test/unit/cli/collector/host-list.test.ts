@@ -83,6 +83,27 @@ test("an entry that cannot be used costs itself and is named", () => {
 	]);
 });
 
+test("an entry whose labels no store takes is left out", () => {
+	const long = "x".repeat(257);
+	const { hosts, complaints } = parsed([
+		{ targets: ["web01"], labels: { [long]: "x" } },
+		{ targets: ["web02"], labels: { rack: "ä".repeat(8_193) } },
+		{ targets: ["web03"], labels: { rack: "a\ud800" } },
+		// no store gets these
+		{ targets: ["web04"], labels: { [`__meta_${long}`]: "\ud800" } },
+		{ targets: ["web05"], labels: { rack: "ä".repeat(8_192) } },
+	]);
+	assert.deepEqual(
+		hosts.map(({ name }) => name),
+		["web04:6777", "web05:6777"],
+	);
+	assert.deepEqual(complaints, [
+		`[0].labels: not the name of a label: "${"x".repeat(99)}…`,
+		`[1].labels.rack: longer than 16384 bytes: "${"ä".repeat(99)}…`,
+		`[2].labels.rack: not valid Unicode: "a\\ud800"`,
+	]);
+});
+
 test("a hop has one fingerprint", () => {
 	const { hosts, complaints } = parsed([
 		{
