@@ -224,8 +224,19 @@ export class Deliveries {
 	}
 }
 
-/** Samples older than the one that was refused with these words are refused too, in every series. */
+/**
+ * What is out of the store's bounds for its time is so in every series: what is older than the sample
+ * that was refused, or what is later if the reason is that it is in the future (Prometheus 3).
+ */
 const outOfBounds = /out of bounds/i;
+const inFuture = /future/i;
+
+/** A time that the store has refused. */
+interface Bound {
+	/** In milliseconds since 1970. */
+	time: number;
+	reason: string;
+}
 
 /** Halves a refused request until each refused sample is alone. */
 class Halving {
@@ -235,8 +246,10 @@ class Halving {
 	readonly #send: (
 		samples: readonly SentSample[],
 	) => Promise<{ reason: string | undefined; process: number | undefined }>;
-	/** Samples up to this time are out of the store's bounds. */
-	#bounds: { time: number; reason: string } | undefined;
+	/** Samples up to this time are too old for the store. */
+	#past: Bound | undefined;
+	/** Samples from this time on are too far ahead. */
+	#future: Bound | undefined;
 
 	constructor(
 		send: (
@@ -255,8 +268,7 @@ class Halving {
 		if (!first) return;
 		if (samples.length === 1) {
 			this.refused.push({ sample: first, reason });
-			if (outOfBounds.test(reason) && first.time > (this.#bounds?.time ?? -1))
-				this.#bounds = { time: first.time, reason };
+			if (outOfBounds.test(reason)) this.#bound({ time: first.time, reason });
 			return;
 		}
 		const half = Math.ceil(samples.length / 2);
@@ -264,15 +276,27 @@ class Halving {
 			await this.#try(part);
 	}
 
+	#bound(found: Bound): void {
+		const { time, reason } = found;
+		if (inFuture.test(reason)) {
+			if (time < (this.#future?.time ?? Infinity)) this.#future = found;
+		} else if (time > (this.#past?.time ?? -1)) this.#past = found;
+	}
+
+	/** Why the store refuses everything of this time; undefined if nobody knows. */
+	#reasonOf(time: number): string | undefined {
+		if (this.#past && time <= this.#past.time) return this.#past.reason;
+		if (this.#future && time >= this.#future.time) return this.#future.reason;
+		return undefined;
+	}
+
 	async #try(part: readonly SentSample[]): Promise<void> {
-		const bounds = this.#bounds;
-		const isOut = ({ time }: SentSample) =>
-			bounds !== undefined && time <= bounds.time;
 		const left: SentSample[] = [];
-		for (const sample of part)
-			if (bounds && isOut(sample))
-				this.refused.push({ sample, reason: bounds.reason });
-			else left.push(sample);
+		for (const sample of part) {
+			const known = this.#reasonOf(sample.time);
+			if (known === undefined) left.push(sample);
+			else this.refused.push({ sample, reason: known });
+		}
 		if (left.length === 0) return;
 		const { reason, process } = await this.#send(left);
 		if (reason !== undefined) return this.settle(left, reason);

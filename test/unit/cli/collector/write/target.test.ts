@@ -351,6 +351,30 @@ test("out of bounds once, and older samples are not asked about one by one", asy
 	assert.ok(store.requests.length < 80, `${store.requests.length} requests`);
 });
 
+test("out of bounds in the future says nothing about older samples", async (t) => {
+	const store = await startStubStore(t);
+	const now = nowSeconds();
+	// Prometheus 3, whose clock is five minutes behind
+	store.answer = (samples) =>
+		samples.some(({ time }) => time > (now + 300) * 1_000)
+			? {
+					status: 400,
+					text: "out of bounds: timestamp is too far in the future",
+				}
+			: { status: 204 };
+	const { target } = await targetOf(t, store.url);
+	const names = Array.from({ length: 100 }, (_, n) => [`m${n}`, n] as const);
+	const samples = [-200, -100, 0, 100, 200, 400, 500].map((ahead) => ({
+		hostname: "h",
+		timestamp: now + ahead,
+		metrics: Object.fromEntries(names),
+	}));
+	const { accepted, quarantined } = await target.write(batchOf("h", samples));
+	assert.deepEqual([accepted, quarantined], [500, 200]);
+	// later ones are not asked about one by one, either
+	assert.ok(store.requests.length < 30, `${store.requests.length} requests`);
+});
+
 test("a request that is answered 500 three times while others pass is halved", async (t) => {
 	const store = await startStubStore(t);
 	store.answer = (samples) =>
