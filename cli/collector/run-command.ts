@@ -8,8 +8,6 @@ import { listenPlace, servePages } from "../../src/page-server.ts";
 import { ListenError } from "../../src/passed-socket.ts";
 import { unverifiedKey } from "../../src/protocol/api-key.ts";
 import { textType } from "../../src/protocol/exposition.ts";
-import { type Hop, hopText } from "../../src/protocol/hop.ts";
-import { type Pin, pinOn } from "../../src/protocol/pin.ts";
 import type { SettingTable } from "../../src/setting-table.ts";
 import { createCommand, valuesOf } from "../ctl/command.ts";
 import { manyHostsTrustSettings } from "../ctl/flags.ts";
@@ -26,7 +24,8 @@ import { UsageError } from "../program/arguments.ts";
 import { createAgentCalls, maxAnswerBytes } from "./agent-calls.ts";
 import { Collector, type NamedTarget } from "./collector.ts";
 import { metricsPage } from "./figures.ts";
-import { isInShard, type ListedHost, parseShard } from "./host-list.ts";
+import { isInShard, parseShard } from "./host-list.ts";
+import { HostPins } from "./host-pins.ts";
 import {
 	createHostSource,
 	HostSourceError,
@@ -219,27 +218,6 @@ const usualAckAfter = 30;
 /** Agents close idle connections after 180 seconds; the collector must be first. */
 const maxIdleMilliseconds = 170_000;
 
-/** Pins of the list of hosts, by hop. */
-function createPins(forget: (hop: Hop) => void) {
-	let pins = new Map<string, { hop: Hop; fingerprint: string; pin: Pin }>();
-	return {
-		of: (hop: Hop) => pins.get(hopText(hop))?.pin,
-		/** Takes those of a new list, and closes connections that were verified in another way. */
-		set(hosts: readonly ListedHost[]) {
-			const before = pins;
-			pins = new Map();
-			for (const { via, agent, fingerprint } of hosts) {
-				const hop = via[0] ?? agent;
-				if (fingerprint)
-					pins.set(hopText(hop), { hop, fingerprint, pin: pinOn(fingerprint) });
-			}
-			for (const [place, { hop }] of new Map([...before, ...pins]))
-				if (before.get(place)?.fingerprint !== pins.get(place)?.fingerprint)
-					forget(hop);
-		},
-	};
-}
-
 /** The quarantine file of a target. */
 export function quarantineOf(
 	file: string,
@@ -343,7 +321,11 @@ export const runCommand = createCommand(
 					},
 				},
 			);
-			const pins = createPins(pools.forget);
+			const pins = new HostPins({
+				forget: pools.forget,
+				// as long as the collector acknowledges what such a host has leased
+				keptMilliseconds: (leaseSeconds + own.interval) * 1_000,
+			});
 			known.changed = pools.forget;
 			const kept = keepKnownHosts(known, log);
 			const abandoning = new Abandoning();
