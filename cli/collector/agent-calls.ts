@@ -71,8 +71,16 @@ export interface AgentCalls {
 /** Largest answer: an agent puts at most 8 MiB of values into a batch. */
 export const maxAnswerBytes = 16 * 1024 * 1024;
 
-/** Memory for answers that are being received, all together. */
-const maxAnswersBytes = 128 * 1024 * 1024;
+/**
+ * Memory for answers that are being received. The declared length is reserved before an answer
+ * arrives, so a few agents that send large ones slowly would hold all of it: large answers have a
+ * part of their own.
+ */
+const maxLargeAnswersBytes = 96 * 1024 * 1024;
+const maxOtherAnswersBytes = 32 * 1024 * 1024;
+
+/** Answers that are larger count as large. */
+const largeAnswerBytes = 1024 * 1024;
 
 const isV1 = (failure: HostFailure["failure"]) =>
 	failure.reason === "unsupported";
@@ -104,7 +112,8 @@ export function createAgentCalls(parts: {
 }): AgentCalls {
 	const { exchangeTo, isVerified, leaseSeconds, timeoutMilliseconds, signal } =
 		parts;
-	const memory = createFairLimit({ limit: maxAnswersBytes });
+	const memory = createFairLimit({ limit: maxOtherAnswersBytes });
+	const largeMemory = createFairLimit({ limit: maxLargeAnswersBytes });
 
 	const post = async (
 		{ hops, name }: Called,
@@ -123,6 +132,7 @@ export function createAgentCalls(parts: {
 				? relayed(sent, rest, apikey === "" ? undefined : apikey)
 				: sent;
 		const taken: Taken[] = [];
+		let wantedBytes = 0;
 		let isOver = false;
 		try {
 			const answer = await exchangeTo(first).post({
@@ -135,13 +145,15 @@ export function createAgentCalls(parts: {
 				signal,
 				client: "",
 				reserve: (amount) => {
+					wantedBytes += amount;
+					const from = wantedBytes > largeAnswerBytes ? largeMemory : memory;
 					const wanted = { client: hopText(first), amount };
-					const part = memory.tryAcquire(wanted);
+					const part = from.tryAcquire(wanted);
 					if (part) {
 						taken.push(part);
 						return undefined;
 					}
-					return memory
+					return from
 						.acquire({ ...wanted, timeoutMilliseconds })
 						.then((part) => {
 							// the call may have failed while it waited
