@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { type ConnectionOptions, checkServerIdentity } from "node:tls";
 import {
@@ -12,9 +13,11 @@ import {
 	StorageType,
 } from "@nats-io/jetstream";
 import {
+	type Authenticator,
 	connect,
 	credsAuthenticator,
 	type NatsConnection,
+	PermissionViolationError,
 	type TlsOptions,
 } from "@nats-io/transport-node";
 import type { Log } from "../../src/log.ts";
@@ -28,8 +31,8 @@ export interface QueueOptions {
 	name: string;
 	user?: string | undefined;
 	password?: string | undefined;
-	/** Contents of a file with credentials (JWT and seed). */
-	credentials?: Uint8Array | undefined;
+	/** A file with credentials (JWT and seed), which each login reads again. */
+	credentialsFile?: string | undefined;
 	/** With TLS; `ca` is PEM. */
 	tls?: { ca?: string | undefined } | undefined;
 	intervalSeconds: number;
@@ -89,6 +92,26 @@ function tlsOf(servers: readonly string[], ca: string | undefined): TlsOptions {
 	return options;
 }
 
+/**
+ * Logs in with what the file has now, as a JWT that ends is renewed there. If that cannot be used, as
+ * the file is being replaced, the contents of the last login are used again: an error would end the
+ * connection for good.
+ */
+function loginWith(file: string): Authenticator {
+	let last: Authenticator | undefined;
+	return (nonce) => {
+		try {
+			const read = credsAuthenticator(readFileSync(file));
+			const login = read(nonce);
+			last = read;
+			return login;
+		} catch (error) {
+			if (last) return last(nonce);
+			throw error;
+		}
+	};
+}
+
 const queueError = (error: unknown) =>
 	new QueueError(`--queue: ${reasonOf(error)}`, { cause: error });
 
@@ -107,14 +130,15 @@ export async function openDueQueue(options: QueueOptions): Promise<DueQueue> {
 			user: options.user,
 			pass: options.password ?? "",
 		}),
-		...(options.credentials && {
-			authenticator: credsAuthenticator(options.credentials),
+		...(options.credentialsFile !== undefined && {
+			authenticator: loginWith(options.credentialsFile),
 		}),
 		...(options.tls && { tls: tlsOf(options.servers, options.tls.ca) }),
 		// others than those that the user has named are not asked
 		ignoreClusterUpdates: true,
-		// for ever
+		// for ever, and also if the login is refused: the server may not know the user yet
 		maxReconnectAttempts: -1,
+		ignoreAuthErrorAbort: true,
 		reconnectTimeWait: 1_000,
 		timeout: 10_000,
 	}).catch((error) => {
@@ -203,7 +227,17 @@ class NatsQueue implements DueQueue {
 	/** Follows the state of the connection. */
 	async watch(): Promise<void> {
 		const { log, name } = this.#options;
-		for await (const { type } of this.#connection.status()) {
+		for await (const status of this.#connection.status()) {
+			const { type } = status;
+			// what a user may not do fails by itself
+			if (
+				status.type === "error" &&
+				!(status.error instanceof PermissionViolationError)
+			)
+				this.#failed(
+					"connecting",
+					`queue ${name}: the server says: ${status.error.message}`,
+				);
 			if (type === "disconnect" && this.#figures.isConnected) {
 				this.#figures.isConnected = false;
 				if (!this.#isStopped)
@@ -212,12 +246,13 @@ class NatsQueue implements DueQueue {
 			if (type === "reconnect") {
 				this.#figures.isConnected = true;
 				log.info(`queue ${name}: connected again`);
+				this.#repeats.right("connecting", `queue ${name}: connecting`);
 			}
 		}
 	}
 
 	/** Logs that something fails: once, and then every hour. */
-	#failed(what: "taking", line: string): void {
+	#failed(what: "connecting" | "taking", line: string): void {
 		if (this.#isStopped) return;
 		this.#repeats.wrong(what, {
 			...{ kind: line, level: "error", lines: [line] },

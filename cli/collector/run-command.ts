@@ -363,7 +363,9 @@ export const runCommand = createCommand(
 					queue = await (await import("./due-queue.ts")).openDueQueue({
 						...servers,
 						name: own["queue-name"],
-						...(credentials && { credentials }),
+						...(credentials && {
+							credentialsFile: own["queue-credentials"],
+						}),
 						...(servers.hasTls && { tls: { ca: queueCa?.toString("utf8") } }),
 						intervalSeconds: own.interval,
 						passSeconds: Math.max(own.interval, 3 * own["timeout-seconds"]),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
@@ -11,8 +11,8 @@ import { clientOf } from "../support/client.ts";
 import { collectorProcess, collectorProgram } from "../support/collector.ts";
 import { runProcess } from "../support/command-line.ts";
 import { eventually as within } from "../support/eventually.ts";
-import { killProcess } from "../support/kill-process.ts";
 import { natsCredentials } from "../support/nats-credentials.ts";
+import { startNats } from "../support/nats-server.ts";
 import { createPair } from "../support/next-hop.ts";
 import { checkedByPromtool } from "../support/prometheus.ts";
 import { local } from "../support/relaying.ts";
@@ -142,36 +142,6 @@ test("nothing is lost or doubled when collectors are killed", {
 	assert.equal((await last.stop()).code, 0);
 	await fleet.assertStored(store);
 });
-
-/** A NATS server with JetStream, on a port of its own. */
-async function startNats(
-	t: TestContext,
-	flags: readonly string[] = [],
-	isReady = /Server is ready/,
-) {
-	const directory = await temporaryDirectory(t);
-	const port = await freePort();
-	let child: ChildProcess | undefined;
-	const start = async () => {
-		child = spawn(
-			"nats-server",
-			[
-				...["-js", "-sd", directory, "-a", "127.0.0.1", "-p", String(port)],
-				...flags,
-			],
-			{ stdio: ["ignore", "ignore", "pipe"] },
-		);
-		let log = "";
-		child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-			log += text;
-		});
-		await eventually("nats-server is ready", () => isReady.test(log));
-	};
-	const kill = () => killProcess(child);
-	t.after(kill);
-	await start();
-	return { url: `nats://127.0.0.1:${port}`, port, kill, start };
-}
 
 test("collectors share the hosts over NATS; they and NATS may die", {
 	skip: skipped("victoria-metrics", "nats-server"),

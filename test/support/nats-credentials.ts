@@ -5,13 +5,22 @@ const base64url = (data: string | Uint8Array) =>
 
 type Keys = ReturnType<typeof nkeys.createUser>;
 
-/** A JWT as NATS has it: what `issuer` says about `subject`. */
-function jwt(issuer: Keys, subject: Keys, nats: object): string {
+/**
+ * A JWT as NATS has it: what `issuer` says about `subject`.
+ * @param exp when it ends, in seconds since 1970
+ */
+function jwt(
+	issuer: Keys,
+	subject: Keys,
+	nats: object,
+	exp?: number | undefined,
+): string {
 	const signed = [
 		{ typ: "JWT", alg: "ed25519-nkey" },
 		{
 			jti: crypto.randomUUID(),
 			iat: Math.floor(Date.now() / 1000),
+			...(exp !== undefined && { exp }),
 			iss: issuer.getPublicKey(),
 			sub: subject.getPublicKey(),
 			name: "test",
@@ -33,6 +42,8 @@ export function natsCredentials(): {
 	configuration: string;
 	/** The contents of a .creds file. */
 	credentials: string;
+	/** The same with a JWT that ends then, in seconds since 1970. */
+	credentialsUntil: (seconds: number) => string;
 	/** The same with a seed that does not belong to the JWT. */
 	wrongCredentials: string;
 } {
@@ -49,13 +60,15 @@ export function natsCredentials(): {
 				...{ streams: storage, consumer: storage },
 			},
 		});
-	const userJwt = jwt(account, user, {
-		...{ type: "user", pub: {}, sub: {}, ...unlimited },
-	});
-	const file = (keys: Keys) =>
+	const file = (keys: Keys, until?: number) =>
 		[
 			"-----BEGIN NATS USER JWT-----",
-			userJwt,
+			jwt(
+				account,
+				user,
+				{ type: "user", pub: {}, sub: {}, ...unlimited },
+				until,
+			),
 			"------END NATS USER JWT------",
 			"",
 			"-----BEGIN USER NKEY SEED-----",
@@ -75,6 +88,7 @@ export function natsCredentials(): {
 			"",
 		].join("\n"),
 		credentials: file(user),
+		credentialsUntil: (seconds) => file(user, seconds),
 		wrongCredentials: file(nkeys.createUser()),
 	};
 }
