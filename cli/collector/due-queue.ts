@@ -52,6 +52,9 @@ const replicas = 3;
 /** How long a request for hosts waits, in milliseconds: at least a second. */
 const waitMilliseconds = 1_000;
 
+/** Publishing that fails for less than this, again and again, is not said to work again. */
+const flappingMilliseconds = 10_000;
+
 /** Time before the next trial, in milliseconds. */
 const pauseMilliseconds = 1_000;
 /** Time before it is asked again whether there is a place, in milliseconds. */
@@ -168,6 +171,8 @@ class NatsQueue implements DueQueue {
 	};
 	readonly #repeats: LogRepeats;
 	#isStopped = false;
+	/** How often the connection has ended. */
+	#ends = 0;
 	#fetching: ConsumerMessages | undefined;
 
 	constructor(connection: NatsConnection, options: QueueOptions) {
@@ -240,6 +245,7 @@ class NatsQueue implements DueQueue {
 				);
 			if (type === "disconnect" && this.#figures.isConnected) {
 				this.#figures.isConnected = false;
+				this.#ends++;
 				if (!this.#isStopped)
 					log.error(`queue ${name}: not connected, trying again`);
 			}
@@ -252,7 +258,7 @@ class NatsQueue implements DueQueue {
 	}
 
 	/** Logs that something fails: once, and then every hour. */
-	#failed(what: "connecting" | "taking", line: string): void {
+	#failed(what: "connecting" | "publishing" | "taking", line: string): void {
 		if (this.#isStopped) return;
 		this.#repeats.wrong(what, {
 			...{ kind: line, level: "error", lines: [line] },
@@ -265,15 +271,28 @@ class NatsQueue implements DueQueue {
 			this.#figures.failed++;
 			return;
 		}
+		const ends = this.#ends;
+		const { name } = this.#options;
 		this.#jetstream
 			.publish(this.#subject, key, { msgID: `${number} ${key}` })
 			.then(
 				({ duplicate }) => {
 					if (duplicate) this.#figures.duplicates++;
 					else this.#figures.published++;
+					this.#repeats.right(
+						"publishing",
+						`queue ${name}: putting hosts into it`,
+						flappingMilliseconds,
+					);
 				},
-				() => {
+				(error) => {
 					this.#figures.failed++;
+					// its end costs the answers that are on their way
+					if (ends === this.#ends)
+						this.#failed(
+							"publishing",
+							`queue ${name}: hosts cannot be put into it: ${reasonOf(error)}`,
+						);
 				},
 			);
 	}

@@ -120,3 +120,31 @@ test("credentials that are renewed", { skip }, async (t) => {
 		lines.join("\n"),
 	);
 });
+
+test("a user who must not put hosts into the queue", { skip }, async (t) => {
+	const user = (permissions: string) =>
+		`authorization { users: [{ user: fleet, password: right\n${permissions} }] }\n`;
+	const config = await replacedFile(
+		t,
+		"nats.conf",
+		user('permissions: { publish: { deny: "happo.due" } }'),
+	);
+	const nats = await startNats(t, ["--config", config.path]);
+	const { queue, publish, works, lines } = await openQueue(t, nats.port, {
+		...{ user: "fleet", password: "right" },
+	});
+	for (const failed of [1, 2, 3]) {
+		publish();
+		await eventually("it fails", () => queue.figures().failed === failed);
+	}
+	assert.deepEqual(
+		lines.filter((line) => !line.startsWith("info")),
+		[
+			'error queue happo: hosts cannot be put into it: Permissions Violation for Publish to "happo.due"',
+		],
+	);
+	await nats.kill();
+	await config.write(user(""));
+	await nats.start();
+	await works("with the right");
+});
