@@ -454,12 +454,12 @@ test("promtool takes the page and the alerts", {
 	for (const name of asked) assert.ok(names.has(name), name);
 });
 
-test("the two commands of the example show a curve", {
+test("the two commands of the example show a graph", {
 	skip: skipped("victoria-metrics"),
 }, async (t) => {
 	const [block] = blocksOf("contrib/examples/fleet/README.md");
-	const [start, curve] = (block?.lines ?? []).map((line) => line.split(" "));
-	assert.deepEqual([start?.[0], curve?.[0]], ["sh", "node"]);
+	const [start, graph] = (block?.lines ?? []).map((line) => line.split(" "));
+	assert.deepEqual([start?.[0], graph?.[0]], ["sh", "node"]);
 	const directory = await temporaryDirectory(t);
 	const bin = join(directory, "bin");
 	await mkdir(bin);
@@ -484,10 +484,10 @@ test("the two commands of the example show a curve", {
 			process.kill(-fleet.pid, "SIGKILL");
 	});
 	let shown = "";
-	await eventually("a curve for each agent", () => {
+	await eventually("a graph for each agent", () => {
 		const { stdout } = spawnSync(
 			process.execPath,
-			[join(process.cwd(), curve?.[1] ?? "")],
+			[join(process.cwd(), graph?.[1] ?? "")],
 			{ ...options, encoding: "utf8" },
 		);
 		shown = stdout;

@@ -1,12 +1,12 @@
-// Shows a curve of the last ten minutes for each agent, from the store of start.sh. Waits up to a minute
+// Shows a graph of the last ten minutes for each agent, from the store of start.sh. Waits up to a minute
 // for the first samples.
-//   node curve.mjs [QUERY]
+//   node graph.mjs [QUERY]
 import { setTimeout as pause } from "node:timers/promises";
 
 const [, , query = "linux_loadavg_load1"] = process.argv;
 const store = `http://127.0.0.1:${Number(process.env.PORT ?? 17_000) + 4}`;
 
-async function curves() {
+async function graphs() {
 	const end = Math.floor(Date.now() / 1000);
 	const asked = new URLSearchParams({ query, start: end - 600, end, step: 10 });
 	const answer = await fetch(`${store}/api/v1/query_range?${asked}`);
@@ -15,11 +15,11 @@ async function curves() {
 }
 
 const givesUp = Date.now() + 60_000;
-let found = await curves();
+let found = await graphs();
 if (found.length === 0) console.log("nothing yet: waiting for samples");
 while (found.length === 0 && Date.now() < givesUp) {
 	await pause(1_000);
-	found = await curves();
+	found = await graphs();
 }
 if (found.length === 0) {
 	console.log(`no samples of ${query}`);
@@ -30,8 +30,8 @@ for (const { metric, values } of found) {
 	const numbers = values.map(([, value]) => Number(value));
 	const low = Math.min(...numbers);
 	const range = Math.max(...numbers) - low || 1;
-	const curve = numbers.map((n) => bars[Math.floor(((n - low) / range) * 7)]);
+	const graph = numbers.map((n) => bars[Math.floor(((n - low) / range) * 7)]);
 	const { __name__: name = query, instance, site } = metric;
 	console.log(`${instance} (site ${site}) ${name} ${numbers.at(-1)}`);
-	console.log(`  ${curve.join("")}`);
+	console.log(`  ${graph.join("")}`);
 }
