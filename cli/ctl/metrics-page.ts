@@ -40,27 +40,21 @@ interface FamilyNote {
 	collected: string | undefined;
 }
 
-/** Of summaries and histograms, sum and count only grow; buckets are no curve. */
-const kindOf = (type: string): PageMetric["kind"] =>
-	type === "gauge" ? "gauge" : type === "" ? "unknown" : "counter";
+/** One line of a page, with what the comments of its family say. */
+interface PageLine extends FamilyNote {
+	name: string;
+	/** As on the page. */
+	labels: string;
+	value: number;
+}
 
-/**
- * Reads Prometheus' text format, as agents write it. A metric of a metric plugin may be there twice:
- * as one of all collected metrics, and as a family with a type of its own; the type counts.
- */
-export function parseMetricsPage(text: string): MetricsPage {
+/** Reads the lines of a page with finite values; skips what is none. */
+function* pageLines(text: string): Generator<PageLine> {
 	const notes = new Map<string, FamilyNote>();
 	const noteOf = (name: string): FamilyNote => {
 		const known = notes.get(name) ?? { type: "", collected: undefined };
 		notes.set(name, known);
 		return known;
-	};
-	const metrics = new Map<string, PageMetric>();
-	let pass: number | undefined;
-	const add = (metric: PageMetric) => {
-		const key = `${metric.host}\0${metric.name}`;
-		if (metric.kind !== "unknown" || !metrics.has(key))
-			metrics.set(key, metric);
 	};
 	for (const line of text.split("\n")) {
 		const [, what, family = "", rest = ""] =
@@ -74,9 +68,30 @@ export function parseMetricsPage(text: string): MetricsPage {
 		const [, name = "", labels = "", number = ""] = sampleLine.exec(line) ?? [];
 		const value = Number(number);
 		if (name === "" || number === "" || !Number.isFinite(value)) continue;
-		if (name === passName) pass = value;
-		const { type, collected } =
+		const note =
 			notes.get(name) ?? noteOf(name.replace(/_(sum|count|bucket)$/, ""));
+		yield { ...note, name, labels, value };
+	}
+}
+
+/** Of summaries and histograms, sum and count only grow; buckets are no curve. */
+const kindOf = (type: string): PageMetric["kind"] =>
+	type === "gauge" ? "gauge" : type === "" ? "unknown" : "counter";
+
+/**
+ * Reads Prometheus' text format, as agents write it. A metric of a metric plugin may be there twice:
+ * as one of all collected metrics, and as a family with a type of its own; the type counts.
+ */
+export function parseMetricsPage(text: string): MetricsPage {
+	const metrics = new Map<string, PageMetric>();
+	let pass: number | undefined;
+	const add = (metric: PageMetric) => {
+		const key = `${metric.host}\0${metric.name}`;
+		if (metric.kind !== "unknown" || !metrics.has(key))
+			metrics.set(key, metric);
+	};
+	for (const { name, labels, value, type, collected } of pageLines(text)) {
+		if (name === passName) pass = value;
 		if (name === collectedName) {
 			const known = labelsOf(labels);
 			add({
@@ -93,4 +108,32 @@ export function parseMetricsPage(text: string): MetricsPage {
 			add({ host: "", name: name + labels, kind: kindOf(type), value });
 	}
 	return { pass, metrics: [...metrics.values()] };
+}
+
+/** A collected metric as an agent exposes it. */
+export interface ExposedMetric {
+	/** With its unit, and `_total` for a counter, which always has it. */
+	name: string;
+	isCounter: boolean;
+	/** In the unit of the name. */
+	value: number;
+}
+
+/** Finds the collected metric of a host by the name that the metric plugin printed. */
+export type ExposedMetrics = (
+	host: string,
+	metric: string,
+) => ExposedMetric | undefined;
+
+/** Reads how a page exposes the collected metrics, each as a family of its own. */
+export function exposedMetrics(text: string): ExposedMetrics {
+	const found = new Map<string, ExposedMetric>();
+	const keyOf = (host: string, metric: string) => `${host}\0${metric}`;
+	for (const { name, labels, value, type, collected } of pageLines(text)) {
+		if (collected === undefined) continue;
+		const isCounter = type === "counter" && name.endsWith("_total");
+		const host = labelsOf(labels).get("host") ?? "";
+		found.set(keyOf(host, collected), { name, isCounter, value });
+	}
+	return (host, metric) => found.get(keyOf(host, metric));
 }

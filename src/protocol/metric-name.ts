@@ -61,6 +61,13 @@ export function metricName(
 	return { name: isCounter ? `${name}_total` : name, isCounter, scaled };
 }
 
+/**
+ * Whether a name is one of ours, also of later versions, or one that Prometheus itself gives to each
+ * target.
+ */
+export const isReservedName = (name: string): boolean =>
+	/^(?:happo_|state_check|scrape_)|^up$/.test(name);
+
 /** What may be a unit in a name. */
 const unitPattern = /^[a-z]+(?:_[a-z]+)*$/;
 

@@ -1,10 +1,8 @@
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { Family, Series } from "../protocol/exposition.ts";
+import { isReservedName } from "../protocol/metric-name.ts";
 import type { Collected, CollectedValue } from "./collected.ts";
-
-/** Names of ours, also of later versions, and those that Prometheus itself gives to each target. */
-const reserved = /^(?:happo_|state_check|scrape_)|^up$/;
 
 /** Limits for the log: names may be any text, and all of a plugin's may be wrong. */
 const maxLoggedLines = 20;
@@ -85,7 +83,7 @@ export function createCollectedFamilies({
 		{ originals, isCounter, hasNegative }: Named,
 		taken: ReadonlySet<string>,
 	) => {
-		if (reserved.test(name) || taken.has(name))
+		if (isReservedName(name) || taken.has(name))
 			return `${name} is a name of the agent's own metrics`;
 		if (originals.size > 1) return `they would all be ${name}`;
 		return isCounter && hasNegative

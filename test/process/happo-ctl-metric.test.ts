@@ -48,7 +48,7 @@ test("metric shows what is stored, and takes nothing", async (t) => {
 	assert.match(
 		page.stdout,
 		new RegExp(
-			`^happo_collected_metric\\{agent="${host}",host="web01.x",metric="a.b"\\} 4$`,
+			`^# TYPE a_b gauge\na_b\\{agent="${host}",host="web01.x"\\} 4$`,
 			"m",
 		),
 	);
@@ -112,6 +112,45 @@ test("metric of an agent without metrics, and of v1", async (t) => {
 	);
 	assert.match(stderr, /2 samples taken/);
 	assert.equal(code, 0);
+});
+
+test("metric for Prometheus asks for units and types, and does without", async (t) => {
+	let refuses = false;
+	const agent = await answering(t, (response, { path }) => {
+		if (path === "/metric/peek")
+			return json(response, {
+				metric_data: [{ hostname: "h", timestamp: 1, metrics: { "a.b": 500 } }],
+				message: "",
+			});
+		response.writeHead(refuses ? 403 : 200, { "Content-Type": "text/plain" });
+		response.end(
+			refuses
+				? "no"
+				: '# HELP a_b_seconds_total Collected metric a.b.\n# TYPE a_b_seconds_total counter\na_b_seconds_total{host="h"} 5\n',
+		);
+	});
+	const host = `127.0.0.1:${agent.port}`;
+	const shown = () => ctl(t, ["metric", "-H", host, "-o", "prometheus"]);
+	const all = await shown();
+	assert.equal(all.stderr, "");
+	assert.match(
+		all.stdout,
+		/^# TYPE a_b_seconds_total counter\na_b_seconds_total\{agent="\S+",host="h"\} 5$/m,
+	);
+	refuses = true;
+	const plain = await shown();
+	assert.match(plain.stdout, /^a_b\{agent="\S+",host="h"\} 500$/m);
+	assert.match(
+		plain.stderr,
+		/127\.0\.0\.1:\d+: its metrics have neither units nor types: .*403/,
+	);
+	assert.equal(plain.code, 0);
+	// nothing else asks for the page
+	await ctl(t, ["metric", "-H", host, "-o", "json"]);
+	assert.deepEqual(
+		agent.arrived.map(({ path }) => path),
+		["/metric/peek", "/metrics", "/metric/peek", "/metrics", "/metric/peek"],
+	);
 });
 
 test("--drain takes everything, batch by batch", async (t) => {

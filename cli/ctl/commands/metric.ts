@@ -1,9 +1,10 @@
-import type { StoredSample } from "../../../src/client/index.ts";
+import type { AgentClient, StoredSample } from "../../../src/client/index.ts";
 import { globMatches } from "../../../src/policy/pattern.ts";
 import type { SettingTable } from "../../../src/setting-table.ts";
 import { UsageError } from "../../program/arguments.ts";
 import { didYouMean } from "../../program/suggestion.ts";
 import { type AgentCall, createAgentCommand } from "../agent-command.ts";
+import { type ExposedMetrics, exposedMetrics } from "../metrics-page.ts";
 import {
 	metricColumns,
 	metricsAsExposition,
@@ -108,14 +109,54 @@ function peek(call: Call) {
 			});
 		});
 		const stored = metric_data ?? [];
-		return {
-			isEmpty: stored.length === 0,
-			samples:
-				operands.length === 0
-					? stored
-					: chosenSamples(stored, chosenBy(operands)),
-		};
+		const samples =
+			operands.length === 0
+				? stored
+				: chosenSamples(stored, chosenBy(operands));
+		const page =
+			call.output === "prometheus" && samples.length > 0
+				? await readExposed(client)
+				: undefined;
+		return { isEmpty: stored.length === 0, samples, page };
 	});
+}
+
+/** How the agent exposes its metrics; without any of them, if it refuses to say so, with the reason. */
+async function readExposed(
+	client: AgentClient,
+): Promise<{ exposed: ExposedMetrics; failure?: string }> {
+	try {
+		const text = await dataOf(client.GET("/metrics"), "/metrics");
+		return { exposed: exposedMetrics(text) };
+	} catch (error) {
+		if (!(error instanceof HostFailure)) throw error;
+		return { exposed: () => undefined, failure: error.failure.message };
+	}
+}
+
+type Peeked = Extract<Awaited<ReturnType<typeof peek>>[number], { ok: true }>;
+
+/** The page of some agents; says what it does not have. */
+function expositionOf(call: Call, agents: readonly Peeked[]): string {
+	call.sayAbout(
+		agents.flatMap(({ host, data: { page } }) =>
+			page?.failure === undefined
+				? []
+				: [
+						{
+							host,
+							message: `its metrics have neither units nor types: ${page.failure}`,
+						},
+					],
+		),
+	);
+	const { text, leftOut } = metricsAsExposition(
+		agents.map(({ host, data: { samples, page } }) => ({
+			...{ host, data: samples, exposed: page?.exposed ?? (() => undefined) },
+		})),
+	);
+	for (const line of leftOut) call.say(line);
+	return text;
 }
 
 async function show(call: Call): Promise<number> {
@@ -134,12 +175,16 @@ async function show(call: Call): Promise<number> {
 					message: "nothing stored that is not taken yet",
 				})),
 		);
-	const status = await report(call, answers, {
-		table: (agents) => metricTable(agents, call.screen, now),
-		prometheus: metricsAsExposition,
-		graphite: (agents) =>
-			agents.map(({ data }) => samplesAsGraphite(data)).join(""),
-	});
+	const status =
+		call.output === "prometheus"
+			? await report(call, peeked, {
+					prometheus: (agents) => expositionOf(call, agents),
+				})
+			: await report(call, answers, {
+					table: (agents) => metricTable(agents, call.screen, now),
+					graphite: (agents) =>
+						agents.map(({ data }) => samplesAsGraphite(data)).join(""),
+				});
 	const hasOthers = peeked.some((answer) => answer.ok && !answer.data.isEmpty);
 	const hasChosen = answers.some(({ ok, ...answer }) =>
 		ok && "data" in answer ? answer.data.length > 0 : false,
@@ -193,7 +238,7 @@ export const metricCommand = createAgentCommand({
 	name: "metric",
 	summary: "show the stored metrics, or take them",
 	usage: "[NAME...]",
-	details: `Shows the stored metrics that are not taken yet, oldest first, and changes nothing (/metric/peek). --follow shows new metrics as the metric plugins deliver them (/metrics). Only --drain takes metrics. v1 (Go) can neither show nor lease metrics: the command says so, and takes them only with --drain --plain.\nNAME is the name of a metric, in which * stands for any characters and ? for one; without NAME, all metrics are shown. TREND has the values, oldest first; for a counter it has the rates, how much the counter grew in a second. A metric is a counter if its plugin says so (known to --follow), or if its values never fell and rose at least eight times.\nWith --drain or --follow, json is one object a line and yaml one document a sample.\n${leavingText(metricColumns)}`,
+	details: `Shows the stored metrics that are not taken yet, oldest first, and changes nothing (/metric/peek). --follow shows new metrics as the metric plugins deliver them (/metrics). Only --drain takes metrics. With --output prometheus, each metric has its latest value, and the name, unit and type that it has in the agent's /metrics; what is not there is a gauge without a unit. v1 (Go) can neither show nor lease metrics: the command says so, and takes them only with --drain --plain.\nNAME is the name of a metric, in which * stands for any characters and ? for one; without NAME, all metrics are shown. TREND has the values, oldest first; for a counter it has the rates, how much the counter grew in a second. A metric is a counter if its plugin says so (known to --follow), or if its values never fell and rose at least eight times.\nWith --drain or --follow, json is one object a line and yaml one document a sample.\n${leavingText(metricColumns)}`,
 	examples: [
 		"metric -H web01",
 		"metric -H web01 -o graphite",

@@ -1,6 +1,17 @@
 import type { StoredSample } from "../../../src/client/index.ts";
+import {
+	expose,
+	type Family,
+	type Series,
+} from "../../../src/protocol/exposition.ts";
+import {
+	isReservedName,
+	metricName,
+	plainKind,
+} from "../../../src/protocol/metric-name.ts";
 import type { OutputFormat } from "../flags.ts";
-import { expositionText, graphiteLine, jsonText, yamlText } from "./formats.ts";
+import type { ExposedMetrics } from "../metrics-page.ts";
+import { graphiteLine, jsonText, yamlText } from "./formats.ts";
 import { durationText, figureText, timeText } from "./quantity.ts";
 import { type Column, table } from "./table.ts";
 import { type Screen, safeLine } from "./terminal.ts";
@@ -179,26 +190,70 @@ export const samplesAsGraphite = (samples: readonly StoredSample[]) =>
 		)
 		.join("");
 
-/** The latest value of each metric, named as in the `/metrics` of agents. */
-export const metricsAsExposition = (agents: readonly Peeked[]) =>
-	expositionText(
-		agents.flatMap(({ host, data }) =>
-			metricSeries(data).flatMap((series) => {
-				const latest = latestPoint(series);
-				if (!latest) return [];
-				return {
-					name: "happo_collected_metric",
-					help: "Latest stored value of each metric.",
-					labels: {
-						agent: host,
-						host: series.hostname,
-						metric: series.metric,
-					},
-					value: latest.value,
-				};
-			}),
-		),
-	);
+/** Limit of the names in a message. */
+const maxNames = 5;
+
+function namesText(names: ReadonlySet<string>): string {
+	const some = [...names].slice(0, maxNames).map(safeLine);
+	const more = names.size - some.length;
+	return `${some.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+/** A family of metrics, and the names that the metric plugins have printed for it. */
+interface NamedMetrics {
+	isCounter: boolean;
+	originals: Set<string>;
+	series: Series[];
+}
+
+/**
+ * The latest value of each metric as the `/metrics` of its agent has it, or else as a gauge without
+ * a unit. As there, metrics are left out if their name is one of the agent's own, or if their names
+ * become the same.
+ * @param agents with what their pages have
+ * @returns the page, and a line for each name that is left out
+ */
+export function metricsAsExposition(
+	agents: readonly (Peeked & { exposed: ExposedMetrics })[],
+): { text: string; leftOut: string[] } {
+	const families = new Map<string, NamedMetrics>();
+	for (const { host: agent, data, exposed } of agents)
+		for (const series of metricSeries(data)) {
+			const latest = latestPoint(series);
+			if (!latest) continue;
+			const { hostname, metric } = series;
+			const { name, isCounter, value } = exposed(hostname, metric) ?? {
+				...{ name: metricName(metric, plainKind).name, isCounter: false },
+				value: latest.value,
+			};
+			const family = families.get(name) ?? {
+				...{ isCounter, originals: new Set<string>(), series: [] },
+			};
+			families.set(name, family);
+			// the agents need not agree about the type
+			family.isCounter &&= isCounter;
+			family.originals.add(metric);
+			family.series.push({ labels: { agent, host: hostname }, value });
+		}
+	const leftOut: string[] = [];
+	const shown: Family[] = [];
+	for (const [name, { isCounter, originals, series }] of families) {
+		if (isReservedName(name))
+			leftOut.push(
+				`left out: ${namesText(originals)}: ${name} is a name of the agent's own metrics`,
+			);
+		else if (originals.size > 1)
+			leftOut.push(
+				`left out: ${namesText(originals)}: they would all be ${name}`,
+			);
+		else
+			shown.push({
+				...{ name, type: isCounter ? "counter" : "gauge", series },
+				help: `Collected metric ${[...originals].join()}.`,
+			});
+	}
+	return { text: expose(shown, "text"), leftOut };
+}
 
 /**
  * Samples of one agent as a stream of records: lines for people or Graphite, one JSON object a
