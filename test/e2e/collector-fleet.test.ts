@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import {
-	type FleetOptions,
-	fleetFigures,
-	runFleet,
-} from "../../contrib/development/fleet/fleet.ts";
+import { runFleet } from "../../contrib/development/fleet/fleet.ts";
+import { fleetFigures } from "../../contrib/development/fleet/report.ts";
+import type { FleetOptions } from "../../contrib/development/fleet/site.ts";
 import { lacksPeer } from "../support/peer.ts";
 import { createScope } from "../support/scope.ts";
 import { missingStore } from "../support/stores.ts";

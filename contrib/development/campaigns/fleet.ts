@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import { type FleetOptions, fleetFigures, runFleet } from "../fleet/fleet.ts";
+import { runFleet } from "../fleet/fleet.ts";
+import { fleetFigures } from "../fleet/report.ts";
+import type { FleetOptions } from "../fleet/site.ts";
 import { type Campaign, positive } from "./campaign.ts";
 
 /** Defaults of the parameters, which are given as NAME=VALUE. */

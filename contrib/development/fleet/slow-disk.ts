@@ -7,6 +7,9 @@ import { temporaryDirectory } from "../../../test/support/temporary.ts";
 /** The throttle of cgroup v1, whose root also holds what the kernel writes back later. */
 const throttle = "/sys/fs/cgroup/blkio/blkio.throttle";
 
+/** Writing operations a second, as of a disk that turns; fsync of a small file takes several. */
+export const diskOperations = 50;
+
 /** Size of the disk, which takes only what is written to it. */
 const diskBytes = 32 * 2 ** 30;
 
@@ -25,12 +28,11 @@ export interface SlowDisk {
 /**
  * Mounts a new ext4 on a loop device with limits for writing, until the scope ends. Needs root and
  * cgroup v1 with blkio; throws without.
- * @param limits.mebibytes a second
- * @param limits.operations a second; fsync of a small file takes several
+ * @param mebibytes that it writes at most in a second
  */
 export async function mountSlowDisk(
 	scope: Scope,
-	limits: { mebibytes: number; operations: number },
+	mebibytes: number,
 ): Promise<SlowDisk> {
 	const directory = await temporaryDirectory(scope);
 	const file = join(directory, "disk");
@@ -51,7 +53,7 @@ export async function mountSlowDisk(
 		writeFileSync(`${throttle}.write_bps_device`, `${number} ${bytes}`);
 		writeFileSync(`${throttle}.write_iops_device`, `${number} ${operations}`);
 	};
-	limit(limits.mebibytes * 2 ** 20, limits.operations);
+	limit(mebibytes * 2 ** 20, diskOperations);
 	const release = () => limit(0, 0);
 	scope.after(release);
 	const writtenBytes = () =>

@@ -10,6 +10,13 @@ const kinds = [
 export const metricName = (metric: number): string =>
 	`${kinds[metric % kinds.length]}.${metric}`;
 
+/**
+ * The name that it has at a time.
+ * @param churn whether the time is in it
+ */
+export const nameAt = (metric: number, time: number, churn: boolean): string =>
+	`${metricName(metric)}${churn ? `.${time}` : ""}`;
+
 /** The name that it has in the store. */
 export const storedName = (metric: number): string =>
 	validName(metricName(metric));
