@@ -15,7 +15,9 @@ class Queue<T> {
 		if (this.length === 0) return undefined;
 		const item = this.#items[this.#head];
 		this.#items[this.#head++] = undefined;
-		if (this.#head > 1_000 && this.#head * 2 > this.#items.length) {
+		// there is a queue for each host: an empty one must hold nothing
+		if (this.length === 0) this.clear();
+		else if (this.#head > 1_000 && this.#head * 2 > this.#items.length) {
 			this.#items = this.#items.slice(this.#head);
 			this.#head = 0;
 		}

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { HopLane, type Job, Lanes } from "../../../../cli/collector/lanes.ts";
 
 class TestJob implements Job {
@@ -107,4 +109,25 @@ test("it stops when the running ones have ended", async () => {
 	await stopped;
 	assert.deepEqual(begun, ["g1", "g2"]);
 	assert.equal(lanes.waiting, 0);
+});
+
+test("a lane without waiting jobs holds no memory, however many have passed", async () => {
+	setFlagsFromString("--expose-gc");
+	const collectGarbage: () => void = runInNewContext("gc");
+	const lanes = new Lanes<TestJob>(limits, async () => {});
+	const jobs = Array.from(
+		{ length: 1_000 },
+		(_, number) => new TestJob(`${number}`, new HopLane()),
+	);
+	const passes = async (count: number) => {
+		for (let pass = 0; pass < count; pass++) {
+			for (const job of jobs) lanes.add(job);
+			await new Promise(setImmediate);
+		}
+		collectGarbage();
+		return process.memoryUsage().heapUsed;
+	};
+	const before = await passes(20);
+	// 8,000 bytes for each lane if their places were kept
+	assert.ok((await passes(900)) - before < 4_000_000);
 });
