@@ -141,6 +141,7 @@ export class Deliveries {
 		await this.#gate.enter(isLate);
 		try {
 			await this.ready();
+			this.#watch.refresh();
 			const { process } = this.#watch;
 			const sentAt = this.#elapsed();
 			const answer = await this.#store.post(body);

@@ -18,16 +18,30 @@ const nameOf = {
 	other: "",
 };
 
+/** The page is read so often while there are requests: the store may have become another one. */
+const refreshMilliseconds = 60_000;
+
+/** A difference between two clocks that is worth a line in the log. */
+const maxSkewSeconds = 60;
+
 /** Knows which program a store is, and whether its process is still the same. */
 export class StoreWatch {
 	readonly #store: Store;
 	readonly #log: Pick<Log, "notice" | "warning" | "error">;
 	readonly #elapsed: () => number;
+	readonly #now: () => number;
 	readonly #ackAfter: number | undefined;
 	#page: StorePage | undefined;
 	#reading: Promise<boolean> | undefined;
 	/** When the present start time was seen first. */
 	#seenAt = 0;
+	/** When the page was read last, by the monotonic clock. */
+	#readAt = Number.NEGATIVE_INFINITY;
+	/** What the store's clock said then, in milliseconds since 1970, minus the monotonic one. */
+	#clock: number | undefined;
+	#isSkewed = false;
+	/** The page says nothing any more, which has been said. */
+	#isOdd = false;
 	/** Start times that another one has replaced. */
 	readonly #replaced = new Set<number>();
 	#isSeveral = false;
@@ -38,11 +52,14 @@ export class StoreWatch {
 		store: Store;
 		log: Pick<Log, "notice" | "warning" | "error">;
 		elapsed: () => number;
+		/** Milliseconds since 1970, for a store that does not say what time it is. */
+		now: () => number;
 		ackAfterSeconds: number | undefined;
 	}) {
 		this.#store = parts.store;
 		this.#log = parts.log;
 		this.#elapsed = parts.elapsed;
+		this.#now = parts.now;
 		this.#ackAfter = parts.ackAfterSeconds;
 	}
 
@@ -78,6 +95,21 @@ export class StoreWatch {
 			: 0;
 	}
 
+	/**
+	 * Milliseconds since 1970 by the store's clock, which decides what is too old or too new for it. The
+	 * clock here may have been set wrong since, or all the time.
+	 */
+	now(): number {
+		return this.#clock === undefined
+			? this.#now()
+			: this.#clock + this.#elapsed();
+	}
+
+	/** Has the page read again if that was not done for a minute; nobody waits for it. */
+	refresh(): void {
+		if (this.#elapsed() - this.#readAt > refreshMilliseconds) void this.read();
+	}
+
 	/** Reads the store's page. Returns false if the store did not answer. */
 	read(): Promise<boolean> {
 		this.#reading ??= this.#read().finally(() => {
@@ -87,22 +119,52 @@ export class StoreWatch {
 	}
 
 	async #read(): Promise<boolean> {
-		const { status, page } = await this.#store.page();
+		this.#readAt = this.#elapsed();
+		const { status, page, date } = await this.#store.page();
 		if (status === 0 || status === 429 || status >= 500) return false;
 		// whatever answers without such a page is not the store itself
 		const next = parseStorePage(status === 200 ? page : "");
 		const before = this.#page;
-		const promised = this.promise;
-		if (before && before.startedAt !== next.startedAt) {
-			this.restarts++;
-			if (before.startedAt !== undefined) this.#replaced.add(before.startedAt);
-			this.#told(next);
+		if (before?.startedAt !== undefined && next.startedAt === undefined) {
+			this.#sayOdd(status);
+			return false;
 		}
-		if (!before || before.startedAt !== next.startedAt)
+		this.#isOdd = false;
+		this.#setClock(date);
+		const promised = this.promise;
+		if (before?.startedAt !== next.startedAt) {
+			if (before?.startedAt !== undefined) {
+				this.restarts++;
+				this.#replaced.add(before.startedAt);
+			}
+			this.#told(next);
 			this.#seenAt = this.#elapsed();
+		}
+		if (!before) this.#seenAt = this.#elapsed();
 		this.#page = next;
 		if (this.promise !== promised) this.#tell();
 		return true;
+	}
+
+	/** Something in front of the store answers, such as a login page: that says nothing about the store. */
+	#sayOdd(status: number): void {
+		if (this.#isOdd) return;
+		this.#isOdd = true;
+		this.#log.error(
+			`${this.#store.place}: its page /metrics answers ${status} and does not say any more when the store was started: nothing is acknowledged until it does`,
+		);
+	}
+
+	#setClock(date: number | undefined): void {
+		if (date === undefined) return;
+		this.#clock = date - this.#elapsed();
+		const ahead = Math.round((date - this.#now()) / 1_000);
+		const isSkewed = Math.abs(ahead) > maxSkewSeconds;
+		if (isSkewed && !this.#isSkewed)
+			this.#log.warning(
+				`${this.#store.place}: its clock is ${Math.abs(ahead)} s ${ahead > 0 ? "ahead of" : "behind"} the one here: samples are too old or too new for it by its own clock`,
+			);
+		this.#isSkewed = isSkewed;
 	}
 
 	/** A restarted process never has a start time of before: there are several. */

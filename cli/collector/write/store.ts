@@ -37,9 +37,22 @@ function retryAfter(headers: Headers, now: number): number | undefined {
 	return wait > 0 ? Math.min(wait, maxRetryAfterMilliseconds) : undefined;
 }
 
+/** `Date`, which has whole seconds. */
+function dateOf({ date }: Headers): number | undefined {
+	const time = Date.parse(typeof date === "string" ? date : "");
+	return Number.isNaN(time) ? undefined : time + 500;
+}
+
 /** The beginning of an answer's text, in one line. */
 const oneLine = (text: string) =>
 	text.slice(0, 2_000).replace(/\s+/g, " ").trim().slice(0, 300);
+
+/** The store's page. */
+export interface StorePageAnswer extends StoreAnswer {
+	page: string;
+	/** The time that it says it is, in milliseconds since 1970: half a second more than the header's. */
+	date: number | undefined;
+}
 
 /** A store that takes remote write 1.0. */
 export interface Store {
@@ -48,7 +61,7 @@ export interface Store {
 	/** Sends a compressed request. Never rejects. */
 	post(body: Uint8Array): Promise<StoreAnswer>;
 	/** Reads the page `/metrics` of the same address. Never rejects. */
-	page(): Promise<StoreAnswer & { page: string }>;
+	page(): Promise<StorePageAnswer>;
 	/** Abandons what is in flight. */
 	close(): void;
 }
@@ -86,7 +99,7 @@ export function createStore(parts: {
 		headers: Record<string, string>,
 		body: Uint8Array,
 		timeoutMilliseconds: number,
-	): Promise<StoreAnswer & { page: string }> => {
+	): Promise<StorePageAnswer> => {
 		try {
 			const answer = await send({
 				...{ place: url.host, open, method, body, timeoutMilliseconds },
@@ -107,12 +120,16 @@ export function createStore(parts: {
 			const why = retryAfter(answer.headers, now());
 			return {
 				...{ status, page, retryAfterMilliseconds: why },
+				date: dateOf(answer.headers),
 				reason: oneLine(page) || `status ${status}`,
 			};
 		} catch (error) {
 			const reason =
 				error instanceof RelayError ? error.message : String(error);
-			return { status: 0, reason, retryAfterMilliseconds: undefined, page: "" };
+			return {
+				...{ status: 0, reason, retryAfterMilliseconds: undefined },
+				...{ page: "", date: undefined },
+			};
 		}
 	};
 	return {

@@ -249,7 +249,7 @@ class StoreTarget implements Target {
 		this.#store = createStore({ url, ca, environment, now: this.#now });
 		const store = this.#store;
 		const watch = new StoreWatch({
-			...{ store, log, elapsed },
+			...{ store, log, elapsed, now: this.#now },
 			ackAfterSeconds: options.ackAfterSeconds,
 		});
 		this.#watch = watch;
@@ -457,7 +457,7 @@ class StoreTarget implements Target {
 		progress: BatchProgress,
 	) {
 		const page = this.#watch.page;
-		const now = this.#now() / 1_000;
+		const now = this.#watch.now() / 1_000;
 		const oldest = Math.max(0, now - (page?.maxAgeSeconds ?? 0));
 		const newest = now + (page?.maxAheadSeconds ?? 0);
 		const groups = new Map<LabelSet, Group>();

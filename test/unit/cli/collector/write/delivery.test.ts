@@ -26,12 +26,18 @@ function slowStore(t: { signal: AbortSignal }, ackAfterSeconds: number) {
 			passed += takes;
 			return { ...answer, status: 204 };
 		},
-		page: async () => ({ ...answer, status: 200, page: victoriaPage(1) }),
+		page: async () => ({
+			...{ ...answer, status: 200, page: victoriaPage(1) },
+			date: undefined,
+		}),
 		close: () => {},
 	};
 	const deliveries = new Deliveries({
 		...{ store, elapsed, signal: t.signal },
-		watch: new StoreWatch({ store, log, elapsed, ackAfterSeconds }),
+		watch: new StoreWatch({
+			...{ store, log, elapsed, ackAfterSeconds },
+			now: Date.now,
+		}),
 		gate: new StoreGate(elapsed),
 		repeats: createLogRepeats({ log, elapsed }),
 	});

@@ -466,6 +466,25 @@ test("samples are durable only if the store has run on; a restart has them writt
 	await (await target.write(batchOf("h", { a: 2 }))).durable;
 	assert.ok(performance.now() - begun >= 1_000);
 	assert.equal(store.stored.length, 3);
+test("an odd answer in place of the store's page says nothing about the store", async (t) => {
+	const store = await startStubStore(t);
+	store.page = victoriaPage(1_790_000_000);
+	const { target, log } = await targetOf(t, store.url, { ackAfterSeconds: 1 });
+	const { durable } = await target.write(batchOf("h", { a: 1 }));
+	// a proxy in front answers 404
+	store.page = undefined;
+	await eventually("it is said", () => log.some((line) => /404/.test(line)));
+	assert.match(
+		log.join("\n"),
+		/^error: \S+: its page \/metrics answers 404 and does not say any more when the store was started: nothing is acknowledged until it does$/m,
+	);
+	assert.equal(target.figures().held, 1);
+	store.page = victoriaPage(1_790_000_000);
+	await durable;
+	const { promise, restarts, again } = target.figures();
+	assert.deepEqual([promise, restarts, again], ["restart-checked", 0, 0]);
+});
+
 	// a start time of before: these are two processes
 	store.page = victoriaPage(1_790_000_000);
 	await (await target.write(batchOf("h", { a: 3 }))).durable;
