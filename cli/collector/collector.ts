@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { version } from "../../generated/version.ts";
 import type { Log } from "../../src/log.ts";
+import { createLogRepeats, type LogRepeats } from "../../src/log-repeats.ts";
 import { hopText } from "../../src/protocol/hop.ts";
 import {
 	type AgentCalls,
@@ -55,6 +56,12 @@ const largeBytes = 4 * 1024 * 1024;
 /** Batches of one host that wait to be acknowledged; it leases no more then. */
 const maxHeld = 64;
 
+/**
+ * Bytes of a host's batches that wait for the store's answer; it leases no more then, as they are
+ * written one after the other.
+ */
+const maxUnwrittenBytes = 512 * 1024;
+
 /** Passes between two trials whether a host that is drained has leases now. */
 const drainsBetweenTrials = 30;
 
@@ -84,6 +91,7 @@ export class Collector {
 	readonly #lanes: Lanes<PolledHost>;
 	readonly #schedule: Schedule<PolledHost>;
 	readonly #counts = new Counts();
+	readonly #repeats: LogRepeats;
 	readonly #targetCounts: readonly TargetCounts[];
 	readonly #started = performance.now();
 	/** The schedule's clock: hosts keep their times over a restart. */
@@ -99,6 +107,7 @@ export class Collector {
 
 	constructor(options: CollectorOptions) {
 		this.#options = options;
+		this.#repeats = createLogRepeats({ log: options.log });
 		this.#targetCounts = options.targets.map(() => new TargetCounts());
 		this.#lanes = new Lanes(options.limits, (host) => this.#pass(host));
 		this.#schedule = new Schedule(
@@ -254,6 +263,8 @@ export class Collector {
 			failure !== undefined &&
 			performance.now() - host.begunAt > slowMilliseconds;
 		if (isDue || failure) this.#passed(host, failure);
+		// it became due while it only acknowledged: whoever waits for that goes on waiting
+		if (host.isDue && !this.#isStopping) return this.#add(host);
 		const { ended } = host;
 		host.ended = undefined;
 		for (const tell of ended ?? []) tell();
@@ -270,7 +281,11 @@ export class Collector {
 		const { log } = this.#options;
 		if (failure) this.#counts.failed[failure.reason]++;
 		else this.#counts.succeeded++;
-		if (host.hasAnswered && failure?.reason === host.failure) {
+		if (
+			host.hasAnswered &&
+			stateFor(failure?.reason) === stateFor(host.failure)
+		) {
+			host.failure = failure?.reason;
 			if (failure) host.message = failure.message;
 			return;
 		}
@@ -332,9 +347,11 @@ export class Collector {
 		const counts = this.#targetCounts[at] as TargetCounts;
 		const held = host.held[at] as HeldBatch[];
 		for (let round = 0; ; round++) {
-			if (!target.hasRoom) counts.full++;
+			const hasRoom =
+				target.hasRoom && unwrittenBytes(held) < maxUnwrittenBytes;
+			if (!hasRoom) counts.full++;
 			if (
-				!target.hasRoom ||
+				!hasRoom ||
 				held.length >= maxHeld ||
 				round === maxRounds ||
 				this.#isStopping
@@ -371,24 +388,25 @@ export class Collector {
 		return newest * 1000 < Date.now() - 2_000 * this.#options.intervalSeconds;
 	}
 
-	#write(host: PolledHost, at: number, id: string, { answer }: Leased): void {
+	#write(host: PolledHost, at: number, id: string, leased: Leased): void {
+		const { answer, bytes } = leased;
 		const { target } = this.#options.targets[at] as NamedTarget;
 		const counts = this.#targetCounts[at] as TargetCounts;
 		const held = host.held[at] as HeldBatch[];
-		const batch = new HeldBatch(id, performance.now());
+		const batch = new HeldBatch(id, performance.now(), bytes);
 		held.push(batch);
 		counts.leased++;
 		const samples = answer.metric_data ?? [];
 		if (samples.length === 0) {
 			// retention has deleted all of it since the first lease
+			batch.isWritten = true;
 			batch.isDurable = true;
 			return;
 		}
-		const times = samples.map(({ timestamp }) => timestamp);
 		target
-			.write(batchOf(host, answer))
-			.then(({ durable }) => {
-				host.isUnwritten = false;
+			.write(batchOf(host, answer, bytes))
+			.then(({ durable, times }) => {
+				batch.isWritten = true;
 				const now = Date.now();
 				for (const time of times)
 					counts.lag.observe(Math.max(0, now / 1000 - time));
@@ -409,14 +427,13 @@ export class Collector {
 			);
 	}
 
-	/** Says once that batches of a host cannot be written. */
+	/** Others of the host may be written in between, so it is not said again when they are. */
 	#unwritten(host: PolledHost, at: number, error: unknown): void {
-		if (host.isUnwritten) return;
-		host.isUnwritten = true;
 		const { consumer } = this.#options.targets[at] as NamedTarget;
-		this.#options.log.error(
-			`consumer ${consumer}: a batch of ${host.name} could not be written: ${(error as Error).message}`,
-		);
+		const line = `consumer ${consumer}: a batch of ${host.name} could not be written: ${(error as Error).message}`;
+		this.#repeats.wrong(`${consumer} ${host.key}`, {
+			...{ kind: "unwritten", level: "error", lines: [line] },
+		});
 	}
 
 	/** Takes what v1 (Go) has, which deletes it at once. */
@@ -427,7 +444,7 @@ export class Collector {
 			for (const counts of this.#targetCounts) counts.full++;
 			return;
 		}
-		const { metric_data } = await calls.drain(host);
+		const { metric_data, bytes } = await calls.drain(host);
 		if (metric_data === null || metric_data.length === 0) return;
 		const answer = {
 			...{ batch_id: null, expires_at: null, seconds: null },
@@ -435,7 +452,7 @@ export class Collector {
 		};
 		for (const [at, { target }] of targets.entries())
 			target
-				.write(batchOf(host, answer))
+				.write(batchOf(host, answer, bytes))
 				.then(({ durable }) => durable)
 				.catch((error) => {
 					this.#counts.lost += metric_data.length;
@@ -576,6 +593,10 @@ export class Collector {
 	}
 }
 
+/** A host that is away is unreachable in one pass and too late in the next: to the log that is one. */
+const stateFor = (reason: FailureReason | undefined) =>
+	reason === "timeout" ? "unreachable" : reason;
+
 function remove<T>(from: T[], item: T): void {
 	const at = from.indexOf(item);
 	if (at !== -1) from.splice(at, 1);
@@ -592,4 +613,9 @@ function onlyConsumer(error: unknown): CallFailure {
 const batchOf = (
 	{ name, key, labels }: PolledHost,
 	metrics: HostBatch["metrics"],
-): HostBatch => ({ host: name, key, labels, metrics });
+	bytes: number,
+): HostBatch => ({ host: name, key, labels, metrics, bytes });
+
+/** Bytes of the batches that the store has not answered for. */
+const unwrittenBytes = (held: readonly HeldBatch[]) =>
+	held.reduce((sum, { isWritten, bytes }) => sum + (isWritten ? 0 : bytes), 0);

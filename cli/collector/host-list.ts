@@ -7,6 +7,7 @@ import {
 } from "../../src/protocol/hop.ts";
 import { isRecord } from "../../src/protocol/reason.ts";
 import { badLabelValue, isLabelName } from "./write/label.ts";
+import { HostLabels } from "./write/label-sets.ts";
 
 /** An agent to poll. */
 export interface ListedHost {
@@ -102,6 +103,8 @@ export function parseHostList(text: string): {
 	const complaints: string[] = [];
 	/** Where the fingerprint of a hop was given first. */
 	const pins = new Map<string, { fingerprint: string; place: string }>();
+	/** Where hosts have their labels, by what tells their series apart. */
+	const identities = new Map<string, string>();
 	const entry = (place: string, take: () => void) => {
 		try {
 			take();
@@ -121,6 +124,13 @@ export function parseHostList(text: string): {
 		const name = hopText(agent);
 		const key = [...via.map(hopText), name].join(",");
 		if (hosts.has(key)) throw new OddEntry(`${name}: is in the list twice`);
+		const { identity } = new HostLabels(name, labels);
+		const other = identities.get(identity);
+		if (other !== undefined)
+			throw new OddEntry(
+				`${name}: has the labels of ${other}: give one of them an instance of its own`,
+			);
+		identities.set(identity, `${name} in ${place}`);
 		if (fingerprint !== undefined) {
 			const first = hopText(via[0] ?? agent);
 			const known = pins.get(first) ?? { fingerprint, place };

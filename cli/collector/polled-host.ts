@@ -9,12 +9,17 @@ export class HeldBatch {
 	readonly id: string;
 	/** When it was leased, in milliseconds of the monotonic clock. */
 	readonly at: number;
+	/** Size of the answer that brought it. */
+	readonly bytes: number;
+	/** The store has answered for it. */
+	isWritten = false;
 	/** It may be acknowledged. */
 	isDurable = false;
 
-	constructor(id: string, at: number) {
+	constructor(id: string, at: number, bytes: number) {
 		this.id = id;
 		this.at = at;
+		this.bytes = bytes;
 	}
 }
 
@@ -48,8 +53,6 @@ export class PolledHost implements Job, Scheduled, Called {
 	drainsLeft = 0;
 	/** It grants leases that are shorter than asked for, which has been said. */
 	isShort = false;
-	/** A batch of it could not be written, which has been said. */
-	isUnwritten = false;
 	/** Batches that are leased, by target; usually one each. */
 	readonly held: HeldBatch[][];
 

@@ -36,7 +36,7 @@ async function writeUnderFire(
 	let isOver = false;
 	const write = async () => {
 		for (let pass = 0; !isOver || pass < 20; pass++) {
-			await target.room();
+			await eventually("room", () => target.hasRoom, 60_000);
 			const time = begin + pass;
 			await Promise.all(
 				Array.from({ length: hosts }, async (_, host) => {

@@ -44,6 +44,7 @@ export const timesIn = ({ batches }: TestTarget, host?: string) =>
 export const durableAtOnce = async (): Promise<Written> => ({
 	accepted: 1,
 	quarantined: 0,
+	times: [Math.floor(Date.now() / 1_000)],
 	durable: Promise.resolve(),
 });
 
@@ -64,7 +65,6 @@ export function testTarget(): TestTarget {
 			target.batches.push(batch);
 			return target.outcome(batch);
 		},
-		async room() {},
 		forget: (host) => target.forgotten.push(host),
 		figures: () => figures,
 		async close() {

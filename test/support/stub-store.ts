@@ -142,7 +142,7 @@ export const batchOf = (
 	metrics: Record<string, number> | HostBatch["metrics"]["metric_data"],
 	labels: Record<string, string> = {},
 ): HostBatch => ({
-	...{ host, labels },
+	...{ host, labels, bytes: 100 },
 	metrics: {
 		...{ batch_id: "1", expires_at: 0, seconds: 1, message: "" },
 		metric_data: Array.isArray(metrics)

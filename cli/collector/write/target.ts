@@ -5,7 +5,8 @@ import { BatchEncoder, bad } from "./batch-encoder.ts";
 import { BatchProgress } from "./batch-progress.ts";
 import { Deliveries } from "./delivery.ts";
 import { HeldRequests } from "./held-requests.ts";
-import { badLabels, HostLabels, type LabelSet } from "./label-sets.ts";
+import { HostSeries } from "./host-series.ts";
+import type { HostLabels, LabelSet } from "./label-sets.ts";
 import {
 	type Quarantined,
 	QuarantineFile,
@@ -33,8 +34,10 @@ export interface HostBatch {
 	key?: string | undefined;
 	/** Labels from the list of hosts, without those that begin with `__`. */
 	labels: Readonly<Record<string, string>>;
-	/** The answer to `/metric/lease`. */
+	/** The answer to `/metric/lease`. Only one without `batch_id` (of v1) is taken without room for it. */
 	metrics: components["schemas"]["LeasedMetrics"];
+	/** Size of that answer, in bytes of JSON. */
+	bytes: number;
 }
 
 /** The end of a batch's way, as far as it waits for the store. */
@@ -43,6 +46,8 @@ export interface Written {
 	accepted: number;
 	/** Samples that are in the quarantine file. */
 	quarantined: number;
+	/** Times of the samples that were not kept from the store, in seconds since 1970, each once for its host. */
+	times: readonly number[];
 	/**
 	 * Resolves when the batch may be acknowledged. If the store restarts before, the target writes
 	 * the samples again and this takes longer. Rejects with TargetClosed if the target closes first:
@@ -75,7 +80,7 @@ export interface TargetFigures {
 	/** Now: samples that wait for the store, and samples that wait to be durable. */
 	waiting: number;
 	held: number;
-	/** Now: bytes of memory of both. */
+	/** Now: bytes of memory of both, and of the batches that come before them. */
 	heldBytes: number;
 	/** Now: since when the oldest accepted sample has not been durable, in milliseconds; undefined without any. */
 	oldestHeldMilliseconds: number | undefined;
@@ -120,17 +125,13 @@ export interface Target {
 	/**
 	 * Writes the samples of a batch, together with those of others: resolves when the store or the
 	 * quarantine file has the last one, however long that takes. Rejects with TargetClosed, and if
-	 * the quarantine file cannot be written, or another host has the same labels: do not acknowledge
-	 * it then.
+	 * the quarantine file cannot be written, or too many batches wait: do not acknowledge it then.
 	 */
 	write(batch: HostBatch): Promise<Written>;
 	/**
-	 * Resolves when there is memory for another batch: wait for it before a lease. Rejects with
-	 * TargetClosed, or with the reason of an aborted signal. It also waits while the store is in
-	 * trouble: until it recovers, the agents keep what they have.
+	 * Whether there is memory for another batch: look before a lease. There is none while the store is
+	 * in trouble: until it recovers, the agents keep what they have.
 	 */
-	room(signal?: AbortSignal): Promise<void>;
-	/** Whether room() would resolve at once: no pass of a host waits for a target. */
 	readonly hasRoom: boolean;
 	/**
 	 * Forgets a host that is not in the list any more.
@@ -156,8 +157,8 @@ const lateSeconds = 300;
 /** Bytes that a request takes beside its body. */
 const overheadBytes = 2_000;
 
-/** A lease without samples does not come back to us: its place is free again after this time. */
-const reservationMilliseconds = 15_000;
+/** Bytes of memory that a byte of a batch's JSON takes until it is encoded: measured 1.5 to 5.5. */
+const parsedFactor = 6;
 
 /** A batch's series in a request. */
 interface Part {
@@ -175,14 +176,6 @@ interface Open {
 	timer: NodeJS.Timeout | undefined;
 }
 
-/** A host in the list. */
-interface Host {
-	labels: Readonly<Record<string, string>>;
-	own: HostLabels;
-	/** Ends when its last batch so far is written. */
-	turn: Promise<unknown>;
-}
-
 /** Samples with the same labels, in order of time. */
 interface Group {
 	all: StoredSample[];
@@ -191,7 +184,7 @@ interface Group {
 	fresh: StoredSample[];
 }
 
-/** Somebody who waits for room. */
+/** A batch that waits for memory. */
 interface Waiter {
 	admit(): void;
 	refuse(error: Error): void;
@@ -213,9 +206,7 @@ class StoreTarget implements Target {
 	readonly #heldRequests: HeldRequests;
 	readonly #quarantine: QuarantineFile;
 	readonly #encoder = new BatchEncoder();
-	readonly #hosts = new Map<string, Host>();
-	/** The key of the host with each identity. */
-	readonly #identities = new Map<string, string>();
+	readonly #hosts = new HostSeries();
 	readonly #open: Readonly<Record<"fresh" | "late", Open>> = {
 		fresh: emptyRequest(false),
 		late: emptyRequest(true),
@@ -223,13 +214,11 @@ class StoreTarget implements Target {
 	/** Batches that have not been acknowledged. */
 	readonly #batches = new Set<BatchProgress>();
 	readonly #sending = new Set<Promise<void>>();
-	#waiters: Waiter[] = [];
-	/** When each place that was given away is free again. */
-	#reservations: number[] = [];
-	#offering: NodeJS.Timeout | undefined;
-	/** Bytes of a batch, on average. */
-	#usualBytes = 8_192;
+	readonly #waiters: Waiter[] = [];
 	#isClosed = false;
+	/** Memory of the batches that are not encoded yet. */
+	#parsedBytes = 0;
+	/** Memory of the requests that are sent, or wait to be durable. */
 	#bytes = 0;
 	#waiting = 0;
 	#accepted = 0;
@@ -269,44 +258,49 @@ class StoreTarget implements Target {
 	}
 
 	get hasRoom(): boolean {
-		return !this.#isClosed && this.#waiters.length === 0 && this.#hasPlace;
+		return (
+			!this.#isClosed &&
+			this.#watch.page !== undefined &&
+			this.#gate.isOpen &&
+			this.#heldBytes + this.#parsedBytes < this.#maxBytes
+		);
 	}
 
 	async write(batch: HostBatch): Promise<Written> {
 		this.#assertOpen();
-		this.#reservations.shift();
-		const host = this.#hostOf(batch);
-		const written = host.turn.then(() => this.#write(batch, host));
-		host.turn = written.catch(() => {});
+		const { own, turn } = this.#hosts.of(batch);
+		const encoded = this.#parsed(batch);
+		const written = turn.last
+			.then(() => this.#write(batch, own, encoded))
+			.finally(encoded);
+		turn.last = written.catch(() => {});
 		return written;
 	}
 
-	async room(signal?: AbortSignal): Promise<void> {
-		this.#assertOpen();
-		signal?.throwIfAborted();
-		await new Promise<void>((resolve, reject) => {
-			const leave = () => {
-				this.#waiters = this.#waiters.filter((other) => other !== waiter);
-				reject(signal?.reason);
-			};
-			const waiter = {
-				admit() {
-					signal?.removeEventListener("abort", leave);
-					resolve();
-				},
-				refuse: reject,
-			};
-			signal?.addEventListener("abort", leave);
-			this.#waiters.push(waiter);
-			this.#offer();
-		});
+	/**
+	 * Counts a batch's memory until the returned function is called. Throws if there is none, and it
+	 * can be leased again.
+	 */
+	#parsed({ host, metrics, bytes }: HostBatch): () => void {
+		let parsed = bytes * parsedFactor;
+		const before = this.#parsedBytes;
+		if (
+			metrics.batch_id !== null &&
+			before > 0 &&
+			before + parsed > this.#maxBytes
+		)
+			throw new Error(
+				`${host}: ${bytes} bytes more than there is memory for: too many batches wait for the store`,
+			);
+		this.#parsedBytes += parsed;
+		return () => {
+			this.#parsedBytes -= parsed;
+			parsed = 0;
+		};
 	}
 
 	forget(key: string): void {
-		const known = this.#hosts.get(key);
-		if (!known) return;
-		this.#hosts.delete(key);
-		this.#identities.delete(known.own.identity);
+		this.#hosts.forget(key);
 	}
 
 	figures(): TargetFigures {
@@ -321,7 +315,7 @@ class StoreTarget implements Target {
 			restarts: this.#watch.restarts,
 			waiting: this.#waiting,
 			held: samples,
-			heldBytes: this.#heldBytes,
+			heldBytes: this.#heldBytes + this.#parsedBytes,
 			oldestHeldMilliseconds:
 				oldestAt === undefined ? undefined : performance.now() - oldestAt,
 			promise: this.#watch.promise,
@@ -331,7 +325,6 @@ class StoreTarget implements Target {
 	async close(withinMilliseconds: number): Promise<void> {
 		if (this.#isClosed) return;
 		this.#isClosed = true;
-		clearTimeout(this.#offering);
 		const closed = new TargetClosed("the target is closed");
 		for (const waiter of this.#waiters.splice(0)) waiter.refuse(closed);
 		for (const open of Object.values(this.#open)) this.#flush(open);
@@ -355,7 +348,6 @@ class StoreTarget implements Target {
 		await this.#deliveries.ready();
 		// it may have been away until now, and only those who have room write
 		this.#gate.alive();
-		this.#offer();
 	}
 
 	get #heldBytes(): number {
@@ -367,63 +359,26 @@ class StoreTarget implements Target {
 		return this.#options.maxHeldBytes ?? 67_108_864;
 	}
 
-	/** Whether there is room for one more, and a store to take it. */
-	get #hasPlace(): boolean {
-		const now = performance.now();
-		while ((this.#reservations[0] ?? now) < now) this.#reservations.shift();
-		const reserved = this.#reservations.length * this.#usualBytes;
-		return (
-			this.#watch.page !== undefined &&
-			this.#gate.isOpen &&
-			this.#heldBytes + reserved < this.#maxBytes
-		);
-	}
-
-	/** Admits as many as there is room for. */
-	#offer(): void {
-		while (this.#waiters.length > 0 && this.#hasPlace) {
-			this.#reservations.push(performance.now() + reservationMilliseconds);
-			this.#waiters.shift()?.admit();
-		}
-		if (this.#waiters.length === 0 || this.#offering || this.#isClosed) return;
-		this.#offering = setTimeout(() => {
-			this.#offering = undefined;
-			this.#offer();
-		}, 1_000);
-	}
-
-	#hostOf({ host, key = host, labels }: HostBatch): Host {
-		const known = this.#hosts.get(key);
-		if (known?.labels === labels) return known;
-		const complaint = badLabels(labels);
-		if (complaint) throw new Error(`${host}: ${complaint}`);
-		const own = new HostLabels(host, labels);
-		if (
-			known?.own.identity === own.identity &&
-			sameTexts(known.labels, labels)
-		) {
-			known.labels = labels;
-			return known;
-		}
-		const other = this.#identities.get(own.identity);
-		if (other !== undefined && other !== key)
-			throw new Error(
-				`${host}: has the labels of ${other}: give one of them an instance of its own`,
-			);
-		if (known) this.#identities.delete(known.own.identity);
-		this.#identities.set(own.identity, key);
-		const added = { labels, own, turn: known?.turn ?? Promise.resolve() };
-		this.#hosts.set(key, added);
-		return added;
-	}
-
-	async #write(batch: HostBatch, { own }: Host): Promise<Written> {
-		await this.#known();
-		// ahead of those who have not leased anything yet
-		if (this.#heldBytes >= this.#maxBytes)
+	/** Waits until there is memory for what a batch becomes. */
+	async #memory(): Promise<void> {
+		while (this.#heldBytes >= this.#maxBytes)
 			await new Promise<void>((admit, refuse) => {
-				this.#waiters.unshift({ admit, refuse });
+				this.#waiters.push({ admit, refuse });
 			});
+	}
+
+	/** One batch may be encoded, if there is memory. */
+	#admit(): void {
+		if (this.#heldBytes < this.#maxBytes) this.#waiters.shift()?.admit();
+	}
+
+	async #write(
+		batch: HostBatch,
+		own: HostLabels,
+		encoded: () => void,
+	): Promise<Written> {
+		await this.#known();
+		await this.#memory();
 		const progress = new BatchProgress();
 		// not the batch: what waits to be durable would hold it in memory
 		const { host } = batch;
@@ -431,7 +386,7 @@ class StoreTarget implements Target {
 		const done = () => this.#batches.delete(progress);
 		progress.durable.then(done, done);
 		try {
-			const { groups, refused } = this.#sorted(batch, own, progress);
+			const { groups, refused, times } = this.#sorted(batch, own, progress);
 			const keep = (kept: readonly Quarantined[]) =>
 				this.#keep(host, kept, progress);
 			await keep(refused);
@@ -441,13 +396,16 @@ class StoreTarget implements Target {
 				await keep(this.#encode(host, groups, age, progress));
 			}
 			progress.encoded();
+			encoded();
+			this.#admit();
 			await progress.settled;
+			const { samples, quarantined, durable } = progress;
+			return { accepted: samples - quarantined, quarantined, times, durable };
 		} catch (error) {
 			progress.failed(error as Error);
+			this.#admit();
 			throw error;
 		}
-		const { samples, quarantined, durable } = progress;
-		return { accepted: samples - quarantined, quarantined, durable };
 	}
 
 	/** Sorts the samples of a batch by labels and time, and leaves out those that the store drops. */
@@ -462,6 +420,7 @@ class StoreTarget implements Target {
 		const newest = now + (page?.maxAheadSeconds ?? 0);
 		const groups = new Map<LabelSet, Group>();
 		const refused: Quarantined[] = [];
+		const times: number[] = [];
 		const data = metrics.metric_data ?? [];
 		if (!Array.isArray(data) || !data.every(isSample))
 			throw new Error(`${host}: leased what are no samples`);
@@ -485,6 +444,7 @@ class StoreTarget implements Target {
 				}
 				continue;
 			}
+			times.push(timestamp);
 			const isLate = timestamp < set.newest || timestamp < now - lateSeconds;
 			let group = groups.get(set);
 			if (!group) {
@@ -494,7 +454,7 @@ class StoreTarget implements Target {
 			group.all.push(sample);
 			group[isLate ? "late" : "fresh"].push(sample);
 		}
-		return { groups, refused };
+		return { groups, refused, times };
 	}
 
 	/** Puts samples into a request. Returns those that cannot be written. */
@@ -509,7 +469,6 @@ class StoreTarget implements Target {
 		this.#stopping.signal.throwIfAborted();
 		this.#encoder.begin();
 		let part: Part | undefined;
-		let bytes = 0;
 		const sink = {
 			request: () => {
 				const { request } = open;
@@ -521,21 +480,17 @@ class StoreTarget implements Target {
 				return request;
 			},
 			added: () => {
-				const { samples, length, size } = open.request;
+				const { samples, length } = open.request;
 				if (samples < samplesOfRequest && length < bytesOfRequest) return;
-				bytes += size;
 				this.#flush(open);
 				part = undefined;
 			},
 		};
-		const before = open.request.size;
 		for (const [set, group] of groups)
 			progress.samples += this.#encoder.encode(
 				...([set, group[age], group.all, sink] as const),
 				(one) => refused.push({ host, ...one }),
 			);
-		bytes += open.request.size - before;
-		this.#usualBytes += (Math.max(0, bytes) - this.#usualBytes) / 64;
 		if (open.request.series > 0)
 			open.timer ??= setTimeout(() => this.#flush(open), requestMilliseconds);
 		return refused;
@@ -564,7 +519,7 @@ class StoreTarget implements Target {
 		void sending.then(() => {
 			this.#waiting -= sent.samples;
 			this.#sending.delete(sending);
-			this.#offer();
+			this.#admit();
 		});
 	}
 
@@ -598,7 +553,7 @@ class StoreTarget implements Target {
 		this.#bytes += bytes - body.length;
 		const release = () => {
 			this.#bytes -= bytes + overheadBytes;
-			this.#offer();
+			this.#admit();
 		};
 		const durable = () => {
 			release();
@@ -666,16 +621,5 @@ const isSample = (sample: StoredSample): boolean =>
 	typeof sample === "object" &&
 	sample !== null &&
 	typeof sample.hostname === "string" &&
-	Number.isSafeInteger(sample.timestamp) &&
+	Number.isInteger(sample.timestamp) &&
 	typeof sample.metrics === "object";
-
-const sameTexts = (
-	one: Readonly<Record<string, string>>,
-	other: Readonly<Record<string, string>>,
-) => {
-	const names = Object.keys(one);
-	return (
-		names.length === Object.keys(other).length &&
-		names.every((name) => one[name] === other[name])
-	);
-};

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { CallFailure } from "../../../../cli/collector/agent-calls.ts";
 import type { DueQueue } from "../../../../cli/collector/queue.ts";
 import { TargetClosed } from "../../../../cli/collector/write/target.ts";
 import type { AgentClient } from "../../../../src/client/index.ts";
@@ -500,6 +501,90 @@ describe("the collector", { concurrency: true }, () => {
 		await store(client, now());
 		await take(place);
 		await eventually("again", async () => (await left()).length === 0);
+	});
+
+	it("asks a host that became due while it only acknowledged", async (t) => {
+		const { place, left, client } = await agentWith(t, [now()]);
+		let take: (key: string) => Promise<void> = async () => {};
+		const queue: DueQueue = {
+			start: (worker) => {
+				take = worker.take;
+			},
+			publish: () => {},
+			stop: () => {},
+			close: async () => {},
+			figures: () => ({
+				...{ isConnected: true, published: 0, duplicates: 0, failed: 0 },
+				...{ taken: 0, again: 0 },
+			}),
+		};
+		const { collector, targets } = startCollector(t, [{ targets: [place] }], {
+			queue,
+		});
+		let durable = () => {};
+		target(targets).outcome = async () => ({
+			...(await durableAtOnce()),
+			durable: new Promise((resolve) => {
+				durable = resolve;
+			}),
+		});
+		await take(place);
+		await store(client, now() - 1);
+		// an acknowledging pass begins at once, and the message comes during it
+		durable();
+		await eventually("it runs", () => collector.status().passes.running > 0);
+		await take(place);
+		assert.equal(timesIn(target(targets), place).length, 2);
+		durable();
+		await eventually("acknowledged", async () => (await left()).length === 0);
+	});
+
+	it("leases no more of a host whose batches wait for the store", async (t) => {
+		const large = await answering(t, (response, { path }) => {
+			if (path === "/metric/ack")
+				return json(response, { status: "OK", message: "" });
+			json(response, {
+				...{ batch_id: String(Math.random()), expires_at: 1, seconds: 60 },
+				message: "x".repeat(300_000),
+				metric_data: [{ hostname: "h", timestamp: 1_000, metrics: { x: 1 } }],
+			});
+		});
+		const { targets, collector } = startCollector(t, [
+			{ targets: [local(large.port)] },
+		]);
+		let written = () => {};
+		const waits = new Promise<void>((resolve) => {
+			written = resolve;
+		});
+		target(targets).outcome = async () => {
+			await waits;
+			return durableAtOnce();
+		};
+		await eventually(
+			"it is left out",
+			() => (collector.status().targets[0]?.leases_left_out ?? 0) > 3,
+		);
+		assert.equal(target(targets).batches.length, 2);
+		written();
+		await eventually("more", () => target(targets).batches.length > 4);
+	});
+
+	it("says once that a host is away, whether it is unreachable or too late", async (t) => {
+		let calls = 0;
+		const failing = async () => {
+			throw calls++ % 2 === 0
+				? new CallFailure("timeout", "no answer within 1 s")
+				: new CallFailure("unreachable", "connect ETIMEDOUT");
+		};
+		const { lines, collector } = startCollector(t, [{ targets: ["web01"] }], {
+			calls: { lease: failing, acknowledge: failing, drain: failing },
+		});
+		await eventually("several passes", () => calls > 4);
+		assert.deepEqual(lines, [
+			"warning host web01:6777: no answer within 1 s reason=timeout",
+		]);
+		const { failing: counted } = collector.status().hosts;
+		assert.equal(counted.timeout + counted.unreachable, 1);
 	});
 
 	it("stops: acknowledges what is durable and leaves the rest leased", async (t) => {

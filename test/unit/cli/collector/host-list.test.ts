@@ -114,8 +114,8 @@ test("a hop has one fingerprint", () => {
 			targets: ["web02"],
 			labels: { __via__: "gate", __fingerprint__: pin("b") },
 		},
-		// the same agent on another way
-		{ targets: ["web01"], labels: { __fingerprint__: pin("b") } },
+		// the first hop is another one
+		{ targets: ["web03"], labels: { __fingerprint__: pin("b") } },
 	]);
 	assert.deepEqual(complaints, [
 		"[1].targets[0]: web02:6777: gate:6777 has another __fingerprint__ in [0].targets[0]",
@@ -166,4 +166,23 @@ test("a shard is written 2/5", () => {
 	assert.deepEqual(parseShard("2/5"), { number: 2, of: 5 });
 	for (const text of ["", "0/5", "6/5", "2", "2/", "-1/5", "2/5 ", "1/0"])
 		assert.equal(parseShard(text), undefined, text);
+});
+
+test("two hosts whose series would be the same are not both polled", () => {
+	const labels = { instance: "db", dc: "a" };
+	const { hosts, complaints } = parsed([
+		{ targets: ["db1"], labels },
+		{ targets: ["db2"], labels: { ...labels, hostname: "db2" } },
+		{ targets: ["10.0.0.5"], labels: { __via__: "gate1" } },
+		{ targets: ["10.0.0.5"], labels: { __via__: "gate2" } },
+		{ targets: ["10.0.0.5"], labels: { __via__: "gate3", dc: "c" } },
+	]);
+	assert.deepEqual(complaints, [
+		"[1].targets[0]: db2:6777: has the labels of db1:6777 in [0].targets[0]: give one of them an instance of its own",
+		"[3].targets[0]: 10.0.0.5:6777: has the labels of 10.0.0.5:6777 in [2].targets[0]: give one of them an instance of its own",
+	]);
+	assert.deepEqual(
+		hosts.map(({ key }) => key),
+		["db1:6777", "gate1:6777,10.0.0.5:6777", "gate3:6777,10.0.0.5:6777"],
+	);
 });

@@ -42,7 +42,6 @@ const linesOf = async (file: string): Promise<Line[]> =>
 test("batches of many hosts become one request, with names and labels that stores take", async (t) => {
 	const store = await startStubStore(t);
 	const { target } = await targetOf(t, store.url);
-	await target.room();
 	const written = await Promise.all([
 		target.write(
 			batchOf(
@@ -404,7 +403,7 @@ test("a store that answers nothing but 500 gets everything once it recovers", as
 	isBroken = false;
 	const { accepted, quarantined } = await writing;
 	assert.deepEqual([accepted, quarantined], [3, 0]);
-	await assert.doesNotReject(target.room());
+	assert.ok(target.hasRoom);
 });
 
 test("429 and 503 are repeated after the time that the store asks for; there is no room meanwhile", async (t) => {
@@ -416,17 +415,12 @@ test("429 and 503 are repeated after the time that the store asks for; there is 
 	const { target, log } = await targetOf(t, store.url);
 	const writing = target.write(batchOf("h", { a: 1 }));
 	await eventually("an attempt", () => target.figures().requests["429"] === 1);
-	let hasRoom = target.hasRoom;
-	assert.equal(hasRoom, false);
-	const room = target.room().then(() => {
-		hasRoom = true;
-	});
+	assert.equal(target.hasRoom, false);
 	await eventually("another one", () => store.requests.length === 2);
 	const [first, second] = store.requests.map(({ at }) => at);
 	assert.ok((second ?? 0) - (first ?? 0) >= 1_990);
 	await writing;
-	await room;
-	assert.ok(hasRoom && target.hasRoom);
+	assert.ok(target.hasRoom);
 	assert.match(
 		log.join("\n"),
 		/warning: \S+: the store answers 429: status 429/,
@@ -443,7 +437,6 @@ test("a store that was away at the start gets everything later", async (t) => {
 	store.isDown = false;
 	// nobody writes before there is room
 	await eventually("room", () => target.hasRoom);
-	await target.room();
 	assert.equal((await target.write(batchOf("h", { a: 1 }))).accepted, 1);
 });
 
@@ -466,6 +459,13 @@ test("samples are durable only if the store has run on; a restart has them writt
 	await (await target.write(batchOf("h", { a: 2 }))).durable;
 	assert.ok(performance.now() - begun >= 1_000);
 	assert.equal(store.stored.length, 3);
+	// a start time of before: these are two processes
+	store.page = victoriaPage(1_790_000_000);
+	await (await target.write(batchOf("h", { a: 3 }))).durable;
+	assert.equal(target.figures().promise, "accepted");
+	assert.match(log.join("\n"), /^error: \S+: several processes answer/m);
+});
+
 test("an odd answer in place of the store's page says nothing about the store", async (t) => {
 	const store = await startStubStore(t);
 	store.page = victoriaPage(1_790_000_000);
@@ -485,13 +485,6 @@ test("an odd answer in place of the store's page says nothing about the store", 
 	assert.deepEqual([promise, restarts, again], ["restart-checked", 0, 0]);
 });
 
-	// a start time of before: these are two processes
-	store.page = victoriaPage(1_790_000_000);
-	await (await target.write(batchOf("h", { a: 3 }))).durable;
-	assert.equal(target.figures().promise, "accepted");
-	assert.match(log.join("\n"), /^error: \S+: several processes answer/m);
-});
-
 test("where nobody tells, accepted is acknowledged, and that is said", async (t) => {
 	const store = await startStubStore(t);
 	store.page = undefined;
@@ -504,24 +497,46 @@ test("where nobody tells, accepted is acknowledged, and that is said", async (t)
 	);
 });
 
-test("two hosts with the same labels are not merged", async (t) => {
+test("labels may move from one host to another, and a host to another bastion", async (t) => {
 	const store = await startStubStore(t);
 	const { target } = await targetOf(t, store.url);
-	const labels = { instance: "db", dc: "a" };
-	await target.write(batchOf("h", { a: 1 }, labels));
-	await assert.rejects(
-		target.write(batchOf("i", { a: 2 }, { ...labels, hostname: "i" })),
-		/^Error: i: has the labels of h: /,
+	const [primary, replica] = [{ instance: "primary" }, { instance: "replica" }];
+	const write = (host: string, labels: Record<string, string>, key = host) =>
+		target.write({ ...batchOf(host, { a: 1 }, labels), key });
+	await write("db1", primary);
+	await write("db2", replica);
+	// after a failover
+	await write("db1", replica);
+	await write("db2", primary);
+	await write("web", {}, "bastion1,web");
+	await write("web", {}, "bastion2,web");
+	target.forget("bastion1,web");
+	await write("web", {}, "bastion2,web");
+	assert.deepEqual(
+		store.stored.map(({ labels }) => labels.instance),
+		["primary", "replica", "replica", "primary", "web", "web", "web"],
 	);
-	const twin = { ...batchOf("h", { a: 1 }), key: "bastion,h" };
-	await target.write(batchOf("h", { a: 1 }));
-	await assert.rejects(target.write(twin), /^Error: h: has the labels of h: /);
-	await target.write({ ...twin, labels: { instance: "h behind a bastion" } });
-	target.forget("h");
-	await target.write(batchOf("i", { a: 2 }, labels));
 	await assert.rejects(
-		target.write(batchOf("j", { a: 1 }, { "os-name": "x" })),
+		write("j", { "os-name": "x" }),
 		/j: not the name of a label: os-name/,
+	);
+});
+
+test("batches of one agent over two bastions are written one after the other", async (t) => {
+	const store = await startStubStore(t);
+	const { target } = await targetOf(t, store.url);
+	const at = (timestamp: number) => [
+		{ hostname: "web", timestamp, metrics: { a: 1 } },
+	];
+	const now = nowSeconds();
+	await Promise.all([
+		target.write({ ...batchOf("web", at(now)), key: "bastion1,web" }),
+		target.write({ ...batchOf("web", at(now - 10)), key: "bastion2,web" }),
+	]);
+	// the older one was not in one request with the newer one of the same series
+	assert.deepEqual(
+		store.requests.map(({ samples }) => samples.map(({ time }) => time)),
+		[[now * 1_000], [(now - 10) * 1_000]],
 	);
 });
 
@@ -533,35 +548,84 @@ test("memory is bounded: there is no room until the store has taken something", 
 			release = () => resolve({ status: 204 });
 		});
 	const { target } = await targetOf(t, store.url, { maxHeldBytes: 30_000 });
-	let rooms = 0;
-	const asking = Array.from({ length: 10 }, () =>
-		target.room().then(() => rooms++),
-	);
-	await eventually("some room", () => rooms > 0);
-	assert.ok(rooms < 5, `${rooms}`);
-	assert.equal(target.hasRoom, false);
 	const metrics = Object.fromEntries(
 		Array.from({ length: 3_000 }, (_, n) => [`m${n}`, Math.random()]),
 	);
 	const writing = target.write(batchOf("h", metrics));
-	const giveUp = new AbortController();
 	await eventually("a request", () => store.requests.length === 1);
-	const aborted = target.room(giveUp.signal);
-	giveUp.abort(new Error("enough"));
-	await assert.rejects(aborted, /enough/);
+	assert.equal(target.hasRoom, false);
 	release();
 	await writing;
-	await eventually(
-		"room for all",
-		() => {
-			release();
-			return rooms === 10;
-		},
-		30_000,
-	);
-	await Promise.all(asking);
+	assert.equal(target.hasRoom, true);
 	await target.close(0);
 	assert.equal(target.hasRoom, false);
+});
+
+test("batches that wait for the one before count as memory; what has no room is left to the agent", async (t) => {
+	const store = await startStubStore(t);
+	let release = () => {};
+	const released = new Promise<void>((resolve) => {
+		release = resolve;
+	});
+	store.answer = async () => {
+		await released;
+		return { status: 204 };
+	};
+	const { target } = await targetOf(t, store.url, { maxHeldBytes: 100_000 });
+	const first = target.write(batchOf("h", { a: 1 }));
+	await eventually("a request", () => store.requests.length === 1);
+	assert.equal(target.hasRoom, true);
+	const large = { ...batchOf("h", { a: 2 }), bytes: 16_000 };
+	const second = target.write(large);
+	// 16,000 bytes of JSON are 96,000 of memory, and the first is there, too
+	assert.ok(target.figures().heldBytes >= 96_000);
+	await assert.rejects(
+		target.write({ ...batchOf("h", { a: 3 }), bytes: 1_000 }),
+		/^Error: h: 1000 bytes more than there is memory for: too many batches wait for the store$/,
+	);
+	// v1 has deleted what it gave
+	const v1 = batchOf("h", { a: 4 });
+	const drained = target.write({
+		...{ ...v1, bytes: 1_000 },
+		metrics: { ...v1.metrics, batch_id: null },
+	});
+	release();
+	for (const { accepted } of await Promise.all([first, second, drained]))
+		assert.equal(accepted, 1);
+	assert.deepEqual(
+		store.stored.map(({ value }) => value),
+		[1, 2, 4],
+	);
+	await eventually("nothing is held", () => target.figures().heldBytes === 0);
+});
+
+test("a sample with an impossible time costs itself, and not its batch", async (t) => {
+	const store = await startStubStore(t);
+	const { target, file } = await targetOf(t, store.url);
+	const now = nowSeconds();
+	const { accepted, quarantined, times } = await target.write(
+		batchOf("h", [
+			{ hostname: "h", timestamp: now, metrics: { a: 1 } },
+			// in nanoseconds
+			{ hostname: "h", timestamp: now * 1e9, metrics: { a: 2 } },
+		]),
+	);
+	assert.deepEqual([accepted, quarantined, times], [1, 1, [now]]);
+	const [line] = await linesOf(file);
+	assert.deepEqual([line?.kind, line?.timestamps], ["time", [now * 1e12]]);
+});
+
+test("the store's clock decides what is too old or too new", async (t) => {
+	const store = await startStubStore(t);
+	// this machine's clock is three days behind
+	const now = () => Date.now() - 3 * 86_400_000;
+	const { target, log } = await targetOf(t, store.url, { now });
+	const { accepted, quarantined } = await target.write(batchOf("h", { a: 1 }));
+	assert.deepEqual([accepted, quarantined], [1, 0]);
+	assert.match(
+		log.join("\n"),
+		/^warning: \S+: its clock is 2592\d\d s ahead of the one here: /m,
+	);
 });
 
 test("a quarantine file that cannot be written keeps the batch with the agent", async (t) => {
@@ -619,7 +683,6 @@ test("an answer that waits to be durable is not in memory any more", async (t) =
 	const store = await startStubStore(t);
 	store.page = victoriaPage(1_790_000_000);
 	const { target } = await targetOf(t, store.url, { ackAfterSeconds: 600 });
-	await target.room();
 	const write = async () => {
 		const batch = batchOf("h", { a: 1 });
 		const { durable } = await target.write(batch);
@@ -637,7 +700,7 @@ test("closing sends what is there; what is not durable is not acknowledged", asy
 	const store = await startStubStore(t);
 	store.page = victoriaPage(1_790_000_000);
 	const { target } = await targetOf(t, store.url, { ackAfterSeconds: 60 });
-	await target.room();
+	await eventually("room", () => target.hasRoom);
 	const writing = target.write(batchOf("h", { a: 1 }));
 	await new Promise(setImmediate);
 	await target.close(5_000);
@@ -645,7 +708,6 @@ test("closing sends what is there; what is not durable is not acknowledged", asy
 	assert.equal(store.stored.length, 1);
 	await assert.rejects(durable, TargetClosed);
 	await assert.rejects(target.write(batchOf("h", { a: 1 })), TargetClosed);
-	await assert.rejects(target.room(), TargetClosed);
 });
 
 test("what an agent sends in place of samples is refused", async (t) => {
