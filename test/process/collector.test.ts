@@ -284,6 +284,31 @@ test("invalid options are refused, with the option and the value", async (t) => 
 	}
 });
 
+test("the second of two stores cannot be used", async (t) => {
+	const directory = await temporaryDirectory(t);
+	await writeFile(join(directory, "hosts.json"), "[]");
+	const { stderr, code } = await runProcess(
+		t,
+		[
+			...["run", "--listen", "127.0.0.1:0"],
+			// the list has nothing to do with it
+			...["--hosts", "http://127.0.0.1:1/hosts"],
+			...["--write", "one=http://127.0.0.1:1/api/v1/write"],
+			...["--write", "two=https://user:secret@store.test/api/v1/write"],
+		],
+		{
+			...{ directory, program: collectorProgram, milliseconds: 60_000 },
+			environment: { https_proxy: "ftp://user:secret@proxy.test" },
+		},
+	);
+	assert.match(
+		stderr,
+		/^happo-collector: --write https:\/\/store\.test\/api\/v1\/write: https_proxy: not http:\/\/HOST:PORT$/m,
+	);
+	assert.equal(code, 2);
+	assert.doesNotMatch(stderr, /secret/);
+});
+
 test("status without a collector", async (t) => {
 	const { stderr, code } = await runProcess(
 		t,
