@@ -25,7 +25,6 @@ import {
 	maxAnswerBytes,
 } from "./agent-calls.ts";
 import { Collector, type NamedTarget } from "./collector.ts";
-import { metricsPage } from "./figures.ts";
 import { isInShard, parseShard } from "./host-list.ts";
 import { HostPins } from "./host-pins.ts";
 import {
@@ -34,6 +33,7 @@ import {
 	isUrl,
 	shownSource,
 } from "./host-source.ts";
+import { metricsPage } from "./metrics-page.ts";
 import { type DueQueue, QueueError } from "./queue.ts";
 import { parseQueue } from "./queue-setting.ts";
 import { collectorTrustSettings, runSettings } from "./run-settings.ts";
