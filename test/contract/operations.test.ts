@@ -7,7 +7,7 @@ import { parse } from "yaml";
 import { permissions } from "../../generated/permissions.ts";
 import type { Replied } from "../../src/http/reply.ts";
 import { startTestAgent } from "../support/agent.ts";
-import { freePort } from "../support/command-line.ts";
+import { freePort } from "../support/free-port.ts";
 import { post, type Received, send } from "../support/https.ts";
 import { listening } from "../support/next-hop.ts";
 import {

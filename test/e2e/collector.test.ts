@@ -11,12 +11,13 @@ import { clientOf } from "../support/client.ts";
 import { collectorProcess, collectorProgram } from "../support/collector.ts";
 import { runProcess } from "../support/command-line.ts";
 import { eventually as within } from "../support/eventually.ts";
+import { freePort, freePorts } from "../support/free-port.ts";
 import { natsCredentials } from "../support/nats-credentials.ts";
 import { startNats } from "../support/nats-server.ts";
 import { createPair } from "../support/next-hop.ts";
 import { checkedByPromtool } from "../support/prometheus.ts";
 import { local } from "../support/relaying.ts";
-import { freePort, missingStore, startStore } from "../support/stores.ts";
+import { missingStore, startStore } from "../support/stores.ts";
 import { startStubStore } from "../support/stub-store.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { blocksOf, blocksRunBy } from "../support/walkthrough.ts";
@@ -469,7 +470,8 @@ test("the two commands of the example show a graph", {
 	const environment = {
 		PATH: `${bin}:${process.env.PATH}`,
 		HOME: directory,
-		PORT: String((await freePort()) - 4),
+		// the example uses the six after it
+		PORT: String(await freePorts(7)),
 	};
 	const options = { cwd: directory, env: environment } as const;
 	const fleet = spawn("sh", [join(process.cwd(), start?.[1] ?? "")], {

@@ -9,12 +9,13 @@ import { clientOf } from "../support/client.ts";
 import { collectorProcess } from "../support/collector.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { send } from "../support/https.ts";
 import { lacksPeer } from "../support/peer.ts";
 import { missing } from "../support/prometheus.ts";
 import { local } from "../support/relaying.ts";
 import { makeCertificate, makeRevocationList } from "../support/small-ca.ts";
-import { freePort, missingStore, startStore } from "../support/stores.ts";
+import { missingStore, startStore } from "../support/stores.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { blocksRunBy } from "../support/walkthrough.ts";
 

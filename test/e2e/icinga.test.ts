@@ -5,8 +5,9 @@ import { type TestContext, test } from "node:test";
 import { fixtures } from "../support/agent.ts";
 import { brokerProcess, brokerStatus } from "../support/broker.ts";
 import { nativeClientMissing } from "../support/check-happo.ts";
-import { freePort, startWithPlugins } from "../support/command-line.ts";
+import { startWithPlugins } from "../support/command-line.ts";
 import { startDaemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
 import {
 	type IcingaService,
 	missingIcinga,

@@ -32,9 +32,9 @@ import {
 	missingCompiler,
 	recorded,
 } from "../support/argv-recorder.ts";
-import { freePort } from "../support/command-line.ts";
 import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { fixtureNames, writeFixture } from "../support/nrpe-fixtures.ts";
 import { askPlainly } from "../support/nrpe-packets.ts";
 import { buildNrpe, missingToBuildNrpe } from "../support/nrpe-source.ts";

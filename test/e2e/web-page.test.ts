@@ -11,9 +11,9 @@ import {
 	startBrowser,
 	type TabOptions,
 } from "../support/browser.ts";
-import { freePort } from "../support/command-line.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { post } from "../support/https.ts";
 import { listedHost, startHostLister } from "../support/listed-hosts.ts";
 import { lacksPeer } from "../support/peer.ts";

@@ -3,13 +3,10 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it, type TestContext, test } from "node:test";
 import { fixtures, writeTestKeyPair } from "../support/agent.ts";
-import {
-	freePort,
-	processesWith,
-	startWithPlugins,
-} from "../support/command-line.ts";
+import { processesWith, startWithPlugins } from "../support/command-line.ts";
 import { type StartedDaemon, startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { post, type Sent, send } from "../support/https.ts";
 import { answering, listening } from "../support/next-hop.ts";
 import { local, relay, relayBody } from "../support/relaying.ts";

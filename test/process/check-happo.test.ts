@@ -18,7 +18,8 @@ import {
 	checkHappoProgram,
 	isThroughBroker,
 } from "../support/check-happo.ts";
-import { freePort, startWithPlugins } from "../support/command-line.ts";
+import { startWithPlugins } from "../support/command-line.ts";
+import { freePort } from "../support/free-port.ts";
 import { answering, createPair, json, listening } from "../support/next-hop.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

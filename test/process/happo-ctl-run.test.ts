@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { freePort, startWithPlugins } from "../support/command-line.ts";
+import { startWithPlugins } from "../support/command-line.ts";
 import type { StartedDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { ctl } from "../support/happo-ctl.ts";
 import { answering, json } from "../support/next-hop.ts";
 import { wholeFile } from "../support/whole-file.ts";

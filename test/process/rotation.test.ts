@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { version } from "../../generated/version.ts";
 import { writeTestKeyPair } from "../support/agent.ts";
-import { freePort } from "../support/command-line.ts";
 import { startDaemon, startProgram } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { send } from "../support/https.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

@@ -6,10 +6,10 @@ import { daemonSettings } from "../../src/settings.ts";
 import {
 	answerTo,
 	assertRefused,
-	freePort,
 	startWithPlugins,
 } from "../support/command-line.ts";
 import { type StartedDaemon, startDaemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
 import { post, send } from "../support/https.ts";
 
 const check = ({ port }: StartedDaemon, plugin_name: string, option = "") =>

@@ -4,8 +4,9 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { writeTestKeyPair } from "../support/agent.ts";
-import { assertRefused, freePort, run } from "../support/command-line.ts";
+import { assertRefused, run } from "../support/command-line.ts";
 import { ownNode, program, startProgram } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
 import { testStart } from "../support/node-cases.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

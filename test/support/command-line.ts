@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fixtures } from "./agent.ts";
@@ -76,22 +74,6 @@ export function assertRefused(
 	}
 	assert.equal(stdout, "");
 	assert.equal(code ?? signal, status);
-}
-
-/** Below the ports that the kernel gives to whoever asks for any: other tests get those. */
-const freePorts = { min: 10_000, max: 32_000 };
-
-/** A port of 127.0.0.1 on which nobody listens now, and no other test soon. */
-export async function freePort(): Promise<number> {
-	for (;;) {
-		const port = randomInt(freePorts.min, freePorts.max);
-		const server = createServer();
-		const isFree = await new Promise<boolean>((resolve) => {
-			server.once("error", () => resolve(false));
-			server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-		});
-		if (isFree) return port;
-	}
 }
 
 /** Ids of processes whose arguments contain a text. */

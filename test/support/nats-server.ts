@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { TestContext } from "node:test";
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
 import { killProcess } from "./kill-process.ts";
-import { freePort } from "./stores.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 type Test = Pick<TestContext, "after">;

@@ -5,8 +5,8 @@ import { chmod, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { freePort } from "./command-line.ts";
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
 import { createPair } from "./next-hop.ts";
 import { programDirectory } from "./program-directory.ts";
 

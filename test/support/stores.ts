@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
 import { killProcess } from "./kill-process.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -19,16 +17,6 @@ export const missingStore = (program: StoreKind | "nats-server") =>
 	spawnSync(program, ["--version"]).error
 		? `${program} is not installed`
 		: undefined;
-
-/** A port of 127.0.0.1 that nobody uses at the moment: a store keeps it over restarts. */
-export async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	await once(server, "close");
-	return port;
-}
 
 /** Values by time in milliseconds, of one series. */
 export type StoredSeries = Map<number, number>;

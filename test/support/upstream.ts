@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { freePort } from "./command-line.ts";
+import { freePort } from "./free-port.ts";
 import {
 	type Arrived,
 	answering,

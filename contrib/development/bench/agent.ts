@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort } from "../../../test/support/command-line.ts";
 import { program } from "../../../test/support/daemon.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import { pluginPaths } from "./plugins.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";

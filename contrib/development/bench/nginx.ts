@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort } from "../../../test/support/command-line.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import type { Scene } from "./scene.ts";
 import { type Server, startServer } from "./server.ts";
 

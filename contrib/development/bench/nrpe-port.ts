@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
-import { freePort } from "../../../test/support/command-line.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import { checkNrpe } from "../../../test/support/nrpe.ts";
 import { makeCertificate } from "../../../test/support/small-ca.ts";
 import { startAgent } from "./agent.ts";

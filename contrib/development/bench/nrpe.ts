@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { freePort } from "../../../test/support/command-line.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import type { AgentVariant } from "./agent.ts";
 import type { BenchPlugin } from "./plugins.ts";
 import type { Scene } from "./scene.ts";

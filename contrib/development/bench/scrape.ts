@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { freePort } from "../../../test/support/command-line.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import { post, send } from "../../../test/support/https.ts";
 import { parseKilobytes } from "../soak/process-figures.ts";
 import { startAgent } from "./agent.ts";

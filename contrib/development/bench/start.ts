@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { basename, join } from "node:path";
-import { freePort } from "../../../test/support/command-line.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import { agentCommand, agentDirectory, startAgent } from "./agent.ts";
 import { fastifyCommand } from "./fastify.ts";
 import { prepareLoad } from "./load.ts";

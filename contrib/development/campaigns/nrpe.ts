@@ -1,8 +1,8 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort } from "../../../test/support/command-line.ts";
 import { createRandom } from "../../../test/support/crash.ts";
 import { startDaemon } from "../../../test/support/daemon.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import {
 	openNrpe,
 	readAnswer,

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../../../test/support/eventually.ts";
-import { freePort } from "../../../test/support/stores.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import type { Site } from "./site.ts";
 import { restartable, silent, type Victim } from "./victim.ts";
 

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { freePort } from "../../../test/support/stores.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import type { Expected } from "./comparison.ts";
 import { Journal } from "./journal.ts";
 import type { Site } from "./site.ts";

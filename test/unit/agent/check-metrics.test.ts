@@ -3,7 +3,7 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fixtures, startTestAgent } from "../../support/agent.ts";
-import { freePort } from "../../support/command-line.ts";
+import { freePort } from "../../support/free-port.ts";
 import { post, send } from "../../support/https.ts";
 import { askNrpe } from "../../support/nrpe-packets.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";

@@ -8,7 +8,7 @@ import {
 } from "../../../src/client/index.ts";
 import { startTestAgent } from "../../support/agent.ts";
 import { clientOf, unreachable } from "../../support/client.ts";
-import { freePort } from "../../support/command-line.ts";
+import { freePort } from "../../support/free-port.ts";
 import { answering, json } from "../../support/next-hop.ts";
 import { countingDoor } from "../../support/relaying.ts";
 

@@ -7,8 +7,8 @@ import {
 	type ManagementOptions,
 } from "../../../src/client/index.ts";
 import { unreachable } from "../../support/client.ts";
-import { freePort } from "../../support/command-line.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { startHttpProxy } from "../../support/http-proxy.ts";
 import {
 	answering,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { clientOf, unreachable } from "../../support/client.ts";
-import { freePort } from "../../support/command-line.ts";
+import { freePort } from "../../support/free-port.ts";
 import {
 	answering,
 	createPair,

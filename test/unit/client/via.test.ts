@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { problemType } from "../../../src/client/index.ts";
 import { startTestAgent } from "../../support/agent.ts";
 import { clientOf, unreachable } from "../../support/client.ts";
-import { freePort } from "../../support/command-line.ts";
+import { freePort } from "../../support/free-port.ts";
 import { answering, json } from "../../support/next-hop.ts";
 import { countingDoor, local } from "../../support/relaying.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startTestAgent } from "../../support/agent.ts";
-import { freePort } from "../../support/command-line.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { send } from "../../support/https.ts";
 import { openWire, requestText } from "../../support/wire.ts";
 

@@ -7,8 +7,8 @@ import type { ConnectionOptions } from "node:tls";
 import type { components } from "../../../generated/schema.ts";
 import type { DaemonSettings } from "../../../src/settings.ts";
 import { startTestAgent, writeTestKeyPair } from "../../support/agent.ts";
-import { freePort } from "../../support/command-line.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { send } from "../../support/https.ts";
 import {
 	askNrpe,

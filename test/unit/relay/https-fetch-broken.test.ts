@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { RelayError } from "../../../src/protocol/relay-error.ts";
-import { freePort } from "../../support/command-line.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createFetching } from "../../support/fetching.ts";
+import { freePort } from "../../support/free-port.ts";
 import {
 	type Arrived,
 	answering,

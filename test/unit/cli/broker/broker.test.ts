@@ -12,9 +12,9 @@ import {
 	textOf,
 	unreadClient,
 } from "../../../support/broker.ts";
-import { freePort } from "../../../support/command-line.ts";
 import { nativeMissing } from "../../../support/engine.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { freePort } from "../../../support/free-port.ts";
 import { answering, json, listening } from "../../../support/next-hop.ts";
 
 /** A broker and a client of it. */
