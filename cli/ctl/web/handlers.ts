@@ -63,7 +63,7 @@ export function createWebHandlers(parts: {
 		watch: (_, request, { signal }) =>
 			limitWatches(() => hosts.watch(request, signal)),
 		askAgain: ({ id }, { part }) => {
-			hosts.watched(Number(id)).parts[part].ask();
+			hosts.watched(Number(id)).parts[part].ask(true);
 			return { done: true };
 		},
 		runCheck: ({ id }, { plugin, words }, { signal }) =>

@@ -6,7 +6,7 @@ import type { Ask } from "./asking.ts";
 import { Attention } from "./attention.ts";
 import type { Changes } from "./changes.ts";
 import { askSummary, type HostSummary } from "./host-summary.ts";
-import { nowSeconds } from "./part.ts";
+import { nowSeconds, refusedMilliseconds } from "./part.ts";
 import { type Relist, Relisting } from "./relisting.ts";
 
 type Host = components["schemas"]["Host"];
@@ -23,9 +23,6 @@ const askSeconds = 10;
 /** At most this many questions are without an answer; those of slow hosts leave room for others. */
 const maxAsking = 256;
 const maxSlow = 192;
-
-/** How long a host is not asked for results after it has refused them. */
-const noResultsMilliseconds = 10 * 60_000;
 
 /** With many hosts, each is asked less often: twenty in a second. */
 const minimumSeconds = 10;
@@ -251,7 +248,7 @@ export class HostList {
 		}
 		this.#change(entry, rowOf(answer, entry.row));
 		if (answer.ok && answer.data.hasNoResults)
-			entry.noResultsUntil = performance.now() + noResultsMilliseconds;
+			entry.noResultsUntil = performance.now() + refusedMilliseconds;
 		entry.isSlow = milliseconds > slowMilliseconds;
 		entry.dueAt = performance.now() + this.intervalSeconds * 1000;
 		(entry.isSlow ? this.#slow : this.#usual).push(entry);

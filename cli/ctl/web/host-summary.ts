@@ -7,6 +7,7 @@ import { splitOutput } from "../../../src/protocol/perfdata.ts";
 import { statusProblems } from "../commands/status-problems.ts";
 import { safeLine } from "../output/terminal.ts";
 import { dataOf, HostFailure } from "../target/answer.ts";
+import { isRefused } from "./part.ts";
 
 type Host = components["schemas"]["Host"];
 type Result = AgentComponents["schemas"]["ResultList"]["results"][number];
@@ -54,8 +55,8 @@ async function resultsOf(client: AgentClient, signal: AbortSignal) {
 	try {
 		return await dataOf(client.POST("/results", { signal }), "/results");
 	} catch (error) {
-		const { reason } = error instanceof HostFailure ? error.failure : {};
-		if (reason === "refused" || reason === "unsupported") return undefined;
+		if (error instanceof HostFailure && isRefused(error.failure))
+			return undefined;
 		throw error;
 	}
 }

@@ -16,14 +16,33 @@ const unreachableSeconds = 2;
 /** Only somebody who changes the agent can change this. */
 const refusedSeconds = 30;
 
+/**
+ * How long an agent is not asked again for what it has refused, or does not have, beside something
+ * that it answers: each request would be a refusal in its audit log.
+ */
+export const refusedMilliseconds = 10 * 60_000;
+
 /** The time now, in seconds since 1970. */
 export const nowSeconds = () => Date.now() / 1000;
+
+/** Whether only somebody who changes the agent can change this. */
+export const isRefused = ({ reason }: Failure): boolean =>
+	reason === "refused" || reason === "unsupported";
 
 /** A failure that has just happened, as the page gets it. */
 export const shownFailure = ({
 	reason,
 	message,
 }: Failure): Schemas["Failure"] => ({ reason, message, at: nowSeconds() });
+
+/**
+ * Asks an agent for a part.
+ * @param isWanted what it has refused is asked for again, too
+ */
+type PartWork<T> = (
+	signal: AbortSignal,
+	isWanted: boolean,
+) => Promise<HostAnswer<T>>;
 
 /**
  * One thing to know about one host: asked again and again while somebody watches, independently of
@@ -36,7 +55,7 @@ export class Part<T> {
 	);
 	readonly #changes: Changes;
 	readonly #seconds: number;
-	readonly #work: (signal: AbortSignal) => Promise<HostAnswer<T>>;
+	readonly #work: PartWork<T>;
 	#state: PartState<T>;
 	#asking: AbortController | undefined;
 	#timer: NodeJS.Timeout | undefined;
@@ -45,11 +64,7 @@ export class Part<T> {
 	 * @param seconds between an answer and the next request
 	 * @param work asks the agent
 	 */
-	constructor(
-		changes: Changes,
-		seconds: number,
-		work: (signal: AbortSignal) => Promise<HostAnswer<T>>,
-	) {
+	constructor(changes: Changes, seconds: number, work: PartWork<T>) {
 		this.#changes = changes;
 		this.#seconds = seconds;
 		this.#work = work;
@@ -70,8 +85,11 @@ export class Part<T> {
 		return this.#state;
 	}
 
-	/** Asks now, unless it is asking anyway. */
-	ask(): void {
+	/**
+	 * Asks now, unless it is asking anyway.
+	 * @param isWanted somebody wants it, so that what was refused is asked for, too
+	 */
+	ask(isWanted = false): void {
 		if (this.#asking || !this.attention.isPresent) return;
 		clearTimeout(this.#timer);
 		const asking = new AbortController();
@@ -81,7 +99,7 @@ export class Part<T> {
 		const isFirst = !this.#state.failure && this.#state.answered_at === null;
 		if (isFirst) showWaiting();
 		const patience = setTimeout(showWaiting, patienceMilliseconds);
-		this.#work(asking.signal)
+		this.#work(asking.signal, isWanted)
 			.then((answer) => {
 				if (this.#asking === asking) this.#answered(answer);
 			})
@@ -105,8 +123,7 @@ export class Part<T> {
 
 	#pause(answer: HostAnswer<T>): number {
 		if (answer.ok) return this.#seconds;
-		const { reason } = answer.error;
-		return reason === "refused" || reason === "unsupported"
+		return isRefused(answer.error)
 			? Math.max(this.#seconds, refusedSeconds)
 			: unreachableSeconds;
 	}

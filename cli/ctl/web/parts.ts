@@ -13,14 +13,24 @@ import { type Target, targetKey } from "../target/targets.ts";
 import type { Ask } from "./asking.ts";
 import type { Changes } from "./changes.ts";
 import { MetricHistory } from "./metric-history.ts";
-import { nowSeconds, Part, shownFailure } from "./part.ts";
+import {
+	isRefused,
+	nowSeconds,
+	Part,
+	refusedMilliseconds,
+	shownFailure,
+} from "./part.ts";
 
 type Schemas = components["schemas"];
 type AgentSchemas = AgentComponents["schemas"];
 type CommandList = AgentSchemas["CommandList"];
 type ResultList = AgentSchemas["ResultList"];
 type RefusalList = AgentSchemas["RefusalList"];
-type Work<T> = (client: AgentClient, signal: AbortSignal) => Promise<T>;
+type Work<T> = (
+	client: AgentClient,
+	signal: AbortSignal,
+	isWanted: boolean,
+) => Promise<T>;
 
 /** Seconds between an answer and the next request. */
 const seconds = {
@@ -75,11 +85,15 @@ async function failureIn(work: Promise<void>): Promise<Failure | undefined> {
 	}
 }
 
-/** Reads the buffer once, and the present values each time. One of the two is enough. */
+/**
+ * Reads the buffer once, and the present values each time. One of the two is enough. A refused
+ * buffer is seldom asked for again.
+ */
 function createMetricsWork(
 	history: MetricHistory,
 ): Work<Schemas["KnownMetrics"]> {
 	let buffer: Failure | "read" | undefined;
+	let refusedUntil = 0;
 	const readBuffer = async (client: AgentClient, signal: AbortSignal) => {
 		const { metric_data } = await dataOf(
 			client.POST("/metric/peek", { body: { limit: peekSeconds }, signal }),
@@ -87,9 +101,13 @@ function createMetricsWork(
 		);
 		history.addSamples(metric_data ?? []);
 	};
-	return async (client, signal) => {
-		if (buffer !== "read")
-			buffer = (await failureIn(readBuffer(client, signal))) ?? "read";
+	return async (client, signal, isWanted) => {
+		if (buffer !== "read" && (isWanted || refusedUntil <= performance.now())) {
+			const failure = await failureIn(readBuffer(client, signal));
+			buffer = failure ?? "read";
+			if (failure && isRefused(failure))
+				refusedUntil = performance.now() + refusedMilliseconds;
+		}
 		const failure = await failureIn(
 			metricsText(client, signal).then((text) =>
 				history.addPage(parseMetricsPage(text), nowSeconds()),
@@ -149,7 +167,9 @@ export function watchHost(
 ): WatchedHost {
 	const history = new MetricHistory();
 	const part = <T>(every: number, work: Work<T>) =>
-		new Part<T>(changes, every, (signal) => ask(target, work, signal));
+		new Part<T>(changes, every, (given, isWanted) =>
+			ask(target, (client, signal) => work(client, signal, isWanted), given),
+		);
 	const own = hopText(target.agent);
 	const behind = () =>
 		targets()

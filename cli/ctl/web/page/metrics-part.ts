@@ -141,6 +141,7 @@ export function MetricsPart({
 }) {
 	const [search, setSearch] = useState("");
 	const [count, setCount] = useState(chartsAtOnce);
+	const { ask } = useShown();
 	const data = part?.data;
 	const fitting = useMemo(
 		() => found(data?.metrics ?? [], search),
@@ -161,9 +162,12 @@ export function MetricsPart({
 	>
 		${
 			data?.buffer_failure &&
-			html`<p class="note">
-				What the buffer holds is not known. <${FailureText} failure=${data.buffer_failure} />
-			</p>`
+			html`<div class="note">
+				<p>
+					What the buffer holds is not known. <${FailureText} failure=${data.buffer_failure} />
+				</p>
+				${data.buffer_failure.reason !== "unsupported" && html`<button type="button" onClick=${() => ask("metrics")}>Ask again</button>`}
+			</div>`
 		}
 		${fitting.length === 0 && html`<p class="muted">${search === "" ? "The agent has no metrics." : "No metric fits."}</p>`}
 		<div class="metrics">

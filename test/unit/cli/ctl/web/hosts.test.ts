@@ -402,6 +402,37 @@ describe("the parts of a host", () => {
 		);
 	});
 
+	it("ask for a refused buffer again only if somebody wants it", async (t) => {
+		let peeks: Data | number = 403;
+		const { ask, asked } = fakeAgents((_, path) =>
+			path === "/metric/peek" ? peeks : ("" as unknown as Data),
+		);
+		const hosts = hostsOf(t, [webTarget("a:1")], ask);
+		const { metrics } = hosts.watched(0).parts;
+		const end = metrics.attention.watch();
+		const answered = (before: number) =>
+			eventually(
+				"an answer",
+				() => metrics.revision > before && metrics.state.waiting_since === null,
+			);
+		const askAgain = (isWanted: boolean) => {
+			const before = metrics.revision;
+			metrics.ask(isWanted);
+			return answered(before);
+		};
+		const countPeeks = () =>
+			asked.filter((one) => one === "a:1 /metric/peek").length;
+		await answered(metrics.revision);
+		assert.equal(metrics.state.data?.buffer_failure?.reason, "refused");
+		await askAgain(false);
+		assert.equal(countPeeks(), 1);
+		peeks = { metric_data: [] };
+		await askAgain(true);
+		assert.equal(countPeeks(), 2);
+		assert.equal(metrics.state.data?.buffer_failure, null);
+		end();
+	});
+
 	it("are kept for few hosts", (t) => {
 		const { ask } = fakeAgents(() => status());
 		const targets = Array.from({ length: 20 }, (_, n) => webTarget(`h${n}:1`));
