@@ -69,6 +69,10 @@ export function splitOutput(output: string): OutputParts {
 	};
 }
 
+/** What a plugin says, in one line: the first one that is not blank, without performance data. */
+export const outputLine = (output: string): string =>
+	splitOutput(output.trimStart()).text;
+
 /** Where this text first occurs, or the end. */
 function endOf(text: string, what: string) {
 	const at = text.indexOf(what);

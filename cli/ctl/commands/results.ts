@@ -1,5 +1,5 @@
 import type { components } from "../../../src/client/index.ts";
-import { splitOutput } from "../../../src/protocol/perfdata.ts";
+import { outputLine } from "../../../src/protocol/perfdata.ts";
 import { createAgentCommand } from "../agent-command.ts";
 import { timeText } from "../output/quantity.ts";
 import { report } from "../output/report.ts";
@@ -50,7 +50,7 @@ function row(host: string, result: Result): Cell[] {
 		timeText(ended_at),
 		secondsText(duration_seconds),
 		askedByText(asked_by),
-		result.output === null ? dash : splitOutput(result.output).text,
+		result.output === null ? dash : outputLine(result.output),
 	];
 }
 

@@ -3,7 +3,7 @@ import type {
 	AgentClient,
 	components as AgentComponents,
 } from "../../../src/client/index.ts";
-import { splitOutput } from "../../../src/protocol/perfdata.ts";
+import { outputLine } from "../../../src/protocol/perfdata.ts";
 import { statusProblems } from "../commands/status-problems.ts";
 import { safeLine } from "../output/terminal.ts";
 import { dataOf, HostFailure } from "../target/answer.ts";
@@ -44,10 +44,8 @@ const maxCharacters = 300;
 
 function problemOf({ check, state, output }: Result): Problem[] {
 	const worse = stateOf[state];
-	const { text } = splitOutput((output ?? "").trimStart());
-	return worse
-		? [{ state: worse, text: `${check}: ${text.trimEnd() || state}` }]
-		: [];
+	const text = outputLine(output ?? "") || state;
+	return worse ? [{ state: worse, text: `${check}: ${text}` }] : [];
 }
 
 /** The last results of the checks; undefined if this caller cannot have them. */

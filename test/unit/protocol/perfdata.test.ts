@@ -6,6 +6,7 @@ import {
 	maxErrors,
 	maxTokenCharacters,
 	maxValues,
+	outputLine,
 	type PerfdataRange,
 	type PerfdataValue,
 	parsePerfdata,
@@ -382,4 +383,14 @@ describe("units of performance data", () => {
 		assert.deepEqual(normalised({ unit: "c" }), {
 			...{ unit: "", factor: 1, isCounter: true },
 		}));
+});
+
+it("the line of an output is its first that is not blank", () => {
+	for (const [output, line] of [
+		["\n \r\nDISK CRITICAL | a=1\nmore", "DISK CRITICAL"],
+		["OK\nmore", "OK"],
+		["", ""],
+		["\n|a=1", ""],
+	] as const)
+		assert.equal(outputLine(output), line);
 });

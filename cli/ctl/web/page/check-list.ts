@@ -43,6 +43,15 @@ export function checksOf(
 	);
 }
 
+/** More than this of a line cannot be seen. */
+const lineCharacters = 300;
+
+/** What a plugin says in its first line that is not blank, without performance data. */
+export const lineOf = (output: string): string =>
+	(
+		/^[^\n|]*/.exec(output.trimStart().slice(0, lineCharacters))?.[0] ?? ""
+	).trim();
+
 /** How a check ended, in a few words. */
 export function endText({ exit_status, timed_out }: Result): string {
 	if (timed_out) return "Stopped at its time limit";

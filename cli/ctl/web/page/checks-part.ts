@@ -7,6 +7,7 @@ import {
 	type Check,
 	checksOf,
 	endText,
+	lineOf,
 	type Result,
 } from "./check-list.ts";
 import { html } from "./html.ts";
@@ -20,13 +21,6 @@ import type { Parts } from "./watch.ts";
 
 type Schemas = components["schemas"];
 type CommandList = Schemas["CommandList"];
-
-/** More than this of a line cannot be seen. */
-const lineCharacters = 300;
-
-/** What a plugin says in its first line, without performance data. */
-const firstLine = (text: string) =>
-	safeText((/^[^\n|]*/.exec(text.slice(0, lineCharacters))?.[0] ?? "").trim());
 
 function ResultText({ result }: { result: Result }) {
 	const { ended_at, duration_seconds, cpu_seconds, max_rss_bytes } = result;
@@ -86,7 +80,7 @@ function CheckRow({
 				}
 				<span class="check-name">${name}</span>
 				<span class="check-line"
-					>${result?.output ? firstLine(result.output) : safeText(command?.description ?? "")}</span
+					>${safeText(result?.output ? lineOf(result.output) : (command?.description ?? ""))}</span
 				>
 				<span class="check-age muted">${result && html`<${Ago} at=${result.ended_at * 1000} />`}</span>
 			</button>

@@ -5,6 +5,7 @@ import {
 	type Command,
 	checksOf,
 	endText,
+	lineOf,
 	type Result,
 } from "../../../../../../cli/ctl/web/page/check-list.ts";
 
@@ -61,4 +62,11 @@ test("who asked is told as far as it is known", () => {
 		askerText({ who: [], address: "192.0.2.1", unproved_hops: 2 }),
 		"192.0.2.1 through 2 agents",
 	);
+});
+
+test("blank lines before the text of a plugin do not count", () => {
+	assert.equal(lineOf("\n \r\nDISK CRITICAL | a=1\nmore"), "DISK CRITICAL");
+	assert.equal(lineOf("\n|a=1"), "");
+	assert.equal(lineOf(`${" ".repeat(400)}OK`), "OK");
+	assert.equal(lineOf("a".repeat(400)).length, 300);
 });
