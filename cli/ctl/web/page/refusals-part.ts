@@ -2,12 +2,11 @@ import type { components } from "../../../../generated/schema.ts";
 import { CopyButton } from "./copy-button.ts";
 import { html } from "./html.ts";
 import { Part } from "./part.ts";
+import { calledText, callerText, keyOf, type Refusal } from "./refusal-list.ts";
 import { safeText } from "./safe-text.ts";
 import { StateMark } from "./state-mark.ts";
 import { Ago } from "./time.ts";
 import type { Parts } from "./watch.ts";
-
-type Refusal = components["schemas"]["RefusalList"]["refusals"][number];
 
 const decisions: Readonly<Record<Refusal["decision"], string>> = {
 	refused: "Refused",
@@ -15,30 +14,12 @@ const decisions: Readonly<Record<Refusal["decision"], string>> = {
 	limited: "Over a limit",
 };
 
-/** Who it was, as far as that was proved. */
-function callerText({ who, proof, unproved_hops }: Refusal): string {
-	const from = proof.admin ? "the admin socket" : (proof.address ?? "nowhere");
-	const names = who.length > 0 ? `${who.join(", ")} (${from})` : from;
-	return unproved_hops > 0 ? `${names}, relayed` : names;
-}
-
-/** Its id is that of the last equal request, so it changes. */
-const keyOf = ({ first_at, operation, command, options = [] }: Refusal) =>
-	[first_at, operation, command, ...options].join("\n");
-
 function RefusalItem({ refusal }: { refusal: Refusal }) {
-	const { decision, count, last_at, command, options, hop, permission } =
-		refusal;
-	const what =
-		command === undefined
-			? hop === null
-				? refusal.operation
-				: `${refusal.operation} to ${hop}`
-			: [command, ...(options ?? [])].join(" ");
+	const { decision, count, last_at, permission } = refusal;
 	return html`<li class="refusal">
 		<p class="refusal-head">
 			<${StateMark} state=${decision === "refused" ? "critical" : "warning"} label=${decisions[decision]} />
-			<code>${safeText(what)}</code>
+			<code>${safeText(calledText(refusal))}</code>
 			<span class="muted">${count > 1 && `${count.toLocaleString("en")} times, `}last <${Ago} at=${last_at * 1000} /></span>
 		</p>
 		<p>${safeText(callerText(refusal))} needs <code>${permission}</code>: ${safeText(refusal.reason)}</p>
