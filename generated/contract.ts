@@ -2453,7 +2453,8 @@ export const contract = {
 								"cpu_seconds",
 								"max_rss_bytes",
 								"output",
-								"asked_by"
+								"asked_by",
+								"variants"
 							],
 							"properties": {
 								"check": {
@@ -2506,6 +2507,11 @@ export const contract = {
 								},
 								"asked_by": {
 									"$ref": "#/components/schemas/AskedBy"
+								},
+								"variants": {
+									"type": "integer",
+									"minimum": 1,
+									"maximum": 16
 								}
 							}
 						}

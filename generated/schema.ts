@@ -1337,6 +1337,8 @@ export interface components {
                 /** @description The first 4,096 characters of the output; `null` if the request may have had a secret, which the output may repeat. */
                 output: string | null;
                 asked_by: components["schemas"]["AskedBy"];
+                /** @description With how many different options it has run of late; this is the result of the last of them. */
+                variants: number;
             }[];
         };
         /** @description Who asked, as the audit log names callers. */

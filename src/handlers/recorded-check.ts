@@ -3,6 +3,8 @@ import { copied } from "../protocol/perfdata.ts";
 import type { CheckResults, CheckRun } from "../status/check-results.ts";
 import type { CheckEnd, RunCheck } from "./monitor.ts";
 
+type Requested = Parameters<RunCheck>[0];
+
 /** What the output of a check must not show; see CheckRun. */
 function secretsOf(permit: Permit | undefined): CheckRun["secrets"] {
 	if (!permit?.hasSecrets) return undefined;
@@ -14,9 +16,14 @@ function secretsOf(permit: Permit | undefined): CheckRun["secrets"] {
 		: "unknown";
 }
 
+/** What a check was called with: the words of the policy's command, or what was requested. */
+const optionsOf = (requested: Requested, permit: Permit | undefined) =>
+	(permit?.run?.argv ?? [requested.name, requested.option]).join("\0");
+
 /** The end of a check as its last result; undefined for a plugin that a client may have invented. */
 function runOf(
 	end: CheckEnd,
+	requested: Requested,
 	{ permit, askedBy }: Call,
 	facts: Readonly<Facts>,
 ): CheckRun | undefined {
@@ -39,6 +46,7 @@ function runOf(
 		isCut: result?.stdout.cut ?? false,
 		otherOutput: result?.stderr.text || reason,
 		secrets: secretsOf(permit),
+		options: optionsOf(requested, permit),
 	};
 }
 
@@ -47,7 +55,7 @@ export const recordCheck =
 	(runCheck: RunCheck, results: Pick<CheckResults, "record">): RunCheck =>
 	async (requested, call, facts) => {
 		const end = await runCheck(requested, call, facts);
-		const run = runOf(end, call, facts);
+		const run = runOf(end, requested, call, facts);
 		if (run) results.record(run);
 		return end;
 	};

@@ -1,10 +1,10 @@
 import type { Handlers } from "../../generated/handlers.ts";
 import type { components } from "../../generated/schema.ts";
-import { type CheckResult, stateOf } from "../status/check-results.ts";
+import { type ListedResult, stateOf } from "../status/check-results.ts";
 
 type Listed = components["schemas"]["ResultList"]["results"][number];
 
-const resultOf = (result: CheckResult): Listed => ({
+const resultOf = (result: ListedResult): Listed => ({
 	check: result.check,
 	plugin: result.plugin,
 	state: stateOf(result),
@@ -20,6 +20,7 @@ const resultOf = (result: CheckResult): Listed => ({
 		address: result.askedBy?.address ?? null,
 		unproved_hops: result.askedBy?.unprovedHops ?? 0,
 	},
+	variants: result.variants,
 });
 
 /** Bytes of a result without its output, at most. */
@@ -27,7 +28,7 @@ const otherBytes = 1024;
 
 /** POST /results: the last result of each check. */
 export const createResultList =
-	(results: () => readonly CheckResult[]): Handlers["listResults"] =>
+	(results: () => readonly ListedResult[]): Handlers["listResults"] =>
 	async (_params, _body, call) => {
 		const found = results();
 		await call.reserve(

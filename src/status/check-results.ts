@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from "node:crypto";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { AskedBy } from "../protocol/audit-line.ts";
@@ -50,9 +51,17 @@ export const stateOf = ({
 }: Pick<CheckResult, "exitStatus">): CheckState =>
 	exitStatus === undefined ? "CRITICAL" : (states[exitStatus] ?? "UNKNOWN");
 
+/** The last result of a check, as it is listed. */
+export interface ListedResult extends CheckResult {
+	/** With how many different options it has run of late, at most 16. */
+	variants: number;
+}
+
 /** A run of a check that has ended. */
 export interface CheckRun
 	extends Omit<CheckResult, "endedAt" | "output" | "perfdata"> {
+	/** What it was called with. It may have secrets: only a hash of it is kept. */
+	options: string;
 	stdout: string;
 	/** Whether the plugin has printed more than `stdout`. */
 	isCut: boolean;
@@ -73,6 +82,8 @@ export interface CheckValue {
 interface Kept {
 	result: CheckResult;
 	sightings: Sightings;
+	/** When it ran with each of its options, by their hash; those used last come last. */
+	variants: Map<string, Sightings>;
 	/** By unit and label. */
 	values: Map<string, KeptValue>;
 	/** Since the check is known. */
@@ -114,6 +125,8 @@ const maxOutput = 4_096;
 const maxParsed = 65_536;
 /** Characters of a label and its unit. */
 const maxKey = 256;
+/** Different options of a check. */
+const maxVariants = 16;
 /** Errors of one run that are logged. */
 const maxLogged = 5;
 
@@ -163,6 +176,7 @@ export class CheckResults {
 	readonly #values = new Set<KeptValue>();
 	#runs = 0;
 	readonly #dropped = { checks: 0, values: 0 };
+	readonly #salt = randomBytes(16);
 
 	/**
 	 * @param parts.now milliseconds since 1970
@@ -207,6 +221,7 @@ export class CheckResults {
 			perfdata,
 		};
 		const kept = this.#keep(result, now);
+		this.#keepVariant(kept, run.options, now);
 		this.#runs++;
 		for (const value of perfdata.values)
 			if (!this.#keepValue(kept, value, now))
@@ -219,8 +234,13 @@ export class CheckResults {
 	}
 
 	/** The last results, without stale ones; the check that has not run for the longest time first. */
-	all(): CheckResult[] {
-		return Array.from(this.#fresh(), ({ result }) => result);
+	all(): ListedResult[] {
+		const now = this.#elapsed();
+		return Array.from(this.#fresh(), ({ result, variants }) => {
+			const recent = [...variants.values()].filter((one) => !one.isStale(now));
+			// a check that is seldom run lasts longer than options that were seen once
+			return { ...result, variants: Math.max(1, recent.length) };
+		});
 	}
 
 	/** The last result of a check; undefined if there is none, or if it is stale. */
@@ -288,6 +308,7 @@ export class CheckResults {
 		const kept = known ?? {
 			result,
 			sightings: new Sightings(now),
+			variants: new Map(),
 			values: new Map(),
 			perfdataErrors: 0,
 		};
@@ -299,6 +320,20 @@ export class CheckResults {
 		}
 		this.#checks.set(check, kept);
 		return kept;
+	}
+
+	#keepVariant({ variants }: Kept, options: string, now: number) {
+		const hash = createHmac("sha256", this.#salt)
+			.update(options)
+			.digest("base64");
+		const known = variants.get(hash);
+		known?.again(now);
+		// to the end
+		variants.delete(hash);
+		variants.set(hash, known ?? new Sightings(now));
+		const [oldest] = variants.keys();
+		if (variants.size > maxVariants && oldest !== undefined)
+			variants.delete(oldest);
 	}
 
 	/** Returns false for a label and unit that the same run has printed before; the last one counts. */

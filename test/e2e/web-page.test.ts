@@ -173,6 +173,8 @@ test("a check is run from a form made of its slots, and copied as lines", async 
 	await checks.getByLabel("critical").fill("5%");
 	await checks.getByRole("button", { name: "Run it now" }).click();
 	await checks.getByText("free space: /var/log 11 GB").first().waitFor();
+	await checkRow(page, "disk").getByText("last of 2").waitFor();
+	await checks.getByText("the last of 2 with different options").waitFor();
 
 	for (const [label, line] of [
 		["check_happo", /check_happo monitor .*-p disk -o .*20% 5% \/var\/log/],

@@ -67,6 +67,7 @@ test("commands, results and refusals of a real agent, directly and through basti
 	assert.match(none.stderr, /: no check has run yet\n/);
 	assert.match((await asReader("refusals")).stderr, /: nothing was refused\n/);
 
+	assert.equal((await ask("monitor", "exit", "1")).code, 1);
 	assert.equal((await ask("monitor", "exit", "2")).code, 2);
 	assert.equal((await ask("monitor", "login", "hunter2")).code, 0);
 	for (let times = 0; times < 2; times++)
@@ -89,14 +90,14 @@ test("commands, results and refusals of a real agent, directly and through basti
 	assert.match(
 		results.stdout,
 		new RegExp(
-			`^${host} +exit +CRITICAL +\\d{4}-\\S+ \\S+ +\\d+(?:\\.\\d)?m?s +nagios +\\S`,
+			`^${host} +exit +CRITICAL +\\d{4}-\\S+ \\S+ +\\d+(?:\\.\\d)?m?s +nagios +\\S.* \\(the last of 2 with different options\\)$`,
 			"m",
 		),
 	);
 	assert.match(results.stdout, /^\S+ +login +OK +.* nagios +–$/m);
 	const details = JSON.parse((await asReader("results", "-o", "json")).stdout);
 	const [exit] = details[0].data;
-	assert.equal(exit.exit_status, 2);
+	assert.deepEqual([exit.exit_status, exit.variants], [2, 2]);
 	assert.deepEqual(exit.asked_by, {
 		...{ who: ["nagios"], address: "127.0.0.1", unproved_hops: 0 },
 	});

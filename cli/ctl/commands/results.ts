@@ -50,15 +50,25 @@ function row(host: string, result: Result): Cell[] {
 		timeText(ended_at),
 		secondsText(duration_seconds),
 		askedByText(asked_by),
-		result.output === null ? dash : outputLine(result.output),
+		outputText(result),
 	];
+}
+
+/** The line of the output; without a policy, one plugin may check several things. */
+function outputText({ output, variants }: Result): Cell {
+	const isOnly = variants === 1;
+	if (output === null && isOnly) return dash;
+	return [
+		...(output === null ? [] : [outputLine(output)]),
+		...(isOnly ? [] : [`(the last of ${variants} with different options)`]),
+	].join(" ");
 }
 
 export const resultsCommand = createAgentCommand({
 	name: "results",
 	summary: "show the last result of each check on agents",
 	details:
-		"Shows how each command of the policy, or each plugin, ended when it last ran as a check since the agent started (/results), whoever asked. TOOK is its run time. JSON and YAML have the exit status, the whole output, CPU time and memory as well. The output of a check that may have had a secret is not shown. Needs the permission read-results. v1 (Go) keeps no results.",
+		"Shows how each command of the policy, or each plugin, ended when it last ran as a check since the agent started (/results), whoever asked. TOOK is its run time. JSON and YAML have the exit status, the whole output, CPU time and memory as well. The output of a check that may have had a secret is not shown. Of a check that ran with different options, such as one plugin for several disks, only the last result is kept; a command of the policy for each keeps them. Needs the permission read-results. v1 (Go) keeps no results.",
 	examples: [
 		"results -H web01",
 		"results -H web01,web02 --via bastion1",

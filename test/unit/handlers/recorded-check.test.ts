@@ -51,10 +51,11 @@ test("a check is known by the policy's command, otherwise by its plugin", async 
 		...{ timedOut: false, durationSeconds: 0.25, cpuSeconds: 0.5 },
 		...{ maxRssBytes: 7, stdout: "bad | x=1", isCut: false },
 		...{ otherOutput: "oh", secrets: undefined, askedBy },
+		options: "check_disk\0-p /",
 	};
 	assert.deepEqual(await recorded({ ended: result }, found), [run]);
 	assert.deepEqual(await recorded({ ended: result }, found, ofDisk), [
-		{ ...run, check: "disk" },
+		{ ...run, check: "disk", options: "check_disk" },
 	]);
 });
 

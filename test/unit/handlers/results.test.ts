@@ -2,17 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createResultList } from "../../../src/handlers/results.ts";
 import type { Call } from "../../../src/operation.ts";
-import type { CheckResult } from "../../../src/status/check-results.ts";
+import type { ListedResult } from "../../../src/status/check-results.ts";
 
-const result: CheckResult = {
+const result: ListedResult = {
 	...{ check: "x", plugin: "check_x", exitStatus: 0, timedOut: false },
 	...{ endedAt: 1_700_000_000_250, durationSeconds: 0.25 },
 	...{ cpuSeconds: 0.01, maxRssBytes: 1024, output: "OK" },
 	perfdata: { values: [], errors: [], errorCount: 0 },
+	variants: 1,
 };
 
 test("the state of a result is that which its client has", async () => {
-	const stateFor = async (more: Partial<CheckResult>) => {
+	const stateFor = async (more: Partial<ListedResult>) => {
 		const list = createResultList(() => [{ ...result, ...more }]);
 		const call = { reserve: async () => {} } as unknown as Call;
 		const { body } = await list({}, {}, call);

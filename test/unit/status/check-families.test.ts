@@ -21,6 +21,7 @@ function open() {
 			...{ check: "x", plugin: "check_x", exitStatus: 0, timedOut: false },
 			...{ durationSeconds: 0.25, cpuSeconds: 0.01, maxRssBytes: 2 ** 20 },
 			...{ stdout, isCut: false, otherOutput: "", secrets: undefined },
+			options: "",
 			...more,
 		});
 	const page = (format: "text" | "openmetrics" = "text") =>

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import {
 	CheckResults,
 	type CheckRun,
@@ -28,6 +29,7 @@ function open(
 			...{ check, plugin: "check_x", stdout, isCut: false, otherOutput: "" },
 			...{ exitStatus: 0, timedOut: false, durationSeconds: 0.25 },
 			...{ cpuSeconds: 0.01, maxRssBytes: undefined, secrets: undefined },
+			options: "",
 			...more,
 		});
 	const checks = () => results.all().map(({ check }) => check);
@@ -66,6 +68,25 @@ test("the last result of each check", () => {
 		results.all().map(({ check, output }) => `${check}: ${output}`),
 		["load: LOAD OK", "disk: DISK CRITICAL | /=6MB;;;0"],
 	);
+});
+
+test("with how many options a check has run of late", () => {
+	const { results, record, clock } = open();
+	const variants = () => results.all().map((one) => one.variants);
+	record("check_disk", "OK", { options: "-p /" });
+	record("check_disk", "OK", { options: "-p /" });
+	assert.deepEqual(variants(), [1]);
+	record("check_disk", "OK", { options: "-p /srv" });
+	record("check_load", "OK");
+	assert.deepEqual(variants(), [2, 1]);
+	assert.ok(!inspect(results, { depth: 9 }).includes("/srv"));
+
+	clock.elapsed += 11 * minute;
+	record("check_disk", "OK", { options: "-p /srv" });
+	assert.deepEqual(variants(), [1], "the other one is stale");
+	for (let n = 0; n < 40; n++)
+		record("check_disk", "OK", { options: `-p /${n}` });
+	assert.deepEqual(variants(), [16]);
 });
 
 test("values stay that other runs of the check have printed", () => {

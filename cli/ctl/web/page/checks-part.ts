@@ -23,7 +23,8 @@ type Schemas = components["schemas"];
 type CommandList = Schemas["CommandList"];
 
 function ResultText({ result }: { result: Result }) {
-	const { ended_at, duration_seconds, cpu_seconds, max_rss_bytes } = result;
+	const { ended_at, duration_seconds, cpu_seconds, max_rss_bytes, variants } =
+		result;
 	const used = [
 		...(cpu_seconds === null ? [] : [`${cpu_seconds.toFixed(3)} s of CPU`]),
 		...(max_rss_bytes === null
@@ -33,6 +34,7 @@ function ResultText({ result }: { result: Result }) {
 	return html`<p class="muted">
 			${endText(result)} <${Ago} at=${ended_at * 1000} />, after
 			${` ${duration_seconds.toFixed(3)} s`}${used && `, used ${used}`}. Asked by ${safeText(askerText(result.asked_by))}.
+			${variants > 1 && ` It is the last of ${variants} with different options; the others are not kept. A command of the policy for each keeps them.`}
 		</p>
 		${
 			result.output === null
@@ -78,7 +80,9 @@ function CheckRow({
 						? html`<${StateMark} state=${stateNamed(result.state)} />`
 						: html`<${StateMark} state="waiting" label=${hasResults ? "Not run" : "Not known"} />`
 				}
-				<span class="check-name">${name}</span>
+				<span class="check-name"
+					>${name}${result && result.variants > 1 && html`<span class="muted"> last of ${result.variants}</span>`}</span
+				>
 				<span class="check-line"
 					>${safeText(result?.output ? lineOf(result.output) : (command?.description ?? ""))}</span
 				>

@@ -29,6 +29,7 @@ function resultsOf(agent: number): Schemas["ResultList"] {
 				...{ cpu_seconds: null, max_rss_bytes: null },
 				output: `DISK - free space: /var ${agent} MB (${agent % 100}%)`,
 				asked_by: { who: [], address: "192.0.2.10", unproved_hops: 0 },
+				variants: 1,
 			},
 		],
 	};

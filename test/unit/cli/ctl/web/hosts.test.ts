@@ -102,6 +102,7 @@ describe("the list of hosts", () => {
 				output,
 			},
 			asked_by: { who: [], address: null, unproved_hops: 0 },
+			variants: 1,
 		});
 		const results: Record<string, Data | number> = {
 			"good:1": { results: [result("load", "OK", "fine")] },

@@ -19,6 +19,7 @@ const result = (check: string, state: Result["state"]): Result => ({
 	timed_out: false,
 	...{ cpu_seconds: null, max_rss_bytes: null, output: "" },
 	asked_by: { who: [], address: null, unproved_hops: 0 },
+	variants: 1,
 });
 
 test("commands and results are one list, worst first", () => {
