@@ -2768,7 +2768,8 @@ export interface operations {
                      *             ],
                      *             "address": "192.0.2.10",
                      *             "unproved_hops": 0
-                     *           }
+                     *           },
+                     *           "variants": 1
                      *         }
                      *       ]
                      *     }
