@@ -227,10 +227,12 @@ export class Deliveries {
 
 /**
  * What is out of the store's bounds for its time is so in every series: what is older than the sample
- * that was refused, or what is later if the reason is that it is in the future (Prometheus 3).
+ * that was refused, or what is later if the reason is the future, as newer versions of Prometheus say.
+ * Where else the word occurs, it may belong to the name of a series, and the reason says nothing.
  */
 const outOfBounds = /out of bounds/i;
-const inFuture = /future/i;
+const inFuture = /out of bounds: timestamp is too far in the future/i;
+const perhapsInFuture = /future/i;
 
 /** A time that the store has refused. */
 interface Bound {
@@ -281,7 +283,10 @@ class Halving {
 		const { time, reason } = found;
 		if (inFuture.test(reason)) {
 			if (time < (this.#future?.time ?? Infinity)) this.#future = found;
-		} else if (time > (this.#past?.time ?? -1)) this.#past = found;
+			return;
+		}
+		if (perhapsInFuture.test(reason)) return;
+		if (time > (this.#past?.time ?? -1)) this.#past = found;
 	}
 
 	/** Why the store refuses everything of this time; undefined if nobody knows. */

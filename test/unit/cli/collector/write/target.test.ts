@@ -353,7 +353,7 @@ test("out of bounds once, and older samples are not asked about one by one", asy
 test("out of bounds in the future says nothing about older samples", async (t) => {
 	const store = await startStubStore(t);
 	const now = nowSeconds();
-	// Prometheus 3, whose clock is five minutes behind
+	// a newer Prometheus, whose clock is five minutes behind
 	store.answer = (samples) =>
 		samples.some(({ time }) => time > (now + 300) * 1_000)
 			? {
@@ -372,6 +372,27 @@ test("out of bounds in the future says nothing about older samples", async (t) =
 	assert.deepEqual([accepted, quarantined], [500, 200]);
 	// later ones are not asked about one by one, either
 	assert.ok(store.requests.length < 30, `${store.requests.length} requests`);
+});
+
+test("out of bounds with a name in which future occurs says nothing about others", async (t) => {
+	const store = await startStubStore(t);
+	const now = nowSeconds();
+	store.answer = (samples) => {
+		const refused = samples.find(({ labels }) =>
+			labels.__name__?.startsWith("future"),
+		);
+		return refused
+			? { status: 400, text: `out of bounds: ${refused.labels.__name__}` }
+			: { status: 204 };
+	};
+	const { target } = await targetOf(t, store.url);
+	const samples = [-20, -10, 0].map((ahead) => ({
+		hostname: "h",
+		timestamp: now + ahead,
+		metrics: { a: 1, future_b: 2, c: 3 },
+	}));
+	const { accepted, quarantined } = await target.write(batchOf("h", samples));
+	assert.deepEqual([accepted, quarantined], [6, 3]);
 });
 
 test("a request that is answered 500 three times while others pass is halved", async (t) => {
