@@ -74,6 +74,8 @@ export class HostList {
 	/** Those to be asked, next first: usual ones, and slow ones, which have places of their own. */
 	#usual: Entry[] = [];
 	#slow: Entry[] = [];
+	/** Number of hosts that have not left. */
+	#size = 0;
 	readonly #asking = new Map<Entry, AbortController>();
 	#quickAsking = 0;
 	#timer: NodeJS.Timeout | undefined;
@@ -106,11 +108,15 @@ export class HostList {
 		return this.#revision;
 	}
 
+	/** Number of hosts. */
+	get size(): number {
+		return this.#size;
+	}
+
 	/** How often each host is asked. */
 	get intervalSeconds(): number {
 		return (
-			this.#interval ??
-			Math.max(minimumSeconds, this.targets.length / hostsPerSecond)
+			this.#interval ?? Math.max(minimumSeconds, this.#size / hostsPerSecond)
 		);
 	}
 
@@ -139,6 +145,7 @@ export class HostList {
 
 	/** Takes another list of hosts: those that it has, too, stay as they are. */
 	#replace(targets: readonly Target[]): void {
+		this.#size = targets.length;
 		const before = new Map(this.#present().map((one) => [one.row.key, one]));
 		const added: Entry[] = [];
 		for (const target of targets) {

@@ -137,7 +137,7 @@ export class Hosts {
 			revision: this.#list.revision,
 			about: {
 				...{ version, targets: this.#asked },
-				hosts: this.#list.targets.length,
+				hosts: this.#list.size,
 				interval_seconds: this.#list.intervalSeconds,
 			},
 			...this.#list.since(known),
