@@ -1,5 +1,9 @@
 import type { AddressInfo, Socket } from "node:net";
-import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, {
+	type FastifyInstance,
+	type FastifyReply,
+	type FastifyRequest,
+} from "fastify";
 import type { Bound, BoundOperation } from "../../../src/http/bind.ts";
 import { parseBody } from "../../../src/http/json.ts";
 import { bearerKey } from "../../../src/protocol/api-key.ts";
@@ -64,28 +68,30 @@ function clientSignal({ raw }: FastifyReply): AbortSignal {
 	return gone.signal;
 }
 
-/**
- * Serves the page and its operations on 127.0.0.1.
- * @param parts.bound the document of the page
- * @param parts.files by path
- * @param parts.port 0 takes a free one
- * @param parts.isUser whether the user at the other end may have the page
- * @param parts.complain gets errors of the program itself
- * @throws the system's error if it cannot listen
- */
-export async function startWebServer(parts: {
+function sendProblem(reply: FastifyReply, problem: WebProblem): FastifyReply {
+	if (problem.code === "no-session") reply.header("www-authenticate", "Bearer");
+	return reply
+		.code(problem.status)
+		.headers(headers)
+		.type("application/problem+json")
+		.send(JSON.stringify(problem.body));
+}
+
+/** What serves the page. */
+interface ServerParts {
+	/** The document of the page. */
 	bound: Bound;
 	handlers: WebHandlers;
 	sessions: Sessions;
+	/** By path. */
 	files: ReadonlyMap<string, PageFile>;
-	port: number;
+	/** Whether the user at the other end may have the page. */
 	isUser: (socket: Socket) => Promise<boolean>;
+	/** Gets errors of the program itself. */
 	complain: (line: string) => void;
-}): Promise<WebServer> {
-	const { bound, sessions, files, isUser, complain } = parts;
-	const handlers = parts.handlers as unknown as Record<string, UntypedHandler>;
-	let own = "";
+}
 
+function createApp(): FastifyInstance {
 	const app = fastify({
 		forceCloseConnections: true,
 		requestTimeout: requestMilliseconds,
@@ -93,45 +99,11 @@ export async function startWebServer(parts: {
 		routerOptions: { maxParamLength: 200 },
 		// for a bad escape in the path, which reaches no hook
 		frameworkErrors: (_error, _request, reply: FastifyReply) => {
-			send(reply, new WebProblem("bad-request", "path: a bad escape"));
+			sendProblem(reply, new WebProblem("bad-request", "path: a bad escape"));
 		},
 	});
 	app.server.headersTimeout = requestMilliseconds;
 	app.server.maxConnections = maxConnections;
-	// others are told why, and take no connection for long
-	app.server.on("connection", async (socket: Socket) => {
-		if (!(await isUser(socket)))
-			setTimeout(() => socket.destroy(), foreignMilliseconds).unref();
-	});
-
-	const send = (reply: FastifyReply, problem: WebProblem) => {
-		if (problem.code === "no-session")
-			reply.header("www-authenticate", "Bearer");
-		return reply
-			.code(problem.status)
-			.headers(headers)
-			.type("application/problem+json")
-			.send(JSON.stringify(problem.body));
-	};
-
-	app.addHook("onRequest", async (request: FastifyRequest, reply) => {
-		reply.headers(headers);
-		const { webOperation, isPage = false } = request.routeOptions.config;
-		if (!(await isUser(request.raw.socket)))
-			throw new WebProblem(
-				"foreign",
-				"the page is only for the user who runs happo-ctl web",
-			);
-		const why = foreignness(request.headers, own, isPage);
-		if (why !== undefined) throw new WebProblem("foreign", why);
-		if (!webOperation || webOperation.operationId === openSession) return;
-		const key = bearerKey(request.headers.authorization);
-		if (key === undefined || !sessions.has(key))
-			throw new WebProblem(
-				"no-session",
-				"no session with this key: open a new link of happo-ctl web",
-			);
-	});
 	app.removeAllContentTypeParsers();
 	app.addContentTypeParser(
 		"application/json",
@@ -142,12 +114,54 @@ export async function startWebServer(parts: {
 			return parseBody(body, { maxBytes: maxBodyBytes });
 		},
 	);
+	return app;
+}
+
+/**
+ * Lets in only requests of this user, of the page itself, and with the key of a session.
+ * @param own returns the program's host as browsers send it
+ */
+function guard(
+	app: FastifyInstance,
+	{ isUser, sessions }: Pick<ServerParts, "isUser" | "sessions">,
+	own: () => string,
+): void {
+	// others are told why, and take no connection for long
+	app.server.on("connection", async (socket: Socket) => {
+		if (!(await isUser(socket)))
+			setTimeout(() => socket.destroy(), foreignMilliseconds).unref();
+	});
+	app.addHook("onRequest", async (request: FastifyRequest, reply) => {
+		reply.headers(headers);
+		const { webOperation, isPage = false } = request.routeOptions.config;
+		if (!(await isUser(request.raw.socket)))
+			throw new WebProblem(
+				"foreign",
+				"the page is only for the user who runs happo-ctl web",
+			);
+		const why = foreignness(request.headers, own(), isPage);
+		if (why !== undefined) throw new WebProblem("foreign", why);
+		if (!webOperation || webOperation.operationId === openSession) return;
+		const key = bearerKey(request.headers.authorization);
+		if (key === undefined || !sessions.has(key))
+			throw new WebProblem(
+				"no-session",
+				"no session with this key: open a new link of happo-ctl web",
+			);
+	});
+}
+
+/** Answers what fails, and what there is not, with problems. */
+function answerProblems(
+	app: FastifyInstance,
+	{ bound, files, complain }: Pick<ServerParts, "bound" | "files" | "complain">,
+): void {
 	app.setErrorHandler((error, request, reply) => {
 		const problem = toWebProblem(error);
 		if (!problem)
 			complain(`internal error: ${(error as Error).stack ?? error}`);
 		const { operationId } = request.routeOptions.config.webOperation ?? {};
-		return send(
+		return sendProblem(
 			reply,
 			problem ?? new WebProblem("internal", `internal error in ${operationId}`),
 		);
@@ -159,9 +173,9 @@ export async function startWebServer(parts: {
 			...(files.has(path) ? ["GET"] : []),
 		];
 		if (methods.length === 0)
-			return send(reply, new WebProblem("not-found", "no such path"));
+			return sendProblem(reply, new WebProblem("not-found", "no such path"));
 		reply.header("allow", methods.join(", "));
-		return send(
+		return sendProblem(
 			reply,
 			new WebProblem(
 				"no-such-method",
@@ -169,12 +183,19 @@ export async function startWebServer(parts: {
 			),
 		);
 	});
+}
 
-	for (const [path, { type, content }] of files)
+/** Serves the files of the page, and the operations of its document. */
+function route(
+	app: FastifyInstance,
+	parts: Pick<ServerParts, "bound" | "files" | "handlers">,
+): void {
+	const handlers = parts.handlers as unknown as Record<string, UntypedHandler>;
+	for (const [path, { type, content }] of parts.files)
 		app.get(path, { config: { isPage: true } }, (_request, reply) =>
 			reply.type(type).send(content),
 		);
-	for (const operation of bound.operations) {
+	for (const operation of parts.bound.operations) {
 		const { method, path, operationId, maxBodyBytes } = operation;
 		app.route<{ Params: Record<string, string> }>({
 			method,
@@ -195,6 +216,21 @@ export async function startWebServer(parts: {
 			},
 		});
 	}
+}
+
+/**
+ * Serves the page and its operations on 127.0.0.1.
+ * @param parts.port 0 takes a free one
+ * @throws the system's error if it cannot listen
+ */
+export async function startWebServer(
+	parts: ServerParts & { port: number },
+): Promise<WebServer> {
+	const app = createApp();
+	let own = "";
+	guard(app, parts, () => own);
+	answerProblems(app, parts);
+	route(app, parts);
 	await app.listen({ host: "127.0.0.1", port: parts.port });
 	own = hostOf((app.server.address() as AddressInfo).port);
 	return { host: own, close: () => app.close() };
