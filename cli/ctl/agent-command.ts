@@ -246,19 +246,21 @@ export function createAgentCommand<const T extends SettingTable>(
 						error: { reason: "untrusted", message: unverifiedKey },
 					};
 				const client = connectTo(target, connection);
-				const stale = new AbortController();
-				stale.signal.addEventListener("abort", client.close, { once: true });
-				connected.set(stale, hopText(peerOf(target)));
-				const signal = given
-					? AbortSignal.any([given, stale.signal])
-					: stale.signal;
+				const ending = new AbortController();
+				const { signal } = ending;
+				signal.addEventListener("abort", client.close, { once: true });
+				connected.set(ending, hopText(peerOf(target)));
+				// AbortSignal.any() would keep memory for as long as the given signal lives
+				const end = () => ending.abort(given?.reason);
+				if (given?.aborted) end();
+				given?.addEventListener("abort", end);
 				try {
 					return {
 						...{ host, ok: true },
 						data: await work(client, target, signal),
 					};
 				} catch (error) {
-					if (stale.signal.aborted)
+					if (signal.aborted && !given?.aborted)
 						return {
 							...{ host, ok: false },
 							error: {
@@ -272,14 +274,15 @@ export function createAgentCommand<const T extends SettingTable>(
 					if (!failure) throw error;
 					return { host, ok: false, error: failure };
 				} finally {
-					connected.delete(stale);
+					given?.removeEventListener("abort", end);
+					connected.delete(ending);
 					client.close();
 				}
 			};
 			const keepCurrent = (signal: AbortSignal, isSilent = false) => {
 				known.changed = (hop) => {
-					for (const [stale, peer] of connected)
-						if (peer === hopText(hop)) stale.abort();
+					for (const [ending, peer] of connected)
+						if (peer === hopText(hop)) ending.abort();
 				};
 				const tell = isSilent ? () => {} : say;
 				const log = { info: tell, warning: tell, error: tell };
