@@ -188,7 +188,9 @@ function openAgents({ options, log, closing }: Parts): {
 		// whoever gives a CA does not want to hear of other ways
 		...(verification["ca-file"] === "" && {
 			adviceOf: (hop, code, timeoutMilliseconds) =>
-				unknownHostAdvice(hop, code, { timeoutMilliseconds, known }),
+				unknownHostAdvice(hop, code, {
+					...{ timeoutMilliseconds, known, signal: abandoning },
+				}),
 		}),
 		...{ key, leaseSeconds },
 		timeoutMilliseconds: own["timeout-seconds"] * 1000,

@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { connect } from "node:tls";
+import type { Abandonment } from "../../../src/abandonment.ts";
 import { createExchange, type Exchange } from "../../../src/client/exchange.ts";
 import {
 	type AgentClient,
@@ -160,7 +161,7 @@ interface Advising {
 	timeoutMilliseconds: number;
 	known: Pick<KnownHosts, "advice">;
 	/** Nobody waits for the advice any more. */
-	signal?: AbortSignal | undefined;
+	signal?: Abandonment | undefined;
 }
 
 /**
@@ -217,7 +218,7 @@ export async function failureOf(
 function seenCertificate(
 	{ host, port }: Hop,
 	timeoutMilliseconds: number,
-	signal?: AbortSignal,
+	signal?: Abandonment,
 ): Promise<X509Certificate | undefined> {
 	return new Promise((resolve) => {
 		if (signal?.aborted) return resolve(undefined);
