@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { type ConnectionOptions, checkServerIdentity } from "node:tls";
 import {
 	AckPolicy,
@@ -59,9 +60,6 @@ const flappingMilliseconds = 10_000;
 const pauseMilliseconds = 1_000;
 /** Time before it is asked again whether there is a place, in milliseconds. */
 const fullMilliseconds = 25;
-
-const pause = (milliseconds: number) =>
-	new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
 /** The reason of a failure. Without a stream, the server's own words mislead. */
 const reasonOf = (error: unknown) => {
@@ -352,9 +350,11 @@ class NatsQueue implements DueQueue {
 
 	async close(): Promise<void> {
 		this.stop();
-		await Promise.race([this.#connection.drain(), pause(2_000)]).catch(
-			() => {},
-		);
+		await Promise.race([
+			this.#connection.drain(),
+			// it must not keep the process alive when the queue is empty before
+			pause(2_000, undefined, { ref: false }),
+		]).catch(() => {});
 		await this.#connection.close();
 	}
 
