@@ -162,7 +162,7 @@ export class StoreWatch {
 		const isSkewed = Math.abs(ahead) > maxSkewSeconds;
 		if (isSkewed && !this.#isSkewed)
 			this.#log.warning(
-				`${this.#store.place}: its clock is ${Math.abs(ahead)} s ${ahead > 0 ? "ahead of" : "behind"} the one here: samples are too old or too new for it by its own clock`,
+				`${this.#store.place}: its clock and the one here differ by ${Math.abs(ahead)} s: samples are too old or too new for it by its own clock`,
 			);
 		this.#isSkewed = isSkewed;
 	}

@@ -65,7 +65,7 @@ test("the time is the store's, whatever happens to the clock here", async () => 
 	assert.deepEqual(
 		lines.filter((line) => /clock/.test(line)),
 		[
-			"store:8428: its clock is 86435 s ahead of the one here: samples are too old or too new for it by its own clock",
+			"store:8428: its clock and the one here differ by 86435 s: samples are too old or too new for it by its own clock",
 		],
 	);
 });
