@@ -12,6 +12,7 @@ import {
 	parseAuditLine,
 	type ReadLine,
 } from "../../../src/protocol/audit-line.ts";
+import { counted } from "../../message-text.ts";
 import { eachLine } from "../input-file.ts";
 import type { Progress } from "../output/progress.ts";
 
@@ -222,7 +223,7 @@ export function warnOfFindings(
 ): void {
 	if (findings.length > 0)
 		say(
-			`warning: ${findings.length + more} places of the audit log are wrong, so somebody may have changed it: see happo-ctl audit verify`,
+			`warning: the audit log is wrong in ${counted(findings.length + more, "place")}, so somebody may have changed it: see happo-ctl audit verify`,
 		);
 }
 
