@@ -596,26 +596,29 @@ test("batches that wait for the one before count as memory; what has no room is 
 	const first = target.write(batchOf("h", { a: 1 }));
 	await eventually("a request", () => store.requests.length === 1);
 	assert.equal(target.hasRoom, true);
-	const large = { ...batchOf("h", { a: 2 }), bytes: 16_000 };
+	const large = { ...batchOf("h", { a: 2 }), bytes: 34_000 };
 	const second = target.write(large);
-	// 16,000 bytes of JSON are 96,000 of memory, and the first is there, too
-	assert.ok(target.figures().heldBytes >= 96_000);
+	// 34,000 bytes of JSON are 102,000 of memory
+	assert.ok(target.figures().heldBytes >= 102_000);
+	assert.equal(target.hasRoom, false);
+	// leases were on their way when there was no room any more
+	const third = target.write({ ...batchOf("h", { a: 3 }), bytes: 32_000 });
 	await assert.rejects(
-		target.write({ ...batchOf("h", { a: 3 }), bytes: 1_000 }),
-		/^Error: h: 1000 bytes more than there is memory for: too many batches wait for the store$/,
+		target.write({ ...batchOf("h", { a: 5 }), bytes: 4_000 }),
+		/^Error: h: 4000 bytes more than there is memory for: too many batches wait for the store$/,
 	);
 	// v1 has deleted what it gave
 	const v1 = batchOf("h", { a: 4 });
 	const drained = target.write({
-		...{ ...v1, bytes: 1_000 },
+		...{ ...v1, bytes: 4_000 },
 		metrics: { ...v1.metrics, batch_id: null },
 	});
 	release();
-	for (const { accepted } of await Promise.all([first, second, drained]))
-		assert.equal(accepted, 1);
+	const written = await Promise.all([first, second, third, drained]);
+	for (const { accepted } of written) assert.equal(accepted, 1);
 	assert.deepEqual(
 		store.stored.map(({ value }) => value),
-		[1, 2, 4],
+		[1, 2, 3, 4],
 	);
 	await eventually("nothing is held", () => target.figures().heldBytes === 0);
 });
