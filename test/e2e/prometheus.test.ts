@@ -94,7 +94,7 @@ test("promtool accepts the page of an agent that has done work", async (t) => {
 		/^linux_cpu_user_seconds_total\{host="web01"\} [\d.]+$/m,
 		/^linux_memory_total_bytes\{host="web01"\} \d+$/m,
 		/^bell_\{host="web01"\} 8$/m,
-		/^state_check_state\{check="check_sleep"\} 3$/m,
+		/^state_check_state\{check="check_sleep"\} 2$/m,
 		/^state_check_duration_seconds\{check="check_exit"\} [\d.e-]+$/m,
 		/^state_check_threshold\{check="check_perf",perfdata_label="\/ü \\"x\\"",unit="bytes",threshold_type="warning",bound="lower",alert="outside"\} 1000$/m,
 	])
