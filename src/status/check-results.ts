@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import type { Log } from "../log.ts";
 import { createLogRepeats } from "../log-repeats.ts";
 import type { AskedBy } from "../protocol/audit-line.ts";
@@ -176,7 +176,7 @@ export class CheckResults {
 	readonly #values = new Set<KeptValue>();
 	#runs = 0;
 	readonly #dropped = { checks: 0, values: 0 };
-	readonly #salt = randomBytes(16);
+	readonly #salt = randomBytes(16).toString("base64");
 
 	/**
 	 * @param parts.now milliseconds since 1970
@@ -323,14 +323,12 @@ export class CheckResults {
 	}
 
 	#keepVariant({ variants }: Kept, options: string, now: number) {
-		const hash = createHmac("sha256", this.#salt)
-			.update(options)
-			.digest("base64");
-		const known = variants.get(hash);
+		const key = hash("sha256", this.#salt + options, "base64");
+		const known = variants.get(key);
 		known?.again(now);
 		// to the end
-		variants.delete(hash);
-		variants.set(hash, known ?? new Sightings(now));
+		variants.delete(key);
+		variants.set(key, known ?? new Sightings(now));
 		const [oldest] = variants.keys();
 		if (variants.size > maxVariants && oldest !== undefined)
 			variants.delete(oldest);
