@@ -7,7 +7,7 @@ import {
 } from "../../src/protocol/hop.ts";
 import { isRecord } from "../../src/protocol/reason.ts";
 import { badLabelValue, isLabelName } from "./write/label.ts";
-import { HostLabels } from "./write/label-sets.ts";
+import { identityOf } from "./write/label-sets.ts";
 
 /** An agent to poll. */
 export interface ListedHost {
@@ -124,7 +124,7 @@ export function parseHostList(text: string): {
 		const name = hopText(agent);
 		const key = [...via.map(hopText), name].join(",");
 		if (hosts.has(key)) throw new OddEntry(`${name}: is in the list twice`);
-		const { identity } = new HostLabels(name, labels);
+		const identity = identityOf(name, labels);
 		const other = identities.get(identity);
 		if (other !== undefined)
 			throw new OddEntry(

@@ -1,7 +1,10 @@
-import { badLabels, HostLabels } from "./label-sets.ts";
+import {
+	badLabels,
+	HostLabels,
+	identityOf,
+	type Labels,
+} from "./label-sets.ts";
 import type { HostBatch } from "./target.ts";
-
-type Labels = Readonly<Record<string, string>>;
 
 /** What two names of one agent share: the list may lead to it over another bastion now. */
 interface Turn {
@@ -9,6 +12,7 @@ interface Turn {
 	last: Promise<unknown>;
 	/** Hosts that write these series. */
 	users: number;
+	identity: string;
 	own: HostLabels;
 	host: string;
 	labels: Labels;
@@ -45,10 +49,11 @@ export class HostSeries {
 		const complaint = badLabels(labels);
 		if (complaint) throw new Error(`${host}: ${complaint}`);
 		const own = new HostLabels(host, labels);
-		const turn = this.#turns.get(own.identity) ?? {
-			...{ last: Promise.resolve(), users: 0, own, host, labels },
+		const identity = identityOf(host, labels);
+		const turn = this.#turns.get(identity) ?? {
+			...{ last: Promise.resolve(), users: 0, identity, own, host, labels },
 		};
-		this.#turns.set(own.identity, turn);
+		this.#turns.set(identity, turn);
 		turn.users++;
 		if (known) this.#leave(known);
 		const isSame = turn.host === host && sameTexts(turn.labels, labels);
@@ -69,8 +74,8 @@ export class HostSeries {
 		this.#leave(known);
 	}
 
-	#leave({ own, turn }: Known): void {
-		if (--turn.users === 0) this.#turns.delete(own.identity);
+	#leave({ turn }: Known): void {
+		if (--turn.users === 0) this.#turns.delete(turn.identity);
 	}
 }
 

@@ -1,6 +1,9 @@
 import { badLabelValue, isLabelName, labelField } from "./label.ts";
 import type { SeriesName, ValidName } from "./series-names.ts";
 
+/** Labels of a host in the list of hosts. */
+export type Labels = Readonly<Record<string, string>>;
+
 /** The labels of one agent's samples about one host: those of all its series, but for the name. */
 export class LabelSet {
 	/** Label names and values, those first that tell the hosts apart. */
@@ -64,9 +67,7 @@ export class LabelSet {
 }
 
 /** Why these labels from the list of hosts cannot be written; undefined if they can. */
-export function badLabels(
-	labels: Readonly<Record<string, string>>,
-): string | undefined {
+export function badLabels(labels: Labels): string | undefined {
 	for (const [name, value] of Object.entries(labels)) {
 		if (!isLabelName(name)) return `not the name of a label: ${name}`;
 		if (typeof value !== "string") return `label ${name}: not a text`;
@@ -76,27 +77,31 @@ export function badLabels(
 	return undefined;
 }
 
+const instanceOf = (host: string, { instance }: Labels) => instance || host;
+
+/** What tells the series of an agent in the list of hosts from those of other agents. */
+export function identityOf(host: string, labels: Labels): string {
+	// these two hold what the agent's samples say, so they tell no agents apart
+	const { hostname, exported_hostname, ...telling } = labels;
+	return JSON.stringify(
+		Object.entries({ ...telling, instance: instanceOf(host, labels) })
+			.filter(([, value]) => value !== "")
+			.sort(byName),
+	);
+}
+
 /** Hosts that one agent may have samples about; beyond that, the labels are encoded anew. */
 const maxSetsOfHost = 2_000;
 
 /** An agent in the list of hosts, with the labels of its series. */
 export class HostLabels {
 	readonly #instance: string;
-	readonly #labels: Readonly<Record<string, string>>;
+	readonly #labels: Labels;
 	readonly #sets = new Map<string, LabelSet>();
-	/** What tells the agent's series from those of other agents. */
-	readonly identity: string;
 
-	constructor(host: string, labels: Readonly<Record<string, string>>) {
-		this.#instance = labels.instance || host;
+	constructor(host: string, labels: Labels) {
+		this.#instance = instanceOf(host, labels);
 		this.#labels = labels;
-		// these two hold what the agent's samples say, so they tell no agents apart
-		const { hostname, exported_hostname, ...telling } = labels;
-		this.identity = JSON.stringify(
-			Object.entries({ ...telling, instance: this.#instance })
-				.filter(([, value]) => value !== "")
-				.sort(byName),
-		);
 	}
 
 	/** The labels of samples about a host. */

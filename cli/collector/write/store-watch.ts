@@ -132,7 +132,7 @@ export class StoreWatch {
 		this.#isOdd = false;
 		this.#setClock(date);
 		const promised = this.promise;
-		if (before?.startedAt !== next.startedAt) {
+		if (!before || before.startedAt !== next.startedAt) {
 			if (before?.startedAt !== undefined) {
 				this.restarts++;
 				this.#replaced.add(before.startedAt);
@@ -140,7 +140,6 @@ export class StoreWatch {
 			this.#told(next);
 			this.#seenAt = this.#elapsed();
 		}
-		if (!before) this.#seenAt = this.#elapsed();
 		this.#page = next;
 		if (this.promise !== promised) this.#tell();
 		return true;
